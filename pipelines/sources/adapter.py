@@ -100,12 +100,12 @@ def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
     Raises:
         ValueError: If two adapters have the same system.
     """
-    by_system: dict[str, Adapter] = {}
+    adapter_by_system: dict[str, Adapter] = {}
     for adapter in adapters:
-        if namesake := by_system.get(adapter.system):
+        if namesake := adapter_by_system.get(adapter.system):
             raise ValueError(f"two adapters are called {adapter.system}: {namesake.title} and {adapter.title}")
-        by_system[adapter.system] = adapter
-    return dict(sorted(by_system.items()))
+        adapter_by_system[adapter.system] = adapter
+    return dict(sorted(adapter_by_system.items()))
 
 
 @cache

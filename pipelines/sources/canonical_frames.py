@@ -183,14 +183,17 @@ def _field_texts(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextT
         is_only = len(variants) == 1 and not variants[0].is_conditional
         return text if is_only else pl.when(chosen_position == position).then(text)
 
-    texts = [if_chosen(i, field_text(field_map, shape_map, table)) for i, field_map in enumerate(variants)]
+    texts = [
+        if_chosen(variant_position, field_text(field_map, shape_map, table))
+        for variant_position, field_map in enumerate(variants)
+    ]
     text_columns = _text_columns(variants)
     separate_texts = (
         [text.alias(column) for text, column in zip(texts, text_columns, strict=True)] if len(text_columns) > 1 else []
     )
-    for i, (column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
+    for variant_position, (column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
         separate_texts += [
-            if_chosen(i, joined_text(headers, table)).alias(f"{column}:{end}")
+            if_chosen(variant_position, joined_text(headers, table)).alias(f"{column}:{end}")
             for end in (*_ENDS, *_MOMENTS)
             if (headers := getattr(field_map, end))
         ]
@@ -205,7 +208,7 @@ def _text_columns(variants: Sequence[FieldMap]) -> list[str]:
         for field_map in variants
     ]
     return (
-        [f"{column}:{i}" for i in range(len(variants))]
+        [f"{column}:{position}" for position in range(len(variants))]
         if any(settings != cast_settings[0] for settings in cast_settings)
         else [column]
     )

@@ -97,8 +97,8 @@ def rank_systems(
 
 def best_match(matches: list[SystemMatch]) -> SystemMatch | None:
     """Return the match that is certain enough to be suggested, of the matches in the order of `rank_systems`."""
-    best = matches[0] if matches else None
-    return best if best and best.score >= MIN_MATCH_SCORE and not best.missing else None
+    first_match = matches[0] if matches else None
+    return first_match if first_match and first_match.score >= MIN_MATCH_SCORE and not first_match.missing else None
 
 
 def suggest_source_block(path: Path) -> str:
@@ -114,18 +114,22 @@ def suggest_source_block(path: Path) -> str:
         ExportRefused: If no system can open the file.
     """
     matches = rank_systems(path)
-    best = best_match(matches)
-    name = re.sub(r"[^a-z0-9]+", "_", (best.system if best else path.name.split(".")[0]).lower()).strip("_")
-    name = name if name[:1].isalpha() else f"source_{name}".rstrip("_")
+    chosen_match = best_match(matches)
+    source_name = re.sub(
+        r"[^a-z0-9]+", "_", (chosen_match.system if chosen_match else path.name.split(".")[0]).lower()
+    ).strip("_")
+    source_name = source_name if source_name[:1].isalpha() else f"source_{source_name}".rstrip("_")
     entry: dict[str, object] = {
-        "name": name,
-        "system": best.system if best else "tabular",
-        "path": f"{name}/*{''.join(path.suffixes[-2:])}",
+        "name": source_name,
+        "system": chosen_match.system if chosen_match else "tabular",
+        "path": f"{source_name}/*{''.join(path.suffixes[-2:])}",
     }
-    if best:
-        lines = [f"# {best.why}"]
-        ties = dict.fromkeys(match.system for match in matches if match.score == best.score and not match.missing)
-        lines += [f"# tie: {system} fits as well" for system in ties if system != best.system]
+    if chosen_match:
+        lines = [f"# {chosen_match.why}"]
+        ties = dict.fromkeys(
+            match.system for match in matches if match.score == chosen_match.score and not match.missing
+        )
+        lines += [f"# tie: {system} fits as well" for system in ties if system != chosen_match.system]
     else:
         entry.update(shape="skill_mention", mapping=dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?"))
         lines = [

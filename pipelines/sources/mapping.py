@@ -167,11 +167,15 @@ def override_field(field_map: FieldMap, override: Override) -> FieldMap:
     return replace(changed_map, headers=()) if override.constant is not None else changed_map
 
 
-def nearest_names(wanted: str, names: Iterable[str]) -> str:
+def nearest_names(unknown_name: str, names: Iterable[str]) -> str:
     """Return the names that are most similar to the wanted one, for a message; sensitive names are left out."""
-    name_by_normalized = {normalize_header(name): name for name in names if not sensitive_class(name)}
-    close_names = difflib.get_close_matches(normalize_header(wanted), list(name_by_normalized), 3, 0.5)
-    return ", ".join(name_by_normalized[name] for name in close_names) or "none is near"
+    name_by_normalized = {
+        normalize_header(candidate_name): candidate_name
+        for candidate_name in names
+        if not sensitive_class(candidate_name)
+    }
+    close_names = difflib.get_close_matches(normalize_header(unknown_name), list(name_by_normalized), 3, 0.5)
+    return ", ".join(name_by_normalized[candidate_name] for candidate_name in close_names) or "none is near"
 
 
 def _check_header(header: str, destination: str, table: TextTable, file_name: str) -> None:

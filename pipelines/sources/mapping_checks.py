@@ -102,8 +102,8 @@ def _find_value_problems(field_map: FieldMap, override: Override, options: Sourc
             yield MappingProblem((destination, "values", text), _describe_refusal(word, column))
 
 
-def _is_allowed(value: pl.Expr, column: Column) -> bool:
-    value_row = pl.select(value.cast(column.dtype, strict=False).alias(column.name))
+def _is_allowed(constant: pl.Expr, column: Column) -> bool:
+    value_row = pl.select(constant.cast(column.dtype, strict=False).alias(column.name))
     rule_expressions = [rule.expression() for rule in column.domain_rules]
     return bool(value_row.select(pl.all_horizontal(pl.col(column.name).is_not_null(), *rule_expressions)).item())
 

@@ -44,7 +44,8 @@ def add_reasons(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl
     """
     # texts and words are columns of their own: inside the conditions they would be computed several times
     text_by_column = {
-        f"{REASON}:text:{i}": condition_text(rule, shape_map, table) for i, rule in enumerate(shape_map.pass_over)
+        f"{REASON}:text:{position}": condition_text(rule, shape_map, table)
+        for position, rule in enumerate(shape_map.pass_over)
     }
     word_by_column = {column.replace("text", "word"): comparable(pl.col(column)) for column in text_by_column}
     reasons = [
@@ -116,19 +117,21 @@ def _declared_reason(rule: PassOver, word: pl.Expr) -> pl.Expr:
     )
 
 
-def _is_unknown(what: str) -> pl.Expr:
+def _is_unknown(field_name: str) -> pl.Expr:
     """Return whether a row is passed over with a reason of `_quoted_reason`."""
-    return (pl.col(REASON).str.starts_with(f"{what} ") | (pl.col(REASON) == f"other {what}")).fill_null(False)
+    return (pl.col(REASON).str.starts_with(f"{field_name} ") | (pl.col(REASON) == f"other {field_name}")).fill_null(
+        False
+    )
 
 
-def _quoted_reason(what: str, text: pl.Expr) -> pl.Expr:
+def _quoted_reason(field_name: str, text: pl.Expr) -> pl.Expr:
     """Return the reason with the word of the file, of an IRI its last part."""
     word = text.str.strip_chars("/ ").str.replace(_LONG_START.pattern, "")
     is_word = (word.str.len_chars() <= MAX_WORD_LENGTH) & ~word.str.contains("@", literal=True)
     return (
         pl.when(text == "")
-        .then(pl.lit(f"no {what}"))
+        .then(pl.lit(f"no {field_name}"))
         .when(is_word)
-        .then(pl.lit(f"{what} ") + word)
-        .otherwise(pl.lit(f"other {what}"))
+        .then(pl.lit(f"{field_name} ") + word)
+        .otherwise(pl.lit(f"other {field_name}"))
     )

@@ -42,13 +42,13 @@ def _count_present(shape_map: ShapeMap, table: TextTable) -> int:
     return len({table.key(header) for header in headers_read_by(shape_map)} & set(table.columns))
 
 
-def reshape_table(table: TextTable, shape_map: ShapeMap, name: str) -> TextTable:
+def reshape_table(table: TextTable, shape_map: ShapeMap, file_name: str) -> TextTable:
     """Reshape a table of text.
 
     Args:
         table: The file.
         shape_map: The map whose `explode` and `unpivot` apply.
-        name: Name of the file.
+        file_name: Name of the file.
 
     Returns:
         The table with one row per exploded value and per unpivoted cell, and with the file's name as a column.
@@ -61,7 +61,7 @@ def reshape_table(table: TextTable, shape_map: ShapeMap, name: str) -> TextTable
     return replace(
         table,
         columns={**table.columns, FILE_NAME: (FILE_NAME,)},
-        scan=lambda columns: table.scan(columns).with_columns(pl.lit(name).alias(FILE_NAME)),
+        scan=lambda columns: table.scan(columns).with_columns(pl.lit(file_name).alias(FILE_NAME)),
     )
 
 
@@ -107,8 +107,8 @@ def _without_empty(rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -
     if not shape_map.counts_empty:
         return rows.filter(~is_empty)
     # Of several empty cells of one row, the first marks the row.
-    first = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
-    is_only = is_empty.all().over(ROW_NUMBER) & first
+    is_first = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
+    is_only = is_empty.all().over(ROW_NUMBER) & is_first
     return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | is_only)
 
 
@@ -160,9 +160,15 @@ def _text_of(content: Any, keys: Iterable[str]) -> str | None:
     """Return the text under the keys of a JSON value; the texts of a list are joined by |."""
     contents = [content]
     for key in keys:
-        name, _, index = key.removesuffix("]").partition("[")
-        below = [part.get(name) for part in contents if isinstance(part, dict)]
-        contents = _flat(below) if index == "*" else [_at(part, index) for part in below] if index else below
+        member, _, index = key.removesuffix("]").partition("[")
+        member_contents = [container.get(member) for container in contents if isinstance(container, dict)]
+        contents = (
+            _flat(member_contents)
+            if index == "*"
+            else [_at(container, index) for container in member_contents]
+            if index
+            else member_contents
+        )
     texts = [text if isinstance(text, str) else dumps(text) for text in _flat(contents) if text is not None]
     return "|".join(text for text in texts if text.strip() not in PLACEHOLDERS) or None
 
@@ -175,7 +181,7 @@ def _at(content: Any, index: str) -> Any:
 
 def _flat(contents: Iterable[Any]) -> list[Any]:
     """Return the values with each list replaced by its elements."""
-    return [part for content in contents for part in (content if isinstance(content, list) else [content])]
+    return [element for content in contents for element in (content if isinstance(content, list) else [content])]
 
 
 def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTable:
@@ -209,7 +215,9 @@ def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTab
         is_empty = ~is_filled(text) | text.is_in([word.lower() for word in unpivot.empty_values])
         return _without_empty(rows, is_empty, shape_map)
 
-    return replace(table, columns={**table.columns, **{name: (name,) for name in new_columns}}, scan=scan)
+    return replace(
+        table, columns={**table.columns, **{new_column: (new_column,) for new_column in new_columns}}, scan=scan
+    )
 
 
 def _max_points(table: TextTable, shape_map: ShapeMap, columns: tuple[str, ...]) -> dict[str, str | None]:

@@ -66,8 +66,8 @@ def add_undecided_words(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTabl
     undecided_words = [
         pl.when(is_read)
         .then(_undecided(field_map.when, field_map, shape_map, table))
-        .alias(f"{_UNDECIDED}{i}:{field_map.destination}")
-        for i, field_map in enumerate(shape_map.fields)
+        .alias(f"{_UNDECIDED}{position}:{field_map.destination}")
+        for position, field_map in enumerate(shape_map.fields)
         if field_map.when and KNOWN_WORDS in field_map.when.words and not transform_for(field_map).is_partial
     ]
     return rows.with_columns(undecided_words) if undecided_words else rows
@@ -89,9 +89,11 @@ def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_
         for column, silent_words in _word_columns(shape_map).items()
     ]
     column_by_name = {
-        name: name_match.group(1) for name in scanned_rows.collect_schema() if (name_match := _NAME.match(name))
+        frame_column: name_match.group(1)
+        for frame_column in scanned_rows.collect_schema()
+        if (name_match := _NAME.match(frame_column))
     }
-    undecided_texts = [(scanned_rows, column, pl.col(name)) for name, column in column_by_name.items()]
+    undecided_texts = [(scanned_rows, column, pl.col(frame_column)) for frame_column, column in column_by_name.items()]
     word_counts = [_count(rows, column, text) for rows, column, text in (*read_texts, *undecided_texts)]
     return pl.concat([pl.LazyFrame(schema=WORD_COUNTS_SCHEMA), *word_counts])
 
@@ -139,7 +141,9 @@ def _undecided(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, t
     words = (*condition.words, *transform.values, *transform.says_nothing)
     is_known = holds_word(text, comparable(text), condition.column, words, shape_map)
     variants = [variant for variant in shape_map.fields if variant.destination == field_map.destination]
-    same_header_positions = [i for i, variant in enumerate(variants) if variant.headers == field_map.headers]
+    same_header_positions = [
+        position for position, variant in enumerate(variants) if variant.headers == field_map.headers
+    ]
     is_counted = choose_variant(variants, shape_map, table).is_in(same_header_positions).fill_null(False)
     return pl.when((text != "") & ~is_known & ~is_counted).then(text)
 

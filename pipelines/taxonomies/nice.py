@@ -90,7 +90,10 @@ def _frame(components: dict[str, Any], member: str, schema: dict[str, Any]) -> p
     """One row per object of a list of the components, with the texts of the columns of `schema`."""
     objects = [json_object for json_object in components.get(member) or [] if isinstance(json_object, dict)]
     text_rows = [
-        {column: value if isinstance(value := json_object.get(column), str) else None for column in schema}
+        {
+            column: member_value if isinstance(member_value := json_object.get(column), str) else None
+            for column in schema
+        }
         for json_object in objects
     ]
     return pl.DataFrame(text_rows, schema=schema)

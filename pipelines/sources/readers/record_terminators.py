@@ -13,12 +13,12 @@ from pipelines.sources.readers.delimited import DELIMITERS, MAX_FIELD_BYTES
 from pipelines.sources.readers.files import CHUNK_BYTES, ExportRefused, OpenedFile, ScratchFolder
 
 
-def rewrite_terminated(opened_file: OpenedFile, name: str, terminator: str, delimiter: str | None) -> OpenedFile:
+def rewrite_terminated(opened_file: OpenedFile, file_name: str, terminator: str, delimiter: str | None) -> OpenedFile:
     """Rewrite the records as CSV with line ends.
 
     Args:
         opened_file: The file.
-        name: Name of the file, for messages.
+        file_name: Name of the file, for messages.
         terminator: Text that ends each record, such as `!##!`.
         delimiter: Delimiter of the fields; None to take the most frequent one of the first record.
 
@@ -34,28 +34,29 @@ def rewrite_terminated(opened_file: OpenedFile, name: str, terminator: str, deli
             return opened_file
     folder = ScratchFolder()
     target = folder.path / "records.csv"
-    records = _split_records(opened_file, name, mark)
+    records = _split_records(opened_file, file_name, mark)
     header_row = next(records, "")
     separator = delimiter or max(DELIMITERS, key=header_row.count)
-    with target.open("w", encoding="utf-8", newline="") as out:
-        csv.writer(out, delimiter=separator, lineterminator="\n").writerows(
+    with target.open("w", encoding="utf-8", newline="") as target_file:
+        csv.writer(target_file, delimiter=separator, lineterminator="\n").writerows(
             _split_fields(record, separator) for record in chain([header_row], records)
         )
     return OpenedFile(target, opened_file.encoding, 0, folder)
 
 
-def _split_records(opened_file: OpenedFile, name: str, mark: bytes) -> Iterator[str]:
-    rest, count = b"", 0
+def _split_records(opened_file: OpenedFile, file_name: str, mark: bytes) -> Iterator[str]:
+    incomplete_record, record_count = b"", 0
     for chunk in opened_file.chunks():
-        *records, rest = (rest + chunk).split(mark)
+        *records, incomplete_record = (incomplete_record + chunk).split(mark)
         for record in filter(bytes.strip, records):
-            count += 1
+            record_count += 1
             yield record.decode("utf-8", "replace").strip("\r\n")
-        if len(rest) > MAX_FIELD_BYTES:
-            raise ExportRefused(f"{name} has a record of more than {MAX_FIELD_BYTES} bytes: export it again")
-    if rest.strip():
+        if len(incomplete_record) > MAX_FIELD_BYTES:
+            raise ExportRefused(f"{file_name} has a record of more than {MAX_FIELD_BYTES} bytes: export it again")
+    if incomplete_record.strip():
         raise ExportRefused(
-            f"{name} is cut off: after {count} complete records it ends without {mark.decode()}; export it again"
+            f"{file_name} is cut off: after {record_count} complete records it ends without {mark.decode()}; "
+            "export it again"
         )
 
 
