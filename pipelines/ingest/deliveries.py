@@ -149,7 +149,7 @@ def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
     source_quarantines = [
         scan_quarantine(lake, table, [source]) for source in sources for table in source_tables(source).values()
     ]
-    return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(name)) for name in TABLES)])
+    return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(table_name)) for table_name in TABLES)])
 
 
 def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> list[LandedRowCounts]:

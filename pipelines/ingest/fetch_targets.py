@@ -44,11 +44,11 @@ class FetchTarget:
         """The name of a file of the origin in the landing folder."""
         return f"{self.folder}/{file.name}" if self.folder else file.name
 
-    def is_wanted(self, name: str) -> bool:
+    def is_wanted(self, remote_name: str) -> bool:
         """Whether a file of the origin is one that the section names."""
-        if is_hidden(name) or name.endswith(DONE_SUFFIX):
+        if is_hidden(remote_name) or remote_name.endswith(DONE_SUFFIX):
             return False
-        return matches_pattern(name, self.pattern) or PurePosixPath(name).name == self.manifest
+        return matches_pattern(remote_name, self.pattern) or PurePosixPath(remote_name).name == self.manifest
 
     def find_sources(self, file: RemoteFile) -> list[str]:
         """Names of the sources that read a file of the origin once it is in the landing folder."""

@@ -131,12 +131,12 @@ def describe_broken_end(error: pl.exceptions.PolarsError) -> str:
     return f"cannot be read to its end ({type(error).__name__}): copy or export it again"
 
 
-def provenance_columns(source: str, file_sha256: str, day: date, delivery_number: int) -> tuple[pl.Expr, ...]:
+def provenance_columns(source: str, file_sha256: str, delivery_day: date, delivery_number: int) -> tuple[pl.Expr, ...]:
     """The columns of `PROVENANCE_COLUMNS` that an export does not know: all but the row number."""
     return (
         pl.lit(source).alias("source_name"),
         pl.lit(file_sha256).alias("file_sha256"),
-        pl.lit(day).alias("delivered_date"),
+        pl.lit(delivery_day).alias("delivered_date"),
         pl.lit(delivery_number, pl.Int64).alias("delivery_number"),
     )
 

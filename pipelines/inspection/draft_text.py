@@ -107,7 +107,7 @@ def _render_undecided(table: UndecidedTable) -> Iterator[str]:
     entry_lines += [
         f"  {proposed.destination}: {_flow(proposed.entry)}  # {proposed.reason}" for proposed in proposal.fields
     ]
-    entry_lines += [f"  {needed.split(' or ')[0]}: ?  # needed: {needed}" for needed in proposal.missing]
+    entry_lines += [f"  {needed.split(' or ')[0]}: ?  # needed: {needed}" for needed in proposal.missing_columns]
     for position, entry_line in enumerate(entry_lines):
         yield f"  # {'  ' if position else '- '}{entry_line}"
 

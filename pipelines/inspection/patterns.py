@@ -52,11 +52,11 @@ def source_name(text: str, taken_names: Collection[str]) -> str:
     return next(candidate for candidate in _numbered(base_name) if candidate not in taken_names)
 
 
-def _numbered(name: str) -> Iterator[str]:
-    yield name
+def _numbered(base_name: str) -> Iterator[str]:
+    yield base_name
     number = 2
     while True:
-        yield f"{name}_{number}"
+        yield f"{base_name}_{number}"
         number += 1
 
 

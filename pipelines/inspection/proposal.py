@@ -56,11 +56,11 @@ class TableProposal:
         return {proposed.destination: proposed.entry for proposed in self.fields}
 
     @property
-    def missing(self) -> tuple[str, ...]:
+    def missing_columns(self) -> tuple[str, ...]:
         """The columns that each row needs and nothing fills; alternatives are joined by ` or `."""
         if self.shape is None:
             return ()
-        filled_destinations = {proposed.destination for proposed in self.fields}
+        filled_destinations = {proposed_field.destination for proposed_field in self.fields}
         needed_groups = CANONICAL_SCHEMAS[self.shape].needed_columns
         return tuple(
             " or ".join(alternatives)

@@ -269,26 +269,32 @@ def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | 
 
 def _find_day(table: _Table) -> RoleColumn | None:
     """Find the day on which it happened: a day of planning is not it, a day of keeping the record only if need be."""
-    dated = [col for col in table.free if _is_day(col) and not topic_fit(col.header, "planned_day")]
-    rated = [(topic_fit(col.header, "day") - 3 * bool(topic_fit(col.header, "record_day")), col) for col in dated]
-    best_fit, best = max(rated, key=lambda fit_and_column: fit_and_column[0], default=(0, None))
-    if best is None:
+    columns_of_days = [col for col in table.free if _is_day(col) and not topic_fit(col.header, "planned_day")]
+    fits_and_columns = [
+        (topic_fit(col.header, "day") - 3 * bool(topic_fit(col.header, "record_day")), col) for col in columns_of_days
+    ]
+    best_fit, chosen_column = max(fits_and_columns, key=lambda fit_and_column: fit_and_column[0], default=(0, None))
+    if chosen_column is None:
         return None
-    tied_columns = [col for fit, col in rated if fit == best_fit and col is not best]
+    tied_columns = [col for fit, col in fits_and_columns if fit == best_fit and col is not chosen_column]
     if tied_columns:
         headers = ", ".join(f"`{col.header}`" for col in tied_columns)
-        table.questions.append(f"{headers} also hold days: check that `{best.header}` is the day on which it happened")
+        table.questions.append(
+            f"{headers} also hold days: check that `{chosen_column.header}` is the day on which it happened"
+        )
     if best_fit < 0:
         reason = "the only days, though its name speaks of the record"
     else:
         reason = "its values are days" if best_fit < 2 else "its name, and its values are days"
-    return table.use(best, reason, is_sure=best_fit >= 0 and not tied_columns)
+    return table.use(chosen_column, reason, is_sure=best_fit >= 0 and not tied_columns)
 
 
 def _find_hours(table: _Table) -> RoleColumn | None:
     """Find the hours: numbers that can be hours of a day or week, by their name or, if it is the only one, alone."""
-    numeric = [col for col in table.free if col.number_share >= MIN_SHARE and col.lowest >= 0 and not _is_day(col)]
-    for profile in numeric:
+    number_columns = [
+        col for col in table.free if col.number_share >= MIN_SHARE and col.lowest >= 0 and not _is_day(col)
+    ]
+    for profile in number_columns:
         if topic_fit(profile.header, "minutes") and profile.highest <= HOURS_PER_WEEK * 60:
             return table.use(profile, "its name, and its values are numbers", unit="minutes")
         fit = topic_fit(profile.header, "hours")
@@ -300,7 +306,7 @@ def _find_hours(table: _Table) -> RoleColumn | None:
             )
     unnamed_columns = [
         col
-        for col in numeric
+        for col in number_columns
         if not any(topic_fit(col.header, topic) for topic in ("score", "number", "record", "hours", "minutes"))
         and 0 < col.highest <= HOURS_PER_DAY
         and col.has_fractions
@@ -340,21 +346,21 @@ def _find_score(table: _Table) -> RoleColumn | None:
 
 def _find_skill(table: _Table) -> RoleColumn | None:
     """Find the texts that name micro-skills: by the texts, or by the name of the column."""
-    textual = [
+    text_columns = [
         col for col in table.free if col.is_text and col.mean_length <= MAX_SKILL_LENGTH and col.name_share < 0.5
     ]
-    skill_columns = [col for col in textual if col.skill_share >= MIN_SKILL_SHARE]
+    skill_columns = [col for col in text_columns if col.skill_share >= MIN_SKILL_SHARE]
     if skill_columns:
-        best = max(skill_columns, key=lambda col: (topic_fit(col.header, "skill"), col.skill_share))
+        chosen_column = max(skill_columns, key=lambda col: (topic_fit(col.header, "skill"), col.skill_share))
         origin = "micro-skills of the taxonomy" if table.company.has_taxonomy else "skills of other exports"
-        return table.use(best, f"{best.skill_share:.0%} of its texts name {origin}")
-    named_columns = [col for col in textual if topic_fit(col.header, "skill")]
+        return table.use(chosen_column, f"{chosen_column.skill_share:.0%} of its texts name {origin}")
+    named_columns = [col for col in text_columns if topic_fit(col.header, "skill")]
     if not named_columns:
         return None
-    best = max(named_columns, key=lambda col: topic_fit(col.header, "skill"))
+    chosen_column = max(named_columns, key=lambda col: topic_fit(col.header, "skill"))
     is_unknown = table.company.has_taxonomy
     reason = "its name, though few of its texts name a micro-skill of the taxonomy" if is_unknown else "its name"
-    return table.use(best, reason, is_sure=not is_unknown and topic_fit(best.header, "skill") > 1)
+    return table.use(chosen_column, reason, is_sure=not is_unknown and topic_fit(chosen_column.header, "skill") > 1)
 
 
 def _find_repeated_text(table: _Table, has_day: bool) -> RoleColumn | None:
