@@ -94,16 +94,18 @@ def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
     store, folder = _open_folder(options, "lake")
     sent_before = _read_sent_files(store, folder)
     path_by_name = {path.relative_to(lake).as_posix(): path for path in sorted(lake.rglob("*.parquet"))}
-    current_files = {name: [path.stat().st_size, path.stat().st_mtime_ns] for name, path in path_by_name.items()}
+    current_files = {
+        lake_path: [path.stat().st_size, path.stat().st_mtime_ns] for lake_path, path in path_by_name.items()
+    }
     sent_bytes = sum(
-        _push(store, path, folder / name, overwrite=True)
-        for name, path in path_by_name.items()
-        if sent_before.get(name) != current_files[name]
+        _push(store, path, folder / lake_path, overwrite=True)
+        for lake_path, path in path_by_name.items()
+        if sent_before.get(lake_path) != current_files[lake_path]
     )
     # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
-    for name in sorted(set(sent_before) - set(current_files)):
+    for lake_path in sorted(set(sent_before) - set(current_files)):
         with suppress(FileNotFoundError):
-            store.delete_file(str(folder / name))
+            store.delete_file(str(folder / lake_path))
     _write_json(store, folder / _SENT_FILES, current_files)
     return sent_bytes
 
@@ -123,19 +125,19 @@ def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
     """
     store, folder = _open_folder(options, "lake")
     stored_names = {PurePosixPath(file_info.path).relative_to(folder) for file_info in _list_files(store, folder)}
-    names = stored_names & {PurePosixPath(name) for name in _read_sent_files(store, folder)}
-    for name in sorted(names):
-        _fetch(store, folder / name, lake / name)
-    for table in {name.parts[0] for name in names}:
+    lake_paths = stored_names & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, folder)}
+    for lake_path in sorted(lake_paths):
+        _fetch(store, folder / lake_path, lake / lake_path)
+    for table in {lake_path.parts[0] for lake_path in lake_paths}:
         for path in (lake / table).glob("*.parquet"):
-            if PurePosixPath(table, path.name) not in names:
+            if PurePosixPath(table, path.name) not in lake_paths:
                 path.unlink()
-    return len(names)
+    return len(lake_paths)
 
 
-def _open_folder(options: ObjectStoreOptions, name: str) -> tuple[Any, PurePosixPath]:
+def _open_folder(options: ObjectStoreOptions, subfolder: str) -> tuple[Any, PurePosixPath]:
     store, root = open_store(options)
-    return store, PurePosixPath(root) / name
+    return store, PurePosixPath(root) / subfolder
 
 
 def _list_files(store: Any, folder: PurePosixPath) -> list[Any]:

@@ -243,6 +243,6 @@ def _staging(schema: str) -> str:
     return _quote(f"{schema}_staging")
 
 
-def _quote(name: str) -> str:
+def _quote(identifier: str) -> str:
     """Quote a name as a SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
+    return '"' + identifier.replace('"', '""') + '"'

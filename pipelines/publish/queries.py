@@ -50,9 +50,9 @@ def list_publish_targets(snapshot: Snapshot, options: PublishOptions) -> list[Pu
     return [target for table in snapshot.tables for target in _targets_of_table(snapshot, table, options)]
 
 
-def quote_text(value: object) -> str:
+def quote_text(literal: object) -> str:
     """Quote a value as a SQL string literal."""
-    return "'" + str(value).replace("'", "''") + "'"
+    return "'" + str(literal).replace("'", "''") + "'"
 
 
 def _targets_of_table(snapshot: Snapshot, table: PublishedTable, options: PublishOptions) -> Iterator[PublishTarget]:

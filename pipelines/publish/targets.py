@@ -62,7 +62,7 @@ def configured_targets(options: PublishOptions) -> tuple[str, ...]:
     Returns:
         Names for `publish_target`, in the order in which they are published.
     """
-    return tuple(target for target, (target_options, _) in _TARGETS.items() if target_options(options))
+    return tuple(target_name for target_name, (select_options, _) in _TARGETS.items() if select_options(options))
 
 
 def publish_target(target: str, context: PublishContext) -> PublishOutcome:

@@ -49,7 +49,7 @@ def deliver_events(
     Raises:
         WebhookDeliveryFailed: After the last attempt; the cursor then stays behind the last confirmed batch.
     """
-    events, event_count = read_feed(published_folder, after=read_delivery_cursor(published_folder)), 0
+    events, event_count = read_feed(published_folder, after_sequence=read_delivery_cursor(published_folder)), 0
     with _open_session(options, backoff_seconds) as session:
         while batch := list(islice(events, options.batch)):
             body = json.dumps(batch, ensure_ascii=False).encode()

@@ -33,10 +33,10 @@ def draw_times(day_numbers: pl.Series, rng: np.random.Generator) -> pl.Series:
 
 
 def draw_values(
-    choices: Sequence[str], shares: Sequence[float], size: int, rng: np.random.Generator, name: str = ""
+    choices: Sequence[str], shares: Sequence[float], size: int, rng: np.random.Generator, column: str = ""
 ) -> pl.Series:
     """Draw `size` values, each with its share."""
-    return pl.Series(name, choices).gather(rng.choice(len(choices), size, p=shares))
+    return pl.Series(column, choices).gather(rng.choice(len(choices), size, p=shares))
 
 
 def spell_skills(skill_numbers: pl.Series, catalog: Catalog, rng: np.random.Generator) -> pl.Series:

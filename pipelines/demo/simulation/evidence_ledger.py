@@ -68,4 +68,4 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
         pl.lit("0" * 64).alias("file_sha256"),
         pl.int_range(1, pl.len() + 1).alias("row_number"),
         pl.lit("amount").alias("source_column"),
-    ).select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.schema.items())
+    ).select(pl.col(column).cast(dtype) for column, dtype in EVIDENCE.schema.items())

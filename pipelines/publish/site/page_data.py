@@ -213,9 +213,9 @@ def shown_columns(table: Table) -> list[tuple[str, str]]:
     ]
 
 
-def heading(name: str) -> str:
+def heading(column_name: str) -> str:
     """Turn a column's name into a heading."""
-    words = re.sub(r"_(id|name|code|date|at)$", "", name).replace("_", " ")
+    words = re.sub(r"_(id|name|code|date|at)$", "", column_name).replace("_", " ")
     return words[:1].upper() + words[1:]
 
 

@@ -75,7 +75,7 @@ def render_person_page(template: jinja2.Template, page_data: PageData, person: P
         "why_not": WHY_NOT.get(reason, reason),
         "steps": [] if reason else [_describe_step(page_data, step, person.companions) for step in person.steps],
         "capabilities": _group_by_capability(page_data, person.held),
-        "tables": [_format_table(page_data, name, columns) for name, columns in person.tables.items()],
+        "tables": [_format_table(page_data, table_name, columns) for table_name, columns in person.tables.items()],
         "evidence_counts": person.evidence_counts,
     }
     return str(template.render(page=page, root="../"))
@@ -123,11 +123,11 @@ def _group_by_capability(
     ]
 
 
-def _format_table(page_data: PageData, name: str, values_by_column: Columns) -> dict[str, Any]:
+def _format_table(page_data: PageData, table_name: str, values_by_column: Columns) -> dict[str, Any]:
     """A further table: the columns that have a value, in words, and how many rows were left out."""
     columns = [
         (column, title)
-        for column, title in shown_columns(TABLES[name])
+        for column, title in shown_columns(TABLES[table_name])
         if (values := values_by_column.get(column, [])).count(None) < len(values)
     ]
     text_columns = [
@@ -135,7 +135,7 @@ def _format_table(page_data: PageData, name: str, values_by_column: Columns) -> 
     ]
     row_count = len(next(iter(values_by_column.values())))
     return {
-        "title": heading(name.split("__", 1)[1]),
+        "title": heading(table_name.split("__", 1)[1]),
         "headings": [title for _, title in columns],
         "rows": list(zip(*text_columns, strict=True)),
         "left_out": max(0, row_count - _MAX_TABLE_ROWS),
@@ -144,31 +144,31 @@ def _format_table(page_data: PageData, name: str, values_by_column: Columns) -> 
 
 def _format_values(page_data: PageData, column: str, values: list[Any]) -> list[str]:
     """The values of one column in words, with a dash for null; they have one type."""
-    value_type = type(next((value for value in values if value is not None), None))
+    value_type = type(next((cell for cell in values if cell is not None), None))
     if (column, value_type) not in page_data.formatters:
         format_value = _choose_format(page_data, column, value_type)
         can_cache = not issubclass(value_type, list | dict)
         page_data.formatters[column, value_type] = lru_cache(_CACHED_TEXTS)(format_value) if can_cache else format_value
     format_value = page_data.formatters[column, value_type]
-    return ["–" if value is None else format_value(value) for value in values]
+    return ["–" if cell is None else format_value(cell) for cell in values]
 
 
 def _choose_format(page_data: PageData, column: str, value_type: type) -> Callable[[Any], str]:
     """How values of a column are written: ids by their names, shares as percentages, lists joined."""
     if issubclass(value_type, bool):
-        return lambda value: "yes" if value else "no"
+        return lambda cell: "yes" if cell else "no"
     if issubclass(value_type, float):
         format_number = ("{:.0%}" if column.endswith(("_share", "probability")) else "{:,.2f}").format
-        return lambda value: format_number(value + 0.0)  # -0.0 becomes 0.0: both share one place in the cache
+        return lambda cell: format_number(cell + 0.0)  # -0.0 becomes 0.0: both share one place in the cache
     if issubclass(value_type, datetime):
-        return lambda value: str(value.date().isoformat())
+        return lambda cell: str(cell.date().isoformat())
     if issubclass(value_type, date):
         return date.isoformat
     if issubclass(value_type, list):
-        return lambda value: ", ".join(_format_values(page_data, column.removesuffix("s"), value)) or "–"
+        return lambda cell: ", ".join(_format_values(page_data, column.removesuffix("s"), cell)) or "–"
     if issubclass(value_type, dict):
-        return lambda value: ", ".join(
-            f"{key.replace('_', ' ')}: {_format_values(page_data, key, [part])[0]}" for key, part in value.items()
+        return lambda cell: ", ".join(
+            f"{key.replace('_', ' ')}: {_format_values(page_data, key, [part])[0]}" for key, part in cell.items()
         )
     if column.endswith("skill_id"):
         return page_data.skill_name

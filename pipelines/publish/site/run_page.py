@@ -165,5 +165,5 @@ def _format_interval(row: Row) -> str:
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
-def _format_figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _format_figure(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:.3f}"
