@@ -22,7 +22,7 @@ _CONFIG_NAME = "footsteps.yaml"
 
 
 def write_config(
-    folder: Path, output: Path | None, data_root: Path | None, inspection_day: date, force: bool, as_json: bool
+    folder: Path, output: Path | None, data_root: Path | None, today: date, force: bool, as_json: bool
 ) -> None:
     """Inspect a folder of exports, write footsteps.yaml for it, and print what was decided and the next command.
 
@@ -30,7 +30,7 @@ def write_config(
         folder: The folder of the exports.
         output: The file to write; None for footsteps.yaml in the data root, or in the working directory without one.
         data_root: The data root; None if each configuration has one of its own.
-        inspection_day: The day of the inspection.
+        today: The day of the inspection.
         force: Whether an existing file is replaced.
         as_json: Whether to print one JSON document.
 
@@ -44,7 +44,7 @@ def write_config(
             f"{target} exists and stays as it is: write to another file with --output, or replace it with --force"
         )
     with stderr_console.status("reading the folder") as status:
-        draft = draft_config(folder.resolve(), inspection_day, lambda label: status.update(f"reading {escape(label)}"))
+        draft = draft_config(folder.resolve(), today, lambda label: status.update(f"reading {escape(label)}"))
     if not draft.sources and not draft.undecided:
         for file, reason in draft.left_out:
             print_note(escape(f"{file.label}: {reason}"))

@@ -269,24 +269,19 @@ def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | 
 
 def _find_day(table: _Table) -> RoleColumn | None:
     """Find the day on which it happened: a day of planning is not it, a day of keeping the record only if need be."""
-    columns_of_days = [col for col in table.free if _is_day(col) and not topic_fit(col.header, "planned_day")]
-    fits_and_columns = [
-        (topic_fit(col.header, "day") - 3 * bool(topic_fit(col.header, "record_day")), col) for col in columns_of_days
-    ]
-    best_fit, chosen_column = max(fits_and_columns, key=lambda fit_and_column: fit_and_column[0], default=(0, None))
-    if chosen_column is None:
+    day_columns = [col for col in table.free if _is_day(col) and not topic_fit(col.header, "planned_day")]
+    if not day_columns:
         return None
-    tied_columns = [col for fit, col in fits_and_columns if fit == best_fit and col is not chosen_column]
+    fits = [topic_fit(col.header, "day") - 3 * bool(topic_fit(col.header, "record_day")) for col in day_columns]
+    best_fit = max(fits)
+    chosen, *tied_columns = (col for fit, col in zip(fits, day_columns, strict=True) if fit == best_fit)
     if tied_columns:
-        headers = ", ".join(f"`{col.header}`" for col in tied_columns)
-        table.questions.append(
-            f"{headers} also hold days: check that `{chosen_column.header}` is the day on which it happened"
-        )
+        tied = ", ".join(f"`{col.header}`" for col in tied_columns)
+        table.questions.append(f"{tied} also hold days: check that `{chosen.header}` is the day on which it happened")
+    reason = "its values are days" if best_fit < 2 else "its name, and its values are days"
     if best_fit < 0:
         reason = "the only days, though its name speaks of the record"
-    else:
-        reason = "its values are days" if best_fit < 2 else "its name, and its values are days"
-    return table.use(chosen_column, reason, is_sure=best_fit >= 0 and not tied_columns)
+    return table.use(chosen, reason, is_sure=best_fit >= 0 and not tied_columns)
 
 
 def _find_hours(table: _Table) -> RoleColumn | None:

@@ -83,14 +83,14 @@ class Lake:
         """The table's folder."""
         return self.root / table.name
 
-    def file(self, table: Table, file_name: str = SINGLE_FILE) -> Path:
+    def file(self, table: Table, stem: str = SINGLE_FILE) -> Path:
         """The path of one file of a table.
 
         Args:
             table: The table.
-            file_name: Name of the file without suffix; the default is the file of a table that is not split.
+            stem: Name of the file without suffix; the default is the file of a table that is not split.
         """
-        return self.folder(table) / f"{file_name}.parquet"
+        return self.folder(table) / f"{stem}.parquet"
 
     def files(self, table: Table) -> list[Path]:
         """The existing files of a table, in the order in which they are read."""
@@ -200,13 +200,13 @@ class Lake:
         """Write all rows of a table, which are in the row order of its contract."""
         rows_by_file = split_into_files(table, rows)
         old_hashes, new_hashes = self._read_hashes(table), _hash_files(rows_by_file)
-        changed_files = {file_name for file_name in new_hashes if old_hashes.get(file_name) != new_hashes[file_name]}
+        changed_files = {stem for stem in new_hashes if old_hashes.get(stem) != new_hashes[stem]}
         removed_files = set(old_hashes) - set(new_hashes)
         # nothing follows the changes of a published table: only assets upstream of it and incremental runs need them
         if (changed_files or removed_files) and old_hashes and table.layer != "out":
             old_rows = self._scan_named(table, (changed_files & set(old_hashes)) | removed_files).collect()
             new_rows = pl.concat(
-                [rows_by_file[file_name] for file_name in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
+                [rows_by_file[stem] for stem in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
             )
             self._record_change(table, old_hashes, new_hashes, old_rows, new_rows, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes)
@@ -229,9 +229,7 @@ class Lake:
         old_rows = sort_rows(
             table, self._scan_named(table, candidate_files).join(replacing.lazy(), on=key_columns, how="semi").collect()
         )
-        changed_files = (
-            find_changed_files(table, old_hashes, old_rows, validated.good) if is_current else set(old_hashes)
-        )
+        changed_files = find_changed_files(table, old_hashes, old_rows, validated.good) if is_current else {*old_hashes}
         if not changed_files:
             return self._summarise(table, old_hashes, False), old_rows, validated
         stored_rows = self._scan_named(table, changed_files & set(old_hashes)).collect()
@@ -240,11 +238,9 @@ class Lake:
             validated = validated.without_keys(remaining_rows.select(table.key))
         new_rows = select_rows_of_files(table, validated.good, changed_files) if is_current else validated.good
         rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining_rows, new_rows])))
-        unchanged_hashes = {
-            file_name: sha256 for file_name, sha256 in old_hashes.items() if file_name not in changed_files
-        }
+        unchanged_hashes = {stem: sha256 for stem, sha256 in old_hashes.items() if stem not in changed_files}
         if unchanged_hashes:
-            rows_by_file = {file_name: file_rows for file_name, file_rows in rows_by_file.items() if file_rows.height}
+            rows_by_file = {stem: file_rows for stem, file_rows in rows_by_file.items() if file_rows.height}
         new_hashes = {**unchanged_hashes, **_hash_files(rows_by_file)}
         self._record_change(table, old_hashes, new_hashes, old_rows, validated.good, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated
@@ -306,20 +302,18 @@ class Lake:
     ) -> WriteResult:
         """Write the files whose hashes differ, and delete the files without a new hash."""
 
-        def write_file(file_name: str) -> None:
+        def write_file(stem: str) -> None:
             write_parquet(
-                rows_by_file[file_name],
-                self.file(table, file_name),
-                metadata={"content_sha256": new_hashes[file_name] or "", "contract": f"{table.name} {table.version}"},
+                rows_by_file[stem],
+                self.file(table, stem),
+                metadata={"content_sha256": new_hashes[stem] or "", "contract": f"{table.name} {table.version}"},
             )
 
-        changed_files = sorted(
-            file_name for file_name in rows_by_file if old_hashes.get(file_name) != new_hashes[file_name]
-        )
+        changed_files = sorted(stem for stem in rows_by_file if old_hashes.get(stem) != new_hashes[stem])
         removed_files = set(old_hashes) - set(new_hashes)
         _map_in_threads(write_file, changed_files)
-        for file_name in removed_files:
-            self.file(table, file_name).unlink()
+        for stem in removed_files:
+            self.file(table, stem).unlink()
         return self._summarise(table, new_hashes, bool(changed_files or removed_files))
 
     def _read_hashes(self, table: Table) -> dict[str, str | None]:
@@ -373,9 +367,7 @@ def _combine_hashes(hashes: Mapping[str, str | None]) -> str | None:
         return None
     if set(hashes) == {SINGLE_FILE}:
         return hashes[SINGLE_FILE]
-    return hashlib.sha256(
-        "".join(f"{file_name} {sha256}\n" for file_name, sha256 in sorted(hashes.items())).encode()
-    ).hexdigest()
+    return hashlib.sha256("".join(f"{stem} {sha256}\n" for stem, sha256 in sorted(hashes.items())).encode()).hexdigest()
 
 
 def content_sha256(frame: pl.DataFrame) -> str:
