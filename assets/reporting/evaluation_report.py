@@ -76,7 +76,7 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
             )
             for ablated_family in evaluation.ablation
         ],
-        ours=OURS,
+        our_model=OURS,
     )
     (folder / "index.html").write_text(html, encoding="utf-8")
     return [folder / "index.html", *(folder / f"{picture_name}.png" for picture_name in pictures)]

@@ -24,7 +24,7 @@ from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset, pipeline_asset
 from assets.reporting.evaluation_plots import describe_reliability, draw_reliability, png_data_uri
 from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
-from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_interactions
+from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_events
 from ml.evaluation.results import Evaluation, to_stored_dict
 from ml.mastery.state import last_instant
 from ml.mastery.step_items import list_blocked_steps, list_steps
@@ -156,7 +156,7 @@ def rank_candidates(
         contributions of features.
     """
     scored_steps = recommender.score(
-        to_interactions(reached_steps),
+        to_events(reached_steps),
         person_ids,
         as_of=last_instant(as_of),
         excluded_pairs=list_blocked_steps(mastery),
