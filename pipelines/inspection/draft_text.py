@@ -67,7 +67,7 @@ def count_marks(draft: ConfigDraft) -> tuple[int, int]:
 
 
 def _render_as_of(draft: ConfigDraft) -> list[str]:
-    """Run as of the newest record if the exports are old: as of today, skills would count as forgotten."""
+    """Lines that set `as_of` to the newest record if the exports are old: as of today, skills would be forgotten."""
     if draft.newest_day is None or draft.newest_day >= draft.today - timedelta(days=MAX_AGE_DAYS):
         return []
     comment = f"the newest record is of {draft.newest_day}; take this out once new exports arrive every day"

@@ -353,9 +353,9 @@ def _find_skill(table: _Table) -> RoleColumn | None:
     if not named_columns:
         return None
     chosen_column = max(named_columns, key=lambda col: topic_fit(col.header, "skill"))
-    is_unknown = table.company.has_taxonomy
-    reason = "its name, though few of its texts name a micro-skill of the taxonomy" if is_unknown else "its name"
-    return table.use(chosen_column, reason, is_sure=not is_unknown and topic_fit(chosen_column.header, "skill") > 1)
+    has_taxonomy = table.company.has_taxonomy
+    reason = "its name, though few of its texts name a micro-skill of the taxonomy" if has_taxonomy else "its name"
+    return table.use(chosen_column, reason, is_sure=not has_taxonomy and topic_fit(chosen_column.header, "skill") > 1)
 
 
 def _find_repeated_text(table: _Table, has_day: bool) -> RoleColumn | None:

@@ -164,14 +164,14 @@ def _write_json(store: Any, path: PurePosixPath, content: object) -> None:
         stream.write(json.dumps(content).encode())
 
 
-def _push(store: Any, path: Path, target: PurePosixPath, *, overwrite: bool = False) -> int:
+def _push(store: Any, path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
     """Copy a file to the bucket, unless the object exists and must not be overwritten; return the bytes sent."""
-    if not overwrite and _has_file(store, target):
+    if not overwrite and _has_file(store, stored_path):
         return 0
     # without an explicit type an object gets one that some stores refuse
     with (
         path.open("rb") as source,
-        store.open_output_stream(str(target), metadata={"Content-Type": "application/octet-stream"}) as sink,
+        store.open_output_stream(str(stored_path), metadata={"Content-Type": "application/octet-stream"}) as sink,
     ):
         shutil.copyfileobj(source, sink, _CHUNK_BYTES)
     return path.stat().st_size

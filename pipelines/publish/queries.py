@@ -96,12 +96,12 @@ def _delta_query(folder: Path, version: int) -> Query:
     )
 
 
-def _duckdb_query(file: Path, table: str) -> Query:
-    select_statement = f"SELECT * FROM {table} LIMIT 10"
+def _duckdb_query(file: Path, table_name: str) -> Query:
+    select_statement = f"SELECT * FROM {table_name} LIMIT 10"
     query_code = f"import duckdb; duckdb.connect({str(file)!r}, read_only=True).sql({select_statement!r})"
     return Query(
         python=f"{query_code}.pl()",
-        sql=f"ATTACH {quote_text(file)} AS footsteps (READ_ONLY); SELECT * FROM footsteps.{table} LIMIT 10;",
+        sql=f"ATTACH {quote_text(file)} AS footsteps (READ_ONLY); SELECT * FROM footsteps.{table_name} LIMIT 10;",
         pandas=f"{query_code}.df()",
     )
 

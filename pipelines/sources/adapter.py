@@ -160,7 +160,7 @@ def read_export(
         malformed_rows = malformed_rows.with_columns(pl.lit(None, pl.String).alias("row_text"))
     byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
     compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
-    shapes = {filled.texts.shape.shape: filled for filled in _fill_shapes(maps, table, options, path.name, compute)}
+    shapes = {filled.texts.shape_map.shape: filled for filled in _fill_shapes(maps, table, options, path.name, compute)}
     frames = {shape.shape: empty_frame(shape.shape) for shape in declared}
     frames |= {shape: filled.frame for shape, filled in shapes.items()}
 
@@ -181,11 +181,14 @@ def read_export(
         {
             shape: count_reasons(filled.rows)
             for shape, filled in shapes.items()
-            if filled.texts.shape.pass_over or filled.texts.shape.counts_empty
+            if filled.texts.shape_map.pass_over or filled.texts.shape_map.counts_empty
         },
-        {shape: count_unknown_words(filled.texts.shape, filled.rows, filled.frame) for shape, filled in shapes.items()},
+        {
+            shape: count_unknown_words(filled.texts.shape_map, filled.rows, filled.frame)
+            for shape, filled in shapes.items()
+        },
         table.notes,
-        frozenset(shape for shape, filled in shapes.items() if is_hashed(filled.texts.shape)),
+        frozenset(shape for shape, filled in shapes.items() if is_hashed(filled.texts.shape_map)),
         read_again,
         table.is_regular,
     )
@@ -244,8 +247,8 @@ def _fill_shapes(
 def _fill_again(filled_shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
     """Return the frame of a shape with only some of its rows, which are chosen before any text is cast."""
     wanted_table = replace(filled_shape.table, scan=lambda columns: filled_shape.table.scan(columns).filter(is_wanted))
-    wanted_rows = _scan_rows(filled_shape.texts.shape, wanted_table).filter(pl.col(REASON).is_null())
-    texts = scan_texts(filled_shape.texts.shape, wanted_rows, wanted_table)
+    wanted_rows = _scan_rows(filled_shape.texts.shape_map, wanted_table).filter(pl.col(REASON).is_null())
+    texts = scan_texts(filled_shape.texts.shape_map, wanted_rows, wanted_table)
     return fill_shape(replace(filled_shape.texts, texts=texts), filled_shape.transforms, options)
 
 

@@ -26,7 +26,7 @@ SAMPLE_ROWS = 1_000
 _MOMENT = Transform("datetime")
 _NUMBER = Transform("number")
 _CHOSEN = "chosen:"
-_ENDS, _MOMENTS = ("lowest", "highest"), ("began", "ended")
+_BOUNDS, _MOMENTS = ("lowest", "highest"), ("began", "ended")
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class ShapeTexts:
     """The texts of one shape of a file.
 
     Attributes:
-        shape: The map, fitted to the file.
-        fields: The variants of each destination.
+        shape_map: The map, fitted to the file.
+        variants_by_field: The variants of each destination.
         texts: One row per row: `row_number`, `text:column`, and what else a field is cast from.
         sample: The first rows of `texts`.
     """
 
-    shape: ShapeMap
-    fields: Mapping[str, Sequence[FieldMap]]
+    shape_map: ShapeMap
+    variants_by_field: Mapping[str, Sequence[FieldMap]]
     texts: pl.LazyFrame
     sample: pl.DataFrame
 
@@ -100,12 +100,12 @@ def read_texts(shape_map: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
 
 
 def prove_forms(
-    shapes: Sequence[ShapeTexts], options: SourceOptions, file_name: str, has_typed_numbers: bool
+    texts_of_shapes: Sequence[ShapeTexts], options: SourceOptions, file_name: str, has_typed_numbers: bool
 ) -> list[dict[str, Transform]]:
     """Return per shape the transform of each column of text, completed by what the cells of the complete file prove.
 
     Args:
-        shapes: The shapes of the file.
+        texts_of_shapes: The texts of each shape of the file.
         options: Options of the source.
         file_name: Name of the file, for messages.
         has_typed_numbers: Whether the format of the file writes numbers with a decimal point.
@@ -113,7 +113,7 @@ def prove_forms(
     Raises:
         ExportRefused: If the cells can be read in two ways and the file proves neither.
     """
-    columns_by_shape = [_text_columns_to_prove(shape, options) for shape in shapes]
+    columns_by_shape = [_text_columns_to_prove(shape_texts, options) for shape_texts in texts_of_shapes]
     proven_transforms = iter(
         prove_transforms(
             [column for shape_columns in columns_by_shape for column in shape_columns], file_name, has_typed_numbers
@@ -123,43 +123,47 @@ def prove_forms(
 
 
 def fill_shape(shape_texts: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:
-    """Return the frame of a shape.
+    """Return the typed rows of a shape.
 
     Args:
-        shape_texts: Its texts.
+        shape_texts: The texts of the shape.
         transforms: The transform of each column of text.
         options: Options of the source.
 
     Returns:
-        One row per row: `row_number`, every column of the shape with its type, and `text:column` with its text.
+        One row per row of the texts: `row_number`, every column of the shape with its type, and `text:column` with its
+        text.
     """
-    columns = CANONICAL_SCHEMAS[shape_texts.shape.shape].columns
+    columns = CANONICAL_SCHEMAS[shape_texts.shape_map.shape].columns
 
     def cast(column: str) -> pl.Expr:
-        lowest, highest = (pl.col(f"{column}:{end}") if f"{column}:{end}" in transforms else None for end in _ENDS)
-        sample = shape_texts.sample[column].drop_nulls()
-        value = cast_text(pl.col(column), transforms[column], options.time_zone, sample, lowest, highest)
-        if f"{column}:began" not in transforms:
-            return value
-        moments = (
-            cast_text(pl.col(f"{column}:{end}"), transforms[f"{column}:{end}"], options.time_zone) for end in _MOMENTS
+        lowest, highest = (
+            pl.col(f"{column}:{bound}") if f"{column}:{bound}" in transforms else None for bound in _BOUNDS
         )
-        return hours_between(value, pl.col(column), *moments)
+        sample = shape_texts.sample[column].drop_nulls()
+        typed_value = cast_text(pl.col(column), transforms[column], options.time_zone, sample, lowest, highest)
+        if f"{column}:began" not in transforms:
+            return typed_value
+        moments = (
+            cast_text(pl.col(f"{column}:{moment}"), transforms[f"{column}:{moment}"], options.time_zone)
+            for moment in _MOMENTS
+        )
+        return hours_between(typed_value, pl.col(column), *moments)
 
-    missing_columns = [column for column in columns if column not in shape_texts.fields]
+    missing_columns = [column for column in columns if column not in shape_texts.variants_by_field]
     typed_rows = shape_texts.texts.with_columns(
         *(
             pl.coalesce(cast(text_column) for text_column in _text_columns(variants))
             .cast(COLUMNS[column].dtype)
             .alias(column)
-            for column, variants in shape_texts.fields.items()
+            for column, variants in shape_texts.variants_by_field.items()
         ),
         *(pl.lit(None, COLUMNS[column].dtype).alias(column) for column in missing_columns),
         *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing_columns),
     )
-    if is_hashed(shape_texts.shape):
+    if is_hashed(shape_texts.shape_map):
         # The hash is of the mapped text, in the alphabetical order of the columns; a state is made of these texts.
-        destinations = {field_map.destination for field_map in shape_texts.shape.fields if field_map.headers} - {
+        destinations = {field_map.destination for field_map in shape_texts.shape_map.fields if field_map.headers} - {
             "state_code"
         }
         mapped_columns = sorted(f"text:{destination}" for destination in destinations)
@@ -193,9 +197,9 @@ def _field_texts(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextT
     )
     for variant_position, (column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
         separate_texts += [
-            if_chosen(variant_position, joined_text(headers, table)).alias(f"{column}:{end}")
-            for end in (*_ENDS, *_MOMENTS)
-            if (headers := getattr(field_map, end))
+            if_chosen(variant_position, joined_text(headers, table)).alias(f"{column}:{part}")
+            for part in (*_BOUNDS, *_MOMENTS)
+            if (headers := getattr(field_map, part))
         ]
     return [pl.coalesce(texts).alias(f"text:{variants[0].destination}"), *separate_texts]
 
@@ -222,14 +226,14 @@ def _text_columns_to_prove(shape_texts: ShapeTexts, options: SourceOptions) -> l
         is_complete = shape_texts.sample.height < SAMPLE_ROWS
         text_columns.append(TextColumn(column, shape_texts.texts, cells, is_complete, headers, destination, transform))
 
-    for destination, variants in shape_texts.fields.items():
+    for destination, variants in shape_texts.variants_by_field.items():
         column_names = _text_columns(variants)
         variant_groups = [[variant] for variant in variants] if len(column_names) > 1 else [variants]
         for column, grouped_variants in zip(column_names, variant_groups, strict=True):
             headers = tuple(header for field_map in grouped_variants for header in field_map.headers)
             add(column, headers, destination, source_transform(grouped_variants[0], options))
-            for end in (*_ENDS, *_MOMENTS):
-                if end_headers := getattr(grouped_variants[0], end):
-                    transform = with_options(_MOMENT if end in _MOMENTS else _NUMBER, options)
-                    add(f"{column}:{end}", end_headers, destination, transform)
+            for part in (*_BOUNDS, *_MOMENTS):
+                if part_headers := getattr(grouped_variants[0], part):
+                    transform = with_options(_MOMENT if part in _MOMENTS else _NUMBER, options)
+                    add(f"{column}:{part}", part_headers, destination, transform)
     return text_columns

@@ -95,11 +95,11 @@ def collect_events(world: World, history: History, rng: np.random.Generator) -> 
     )
 
 
-def format_statements(world: World, events: pl.DataFrame, block: int, rng: np.random.Generator) -> pl.DataFrame:
+def format_statements(world: World, events: pl.DataFrame, block_number: int, rng: np.random.Generator) -> pl.DataFrame:
     """Return one row per statement: its parts as JSON texts, its month and moment; a mistaken completion is voided."""
     person_numbers, skill_numbers, catalog = events["person"], events["skill"], world.catalog
     # decimal digits are hexadecimal digits too: block and row make an id that is unique and always the same
-    id_prefix = f"{world.seed % 10**8:08d}-{block % 10**4:04d}-4000-8000-"
+    id_prefix = f"{world.seed % 10**8:08d}-{block_number % 10**4:04d}-4000-8000-"
     statements = events.with_columns(
         (pl.lit(id_prefix) + (pl.int_range(pl.len()) + 1).cast(pl.String).str.zfill(12)).alias("id"),
         (pl.Series(TITLES).gather(skill_numbers % len(TITLES)) + catalog.phrases.gather(skill_numbers)).alias("title"),

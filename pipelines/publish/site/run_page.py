@@ -69,7 +69,7 @@ def _describe_people(page_data: PageData) -> Section:
         .sort("no_recommendation_reason")
         .collect()
     )
-    rows = [[str(reason).replace("_", " "), f"{people:,}"] for reason, people in people_counts.iter_rows()]
+    rows = [[str(reason).replace("_", " "), f"{people_count:,}"] for reason, people_count in people_counts.iter_rows()]
     return Section("People", "How many people got a list, and why the others did not.", ["", "people"], rows)
 
 

@@ -270,13 +270,13 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _transcode(source: Path, target: Path, encoding: str, file_name: str) -> Path:
+def _transcode(source: Path, target_path: Path, encoding: str, file_name: str) -> Path:
     try:
-        with target.open("wb") as target_file:
+        with target_path.open("wb") as target_file:
             target_file.writelines(text.encode("utf-8", "replace") for text in _decoded(source, encoding))
     except UnicodeDecodeError as error:
         raise ExportRefused(
             f"{file_name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` of this "
             f"source to one of {', '.join(ENCODINGS)}"
         ) from None
-    return target
+    return target_path

@@ -112,8 +112,8 @@ def _as_lines(
     if record is None and is_lines and opened_file.start == 0 and _has_plain_lines(opened_file):
         return opened_file.path, None
     folder = ScratchFolder()
-    target = folder.path / "records.jsonl"
-    with target.open("wb") as target_file:
+    target_path = folder.path / "records.jsonl"
+    with target_path.open("wb") as target_file:
         if record is not None:
             target_file.write(json.dumps(record).encode() + b"\n")
         elif is_lines:
@@ -121,7 +121,7 @@ def _as_lines(
         else:
             records = _split_array(opened_file.chunks(), file_name, records_path if head[:1] == b"{" else ())
             target_file.writelines(record.translate(_ONE_LINE) + b"\n" for record in records)
-    return target, folder
+    return target_path, folder
 
 
 def _only_record(opened_file: OpenedFile, head: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:

@@ -39,11 +39,11 @@ def skip_title_lines(
     if not filled_positions or header_counts[filled_positions[0]] or max(header_counts) < MIN_HEADERS:
         return opened_file
     folder = ScratchFolder()
-    target = folder.path / "table"
-    with opened_file.open() as handle, target.open("wb") as target_file:
+    target_path = folder.path / "table"
+    with opened_file.open() as handle, target_path.open("wb") as target_file:
         handle.seek(opened_file.start + sum(map(len, lines[: header_counts.index(max(header_counts))])))
         target_file.writelines(read_chunks(handle))
-    return OpenedFile(target, opened_file.encoding, 0, folder)
+    return OpenedFile(target_path, opened_file.encoding, 0, folder)
 
 
 def drop_line_prefixes(opened_file: OpenedFile) -> OpenedFile:
@@ -54,10 +54,10 @@ def drop_line_prefixes(opened_file: OpenedFile) -> OpenedFile:
     if not prefix.strip(b" \t[") or not isinstance(parse_json(brace + rest_of_line, otherwise=None), dict):
         return opened_file
     folder = ScratchFolder()
-    target = folder.path / "lines"
-    with opened_file.open() as handle, target.open("wb") as target_file:
+    target_path = folder.path / "lines"
+    with opened_file.open() as handle, target_path.open("wb") as target_file:
         target_file.writelines(line[max(line.find(b"{"), 0) :] for line in handle)
-    return OpenedFile(target, opened_file.encoding, 0, folder)
+    return OpenedFile(target_path, opened_file.encoding, 0, folder)
 
 
 def _count_headers(line: bytes, wanted_headers: Collection[str], delimiters: Collection[str]) -> int:

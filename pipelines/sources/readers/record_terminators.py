@@ -33,15 +33,15 @@ def rewrite_terminated(opened_file: OpenedFile, file_name: str, terminator: str,
         if mark not in handle.read(CHUNK_BYTES):
             return opened_file
     folder = ScratchFolder()
-    target = folder.path / "records.csv"
+    target_path = folder.path / "records.csv"
     records = _split_records(opened_file, file_name, mark)
     header_row = next(records, "")
     separator = delimiter or max(DELIMITERS, key=header_row.count)
-    with target.open("w", encoding="utf-8", newline="") as target_file:
+    with target_path.open("w", encoding="utf-8", newline="") as target_file:
         csv.writer(target_file, delimiter=separator, lineterminator="\n").writerows(
             _split_fields(record, separator) for record in chain([header_row], records)
         )
-    return OpenedFile(target, opened_file.encoding, 0, folder)
+    return OpenedFile(target_path, opened_file.encoding, 0, folder)
 
 
 def _split_records(opened_file: OpenedFile, file_name: str, mark: bytes) -> Iterator[str]:
