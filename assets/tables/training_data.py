@@ -80,7 +80,7 @@ def build_training_input(
 
 
 def to_events(steps: pl.DataFrame) -> pl.DataFrame:
-    """Reached steps (`feat_step__event_reached`) as the recommender's events: person_id, skill_id (the step's id), ts."""
+    """Reached steps (`feat_step__event_reached`) as events to rank on: person_id, skill_id (the step's id), ts."""
     return steps.select("person_id", skill_id="step_id", ts="reached_at")
 
 

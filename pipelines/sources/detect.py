@@ -89,7 +89,7 @@ def rank_systems(
         except ExportRefused as refusal:
             refusals.append(refusal)
             continue
-        matches += [match for shape in adapter.shapes if (match := _match(adapter, shape, tables[reading]))]
+        matches += [match for shape_map in adapter.shapes if (match := _match(adapter, shape_map, tables[reading]))]
     if not tables:
         raise refusals[0]
     return sorted(matches, key=lambda match: (-match.score, len(match.missing), -len(match.matching), match.system))
@@ -193,7 +193,7 @@ def _has_measure(shape_map: ShapeMap, table: TextTable) -> bool:
 
 
 def _describe(adapter: Adapter) -> dict[str, Any]:
-    fields = [field_map for shape in adapter.shapes for field_map in shape.fields if field_map.headers]
+    fields = [field_map for shape_map in adapter.shapes for field_map in shape_map.fields if field_map.headers]
     needed = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if field_map.required)
     optional = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if not field_map.required)
     return {
@@ -201,7 +201,7 @@ def _describe(adapter: Adapter) -> dict[str, Any]:
         "title": adapter.title,
         "domain": adapter.domain,
         "formats": adapter.formats,
-        "shapes": tuple(dict.fromkeys(shape.shape for shape in adapter.shapes)),
+        "shapes": tuple(dict.fromkeys(shape_map.shape for shape_map in adapter.shapes)),
         "needed": tuple(needed),
         "optional": tuple(headers for headers in optional if headers not in needed),
         "notes": adapter.notes,
