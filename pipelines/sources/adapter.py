@@ -153,14 +153,12 @@ def read_export(
     maps_with_tables = list(_fit_maps(select_shape_maps(declared_maps, table), table, options, path.name))
     unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
     sensitive_headers = tuple(header for header in unused_headers if sensitive_class(header))
-    malformed_rows = table.malformed
-    if sensitive_headers:
-        # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
-        malformed_rows = malformed_rows.with_columns(pl.lit(None, pl.String).alias("row_text"))
+    # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
+    hidden_columns = [pl.lit(None, pl.String).alias("row_text")] if sensitive_headers else []
+    malformed_rows = table.malformed.with_columns(hidden_columns)
     byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
     compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
-    filled_shapes = _fill_shapes(maps_with_tables, table, options, path.name, compute)
-    filled_by_shape = {filled_shape.shape_map.shape: filled_shape for filled_shape in filled_shapes}
+    filled_by_shape = _fill_shapes(maps_with_tables, table, options, path.name, compute)
     frames = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in declared_maps}
     frames |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_by_shape.items()}
 
@@ -232,8 +230,8 @@ def _fill_shapes(
     options: SourceOptions,
     file_name: str,
     compute: Callable[[Sequence[pl.LazyFrame]], list[pl.LazyFrame]],
-) -> list[_FilledShape]:
-    """Fill the shapes of a file.
+) -> dict[CanonicalSchemaName, _FilledShape]:
+    """Fill the shapes of a file, by their name.
 
     Args:
         maps_with_tables: Each shape map, fitted to the file, with the file reshaped for it.
@@ -257,10 +255,11 @@ def _fill_shapes(
             for shape_texts, shape_transforms in zip(texts_of_shapes, transforms, strict=True)
         ]
     )
-    return [
+    filled_shapes = (
         _FilledShape(*fields)
         for fields in zip(tables, rows_by_shape, texts_of_shapes, transforms, typed_frames, strict=True)
-    ]
+    )
+    return {filled_shape.shape_map.shape: filled_shape for filled_shape in filled_shapes}
 
 
 def _fill_again(filled_shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
