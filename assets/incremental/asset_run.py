@@ -85,7 +85,7 @@ class Declaration:
         )
 
     @property
-    def previous(self) -> Mapping[str, PreviousTable]:
+    def previous_tables(self) -> Mapping[str, PreviousTable]:
         """The tables of earlier runs that the asset reads, by name."""
         return {previous_table.table.name: previous_table for previous_table in self.reads_previous}
 
@@ -151,7 +151,7 @@ class AssetRun:
     @property
     def previous_lake(self) -> Lake:
         """The lake with the tables of earlier runs that the asset declares."""
-        return DeclaredLake(self.tables.lake.root, self.declaration.name, frozenset(self.declaration.previous))
+        return DeclaredLake(self.tables.lake.root, self.declaration.name, frozenset(self.declaration.previous_tables))
 
     def read_previous(self, table: Table) -> pl.DataFrame:
         """Rows of a table that earlier runs wrote, as the asset declares them in `reads_previous`.
@@ -243,9 +243,9 @@ class AssetRun:
         )
 
     def _find_previous(self, table: Table) -> PreviousTable:
-        if table.name not in self.declaration.previous:
+        if table.name not in self.declaration.previous_tables:
             raise UndeclaredRead(f"the asset {self.declaration.name} does not declare {table.name} in `reads_previous`")
-        return self.declaration.previous[table.name]
+        return self.declaration.previous_tables[table.name]
 
 
 def start_asset_run(

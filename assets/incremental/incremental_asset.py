@@ -182,7 +182,7 @@ def _describe_asset(declaration: Declaration, table: Table, kinds: set[str] | No
     spec = build_asset_spec(table, deps=declaration.upstream, kinds=kinds)
     if not declaration.reads_previous:
         return spec
-    previous_names = ", ".join(sorted(declaration.previous))
+    previous_names = ", ".join(sorted(declaration.previous_tables))
     return spec.merge_attributes(metadata={"reads_of_earlier_runs": previous_names})
 
 
@@ -283,7 +283,7 @@ def _fingerprint_inputs(update_rule: UpdateRule, run: AssetRun, pipeline: Pipeli
         )
         for input_name in input_names
     }
-    for table_name, previous_table in run.declaration.previous.items():
+    for table_name, previous_table in run.declaration.previous_tables.items():
         if previous_table.changes_rows:
             previous_rows = scan_previous(run.previous_lake, previous_table, run.as_of).collect()
             fingerprints[f"previous {table_name}"] = content_sha256(previous_rows)

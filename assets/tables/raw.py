@@ -123,10 +123,10 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
                 }
             )
             metadata_by_asset[table_name] |= _delivery_metadata(pipeline, table_sources, table_deliveries)
-            version = DataVersion(hashlib.sha256((input_fingerprints[table_name] or "").encode()).hexdigest())
-            for key, asset_metadata in metadata_by_asset.items():
-                numeric_by_asset[key] = numeric_metadata(asset_metadata)
-                yield MaterializeResult(asset_key=key, metadata=asset_metadata, data_version=version)
+            data_version = DataVersion(hashlib.sha256((input_fingerprints[table_name] or "").encode()).hexdigest())
+            for asset_name, asset_metadata in metadata_by_asset.items():
+                numeric_by_asset[asset_name] = numeric_metadata(asset_metadata)
+                yield MaterializeResult(asset_key=asset_name, metadata=asset_metadata, data_version=data_version)
             rule_counts = count_landed_rules(pipeline.lake, table, table_sources)
             docs_path = pipeline.settings.docs_path
             yield from evaluate_contract_checks(table, rule_counts, docs_path, is_unchanged=previous_state is not None)

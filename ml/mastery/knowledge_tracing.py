@@ -70,7 +70,7 @@ class KnowledgeTracing:
     spread: float = 0.0  # variance of pairs of person and micro-skill around the model
 
     @cached_property
-    def by_skill(self) -> pl.DataFrame:
+    def parameters_by_skill(self) -> pl.DataFrame:
         """One row per micro-skill with feedback: skill_id, half_life, skill_intercept, skill_variance, judged_count."""
         return pl.DataFrame(
             {
@@ -234,12 +234,11 @@ def _fit_parameters(features: Doubles, outcomes: Outcomes, start_parameters: _Pa
 
 def _pair_variance(outcomes: Outcomes, residual: Doubles, outcome_variance: Doubles) -> float:
     """Variance of people around the model, by moments: how far two outcomes of one pair agree beyond the model."""
-    pair_sums = [
-        np.bincount(outcomes.pair, per_outcome)
-        for per_outcome in (residual, residual**2, outcome_variance, outcome_variance**2)
-    ]
-    agreement = (pair_sums[0] ** 2 - pair_sums[1]).sum() / max(float((pair_sums[2] ** 2 - pair_sums[3]).sum()), 1e-9)
-    return float(np.clip(agreement, *_VARIANCE_BOUNDS))
+    residual_products, variance_products = (
+        float((np.bincount(outcomes.pair, summand) ** 2 - np.bincount(outcomes.pair, summand**2)).sum())
+        for summand in (residual, outcome_variance)
+    )  # over all pairs of two different outcomes of one person and micro-skill
+    return float(np.clip(residual_products / max(variance_products, 1e-9), *_VARIANCE_BOUNDS))
 
 
 def estimate_levels(
@@ -257,7 +256,7 @@ def estimate_levels(
         One row per `_pair`: half_life (days), weight (evidence left), freshness, level, low, high. If the model is not
         fitted, level, low and high are null, and `declare_levels` computes them from the stage.
     """
-    skill_parameters = match_skill_ids(evidence_rows, tracing.by_skill.drop("judged_count")).lazy()
+    skill_parameters = match_skill_ids(evidence_rows, tracing.parameters_by_skill.drop("judged_count")).lazy()
     half_life = pl.col("half_life").fill_null(tracing.default_half_life)
     age_days = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
     feedback_fading = 2.0 ** (-age_days / max(policy.rusty_after_days, 1))
@@ -286,9 +285,9 @@ def estimate_levels(
     )
 
 
-def match_skill_ids(skill_rows: pl.DataFrame, by_skill: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of `by_skill` whose skill_id can occur in `skill_rows`, in the data type of its skill_id."""
-    return by_skill.with_columns(pl.col("skill_id").cast(skill_rows.schema["skill_id"], strict=False)).drop_nulls(
+def match_skill_ids(skill_rows: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `parameters` whose skill_id can occur in `skill_rows`, in the data type of its skill_id."""
+    return parameters.with_columns(pl.col("skill_id").cast(skill_rows.schema["skill_id"], strict=False)).drop_nulls(
         "skill_id"
     )
 

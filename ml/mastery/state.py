@@ -74,7 +74,7 @@ def build_half_lives(evidence: pl.DataFrame, as_of: date, tracing: KnowledgeTrac
         Rows of HALF_LIFE, one per micro-skill with evidence.
     """
     skills_with_evidence = evidence.filter(pl.col("occurred_at") <= last_instant(as_of)).select("skill_id").unique()
-    half_lives = skills_with_evidence.join(tracing.by_skill, on="skill_id", how="left").with_columns(
+    half_lives = skills_with_evidence.join(tracing.parameters_by_skill, on="skill_id", how="left").with_columns(
         pl.col("half_life").fill_null(tracing.default_half_life).alias("half_life_days"),
         pl.col("half_life").is_not_null().alias("is_learnt"),
         pl.col("judged_count").fill_null(0),
@@ -180,7 +180,7 @@ def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: Knowle
     practised_rows = running_counts.filter(
         (pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0)
     )
-    half_lives = match_skill_ids(practised_rows, tracing.by_skill.select("skill_id", "half_life"))
+    half_lives = match_skill_ids(practised_rows, tracing.parameters_by_skill.select("skill_id", "half_life"))
     allowed_gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
     refreshes = (
         practised_rows.join(half_lives, on="skill_id", how="left", maintain_order="left")

@@ -52,11 +52,11 @@ class NameText(ItemToItem):
 
 def _find_similar(vectors: sparse.csr_matrix, first_row: int, neighbours: int) -> sparse.csr_matrix:
     """Cosine of a block of rows from `first_row` on to all rows, without the diagonal."""
-    cosine = sparse.csr_matrix(vectors[first_row : first_row + BLOCK_ROWS] @ vectors.T)
-    cosine.setdiag(0, k=first_row)
-    cosine.eliminate_zeros()
-    cosine.sort_indices()
-    return keep_largest(cosine, neighbours)
+    similarities = sparse.csr_matrix(vectors[first_row : first_row + BLOCK_ROWS] @ vectors.T)
+    similarities.setdiag(0, k=first_row)
+    similarities.eliminate_zeros()
+    similarities.sort_indices()
+    return keep_largest(similarities, neighbours)
 
 
 def split_words(item_name: str) -> list[str]:
