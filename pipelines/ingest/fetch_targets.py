@@ -53,7 +53,7 @@ class FetchTarget:
     def find_sources(self, file: RemoteFile) -> list[str]:
         """Names of the sources that read a file of the origin once it is in the landing folder."""
         landed_name = self.landing_name(file)
-        return [source for source, path in self.source_paths.items() if matches_pattern(landed_name, path)]
+        return [source_name for source_name, path in self.source_paths.items() if matches_pattern(landed_name, path)]
 
     def is_read(self, file: RemoteFile) -> bool:
         """Whether a source reads the file; of a bucket with all exports also what no source reads is fetched."""
@@ -88,4 +88,4 @@ def list_fetch_targets(config: Config) -> list[FetchTarget]:
 
 def list_fed_sources(targets: Iterable[FetchTarget]) -> set[str]:
     """Names of the sources that read what is fetched."""
-    return {source for target in targets for source in target.source_paths}
+    return {source_name for target in targets for source_name in target.source_paths}

@@ -89,10 +89,10 @@ def passed_over_by_reason(reason_counts: pl.DataFrame) -> dict[str, int]:
     return dict(ordered_counts.head(MAX_REASONS).iter_rows()) | ({"other words": rest_count} if rest_count else {})
 
 
-def sum_by_reason(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def sum_by_reason(counts_by_reason: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Return the sum per reason, the greatest first."""
     totals: Counter[str] = Counter()
-    for count_by_reason in counts:
+    for count_by_reason in counts_by_reason:
         totals.update(count_by_reason)
     return dict(totals.most_common())
 

@@ -82,7 +82,7 @@ _IMPORTANCE = pl.when(_IS_ESSENTIAL).then(pl.lit("essential")).otherwise(pl.lit(
 
 
 def load_esco(folder: Path) -> LoadedTaxonomy:
-    """Read the folder.
+    """Read ESCO from the folder of its files.
 
     Essential relations between skills are prerequisites; optional ones are not, as they hold nobody back. The
     capability of a skill is the nearest group above it, of several the first by id. An occupation without a label is

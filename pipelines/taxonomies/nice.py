@@ -21,7 +21,7 @@ _RELATIONSHIP = {"source_element_identifier": pl.String, "dest_element_identifie
 
 
 def load_nice(path: Path) -> LoadedTaxonomy:
-    """Read the file.
+    """Read the NICE framework from its file.
 
     The capability of a statement is the competency area that lists it, of several the first by id; releases before
     2.2.0 list none. A work role needs every statement that it is related to.

@@ -80,7 +80,7 @@ class PersonRows:
 
     person_id: str
     steps: list[Row]
-    held: list[Row]
+    held_skills: list[Row]
     evidence_counts: list[Row]
     companions: list[Row]
     tables: dict[str, Columns]
@@ -157,10 +157,10 @@ def iterate_people(page_data: PageData, people: list[str]) -> Iterator[PersonRow
         steps = _rows_by_person(
             page_data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), people_chunk, "rank"
         )
-        held: dict[str, list[Row]] = {}
+        held_skills: dict[str, list[Row]] = {}
         if page_data.snapshot.has_table(OUT_MASTERY.name):
             mastery = page_data.snapshot.scan(OUT_MASTERY.name).select("person_id", "skill_id", "stage", "is_rusty")
-            held = _rows_by_person(mastery, people_chunk)
+            held_skills = _rows_by_person(mastery, people_chunk)
         evidence_counts = _rows_by_person(page_data.evidence_counts.lazy(), people_chunk)
         frame_by_table = {table.name: _scan_shown_columns(page_data, table) for table in page_data.person_tables}
         companions = (
@@ -175,7 +175,7 @@ def iterate_people(page_data: PageData, people: list[str]) -> Iterator[PersonRow
             yield PersonRows(
                 person_id,
                 steps.get(person_id, []),
-                held.get(person_id, []),
+                held_skills.get(person_id, []),
                 evidence_counts.get(person_id, []),
                 companions.get(person_id, []),
                 {

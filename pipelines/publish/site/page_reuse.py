@@ -79,13 +79,13 @@ def reuse_pages(fingerprints: pl.DataFrame, earlier_folder: Path | None, folder:
     )
     reused_names = set()
     for file_name in unchanged_pages["file"]:
-        source, target = earlier_folder / "people" / file_name, folder / "people" / file_name
+        earlier_page, new_page = earlier_folder / "people" / file_name, folder / "people" / file_name
         try:
-            os.link(source, target)
+            os.link(earlier_page, new_page)
         except FileNotFoundError:
             continue
         except OSError:
-            shutil.copyfile(source, target)
+            shutil.copyfile(earlier_page, new_page)
         reused_names.add(file_name)
     return reused_names
 

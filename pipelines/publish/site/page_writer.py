@@ -113,8 +113,9 @@ def _write_part(
 
 def _write_pages(page_data: PageData, people: list[str], folder: Path) -> None:
     template = create_environment(page_data.snapshot, page_data.company).get_template("person.html.j2")
-    for person in iterate_people(page_data, people):
-        (folder / page_name(person.person_id)).write_bytes(render_person_page(template, page_data, person).encode())
+    for person_rows in iterate_people(page_data, people):
+        html = render_person_page(template, page_data, person_rows)
+        (folder / page_name(person_rows.person_id)).write_bytes(html.encode())
 
 
 @lru_cache(maxsize=1)

@@ -53,30 +53,32 @@ _MAX_TABLE_ROWS = 50
 _CACHED_TEXTS = 50_000
 
 
-def render_person_page(template: jinja2.Template, page_data: PageData, person: PersonRows) -> str:
+def render_person_page(template: jinja2.Template, page_data: PageData, person_rows: PersonRows) -> str:
     """Render the page of one person.
 
     Args:
         template: The template `person.html.j2`.
         page_data: The input of the pages.
-        person: The rows about the person.
+        person_rows: The rows about the person.
 
     Returns:
         The page as HTML.
     """
-    profile = page_data.people.get(person.person_id, {})
-    first_step: Row = person.steps[0] if person.steps else {"no_recommendation_reason": "too_little_evidence"}
+    profile = page_data.people.get(person_rows.person_id, {})
+    first_step: Row = person_rows.steps[0] if person_rows.steps else {"no_recommendation_reason": "too_little_evidence"}
     reason = first_step["no_recommendation_reason"]
     page = {
         "as_of": first_step.get("as_of"),
-        "name": page_data.person_name(person.person_id),
+        "name": page_data.person_name(person_rows.person_id),
         "role": profile.get("role_name"),
         "unit": profile.get("unit_name"),
         "why_not": WHY_NOT.get(reason, reason),
-        "steps": [] if reason else [_describe_step(page_data, step, person.companions) for step in person.steps],
-        "capabilities": _group_by_capability(page_data, person.held),
-        "tables": [_format_table(page_data, table_name, columns) for table_name, columns in person.tables.items()],
-        "evidence_counts": person.evidence_counts,
+        "steps": []
+        if reason
+        else [_describe_step(page_data, step, person_rows.companions) for step in person_rows.steps],
+        "capabilities": _group_by_capability(page_data, person_rows.held_skills),
+        "tables": [_format_table(page_data, table_name, columns) for table_name, columns in person_rows.tables.items()],
+        "evidence_counts": person_rows.evidence_counts,
     }
     return str(template.render(page=page, root="../"))
 
@@ -105,12 +107,12 @@ def _describe_companion(page_data: PageData, companion: Row) -> tuple[str, str]:
 
 
 def _group_by_capability(
-    page_data: PageData, held: list[Row]
+    page_data: PageData, held_skills: list[Row]
 ) -> list[tuple[str, list[tuple[str, str, str]], int, int]]:
     """One tile per capability: name, micro-skills (sign, name, stage), how many are reached, how many there are."""
     tiles_by_capability: dict[str, list[tuple[str, str, str]]] = {}
     reached_by_capability: Counter[str] = Counter()
-    for row in sorted(held, key=lambda row: (-STAGE_INDEX[row["stage"]], page_data.skill_name(row["skill_id"]))):
+    for row in sorted(held_skills, key=lambda row: (-STAGE_INDEX[row["stage"]], page_data.skill_name(row["skill_id"]))):
         capability = page_data.skills.get(row["skill_id"], {}).get("capability_name") or NO_CAPABILITY
         label = row["stage"] + (", rusty" if row.get("is_rusty") else "")
         tiles_by_capability.setdefault(capability, []).append(

@@ -270,10 +270,10 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _transcode(source: Path, target_path: Path, encoding: str, file_name: str) -> Path:
+def _transcode(source_path: Path, target_path: Path, encoding: str, file_name: str) -> Path:
     try:
         with target_path.open("wb") as target_file:
-            target_file.writelines(text.encode("utf-8", "replace") for text in _decoded(source, encoding))
+            target_file.writelines(text.encode("utf-8", "replace") for text in _decoded(source_path, encoding))
     except UnicodeDecodeError as error:
         raise ExportRefused(
             f"{file_name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` of this "
