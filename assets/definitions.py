@@ -54,7 +54,7 @@ def build_definitions(settings: Settings) -> Definitions:
     pipeline, fetch = build_pipeline(settings, config), select_fetch(assets)
 
     def select_for_sources(source_names: Sequence[str]) -> Selection:
-        return select_incremental(assets, [config.source(name) for name in source_names])
+        return select_incremental(assets, [config.source(source_name) for source_name in source_names])
 
     def find_health_issues() -> list[Issue]:
         return find_issues(settings, config, pipeline.landing_folder, datetime.now(UTC))

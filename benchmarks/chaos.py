@@ -95,7 +95,7 @@ def interrupt_runs(folder: Path, people: int, kills: int, seed: int, full_disks:
     """
     start = time.perf_counter()
     before, undisturbed, day = folder / "before", folder / "undisturbed", _LAST_DAY + timedelta(days=1)
-    build_demo(before, people=people, seed=seed, end=_LAST_DAY)
+    build_demo(before, people_count=people, seed=seed, last_day=_LAST_DAY)
     _run(before, _LAST_DAY)
     write_new_worklogs(resolve_settings(before), share=0.02, day=day, seed=seed)
     shutil.copytree(before, undisturbed)

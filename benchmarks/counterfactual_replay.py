@@ -17,7 +17,7 @@ from assets.resources.table_reader import TableReader
 from assets.tables.companions import filter_candidates_by_replies, read_employee_input
 from assets.tables.model import rank_candidates
 from assets.tables.recommendations import build_situation
-from assets.tables.training_data import STEP_COLUMNS, read_flow_tables, select_practice, to_interactions
+from assets.tables.training_data import STEP_COLUMNS, read_flow_tables, select_practice, to_events
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.state import find_reached_steps
 from ml.mastery.step_items import list_memberships
@@ -126,7 +126,7 @@ def read_replay_inputs(settings: Settings, policy: RecommendationPolicy, as_of: 
     members = list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD))
     employee_input = read_employee_input(tables, as_of)
     people = tables.read(PERSON).select("person_id")
-    groups, flow_tables = GroupFeatures(to_interactions(steps), members), read_flow_tables(tables, steps)
+    groups, flow_tables = GroupFeatures(to_events(steps), members), read_flow_tables(tables, steps)
     folder = settings.models_path / tables.read(MODEL_CARD)["model_version"][0]
     return ReplayInputs(
         situation=build_situation(tables, policy, employee_input),
@@ -157,7 +157,7 @@ def rebuild_list(inputs: ReplayInputs, person: str, change: dict[str, Any] | Non
     person_evidence = evidence.filter(is_person)
     mastery, reached = situation.estimate(person_evidence), inputs.find_reached(person_evidence)
     steps = pl.concat([inputs.steps.filter(~is_person), reached]).sort("person_id", "reached_at", "step_id")
-    groups = GroupFeatures(to_interactions(steps), inputs.members)
+    groups = GroupFeatures(to_events(steps), inputs.members)
     # of these tables only the person's rows affect the person
     tables = replace(
         inputs.tables,

@@ -95,7 +95,7 @@ def record_evaluated_rows() -> Iterator[Counter[str]]:
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
     """A company of 60 people and its first run. Tests that change files copy it first, because it is shared."""
     root = tmp_path_factory.mktemp("demo")
-    build_demo(root, people=60, seed=7, end=END)
+    build_demo(root, people_count=60, seed=7, last_day=END)
     with record_matched_texts() as matched_texts, record_evaluated_rows() as evaluated_rows:
         summary = run_pipeline(root)
     return DemoRun(resolve_settings(root), summary, matched_texts, evaluated_rows)

@@ -86,13 +86,13 @@ class AlertState:
 _STATE_ADAPTER = TypeAdapter(AlertState)
 
 
-def read_alert_state(cursor_json: str | None, now: float) -> AlertState:
+def read_alert_state(cursor_json: str | None, now_seconds: float) -> AlertState:
     """The stored state; one that begins now if there is none, or if it has another form."""
-    return parse_cursor(_STATE_ADAPTER, cursor_json, AlertState(now))
+    return parse_cursor(_STATE_ADAPTER, cursor_json, AlertState(now_seconds))
 
 
 def collect_alerts(
-    state: AlertState, issues: Sequence[Issue], now: float, gather_seconds: float
+    state: AlertState, issues: Sequence[Issue], now_seconds: float, gather_seconds: float
 ) -> tuple[AlertState, str | None]:
     """Add issues to those that wait, and write the message if one is due.
 
@@ -101,28 +101,29 @@ def collect_alerts(
     Args:
         state: The stored state.
         issues: What is wrong now.
-        now: The time in seconds.
+        now_seconds: The time in seconds.
         gather_seconds: How long issues are collected after a message.
 
     Returns:
         The state to store, and a message with one line per waiting issue; None if no message is due.
     """
-    recently_sent = {key: sent_at for key, sent_at in state.sent.items() if now - sent_at < REPEAT_SECONDS}
+    recently_sent = {key: sent_at for key, sent_at in state.sent.items() if now_seconds - sent_at < REPEAT_SECONDS}
     waiting = dict(state.waiting)
     for issue in issues:
         if issue.key in waiting or issue.key not in recently_sent:
             _, count = waiting.get(issue.key, ("", 0))
             waiting[issue.key] = (issue.sentence, count + 1)
     state = replace(state, waiting=waiting, sent=recently_sent)
-    if not waiting or now - state.sent_at < gather_seconds:
+    if not waiting or now_seconds - state.sent_at < gather_seconds:
         return state, None
     lines = [sentence if count == 1 else f"{sentence} ({count} times)" for sentence, count in waiting.values()]
     return state, "\n".join(f"• {line}" for line in lines)
 
 
-def mark_sent(state: AlertState, now: float) -> AlertState:
+def mark_sent(state: AlertState, now_seconds: float) -> AlertState:
     """The state after its message was handed to every address, or waits for those that are out of reach."""
-    return replace(state, waiting={}, sent={**state.sent, **dict.fromkeys(state.waiting, now)}, sent_at=now)
+    sent = {**state.sent, **dict.fromkeys(state.waiting, now_seconds)}
+    return replace(state, waiting={}, sent=sent, sent_at=now_seconds)
 
 
 def find_run_issues(instance: DagsterInstance, since: float) -> list[Issue]:
@@ -247,9 +248,9 @@ def build_alert_sensor(alerts: AlertConfig, company: str, find_issues: Callable[
         "shrunken exports, a refused model.",
     )
     def alert_sensor(context: SensorEvaluationContext) -> SkipReason:
-        now = datetime.now(UTC).timestamp()
-        state = read_alert_state(context.cursor, now)
-        state, reason = send_due_alert(context.instance, state, alerts, company, find_issues, now)
+        now_seconds = datetime.now(UTC).timestamp()
+        state = read_alert_state(context.cursor, now_seconds)
+        state, reason = send_due_alert(context.instance, state, alerts, company, find_issues, now_seconds)
         context.update_cursor(_STATE_ADAPTER.dump_json(state).decode())
         return SkipReason(reason)
 
@@ -262,7 +263,7 @@ def send_due_alert(
     alerts: AlertConfig,
     company: str,
     find_issues: Callable[[], list[Issue]],
-    now: float,
+    now_seconds: float,
 ) -> tuple[AlertState, str]:
     """Examine the runs since the last tick, and send the message that is due.
 
@@ -272,18 +273,18 @@ def send_due_alert(
         alerts: Addresses, and how long issues are collected.
         company: Name of the company, for the title.
         find_issues: Returns further issues.
-        now: The time in seconds.
+        now_seconds: The time in seconds.
 
     Returns:
         The state to store, and what happened in one phrase. An address that was not reached is tried again next time,
         up to `MAX_DELIVERIES` times; the others do not get the message again.
     """
     if not alerts.to:
-        return AlertState(now), "no address: footsteps.yaml names none under `alerts`"
+        return AlertState(now_seconds), "no address: footsteps.yaml names none under `alerts`"
     title = f"Footsteps at {company}"
     state, address_issues = send_undelivered(state, title)
     issues = [*address_issues, *find_run_issues(instance, state.until), *find_tick_issues(instance), *find_issues()]
-    state, message = collect_alerts(replace(state, until=now), issues, now, alerts.gather_minutes * 60)
+    state, message = collect_alerts(replace(state, until=now_seconds), issues, now_seconds, alerts.gather_minutes * 60)
     if message is None:
         undelivered_count = len(state.undelivered)
         return state, f"{undelivered_count} messages are tried again" if undelivered_count else "no new issue"
@@ -291,7 +292,7 @@ def send_due_alert(
     unreached = [address for address in dict.fromkeys(alerts.to) if not deliver(address, title, message)]
     undelivered = tuple(UndeliveredMessage(address, message, attempts=1) for address in unreached)
     state = replace(
-        mark_sent(state, now),
+        mark_sent(state, now_seconds),
         undelivered=(*state.undelivered, *undelivered),
         unreachable=state.unreachable & set(unreached),
     )

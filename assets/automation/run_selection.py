@@ -74,17 +74,17 @@ def find_new_remote_files(pipeline: PipelineResource) -> tuple[list[NewRemoteFil
     """Look for files that no run has fetched, at every origin of footsteps.yaml.
 
     Returns:
-        The files, and why origins could not be listed.
+        The new files, and one sentence per origin that could not be listed.
     """
-    files, problems = [], []
+    new_files, problems = [], []
     for target in list_fetch_targets(pipeline.config):
         try:
             for file in list_new_files(target, pipeline.lake, pipeline.landing_folder):
                 version = f"{target.name}:{file.name}:{file.size}:{file.modified_at.isoformat()}"
-                files.append(NewRemoteFile(tuple(target.find_sources(file)), version))
+                new_files.append(NewRemoteFile(tuple(target.find_sources(file)), version))
         except OriginUnreadable as failure:
             problems.append(f"{target.name}: {failure}")
-    return files, problems
+    return new_files, problems
 
 
 def select_fetch(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:

@@ -40,7 +40,8 @@ def ledger_checks(config: Config) -> AssetChecksDefinition:
     """The checks of the ledger of deliveries, to which every landing op adds rows: an op of their own, after these."""
     raw_names = list(raw_tables(config.sources))
     check_specs = [
-        spec._replace(additional_deps=[AssetDep(name) for name in raw_names]) for spec in contract_check_specs(DELIVERY)
+        spec._replace(additional_deps=[AssetDep(raw_name) for raw_name in raw_names])
+        for spec in contract_check_specs(DELIVERY)
     ]
 
     @multi_asset_check(name=f"check_{DELIVERY.name}", specs=check_specs)
@@ -69,13 +70,14 @@ def evaluate_contract_checks(
 ) -> Iterator[AssetCheckResult]:
     """The results of the checks of `contract_check_specs`.
 
-    A check is red if a row broke its rule, also if the row was set aside. It is an ERROR if the rule is one and either
-    more rows were set aside than the table's limit allows, of all rows or of those of one source, or rows in the table
-    break the rule; otherwise it is a WARN. The Data Docs are written anew only if the counts changed.
+    A check fails if a row broke its rule, even if the row was set aside. A failed check is an ERROR if its rule has
+    that severity and one of two things holds: rows in the table break the rule, or more rows of the table or of one
+    source were set aside than the table's limit allows. Every other failed check is a WARN. The Data Docs are written
+    again only if the counts changed.
 
     Args:
         table: The contract.
-        counts: The rows that arrived in the table.
+        counts: Counts of the rows that arrived in the table, per rule.
         docs_path: The folder of the Data Docs.
         is_unchanged: Whether the table stayed as it is in this run.
     """
@@ -111,17 +113,17 @@ def evaluate_contract_checks(
         yield _check_readable(table, counts)
 
 
-def describe_result(table: Table, validation: ValidationResult, result: RuleResult) -> str:
+def describe_result(table: Table, validation: ValidationResult, rule_result: RuleResult) -> str:
     """The result of a rule in one sentence: its name, the rows, the limit if rows were set aside, and what to do."""
-    if result.error is not None:
-        return f"{result.name} could not be evaluated: {result.error}"
-    if result.passed:
+    if rule_result.error is not None:
+        return f"{rule_result.name} could not be evaluated: {rule_result.error}"
+    if rule_result.passed:
         return "every row passes"
-    violation = f"{result.name}: {result.unexpected_count:,} of {result.evaluated_count:,} rows break it"
+    violation = f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
     counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED)
     if validation.excess is not None:
         return f"{violation}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
-    if counts.rules[result.name].stored:
+    if counts.rules[rule_result.name].stored:
         return f"{violation} and are in the table: {remedy}"
     share, limit = counts.quarantined_share, table.quarantine_limit
     return (

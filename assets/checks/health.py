@@ -53,13 +53,13 @@ def find_issues(settings: Settings, config: Config, landing_folder: Path, now: d
 def find_fetch_issues(lake: Lake, config: Config) -> list[Issue]:
     """What the last fetch from each origin of footsteps.yaml could not read or refused."""
     urls = {target.name: target.options.url for target in list_fetch_targets(config)}
-    last = lake.scan(ORIGIN).collect().to_dicts() if urls else []
+    last_fetches = lake.scan(ORIGIN).collect().to_dicts() if urls else []
     return [
         Issue(f"fetch:{sentence}", sentence)
-        for row in last
-        if urls.get(row["source_name"]) == row["origin_url"]
+        for fetch_row in last_fetches
+        if urls.get(fetch_row["source_name"]) == fetch_row["origin_url"]
         for sentence in describe_fetch_issues(
-            row["source_name"], row["origin_url"], row["fetch_problem"], row["refusals"]
+            fetch_row["source_name"], fetch_row["origin_url"], fetch_row["fetch_problem"], fetch_row["refusals"]
         )
     ]
 

@@ -171,7 +171,7 @@ def record_exposure(
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write that a reader showed a recommended step, for the next run; a repeated record is written once."""
+    """Record for the next run that a reader showed a recommended step; a repeated record is written once."""
     from assets.cli.feedback.exposure import ShownStep, write_record
 
     shown_step = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)

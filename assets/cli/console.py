@@ -86,4 +86,4 @@ def resolve_settings(data_root: Path | None, config: Path | None = None, landing
     if data_root is None:
         data_root = _DEFAULT_ROOT / (config.expanduser().resolve().parent.name if config else "demo")
     given_paths = {"data_root": data_root, "config": config, "landing": landing}
-    return Settings(**{name: path for name, path in given_paths.items() if path is not None})  # type: ignore[arg-type]
+    return Settings(**{setting: path for setting, path in given_paths.items() if path is not None})  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from assets.cli.console import CommandFailed, print_result, resolve_settings, st
 from pipelines.demo.build import build_demo
 
 
-def make_demo(data_root: Path | None, people: int, seed: int, last_day: date, as_json: bool) -> None:
+def make_demo(data_root: Path | None, people_count: int, seed: int, last_day: date, as_json: bool) -> None:
     """Write the demo company into the data root and print what was written."""
     root = resolve_settings(data_root).root
     progress_columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -22,16 +22,16 @@ def make_demo(data_root: Path | None, people: int, seed: int, last_day: date, as
         try:
             summary = build_demo(
                 root,
-                people=people,
+                people_count=people_count,
                 seed=seed,
-                end=last_day,
+                last_day=last_day,
                 progress=lambda activity, share: bar.update(task, description=activity, completed=share),
             )
         except OSError as error:
             raise CommandFailed(f"the demo could not be written to {root}: {error}") from error
-    files = [{"file": file, "rows": rows} for file, rows in sorted(summary.exports.rows.items())]
+    files = [{"file": file, "rows": row_count} for file, row_count in sorted(summary.exports.rows.items())]
     print_result(
-        {"data_root": str(root), "people": people, "seed": seed, "end": last_day, "files": files},
+        {"data_root": str(root), "people": people_count, "seed": seed, "end": last_day, "files": files},
         f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run",
         as_json,
     )

@@ -115,10 +115,14 @@ def _evaluate(
 ) -> None:
     if options.split not in get_args(Split):
         raise CommandFailed(f"--split {options.split} is not known; allowed: {', '.join(get_args(Split))}")
-    available = list(available_models())
-    models = available if options.models == "all" else [name.strip() for name in options.models.split(",")]
-    if unknown := sorted(set(models) - set(available)):
-        raise CommandFailed(f"--models {', '.join(unknown)} is not known; allowed: all, {', '.join(available)}")
+    known_models = list(available_models())
+    model_names = (
+        known_models if options.models == "all" else [model_name.strip() for model_name in options.models.split(",")]
+    )
+    if unknown_names := sorted(set(model_names) - set(known_models)):
+        raise CommandFailed(
+            f"--models {', '.join(unknown_names)} is not known; allowed: all, {', '.join(known_models)}"
+        )
     progress_columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
     with Progress(*progress_columns, console=stderr_console, transient=True) as bar:
         task = bar.add_task("reading", total=1.0)
@@ -127,7 +131,7 @@ def _evaluate(
                 history,
                 split=cast(Split, options.split),
                 horizon_days=horizon_days,
-                models=models,
+                models=model_names,
                 seed=options.seed,
                 with_ablation=options.report is not None,
                 progress=lambda activity, share: bar.update(task, description=activity, completed=share),

@@ -22,7 +22,7 @@ _CONFIG_NAME = "footsteps.yaml"
 
 
 def write_config(
-    folder: Path, output: Path | None, data_root: Path | None, day: date, force: bool, as_json: bool
+    folder: Path, output: Path | None, data_root: Path | None, today: date, force: bool, as_json: bool
 ) -> None:
     """Inspect a folder of exports, write footsteps.yaml for it, and print what was decided and the next command.
 
@@ -30,7 +30,7 @@ def write_config(
         folder: The folder of the exports.
         output: The file to write; None for footsteps.yaml in the data root, or in the working directory without one.
         data_root: The data root; None if each configuration has one of its own.
-        day: The day of the inspection.
+        today: The day of the inspection.
         force: Whether an existing file is replaced.
         as_json: Whether to print one JSON document.
 
@@ -38,30 +38,30 @@ def write_config(
         CommandFailed: If the folder holds no export, or the file exists.
     """
     _check_folder(folder)
-    target = _resolve_target(output, data_root)
-    if target.exists() and not force:
+    config_path = _resolve_target(output, data_root)
+    if config_path.exists() and not force:
         raise CommandFailed(
-            f"{target} exists and stays as it is: write to another file with --output, or replace it with --force"
+            f"{config_path} exists and stays as it is: write to another file with --output, or replace it with --force"
         )
     with stderr_console.status("reading the folder") as status:
-        draft = draft_config(folder.resolve(), day, lambda label: status.update(f"reading {escape(label)}"))
+        draft = draft_config(folder.resolve(), today, lambda label: status.update(f"reading {escape(label)}"))
     if not draft.sources and not draft.undecided:
-        for file, why in draft.left_out:
-            print_note(escape(f"{file.label}: {why}"))
+        for file, reason in draft.left_out:
+            print_note(escape(f"{file.label}: {reason}"))
         raise CommandFailed(f"no file in {folder} can be read as an export, so nothing is written")
-    text = render_config(draft, _name_landing(folder.resolve(), target))
-    write_text_atomically(target, text)
-    command = _next_command(target, output, data_root)
+    yaml_text = render_config(draft, _name_landing(folder.resolve(), config_path))
+    write_text_atomically(config_path, yaml_text)
+    next_command = _next_command(config_path, output, data_root)
     if as_json:
-        print_json(_to_document(draft, target, command))
+        print_json(_to_document(draft, config_path, next_command))
     else:
-        _print_draft(draft, target, command)
+        _print_draft(draft, config_path, next_command)
 
 
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise CommandFailed(f"{folder} {what}: give the folder with the exports")
+        fault = "is a file" if folder.exists() else "does not exist"
+        raise CommandFailed(f"{folder} {fault}: give the folder with the exports")
     if is_data_root(folder):
         raise CommandFailed(f"{folder} is a data root: give the folder with the exports, such as {folder / 'landing'}")
     if not list_export_files(folder):
@@ -69,29 +69,29 @@ def _check_folder(folder: Path) -> None:
 
 
 def _resolve_target(output: Path | None, data_root: Path | None) -> Path:
-    target = output or (data_root or Path()) / _CONFIG_NAME
-    return (target / _CONFIG_NAME if target.is_dir() else target).expanduser()
+    config_path = output or (data_root or Path()) / _CONFIG_NAME
+    return (config_path / _CONFIG_NAME if config_path.is_dir() else config_path).expanduser()
 
 
-def _name_landing(folder: Path, target: Path) -> str:
+def _name_landing(folder: Path, config_path: Path) -> str:
     """Name the folder as footsteps.yaml does: relative to the file if it lies beside or below it."""
-    parent = target.resolve().parent
+    parent = config_path.resolve().parent
     return os.path.relpath(folder, parent) if folder.is_relative_to(parent) else str(folder)
 
 
-def _next_command(target: Path, output: Path | None, data_root: Path | None) -> str:
+def _next_command(config_path: Path, output: Path | None, data_root: Path | None) -> str:
     options = []
     if data_root is None or output is not None:
-        options += ["--config", str(target)]
+        options += ["--config", str(config_path)]
     if data_root is not None:
         options += ["--data-root", str(data_root)]
     return shlex.join(["footsteps", "run", *options])
 
 
-def _to_document(draft: ConfigDraft, target: Path, command: str) -> dict[str, Any]:
+def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> dict[str, Any]:
     """The stable JSON of an inspection."""
     return {
-        "config": str(target),
+        "config": str(config_path),
         "landing": str(draft.folder),
         "people": draft.people_count,
         "sources": [
@@ -100,7 +100,7 @@ def _to_document(draft: ConfigDraft, target: Path, command: str) -> dict[str, An
                 "files": source.file_count,
                 "rows": source.kept_count,
                 "set_aside": source.set_aside_count,
-                "matched_share": source.matched.share if source.matched else None,
+                "matched_share": source.matched_rows.share if source.matched_rows else None,
                 "check": list(source.questions),
             }
             for source in draft.sources
@@ -109,16 +109,16 @@ def _to_document(draft: ConfigDraft, target: Path, command: str) -> dict[str, An
             {"files": [file.label for file in table.files], "decide": list(table.proposal.questions)}
             for table in draft.undecided
         ],
-        "left_out": [{"file": file.label, "reason": why} for file, why in draft.left_out],
-        "next": command,
+        "left_out": [{"file": file.label, "reason": reason} for file, reason in draft.left_out],
+        "next": next_command,
     }
 
 
-def _print_draft(draft: ConfigDraft, target: Path, command: str) -> None:
-    right = ("files", "rows", "set aside", "with a person")
+def _print_draft(draft: ConfigDraft, config_path: Path, next_command: str) -> None:
+    count_columns = ("files", "rows", "set aside", "with a person")
     print_table(
         f"{draft.folder.name}: {draft.file_count:,} files, {draft.people_count:,} people in HR",
-        {"source": "left", "read as": "left", **dict.fromkeys(right, "right")},
+        {"source": "left", "read as": "left", **dict.fromkeys(count_columns, "right")},
         [
             [
                 str(source.entry["name"]),
@@ -126,19 +126,20 @@ def _print_draft(draft: ConfigDraft, target: Path, command: str) -> None:
                 f"{source.file_count:,}",
                 f"{source.kept_count:,}",
                 f"{source.set_aside_count:,}",
-                f"{source.matched.share:.0%}" if source.matched else "",
+                f"{source.matched_rows.share:.0%}" if source.matched_rows else "",
             ]
             for source in draft.sources
         ],
     )
     for table in draft.undecided:
-        names = ", ".join(file.label for file in table.files)
-        print_note(f"[yellow]to decide:[/yellow] {escape(names)}: {escape('; '.join(table.proposal.questions))}")
-    for file, why in draft.left_out:
-        print_note(f"[yellow]not read:[/yellow] {escape(file.label)}: {escape(why)}")
+        file_names = ", ".join(file.label for file in table.files)
+        print_note(f"[yellow]to decide:[/yellow] {escape(file_names)}: {escape('; '.join(table.proposal.questions))}")
+    for file, reason in draft.left_out:
+        print_note(f"[yellow]not read:[/yellow] {escape(file.label)}: {escape(reason)}")
     checks, decisions = count_marks(draft)
     stdout_console.print(
-        f"Written: {target}, with {checks} assumptions marked {CHECK} and {decisions} open questions marked {DECIDE}",
+        f"Written: {config_path}, with {checks} assumptions marked {CHECK} "
+        f"and {decisions} open questions marked {DECIDE}",
         soft_wrap=True,
     )
-    stdout_console.print(f"Next:    {command}", soft_wrap=True)
+    stdout_console.print(f"Next:    {next_command}", soft_wrap=True)

@@ -232,18 +232,18 @@ def _select_assets(
     last_as_of = complete_runs.last_as_of()
     if last_as_of is None:
         return None
-    names = {file.source.name for file in find_new_files(pipeline)}
-    if names and not incremental:
+    source_names = {file.source.name for file in find_new_files(pipeline)}
+    if source_names and not incremental:
         return None  # everything is computed, whatever the origins hold
     remote_files, _ = find_new_remote_files(pipeline)  # the fetch of the run reports what cannot be listed
-    names |= {name for file in remote_files for name in file.sources}
-    if not names and not remote_files:
+    source_names |= {source_name for file in remote_files for source_name in file.sources}
+    if not source_names and not remote_files:
         is_same_day = as_of in (None, last_as_of) and complete_runs.keeps_as_of(as_of, run_day)
         is_renewal = is_same_day and complete_runs.has_no_new_input()
         return select_renewal(assets).join(select_fetch(assets)) if is_renewal else None
     if not incremental:
         return None
-    sources = [source for source in pipeline.config.sources if source.name in names]
+    sources = [source for source in pipeline.config.sources if source.name in source_names]
     return select_incremental(assets, sources).join(select_fetch(assets))
 
 
@@ -340,9 +340,9 @@ def _to_fetch_document(fetch: dict[str, Any]) -> dict[str, Any]:
     return {"url": fetch["origin_url"], **counts, "refusals": fetch["refusals"], "problem": fetch["fetch_problem"]}
 
 
-def _explain_failure(result: "ExecuteInProcessResult") -> str:
+def _explain_failure(run_result: "ExecuteInProcessResult") -> str:
     """The first failure in one sentence: a violated rule, or the error of an op without its stack."""
-    for event in result.all_events:
+    for event in run_result.all_events:
         # the check that found a violated rule says more than the op that it stops
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
             check: Any = event.event_specific_data

@@ -13,12 +13,12 @@ from pipelines.publish.site.build import build_site
 from pipelines.storage.lake import Lake
 
 
-def write_site(data_root: Path | None, folder: Path | None, again: bool, as_json: bool) -> None:
-    """Write the pages and print their index; `again` replaces pages that exist."""
+def write_site(data_root: Path | None, folder: Path | None, replace_pages: bool, as_json: bool) -> None:
+    """Write the pages and print their index; pages that exist are replaced only if `replace_pages` is True."""
     settings = resolve_settings(data_root)
     snapshot = load_current_snapshot(settings)
     site_folder = (folder or settings.published_path / "site").expanduser().resolve()
-    if again:
+    if replace_pages:
         shutil.rmtree(site_folder / snapshot.snapshot_id, ignore_errors=True)
     company = load_config(settings).company if settings.config_path.is_file() else ""
     index_path = build_site(snapshot, Lake(settings.lake_path), company, site_folder)

@@ -70,7 +70,7 @@ def print_matches(path: Path, as_json: bool) -> None:
 
 
 def print_preview(
-    path: Path, system: str | None, config: Path | None, day: date, row_limit: int, as_json: bool
+    path: Path, system: str | None, config: Path | None, delivery_day: date, row_limit: int, as_json: bool
 ) -> None:
     """Print what a run would read of a file, set aside and leave out. Nothing is written.
 
@@ -78,7 +78,7 @@ def print_preview(
         path: The export file.
         system: System whose adapter reads the file; None to use the source of `config`, or the detected system.
         config: A footsteps.yaml whose source for the file gives the options of reading; None for the defaults.
-        day: Day of the delivery.
+        delivery_day: Day of the delivery.
         row_limit: Number of rows printed per shape; the JSON document holds all rows.
         as_json: Whether to print one JSON document.
 
@@ -91,7 +91,7 @@ def print_preview(
     if config and source is None:
         raise CommandFailed(f"{config.name} has no source for {path.name}: name its system with --system")
     source_options = source.options() if source else SourceOptions()
-    preview = preview_file(path, system or (source.system if source else None), source_options, day)
+    preview = preview_file(path, system or (source.system if source else None), source_options, delivery_day)
     if as_json:
         print_json(preview.as_json())
     elif preview.refused is None:
@@ -145,13 +145,13 @@ def _print_shapes(preview: Preview, row_limit: int) -> None:
 
 
 def _print_rows(shape: str, preview: ShapePreview, row_limit: int) -> None:
-    filled_columns = [name for name in preview.rows[0] if any(row[name] is not None for row in preview.rows)]
+    filled_columns = [column for column in preview.rows[0] if any(row[column] is not None for row in preview.rows)]
     shown_rows = preview.rows[:row_limit]
     print_table(
         f"{shape}: {len(preview.rows):,} rows would be kept"
         + (f", the first {len(shown_rows)}" if len(shown_rows) < len(preview.rows) else ""),
-        {name: "right" if isinstance(preview.rows[0][name], int | float) else "left" for name in filled_columns},
-        [["" if row[name] is None else str(row[name]) for name in filled_columns] for row in shown_rows],
+        {column: "right" if isinstance(preview.rows[0][column], int | float) else "left" for column in filled_columns},
+        [["" if row[column] is None else str(row[column]) for column in filled_columns] for row in shown_rows],
     )
 
 

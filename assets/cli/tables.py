@@ -127,10 +127,17 @@ def render_contract(contract_document: dict[str, object]) -> str:
     return yaml.safe_dump(contract_document, sort_keys=False, allow_unicode=True, width=120)
 
 
-def print_feed(data_root: Path | None, after: int, limit: int, as_json: bool) -> None:
-    """Print one CloudEvent per line, or one JSON document with the next cursor."""
-    events = list(read_feed(load_current_snapshot(resolve_settings(data_root)).folder, after, limit))
+def print_feed(data_root: Path | None, after_sequence: int, limit: int, as_json: bool) -> None:
+    """Print one CloudEvent per line, or one JSON document with the next cursor.
+
+    Args:
+        data_root: The data root.
+        after_sequence: Sequence of the last event that was read; later events are printed.
+        limit: The largest number of events.
+        as_json: Whether to print one JSON document.
+    """
+    events = list(read_feed(load_current_snapshot(resolve_settings(data_root)).folder, after_sequence, limit))
     if as_json:
-        print_json({"cursor": int(events[-1]["sequence"]) if events else after, "events": events})
+        print_json({"cursor": int(events[-1]["sequence"]) if events else after_sequence, "events": events})
         return
     sys.stdout.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)

@@ -85,7 +85,7 @@ class Declaration:
         )
 
     @property
-    def previous(self) -> Mapping[str, PreviousTable]:
+    def previous_tables(self) -> Mapping[str, PreviousTable]:
         """The tables of earlier runs that the asset reads, by name."""
         return {previous_table.table.name: previous_table for previous_table in self.reads_previous}
 
@@ -151,7 +151,7 @@ class AssetRun:
     @property
     def previous_lake(self) -> Lake:
         """The lake with the tables of earlier runs that the asset declares."""
-        return DeclaredLake(self.tables.lake.root, self.declaration.name, frozenset(self.declaration.previous))
+        return DeclaredLake(self.tables.lake.root, self.declaration.name, frozenset(self.declaration.previous_tables))
 
     def read_previous(self, table: Table) -> pl.DataFrame:
         """Rows of a table that earlier runs wrote, as the asset declares them in `reads_previous`.
@@ -192,7 +192,7 @@ class AssetRun:
             replacing: Replace the rows that share its values in its columns, of all people. By default the
                 rows of the people in scope are replaced.
             also_affected: Returns person_id of further people whom the changed rows affect.
-            known_names: See `record_vanished_values`.
+            known_names: Names that count as present, as `record_vanished_values` takes them.
 
         Returns:
             The materialization with row count, size, preview, content hash, and what vanished.
@@ -201,7 +201,7 @@ class AssetRun:
             ContractViolation: A column is missing or has another type.
             UndeclaredRead: The asset does not make the table.
         """
-        if table.name not in {own_table.name for own_table in self.declaration.tables}:
+        if table.name not in {declared_table.name for declared_table in self.declaration.tables}:
             raise UndeclaredRead(f"the asset {self.declaration.name} does not declare that it makes {table.name}")
         people, lake = self.scope.people, self.tables.lake
         if people is not None and replacing is None and isinstance(rows, pl.DataFrame):
@@ -219,12 +219,12 @@ class AssetRun:
         )
         self.written[table.name] = write_result
         written_rows = rows.good if isinstance(rows, ValidatedRows) else rows
-        vanished = record_vanished_values(lake, table, values_before, self.context.today, known_names)
+        vanished_values = record_vanished_values(lake, table, values_before, self.context.today, known_names)
         more_metadata: dict[str, Any] = dict(metadata or {})
         if replacing is not None:
             more_metadata["rows_recomputed"] = written_rows.height
-        if vanished:
-            more_metadata[VANISHED] = "\n".join(describe_vanished(table, vanished))
+        if vanished_values:
+            more_metadata[VANISHED] = "\n".join(describe_vanished(table, vanished_values))
         return MaterializeResult(
             asset_key=table.name,
             metadata={**written_metadata(write_result, written_rows, table), **more_metadata},
@@ -243,9 +243,9 @@ class AssetRun:
         )
 
     def _find_previous(self, table: Table) -> PreviousTable:
-        if table.name not in self.declaration.previous:
+        if table.name not in self.declaration.previous_tables:
             raise UndeclaredRead(f"the asset {self.declaration.name} does not declare {table.name} in `reads_previous`")
-        return self.declaration.previous[table.name]
+        return self.declaration.previous_tables[table.name]
 
 
 def start_asset_run(

@@ -206,7 +206,7 @@ def _describe_asset(declaration: Declaration, table: Table, kinds: set[str] | No
     spec = build_asset_spec(table, deps=declaration.upstream, kinds=kinds)
     if not declaration.reads_previous:
         return spec
-    previous_names = ", ".join(sorted(declaration.previous))
+    previous_names = ", ".join(sorted(declaration.previous_tables))
     return spec.merge_attributes(metadata={"reads_of_earlier_runs": previous_names})
 
 
@@ -227,10 +227,10 @@ def _build_asset(
         description=description,
         pool=POOL,
     )
-    def run(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
+    def compute_asset(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
         yield from attach_lineage(execute(context, pipeline), context)
 
-    return run
+    return compute_asset
 
 
 def _materialize(
@@ -259,10 +259,10 @@ def _materialize(
             return
     numeric_by_table: dict[str, dict[str, float]] = {}
     run = start_asset_run(declaration, context, pipeline, Scope(people_to_update), changes)
-    for result in _with_checks(body(run), run):
-        if isinstance(result, MaterializeResult) and result.asset_key is not None:
-            numeric_by_table[result.asset_key.to_user_string()] = numeric_metadata(result.metadata or {})
-        yield result
+    for asset_result in _with_checks(body(run), run):
+        if isinstance(asset_result, MaterializeResult) and asset_result.asset_key is not None:
+            numeric_by_table[asset_result.asset_key.to_user_string()] = numeric_metadata(asset_result.metadata or {})
+        yield asset_result
     if previous_state is not None and people_to_update is not None and is_incremental:
         input_fingerprints = {
             **previous_state.inputs,
@@ -279,10 +279,12 @@ def _with_checks(results: Results, run: AssetRun) -> Results:
     The checks of a table that the execution did not write repeat what was recorded when it was written.
     """
     contract_by_name = {table.name: table for table in run.declaration.tables if table.layer != "quarantine"}
-    for result in results:
-        yield result
+    for asset_result in results:
+        yield asset_result
         table_name = (
-            result.asset_key.to_user_string() if isinstance(result, MaterializeResult) and result.asset_key else None
+            asset_result.asset_key.to_user_string()
+            if isinstance(asset_result, MaterializeResult) and asset_result.asset_key
+            else None
         )
         if table_name in contract_by_name:
             write_result = run.written.get(table_name)
@@ -306,7 +308,7 @@ def _fingerprint_inputs(update_rule: UpdateRule, run: AssetRun, pipeline: Pipeli
         )
         for input_name in input_names
     }
-    for table_name, previous_table in run.declaration.previous.items():
+    for table_name, previous_table in run.declaration.previous_tables.items():
         if previous_table.changes_rows:
             previous_rows = scan_previous(run.previous_lake, previous_table, run.as_of).collect()
             fingerprints[f"previous {table_name}"] = content_sha256(previous_rows)

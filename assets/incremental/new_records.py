@@ -64,7 +64,7 @@ def find_records_to_update(run: AssetRun, tables: Sequence[Table]) -> dict[Table
     Returns:
         Records by table; None if they are not known, or if an input other than the tables changed.
     """
-    previous_state, changed_by_table = run.changes.previous, {}
+    previous_state, changed_records_by_table = run.changes.previous, {}
     if previous_state is None or not run.changes.changed_inputs() <= {table.name for table in tables}:
         return None
     for table in tables:
@@ -72,8 +72,8 @@ def find_records_to_update(run: AssetRun, tables: Sequence[Table]) -> dict[Table
         changed_records = find_changed_records(run.tables.lake.root, table, previous_fingerprint, fingerprint)
         if changed_records is None:
             return None
-        changed_by_table[table] = changed_records
-    return changed_by_table
+        changed_records_by_table[table] = changed_records
+    return changed_records_by_table
 
 
 def has_only_known_accounts(run: AssetRun) -> bool:

@@ -23,15 +23,15 @@ def read_result(folder: Path, table_name: str) -> ValidationResult | None:
     return parse_validation_result(result_path.read_text(encoding="utf-8")) if result_path.exists() else None
 
 
-def update_data_docs(result: ValidationResult, folder: Path) -> None:
+def update_data_docs(validation: ValidationResult, folder: Path) -> None:
     """Write the page of a table and the index of all tables, and store the result; other files of the folder stay."""
     from pipelines.validation.data_docs import render_data_docs  # its import takes seconds
 
-    other_names = sorted(path.stem for path in (folder / _RESULTS).glob("*.json") if path.stem != result.table)
+    other_names = sorted(path.stem for path in (folder / _RESULTS).glob("*.json") if path.stem != validation.table)
     # a result that another version stored is left out until its table is validated again
     other_results = [
         other_result for table_name in other_names if (other_result := read_result(folder, table_name)) is not None
     ]
-    for file_name, html in render_data_docs(result, other_results).items():
+    for file_name, html in render_data_docs(validation, other_results).items():
         write_text_atomically(folder / file_name, html)
-    write_text_atomically(folder / _RESULTS / f"{result.table}.json", result.to_json())
+    write_text_atomically(folder / _RESULTS / f"{validation.table}.json", validation.to_json())

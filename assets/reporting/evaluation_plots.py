@@ -107,11 +107,15 @@ def draw_ablation(ablation: Sequence[AblationResult]) -> bytes:
     Returns:
         The plot as PNG.
     """
-    ordered_families = sorted(ablation, key=lambda result: result.loss)
+    ordered_families = sorted(ablation, key=lambda family_result: family_result.loss)
 
     def draw(axes: "Axes") -> None:
         _draw_bars(
-            axes, [(result.family, result.loss, result.low, result.high, result.low > 0) for result in ordered_families]
+            axes,
+            [
+                (family_result.family, family_result.loss, family_result.low, family_result.high, family_result.low > 0)
+                for family_result in ordered_families
+            ],
         )
         axes.axvline(0.0, color=_INK, linewidth=1)
         axes.set_xlabel("NDCG@10 lost without the family, with its 95 % interval")
@@ -137,7 +141,11 @@ def describe_ranking(models: Sequence[ModelResult]) -> str:
 
 def describe_ablation(ablation: Sequence[AblationResult]) -> str:
     """Describe the ablation in words."""
-    return "NDCG@10 lost without: " + ", ".join(f"{result.family} {result.loss:+.4f}" for result in ablation) + "."
+    return (
+        "NDCG@10 lost without: "
+        + ", ".join(f"{family_result.family} {family_result.loss:+.4f}" for family_result in ablation)
+        + "."
+    )
 
 
 def png_data_uri(png: bytes) -> str:

@@ -45,8 +45,8 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
         pictures["reliability"] = (draw_reliability(reliability), describe_reliability(reliability))
     if evaluation.ablation:
         pictures["ablation"] = (draw_ablation(evaluation.ablation), describe_ablation(evaluation.ablation))
-    for name, (png, _) in pictures.items():
-        (folder / f"{name}.png").write_bytes(png)
+    for picture_name, (png, _) in pictures.items():
+        (folder / f"{picture_name}.png").write_bytes(png)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -58,9 +58,9 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
     html = environment.get_template("evaluation_report.html.j2").render(
         title=title,
         evaluation=evaluation,
-        pictures={name: (png_data_uri(png), alt_text) for name, (png, alt_text) in pictures.items()},
+        pictures={picture_name: (png_data_uri(png), alt_text) for picture_name, (png, alt_text) in pictures.items()},
         ranking_headings=RANKING_HEADINGS,
-        ranking=format_ranking(sorted(evaluation.models, key=lambda result: -result.ndcg_at_10)),
+        ranking=format_ranking(sorted(evaluation.models, key=lambda model_result: -model_result.ndcg_at_10)),
         segment_headings=SEGMENT_HEADINGS,
         segments=format_segments(evaluation),
         calibration=[
@@ -69,45 +69,45 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
         ],
         ablation=[
             (
-                result.family,
-                f"{result.ndcg_at_10:.4f}",
-                f"{result.loss:+.4f}",
-                f"{result.low:+.4f} to {result.high:+.4f}",
+                ablated_family.family,
+                f"{ablated_family.ndcg_at_10:.4f}",
+                f"{ablated_family.loss:+.4f}",
+                f"{ablated_family.low:+.4f} to {ablated_family.high:+.4f}",
             )
-            for result in evaluation.ablation
+            for ablated_family in evaluation.ablation
         ],
-        ours=OURS,
+        our_model=OURS,
     )
     (folder / "index.html").write_text(html, encoding="utf-8")
-    return [folder / "index.html", *(folder / f"{name}.png" for name in pictures)]
+    return [folder / "index.html", *(folder / f"{picture_name}.png" for picture_name in pictures)]
 
 
 def format_ranking(models: Sequence[ModelResult]) -> list[list[str]]:
     """Format the results of the models: one row per model, with the columns of `RANKING_HEADINGS`."""
     return [
         [
-            result.model,
-            f"{result.hr_at_10:.3f}",
-            f"{result.ndcg_at_10:.3f}",
-            f"{result.ndcg_at_10_low:.3f} to {result.ndcg_at_10_high:.3f}",
-            f"{result.mrr:.3f}",
-            f"{result.coverage:.2f}",
-            f"{result.novelty:.1f}",
-            f"{result.fit_seconds:.1f}",
-            f"{result.score_ms_per_person:.2f}",
-            f"{result.peak_mb:,.0f}",
+            model_result.model,
+            f"{model_result.hr_at_10:.3f}",
+            f"{model_result.ndcg_at_10:.3f}",
+            f"{model_result.ndcg_at_10_low:.3f} to {model_result.ndcg_at_10_high:.3f}",
+            f"{model_result.mrr:.3f}",
+            f"{model_result.coverage:.2f}",
+            f"{model_result.novelty:.1f}",
+            f"{model_result.fit_seconds:.1f}",
+            f"{model_result.score_ms_per_person:.2f}",
+            f"{model_result.peak_mb:,.0f}",
         ]
-        for result in models
+        for model_result in models
     ]
 
 
 def format_segments(evaluation: Evaluation) -> list[list[str]]:
     """Format the results per segment and model: one row each, with the columns of `SEGMENT_HEADINGS`."""
     rows = []
-    for result in evaluation.segments:
+    for segment_result in evaluation.segments:
         figures = ["–", "–", "–"]
-        if result.n_cases:
-            interval = f"{result.ndcg_at_10_low:.3f} to {result.ndcg_at_10_high:.3f}"
-            figures = [f"{result.hr_at_10:.3f}", f"{result.ndcg_at_10:.3f}", interval]
-        rows.append([result.segment, result.model, f"{result.n_cases:,}", *figures])
+        if segment_result.n_cases:
+            interval = f"{segment_result.ndcg_at_10_low:.3f} to {segment_result.ndcg_at_10_high:.3f}"
+            figures = [f"{segment_result.hr_at_10:.3f}", f"{segment_result.ndcg_at_10:.3f}", interval]
+        rows.append([segment_result.segment, segment_result.model, f"{segment_result.n_cases:,}", *figures])
     return rows

@@ -136,10 +136,12 @@ def preview_rows(rows: pl.DataFrame, table: Table) -> MetadataValue:
         column.name for column in table.columns if column.personal is Personal.NONE and column.name not in _HASH_COLUMNS
     ]
     records = [
-        TableRecord({name: _format_cell(row[name]) for name in shown_columns})
+        TableRecord({column_name: _format_cell(row[column_name]) for column_name in shown_columns})
         for row in rows.head(PREVIEW_ROWS).to_dicts()
     ]
-    return MetadataValue.table(records, TableSchema([TableColumn(name, "string") for name in shown_columns]))
+    return MetadataValue.table(
+        records, TableSchema([TableColumn(column_name, "string") for column_name in shown_columns])
+    )
 
 
 def attach_lineage(results: Iterable[Any], context: AssetExecutionContext) -> Iterator[Any]:
@@ -155,28 +157,33 @@ def attach_lineage(results: Iterable[Any], context: AssetExecutionContext) -> It
     Returns:
         The same results; each materialization has the columns of origin of each of its columns.
     """
-    for result in results:
-        if isinstance(result, MaterializeResult) and result.asset_key is not None:
-            input_names = sorted(key.to_user_string() for key in context.assets_def.asset_deps[result.asset_key])
-            contract = table_contract(result.asset_key.to_user_string())
-            origins = find_origins(contract, [table_contract(name) for name in input_names])
+    for asset_result in results:
+        if isinstance(asset_result, MaterializeResult) and asset_result.asset_key is not None:
+            input_names = sorted(key.to_user_string() for key in context.assets_def.asset_deps[asset_result.asset_key])
+            contract = table_contract(asset_result.asset_key.to_user_string())
+            origins = find_origins(contract, [table_contract(column_name) for column_name in input_names])
             lineage = TableColumnLineage(
                 {
                     column: [
-                        TableColumnDep(asset_key=AssetKey(table), column_name=name) for table, name in column_origins
+                        TableColumnDep(asset_key=AssetKey(table), column_name=column_name)
+                        for table, column_name in column_origins
                     ]
                     for column, column_origins in origins.items()
                 }
             )
-            result = result._replace(metadata={**(result.metadata or {}), "dagster/column_lineage": lineage})
-        yield result
+            asset_result = asset_result._replace(
+                metadata={**(asset_result.metadata or {}), "dagster/column_lineage": lineage}
+            )
+        yield asset_result
 
 
 def numeric_metadata(metadata: Mapping[str, Any]) -> dict[str, float]:
     """The numbers among an asset's metadata, by name. Dagster plots them over time."""
-    values = {name: getattr(value, "value", value) for name, value in metadata.items()}
+    plain_metadata = {label: getattr(entry, "value", entry) for label, entry in metadata.items()}
     return {
-        name: value for name, value in values.items() if isinstance(value, int | float) and not isinstance(value, bool)
+        label: entry
+        for label, entry in plain_metadata.items()
+        if isinstance(entry, int | float) and not isinstance(entry, bool)
     }
 
 
@@ -184,13 +191,13 @@ def _describe(column: Column, origins: Sequence[ColumnOrigin]) -> str:
     unit = f" In {column.unit}." if column.unit else ""
     personal = "" if column.personal is Personal.NONE else f" Personal: {column.personal}."
     further_origins = f" and {len(origins) - MAX_ORIGINS} more" if len(origins) > MAX_ORIGINS else ""
-    origin_list = ", ".join(f"{table}.{name}" for table, name in origins[:MAX_ORIGINS])
+    origin_list = ", ".join(f"{table}.{column_name}" for table, column_name in origins[:MAX_ORIGINS])
     return f"{column.description}{unit}{personal}" + (f" From {origin_list}{further_origins}." if origin_list else "")
 
 
-def _format_cell(value: Any) -> str | int | float | bool:
-    if isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, date | datetime):
-        return value.isoformat()
-    return "" if value is None else str(value)
+def _format_cell(cell: Any) -> str | int | float | bool:
+    if isinstance(cell, bool | int | float | str):
+        return cell
+    if isinstance(cell, date | datetime):
+        return cell.isoformat()
+    return "" if cell is None else str(cell)

@@ -72,11 +72,11 @@ class RunCache:
         cached = self._values.get(key)
         return None if cached is None or content_hash is None or cached[0] != content_hash else cached[1]
 
-    def store(self, key: Hashable, content_hash: str | None, value: Any) -> None:
+    def store(self, key: Hashable, content_hash: str | None, computed: Any) -> None:
         """Store a value that was computed from this content; content that has no hash is not stored."""
         self._values.pop(key, None)
         if content_hash is not None:
-            self._values[key] = content_hash, value
+            self._values[key] = content_hash, computed
 
     def clear(self) -> None:
         """Release all values."""

@@ -110,9 +110,9 @@ def _build_accounts(landed_tables: list[Table]) -> AssetsDefinition:
     )
     def accounts(run: AssetRun) -> Results:
         """Match each account of a system to one person."""
-        previous, lake, config = run.changes.previous, run.tables.lake, run.config
-        if previous is not None and has_only_known_accounts(run):
-            yield from unchanged_results(tables, previous)
+        previous_state, lake, config = run.changes.previous, run.tables.lake, run.config
+        if previous_state is not None and has_only_known_accounts(run):
+            yield from unchanged_results(tables, previous_state)
             return
         rows_by_shape = {shape: scan_rows_of_shape(lake, config, shape) for shape in CANONICAL_SCHEMAS}
         mentions, account_maps = list_account_mentions(list(rows_by_shape.values())), read_account_maps(lake, config)

@@ -55,7 +55,7 @@ def drift(run: AssetRun) -> Results:
     scores = select_scores(run.tables.read(CANDIDATE))
     watched_columns = {**select_inputs(run.tables.read(REACHED_STEP), as_of), **scores}
     bundle_folder = run.settings.models_path / model_version
-    profiles = read_reference(bundle_folder)
+    profiles = read_reference_profiles(bundle_folder)
     missing_profiles = {
         column_name: profile_column(column)
         for column_name, column in watched_columns.items()
@@ -137,7 +137,7 @@ def select_scores(candidates: pl.DataFrame) -> dict[str, pl.Series]:
     }
 
 
-def read_reference(bundle_folder: Path) -> dict[str, ColumnProfile]:
+def read_reference_profiles(bundle_folder: Path) -> dict[str, ColumnProfile]:
     """The profiles in the folder of a model bundle, by column; none if there are none yet, or the file is damaged."""
     profiles_path = bundle_folder / PROFILES
     try:
@@ -160,7 +160,10 @@ def find_drifted_inputs(
     """
     if model_version is None:
         return []
-    input_columns, reference_profiles = select_inputs(steps, as_of), read_reference(models_folder / model_version)
+    input_columns, reference_profiles = (
+        select_inputs(steps, as_of),
+        read_reference_profiles(models_folder / model_version),
+    )
     kind_by_column: dict[str, ColumnKind] = dict.fromkeys(input_columns, "input")
     column_drifts = measure_drift(reference_profiles, input_columns, kind_by_column, policy.drift_limit)
     return [column_drift.name for column_drift in column_drifts if column_drift.is_drifted]
@@ -168,7 +171,7 @@ def find_drifted_inputs(
 
 def save_input_profiles(bundle_folder: Path, steps: pl.DataFrame, as_of: date) -> None:
     """Store the distribution of the inputs of a training in the folder of its model bundle."""
-    profiles = {name: profile_column(column) for name, column in select_inputs(steps, as_of).items()}
+    profiles = {input_name: profile_column(values) for input_name, values in select_inputs(steps, as_of).items()}
     write_text_atomically(bundle_folder / PROFILES, write_profiles(profiles))
 
 

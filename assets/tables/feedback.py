@@ -53,7 +53,7 @@ def acceptance(run: AssetRun) -> Results:
 
 
 def _select_columns(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
-    return rows.select(pl.col(name).cast(dtype) for name, dtype in table.schema.items())
+    return rows.select(pl.col(column).cast(dtype) for column, dtype in table.schema.items())
 
 
 def _metadata(run: AssetRun, labelled_exposures: pl.DataFrame, position_bias: pl.DataFrame) -> dict[str, Any]:

@@ -63,16 +63,16 @@ def fetch_assets(config: Config) -> list[AssetsDefinition]:
             for sentence in outcomes[-1].issues:
                 context.log.warning(sentence)
         rows = describe_outcomes(outcomes, now)
-        written = pipeline.lake.write(ORIGIN, rows)
+        write_result = pipeline.lake.write(ORIGIN, rows)
         yield MaterializeResult(
             asset_key=ORIGIN.name,
-            metadata={**written_metadata(written, rows, ORIGIN), **_fetch_metadata(outcomes)},
-            data_version=DataVersion(written.content_sha256),
+            metadata={**written_metadata(write_result, rows, ORIGIN), **_fetch_metadata(outcomes)},
+            data_version=DataVersion(write_result.content_sha256),
         )
-        record = pipeline.lake.scan(FETCH).collect()
+        fetch_log = pipeline.lake.scan(FETCH).collect()
         yield MaterializeResult(
             asset_key=FETCH.name,
-            metadata={"dagster/row_count": record.height, "preview": preview_rows(record.reverse(), FETCH)},
+            metadata={"dagster/row_count": fetch_log.height, "preview": preview_rows(fetch_log.reverse(), FETCH)},
             data_version=DataVersion(pipeline.lake.content_hash(FETCH) or "empty"),
         )
         yield from map(_check_fetched, outcomes)
@@ -102,12 +102,12 @@ def _fetch_metadata(outcomes: list[FetchOutcome]) -> dict[str, Any]:
 
 def _check_fetched(outcome: FetchOutcome) -> AssetCheckResult:
     issues = outcome.issues
-    listed = "\n".join(f"- {issue}" for issue in issues[:_NAMED_REFUSALS])
+    issue_lines = "\n".join(f"- {issue}" for issue in issues[:_NAMED_REFUSALS])
     return AssetCheckResult(
         asset_key=ORIGIN.name,
         check_name=f"{outcome.target.name}_is_fetched",
         passed=not issues,
         severity=AssetCheckSeverity.WARN,
         description=issues[0] if issues else f"{sum(outcome.counts.values()):,} files",
-        metadata={**outcome.counts, "issues": MetadataValue.md(listed or "none")},
+        metadata={**outcome.counts, "issues": MetadataValue.md(issue_lines or "none")},
     )

@@ -24,7 +24,7 @@ from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset, pipeline_asset
 from assets.reporting.evaluation_plots import describe_reliability, draw_reliability, png_data_uri
 from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
-from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_interactions
+from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_events
 from ml.evaluation.results import Evaluation, to_stored_dict
 from ml.mastery.state import last_instant
 from ml.mastery.step_items import list_blocked_steps, list_steps
@@ -74,7 +74,7 @@ def ranker(run: AssetRun) -> Results:
     if outcome.was_trained:
         save_input_profiles(models_folder / training_input.training_version.model_version, reached_steps, as_of)
     training_decision, promotion_decision = outcome.training_decision, outcome.promotion_decision
-    run.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training_decision.why}")
+    run.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training_decision.reason}")
     card = json.dumps(to_stored_dict(outcome.card), sort_keys=True, default=str)
     yield run.materialize(
         MODEL_CARD,
@@ -82,8 +82,8 @@ def ranker(run: AssetRun) -> Results:
         {
             "model_version": outcome.model_version,
             "card": MetadataValue.md(render_model_card(outcome.card)),
-            "training": training_decision.why,
-            "promotion": promotion_decision.why,
+            "training": training_decision.reason,
+            "promotion": promotion_decision.reason,
         },
     )
     evaluation_rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else run.tables.read(EVALUATION)
@@ -95,9 +95,9 @@ def ranker(run: AssetRun) -> Results:
         passed=promotion_decision.is_yes and outcome.refusal is None,
         severity=AssetCheckSeverity.WARN,
         description=". ".join(
-            filter(None, (outcome.refusal, f"{outcome.model_version} {usage}: {promotion_decision.why}"))
+            filter(None, (outcome.refusal, f"{outcome.model_version} {usage}: {promotion_decision.reason}"))
         ),
-        metadata={"training": training_decision.why, "was_trained": outcome.was_trained},
+        metadata={"training": training_decision.reason, "was_trained": outcome.was_trained},
     )
 
 
@@ -156,7 +156,7 @@ def rank_candidates(
         contributions of features.
     """
     scored_steps = recommender.score(
-        to_interactions(reached_steps),
+        to_events(reached_steps),
         person_ids,
         as_of=last_instant(as_of),
         excluded_pairs=list_blocked_steps(mastery),
@@ -171,15 +171,15 @@ def rank_candidates(
     candidate_rows = pl.concat(
         [pl.DataFrame(schema=CANDIDATE.schema), eligible_steps, deepening_steps], how="diagonal_relaxed"
     )
-    return candidate_rows.select(pl.col(name).cast(dtype) for name, dtype in CANDIDATE.schema.items())
+    return candidate_rows.select(pl.col(column).cast(dtype) for column, dtype in CANDIDATE.schema.items())
 
 
 def _evaluation_rows(evaluation: Evaluation | None) -> pl.DataFrame:
     if evaluation is None:
         return pl.DataFrame(schema=EVALUATION.schema)
     all_people = {"segment": "all", "people_count": evaluation.n_people_scored}
-    rows = [{**asdict(result), **all_people} for result in evaluation.models]
-    rows += [{**asdict(result), "people_count": result.n_cases} for result in evaluation.segments]
+    rows = [{**asdict(model_result), **all_people} for model_result in evaluation.models]
+    rows += [{**asdict(model_result), "people_count": model_result.n_cases} for model_result in evaluation.segments]
     return pl.DataFrame(
         [{column: row.get(column) for column in EVALUATION.column_names} for row in rows], schema=EVALUATION.schema
     )
@@ -188,6 +188,6 @@ def _evaluation_rows(evaluation: Evaluation | None) -> pl.DataFrame:
 def _render_markdown(evaluation_rows: pl.DataFrame) -> str:
     table_lines = ["| model | segment | people | HR@10 | NDCG@10 | MRR |", "|---|---|---:|---:|---:|---:|"]
     for row in evaluation_rows.to_dicts():
-        metrics = " | ".join("–" if row[name] is None else f"{row[name]:.3f}" for name in _SHOWN_METRICS)
+        metrics = " | ".join("–" if row[metric] is None else f"{row[metric]:.3f}" for metric in _SHOWN_METRICS)
         table_lines.append(f"| {row['model']} | {row['segment']} | {row['people_count']:,} | {metrics} |")
     return "\n".join(table_lines)

@@ -125,10 +125,10 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
                 }
             )
             metadata_by_asset[table_name] |= _delivery_metadata(pipeline, table_sources, table_deliveries)
-            version = DataVersion(hashlib.sha256((input_fingerprints[table_name] or "").encode()).hexdigest())
-            for key, asset_metadata in metadata_by_asset.items():
-                numeric_by_asset[key] = numeric_metadata(asset_metadata)
-                yield MaterializeResult(asset_key=key, metadata=asset_metadata, data_version=version)
+            data_version = DataVersion(hashlib.sha256((input_fingerprints[table_name] or "").encode()).hexdigest())
+            for asset_name, asset_metadata in metadata_by_asset.items():
+                numeric_by_asset[asset_name] = numeric_metadata(asset_metadata)
+                yield MaterializeResult(asset_key=asset_name, metadata=asset_metadata, data_version=data_version)
             rule_counts = count_landed_rules(pipeline.lake, table, table_sources)
             docs_path = pipeline.settings.docs_path
             yield from evaluate_contract_checks(table, rule_counts, docs_path, is_unchanged=previous_state is not None)
@@ -187,12 +187,12 @@ def _split_days(
         allow_row_count_drop=run_context.allows_row_count_drop,
         progress=context.log.info,
     )
-    for day in delivery_days(context) or [landing_context.day]:
-        yield replace(landing_context, day=day), partial(_is_landed_on, day, landing_context.day)
+    for delivery_day in delivery_days(context) or [landing_context.day]:
+        yield replace(landing_context, day=delivery_day), partial(_is_landed_on, delivery_day, landing_context.day)
 
 
-def _is_landed_on(day: date, today: date, path: Path) -> bool:
-    return day >= today or day_of_file(path) == day
+def _is_landed_on(delivery_day: date, today: date, path: Path) -> bool:
+    return delivery_day >= today or day_of_file(path) == delivery_day
 
 
 def _names(table: Table) -> tuple[str, str]:
@@ -209,21 +209,25 @@ def _read_metadata(
     """Metadata of a raw table and of its quarantine, by name."""
     rows = scan_current_rows(pipeline.lake, table, shape, sources)
     rejected = scan_quarantine(pipeline.lake, table, sources).collect()
-    newest_time = [pl.col(name).max().alias("newest") for name in TIME_COLUMNS if name in table.column_names][:1]
+    newest_time = [pl.col(column).max().alias("newest") for column in TIME_COLUMNS if column in table.column_names][:1]
     # both queries at once, so that the current deliveries are found once
     count_row, first_rows = pl.collect_all([rows.select(pl.len().alias("rows"), *newest_time), rows.head(PREVIEW_ROWS)])
-    row_count, newest = count_row["rows"][0], count_row["newest"][0] if newest_time else None
+    row_count, newest_moment = count_row["rows"][0], count_row["newest"][0] if newest_time else None
     total_count = row_count + rejected.height
-    columns_left_out = sorted({name for delivery in deliveries for name in delivery.columns_left_out})
+    columns_left_out = sorted({column for delivery in deliveries for column in delivery.columns_left_out})
     broken_rules = rejected.explode("failed_rules").group_by("failed_rules").len("rows").sort("rows", descending=True)
     rule_lines = [f"| `{rule.replace('|', '¦')}` | {count:,} |" for rule, count in broken_rules.iter_rows()]
-    name, quarantine_name = _names(table)
+    raw_name, quarantine_name = _names(table)
     return {
-        name: {
+        raw_name: {
             "dagster/row_count": row_count,
             "quarantined_count": rejected.height,
             "quarantined_share": rejected.height / total_count if total_count else 0.0,
-            **({"newest_event": MetadataValue.timestamp(newest.timestamp())} if isinstance(newest, datetime) else {}),
+            **(
+                {"newest_event": MetadataValue.timestamp(newest_moment.timestamp())}
+                if isinstance(newest_moment, datetime)
+                else {}
+            ),
             "columns_left_out": MetadataValue.md(", ".join(f"`{column}`" for column in columns_left_out) or "none"),
             "preview": preview_rows(first_rows, table),
         },

@@ -177,7 +177,9 @@ def build_situation(
     candidates = tables.read_scoped(CANDIDATE).rename({"prior": "utility"})
     mastery, people = tables.read_scoped(MASTERY), tables.read_scoped(PERSON).filter(is_employed())
     return CounterfactualInputs(
-        evidence=tables.read_scoped(EVIDENCE, [name for name in EVIDENCE.column_names if name not in _PROVENANCE]),
+        evidence=tables.read_scoped(
+            EVIDENCE, [column for column in EVIDENCE.column_names if column not in _PROVENANCE]
+        ),
         candidates=filter_candidates_by_replies(
             policy.replies, employee_input, candidates, mastery, people.select("person_id")
         ),
@@ -189,7 +191,7 @@ def build_situation(
 
 
 def build_recommendation_context(tables: TableReader, as_of: date) -> RecommendationContext:
-    """What motives are measured against, as of a day; mastery only of the people in scope.
+    """Read the tables from which motives are computed, as of a day; mastery holds only the people in scope.
 
     Args:
         tables: Reads `CONTEXT_INPUTS`.

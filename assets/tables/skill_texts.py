@@ -40,8 +40,8 @@ def skill_texts(run: AssetRun) -> Results:
     if run.changes.previous is None or "code" in run.changes.changed_inputs():
         earlier_matches = earlier_matches.clear()
     learning_records = tables.read(LEARNING_RECORD, _COURSE_TEXT_COLUMNS).unique()
-    skill_texts_found = list_distinct_texts(
+    distinct_texts = list_distinct_texts(
         [tables.scan(table) for table in _TEXT_TABLES], learning_records, tables.read(COURSE)
     )
-    text_matches = update_matches(skill_texts_found, tables.read(SKILL), tables.read(ALIAS), earlier_matches)
-    yield run.materialize(SKILL_TEXT, text_matches, {"texts": skill_texts_found.height})
+    text_matches = update_matches(distinct_texts, tables.read(SKILL), tables.read(ALIAS), earlier_matches)
+    yield run.materialize(SKILL_TEXT, text_matches, {"texts": distinct_texts.height})

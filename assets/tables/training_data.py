@@ -57,7 +57,7 @@ def build_training_input(
     reached_steps = tables.read(REACHED_STEP)
     extra_features, interactions = (
         build_extra_features(tables, reached_steps, with_wishes=with_wishes),
-        to_interactions(reached_steps),
+        to_events(reached_steps),
     )
     step_names = (
         reached_steps.select("step_id", "skill_id").unique().join(tables.read(SKILL), on="skill_id", how="left")
@@ -79,8 +79,8 @@ def build_training_input(
     )
 
 
-def to_interactions(steps: pl.DataFrame) -> pl.DataFrame:
-    """Reached steps (`feat_step__event_reached`) as interactions: person_id, skill_id (the step's id), ts."""
+def to_events(steps: pl.DataFrame) -> pl.DataFrame:
+    """Reached steps (`feat_step__event_reached`) as events to rank on: person_id, skill_id (the step's id), ts."""
     return steps.select("person_id", skill_id="step_id", ts="reached_at")
 
 
@@ -95,7 +95,7 @@ def build_extra_features(
         with_wishes: Add features of wishes. See `read_flow_tables`.
     """
     group_features = GroupFeatures(
-        to_interactions(reached_steps), list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD))
+        to_events(reached_steps), list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD))
     )
     return FeatureUnion(
         (group_features, build_context_features(read_flow_tables(tables, reached_steps, with_wishes=with_wishes)))

@@ -50,20 +50,24 @@ def _ideal_gain(n_targets: Ints) -> Doubles:
     return np.asarray(np.cumsum(_DISCOUNT)[np.minimum(n_targets, K) - 1], np.float64)
 
 
-def wilson_interval(share: pl.Expr, count: pl.Expr, z: float) -> tuple[pl.Expr, pl.Expr]:
+def wilson_interval(share: pl.Expr, count: pl.Expr, normal_quantile: float) -> tuple[pl.Expr, pl.Expr]:
     """Wilson's (1927) score interval of a share.
 
     Args:
         share: Observed share, 0 to 1.
         count: Number of observations; it need not be an integer.
-        z: Quantile of the standard normal distribution, such as 1.96 for 95 %.
+        normal_quantile: Quantile of the standard normal distribution, such as 1.96 for 95 %.
 
     Returns:
         The lower and the upper end. Rounding can put them outside of 0 to 1 by less than 1e-15.
     """
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half_width = z / (1 + z**2 / count) * (share * (1 - share) / count + z**2 / (4 * count**2)).sqrt()
-    return middle - half_width, middle + half_width
+    centre = (share + normal_quantile**2 / (2 * count)) / (1 + normal_quantile**2 / count)
+    half_width = (
+        normal_quantile
+        / (1 + normal_quantile**2 / count)
+        * (share * (1 - share) / count + normal_quantile**2 / (4 * count**2)).sqrt()
+    )
+    return centre - half_width, centre + half_width
 
 
 def percentile_interval(resamples: Doubles) -> Doubles:

@@ -26,7 +26,7 @@ ColumnKind = Literal["input", "score"]
 class ColumnProfile:
     """The distribution of one column: shares over bins between edges, or over names and all others."""
 
-    n: int
+    n: int  # values of the column that are not null
     edges: tuple[float, ...]  # inner edges of numbers; none for names
     names: tuple[str, ...]
     shares: tuple[float, ...]

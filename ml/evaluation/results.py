@@ -17,7 +17,12 @@ _STORED_KEYS = {"mean_probability": "said", "observed_share": "came_true", "comp
 
 def to_stored_dict(record: Any) -> dict[str, Any]:
     """The values of a dataclass, nested ones too, under the keys of stored and published JSON."""
-    return asdict(record, dict_factory=lambda fields: {_STORED_KEYS.get(name, name): value for name, value in fields})
+    return asdict(
+        record,
+        dict_factory=lambda fields: {
+            _STORED_KEYS.get(field_name, field_name): field_value for field_name, field_value in fields
+        },
+    )
 
 
 @dataclass(frozen=True)

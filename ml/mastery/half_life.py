@@ -73,8 +73,8 @@ def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
         "failed": ((mode == "feedback") & ~is_positive, feedback_trust(policy)),
     }
     weight_columns = [
-        pl.when(is_counted).then(weight).otherwise(0.0).alias(name)
-        for name, (is_counted, weight) in condition_and_weight.items()
+        pl.when(is_counted).then(weight).otherwise(0.0).alias(sum_name)
+        for sum_name, (is_counted, weight) in condition_and_weight.items()
     ]
     return [*weight_columns, is_practice().alias("is_practice")]
 
@@ -158,13 +158,13 @@ def _sum_before(evidence_rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubl
     instant_start = np.searchsorted(instant_ids, instant_ids)
     row_before = np.maximum(instant_start - 1, 0)
     has_before = (instant_start > 0) & (pair_ids[row_before] == pair_ids)
-    sums = np.where(has_before[:, None], running_sums.select(SUMS).to_numpy()[row_before], 0.0)
-    sums[:, [SUMS.index(name) for name in FADING]] /= grown_rows["_growth"].to_numpy()[:, None]
+    sums_before = np.where(has_before[:, None], running_sums.select(SUMS).to_numpy()[row_before], 0.0)
+    sums_before[:, [SUMS.index(column) for column in FADING]] /= grown_rows["_growth"].to_numpy()[:, None]
     feedback_counts = np.where(
         has_before[:, None], running_sums.select("_succeeded", "_failed").to_numpy()[row_before], 0.0
     )
     last_practice_day = np.where(has_before, running_sums["_last_day"].to_numpy()[row_before], -np.inf)
-    return sums, feedback_counts, evidence_rows["day"].to_numpy() - last_practice_day
+    return sums_before, feedback_counts, evidence_rows["day"].to_numpy() - last_practice_day
 
 
 def candidate_half_lives(policy: StagePolicy) -> Doubles:

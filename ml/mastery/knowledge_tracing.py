@@ -70,7 +70,7 @@ class KnowledgeTracing:
     spread: float = 0.0  # variance of pairs of person and micro-skill around the model
 
     @cached_property
-    def by_skill(self) -> pl.DataFrame:
+    def parameters_by_skill(self) -> pl.DataFrame:
         """One row per micro-skill with feedback: skill_id, half_life, skill_intercept, skill_variance, judged_count."""
         return pl.DataFrame(
             {
@@ -163,7 +163,7 @@ def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
 
 
 def _build_features(sums: Doubles, freshness: Doubles) -> Doubles:
-    """log(1 + sum) of each sum, that of practice times its freshness: what was learned, as far as it is retained."""
+    """log(1 + sum) of each column of SUMS. The one of practice is multiplied by the freshness of the last practice."""
     features = np.log1p(sums)
     features[:, 0] *= freshness
     return np.asarray(features)
@@ -220,7 +220,10 @@ def _fit_parameters(features: Doubles, outcomes: Outcomes, start_parameters: _Pa
     if start_parameters is None:
         base_rate = float(np.clip(np.average(is_positive, weights=trust), 0.01, 0.99))
         start_parameters = float(np.log(base_rate / (1 - base_rate))), np.zeros(n_features), np.zeros(n_skills)
-    unbounded, coefficient_bounds = (None, None), [(None, 0.0) if name == "failed" else (0.0, None) for name in SUMS]
+    unbounded, coefficient_bounds = (
+        (None, None),
+        [(None, 0.0) if sum_name == "failed" else (0.0, None) for sum_name in SUMS],
+    )
     bounds = [unbounded, *coefficient_bounds, *([unbounded] * n_skills)]
     start_vector = np.concatenate([[start_parameters[0]], *start_parameters[1:]])
     optimum = optimize.minimize(
@@ -231,12 +234,11 @@ def _fit_parameters(features: Doubles, outcomes: Outcomes, start_parameters: _Pa
 
 def _pair_variance(outcomes: Outcomes, residual: Doubles, outcome_variance: Doubles) -> float:
     """Variance of people around the model, by moments: how far two outcomes of one pair agree beyond the model."""
-    pair_sums = [
-        np.bincount(outcomes.pair, per_outcome)
-        for per_outcome in (residual, residual**2, outcome_variance, outcome_variance**2)
-    ]
-    agreement = (pair_sums[0] ** 2 - pair_sums[1]).sum() / max(float((pair_sums[2] ** 2 - pair_sums[3]).sum()), 1e-9)
-    return float(np.clip(agreement, *_VARIANCE_BOUNDS))
+    residual_products, variance_products = (
+        float((np.bincount(outcomes.pair, summand) ** 2 - np.bincount(outcomes.pair, summand**2)).sum())
+        for summand in (residual, outcome_variance)
+    )  # over all pairs of two different outcomes of one person and micro-skill
+    return float(np.clip(residual_products / max(variance_products, 1e-9), *_VARIANCE_BOUNDS))
 
 
 def estimate_levels(
@@ -254,7 +256,7 @@ def estimate_levels(
         One row per `_pair`: half_life (days), weight (evidence left), freshness, level, low, high. If the model is not
         fitted, level, low and high are null, and `declare_levels` computes them from the stage.
     """
-    skill_parameters = match_skill_ids(evidence_rows, tracing.by_skill.drop("judged_count")).lazy()
+    skill_parameters = match_skill_ids(evidence_rows, tracing.parameters_by_skill.drop("judged_count")).lazy()
     half_life = pl.col("half_life").fill_null(tracing.default_half_life)
     age_days = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
     feedback_fading = 2.0 ** (-age_days / max(policy.rusty_after_days, 1))
@@ -262,32 +264,30 @@ def estimate_levels(
     pair_sums = (
         evidence_rows.lazy()
         .join(skill_parameters.select("skill_id", "half_life"), on="skill_id", how="left", maintain_order="left")
-        .with_columns(
-            (2.0 ** (-age_days / half_life)).alias("fresh"), feedback_fading.alias("faded"), *evidence_weights(policy)
-        )
-        .with_columns(pl.col(FADING) * pl.col("faded"))
+        .with_columns((2.0 ** (-age_days / half_life)).alias("retained_share"), *evidence_weights(policy))
+        .with_columns(pl.col(FADING) * feedback_fading)
         .group_by("_pair", maintain_order=True)
         .agg(
             pl.col(SUMS).sum(),
-            pl.col("fresh").filter("is_practice").max().fill_null(0.0),
-            pl.col("fresh").filter(is_observed).max().fill_null(0.0).alias("observed_fresh"),
-            pl.col("fresh").sum().alias("weight"),
+            pl.col("retained_share").filter("is_practice").max().fill_null(0.0).alias("practice_freshness"),
+            pl.col("retained_share").filter(is_observed).max().fill_null(0.0).alias("observed_freshness"),
+            pl.col("retained_share").sum().alias("weight"),
             pl.col("skill_id").first(),
         )
         .join(skill_parameters, on="skill_id", how="left", maintain_order="left")
         .collect()
     )
-    freshness = pl.max_horizontal("fresh", pl.col("observed_fresh") * _OBSERVED_FRESHNESS).alias("freshness")
+    freshness = pl.max_horizontal("practice_freshness", pl.col("observed_freshness") * _OBSERVED_FRESHNESS)
     level_and_bounds = _predict(pair_sums, tracing) if tracing.is_fitted else [None] * 3
-    return pair_sums.select("_pair", half_life, "weight", freshness).with_columns(
-        pl.lit(level_column if level_column is None else pl.Series(level_column), pl.Float64).alias(name)
-        for name, level_column in zip(("level", "low", "high"), level_and_bounds, strict=True)
+    return pair_sums.select("_pair", half_life, "weight", freshness.alias("freshness")).with_columns(
+        pl.lit(level_column if level_column is None else pl.Series(level_column), pl.Float64).alias(column)
+        for column, level_column in zip(("level", "low", "high"), level_and_bounds, strict=True)
     )
 
 
-def match_skill_ids(skill_rows: pl.DataFrame, by_skill: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of `by_skill` whose skill_id can occur in `skill_rows`, in the data type of its skill_id."""
-    return by_skill.with_columns(pl.col("skill_id").cast(skill_rows.schema["skill_id"], strict=False)).drop_nulls(
+def match_skill_ids(skill_rows: pl.DataFrame, parameters: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `parameters` whose skill_id can occur in `skill_rows`, in the data type of its skill_id."""
+    return parameters.with_columns(pl.col("skill_id").cast(skill_rows.schema["skill_id"], strict=False)).drop_nulls(
         "skill_id"
     )
 
@@ -321,15 +321,18 @@ def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:
 
 
 def _predict(pair_sums: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
-    """Level and the ends of its 90 % interval: uncertain by the model, and by the person the less feedback there is."""
-    features = _build_features(pair_sums.select(SUMS).to_numpy(), pair_sums["fresh"].to_numpy())
+    """Level and the ends of its 90 % interval, which adds the variance of the model and of people around the model.
+
+    The variance of people falls with the weight of the feedback that a pair of person and micro-skill has.
+    """
+    features = _build_features(pair_sums.select(SUMS).to_numpy(), pair_sums["practice_freshness"].to_numpy())
     skill_offset = pair_sums["skill_intercept"].fill_null(0.0).to_numpy()
     logit = tracing.intercept + skill_offset + features @ np.array(tracing.coefficients)
     level = np.asarray(special.expit(logit))
     design = np.column_stack([np.ones(len(features)), features])
     model_variance = np.einsum("ij,jk,ik->i", design, np.array(tracing.covariance), design, optimize=True)
     skill_variance = pair_sums["skill_variance"].fill_null(1.0 / _INTERCEPT_PENALTY).to_numpy()
-    feedback_trust = (pair_sums["succeeded"] + pair_sums["failed"]).to_numpy()
-    person_variance = tracing.spread / (1.0 + tracing.spread * level * (1 - level) * feedback_trust)
+    feedback_weight = (pair_sums["succeeded"] + pair_sums["failed"]).to_numpy()
+    person_variance = tracing.spread / (1.0 + tracing.spread * level * (1 - level) * feedback_weight)
     logit_margin = Z_90 * np.sqrt(model_variance + skill_variance + person_variance)
     return level, np.asarray(special.expit(logit - logit_margin)), np.asarray(special.expit(logit + logit_margin))

@@ -111,8 +111,8 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
     return badges.with_columns(draft_json.alias("badge_draft")).drop("achievement", "title")
 
 
-def _urn(name: str) -> str:
-    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, name)}"
+def _urn(hashed_text: str) -> str:
+    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, hashed_text)}"
 
 
 def _achievement(skill: dict[str, Any], stage: str) -> str:

@@ -32,7 +32,7 @@ def declare_prerequisites(prerequisites: pl.DataFrame) -> pl.DataFrame:
     Returns:
         Rows of PRECEDENCE: is_learnt is False, and counts and shares are null.
     """
-    null_columns = (pl.lit(None, PRECEDENCE.schema[name]).alias(name) for name in PRECEDENCE.column_names[3:])
+    null_columns = (pl.lit(None, PRECEDENCE.schema[column]).alias(column) for column in PRECEDENCE.column_names[3:])
     return prerequisites.select("skill_id", "requires_skill_id", pl.lit(False).alias("is_learnt"), *null_columns)
 
 
@@ -88,7 +88,7 @@ def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.D
         counted_skills.height, dtype=bool
     )
     direct_pairs = acyclic_pairs.filter(pl.Series((graph @ is_reachable)[later_codes, earlier_codes] == 0))
-    return direct_pairs.select(pl.col(name).cast(dtype) for name, dtype in PRECEDENCE.schema.items()).sort(
+    return direct_pairs.select(pl.col(column).cast(dtype) for column, dtype in PRECEDENCE.schema.items()).sort(
         "skill_id", "requires_skill_id"
     )
 

@@ -74,12 +74,12 @@ def build_half_lives(evidence: pl.DataFrame, as_of: date, tracing: KnowledgeTrac
         Rows of HALF_LIFE, one per micro-skill with evidence.
     """
     skills_with_evidence = evidence.filter(pl.col("occurred_at") <= last_instant(as_of)).select("skill_id").unique()
-    half_lives = skills_with_evidence.join(tracing.by_skill, on="skill_id", how="left").with_columns(
+    half_lives = skills_with_evidence.join(tracing.parameters_by_skill, on="skill_id", how="left").with_columns(
         pl.col("half_life").fill_null(tracing.default_half_life).alias("half_life_days"),
         pl.col("half_life").is_not_null().alias("is_learnt"),
         pl.col("judged_count").fill_null(0),
     )
-    return half_lives.select(pl.col(name).cast(dtype) for name, dtype in HALF_LIFE.schema.items()).sort("skill_id")
+    return half_lives.select(pl.col(column).cast(dtype) for column, dtype in HALF_LIFE.schema.items()).sort("skill_id")
 
 
 def estimate_mastery(
@@ -158,7 +158,7 @@ def _estimate(ordered_rows: pl.DataFrame, as_of: date, policy: StagePolicy, trac
         missing_for_next(policy).alias("missing_for_next"),
     )
     # the order of pairs is that of people and micro-skills
-    return mastery_state.select(pl.col(name).cast(MASTERY.schema[name]) for name in MASTERY.column_names)
+    return mastery_state.select(pl.col(column).cast(MASTERY.schema[column]) for column in MASTERY.column_names)
 
 
 def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
@@ -180,7 +180,7 @@ def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: Knowle
     practised_rows = running_counts.filter(
         (pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0)
     )
-    half_lives = match_skill_ids(practised_rows, tracing.by_skill.select("skill_id", "half_life"))
+    half_lives = match_skill_ids(practised_rows, tracing.parameters_by_skill.select("skill_id", "half_life"))
     allowed_gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
     refreshes = (
         practised_rows.join(half_lives, on="skill_id", how="left", maintain_order="left")
@@ -229,10 +229,10 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
     }
     is_in_hours = pl.col("amount_unit") == "hours"
     return evidence_rows.with_columns(
-        *(is_met.cast(pl.Int64).alias(name) for name, is_met in count_conditions.items()),
+        *(is_met.cast(pl.Int64).alias(count_column) for count_column, is_met in count_conditions.items()),
         *(
-            pl.when((mode == mode_of_hours) & is_in_hours).then("amount").otherwise(0.0).alias(name)
-            for name, mode_of_hours in _HOURS.items()
+            pl.when((mode == mode_of_hours) & is_in_hours).then("amount").otherwise(0.0).alias(count_column)
+            for count_column, mode_of_hours in _HOURS.items()
         ),
     ).drop("_is_positive")
 
@@ -247,7 +247,7 @@ def _as_enum(column: pl.Series) -> pl.Series:
 
 def _find_order(evidence_rows: pl.DataFrame) -> pl.Series:
     """The places of the rows by pair, instant, trust rank and falling amount."""
-    person_codes, skill_codes = (evidence_rows[name].to_physical().cast(pl.Int64) for name in PAIR)
+    person_codes, skill_codes = (evidence_rows[column].to_physical().cast(pl.Int64) for column in PAIR)
     pair_numbers = person_codes * (int(skill_codes.to_numpy().max(initial=0)) + 1) + skill_codes
     instants, n_ranks = evidence_rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
     if (int(pair_numbers.to_numpy().max(initial=0)) + 1) * len(instants) * n_ranks >= 2**63:
@@ -291,9 +291,9 @@ def _count_up_to(ordered_rows: pl.DataFrame) -> pl.DataFrame:
     repetition_row = pl.when(pl.col("mode") == "repetition").then(row_number)
     # the running count over all rows minus the count before the pair: far cheaper than a window for each count
     running_counts = (
-        pl.col(name).cum_sum()
-        - pl.when(starts_pair).then(pl.col(name).cum_sum() - pl.col(name)).forward_fill().alias(name)
-        for name in _COUNTS
+        pl.col(column).cum_sum()
+        - pl.when(starts_pair).then(pl.col(column).cum_sum() - pl.col(column)).forward_fill().alias(column)
+        for column in _COUNTS
     )
     source_rows = {
         "practised_at": pl.when(is_practice()).then(row_number).forward_fill(),
@@ -310,10 +310,10 @@ def _count_up_to(ordered_rows: pl.DataFrame) -> pl.DataFrame:
     ).filter("_is_last")
     # from the place of a row to its time, if that row is of the same pair
     instant_counts = instant_counts.with_columns(
-        pl.when(ordered_rows["_pair"].gather(instant_counts[name]) == instant_counts["_pair"])
-        .then(ordered_rows["occurred_at"].gather(instant_counts[name]))
-        .alias(name)
-        for name in source_rows
+        pl.when(ordered_rows["_pair"].gather(instant_counts[column]) == instant_counts["_pair"])
+        .then(ordered_rows["occurred_at"].gather(instant_counts[column]))
+        .alias(column)
+        for column in source_rows
     )
     before_at = pl.when(pair_id == pair_id.shift()).then(pl.coalesce("practised_at", "occurred_at").shift())
     return instant_counts.with_columns(before_at.alias("before_at"))

@@ -11,15 +11,15 @@ from pipelines.contracts.columns import STAGES
 REFRESH = "refresh"
 
 
-def list_steps(skills: pl.Series) -> pl.Series:
+def list_steps(skill_ids: pl.Series) -> pl.Series:
     """Return the id of every step that micro-skills have: one per stage above none, and the refresh.
 
     Args:
-        skills: skill_id of the micro-skills.
+        skill_ids: skill_id of the micro-skills.
     """
     goals = pl.DataFrame({"goal": [*STAGES[1:], REFRESH]})
-    skill_goals = skills.cast(pl.String).unique().sort().alias("skill_id").to_frame().join(goals, how="cross")
-    return skill_goals.select(pl.concat_str("skill_id", "goal", separator="|").alias("skill_id")).to_series()
+    step_rows = skill_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame().join(goals, how="cross")
+    return step_rows.select(pl.concat_str("skill_id", "goal", separator="|").alias("skill_id")).to_series()
 
 
 def list_required_steps(step_ids: pl.Series) -> pl.DataFrame:
@@ -32,16 +32,21 @@ def list_required_steps(step_ids: pl.Series) -> pl.DataFrame:
         One row per step that requires another: skill_id (the step), requires_id.
     """
     stage_below_by_goal = {STAGES[2]: STAGES[1], STAGES[3]: STAGES[2], REFRESH: STAGES[1]}
-    steps = step_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame()
-    skill, goal = pl.col("skill_id").str.replace(r"\|[^|]*$", ""), pl.col("skill_id").str.extract(r"\|([^|]*)$", 1)
-    stage_below = goal.replace_strict(stage_below_by_goal, return_dtype=pl.String, default=None)
-    return steps.with_columns(pl.concat_str(skill, stage_below, separator="|").alias("requires_id")).drop_nulls()
+    step_rows = step_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame()
+    skill_of_step, goal_of_step = (
+        pl.col("skill_id").str.replace(r"\|[^|]*$", ""),
+        pl.col("skill_id").str.extract(r"\|([^|]*)$", 1),
+    )
+    stage_below = goal_of_step.replace_strict(stage_below_by_goal, return_dtype=pl.String, default=None)
+    return step_rows.with_columns(
+        pl.concat_str(skill_of_step, stage_below, separator="|").alias("requires_id")
+    ).drop_nulls()
 
 
 def list_repeatable_steps(step_ids: pl.Series) -> pl.Series:
     """Return the distinct ids of the steps that can be reached again: refreshes."""
-    steps = step_ids.cast(pl.String).unique().sort()
-    return steps.filter(steps.str.ends_with(f"|{REFRESH}"))
+    distinct_ids = step_ids.cast(pl.String).unique().sort()
+    return distinct_ids.filter(distinct_ids.str.ends_with(f"|{REFRESH}"))
 
 
 def list_blocked_steps(mastery: pl.DataFrame) -> pl.DataFrame:

@@ -53,7 +53,7 @@ class Calibrator:
 class ReliabilityBin:
     """One bin of a reliability diagram; `ml.evaluation.results.to_stored_dict` gives its keys on disk."""
 
-    n: int
+    n: int  # probabilities in the bin
     mean_probability: float
     observed_share: float  # of positive outcomes
 
@@ -63,7 +63,7 @@ class Reliability:
     """How well probabilities match outcomes: error over ten equal-count bins, Brier score, its skill over the base
     rate."""
 
-    n: int
+    n: int  # probabilities in all bins
     base_rate: float
     ece: float
     brier: float

@@ -245,12 +245,12 @@ def _age_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates:
 def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     n_rows, feature_columns = len(user_states), []
     distinct_cutoffs, cutoff_index = np.unique(user_states.cutoff_tick, return_inverse=True)
-    late_adoptions = ensemble.trend.recent_counts(distinct_cutoffs, WINDOWS[1]) + np.float32(0.01)
+    recent_adoptions = ensemble.trend.recent_counts(distinct_cutoffs, WINDOWS[1]) + np.float32(0.01)
     log_idle_days = np.log1p(user_states.idle_days)
-    recency = np.exp(-user_states.moments_back / 2.0)
+    recency_weights = np.exp(-user_states.moments_back / 2.0)
     entry_weightings = [
-        (np.ones(len(recency)), user_states.item_counts),
-        (recency, np.bincount(user_states.row, recency, n_rows)),
+        (np.ones(len(recency_weights)), user_states.item_counts),
+        (recency_weights, np.bincount(user_states.row, recency_weights, n_rows)),
     ]
     for group_codes in ensemble.name_groups:
         n_groups = int(group_codes.max(initial=0)) + 1
@@ -261,7 +261,9 @@ def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, cand
         candidate_pairs = np.arange(n_rows)[:, None] * n_groups + group_codes[candidates.item]
         candidate_pair_index = np.searchsorted(held_pairs, candidate_pairs)
         candidate_pair_index = np.where(
-            np.append(held_pairs, -1)[candidate_pair_index] == candidate_pairs, candidate_pair_index, len(held_pairs)
+            np.append(held_pairs, -1)[candidate_pair_index] == candidate_pairs,
+            candidate_pair_index,
+            len(held_pairs),
         )
         for entry_weights, row_totals in entry_weightings:
             feature_columns.append(
@@ -275,12 +277,12 @@ def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, cand
             (np.ones(len(group_codes), np.float32), (np.arange(len(group_codes)), group_codes))
         )
         feature_columns.append(
-            log_share(late_adoptions @ membership_matrix)[cutoff_index[:, None], group_codes[candidates.item]]
+            log_share(recent_adoptions @ membership_matrix)[cutoff_index[:, None], group_codes[candidates.item]]
         )
     return np.stack(feature_columns, axis=2, dtype=np.float32, casting="same_kind")
 
 
 def _curriculum_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
-    gap = np.log1p(user_states.item_counts)[:, None] - ensemble.position_mean[candidates.item]
-    z = gap / ensemble.position_deviation[candidates.item]
-    return np.stack([gap, z, np.abs(z)], axis=2).astype(np.float32)
+    position_gap = np.log1p(user_states.item_counts)[:, None] - ensemble.position_mean[candidates.item]
+    scaled_gap = position_gap / ensemble.position_deviation[candidates.item]
+    return np.stack([position_gap, scaled_gap, np.abs(scaled_gap)], axis=2).astype(np.float32)

@@ -155,9 +155,10 @@ def _fit_calibrator(
     item_names: Strings | None,
     people_per_sample: float,
 ) -> Calibrator | None:
-    """The calibrator of the ranker; None if an earlier fit has no ranker.
+    """The calibrator of the ranker; None if the fit of earlier interactions has no ranker.
 
-    The same fit, some horizons earlier, did not know the outcomes of the last ones: they measure its probabilities.
+    A second recommender is fitted on the interactions before the last one or more horizons. It has not seen the
+    outcomes of these horizons, so they measure its probabilities.
     """
     training_window, horizon_ticks, config = recommender.window, recommender.horizon, recommender.config
     n_spans = (
@@ -193,7 +194,10 @@ def _fit_calibrator(
     ]
     inputs, outcomes, weights = (np.concatenate(field_blocks) for field_blocks in zip(*span_rows, strict=True))
     return fit_calibrator(
-        inputs, outcomes, weights, np.repeat(np.arange(n_spans), [len(rows_of_span[1]) for rows_of_span in span_rows])
+        inputs,
+        outcomes,
+        weights,
+        np.repeat(np.arange(n_spans), [len(span_outcomes) for _, span_outcomes, _ in span_rows]),
     )
 
 

@@ -187,10 +187,13 @@ class _GroupIndex:
         self.group = encode_ids(valid_memberships["group"], group_names)
         self.member_ids = valid_memberships["person_id"].to_numpy().astype(str)
         self.member = encode_ids(valid_memberships["person_id"], person_ids)  # -1 for people without events
-        self.since, self.until = _bound(valid_memberships, "since", ALWAYS), _bound(valid_memberships, "until", NEVER)
+        self.since, self.until = (
+            _bound_ticks(valid_memberships, "since", ALWAYS),
+            _bound_ticks(valid_memberships, "until", NEVER),
+        )
 
 
-def _bound(memberships: pl.DataFrame, column: str, default_tick: int) -> Ints:
+def _bound_ticks(memberships: pl.DataFrame, column: str, default_tick: int) -> Ints:
     """The column in ticks; `default_tick` for null and if the column is missing."""
     bound_ticks = np.full(memberships.height, default_tick)
     if column in memberships.columns:

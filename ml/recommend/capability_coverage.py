@@ -81,7 +81,7 @@ def _cover(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFr
     held_skills = index_held_skills(mastery, skills)
     n_capabilities = len(held_skills.capabilities)
     if not n_capabilities or not len(held_skills.person):
-        return pl.DataFrame(schema={name: CAPABILITY.schema[name] for name in COLUMNS})
+        return pl.DataFrame(schema={column: CAPABILITY.schema[column] for column in COLUMNS})
     capability_keys = held_skills.capability_key(held_skills.person, held_skills.skill)
     held_keys = np.unique(capability_keys[capability_keys >= 0])  # person and capability of which something is held
     skills_of_capability = build_adjacency(

@@ -82,23 +82,27 @@ def _assign_piece(
     free_capacity: Ints,
     companion_of_slot: Ints,
 ) -> None:
-    """Assign one piece: a companion has one column per additional person, a slot one column for staying empty."""
-    distinct_slots, edge_rows = np.unique(edge_slots, return_inverse=True)
-    distinct_companions, edge_people, edge_counts = np.unique(edge_companions, return_inverse=True, return_counts=True)
+    """Fill the slots of one piece. In the cost matrix each slot is a row. A companion has one column per person that it
+    can still take, and each slot has one column for staying empty.
+    """
+    distinct_slots, slot_index = np.unique(edge_slots, return_inverse=True)
+    distinct_companions, companion_index, edge_counts = np.unique(
+        edge_companions, return_inverse=True, return_counts=True
+    )
     column_counts = np.minimum(free_capacity[distinct_companions], edge_counts)
     first_columns = np.concatenate([[0], np.cumsum(column_counts)])
-    copied_edges = np.repeat(np.arange(edge_slots.size), column_counts[edge_people])
+    copied_edges = np.repeat(np.arange(edge_slots.size), column_counts[companion_index])
     copy_number = np.arange(copied_edges.size) - np.repeat(
-        np.cumsum(column_counts[edge_people]) - column_counts[edge_people], column_counts[edge_people]
+        np.cumsum(column_counts[companion_index]) - column_counts[companion_index], column_counts[companion_index]
     )
     edge_weights = (
         1.0 + edge_costs[copied_edges] + LOAD_COST * (companion_load[edge_companions[copied_edges]] + copy_number)
     )
     # an empty slot costs more than any rearrangement of the piece could save
     empty_weights = np.full(distinct_slots.size, (distinct_slots.size + 1) * edge_weights.max())
-    matrix_rows = np.concatenate([edge_rows[copied_edges], np.arange(distinct_slots.size)])
+    matrix_rows = np.concatenate([slot_index[copied_edges], np.arange(distinct_slots.size)])
     matrix_columns = np.concatenate(
-        [first_columns[edge_people[copied_edges]] + copy_number, first_columns[-1] + np.arange(distinct_slots.size)]
+        [first_columns[companion_index[copied_edges]] + copy_number, first_columns[-1] + np.arange(distinct_slots.size)]
     )
     shape = (distinct_slots.size, int(first_columns[-1]) + distinct_slots.size)
     cost_matrix = csr_array((np.concatenate([edge_weights, empty_weights]), (matrix_rows, matrix_columns)), shape=shape)

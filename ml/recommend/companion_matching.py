@@ -307,7 +307,7 @@ def _lasting_pairs(problem: _Problem, current_pairs: pl.DataFrame, load_cap: int
     member_rows = pl.DataFrame({"companion": problem.member, "pool": problem.member_pool})
     member_rows = member_rows.join(current_pairs.select("companion").unique(), on="companion", how="semi")
     pairs = current_pairs.join(slot_rows, on="person").join(member_rows, on=("companion", "pool"))
-    is_allowed = problem.is_allowed(*(pairs[name].to_numpy() for name in ("person", "companion", "is_walk")))
+    is_allowed = problem.is_allowed(*(pairs[column].to_numpy() for column in ("person", "companion", "is_walk")))
     return (
         pairs.filter(pl.Series(is_allowed, dtype=pl.Boolean))
         .sort("slot", "since_date", "companion")
@@ -367,5 +367,5 @@ def _decode(companion_rows: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame:
         "why": pl.col("why"),
     }
     return companion_rows.select(
-        id_column.cast(COMPANION.schema[name]).alias(name) for name, id_column in columns.items()
+        id_column.cast(COMPANION.schema[column]).alias(column) for column, id_column in columns.items()
     )

@@ -41,7 +41,7 @@ def describe_named(slots: pl.DataFrame, candidates: pl.DataFrame, id_index: IdIn
         goal.replace_strict(dict(enumerate(stage_names)), default="", return_dtype=pl.String)
         for stage_names in (("", *STAGES[:-1]), STAGES)
     )
-    why = (
+    sentence = (
         pl.when(is_follow & (goal == REFRESH))
         .then(pl.format("They refreshed {} themselves.", skill_name))
         .when(is_follow & (goal == 1))
@@ -54,7 +54,7 @@ def describe_named(slots: pl.DataFrame, candidates: pl.DataFrame, id_index: IdIn
     )
     return (
         slots.join(move_months, on=("pool", "companion"), how="left", maintain_order="left")
-        .with_columns(pl.concat_str(why, unit_text).alias("why"), pl.lit(None, pl.Int64).alias("standing_count"))
+        .with_columns(pl.concat_str(sentence, unit_text).alias("why"), pl.lit(None, pl.Int64).alias("standing_count"))
         .select(_COLUMNS)
     )
 

@@ -317,7 +317,7 @@ def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFra
         One row per change in the schema; person_id is the version_id.
     """
     is_feedback = pl.col("mode") == "feedback"
-    expr_by_column = {name: pl.col(name) for name in ("mode", "amount", "amount_unit", "occurred_at")} | {
+    expr_by_column = {column: pl.col(column) for column in ("mode", "amount", "amount_unit", "occurred_at")} | {
         "evidence_id": pl.concat_str(pl.lit(f"{ADDED_PREFIX} "), "version_id"),
         "person_id": pl.col("version_id"),
         "skill_id": pl.col("changed_skill_id"),
@@ -325,7 +325,7 @@ def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFra
         "given_by_id": pl.when(is_feedback).then(pl.lit(UNKNOWN_PEER)),
     }
     return changes.select(
-        expr_by_column.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in schema.items()
+        expr_by_column.get(column, pl.lit(None)).cast(dtype).alias(column) for column, dtype in schema.items()
     )
 
 
@@ -344,9 +344,9 @@ def _to_proposals(changed_steps: pl.DataFrame, preference: str, changed_skill_id
         "change_of": pl.lit(preference.split()[-1]),
         "changed_skill_id": changed_skill_id,
         "preference": pl.lit(_PREFERENCE.index(preference)),
-        **{name: pl.col(name) for name in _CHANGE if name in changed_steps.columns},
+        **{column: pl.col(column) for column in _CHANGE if column in changed_steps.columns},
     }
-    changes = (expr_by_column.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in _CHANGE.items())
+    changes = (expr_by_column.get(column, pl.lit(None)).cast(dtype).alias(column) for column, dtype in _CHANGE.items())
     return changed_steps.select(*_ROW, *changes)
 
 
@@ -364,20 +364,23 @@ def _split_by_people(
         # only evidence of a listed micro-skill is read
         "evidence": inputs.evidence.join(listed_steps, on=_SKILL, how="semi", maintain_order="left"),
         "candidates": inputs.candidates.select(~cs.starts_with("contribution_")),
-        **{name: table for name, table in context_frames.items() if "person_id" in table.columns},
+        **{table_name: table for table_name, table in context_frames.items() if "person_id" in table.columns},
     }
     # each table is partitioned once: a lookup per block would read the whole table for every block
     blocks_by_table = {
-        name: table.join(block_of_person, on="person_id", maintain_order="left").partition_by(
+        table_name: table.join(block_of_person, on="person_id", maintain_order="left").partition_by(
             "block", as_dict=True, include_key=False
         )
-        for name, table in table_by_name.items()
+        for table_name, table in table_by_name.items()
     }
     for block_number in range(max(block_of_person["block"].n_unique(), 1)):
         block_tables = {
-            name: blocks_by_table[name].pop((block_number,), table.clear()) for name, table in table_by_name.items()
+            table_name: blocks_by_table[table_name].pop((block_number,), table.clear())
+            for table_name, table in table_by_name.items()
         }
-        block_steps, evidence, candidates = (block_tables.pop(name) for name in ("rows", "evidence", "candidates"))
+        block_steps, evidence, candidates = (
+            block_tables.pop(table_name) for table_name in ("rows", "evidence", "candidates")
+        )
         context = replace(inputs.context, **block_tables)
         yield block_steps, replace(inputs, evidence=evidence, candidates=candidates, context=context)
 

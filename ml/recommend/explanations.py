@@ -46,17 +46,19 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same rows in the same order.
     """
-    families = sorted(name.removeprefix("contribution_") for name in steps.columns if name.startswith("contribution_"))
+    families = sorted(
+        column.removeprefix("contribution_") for column in steps.columns if column.startswith("contribution_")
+    )
     motive_clauses = _motive_clauses()
     value_by_code = {
-        **{code: pl.when(value > 0).then(value) for code, (value, _, _) in motive_clauses.items()},
+        **{code: pl.when(amount > 0).then(amount) for code, (amount, _, _) in motive_clauses.items()},
         **{f"model_{family}": pl.col(f"contribution_{family}") for family in families},
-        **{name: pl.col(name) for name in steps.columns if name.startswith("part_")},
+        **{column: pl.col(column) for column in steps.columns if column.startswith("part_")},
     }
     numbered_steps = steps.with_row_index("_row")
     # one row per code, then lists: a struct of every code for every step, most of it dropped, takes longer
     reasons = (
-        numbered_steps.select("_row", *(value.cast(pl.Float64).alias(code) for code, value in value_by_code.items()))
+        numbered_steps.select("_row", *(amount.cast(pl.Float64).alias(code) for code, amount in value_by_code.items()))
         .unpivot(index="_row", variable_name="code")
         .drop_nulls("value")
         .sort("_row", maintain_order=True)
@@ -81,7 +83,7 @@ def _select_clauses(
     )
     positioned_clauses = [
         *enumerate(motive_clauses.values()),
-        *((len(motive_clauses), (value, value > _MIN_LOG_ODDS, pl.lit(words))) for value, words in family_values),
+        *((len(motive_clauses), (amount, amount > _MIN_LOG_ODDS, pl.lit(words))) for amount, words in family_values),
     ]
     return (
         pl.concat(
@@ -90,10 +92,10 @@ def _select_clauses(
             .select(
                 "_row",
                 pl.lit(position).alias("position"),
-                value.cast(pl.Float64).alias("value"),
+                amount.cast(pl.Float64).alias("value"),
                 words.alias("_clauses"),
             )
-            for position, (value, is_named, words) in positioned_clauses
+            for position, (amount, is_named, words) in positioned_clauses
         )
         .sort("_row", "position", "value", descending=[False, False, True], maintain_order=True)
         .group_by("_row", maintain_order=True)
@@ -151,7 +153,7 @@ def _motive_clauses() -> dict[str, Clause]:
         .otherwise(pl.format("it helps you as {}", "needed_by"))
     )
     wish_value, coverage_value, need_value, demand_value = (
-        pl.col(name) for name in ("autonomy", "coverage", "role_need", "demand")
+        pl.col(column) for column in ("autonomy", "coverage", "role_need", "demand")
     )
     has_combination = (pl.col("combines_with").list.len() > 0) & (coverage_value >= _MIN_SHARE)
     builds_on_held = pl.col("builds_on").list.len() > 0

@@ -21,28 +21,31 @@ MOTIVES = ("mastery", "autonomy", "purpose")
 _COLUMNS = tuple(name for name in NEXT_SKILL.column_names if name not in (*ROW_METADATA_COLUMNS, "model_version"))
 
 
-def describe_steps(step_ids: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
+def describe_steps(person_steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
     """Add what a step's id and the person's stage say about the step.
 
     Args:
-        step_ids: One row per person and step: person_id, step_id and any other column.
+        person_steps: One row per person and step: person_id, step_id and any other column.
         mastery: person_id, skill_id, stage.
 
     Returns:
         The same rows with skill_id, kind (new, deepen or refresh), from_stage and to_stage.
     """
     current_stages = mastery.select("person_id", "skill_id", pl.col("stage").alias("from_stage"))
-    is_refresh, is_first = pl.col("goal") == "refresh", pl.col("goal") == STAGES[1]
-    kind = pl.when(is_refresh).then(pl.lit("refresh")).when(is_first).then(pl.lit("new")).otherwise(pl.lit("deepen"))
+    is_refresh, is_first_stage = pl.col("goal") == "refresh", pl.col("goal") == STAGES[1]
+    kind = pl.when(is_refresh).then(pl.lit("refresh")).when(is_first_stage).then(pl.lit("new"))
     return (
-        step_ids.with_columns(
+        person_steps.with_columns(
             # a skill_id may contain the separator, a goal never does: split at the last one
             pl.col("step_id").str.replace(r"\|[^|]*$", "").alias("skill_id"),
             pl.col("step_id").str.extract(r"\|([^|]*)$", 1).alias("goal"),
         )
         .join(current_stages, on=("person_id", "skill_id"), how="left", maintain_order="left")
         .with_columns(pl.col("from_stage").fill_null(STAGES[0]))
-        .with_columns(kind.alias("kind"), pl.when(is_refresh).then("from_stage").otherwise("goal").alias("to_stage"))
+        .with_columns(
+            kind.otherwise(pl.lit("deepen")).alias("kind"),
+            pl.when(is_refresh).then("from_stage").otherwise("goal").alias("to_stage"),
+        )
         .drop("goal")
     )
 
@@ -192,7 +195,9 @@ def add_relative_probability(steps: pl.DataFrame) -> pl.DataFrame:
 def add_score(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and its parts to steps with `relative` and the motives; see `blend`."""
     weighted_terms = {"probability": ("relative", pl.lit(weights.probability))}
-    weighted_terms |= {name: (name, pl.col(f"{name}_weight").fill_null(getattr(weights, name))) for name in MOTIVES}
+    weighted_terms |= {
+        motive: (motive, pl.col(f"{motive}_weight").fill_null(getattr(weights, motive))) for motive in MOTIVES
+    }
     total_weight = pl.sum_horizontal(
         pl.when(pl.col(column).is_not_null()).then(weight).otherwise(0.0) for column, weight in weighted_terms.values()
     )
@@ -203,7 +208,7 @@ def add_score(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFr
             for term, (column, weight) in weighted_terms.items()
         )
         .with_columns(pl.sum_horizontal(f"part_{term}" for term in weighted_terms).alias("score"))
-        .drop("relative", *(f"{name}_weight" for name in MOTIVES))
+        .drop("relative", *(f"{motive}_weight" for motive in MOTIVES))
     )
 
 

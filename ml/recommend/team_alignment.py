@@ -66,7 +66,7 @@ def align_teams(
             on="capability_id",
             how="left",
         )
-        .select(pl.col(name).cast(ALIGNMENT.schema[name]) for name in COLUMNS)
+        .select(pl.col(column).cast(ALIGNMENT.schema[column]) for column in COLUMNS)
         .sort(_CELL)
     )
 
@@ -91,7 +91,7 @@ def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_sh
     demand_by_capability = demanded_skills.group_by("capability_id").agg(
         (pl.col("share") * pl.col("demand")).sum().alias("need")
     )
-    # what a role needs beyond the demand on everybody; of several roles of a person the largest
+    # a role adds what it needs beyond the demand on everybody; a person with several roles counts the largest of them
     surplus = pl.max_horizontal(pl.col("role_need") - pl.col("demand"), 0.0) * pl.col("share")
     surplus_by_role = (
         context.role_profiles.select("role_name", "skill_id", role_need().alias("role_need"))

@@ -98,7 +98,7 @@ def run_champion_challenger(
     if not training_decision.is_yes and record is not None and champion is not None:
         card = read_card(bundle_folder / champion.model_version)
         return TrainingOutcome(champion.model_version, card, training_decision, record.verdict, None, False, refusal)
-    log(f"training: {training_decision.why}")
+    log(f"training: {training_decision.reason}")
     challenger = _fit(training_input)
     log("evaluating it on the last window, compared with the champion and simple models")
     freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY

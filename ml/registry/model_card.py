@@ -92,7 +92,7 @@ def _list_metrics(card: ModelCard) -> list[str]:
         "",
         "| measure | value |",
         "|---|---:|",
-        *(f"| {name} | {measure:.4f} |" for name, measure in sorted(card.metrics.items())),
+        *(f"| {metric} | {measure:.4f} |" for metric, measure in sorted(card.metrics.items())),
     ]
 
 

@@ -22,7 +22,7 @@ class Decision:
     """Yes or no, and the reason in one sentence."""
 
     is_yes: bool
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def decide_training(
         ),
         (True, False, change_text),
     )
-    return next(Decision(is_yes, why) for applies, is_yes, why in rules if applies)
+    return next(Decision(is_yes, reason) for is_met, is_yes, reason in rules if is_met)
 
 
 def decide_promotion(
@@ -122,7 +122,7 @@ def decide_promotion(
         (bool(faults), False, "; ".join(faults)),
         (True, True, f"NDCG@10 on the last window beats {_list_gains(evaluation)}"),
     )
-    return next(Decision(is_yes, why) for applies, is_yes, why in rules if applies)
+    return next(Decision(is_yes, reason) for is_met, is_yes, reason in rules if is_met)
 
 
 def _list_gains(evaluation: Evaluation | None) -> str:

@@ -24,7 +24,7 @@ def available_baselines() -> tuple[str, ...]:
     return (*BASELINES, *(IMPLICIT_MODELS if find_spec("implicit") else ()))
 
 
-def build_baseline(name: str, config: RankerConfig, seed: int) -> Scorer:
+def build_baseline(model_name: str, config: RankerConfig, seed: int) -> Scorer:
     """Return the unfitted scorer of that name, with the settings that our recommender uses for it."""
     scorers: dict[str, Scorer] = {
         "popularity": Popularity(),
@@ -35,4 +35,4 @@ def build_baseline(name: str, config: RankerConfig, seed: int) -> Scorer:
         "user_knn": UserKNN(neighbours=config.user_neighbours, seed=seed),
         **{model: ImplicitFactors(model, seed) for model in IMPLICIT_MODELS},
     }
-    return scorers[name]
+    return scorers[model_name]

@@ -25,11 +25,11 @@ class Ease(ItemToItem):
 
     def fit(self, interactions: Interactions) -> Self:
         """Fit; at most two items x items matrices of float32 are in memory at once."""
-        acquired, n_items = acquisition_matrix(interactions), interactions.n_items
+        acquisitions, n_items = acquisition_matrix(interactions), interactions.n_items
         if not n_items:
             return self
         gram = np.empty((n_items, n_items), np.float32)
-        for row_slice, gram_block in iter_gram_blocks(acquired):
+        for row_slice, gram_block in iter_gram_blocks(acquisitions):
             gram[row_slice] = gram_block
         gram[np.diag_indices_from(gram)] += np.float32(self.ridge)
         inverse = _invert_in_place(gram)
@@ -39,12 +39,12 @@ class Ease(ItemToItem):
         return self
 
 
-def iter_gram_blocks(acquired: sparse.csr_matrix) -> Iterator[tuple[slice, Floats]]:
+def iter_gram_blocks(acquisitions: sparse.csr_matrix) -> Iterator[tuple[slice, Floats]]:
     """Yield X'X by blocks of rows, dense within the block, since most entries of a sparse product would be stored."""
-    n_items, transposed = acquired.shape[1], sparse.csr_matrix(acquired.T)
+    n_items, transposed = acquisitions.shape[1], sparse.csr_matrix(acquisitions.T)
     for first_row in range(0, n_items, BLOCK_ROWS):
         row_slice = slice(first_row, min(first_row + BLOCK_ROWS, n_items))
-        yield row_slice, np.asarray((transposed[row_slice] @ acquired).toarray(), np.float32)
+        yield row_slice, np.asarray((transposed[row_slice] @ acquisitions).toarray(), np.float32)
 
 
 def _invert_in_place(gram: Floats) -> Floats:

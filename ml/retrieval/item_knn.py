@@ -23,12 +23,12 @@ class ItemKNN(ItemToItem):
     shrink: float = 20.0  # so that a few common holders alone do not make two items similar
 
     def fit(self, interactions: Interactions) -> Self:
-        acquired = acquisition_matrix(interactions)
-        norms = np.sqrt(np.asarray(acquired.multiply(acquired).sum(axis=0)).ravel()).astype(np.float32)
+        acquisitions = acquisition_matrix(interactions)
+        norms = np.sqrt(np.asarray(acquisitions.multiply(acquisitions).sum(axis=0)).ravel()).astype(np.float32)
         cosine_blocks = [sparse.csr_matrix((0, len(norms)), dtype=np.float32)]
-        for row_slice, cosine in iter_gram_blocks(acquired):
-            np.fill_diagonal(cosine[:, row_slice], 0.0)
-            cosine /= norms[row_slice, None] * norms[None, :] + np.float32(self.shrink + 1e-9)
-            cosine_blocks.append(keep_largest(sparse.csr_matrix(cosine), self.neighbours))
+        for row_slice, similarities in iter_gram_blocks(acquisitions):
+            np.fill_diagonal(similarities[:, row_slice], 0.0)
+            similarities /= norms[row_slice, None] * norms[None, :] + np.float32(self.shrink + 1e-9)
+            cosine_blocks.append(keep_largest(sparse.csr_matrix(similarities), self.neighbours))
         self.matrix = sparse.csr_matrix(sparse.vstack(cosine_blocks))
         return self

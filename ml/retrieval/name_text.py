@@ -36,7 +36,7 @@ class NameText(ItemToItem):
         item_names = (item_ids if self.names is None else self.names).tolist()
         n_items = len(item_names)
         self.matrix = sparse.csr_matrix((n_items, n_items), dtype=np.float32)
-        if not any(WORD.search(name) for name in item_names):
+        if not any(WORD.search(item_name) for item_name in item_names):
             return self
         vectorizer = TfidfVectorizer(tokenizer=split_words, token_pattern=None, lowercase=False, sublinear_tf=True)
         vectors = sparse.csr_matrix(vectorizer.fit_transform(item_names), dtype=np.float32)
@@ -52,16 +52,16 @@ class NameText(ItemToItem):
 
 def _find_similar(vectors: sparse.csr_matrix, first_row: int, neighbours: int) -> sparse.csr_matrix:
     """Cosine of a block of rows from `first_row` on to all rows, without the diagonal."""
-    cosine = sparse.csr_matrix(vectors[first_row : first_row + BLOCK_ROWS] @ vectors.T)
-    cosine.setdiag(0, k=first_row)
-    cosine.eliminate_zeros()
-    cosine.sort_indices()
-    return keep_largest(cosine, neighbours)
+    similarities = sparse.csr_matrix(vectors[first_row : first_row + BLOCK_ROWS] @ vectors.T)
+    similarities.setdiag(0, k=first_row)
+    similarities.eliminate_zeros()
+    similarities.sort_indices()
+    return keep_largest(similarities, neighbours)
 
 
-def split_words(name: str) -> list[str]:
+def split_words(item_name: str) -> list[str]:
     """Return the runs of letters in lower case."""
-    return [word.lower() for word in WORD.findall(name)]
+    return [word.lower() for word in WORD.findall(item_name)]
 
 
 def group_names(item_names: Strings) -> Ints:

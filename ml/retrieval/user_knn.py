@@ -52,6 +52,6 @@ class UserKNN:
         return sparse.csr_matrix(similarities @ self.votes)
 
     def _weigh(self, user_states: UserStates) -> sparse.csr_matrix:
-        weights = user_states.matrix(len(self.idf), self.decay_moments)
-        weights.data = (weights.data * self.idf[weights.indices]).astype(np.float32)
-        return normalize(weights) if weights.shape[0] else weights
+        weighted_states = user_states.matrix(len(self.idf), self.decay_moments)
+        weighted_states.data = (weighted_states.data * self.idf[weighted_states.indices]).astype(np.float32)
+        return normalize(weighted_states) if weighted_states.shape[0] else weighted_states

@@ -104,7 +104,7 @@ DateOrder = Literal["day_first", "month_first"]
 
 
 def _account_maps() -> str:
-    """What can be an account map, for a message."""
+    """The systems whose exports can be account maps, as a message lists them."""
     systems = [
         system
         for system, adapter in all_adapters().items()
@@ -193,7 +193,7 @@ class SourceConfig(ConfigSection):
         )
 
     def find_problems(self, systems: Collection[str]) -> Iterator[ConfigProblem]:
-        """Find what the source names and does not exist.
+        """Find the systems and shapes that the source names but that do not exist.
 
         Args:
             systems: Systems of all declared sources.
@@ -340,13 +340,13 @@ class Config(ConfigSection):
         raise_problems([*repeated_names, *problems, *_find_shared_folders(sources)])
         return sources
 
-    def source(self, name: str) -> SourceConfig:
+    def source(self, source_name: str) -> SourceConfig:
         """The source of that name.
 
         Raises:
             KeyError: No source has that name.
         """
-        return {source.name: source for source in self.sources}[name]
+        return {source.name: source for source in self.sources}[source_name]
 
 
 def read_config(path: Path) -> Config:

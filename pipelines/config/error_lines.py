@@ -56,7 +56,7 @@ def describe_error(file_name: str, tree: yaml.Node | None, model: type[BaseModel
         error: One element of `ValidationError.errors()`.
     """
     # The last part of the place of an error in a key is "[key]".
-    place = [part for part in error["loc"] if part != "[key]"]
+    place = [place_part for place_part in error["loc"] if place_part != "[key]"]
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] != _PLACED and (key := message.split()[0]) in _allowed_keys(model, place):
         place.append(key)  # a check of several keys begins its message with the key in question
@@ -82,9 +82,9 @@ def find_repeated_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
 
 def _allowed_keys(model: Any, place: list[Any]) -> list[str]:
     """The keys that are allowed at a place of the configuration."""
-    for part in place:
-        if part in _keys(model):
-            inner_type = get_type_hints(model)[part]
+    for place_part in place:
+        if place_part in _keys(model):
+            inner_type = get_type_hints(model)[place_part]
             for candidate in (inner_type, *getattr(inner_type, "__args__", ())):
                 if isinstance(candidate, type) and (issubclass(candidate, BaseModel) or is_dataclass(candidate)):
                     model = candidate
@@ -98,13 +98,15 @@ def _keys(model: Any) -> list[str]:
 
 def _locate(node: yaml.Node | None, place: list[Any]) -> tuple[int, str]:
     """The line of the innermost part of the place that is in the file (the first is 1), and the place as written."""
-    line, written_parts = 1, [str(part) for part in place]
-    for position, part in enumerate(place):
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
+    line, written_parts = 1, [str(place_part) for place_part in place]
+    for position, place_part in enumerate(place):
+        if isinstance(node, yaml.SequenceNode) and isinstance(place_part, int) and place_part < len(node.value):
+            node = node.value[place_part]
             line = node.start_mark.line + 1
         elif isinstance(node, yaml.MappingNode):
-            matching_pairs = [(key_node, value_node) for key_node, value_node in node.value if _is_key(key_node, part)]
+            matching_pairs = [
+                (key_node, value_node) for key_node, value_node in node.value if _is_key(key_node, place_part)
+            ]
             if not matching_pairs:
                 break
             key_node, node = matching_pairs[0]
@@ -112,9 +114,12 @@ def _locate(node: yaml.Node | None, place: list[Any]) -> tuple[int, str]:
     return line, ".".join(written_parts)
 
 
-def _is_key(key: yaml.Node, part: str | int) -> bool:
-    """Whether the key is the part of a place; pydantic names keys that are not text by what YAML reads, `no` by 0."""
+def _is_key(key: yaml.Node, place_part: str | int) -> bool:
+    """Whether a key of the file is the given part of an error's place.
+
+    Pydantic names a key that is not text by the value that YAML reads, such as 0 for `no`.
+    """
     if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
         return False
-    content = yaml.SafeLoader("").construct_object(key)
-    return bool(content == part) or repr(content) == part
+    key_value = yaml.SafeLoader("").construct_object(key)
+    return bool(key_value == place_part) or repr(key_value) == place_part

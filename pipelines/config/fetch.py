@@ -81,10 +81,10 @@ def _check_endpoint(url: str) -> str:
     return url.rstrip("/")
 
 
-def _check_variable(name: str) -> str:
-    if not _VARIABLE.fullmatch(name):  # a password here would reach messages
+def _check_variable(variable_name: str) -> str:
+    if not _VARIABLE.fullmatch(variable_name):  # a password here would reach messages
         raise ValueError("must be the name of an environment variable in capitals, such as HR_PASSWORD, not its value")
-    return name
+    return variable_name
 
 
 def _check_pattern(pattern: str) -> str:

@@ -98,7 +98,7 @@ class CanonicalSchema:
     def nulled_if_invalid(self) -> tuple[str, ...]:
         """Columns that only describe the record: an invalid value becomes null, unless it is decisive in its row."""
         identifying_columns = {*self.key, *self.required, *(columns[0] for columns in self.needed_columns)}
-        return tuple(name for name in self.columns if name not in identifying_columns)
+        return tuple(column_name for column_name in self.columns if column_name not in identifying_columns)
 
     @cached_property
     def needed_columns(self) -> tuple[tuple[str, ...], ...]:
@@ -108,7 +108,7 @@ class CanonicalSchema:
         """
         required_columns = (column for column in (*self.key, *self.required) if column != "record_code")
         rule_columns = (rule.columns for rule in self.row_rules if _is_broken_by_nulls(rule))
-        return tuple(dict.fromkeys((*((name,) for name in required_columns), *rule_columns)))
+        return tuple(dict.fromkeys((*((column_name,) for column_name in required_columns), *rule_columns)))
 
 
 def _is_broken_by_nulls(rule: RowRule) -> bool:

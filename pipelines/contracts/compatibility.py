@@ -119,16 +119,16 @@ def find_breaking_changes(earlier: ReleasedContract, later: ReleasedContract) ->
     return breaking_changes
 
 
-def _compare_columns(before: ReleasedColumn, after: ReleasedColumn) -> list[str]:
-    lower_limits = [-math.inf if column.minimum is None else column.minimum for column in (before, after)]
-    upper_limits = [math.inf if column.maximum is None else column.maximum for column in (before, after)]
+def _compare_columns(old_column: ReleasedColumn, new_column: ReleasedColumn) -> list[str]:
+    lower_limits = [-math.inf if column.minimum is None else column.minimum for column in (old_column, new_column)]
+    upper_limits = [math.inf if column.maximum is None else column.maximum for column in (old_column, new_column)]
     comparisons = (
-        (before.type != after.type, f"type was {before.type}, it is {after.type}"),
-        (before.unit != after.unit, f"unit was {before.unit}, it is {after.unit}"),
-        (before.required and not after.required, "was never null, it may be null now"),
-        (lower_limits[1] < lower_limits[0], f"was at least {before.minimum}"),
-        (upper_limits[1] > upper_limits[0], f"was at most {before.maximum}"),
-        (before.allowed and not after.allowed, "had a closed set of values, it has none now"),
+        (old_column.type != new_column.type, f"type was {old_column.type}, it is {new_column.type}"),
+        (old_column.unit != new_column.unit, f"unit was {old_column.unit}, it is {new_column.unit}"),
+        (old_column.required and not new_column.required, "was never null, it may be null now"),
+        (lower_limits[1] < lower_limits[0], f"was at least {old_column.minimum}"),
+        (upper_limits[1] > upper_limits[0], f"was at most {old_column.maximum}"),
+        (old_column.allowed and not new_column.allowed, "had a closed set of values, it has none now"),
     )
     return [change for is_broken, change in comparisons if is_broken]
 

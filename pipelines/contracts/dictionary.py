@@ -44,7 +44,10 @@ def render_dictionary() -> str:
 
 def render_table(table: Table) -> str:
     """The section of one table."""
-    key_text = ", ".join(f"`{name}`" for name in table.key) or "none: rows are in the order in which they were written"
+    key_text = (
+        ", ".join(f"`{key_column}`" for key_column in table.key)
+        or "none: rows are in the order in which they were written"
+    )
     markdown_lines = [
         *(f"## {table.name}", "", table.description, ""),
         f"- key: {key_text}",
@@ -83,4 +86,4 @@ def describe_type(dtype: Any) -> str:
         return f"list of {describe_type(dtype.inner)}"
     if isinstance(dtype, pl.Struct):
         return " and ".join(f"{field.name} ({describe_type(field.dtype)})" for field in dtype.fields)
-    return next(name for polars_type, name in _TYPE_NAMES if dtype == polars_type)
+    return next(type_name for polars_type, type_name in _TYPE_NAMES if dtype == polars_type)

@@ -76,13 +76,13 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
     if column.name in table.key:
         property_document |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
     limit_by_option = {"minimum": column.minimum, "maximum": column.maximum, "pattern": column.pattern}
-    if type_options := {name: limit for name, limit in limit_by_option.items() if limit is not None}:
+    if type_options := {option: limit for option, limit in limit_by_option.items() if limit is not None}:
         property_document["logicalTypeOptions"] = type_options
     if isinstance(column.dtype, pl.List):
         property_document["items"] = _render_items(column.dtype.inner)
     custom_properties = {"unit": column.unit, "allowed": list(column.allowed) or None, "personal": str(column.personal)}
     property_document["customProperties"] = [
-        {"property": name, "value": value} for name, value in custom_properties.items() if value
+        {"property": option, "value": value} for option, value in custom_properties.items() if value
     ]
     return property_document
 
@@ -95,7 +95,7 @@ def _render_items(dtype: Any) -> dict[str, Any]:
 
 
 def _render_type(dtype: Any) -> dict[str, Any]:
-    logical_type = next(name for polars_type, name in _LOGICAL_TYPES.items() if dtype == polars_type)
+    logical_type = next(type_name for polars_type, type_name in _LOGICAL_TYPES.items() if dtype == polars_type)
     return {"logicalType": logical_type, "physicalType": str(dtype)}
 
 

@@ -96,7 +96,10 @@ class RuleCounts:
         return RuleCounts(
             _combine_numbers(self.kept_by_source, other.kept_by_source, sign),
             _combine_numbers(self.set_aside_by_source, other.set_aside_by_source, sign),
-            {name: self.rules.get(name, no_rows).plus(other.rules.get(name, no_rows), sign) for name in rule_names},
+            {
+                rule_name: self.rules.get(rule_name, no_rows).plus(other.rules.get(rule_name, no_rows), sign)
+                for rule_name in rule_names
+            },
             _combine_numbers(self.other_reasons, other.other_reasons, sign),
             {**self.errors, **other.errors},
         )
@@ -117,7 +120,10 @@ def parse_rule_counts(document: Any) -> RuleCounts | None:
     ):
         return None
     return RuleCounts(
-        **{**document, "rules": {name: RuleCount(**count_document) for name, count_document in count_documents.items()}}
+        **{
+            **document,
+            "rules": {rule_name: RuleCount(**count_document) for rule_name, count_document in count_documents.items()},
+        }
     )
 
 

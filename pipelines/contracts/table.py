@@ -243,7 +243,7 @@ class Table:
 
         Without a key, a table that is split by person is sorted by person, and any other is not sorted.
         """
-        key_columns = [pl.col(name) for name in self.key]
+        key_columns = [pl.col(column_name) for column_name in self.key]
         if self.is_partitioned_by_person:
             return key_columns or [pl.col("person_id")]
         return key_columns if self.month_column is None else [month_number(self.month_column), *key_columns]
@@ -262,7 +262,7 @@ class Table:
     def rules(self) -> tuple[Rule, ...]:
         """Every rule, in a fixed order: not null, unique, the domain of each column, references, row rules."""
         rules = (
-            *(Rule("not_null", (name,)) for name in dict.fromkeys((*self.key, *self.required))),
+            *(Rule("not_null", (column_name,)) for column_name in dict.fromkeys((*self.key, *self.required))),
             *([Rule("unique", self.key)] if self.key else []),
             *(rule for column in self.columns for rule in column.domain_rules),
             *(Rule("references", (reference.column,), reference=reference) for reference in self.references),

@@ -40,9 +40,9 @@ class DemoSummary:
 def build_demo(
     folder: Path,
     *,
-    people: int = 300,
+    people_count: int = 300,
     seed: int = 7,
-    end: date,
+    last_day: date,
     progress: Callable[[str, float], None] = lambda activity, share: None,
 ) -> DemoSummary:
     """Write landing/, truth/ and footsteps.yaml; landing/ and truth/ of an earlier demo are removed.
@@ -51,9 +51,9 @@ def build_demo(
 
     Args:
         folder: The folder of the demo.
-        people: Number of people.
+        people_count: Number of people.
         seed: Seed of the company; another seed gives another company.
-        end: The day of the exports; the history ends the day before.
+        last_day: The day of the exports; the history ends the day before.
         progress: Receives the current task and the share that is done (0 to 1).
 
     Returns:
@@ -63,7 +63,7 @@ def build_demo(
         ValueError: If the company's units need more people.
     """
     progress("planting the company", 0.0)
-    world = generate_world(people, seed=seed, end=end)
+    world = generate_world(people_count, seed=seed, last_day=last_day)
     for subfolder in ("landing", "truth"):
         shutil.rmtree(folder / subfolder, ignore_errors=True)
     exports = ExportFolder(folder / "landing")
@@ -76,4 +76,4 @@ def build_demo(
     write_company_truth(world, exports, folder / "truth")
     (folder / "footsteps.yaml").write_bytes(resources.files("pipelines.demo").joinpath("footsteps.yaml").read_bytes())
     progress("done", 1.0)
-    return DemoSummary(folder, people, world.catalog.size, exports)
+    return DemoSummary(folder, people_count, world.catalog.size, exports)

@@ -82,7 +82,7 @@ def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
         .unique("file_sha256", keep="last", maintain_order=True)
         .sort("arrival")
     )
-    # Only a manifest speaks of a file by its name; without one the name may contain the day.
+    # Only a manifest identifies a file by its name; without one the name may contain the day.
     file_series = pl.when(pl.col("is_whole").is_not_null() & pl.lit(source.member is None)).then("file_name")
     full_count = is_full_delivery(source).cast(pl.Int64).cum_sum()
     is_current = (full_count == full_count.max()).over("group")
@@ -151,7 +151,7 @@ def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
     source_quarantines = [
         scan_quarantine(lake, table, [source]) for source in sources for table in source_tables(source).values()
     ]
-    return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(name)) for name in TABLES)])
+    return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(table_name)) for table_name in TABLES)])
 
 
 def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> list[LandedRowCounts]:

@@ -44,16 +44,16 @@ class FetchTarget:
         """The name of a file of the origin in the landing folder."""
         return f"{self.folder}/{file.name}" if self.folder else file.name
 
-    def is_wanted(self, name: str) -> bool:
+    def is_wanted(self, remote_name: str) -> bool:
         """Whether a file of the origin is one that the section names."""
-        if is_hidden(name) or name.endswith(DONE_SUFFIX):
+        if is_hidden(remote_name) or remote_name.endswith(DONE_SUFFIX):
             return False
-        return matches_pattern(name, self.pattern) or PurePosixPath(name).name == self.manifest
+        return matches_pattern(remote_name, self.pattern) or PurePosixPath(remote_name).name == self.manifest
 
     def find_sources(self, file: RemoteFile) -> list[str]:
         """Names of the sources that read a file of the origin once it is in the landing folder."""
         landed_name = self.landing_name(file)
-        return [source for source, path in self.source_paths.items() if matches_pattern(landed_name, path)]
+        return [source_name for source_name, path in self.source_paths.items() if matches_pattern(landed_name, path)]
 
     def is_read(self, file: RemoteFile) -> bool:
         """Whether a source reads the file; of a bucket with all exports also what no source reads is fetched."""
@@ -88,4 +88,4 @@ def list_fetch_targets(config: Config) -> list[FetchTarget]:
 
 def list_fed_sources(targets: Iterable[FetchTarget]) -> set[str]:
     """Names of the sources that read what is fetched."""
-    return {source for target in targets for source in target.source_paths}
+    return {source_name for target in targets for source_name in target.source_paths}

@@ -144,7 +144,7 @@ def land_source(
 
 @contextmanager
 def _writing_ledger(lake: Lake) -> Iterator[LedgerWriter]:
-    """Yield the ledger, and write its rows at the end, also if a file could not be landed for an unforeseen reason."""
+    """Yield the ledger, and write its rows at the end, also if a file cannot be landed for an unforeseen reason."""
     ledger = LedgerWriter(lake)
     try:
         yield ledger
@@ -172,7 +172,7 @@ class _NewFile:
 
     Attributes:
         path: The file.
-        landed: Its outcome if it can be read.
+        landed_file: Its outcome if it can be read.
         refusal: Why it is refused without being read; None to read it.
         attempts: The rows of the ledger with this content under this mapping.
         earlier: The rows of the ledger with this content that were landed, under any mapping.
@@ -180,7 +180,7 @@ class _NewFile:
     """
 
     path: Path
-    landed: LandedFile
+    landed_file: LandedFile
     refusal: ExportRefused | None
     attempts: pl.DataFrame
     earlier: pl.DataFrame
@@ -190,7 +190,7 @@ class _NewFile:
 def _may_read_ahead(source: SourceConfig, path: Path, sha256: str, files_being_read: Sequence[_NewFile]) -> bool:
     """Whether a file may be read while others are: it is small, and what they hold decides nothing about it."""
     sizes = [file.stat().st_size for file in (path, *(new_file.path for new_file in files_being_read))]
-    is_new = all(new_file.landed.file_sha256 != sha256 for new_file in files_being_read)
+    is_new = all(new_file.landed_file.file_sha256 != sha256 for new_file in files_being_read)
     is_small = max(sizes) <= SMALL_FILE_BYTES
     return _is_independent(source) and is_new and is_small and len(files_being_read) < READING_THREADS
 
@@ -221,26 +221,28 @@ def _examine(
         landing.progress(f"{source.name}: {path.name} is absent by its manifest")
         return None
     is_full = None if mode is None else mode == "bulk"
-    landed = LandedFile(source.name, path.name, sha256, "refused")
-    deliveries = ledger.rows.filter(source_name=landed.source_name, file_sha256=landed.file_sha256)
+    landed_file = LandedFile(source.name, path.name, sha256, "refused")
+    deliveries = ledger.rows.filter(source_name=landed_file.source_name, file_sha256=landed_file.file_sha256)
     attempts = deliveries.filter(pl.col("mapping_code") == source.mapping_code)
     counts = attempts.filter(pl.col("delivery_status") == "landed").select("good_count", "bad_count")
     if counts.height:
-        landed = replace(landed, status="already_landed", is_full=is_full, **counts.row(0, named=True))
+        landed_file = replace(landed_file, status="already_landed", is_full=is_full, **counts.row(0, named=True))
         # the contents are searched only for a full export: a source may have thousands of others
-        if _is_full_export(source, landed) and find_read_contents(ledger.rows, source).has_returned(path.name, sha256):
-            _record(landing, source, ledger, landed, ledger.take_number())
-        return landed
+        if _is_full_export(source, landed_file) and find_read_contents(ledger.rows, source).has_returned(
+            path.name, sha256
+        ):
+            _record(landing, source, ledger, landed_file, ledger.take_number())
+        return landed_file
     landing.progress(f"{source.name}: {path.name}")
-    landed = replace(landed, status="landed", is_full=is_full)
+    landed_file = replace(landed_file, status="landed", is_full=is_full)
     earlier_landings = deliveries.filter(pl.col("delivery_status") == "landed")
-    return _NewFile(path, landed, refusal, attempts, earlier_landings, ledger.take_number())
+    return _NewFile(path, landed_file, refusal, attempts, earlier_landings, ledger.take_number())
 
 
 def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile) -> LandedFile:
     """The outcome of a file that is read; its rows are stored."""
     path = new_file.path
-    refused_file = replace(new_file.landed, status="refused", is_full=None)
+    refused_file = replace(new_file.landed_file, status="refused", is_full=None)
     try:
         if new_file.refusal:
             raise new_file.refusal
@@ -253,24 +255,24 @@ def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile
 
 
 def _conclude(
-    landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, new_file: _NewFile, landed: LandedFile
+    landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, new_file: _NewFile, landed_file: LandedFile
 ) -> LandedFile:
     """Record the outcome of a file that was read; a refusal only if the ledger does not hold it yet."""
-    if landed.status == "landed" or landed.reason not in new_file.attempts["delivery_reason"].to_list():
-        _record(landing, source, ledger, landed, new_file.number)
-    return landed
+    if landed_file.status == "landed" or landed_file.reason not in new_file.attempts["delivery_reason"].to_list():
+        _record(landing, source, ledger, landed_file, new_file.number)
+    return landed_file
 
 
 def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
     """Write the raw tables and quarantines of an export; its files replace others only after every check passed."""
-    landed, earlier_landings = new_file.landed, new_file.earlier
+    landed_file, earlier_landings = new_file.landed_file, new_file.earlier
     # content that is read again under another mapping keeps its number
     delivery_number = earlier_landings["delivery_number"][0] if earlier_landings.height else new_file.number
-    provenance = provenance_columns(source.name, landed.file_sha256, landing.day, delivery_number)
-    delivery_key = (source.name, landed.file_sha256, source.mapping_code)
+    provenance = provenance_columns(source.name, landed_file.file_sha256, landing.day, delivery_number)
+    delivery_key = (source.name, landed_file.file_sha256, source.mapping_code)
     with replacing_delivery(landing.lake, source_tables(source), *delivery_key) as files_by_shape:
         row_counts = write_raw_tables(export, source.system, source.name, provenance, files_by_shape)
-        _check_row_count(landing, source, landed, row_counts.good, earlier_landings)
+        _check_row_count(landing, source, landed_file, row_counts.good, earlier_landings)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
         empty_measures = _find_empty_measures(source, files_by_shape)
@@ -278,7 +280,7 @@ def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, ex
         f"{column} (never read: {sensitive_kind})" for column, sensitive_kind in export.sensitive_column_classes
     )
     return replace(
-        landed,
+        landed_file,
         good_count=row_counts.good,
         bad_count=row_counts.bad,
         read_count=row_counts.read,
@@ -305,15 +307,19 @@ def _find_empty_measures(
 
 
 def _check_row_count(
-    landing: LandingContext, source: SourceConfig, landed: LandedFile, good_count: int, earlier_landings: pl.DataFrame
+    landing: LandingContext,
+    source: SourceConfig,
+    landed_file: LandedFile,
+    good_count: int,
+    earlier_landings: pl.DataFrame,
 ) -> None:
     """Refuse a full export with far fewer good rows than the same content before, or else than the last full export."""
-    if landing.allow_row_count_drop or not _is_full_export(source, landed):
+    if landing.allow_row_count_drop or not _is_full_export(source, landed_file):
         return
     if not earlier_landings.height:
         earlier_landings = current_deliveries(landing.lake, source).filter(is_full_delivery(source))
-        if landed.is_full is not None and source.member is None:
-            earlier_landings = earlier_landings.filter(pl.col("file_name") == landed.file_name)
+        if landed_file.is_full is not None and source.member is None:
+            earlier_landings = earlier_landings.filter(pl.col("file_name") == landed_file.file_name)
     last_count = int(earlier_landings["good_count"][-1]) if earlier_landings.height else 0
     if good_count < source.floor_share * last_count:
         raise ExportRefused(
@@ -323,7 +329,7 @@ def _check_row_count(
 
 
 def _record(
-    landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, landed: LandedFile, delivery_number: int
+    landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, landed_file: LandedFile, delivery_number: int
 ) -> None:
     """Append a row to the ledger; it is written at once if later files of the source depend on it."""
     ledger_row = pl.DataFrame(
@@ -331,22 +337,22 @@ def _record(
             "delivery_number": [delivery_number],
             "source_name": [source.name],
             "system_name": [source.system],
-            "file_name": [landed.file_name],
-            "file_sha256": [landed.file_sha256],
+            "file_name": [landed_file.file_name],
+            "file_sha256": [landed_file.file_sha256],
             "mapping_code": [source.mapping_code],
             "delivered_date": [landing.day],
             "landed_at": [landing.landed_at],
-            "delivery_status": [landed.status],
-            "delivery_reason": [landed.reason],
-            "good_count": [landed.good_count],
-            "bad_count": [landed.bad_count],
-            "columns_left_out": [list(landed.columns_left_out)],
-            "is_whole": [landed.is_full],
-            "read_count": [landed.read_count],
-            "passed_over": [[{"why": why, "count": count} for why, count in landed.passed_over.items()]],
-            "unknown_words": [[{"why": word.sentence, "count": word.count} for word in landed.unknown_words]],
-            "file_notes": [list(landed.file_notes)],
-            "empty_measures": [list(landed.empty_measures)],
+            "delivery_status": [landed_file.status],
+            "delivery_reason": [landed_file.reason],
+            "good_count": [landed_file.good_count],
+            "bad_count": [landed_file.bad_count],
+            "columns_left_out": [list(landed_file.columns_left_out)],
+            "is_whole": [landed_file.is_full],
+            "read_count": [landed_file.read_count],
+            "passed_over": [[{"why": why, "count": count} for why, count in landed_file.passed_over.items()]],
+            "unknown_words": [[{"why": word.sentence, "count": word.count} for word in landed_file.unknown_words]],
+            "file_notes": [list(landed_file.file_notes)],
+            "empty_measures": [list(landed_file.empty_measures)],
         },
         schema=DELIVERY.schema,
     )
@@ -355,5 +361,5 @@ def _record(
         ledger.write()
 
 
-def _is_full_export(source: SourceConfig, landed: LandedFile) -> bool:
-    return source.delivery == "full" if landed.is_full is None else landed.is_full
+def _is_full_export(source: SourceConfig, landed_file: LandedFile) -> bool:
+    return source.delivery == "full" if landed_file.is_full is None else landed_file.is_full

@@ -94,14 +94,14 @@ class Preview:
         return {**document, "shapes": document["shapes"] or {}}
 
 
-def preview_file(path: Path, system: str | None, options: SourceOptions, day: date) -> Preview:
+def preview_file(path: Path, system: str | None, options: SourceOptions, delivery_day: date) -> Preview:
     """Read a file as a run does, without keeping anything.
 
     Args:
         path: The export file, plain or compressed.
         system: System whose adapter reads the file; None to use the detected one.
         options: How the source declares that its files are read.
-        day: Day of the delivery; rules that compare a date with the day of delivery use it.
+        delivery_day: Day of the delivery; rules that compare a date with the day of delivery use it.
 
     Returns:
         The rows per canonical schema, or the reason of the refusal in `refused`.
@@ -117,7 +117,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
     def read_shapes(export: Export) -> Preview:
-        frames_by_shape, passed_over, word_counts = read_landed_frames(export, system_name, day)
+        frames_by_shape, passed_over, word_counts = read_landed_frames(export, system_name, delivery_day)
         return Preview(
             path.name,
             system_name,
@@ -140,14 +140,14 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, day: da
 
 
 def read_landed_frames(
-    export: Export, system: str, day: date
+    export: Export, system: str, delivery_day: date
 ) -> tuple[dict[CanonicalSchemaName, tuple[pl.DataFrame, pl.DataFrame]], dict[str, int], pl.DataFrame]:
     """Land an export in a temporary folder, and read what a run would keep and set aside.
 
     Args:
         export: The export as its adapter read it.
         system: System of the export.
-        day: Day of the delivery.
+        delivery_day: Day of the delivery.
 
     Returns:
         Per canonical schema the rows of its raw table that a run counts and those of its quarantine; the number of
@@ -162,7 +162,7 @@ def read_landed_frames(
             for shape in export.shapes
         }
         row_counts = write_raw_tables(
-            export, system, "preview", provenance_columns("preview", "0" * 64, day, 1), files_by_shape
+            export, system, "preview", provenance_columns("preview", "0" * 64, delivery_day, 1), files_by_shape
         )
         frames_by_shape = {
             shape: (pl.read_parquet(shape_files.good), pl.read_parquet(shape_files.bad))

@@ -46,26 +46,26 @@ class DeliveryFiles(NamedTuple):
     counts: Path
 
 
-def delivery_files(lake: Lake, table: Table, source: str, file_sha256: str, mapping_code: str) -> DeliveryFiles:
+def delivery_files(lake: Lake, table: Table, source_name: str, file_sha256: str, mapping_code: str) -> DeliveryFiles:
     """The files of one delivery of a source in a raw table.
 
     The names hold no day: the next landing overwrites the files of a landing that was killed before its ledger row.
     """
     contracts = (table, quarantine_table(table.name))
-    good_file, bad_file = (raw_file(lake, contract, source, file_sha256, mapping_code) for contract in contracts)
+    good_file, bad_file = (raw_file(lake, contract, source_name, file_sha256, mapping_code) for contract in contracts)
     return DeliveryFiles(good_file, bad_file, good_file.with_suffix(".counts.json"))
 
 
 @contextmanager
 def replacing_delivery(
-    lake: Lake, tables: Mapping[CanonicalSchemaName, Table], source: str, file_sha256: str, mapping_code: str
+    lake: Lake, tables: Mapping[CanonicalSchemaName, Table], source_name: str, file_sha256: str, mapping_code: str
 ) -> Iterator[dict[CanonicalSchemaName, DeliveryFiles]]:
     """Write the files of one delivery under other names, and put all in place when the block ends without an error.
 
     Args:
         lake: Where the raw tables are.
         tables: The raw tables by canonical schema.
-        source: Name of the source.
+        source_name: Name of the source.
         file_sha256: The content of the export.
         mapping_code: The mapping with which it is read.
 
@@ -76,15 +76,15 @@ def replacing_delivery(
         yield {
             shape: DeliveryFiles._make(
                 unfinished_files.enter_context(replacing(path))
-                for path in delivery_files(lake, table, source, file_sha256, mapping_code)
+                for path in delivery_files(lake, table, source_name, file_sha256, mapping_code)
             )
             for shape, table in tables.items()
         }
 
 
-def raw_file(lake: Lake, table: Table, source: str, file_sha256: str, mapping_code: str) -> Path:
+def raw_file(lake: Lake, table: Table, source_name: str, file_sha256: str, mapping_code: str) -> Path:
     """The file of one delivery in a raw table or in a quarantine."""
-    return lake.folder(table) / source / f"{file_sha256[:16]}-{mapping_code}.parquet"
+    return lake.folder(table) / source_name / f"{file_sha256[:16]}-{mapping_code}.parquet"
 
 
 def is_column_empty(file: Path, column: str) -> bool:
@@ -131,12 +131,14 @@ def describe_broken_end(error: pl.exceptions.PolarsError) -> str:
     return f"cannot be read to its end ({type(error).__name__}): copy or export it again"
 
 
-def provenance_columns(source: str, file_sha256: str, day: date, delivery_number: int) -> tuple[pl.Expr, ...]:
+def provenance_columns(
+    source_name: str, file_sha256: str, delivery_day: date, delivery_number: int
+) -> tuple[pl.Expr, ...]:
     """The columns of `PROVENANCE_COLUMNS` that an export does not know: all but the row number."""
     return (
-        pl.lit(source).alias("source_name"),
+        pl.lit(source_name).alias("source_name"),
         pl.lit(file_sha256).alias("file_sha256"),
-        pl.lit(day).alias("delivered_date"),
+        pl.lit(delivery_day).alias("delivered_date"),
         pl.lit(delivery_number, pl.Int64).alias("delivery_number"),
     )
 
@@ -163,7 +165,7 @@ class RowCounts:
 def write_raw_tables(
     export: Export,
     system: str,
-    source: str,
+    source_name: str,
     provenance: Sequence[pl.Expr],
     files: Mapping[CanonicalSchemaName, DeliveryFiles],
 ) -> RowCounts:
@@ -172,7 +174,7 @@ def write_raw_tables(
     Args:
         export: The export as its adapter read it.
         system: System of the source.
-        source: Name of the source.
+        source_name: Name of the source.
         provenance: The columns that `provenance_columns` returns.
         files: Per canonical schema the files to write.
 
@@ -183,7 +185,8 @@ def write_raw_tables(
         ExportRefused: If the export has a header and no row.
     """
     counts_per_shape = [
-        write_raw_table(export, shape, system, source, provenance, shape_files) for shape, shape_files in files.items()
+        write_raw_table(export, shape, system, source_name, provenance, shape_files)
+        for shape, shape_files in files.items()
     ]
     export_counts = RowCounts(
         sum(shape_counts.read for shape_counts in counts_per_shape),
@@ -201,7 +204,7 @@ def write_raw_table(
     export: Export,
     shape: CanonicalSchemaName,
     system: str,
-    source: str,
+    source_name: str,
     provenance: Sequence[pl.Expr],
     files: DeliveryFiles,
 ) -> RowCounts:
@@ -216,7 +219,7 @@ def write_raw_table(
         export: The export as its adapter read it.
         shape: The canonical schema.
         system: System of the source.
-        source: Name of the source.
+        source_name: Name of the source.
         provenance: The columns that `provenance_columns` returns.
         files: The files to write.
 
@@ -235,7 +238,7 @@ def write_raw_table(
     no_words = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
     reason_counts, word_counts = export.reason_counts.get(shape), export.word_counts.get(shape, no_words)
     sunk = _sink(landed_split, malformed_rows, table, files, reason_counts, word_counts)
-    rule_counts = read_landed_counts(table, sunk.counts, source) + _count_malformed(sunk.malformed, source)
+    rule_counts = read_landed_counts(table, sunk.counts, source_name) + _count_malformed(sunk.malformed, source_name)
     landed_files = LandedFiles(
         files.good,
         files.bad,
@@ -248,7 +251,9 @@ def write_raw_table(
         else:
             moved_count = set_aside_repeated_rows(schema, table, system, landed_files)
             unique_counts = {Rule("unique", table.key).name: RuleCount(0, moved_count)}
-            rule_counts = rule_counts + RuleCounts({source: -moved_count}, {source: moved_count}, unique_counts)
+            rule_counts = rule_counts + RuleCounts(
+                {source_name: -moved_count}, {source_name: moved_count}, unique_counts
+            )
     if _count_stored(files) != (rule_counts.kept_count, rule_counts.set_aside_count):
         raise RuntimeError(f"{table.name}: the files hold other numbers of rows than were kept and set aside")
     files.counts.write_text(format_landed_counts(table, rule_counts))
@@ -335,9 +340,9 @@ def _sink(
     )
 
 
-def _count_malformed(malformed_rows: pl.DataFrame, source: str) -> RuleCounts:
+def _count_malformed(malformed_rows: pl.DataFrame, source_name: str) -> RuleCounts:
     """The counts of malformed rows, for which no rule is evaluated."""
     if malformed_rows.is_empty():
         return RuleCounts()
     reason_counts = malformed_rows["failed_rules"].explode().value_counts().sort("failed_rules")
-    return RuleCounts({}, {source: malformed_rows.height}, other_reasons=dict(reason_counts.iter_rows()))
+    return RuleCounts({}, {source_name: malformed_rows.height}, other_reasons=dict(reason_counts.iter_rows()))

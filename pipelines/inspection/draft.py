@@ -59,7 +59,7 @@ class ConfigDraft:
 
     Attributes:
         folder: The folder of the exports.
-        day: The day of the inspection.
+        today: The day of the inspection.
         file_count: Number of files that were inspected.
         sources: The sources.
         undecided: Tables for which an engineer has to decide.
@@ -70,7 +70,7 @@ class ConfigDraft:
     """
 
     folder: Path
-    day: date
+    today: date
     file_count: int
     sources: tuple[DraftSource, ...]
     undecided: tuple[UndecidedTable, ...]
@@ -80,12 +80,12 @@ class ConfigDraft:
     newest_day: date | None
 
 
-def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lambda _: None) -> ConfigDraft:
+def draft_config(folder: Path, today: date, progress: Callable[[str], None] = lambda _: None) -> ConfigDraft:
     """Draft a configuration for a folder of exports. Nothing is written.
 
     Args:
         folder: The folder; it becomes the landing folder.
-        day: The day of the inspection.
+        today: The day of the inspection.
         progress: Called with the name of each file that is read.
 
     Returns:
@@ -93,12 +93,14 @@ def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lamb
     """
     files = list_export_files(folder)
     taxonomy = find_taxonomy(folder, files)
-    by_pattern: dict[str, list[ExportFile]] = {}
+    files_by_pattern: dict[str, list[ExportFile]] = {}
     for file in files:
         if file.has_usable_name and file not in taxonomy.files and not _is_manifest(file):
-            by_pattern.setdefault(generalise_path(file.label), []).append(file)
+            files_by_pattern.setdefault(generalise_path(file.label), []).append(file)
     recognized_files = [
-        candidate for series in by_pattern.values() for candidate in _recognize_series(folder, series, day, progress)
+        candidate
+        for series in files_by_pattern.values()
+        for candidate in _recognize_series(folder, series, today, progress)
     ]
     exports, others = _split_exports(recognized_files)
     people = list_people(export.reading for export in exports if export.reading)
@@ -106,35 +108,30 @@ def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lamb
     left_out = [(file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name]
     reasons = [why_no_table(candidate, company) for candidate in others]
     left_out += [
-        (file, why)
-        for candidate, why in zip(others, reasons, strict=True)
-        if why is not None
+        (file, reason)
+        for candidate, reason in zip(others, reasons, strict=True)
+        if reason is not None
         for file in (candidate.file, *candidate.unread)
     ]
-    tables = group_own_tables([candidate for candidate, why in zip(others, reasons, strict=True) if why is None])
+    tables = group_own_tables([candidate for candidate, reason in zip(others, reasons, strict=True) if reason is None])
     if people.is_empty():
-        people = list_people(_read_people(folder, tables, company, day))
+        people = list_people(_read_people(folder, tables, company, today))
         company = _describe_company(people, exports, taxonomy)
-    exports, tables = _prefer_own_tables(folder, exports, tables, company, people, day)
-    own, undecided = [], []
-    for table in tables:
-        proposal = propose_table(table, company)
-        readings = read_table(folder, table, proposal, day) if proposal.shape and not proposal.missing else ()
-        if any(reading.kept_count for reading in readings):
-            own.append(OwnReading(table, proposal, readings))
-        else:
-            undecided.append(UndecidedTable((*table.files, *table.unread), _name_headers(table, company), proposal))
+    exports, tables = _prefer_own_tables(folder, exports, tables, company, people, today)
+    own_readings, undecided_tables = _read_own_tables(folder, tables, company, today)
     systems = [SystemReading(export, export.reading) for export in exports if export.reading is not None]
-    sources = build_sources(folder, systems, [*own, *_find_maps_in_hr(folder, exports, company, day)], people, files)
+    sources = build_sources(
+        folder, systems, [*own_readings, *_find_maps_in_hr(folder, exports, company, today)], people, files
+    )
     days = [
-        past_day for source in sources for reading in source.readings for past_day in reading.days if past_day <= day
+        past_day for source in sources for reading in source.readings for past_day in reading.days if past_day <= today
     ]
     return ConfigDraft(
         folder,
-        day,
+        today,
         len(files),
         tuple(sources),
-        tuple(undecided),
+        tuple(undecided_tables),
         taxonomy,
         tuple(left_out),
         people.height,
@@ -142,15 +139,34 @@ def draft_config(folder: Path, day: date, progress: Callable[[str], None] = lamb
     )
 
 
+def _read_own_tables(
+    folder: Path, tables: Sequence[OwnTable], company: CompanyValues, today: date
+) -> tuple[list[OwnReading], list[UndecidedTable]]:
+    """Return the tables of the company's own from which a proposed mapping reads rows, and the others."""
+    own_readings: list[OwnReading] = []
+    undecided_tables: list[UndecidedTable] = []
+    for table in tables:
+        proposal = propose_table(table, company)
+        is_readable = proposal.shape and not proposal.missing_columns
+        readings = read_table(folder, table, proposal, today) if is_readable else ()
+        if any(reading.kept_count for reading in readings):
+            own_readings.append(OwnReading(table, proposal, readings))
+        else:
+            undecided_tables.append(
+                UndecidedTable((*table.files, *table.unread), _name_headers(table, company), proposal)
+            )
+    return own_readings, undecided_tables
+
+
 def _recognize_series(
-    folder: Path, files: Sequence[ExportFile], day: date, progress: Callable[[str], None]
+    folder: Path, files: Sequence[ExportFile], today: date, progress: Callable[[str], None]
 ) -> list[RecognizedFile]:
     """Recognize some files of a series; the first also stands for those that are not read."""
     recognized_files: list[RecognizedFile] = []
     inspected_files = choose_inspected(files)
     for file in inspected_files:
         progress(file.label)
-        recognized_files.append(recognize_file(folder, file, day, recognized_files[0] if recognized_files else None))
+        recognized_files.append(recognize_file(folder, file, today, recognized_files[0] if recognized_files else None))
     unread_files = tuple(file for file in files if file not in inspected_files)
     return [replace(recognized_files[0], unread=unread_files), *recognized_files[1:]]
 
@@ -163,8 +179,8 @@ def _name_headers(table: OwnTable, company: CompanyValues) -> tuple[str, ...]:
 
 
 def _is_manifest(file: ExportFile) -> bool:
-    name = PurePosixPath(file.member or file.path).name
-    return any(adapter.manifest == name for adapter in all_adapters().values())
+    file_name = PurePosixPath(file.member or file.path).name
+    return any(adapter.manifest == file_name for adapter in all_adapters().values())
 
 
 def _split_exports(
@@ -241,13 +257,15 @@ def _normalise(texts: set[str]) -> set[str]:
     )
 
 
-def _read_people(folder: Path, own_tables: Sequence[OwnTable], company: CompanyValues, day: date) -> list[FileReading]:
+def _read_people(
+    folder: Path, own_tables: Sequence[OwnTable], company: CompanyValues, today: date
+) -> list[FileReading]:
     """Read the tables of people, if no HR system is among the exports."""
     readings: list[FileReading] = []
     for own_table in own_tables:
         proposal = propose_table(own_table, company)
-        if proposal.shape == "person" and not proposal.missing:
-            readings += read_table(folder, own_table, proposal, day)
+        if proposal.shape == "person" and not proposal.missing_columns:
+            readings += read_table(folder, own_table, proposal, today)
     return readings
 
 
@@ -257,7 +275,7 @@ def _prefer_own_tables(
     own_tables: Sequence[OwnTable],
     company: CompanyValues,
     people: pl.DataFrame,
-    day: date,
+    today: date,
 ) -> tuple[list[RecognizedFile], list[OwnTable]]:
     """Move exports to the own tables if a system fits them only roughly, and an own mapping reads more of them."""
     system_exports: list[RecognizedFile] = []
@@ -266,18 +284,20 @@ def _prefer_own_tables(
         names_people = export.reading is not None and "person" in export.reading.shapes
         is_table = export.table is not None and not export.table.has_open_schema
         is_rough = export.score < CERTAIN_SCORE and is_table and not names_people
-        is_own = is_rough and _reads_more(folder, export, company, people, day)
+        is_own = is_rough and _reads_more(folder, export, company, people, today)
         (moved_exports if is_own else system_exports).append(export)
     return system_exports, [*own_tables, *group_own_tables(moved_exports)]
 
 
-def _reads_more(folder: Path, export: RecognizedFile, company: CompanyValues, people: pl.DataFrame, day: date) -> bool:
+def _reads_more(
+    folder: Path, export: RecognizedFile, company: CompanyValues, people: pl.DataFrame, today: date
+) -> bool:
     """Whether an own mapping finds more people in a file than its system does, or as many and fills more columns."""
     (own_table,) = group_own_tables([export])
     proposal = propose_table(own_table, company)
-    if proposal.shape is None or proposal.missing or export.reading is None:
+    if proposal.shape is None or proposal.missing_columns or export.reading is None:
         return False
-    own_usefulness = _usefulness(read_table(folder, own_table, proposal, day), people)
+    own_usefulness = _usefulness(read_table(folder, own_table, proposal, today), people)
     system_usefulness = _usefulness([export.reading], people)
     return own_usefulness[0] > system_usefulness[0] + CERTAIN_GAIN or (
         own_usefulness[0] >= system_usefulness[0] - CERTAIN_GAIN and own_usefulness[1] > system_usefulness[1]
@@ -298,7 +318,7 @@ def _usefulness(readings: Sequence[FileReading], people: pl.DataFrame) -> tuple[
 
 
 def _find_maps_in_hr(
-    folder: Path, exports: Sequence[RecognizedFile], company: CompanyValues, day: date
+    folder: Path, exports: Sequence[RecognizedFile], company: CompanyValues, today: date
 ) -> list[OwnReading]:
     """Find account maps inside HR exports: a column of logins beside the employee number."""
     hr_exports = [
@@ -312,7 +332,7 @@ def _find_maps_in_hr(
             continue
         proposal = propose_table(own_table, company)
         if proposal.shape == "account" and proposal.serves:
-            readings = read_table(folder, own_table, proposal, day)
+            readings = read_table(folder, own_table, proposal, today)
             if any(reading.kept_count for reading in readings):
                 map_readings.append(OwnReading(own_table, proposal, readings))
     return map_readings

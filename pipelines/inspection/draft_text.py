@@ -52,7 +52,9 @@ def render_config(draft: ConfigDraft, landing: str) -> str:
     lines += [f"taxonomy: {_flow(draft.taxonomy.section)}"]
     if draft.left_out:
         lines += ["", "# Files that no source reads:"]
-        lines += [line for file, why in draft.left_out for line in _comment(f"- {file.label}: {why}", hanging="  ")]
+        lines += [
+            line for file, reason in draft.left_out for line in _comment(f"- {file.label}: {reason}", hanging="  ")
+        ]
     return "\n".join([*lines, ""])
 
 
@@ -65,8 +67,8 @@ def count_marks(draft: ConfigDraft) -> tuple[int, int]:
 
 
 def _render_as_of(draft: ConfigDraft) -> list[str]:
-    """Run as of the newest record if the exports are old: as of today, skills would count as forgotten."""
-    if draft.newest_day is None or draft.newest_day >= draft.day - timedelta(days=MAX_AGE_DAYS):
+    """Lines that set `as_of` to the newest record if the exports are old: as of today, skills would be forgotten."""
+    if draft.newest_day is None or draft.newest_day >= draft.today - timedelta(days=MAX_AGE_DAYS):
         return []
     comment = f"the newest record is of {draft.newest_day}; take this out once new exports arrive every day"
     return [*_comment(comment), "as_of: newest_event"]
@@ -85,8 +87,8 @@ def _render_source(source: DraftSource) -> Iterator[str]:
             continue
         yield f"{line_start}mapping:"
         for destination, field_entry in entry_value.items():
-            why = source.notes_by_column.get(destination)
-            yield f"      {destination}: {_flow(field_entry)}" + (f"  # {why}" if why else "")
+            note = source.notes_by_column.get(destination)
+            yield f"      {destination}: {_flow(field_entry)}" + (f"  # {note}" if note else "")
 
 
 def _render_undecided(table: UndecidedTable) -> Iterator[str]:
@@ -103,9 +105,9 @@ def _render_undecided(table: UndecidedTable) -> Iterator[str]:
     ]
     entry_lines += ["mapping:"]
     entry_lines += [
-        f"  {proposed.destination}: {_flow(proposed.entry)}  # {proposed.why}" for proposed in proposal.fields
+        f"  {proposed.destination}: {_flow(proposed.entry)}  # {proposed.reason}" for proposed in proposal.fields
     ]
-    entry_lines += [f"  {needed.split(' or ')[0]}: ?  # needed: {needed}" for needed in proposal.missing]
+    entry_lines += [f"  {needed.split(' or ')[0]}: ?  # needed: {needed}" for needed in proposal.missing_columns]
     for position, entry_line in enumerate(entry_lines):
         yield f"  # {'  ' if position else '- '}{entry_line}"
 

@@ -86,7 +86,7 @@ def choose_inspected(files: Sequence[ExportFile]) -> list[ExportFile]:
 
 def is_data_root(folder: Path) -> bool:
     """Whether the folder is a data root, whose tables are no exports."""
-    return all((folder / name).is_dir() for name in _DATA_ROOT_FOLDERS)
+    return all((folder / folder_name).is_dir() for folder_name in _DATA_ROOT_FOLDERS)
 
 
 def _list_members(path: Path) -> list[str | None]:
@@ -102,8 +102,8 @@ def _list_members(path: Path) -> list[str | None]:
         return [None]
     name_counts = Counter(PurePosixPath(member).name.lower() for member in members)
     return [
-        escape(name if name_counts[name.lower()] == 1 else member)
+        escape(file_name if name_counts[file_name.lower()] == 1 else member)
         for member in members
-        for name in (PurePosixPath(member).name,)
-        if not name.startswith(".")
+        for file_name in (PurePosixPath(member).name,)
+        if not file_name.startswith(".")
     ]

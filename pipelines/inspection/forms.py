@@ -30,36 +30,41 @@ MIN_DAYS, WORKING_DAY_SHARE, CHANCE_SHARE = 12, 0.95, 0.85
 _HIGHEST_SCORES = (5, 10, 20, 100)
 
 
-def settle_forms(folder: Path, file: ExportFile, system: str, day: date, options: SourceOptions) -> FileReading:
+def settle_forms(
+    folder: Path, file: ExportFile, system: str, delivery_day: date, options: SourceOptions
+) -> FileReading:
     """Read a file; if it does not prove a form, read it in each way and take the one that it makes plausible.
 
     Args:
         folder: The folder of the exports.
         file: The file.
         system: The system whose adapter reads it.
-        day: Day of the delivery.
+        delivery_day: Day of the delivery.
         options: How the source declares that its files are read.
 
     Returns:
         The reading with the options that settle the forms; the refusal if none is more plausible.
     """
-    reading = read_file(folder, file, system, options, day)
+    reading = read_file(folder, file, system, options, delivery_day)
     if reading.unproven is None:
         return reading
     option = reading.unproven.option
     if option == "scale":
-        scaled_options, why = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
-        settled_reading = None if scaled_options is None else settle_forms(folder, file, system, day, scaled_options)
+        scaled_options, reason = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
+        settled_reading = (
+            None if scaled_options is None else settle_forms(folder, file, system, delivery_day, scaled_options)
+        )
     else:
         ways = [
-            settle_forms(folder, file, system, day, replace(options, **{option: choice})) for choice in _CHOICES[option]
+            settle_forms(folder, file, system, delivery_day, replace(options, **{option: choice}))
+            for choice in _CHOICES[option]
         ]
-        settled_reading, why = _choose_way(option, ways, day)
+        settled_reading, reason = _choose_way(option, ways, delivery_day)
     if settled_reading is None:
         return reading
     return replace(
         settled_reading,
-        settled=(f"{_describe_option(option, settled_reading.options)}, by {why}", *settled_reading.settled),
+        settled=(f"{_describe_option(option, settled_reading.options)}, by {reason}", *settled_reading.settled),
     )
 
 
@@ -77,7 +82,7 @@ def _describe_option(option: str, options: SourceOptions) -> str:
     return f"{option} {getattr(options, option)}".lower()
 
 
-def _choose_way(option: str, ways: Sequence[FileReading], day: date) -> tuple[FileReading | None, str]:
+def _choose_way(option: str, ways: Sequence[FileReading], delivery_day: date) -> tuple[FileReading | None, str]:
     """Return the way that reads more of the file, or else the one whose days are plausible, and why."""
     readable_ways = [way for way in ways if way.refusal is None]
     if len(readable_ways) < 2:
@@ -87,7 +92,7 @@ def _choose_way(option: str, ways: Sequence[FileReading], day: date) -> tuple[Fi
             return candidate, "its values: read the other way, fewer of them can be read"
         if option != "date_order" or _volume(candidate) < _volume(alternative) or not candidate.days.len():
             continue
-        if candidate.days.max() <= day < alternative.days.max():  # type: ignore[operator]
+        if candidate.days.max() <= delivery_day < alternative.days.max():  # type: ignore[operator]
             return candidate, "its days: read the other way, some lie in the future"
         is_certain = candidate.days.len() >= MIN_DAYS and _working_share(candidate) >= WORKING_DAY_SHARE
         if is_certain and _working_share(alternative) <= CHANCE_SHARE:

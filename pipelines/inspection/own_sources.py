@@ -77,14 +77,14 @@ def propose_table(table: OwnTable, company: CompanyValues) -> TableProposal:
     return propose_mapping(table.path_words, profile_columns(table.cells, company), company)
 
 
-def read_table(folder: Path, table: OwnTable, proposal: TableProposal, day: date) -> tuple[FileReading, ...]:
+def read_table(folder: Path, table: OwnTable, proposal: TableProposal, delivery_day: date) -> tuple[FileReading, ...]:
     """Read the files of an own table by a complete proposal."""
     return tuple(
         settle_forms(
             folder,
             file,
             "tabular",
-            day,
+            delivery_day,
             SourceOptions(mapping=proposal.mapping, shape=proposal.shape, member=file.member),
         )
         for file in table.files

@@ -133,11 +133,11 @@ def _propose_feedback(draft: MappingDraft) -> CanonicalSchemaName | None:
     elif "certificate" in draft.subjects:
         draft.fill_constant("feedback_kind", "certificate", "the file or a header speaks of certificates", True)
     elif roles.giver is not None:
-        why = "no column tells the kind, and somebody else gives it: `manager` and `assessment` are trusted more"
-        draft.fill_constant("feedback_kind", "peer", why, False)
+        reason = "no column tells the kind, and somebody else gives it: `manager` and `assessment` are trusted more"
+        draft.fill_constant("feedback_kind", "peer", reason, False)
     else:
-        why = "no column tells who gives it, so it counts as self-assessment, the least trusted kind"
-        draft.fill_constant("feedback_kind", "self", why, False)
+        reason = "no column tells who gives it, so it counts as self-assessment, the least trusted kind"
+        draft.fill_constant("feedback_kind", "self", reason, False)
     if roles.score is None and "certificate" not in draft.subjects:
         draft.questions.append("no column holds a score, so all feedback counts as fully positive: map `score_share`")
     return "feedback"
@@ -155,8 +155,8 @@ def _propose_teaching(draft: MappingDraft) -> CanonicalSchemaName | None:
     draft.fill("occurred_at", roles.day)
     draft.fill_hours("worked_hours")
     is_sure = roles.mentor is not None
-    why = "the header names a teacher" if is_sure else "the file speaks of teaching: check that the person taught"
-    draft.fill_constant("mode", "teaching", why, is_sure)
+    reason = "the header names a teacher" if is_sure else "the file speaks of teaching: check that the person taught"
+    draft.fill_constant("mode", "teaching", reason, is_sure)
     return "skill_mention"
 
 
@@ -182,8 +182,8 @@ def _propose_learning(draft: MappingDraft) -> CanonicalSchemaName | None:
     elif roles.day and _COMPLETED_WORDS & set(header_words(roles.day.header)):
         draft.fill_constant("learning_verb", "completed", "the day is the day of completion", True)
     else:
-        why = "no column tells what happened: `completed` or `passed` if the table lists completed courses"
-        draft.fill_constant("learning_verb", "attended", why, False)
+        reason = "no column tells what happened: `completed` or `passed` if the table lists completed courses"
+        draft.fill_constant("learning_verb", "attended", reason, False)
     return "learning_record"
 
 

@@ -49,14 +49,14 @@ def source_name(text: str, taken_names: Collection[str]) -> str:
     ascii_text = unicodedata.normalize("NFKD", _CHANGING.sub(" ", text)).encode("ascii", "ignore").decode()
     base_name = re.sub(r"[^a-z0-9]+", "_", ascii_text.lower()).strip("_")
     base_name = base_name if base_name[:1].isalpha() else f"source_{base_name}".rstrip("_")
-    return next(candidate for candidate in _numbered(base_name) if candidate not in taken_names)
+    return next(candidate for candidate in _numbered_names(base_name) if candidate not in taken_names)
 
 
-def _numbered(name: str) -> Iterator[str]:
-    yield name
+def _numbered_names(base_name: str) -> Iterator[str]:
+    yield base_name
     number = 2
     while True:
-        yield f"{name}_{number}"
+        yield f"{base_name}_{number}"
         number += 1
 
 

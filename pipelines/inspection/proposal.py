@@ -24,13 +24,13 @@ class ProposedField:
     Attributes:
         destination: Column of the canonical schema.
         entry: The entry of `mapping` in footsteps.yaml: a header, a list of headers, or a mapping of options.
-        why: From what it was decided, in words without any value of the file.
+        reason: From what it was decided, in words without any value of the file.
         is_sure: Whether values or an exact name decided; if not, the engineer has to check it.
     """
 
     destination: str
     entry: str | list[str] | Mapping[str, Any]
-    why: str
+    reason: str
     is_sure: bool = True
 
 
@@ -56,11 +56,11 @@ class TableProposal:
         return {proposed.destination: proposed.entry for proposed in self.fields}
 
     @property
-    def missing(self) -> tuple[str, ...]:
+    def missing_columns(self) -> tuple[str, ...]:
         """The columns that each row needs and nothing fills; alternatives are joined by ` or `."""
         if self.shape is None:
             return ()
-        filled_destinations = {proposed.destination for proposed in self.fields}
+        filled_destinations = {proposed_field.destination for proposed_field in self.fields}
         needed_groups = CANONICAL_SCHEMAS[self.shape].needed_columns
         return tuple(
             " or ".join(alternatives)
@@ -89,11 +89,11 @@ class MappingDraft:
         """Fill a column of the canonical schema from a column of the table, if there is one."""
         if column is not None:
             entry: Any = {"column": column.header, **options} if options else column.header
-            self.fields.append(ProposedField(destination, entry, column.why, column.is_sure))
+            self.fields.append(ProposedField(destination, entry, column.reason, column.is_sure))
 
-    def fill_constant(self, destination: str, constant: str, why: str, is_sure: bool) -> None:
+    def fill_constant(self, destination: str, constant: str, reason: str, is_sure: bool) -> None:
         """Fill a column of the canonical schema with one value for all rows."""
-        self.fields.append(ProposedField(destination, {"constant": constant}, why, is_sure))
+        self.fields.append(ProposedField(destination, {"constant": constant}, reason, is_sure))
 
     def fill_person(self, columns: Sequence[RoleColumn]) -> None:
         """Fill the keys of the person."""

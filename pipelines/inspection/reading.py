@@ -111,7 +111,7 @@ class FileReading:
         return sum(sum(rows.filled.values()) for rows in self.shapes.values())
 
 
-def read_file(folder: Path, file: ExportFile, system: str, options: SourceOptions, day: date) -> FileReading:
+def read_file(folder: Path, file: ExportFile, system: str, options: SourceOptions, delivery_day: date) -> FileReading:
     """Read a file as a run does, without keeping anything.
 
     Args:
@@ -119,14 +119,14 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
         file: The file.
         system: The system whose adapter reads it.
         options: How the source declares that its files are read.
-        day: Day of the delivery.
+        delivery_day: Day of the delivery.
 
     Returns:
         The rows by canonical schema, or the refusal.
     """
 
     def describe(export: Export) -> FileReading:
-        frames_by_shape, passed_over, _ = read_landed_frames(export, system, day)
+        frames_by_shape, passed_over, _ = read_landed_frames(export, system, delivery_day)
         rows_by_shape = {shape: _describe_rows(shape, *row_frames) for shape, row_frames in frames_by_shape.items()}
         return FileReading(
             file,

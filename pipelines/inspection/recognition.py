@@ -55,13 +55,15 @@ class RecognizedFile:
         return next((match.score for match in self.matches if match.system == self.readings[0].system), 0.0)
 
 
-def recognize_file(folder: Path, file: ExportFile, day: date, earlier: RecognizedFile | None = None) -> RecognizedFile:
+def recognize_file(
+    folder: Path, file: ExportFile, delivery_day: date, earlier: RecognizedFile | None = None
+) -> RecognizedFile:
     """Find out what a file is.
 
     Args:
         folder: The folder of the exports.
         file: The file.
-        day: Day of the delivery.
+        delivery_day: Day of the delivery.
         earlier: An earlier file of the same series; its systems are tried first.
     """
     path = folder / file.path
@@ -81,7 +83,7 @@ def recognize_file(folder: Path, file: ExportFile, day: date, earlier: Recognize
     if not matches:
         return RecognizedFile(file, table=table, notes=_describe_near_miss(ranked_matches))
     near_matches = [match for match in matches if match.score >= matches[0].score - TIE_MARGIN]
-    readings = [settle_forms(folder, file, match.system, day, file.options) for match in near_matches]
+    readings = [settle_forms(folder, file, match.system, delivery_day, file.options) for match in near_matches]
     # Of systems that fit alike, the one that reads more of the file; sorting keeps the order of equals.
     readings.sort(key=lambda reading: (-reading.kept_count, -reading.filled_cells))
     return RecognizedFile(file, matches, tuple(readings), table, notes=_describe_choice(near_matches, readings))

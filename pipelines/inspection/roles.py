@@ -37,7 +37,7 @@ class RoleColumn:
 
     Attributes:
         header: Its header.
-        why: What decided it, without any value.
+        reason: What decided it, without any value.
         is_sure: Whether its values or an exact name decided.
         key: The key of a person that it holds.
         is_unique: Whether no value is repeated.
@@ -48,7 +48,7 @@ class RoleColumn:
     """
 
     header: str
-    why: str
+    reason: str
     is_sure: bool = True
     key: str | None = None
     is_unique: bool = False
@@ -111,12 +111,12 @@ class _Table:
             return None
         return self.use(profile, "its name", is_sure=fit > 1)
 
-    def use(self, profile: ColumnProfile, why: str, is_sure: bool = True, **traits: object) -> RoleColumn:
+    def use(self, profile: ColumnProfile, reason: str, is_sure: bool = True, **traits: object) -> RoleColumn:
         """Give a column its role."""
         self.free.remove(profile)
         return RoleColumn(
             profile.header,
-            why,
+            reason,
             is_sure,
             is_unique=profile.is_unique,
             words=profile.words,
@@ -207,8 +207,8 @@ def _find_other_person(table: _Table, topic: Topic) -> RoleColumn | None:
         if not fit or fit < topic_fit(profile.header, "person"):
             continue
         if _is_key(profile, table.company):
-            key, why = _describe_key(profile, table.company)
-            return table.use(profile, f"its name, and {why}", key=key)
+            key, reason = _describe_key(profile, table.company)
+            return table.use(profile, f"its name, and {reason}", key=key)
         if topic == "manager" and profile.is_text:
             return table.use(profile, "its name")
     return None
@@ -226,10 +226,10 @@ def _find_persons(table: _Table) -> tuple[RoleColumn, ...]:
     if not company.has_people and (number_column := _find_named_number(table, ranked_columns)) is not None:
         column_by_key[number_column.key or ""] = number_column
     for profile in ranked_columns:
-        key, why = _describe_key(profile, company)
+        key, reason = _describe_key(profile, company)
         is_same_person = not column_by_key or profile.is_unique == next(iter(column_by_key.values())).is_unique
         if key not in column_by_key and is_same_person:
-            column_by_key[key] = table.use(profile, why, key=key)
+            column_by_key[key] = table.use(profile, reason, key=key)
     return tuple(column_by_key[key] for key in _KEY_WORDS if key in column_by_key)
 
 
@@ -256,8 +256,8 @@ def _find_served_account(table: _Table) -> RoleColumn | None:
     profile = next((col for col in table.free if col.serves and col.is_unique), None)
     if profile is None:
         return None
-    why = f"it lists accounts of {' and '.join(profile.serves)} that HR does not know"
-    return table.use(profile, why, serves=profile.serves)
+    reason = f"it lists accounts of {' and '.join(profile.serves)} that HR does not know"
+    return table.use(profile, reason, serves=profile.serves)
 
 
 def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | None:
@@ -269,26 +269,27 @@ def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | 
 
 def _find_day(table: _Table) -> RoleColumn | None:
     """Find the day on which it happened: a day of planning is not it, a day of keeping the record only if need be."""
-    dated = [col for col in table.free if _is_day(col) and not topic_fit(col.header, "planned_day")]
-    rated = [(topic_fit(col.header, "day") - 3 * bool(topic_fit(col.header, "record_day")), col) for col in dated]
-    best_fit, best = max(rated, key=lambda fit_and_column: fit_and_column[0], default=(0, None))
-    if best is None:
+    day_columns = [col for col in table.free if _is_day(col) and not topic_fit(col.header, "planned_day")]
+    if not day_columns:
         return None
-    tied_columns = [col for fit, col in rated if fit == best_fit and col is not best]
+    fits = [topic_fit(col.header, "day") - 3 * bool(topic_fit(col.header, "record_day")) for col in day_columns]
+    best_fit = max(fits)
+    chosen, *tied_columns = (col for fit, col in zip(fits, day_columns, strict=True) if fit == best_fit)
     if tied_columns:
-        headers = ", ".join(f"`{col.header}`" for col in tied_columns)
-        table.questions.append(f"{headers} also hold days: check that `{best.header}` is the day on which it happened")
+        tied = ", ".join(f"`{col.header}`" for col in tied_columns)
+        table.questions.append(f"{tied} also hold days: check that `{chosen.header}` is the day on which it happened")
+    reason = "its values are days" if best_fit < 2 else "its name, and its values are days"
     if best_fit < 0:
-        why = "the only days, though its name speaks of the record"
-    else:
-        why = "its values are days" if best_fit < 2 else "its name, and its values are days"
-    return table.use(best, why, is_sure=best_fit >= 0 and not tied_columns)
+        reason = "the only days, though its name speaks of the record"
+    return table.use(chosen, reason, is_sure=best_fit >= 0 and not tied_columns)
 
 
 def _find_hours(table: _Table) -> RoleColumn | None:
     """Find the hours: numbers that can be hours of a day or week, by their name or, if it is the only one, alone."""
-    numeric = [col for col in table.free if col.number_share >= MIN_SHARE and col.lowest >= 0 and not _is_day(col)]
-    for profile in numeric:
+    number_columns = [
+        col for col in table.free if col.number_share >= MIN_SHARE and col.lowest >= 0 and not _is_day(col)
+    ]
+    for profile in number_columns:
         if topic_fit(profile.header, "minutes") and profile.highest <= HOURS_PER_WEEK * 60:
             return table.use(profile, "its name, and its values are numbers", unit="minutes")
         fit = topic_fit(profile.header, "hours")
@@ -300,7 +301,7 @@ def _find_hours(table: _Table) -> RoleColumn | None:
             )
     unnamed_columns = [
         col
-        for col in numeric
+        for col in number_columns
         if not any(topic_fit(col.header, topic) for topic in ("score", "number", "record", "hours", "minutes"))
         and 0 < col.highest <= HOURS_PER_DAY
         and col.has_fractions
@@ -334,27 +335,27 @@ def _find_score(table: _Table) -> RoleColumn | None:
         table.questions.append(f"`{profile.header}` goes beyond 100: map it with its `scale`")
         table.free.remove(profile)
         return None
-    why = f"its name; the scale {scale[0]} to {scale[1]} follows from its lowest and highest value: check it"
-    return table.use(profile, why, is_sure=False, scale=scale)
+    reason = f"its name; the scale {scale[0]} to {scale[1]} follows from its lowest and highest value: check it"
+    return table.use(profile, reason, is_sure=False, scale=scale)
 
 
 def _find_skill(table: _Table) -> RoleColumn | None:
     """Find the texts that name micro-skills: by the texts, or by the name of the column."""
-    textual = [
+    text_columns = [
         col for col in table.free if col.is_text and col.mean_length <= MAX_SKILL_LENGTH and col.name_share < 0.5
     ]
-    skill_columns = [col for col in textual if col.skill_share >= MIN_SKILL_SHARE]
+    skill_columns = [col for col in text_columns if col.skill_share >= MIN_SKILL_SHARE]
     if skill_columns:
-        best = max(skill_columns, key=lambda col: (topic_fit(col.header, "skill"), col.skill_share))
+        chosen_column = max(skill_columns, key=lambda col: (topic_fit(col.header, "skill"), col.skill_share))
         origin = "micro-skills of the taxonomy" if table.company.has_taxonomy else "skills of other exports"
-        return table.use(best, f"{best.skill_share:.0%} of its texts name {origin}")
-    named_columns = [col for col in textual if topic_fit(col.header, "skill")]
+        return table.use(chosen_column, f"{chosen_column.skill_share:.0%} of its texts name {origin}")
+    named_columns = [col for col in text_columns if topic_fit(col.header, "skill")]
     if not named_columns:
         return None
-    best = max(named_columns, key=lambda col: topic_fit(col.header, "skill"))
-    is_unknown = table.company.has_taxonomy
-    why = "its name, though few of its texts name a micro-skill of the taxonomy" if is_unknown else "its name"
-    return table.use(best, why, is_sure=not is_unknown and topic_fit(best.header, "skill") > 1)
+    chosen_column = max(named_columns, key=lambda col: topic_fit(col.header, "skill"))
+    has_taxonomy = table.company.has_taxonomy
+    reason = "its name, though few of its texts name a micro-skill of the taxonomy" if has_taxonomy else "its name"
+    return table.use(chosen_column, reason, is_sure=not has_taxonomy and topic_fit(chosen_column.header, "skill") > 1)
 
 
 def _find_repeated_text(table: _Table, has_day: bool) -> RoleColumn | None:

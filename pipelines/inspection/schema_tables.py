@@ -49,7 +49,9 @@ def _propose_canonical(profiles: Sequence[ColumnProfile]) -> TableProposal | Non
             if _has_allowed_words(profile_by_column[column], column)
         )
         proposal = TableProposal(shape_name, fields)
-        is_enough = len(columns) >= MIN_CANONICAL_HEADERS and len(fields) == len(columns) and not proposal.missing
+        is_enough = (
+            len(columns) >= MIN_CANONICAL_HEADERS and len(fields) == len(columns) and not proposal.missing_columns
+        )
         if is_enough and (best_proposal is None or len(fields) > len(best_proposal.fields)):
             best_proposal = proposal
     return best_proposal

@@ -55,7 +55,7 @@ class DraftSource:
         notes_by_column: Why each entry of `mapping` was chosen, by column of the canonical schema.
         file_count: Number of its files.
         readings: What a run would read of its files, or of some of a long series.
-        matched: How many rows find their person; None if HR lists nobody or no row names anybody.
+        matched_rows: How many rows find their person; None if HR lists nobody or no row names anybody.
         comments: What was decided and from what.
         questions: What an engineer has to check.
     """
@@ -64,7 +64,7 @@ class DraftSource:
     notes_by_column: Mapping[str, str]
     file_count: int
     readings: tuple[FileReading, ...]
-    matched: MatchedRows | None
+    matched_rows: MatchedRows | None
     comments: tuple[str, ...]
     questions: tuple[str, ...]
 
@@ -88,7 +88,7 @@ class _Group:
         label: What distinguishes them from other files of the system, for the name of the source.
         readings: What a run would read of them.
         comments: What decided.
-        own: The own table; None for the export of a system.
+        own_reading: The reading of an own table; None for the export of a system.
         unread: Further files of the same series.
         questions: What an engineer has to check.
     """
@@ -97,7 +97,7 @@ class _Group:
     label: str
     readings: tuple[FileReading, ...]
     comments: tuple[str, ...] = ()
-    own: OwnReading | None = None
+    own_reading: OwnReading | None = None
     unread: tuple[ExportFile, ...] = ()
     questions: tuple[str, ...] = ()
 
@@ -164,7 +164,7 @@ def _group_own(own_reading: OwnReading) -> _Group:
         "tabular",
         own_reading.table.files[0].stem,
         own_reading.readings,
-        own=own_reading,
+        own_reading=own_reading,
         unread=own_reading.table.unread,
     )
 
@@ -200,7 +200,7 @@ def _serves(group: _Group) -> tuple[str, ...]:
     """Return the systems whose accounts a map lists: its own system, those of the proposal, none for any."""
     if "account" not in group.shapes:
         return ()
-    return group.own.proposal.serves if group.own else (group.system,)
+    return group.own_reading.proposal.serves if group.own_reading else (group.system,)
 
 
 def _build_source(
@@ -211,7 +211,7 @@ def _build_source(
     people: pl.DataFrame,
     account_maps: pl.DataFrame,
 ) -> DraftSource:
-    proposal = group.own.proposal if group.own else None
+    proposal = group.own_reading.proposal if group.own_reading else None
     name_stem = group.label if proposal else f"{group.system} {group.label}"
     source_entry: dict[str, Any] = {"name": source_name(name_stem, taken_names), "system": group.system}
     if proposal is not None:
@@ -224,22 +224,24 @@ def _build_source(
         source_entry["serves"] = list(served_systems)
     mentions = list_mentions(readings)
     mentions_other_people = "person" not in group.shapes and people.height and mentions.height
-    matched = match_source(mentions, people, account_maps) if mentions_other_people else None
-    if matched is not None and matched.kind != "own":
-        source_entry["accounts"] = matched.kind
+    matched_rows = match_source(mentions, people, account_maps) if mentions_other_people else None
+    if matched_rows is not None and matched_rows.kind != "own":
+        source_entry["accounts"] = matched_rows.kind
     source_entry |= _shared_options(readings)
     origin_comments = (f"own table, read as {proposal.shape}",) if proposal else group.comments
-    comments = (*origin_comments, *_describe_rows(readings, file_count), *_describe_match(matched), *why_delivery)
+    comments = (*origin_comments, *_describe_rows(readings, file_count), *_describe_match(matched_rows), *why_delivery)
     inspection_questions = (*group.questions, *(proposal.questions if proposal else ()))
-    questions = (*_ask_about_rows(readings, matched), *inspection_questions)
+    questions = (*_ask_about_rows(readings, matched_rows), *inspection_questions)
     notes_by_column = {}
     if proposal is not None:
         source_entry["mapping"] = {**proposal.mapping, **source_entry.get("mapping", {})}
         notes_by_column = {
-            proposed_field.destination: proposed_field.why if proposed_field.is_sure else f"CHECK {proposed_field.why}"
+            proposed_field.destination: proposed_field.reason
+            if proposed_field.is_sure
+            else f"CHECK {proposed_field.reason}"
             for proposed_field in proposal.fields
         }
-    return DraftSource(source_entry, notes_by_column, file_count, readings, matched, comments, questions)
+    return DraftSource(source_entry, notes_by_column, file_count, readings, matched_rows, comments, questions)
 
 
 def _choose_delivery(shapes: set[CanonicalSchemaName], readings: Sequence[FileReading]) -> tuple[str, tuple[str, ...]]:
@@ -286,16 +288,16 @@ def _describe_rows(readings: Sequence[FileReading], file_count: int) -> list[str
     return [sentence, *settlements]
 
 
-def _describe_match(matched: MatchedRows | None) -> list[str]:
-    if matched is None:
+def _describe_match(matched_rows: MatchedRows | None) -> list[str]:
+    if matched_rows is None:
         return []
     reason = {"own": "", "employee_number": ", as its accounts are employee numbers"}.get(
-        matched.kind, ", as its accounts are e-mail addresses"
+        matched_rows.kind, ", as its accounts are e-mail addresses"
     )
-    return [f"{matched.share:.0%} of its rows find their person in HR{reason}"]
+    return [f"{matched_rows.share:.0%} of its rows find their person in HR{reason}"]
 
 
-def _ask_about_rows(readings: Sequence[FileReading], matched: MatchedRows | None) -> list[str]:
+def _ask_about_rows(readings: Sequence[FileReading], matched_rows: MatchedRows | None) -> list[str]:
     questions = list(dict.fromkeys(reading.refusal for reading in readings if reading.refusal))
     for note in dict.fromkeys(note for reading in readings for note in reading.notes):
         noted_readings = [reading for reading in readings if note in reading.notes]
@@ -317,9 +319,9 @@ def _ask_about_rows(readings: Sequence[FileReading], matched: MatchedRows | None
         questions.append(
             f"many rows would be set aside, by the rules {listed_rules}: footsteps sources preview shows them"
         )
-    if matched is not None and matched.share < MIN_MATCHED_SHARE:
+    if matched_rows is not None and matched_rows.share < MIN_MATCHED_SHARE:
         questions.append(
-            f"{matched.row_count - matched.matched_count:,} of {matched.row_count:,} rows find no person in HR: add a "
-            "table of its accounts with employee numbers or e-mail addresses (shape: account)"
+            f"{matched_rows.row_count - matched_rows.matched_count:,} of {matched_rows.row_count:,} rows find no "
+            "person in HR: add a table of its accounts with employee numbers or e-mail addresses (shape: account)"
         )
     return questions

@@ -80,49 +80,49 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
     return changes.height
 
 
-def list_outbox_files(published: Path) -> list[OutboxFile]:
+def list_outbox_files(published_folder: Path) -> list[OutboxFile]:
     """List the files of the outbox in order.
 
     Args:
-        published: The folder of everything that is published.
+        published_folder: The folder of everything that is published.
 
     Returns:
         One entry per file.
     """
     files = []
-    for path in sorted((published / FEED_FOLDER).glob("*.jsonl")):
+    for path in sorted((published_folder / FEED_FOLDER).glob("*.jsonl")):
         file_number, first_event, last_event, snapshot_id = path.stem.split("-", 3)
         files.append(OutboxFile(path, int(file_number), int(first_event), int(last_event), snapshot_id))
     return files
 
 
-def read_feed(published: Path, after: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
+def read_feed(published_folder: Path, after_sequence: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
     """Read the events behind a cursor.
 
     Args:
-        published: The folder of everything that is published.
-        after: The cursor: the `sequence` of the last event that was read, 0 before the first.
+        published_folder: The folder of everything that is published.
+        after_sequence: The cursor: the `sequence` of the last event that was read, 0 before the first.
         limit: Number of events at most; all if None.
 
     Returns:
         Events as CloudEvents, in order. The next cursor is the `sequence` of the last one.
     """
-    return islice(_read_events(published, after), limit)
+    return islice(_read_events(published_folder, after_sequence), limit)
 
 
-def _read_events(published: Path, after: int) -> Iterator[dict[str, Any]]:
-    for file in list_outbox_files(published):
-        if file.last > after:
+def _read_events(published_folder: Path, after_sequence: int) -> Iterator[dict[str, Any]]:
+    for file in list_outbox_files(published_folder):
+        if file.last > after_sequence:
             with file.path.open(encoding="utf-8") as lines:
-                yield from map(json.loads, islice(lines, max(0, after - file.first + 1), None))
+                yield from map(json.loads, islice(lines, max(0, after_sequence - file.first + 1), None))
 
 
 def _changed_people(snapshot_before: Snapshot | None, snapshot_after: Snapshot) -> pl.DataFrame:
     """One row (person_id, change) per person whose list differs; everyone if there is no snapshot before."""
-    came, changed, left = get_args(FeedChange)
+    appeared, changed, disappeared = (pl.lit(word) for word in get_args(FeedChange))
     person_lists = fingerprint_lists(snapshot_after.scan(NEXT_SKILL.name))
     if snapshot_before is None:
-        return person_lists.select("person_id", change=pl.lit(came)).collect().sort("person_id")
+        return person_lists.select("person_id", change=appeared).collect().sort("person_id")
     list_pairs = person_lists.join(
         fingerprint_lists(snapshot_before.scan(NEXT_SKILL.name)),
         on="person_id",
@@ -132,10 +132,10 @@ def _changed_people(snapshot_before: Snapshot | None, snapshot_after: Snapshot) 
     )
     change = (
         pl.when(pl.col("list_before").is_null())
-        .then(pl.lit(came))
+        .then(appeared)
         .when(pl.col("list").is_null())
-        .then(pl.lit(left))
+        .then(disappeared)
         .when(pl.col("list") != pl.col("list_before"))
-        .then(pl.lit(changed))
+        .then(changed)
     )
     return list_pairs.select("person_id", change=change).drop_nulls("change").collect().sort("person_id")

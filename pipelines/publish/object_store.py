@@ -63,11 +63,11 @@ def push_publication(snapshot: Snapshot, options: ObjectStoreOptions) -> int:
     return sent_bytes
 
 
-def fetch_publication(published: Path, options: ObjectStoreOptions) -> Snapshot:
+def fetch_publication(published_folder: Path, options: ObjectStoreOptions) -> Snapshot:
     """Copy the bucket's current snapshot into a folder; the folder's pointer is replaced last.
 
     Args:
-        published: The folder of everything that is published.
+        published_folder: The folder of everything that is published.
         options: Address of the bucket.
 
     Returns:
@@ -77,8 +77,8 @@ def fetch_publication(published: Path, options: ObjectStoreOptions) -> Snapshot:
     manifest_path = _read_json(store, folder / POINTER)["manifest"]
     manifest = _read_json(store, folder / manifest_path)
     for path in (*(table["path"] for table in manifest["tables"]), manifest_path, POINTER):
-        _fetch(store, folder / path, published / path)
-    return current_snapshot(published)
+        _fetch(store, folder / path, published_folder / path)
+    return current_snapshot(published_folder)
 
 
 def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
@@ -94,16 +94,18 @@ def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
     store, folder = _open_folder(options, "lake")
     sent_before = _read_sent_files(store, folder)
     path_by_name = {path.relative_to(lake).as_posix(): path for path in sorted(lake.rglob("*.parquet"))}
-    current_files = {name: [path.stat().st_size, path.stat().st_mtime_ns] for name, path in path_by_name.items()}
+    current_files = {
+        lake_path: [path.stat().st_size, path.stat().st_mtime_ns] for lake_path, path in path_by_name.items()
+    }
     sent_bytes = sum(
-        _push(store, path, folder / name, overwrite=True)
-        for name, path in path_by_name.items()
-        if sent_before.get(name) != current_files[name]
+        _push(store, path, folder / lake_path, overwrite=True)
+        for lake_path, path in path_by_name.items()
+        if sent_before.get(lake_path) != current_files[lake_path]
     )
     # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
-    for name in sorted(set(sent_before) - set(current_files)):
+    for lake_path in sorted(set(sent_before) - set(current_files)):
         with suppress(FileNotFoundError):
-            store.delete_file(str(folder / name))
+            store.delete_file(str(folder / lake_path))
     _write_json(store, folder / _SENT_FILES, current_files)
     return sent_bytes
 
@@ -123,19 +125,19 @@ def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
     """
     store, folder = _open_folder(options, "lake")
     stored_names = {PurePosixPath(file_info.path).relative_to(folder) for file_info in _list_files(store, folder)}
-    names = stored_names & {PurePosixPath(name) for name in _read_sent_files(store, folder)}
-    for name in sorted(names):
-        _fetch(store, folder / name, lake / name)
-    for table in {name.parts[0] for name in names}:
+    lake_paths = stored_names & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, folder)}
+    for lake_path in sorted(lake_paths):
+        _fetch(store, folder / lake_path, lake / lake_path)
+    for table in {lake_path.parts[0] for lake_path in lake_paths}:
         for path in (lake / table).glob("*.parquet"):
-            if PurePosixPath(table, path.name) not in names:
+            if PurePosixPath(table, path.name) not in lake_paths:
                 path.unlink()
-    return len(names)
+    return len(lake_paths)
 
 
-def _open_folder(options: ObjectStoreOptions, name: str) -> tuple[Any, PurePosixPath]:
+def _open_folder(options: ObjectStoreOptions, subfolder: str) -> tuple[Any, PurePosixPath]:
     store, root = open_store(options)
-    return store, PurePosixPath(root) / name
+    return store, PurePosixPath(root) / subfolder
 
 
 def _list_files(store: Any, folder: PurePosixPath) -> list[Any]:
@@ -162,14 +164,14 @@ def _write_json(store: Any, path: PurePosixPath, content: object) -> None:
         stream.write(json.dumps(content).encode())
 
 
-def _push(store: Any, path: Path, target: PurePosixPath, *, overwrite: bool = False) -> int:
+def _push(store: Any, path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
     """Copy a file to the bucket, unless the object exists and must not be overwritten; return the bytes sent."""
-    if not overwrite and _has_file(store, target):
+    if not overwrite and _has_file(store, stored_path):
         return 0
     # without an explicit type an object gets one that some stores refuse
     with (
         path.open("rb") as source,
-        store.open_output_stream(str(target), metadata={"Content-Type": "application/octet-stream"}) as sink,
+        store.open_output_stream(str(stored_path), metadata={"Content-Type": "application/octet-stream"}) as sink,
     ):
         shutil.copyfileobj(source, sink, _CHUNK_BYTES)
     return path.stat().st_size

@@ -87,20 +87,20 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema: str = "fo
     return sorted({row[0] for row in expired_partitions})
 
 
-def copy_parquet(connection: Any, path: Path, schema: str, table: str) -> None:
+def copy_parquet(connection: Any, path: Path, schema: str, table_name: str) -> None:
     """COPY the rows of a Parquet file into an existing table; nested values become JSON.
 
     Args:
         connection: An open ADBC connection.
         path: The Parquet file.
         schema: Schema of the table.
-        table: Name of the table.
+        table_name: Name of the table.
     """
     table_rows = pl.scan_parquet(path)
     json_columns = [_encode_json(column) for column, dtype in table_rows.collect_schema().items() if dtype.is_nested()]
     with connection.cursor() as cursor:
         for batch in table_rows.with_columns(json_columns).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
-            cursor.adbc_ingest(table, batch.to_arrow(), mode="append", db_schema_name=schema)
+            cursor.adbc_ingest(table_name, batch.to_arrow(), mode="append", db_schema_name=schema)
 
 
 def sql_type(dtype: pl.DataType) -> str:
@@ -137,11 +137,11 @@ def _create_schemas(connection: Any, schema: str) -> None:
     connection.commit()
 
 
-def _stage(connection: Any, schema: str, snapshot: Snapshot, table: str) -> None:
+def _stage(connection: Any, schema: str, snapshot: Snapshot, table_name: str) -> None:
     """Copy a table into the staging schema and index it by person."""
-    partition = _partition(snapshot, table)
+    partition = _partition(snapshot, table_name)
     staging_table = f"{_staging(schema)}.{_quote(partition)}"
-    columns = pl.read_parquet_schema(snapshot.path(table))
+    columns = pl.read_parquet_schema(snapshot.path(table_name))
     column_list = ", ".join(f"{_quote(column)} {sql_type(dtype)}" for column, dtype in columns.items())
     # the same condition as the partition's bound: attaching the partition then does not scan the rows
     partition_bound = f"snapshot_id IS NOT NULL AND snapshot_id = {quote_text(snapshot.snapshot_id)}"
@@ -150,7 +150,7 @@ def _stage(connection: Any, schema: str, snapshot: Snapshot, table: str) -> None
         f"DROP TABLE IF EXISTS {staging_table}",
         f"CREATE TABLE {staging_table} ({column_list}, CHECK ({partition_bound}))",
     )
-    copy_parquet(connection, snapshot.path(table), f"{schema}_staging", partition)
+    copy_parquet(connection, snapshot.path(table_name), f"{schema}_staging", partition)
     if "person_id" in columns:
         _execute(connection, f"CREATE INDEX ON {staging_table} (person_id)")
 
@@ -178,9 +178,9 @@ def _swap(connection: Any, schema: str, snapshot: Snapshot) -> None:
     )
 
 
-def _add_columns(connection: Any, schema: str, table: str, columns: Mapping[str, pl.DataType]) -> None:
+def _add_columns(connection: Any, schema: str, table_name: str, columns: Mapping[str, pl.DataType]) -> None:
     """Give the partitioned table and the readers' view every new column; columns are never removed."""
-    parent_table = f"{_data(schema)}.{_quote(table)}"
+    parent_table = f"{_data(schema)}.{_quote(table_name)}"
     declaration_by_column = {column: f"{_quote(column)} {sql_type(dtype)}" for column, dtype in columns.items()}
     attributes = _fetch_rows(
         connection,
@@ -203,7 +203,7 @@ def _add_columns(connection: Any, schema: str, table: str, columns: Mapping[str,
     _execute(
         connection,
         *statements,
-        f"CREATE OR REPLACE VIEW {_quote(schema)}.{_quote(table)} AS SELECT * FROM {parent_table} "
+        f"CREATE OR REPLACE VIEW {_quote(schema)}.{_quote(table_name)} AS SELECT * FROM {parent_table} "
         f"WHERE snapshot_id = (SELECT snapshot_id FROM {_quote(schema)}.snapshot)",
     )
 
@@ -219,8 +219,8 @@ def _visible_snapshot(connection: Any, schema: str) -> str | None:
     return snapshot_rows[0][0] if snapshot_rows else None
 
 
-def _partition(snapshot: Snapshot, table: str) -> str:
-    return f"{table}__{snapshot.snapshot_id}"
+def _partition(snapshot: Snapshot, table_name: str) -> str:
+    return f"{table_name}__{snapshot.snapshot_id}"
 
 
 def _execute(connection: Any, *statements: str) -> None:
@@ -243,6 +243,6 @@ def _staging(schema: str) -> str:
     return _quote(f"{schema}_staging")
 
 
-def _quote(name: str) -> str:
+def _quote(identifier: str) -> str:
     """Quote a name as a SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
+    return '"' + identifier.replace('"', '""') + '"'

@@ -50,9 +50,9 @@ def list_publish_targets(snapshot: Snapshot, options: PublishOptions) -> list[Pu
     return [target for table in snapshot.tables for target in _targets_of_table(snapshot, table, options)]
 
 
-def quote_text(value: object) -> str:
+def quote_text(literal: object) -> str:
     """Quote a value as a SQL string literal."""
-    return "'" + str(value).replace("'", "''") + "'"
+    return "'" + str(literal).replace("'", "''") + "'"
 
 
 def _targets_of_table(snapshot: Snapshot, table: PublishedTable, options: PublishOptions) -> Iterator[PublishTarget]:
@@ -96,12 +96,12 @@ def _delta_query(folder: Path, version: int) -> Query:
     )
 
 
-def _duckdb_query(file: Path, table: str) -> Query:
-    select_statement = f"SELECT * FROM {table} LIMIT 10"
+def _duckdb_query(file: Path, table_name: str) -> Query:
+    select_statement = f"SELECT * FROM {table_name} LIMIT 10"
     query_code = f"import duckdb; duckdb.connect({str(file)!r}, read_only=True).sql({select_statement!r})"
     return Query(
         python=f"{query_code}.pl()",
-        sql=f"ATTACH {quote_text(file)} AS footsteps (READ_ONLY); SELECT * FROM footsteps.{table} LIMIT 10;",
+        sql=f"ATTACH {quote_text(file)} AS footsteps (READ_ONLY); SELECT * FROM footsteps.{table_name} LIMIT 10;",
         pandas=f"{query_code}.df()",
     )
 

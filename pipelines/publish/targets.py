@@ -62,25 +62,25 @@ def configured_targets(options: PublishOptions) -> tuple[str, ...]:
     Returns:
         Names for `publish_target`, in the order in which they are published.
     """
-    return tuple(target for target, (target_options, _) in _TARGETS.items() if target_options(options))
+    return tuple(target_name for target_name, (select_options, _) in _TARGETS.items() if select_options(options))
 
 
-def publish_target(target: str, context: PublishContext) -> PublishOutcome:
+def publish_target(target_name: str, context: PublishContext) -> PublishOutcome:
     """Publish the snapshot to one target.
 
     Args:
-        target: A name from `configured_targets`.
+        target_name: A name from `configured_targets`.
         context: What to publish, and where to.
 
     Returns:
         The outcome. An exception of the target becomes its `problem`, so that one target never stops the others.
     """
-    target_options, publish = _TARGETS[target]
+    select_options, publish = _TARGETS[target_name]
     try:
-        return PublishOutcome(target, publish(context, target_options(context.options)))
+        return PublishOutcome(target_name, publish(context, select_options(context.options)))
     except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
         message_lines = str(failure).strip().splitlines() or ["no reason given"]
-        return PublishOutcome(target, "", f"{type(failure).__name__}: {redact_secrets(message_lines[0])}")
+        return PublishOutcome(target_name, "", f"{type(failure).__name__}: {redact_secrets(message_lines[0])}")
 
 
 def _require_secret(variable: str, description: str) -> str:

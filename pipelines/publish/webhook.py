@@ -30,14 +30,14 @@ class WebhookDeliveryFailed(Exception):
 
 
 def deliver_events(
-    published: Path, options: WebhookOptions, key: str, sent_at: datetime, backoff_seconds: float = 0.5
+    published_folder: Path, options: WebhookOptions, key: str, sent_at: datetime, backoff_seconds: float = 0.5
 ) -> int:
     """Send the events that the receiver has not confirmed yet, in order and in batches.
 
     Each batch that is confirmed by a 2xx moves the stored cursor (see `read_delivery_cursor`).
 
     Args:
-        published: The folder of everything that is published.
+        published_folder: The folder of everything that is published.
         options: The endpoint, the size of a batch, attempts and timeout.
         key: The key that bodies are signed with.
         sent_at: The time in the signatures.
@@ -49,23 +49,23 @@ def deliver_events(
     Raises:
         WebhookDeliveryFailed: After the last attempt; the cursor then stays behind the last confirmed batch.
     """
-    events, event_count = read_feed(published, after=read_delivery_cursor(published)), 0
+    events, event_count = read_feed(published_folder, after_sequence=read_delivery_cursor(published_folder)), 0
     with _open_session(options, backoff_seconds) as session:
         while batch := list(islice(events, options.batch)):
             body = json.dumps(batch, ensure_ascii=False).encode()
             _send(session, options, body, sign_body(body, key, sent_at))
-            write_json(published / FEED_FOLDER / _CURSOR_FILE, {"cursor": int(batch[-1]["sequence"])})
+            write_json(published_folder / FEED_FOLDER / _CURSOR_FILE, {"cursor": int(batch[-1]["sequence"])})
             event_count += len(batch)
     return event_count
 
 
-def read_delivery_cursor(published: Path) -> int:
+def read_delivery_cursor(published_folder: Path) -> int:
     """Read the sequence of the last event that the receiver confirmed; 0 before the first.
 
     Args:
-        published: The folder of everything that is published.
+        published_folder: The folder of everything that is published.
     """
-    path = published / FEED_FOLDER / _CURSOR_FILE
+    path = published_folder / FEED_FOLDER / _CURSOR_FILE
     return int(json.loads(path.read_text())["cursor"]) if path.exists() else 0
 
 

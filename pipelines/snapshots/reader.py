@@ -105,7 +105,7 @@ class DeltaSnapshot:
     snapshot_id: str
     versions: dict[str, int]
 
-    def table(self, name: str) -> "DeltaTable":
+    def table(self, table_name: str) -> "DeltaTable":
         """Return the Delta table at this snapshot's version.
 
         Raises:
@@ -113,9 +113,9 @@ class DeltaSnapshot:
         """
         from deltalake import DeltaTable
 
-        return DeltaTable(str(delta_folder(self.folder, name)), version=self.versions[name])
+        return DeltaTable(str(delta_folder(self.folder, table_name)), version=self.versions[table_name])
 
-    def scan(self, name: str) -> "pl.LazyFrame":
+    def scan(self, table_name: str) -> "pl.LazyFrame":
         """Return the rows of a table as a Polars LazyFrame over the files of the version.
 
         `polars.scan_delta` takes five times as long to open a table, and fails on a space in its path.
@@ -124,7 +124,7 @@ class DeltaSnapshot:
 
         import polars as pl
 
-        return pl.scan_parquet([unquote(uri) for uri in self.table(name).file_uris()])
+        return pl.scan_parquet([unquote(uri) for uri in self.table(table_name).file_uris()])
 
 
 def delta_folder(folder: Path, table: str) -> Path:

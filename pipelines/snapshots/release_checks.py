@@ -177,27 +177,27 @@ def reject_email_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
         ValueError: If a text of any table contains an e-mail address.
     """
     address_counts = {table.name: _count_addresses(frame) for table, frame in frames.items()}
-    affected = ", ".join(f"{name} in {count:,} texts" for name, count in address_counts.items() if count)
+    affected = ", ".join(f"{column} in {count:,} texts" for column, count in address_counts.items() if count)
     if affected:
         raise ValueError(f"e-mail addresses would be published: {affected}. Check the source of these texts")
 
 
-def measure_changed_share(before: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
+def measure_changed_share(earlier_rows: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
     """Measure the share of rows whose step was not in the person's list before.
 
     Another order is not a change: probabilities move a little in every run.
 
     Args:
-        before: Rows of `out__next_skill` of the snapshot before, None if there is none.
+        earlier_rows: Rows of `out__next_skill` of the snapshot before, None if there is none.
         now: Rows of `out__next_skill` that are about to be published.
 
     Returns:
         The share (0 to 1) over the people in both; None if nobody is in both.
     """
-    if before is None:
+    if earlier_rows is None:
         return None
-    rows_of_both = now.join(before, on="person_id", how="semi")
-    unchanged_rows = rows_of_both.join(before.select(_STEP).unique(), on=_STEP, how="semi", nulls_equal=True)
+    rows_of_both = now.join(earlier_rows, on="person_id", how="semi")
+    unchanged_rows = rows_of_both.join(earlier_rows.select(_STEP).unique(), on=_STEP, how="semi", nulls_equal=True)
     row_counts = pl.concat([frame.select(pl.len()) for frame in (rows_of_both, unchanged_rows)]).collect().to_series()
     return 1.0 - row_counts[1] / row_counts[0] if row_counts[0] else None
 

@@ -7,7 +7,7 @@ Does not belong here: what a system's columns are (one file each), formats (`rea
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -100,12 +100,12 @@ def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
     Raises:
         ValueError: If two adapters have the same system.
     """
-    by_system: dict[str, Adapter] = {}
+    adapter_by_system: dict[str, Adapter] = {}
     for adapter in adapters:
-        if namesake := by_system.get(adapter.system):
+        if namesake := adapter_by_system.get(adapter.system):
             raise ValueError(f"two adapters are called {adapter.system}: {namesake.title} and {adapter.title}")
-        by_system[adapter.system] = adapter
-    return dict(sorted(by_system.items()))
+        adapter_by_system[adapter.system] = adapter
+    return dict(sorted(adapter_by_system.items()))
 
 
 @cache
@@ -149,26 +149,24 @@ def read_export(
         ExportRefused: If the file cannot be read, lacks a required column, or the options do not fit it.
     """
     table = open_export(path, adapter, options, check_while_reading)
-    declared = declared_shape_maps(adapter, options)
-    reshaped_tables = [(shape, reshape_table(table, shape, path.name)) for shape in select_shape_maps(declared, table)]
-    maps = [(apply_overrides(shape, options, reshaped, path.name), reshaped) for shape, reshaped in reshaped_tables]
-    unused_headers = _unused_headers([shape for shape, _ in maps], table)
+    declared_maps = declared_shape_maps(adapter, options)
+    maps_with_tables = list(_fit_maps(select_shape_maps(declared_maps, table), table, options, path.name))
+    unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
     sensitive_headers = tuple(header for header in unused_headers if sensitive_class(header))
-    malformed_rows = table.malformed
-    if sensitive_headers:
-        # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
-        malformed_rows = malformed_rows.with_columns(pl.lit(None, pl.String).alias("row_text"))
+    # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
+    hidden_columns = [pl.lit(None, pl.String).alias("row_text")] if sensitive_headers else []
+    malformed_rows = table.malformed.with_columns(hidden_columns)
     byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
     compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
-    shapes = {filled.texts.shape.shape: filled for filled in _fill_shapes(maps, table, options, path.name, compute)}
-    frames = {shape.shape: empty_frame(shape.shape) for shape in declared}
-    frames |= {shape: filled.frame for shape, filled in shapes.items()}
+    filled_by_shape = _fill_shapes(maps_with_tables, table, options, path.name, compute)
+    frames = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in declared_maps}
+    frames |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_by_shape.items()}
 
     def read_again(shape: CanonicalSchemaName, row_numbers: pl.Series) -> pl.LazyFrame:
         is_wanted = pl.col(ROW_NUMBER).is_in(row_numbers.implode())
         if byte_count <= SMALL_FILE_BYTES:
             return frames[shape].filter(is_wanted)
-        return _fill_again(shapes[shape], options, is_wanted)
+        return _fill_again(filled_by_shape[shape], options, is_wanted)
 
     return Export(
         frames,
@@ -180,15 +178,27 @@ def read_export(
         table.row_count,
         {
             shape: count_reasons(filled.rows)
-            for shape, filled in shapes.items()
-            if filled.texts.shape.pass_over or filled.texts.shape.counts_empty
+            for shape, filled in filled_by_shape.items()
+            if filled.shape_map.pass_over or filled.shape_map.counts_empty
         },
-        {shape: count_unknown_words(filled.texts.shape, filled.rows, filled.frame) for shape, filled in shapes.items()},
+        {
+            shape: count_unknown_words(filled.shape_map, filled.rows, filled.typed_rows)
+            for shape, filled in filled_by_shape.items()
+        },
         table.notes,
-        frozenset(shape for shape, filled in shapes.items() if is_hashed(filled.texts.shape)),
+        frozenset(shape for shape, filled_shape in filled_by_shape.items() if is_hashed(filled_shape.shape_map)),
         read_again,
         table.is_regular,
     )
+
+
+def _fit_maps(
+    shape_maps: Iterable[ShapeMap], table: TextTable, options: SourceOptions, file_name: str
+) -> Iterator[tuple[ShapeMap, TextTable]]:
+    """Yield each shape map with the mapping of the source applied, and the file reshaped for it."""
+    for shape_map in shape_maps:
+        reshaped_table = reshape_table(table, shape_map, file_name)
+        yield apply_overrides(shape_map, options, reshaped_table, file_name), reshaped_table
 
 
 class _FilledShape(NamedTuple):
@@ -197,16 +207,21 @@ class _FilledShape(NamedTuple):
     Attributes:
         table: The file, reshaped for the shape.
         rows: Its rows with the columns that the shape reads, and the reason for which one is passed over.
-        texts: Its texts, with the map fitted to the file.
+        shape_texts: Its texts, with the map fitted to the file.
         transforms: The transform of each column of text.
-        frame: Its frame.
+        typed_rows: Its rows as `fill_shape` returns them.
     """
 
     table: TextTable
     rows: pl.LazyFrame
-    texts: ShapeTexts
+    shape_texts: ShapeTexts
     transforms: Mapping[str, Transform]
-    frame: pl.LazyFrame
+    typed_rows: pl.LazyFrame
+
+    @property
+    def shape_map(self) -> ShapeMap:
+        """The map of the shape, fitted to the file."""
+        return self.shape_texts.shape_map
 
 
 def _fill_shapes(
@@ -215,8 +230,8 @@ def _fill_shapes(
     options: SourceOptions,
     file_name: str,
     compute: Callable[[Sequence[pl.LazyFrame]], list[pl.LazyFrame]],
-) -> list[_FilledShape]:
-    """Fill the shapes of a file.
+) -> dict[CanonicalSchemaName, _FilledShape]:
+    """Fill the shapes of a file, by their name.
 
     Args:
         maps_with_tables: Each shape map, fitted to the file, with the file reshaped for it.
@@ -229,30 +244,38 @@ def _fill_shapes(
     rows_by_shape = compute([_scan_rows(shape_map, reshaped) for shape_map, reshaped in maps_with_tables])
     read_rows = [scanned.filter(pl.col(REASON).is_null()) for scanned in rows_by_shape]
     scanned_texts = compute([scan_texts(*arguments) for arguments in zip(shape_maps, read_rows, tables, strict=True)])
-    texts = [read_texts(shape, scanned) for shape, scanned in zip(shape_maps, scanned_texts, strict=True)]
+    texts_of_shapes = [
+        read_texts(shape_map, scanned) for shape_map, scanned in zip(shape_maps, scanned_texts, strict=True)
+    ]
     # JSON, Parquet and workbooks write numbers with a decimal point.
-    transforms = prove_forms(texts, options, file_name, table.has_open_schema or table.encoding is None)
-    frames = compute(
+    transforms = prove_forms(texts_of_shapes, options, file_name, table.has_open_schema or table.encoding is None)
+    typed_frames = compute(
         [
             fill_shape(shape_texts, shape_transforms, options)
-            for shape_texts, shape_transforms in zip(texts, transforms, strict=True)
+            for shape_texts, shape_transforms in zip(texts_of_shapes, transforms, strict=True)
         ]
     )
-    return [_FilledShape(*fields) for fields in zip(tables, rows_by_shape, texts, transforms, frames, strict=True)]
+    filled_shapes = (
+        _FilledShape(*fields)
+        for fields in zip(tables, rows_by_shape, texts_of_shapes, transforms, typed_frames, strict=True)
+    )
+    return {filled_shape.shape_map.shape: filled_shape for filled_shape in filled_shapes}
 
 
 def _fill_again(filled_shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
     """Return the frame of a shape with only some of its rows, which are chosen before any text is cast."""
     wanted_table = replace(filled_shape.table, scan=lambda columns: filled_shape.table.scan(columns).filter(is_wanted))
-    wanted_rows = _scan_rows(filled_shape.texts.shape, wanted_table).filter(pl.col(REASON).is_null())
-    texts = scan_texts(filled_shape.texts.shape, wanted_rows, wanted_table)
-    return fill_shape(replace(filled_shape.texts, texts=texts), filled_shape.transforms, options)
+    wanted_rows = _scan_rows(filled_shape.shape_map, wanted_table).filter(pl.col(REASON).is_null())
+    texts = scan_texts(filled_shape.shape_map, wanted_rows, wanted_table)
+    return fill_shape(replace(filled_shape.shape_texts, texts=texts), filled_shape.transforms, options)
 
 
-def _unused_headers(shapes: Sequence[ShapeMap], table: TextTable) -> list[str]:
+def _unused_headers(shape_maps: Sequence[ShapeMap], table: TextTable) -> list[str]:
     """Return the headers of the file that none of the shape maps reads."""
     read_headers = [
-        header for shape in shapes for header in (*headers_read_by(shape), *unpivoted_headers(table, shape.unpivot))
+        header
+        for shape_map in shape_maps
+        for header in (*headers_read_by(shape_map), *unpivoted_headers(table, shape_map.unpivot))
     ]
     read_keys = {table.key(column) for header in read_headers for column in (header, *frame_columns(header, table))}
 
@@ -325,16 +348,16 @@ def _compute_now(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
 def _headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:
     """Return the normalized headers that the adapter or the mapping of the configuration can use."""
     headers = [
-        *(header for shape in adapter.shapes for header in (*headers_read_by(shape), *shape.signature)),
+        *(header for shape_map in adapter.shapes for header in (*headers_read_by(shape_map), *shape_map.signature)),
         *adapter.signature,
         *(header for override in options.overrides().values() for header in override.headers),
     ]
     return {normalize_header(header) for header in headers}
 
 
-def _scan_rows(shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
+def _scan_rows(shape_map: ShapeMap, table: TextTable) -> pl.LazyFrame:
     """Return the columns that a shape reads, with the reason for which a row is passed over."""
-    headers = headers_read_by(shape)
+    headers = headers_read_by(shape_map)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
-    rows = add_undecided_words(add_reasons(scan_cells(table, tuple(columns)), shape, table), shape, table)
-    return rows.cache() if shape.pass_over or shape.counts_empty else rows
+    rows = add_undecided_words(add_reasons(scan_cells(table, tuple(columns)), shape_map, table), shape_map, table)
+    return rows.cache() if shape_map.pass_over or shape_map.counts_empty else rows

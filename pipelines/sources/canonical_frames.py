@@ -26,7 +26,7 @@ SAMPLE_ROWS = 1_000
 _MOMENT = Transform("datetime")
 _NUMBER = Transform("number")
 _CHOSEN = "chosen:"
-_ENDS, _MOMENTS = ("lowest", "highest"), ("began", "ended")
+_BOUNDS, _MOMENTS = ("lowest", "highest"), ("began", "ended")
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class ShapeTexts:
     """The texts of one shape of a file.
 
     Attributes:
-        shape: The map, fitted to the file.
-        fields: The variants of each destination.
+        shape_map: The map, fitted to the file.
+        variants_by_field: The variants of each destination.
         texts: One row per row: `row_number`, `text:column`, and what else a field is cast from.
         sample: The first rows of `texts`.
     """
 
-    shape: ShapeMap
-    fields: Mapping[str, Sequence[FieldMap]]
+    shape_map: ShapeMap
+    variants_by_field: Mapping[str, Sequence[FieldMap]]
     texts: pl.LazyFrame
     sample: pl.DataFrame
 
@@ -58,25 +58,25 @@ def empty_frame(shape: CanonicalSchemaName) -> pl.LazyFrame:
     )
 
 
-def is_hashed(shape: ShapeMap) -> bool:
+def is_hashed(shape_map: ShapeMap) -> bool:
     """Return whether a record of the shape is identified by the hash of its row, as the system gives no id."""
-    return "record_code" in CANONICAL_SCHEMAS[shape.shape].columns and not any(
-        field_map.destination == "record_code" and field_map.is_mapped for field_map in shape.fields
+    return "record_code" in CANONICAL_SCHEMAS[shape_map.shape].columns and not any(
+        field_map.destination == "record_code" and field_map.is_mapped for field_map in shape_map.fields
     )
 
 
-def scan_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.LazyFrame:
+def scan_texts(shape_map: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.LazyFrame:
     """Return the texts of a shape, one row per row: `row_number`, `text:column`, and what else a field is cast from.
 
     Args:
-        shape: The map, fitted to the file.
+        shape_map: The map, fitted to the file.
         rows: The rows that the shape reads, with every column of its headers.
         table: The file.
     """
-    variants_by_field = _variants_by_field(shape)
+    variants_by_field = _variants_by_field(shape_map)
     # which variant is chosen is a column of its own: inside each text it would be computed again
     chosen_by_destination = {
-        destination: choose_variant(variants, shape, table)
+        destination: choose_variant(variants, shape_map, table)
         for destination, variants in variants_by_field.items()
         if len(variants) > 1 or variants[0].is_conditional
     }
@@ -84,27 +84,28 @@ def scan_texts(shape: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.Lazy
         **{f"{_CHOSEN}{destination}": variant for destination, variant in chosen_by_destination.items()}
     )
     return rows.select(
-        ROW_NUMBER, *(text for variants in variants_by_field.values() for text in _field_texts(variants, shape, table))
+        ROW_NUMBER,
+        *(text for variants in variants_by_field.values() for text in _field_texts(variants, shape_map, table)),
     )
 
 
-def read_texts(shape: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
+def read_texts(shape_map: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
     """Return the texts of a shape with a sample of them.
 
     Args:
-        shape: The map, fitted to the file.
+        shape_map: The map, fitted to the file.
         texts: What `scan_texts` returns.
     """
-    return ShapeTexts(shape, _variants_by_field(shape), texts, texts.head(SAMPLE_ROWS).collect())
+    return ShapeTexts(shape_map, _variants_by_field(shape_map), texts, texts.head(SAMPLE_ROWS).collect())
 
 
 def prove_forms(
-    shapes: Sequence[ShapeTexts], options: SourceOptions, file_name: str, has_typed_numbers: bool
+    texts_of_shapes: Sequence[ShapeTexts], options: SourceOptions, file_name: str, has_typed_numbers: bool
 ) -> list[dict[str, Transform]]:
     """Return per shape the transform of each column of text, completed by what the cells of the complete file prove.
 
     Args:
-        shapes: The shapes of the file.
+        texts_of_shapes: The texts of each shape of the file.
         options: Options of the source.
         file_name: Name of the file, for messages.
         has_typed_numbers: Whether the format of the file writes numbers with a decimal point.
@@ -112,7 +113,7 @@ def prove_forms(
     Raises:
         ExportRefused: If the cells can be read in two ways and the file proves neither.
     """
-    columns_by_shape = [_text_columns_to_prove(shape, options) for shape in shapes]
+    columns_by_shape = [_text_columns_to_prove(shape_texts, options) for shape_texts in texts_of_shapes]
     proven_transforms = iter(
         prove_transforms(
             [column for shape_columns in columns_by_shape for column in shape_columns], file_name, has_typed_numbers
@@ -121,58 +122,64 @@ def prove_forms(
     return [{column.name: next(proven_transforms) for column in shape_columns} for shape_columns in columns_by_shape]
 
 
-def fill_shape(shape: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:
-    """Return the frame of a shape.
+def fill_shape(shape_texts: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:
+    """Return the typed rows of a shape.
 
     Args:
-        shape: Its texts.
+        shape_texts: The texts of the shape.
         transforms: The transform of each column of text.
         options: Options of the source.
 
     Returns:
-        One row per row: `row_number`, every column of the shape with its type, and `text:column` with its text.
+        One row per row of the texts: `row_number`, every column of the shape with its type, and `text:column` with its
+        text.
     """
-    columns = CANONICAL_SCHEMAS[shape.shape.shape].columns
+    columns = CANONICAL_SCHEMAS[shape_texts.shape_map.shape].columns
 
     def cast(column: str) -> pl.Expr:
-        lowest, highest = (pl.col(f"{column}:{end}") if f"{column}:{end}" in transforms else None for end in _ENDS)
-        sample = shape.sample[column].drop_nulls()
-        value = cast_text(pl.col(column), transforms[column], options.time_zone, sample, lowest, highest)
-        if f"{column}:began" not in transforms:
-            return value
-        moments = (
-            cast_text(pl.col(f"{column}:{end}"), transforms[f"{column}:{end}"], options.time_zone) for end in _MOMENTS
+        lowest, highest = (
+            pl.col(f"{column}:{bound}") if f"{column}:{bound}" in transforms else None for bound in _BOUNDS
         )
-        return hours_between(value, pl.col(column), *moments)
+        sample = shape_texts.sample[column].drop_nulls()
+        typed_value = cast_text(pl.col(column), transforms[column], options.time_zone, sample, lowest, highest)
+        if f"{column}:began" not in transforms:
+            return typed_value
+        moments = (
+            cast_text(pl.col(f"{column}:{moment}"), transforms[f"{column}:{moment}"], options.time_zone)
+            for moment in _MOMENTS
+        )
+        return hours_between(typed_value, pl.col(column), *moments)
 
-    missing_columns = [column for column in columns if column not in shape.fields]
-    typed_rows = shape.texts.with_columns(
+    missing_columns = [column for column in columns if column not in shape_texts.variants_by_field]
+    typed_rows = shape_texts.texts.with_columns(
         *(
             pl.coalesce(cast(text_column) for text_column in _text_columns(variants))
             .cast(COLUMNS[column].dtype)
             .alias(column)
-            for column, variants in shape.fields.items()
+            for column, variants in shape_texts.variants_by_field.items()
         ),
         *(pl.lit(None, COLUMNS[column].dtype).alias(column) for column in missing_columns),
         *(pl.lit(None, pl.String).alias(f"text:{column}") for column in missing_columns),
     )
-    if is_hashed(shape.shape):
+    if is_hashed(shape_texts.shape_map):
         # The hash is of the mapped text, in the alphabetical order of the columns; a state is made of these texts.
-        destinations = {field_map.destination for field_map in shape.shape.fields if field_map.headers} - {"state_code"}
+        destinations = {field_map.destination for field_map in shape_texts.shape_map.fields if field_map.headers} - {
+            "state_code"
+        }
         mapped_columns = sorted(f"text:{destination}" for destination in destinations)
         row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped_columns), separator="\x1f")
         typed_rows = typed_rows.with_columns(hash_texts(row_text).alias("record_code"))
     return typed_rows.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
 
 
-def _variants_by_field(shape: ShapeMap) -> dict[str, list[FieldMap]]:
+def _variants_by_field(shape_map: ShapeMap) -> dict[str, list[FieldMap]]:
     variants_by_field: dict[str, list[FieldMap]] = {}
-    for field_map in shape.fields:
+    for field_map in shape_map.fields:
         variants_by_field.setdefault(field_map.destination, []).append(field_map)
     return variants_by_field
 
 
-def _field_texts(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> list[pl.Expr]:
+def _field_texts(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable) -> list[pl.Expr]:
     """Return the text of a field, and per variant its text, its ends and its moments if they are cast differently."""
     chosen_position = pl.col(f"{_CHOSEN}{variants[0].destination}")
 
@@ -180,16 +187,19 @@ def _field_texts(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable
         is_only = len(variants) == 1 and not variants[0].is_conditional
         return text if is_only else pl.when(chosen_position == position).then(text)
 
-    texts = [if_chosen(i, field_text(field_map, shape, table)) for i, field_map in enumerate(variants)]
+    texts = [
+        if_chosen(variant_position, field_text(field_map, shape_map, table))
+        for variant_position, field_map in enumerate(variants)
+    ]
     text_columns = _text_columns(variants)
     separate_texts = (
         [text.alias(column) for text, column in zip(texts, text_columns, strict=True)] if len(text_columns) > 1 else []
     )
-    for i, (column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
+    for variant_position, (column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
         separate_texts += [
-            if_chosen(i, joined_text(headers, table)).alias(f"{column}:{end}")
-            for end in (*_ENDS, *_MOMENTS)
-            if (headers := getattr(field_map, end))
+            if_chosen(variant_position, joined_text(headers, table)).alias(f"{column}:{part}")
+            for part in (*_BOUNDS, *_MOMENTS)
+            if (headers := getattr(field_map, part))
         ]
     return [pl.coalesce(texts).alias(f"text:{variants[0].destination}"), *separate_texts]
 
@@ -202,28 +212,28 @@ def _text_columns(variants: Sequence[FieldMap]) -> list[str]:
         for field_map in variants
     ]
     return (
-        [f"{column}:{i}" for i in range(len(variants))]
+        [f"{column}:{position}" for position in range(len(variants))]
         if any(settings != cast_settings[0] for settings in cast_settings)
         else [column]
     )
 
 
-def _text_columns_to_prove(shape: ShapeTexts, options: SourceOptions) -> list[TextColumn]:
+def _text_columns_to_prove(shape_texts: ShapeTexts, options: SourceOptions) -> list[TextColumn]:
     text_columns = []
 
     def add(column: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
-        cells = shape.sample[column].drop_nulls()
-        is_complete = shape.sample.height < SAMPLE_ROWS
-        text_columns.append(TextColumn(column, shape.texts, cells, is_complete, headers, destination, transform))
+        cells = shape_texts.sample[column].drop_nulls()
+        is_complete = shape_texts.sample.height < SAMPLE_ROWS
+        text_columns.append(TextColumn(column, shape_texts.texts, cells, is_complete, headers, destination, transform))
 
-    for destination, variants in shape.fields.items():
+    for destination, variants in shape_texts.variants_by_field.items():
         column_names = _text_columns(variants)
         variant_groups = [[variant] for variant in variants] if len(column_names) > 1 else [variants]
         for column, grouped_variants in zip(column_names, variant_groups, strict=True):
             headers = tuple(header for field_map in grouped_variants for header in field_map.headers)
             add(column, headers, destination, source_transform(grouped_variants[0], options))
-            for end in (*_ENDS, *_MOMENTS):
-                if end_headers := getattr(grouped_variants[0], end):
-                    transform = with_options(_MOMENT if end in _MOMENTS else _NUMBER, options)
-                    add(f"{column}:{end}", end_headers, destination, transform)
+            for part in (*_BOUNDS, *_MOMENTS):
+                if part_headers := getattr(grouped_variants[0], part):
+                    transform = with_options(_MOMENT if part in _MOMENTS else _NUMBER, options)
+                    add(f"{column}:{part}", part_headers, destination, transform)
     return text_columns

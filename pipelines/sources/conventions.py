@@ -81,10 +81,10 @@ class _Proof:
     @property
     def side(self) -> Literal["first", "second", "neither", "contradiction"]:
         """Which reading the cells prove; single contradicting cells do not count."""
-        most, least = max(self.first, self.second), min(self.first, self.second)
-        if not most:
+        larger_count, smaller_count = max(self.first, self.second), min(self.first, self.second)
+        if not larger_count:
             return "neither"
-        if least > MAX_CONTRADICTING_SHARE * most:
+        if smaller_count > MAX_CONTRADICTING_SHARE * larger_count:
             return "contradiction"
         return "first" if self.first > self.second else "second"
 

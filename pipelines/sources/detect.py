@@ -89,7 +89,7 @@ def rank_systems(
         except ExportRefused as refusal:
             refusals.append(refusal)
             continue
-        matches += [match for shape in adapter.shapes if (match := _match(adapter, shape, tables[reading]))]
+        matches += [match for shape_map in adapter.shapes if (match := _match(adapter, shape_map, tables[reading]))]
     if not tables:
         raise refusals[0]
     return sorted(matches, key=lambda match: (-match.score, len(match.missing), -len(match.matching), match.system))
@@ -97,8 +97,8 @@ def rank_systems(
 
 def best_match(matches: list[SystemMatch]) -> SystemMatch | None:
     """Return the match that is certain enough to be suggested, of the matches in the order of `rank_systems`."""
-    best = matches[0] if matches else None
-    return best if best and best.score >= MIN_MATCH_SCORE and not best.missing else None
+    first_match = matches[0] if matches else None
+    return first_match if first_match and first_match.score >= MIN_MATCH_SCORE and not first_match.missing else None
 
 
 def suggest_source_block(path: Path) -> str:
@@ -114,18 +114,22 @@ def suggest_source_block(path: Path) -> str:
         ExportRefused: If no system can open the file.
     """
     matches = rank_systems(path)
-    best = best_match(matches)
-    name = re.sub(r"[^a-z0-9]+", "_", (best.system if best else path.name.split(".")[0]).lower()).strip("_")
-    name = name if name[:1].isalpha() else f"source_{name}".rstrip("_")
+    chosen_match = best_match(matches)
+    source_name = re.sub(
+        r"[^a-z0-9]+", "_", (chosen_match.system if chosen_match else path.name.split(".")[0]).lower()
+    ).strip("_")
+    source_name = source_name if source_name[:1].isalpha() else f"source_{source_name}".rstrip("_")
     entry: dict[str, object] = {
-        "name": name,
-        "system": best.system if best else "tabular",
-        "path": f"{name}/*{''.join(path.suffixes[-2:])}",
+        "name": source_name,
+        "system": chosen_match.system if chosen_match else "tabular",
+        "path": f"{source_name}/*{''.join(path.suffixes[-2:])}",
     }
-    if best:
-        lines = [f"# {best.why}"]
-        ties = dict.fromkeys(match.system for match in matches if match.score == best.score and not match.missing)
-        lines += [f"# tie: {system} fits as well" for system in ties if system != best.system]
+    if chosen_match:
+        lines = [f"# {chosen_match.why}"]
+        ties = dict.fromkeys(
+            match.system for match in matches if match.score == chosen_match.score and not match.missing
+        )
+        lines += [f"# tie: {system} fits as well" for system in ties if system != chosen_match.system]
     else:
         entry.update(shape="skill_mention", mapping=dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?"))
         lines = [
@@ -137,48 +141,48 @@ def suggest_source_block(path: Path) -> str:
     return "\n".join([*lines, "sources:", *(f"  {line}" for line in text.splitlines()), ""])
 
 
-def _match(adapter: Adapter, shape: ShapeMap, table: TextTable) -> SystemMatch | None:
-    first_headers = dict.fromkeys(field_map.headers[0] for field_map in shape.fields if field_map.headers)
-    signature = shape.signature or adapter.signature or tuple(first_headers)
+def _match(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> SystemMatch | None:
+    first_headers = dict.fromkeys(field_map.headers[0] for field_map in shape_map.fields if field_map.headers)
+    signature = shape_map.signature or adapter.signature or tuple(first_headers)
     # The parent of a nested member counts as present.
     present = {*table.columns, *(header.split(".")[0] for header in table.columns)}
     matching = tuple(header for header in signature if table.key(header) in present)
-    mapped = [field_map for field_map in shape.fields if has_header(field_map, table)]
+    mapped = [field_map for field_map in shape_map.fields if has_header(field_map, table)]
     if not matching and not mapped:
         return None
     filled = {field_map.destination for field_map in mapped}
     missing = tuple(
         " or ".join(field_map.headers)
-        for field_map in shape.fields
+        for field_map in shape_map.fields
         if field_map.required and field_map.headers and field_map.destination not in filled
     )
-    if not missing and not _has_measure(shape, table):
-        missing += (" or ".join(header for field_map in _measures(shape) for header in field_map.headers),)
-    read = {table.key(header) for header in headers_read_by(shape)}
+    if not missing and not _has_measure(shape_map, table):
+        missing += (" or ".join(header for field_map in _measures(shape_map) for header in field_map.headers),)
+    read = {table.key(header) for header in headers_read_by(shape_map)}
     signature_share = len(matching) / max(len(signature), 1)
-    filled_share = len(filled) / max(len({field_map.destination for field_map in shape.fields}), 1)
+    filled_share = len(filled) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
     read_share = len(read & set(table.columns)) / max(len(table.columns), 1)
     score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
     marks = f" ({', '.join(matching)})" if matching else ""
     why = (
         f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it{marks} and fills "
-        f"{len(mapped)} columns of {shape.shape}"
+        f"{len(mapped)} columns of {shape_map.shape}"
     )
     for headers in missing:
         why += f"; lacks {headers}, nearest: {nearest_names(headers.split(' or ')[0], table.headers)}"
-    return SystemMatch(adapter.system, shape.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)
+    return SystemMatch(adapter.system, shape_map.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)
 
 
-def _measures(shape: ShapeMap) -> list[FieldMap]:
+def _measures(shape_map: ShapeMap) -> list[FieldMap]:
     """Return the field maps of what a record of the shape measures."""
-    measure = CANONICAL_SCHEMAS[shape.shape].measure
-    return [field_map for field_map in shape.fields if field_map.destination == measure]
+    measure = CANONICAL_SCHEMAS[shape_map.shape].measure
+    return [field_map for field_map in shape_map.fields if field_map.destination == measure]
 
 
-def _has_measure(shape: ShapeMap, table: TextTable) -> bool:
+def _has_measure(shape_map: ShapeMap, table: TextTable) -> bool:
     """Return whether the file fills the measure of the shape, if the shape map reads one from headers."""
-    measures = _measures(shape)
-    if not any(field_map.headers for field_map in measures) or unpivoted_headers(table, shape.unpivot):
+    measures = _measures(shape_map)
+    if not any(field_map.headers for field_map in measures) or unpivoted_headers(table, shape_map.unpivot):
         return True
     return any(
         field_map.constant is not None
@@ -189,7 +193,7 @@ def _has_measure(shape: ShapeMap, table: TextTable) -> bool:
 
 
 def _describe(adapter: Adapter) -> dict[str, Any]:
-    fields = [field_map for shape in adapter.shapes for field_map in shape.fields if field_map.headers]
+    fields = [field_map for shape_map in adapter.shapes for field_map in shape_map.fields if field_map.headers]
     needed = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if field_map.required)
     optional = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if not field_map.required)
     return {
@@ -197,7 +201,7 @@ def _describe(adapter: Adapter) -> dict[str, Any]:
         "title": adapter.title,
         "domain": adapter.domain,
         "formats": adapter.formats,
-        "shapes": tuple(dict.fromkeys(shape.shape for shape in adapter.shapes)),
+        "shapes": tuple(dict.fromkeys(shape_map.shape for shape_map in adapter.shapes)),
         "needed": tuple(needed),
         "optional": tuple(headers for headers in optional if headers not in needed),
         "notes": adapter.notes,

@@ -49,33 +49,33 @@ def frame_columns(header: str, table: TextTable) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*columns, *single_element_columns)))
 
 
-def headers_read_by(shape: ShapeMap) -> list[str]:
+def headers_read_by(shape_map: ShapeMap) -> list[str]:
     """Return every header that the shape map reads, for a value or a condition."""
     conditions: list[Condition | PassOver | None] = [
-        *(condition for field_map in shape.fields for condition in (field_map.when, field_map.unless)),
-        *shape.pass_over,
-        shape.unpivot.points_row if shape.unpivot else None,
+        *(condition for field_map in shape_map.fields for condition in (field_map.when, field_map.unless)),
+        *shape_map.pass_over,
+        shape_map.unpivot.points_row if shape_map.unpivot else None,
     ]
     return [
-        *(header for field_map in shape.fields for header in field_map.all_headers),
-        *(header for condition in conditions if condition for header in headers_of(condition, shape)),
+        *(header for field_map in shape_map.fields for header in field_map.all_headers),
+        *(header for condition in conditions if condition for header in headers_of(condition, shape_map)),
     ]
 
 
-def headers_of(condition: Condition | PassOver, shape: ShapeMap) -> tuple[str, ...]:
+def headers_of(condition: Condition | PassOver, shape_map: ShapeMap) -> tuple[str, ...]:
     """Return every header that a condition looks at: those of its destination, or its own."""
     if isinstance(condition.column, tuple):
         return condition.column
-    return tuple(header for field_map in _variants(condition.column, shape) for header in field_map.headers)
+    return tuple(header for field_map in _variants(condition.column, shape_map) for header in field_map.headers)
 
 
-def condition_text(condition: Condition | PassOver, shape: ShapeMap, table: TextTable) -> pl.Expr:
+def condition_text(condition: Condition | PassOver, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return the text that a condition compares: "" if it is blank or a placeholder, or the file has no such header."""
     words = {*condition.words, *(condition.other_than if isinstance(condition, PassOver) else ())}
     if isinstance(condition.column, tuple):
         variants = [FieldMap("", _present(condition.column, table))]
     else:
-        variants = _variants(condition.column, shape)
+        variants = _variants(condition.column, shape_map)
         words.update(word for field_map in variants for word in transform_for(field_map).values)
     declared = frozenset(word.lower() for word in words)
     cells = [
@@ -87,16 +87,16 @@ def condition_text(condition: Condition | PassOver, shape: ShapeMap, table: Text
     return pl.coalesce(*cells, pl.lit("", pl.String))
 
 
-def condition_holds(condition: Condition, shape: ShapeMap, table: TextTable) -> pl.Expr:
+def condition_holds(condition: Condition, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return whether the row holds one of the words of the condition; False if the file has none of its headers."""
-    if not _present(headers_of(condition, shape), table):
+    if not _present(headers_of(condition, shape_map), table):
         return pl.lit(False)
-    text = condition_text(condition, shape, table)
-    return holds_word(text, comparable(text), condition.column, condition.words, shape)
+    text = condition_text(condition, shape_map, table)
+    return holds_word(text, comparable(text), condition.column, condition.words, shape_map)
 
 
 def holds_word(
-    text: pl.Expr, word: pl.Expr, column: str | tuple[str, ...], words: Iterable[str], shape: ShapeMap
+    text: pl.Expr, word: pl.Expr, column: str | tuple[str, ...], words: Iterable[str], shape_map: ShapeMap
 ) -> pl.Expr:
     """Return whether the text of the column is one of the words.
 
@@ -105,16 +105,18 @@ def holds_word(
         word: The text as words are compared (`comparable`).
         column: The destination or the headers of the condition.
         words: The words of the condition.
-        shape: The map, fitted to the file.
+        shape_map: The map, fitted to the file.
     """
     listed_words = set(words)
     if KNOWN_WORDS in listed_words and isinstance(column, str):
-        listed_words.update(word for field_map in _variants(column, shape) for word in transform_for(field_map).values)
+        listed_words.update(
+            word for field_map in _variants(column, shape_map) for word in transform_for(field_map).values
+        )
     is_listed = word.is_in(comparable_words(listed_words - {ANY_TEXT, KNOWN_WORDS}))
     return is_listed | (text != "") if ANY_TEXT in listed_words else is_listed
 
 
-def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTable) -> pl.Expr:
+def choose_variant(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return the position of the variant that fills the field in each row; null if none does.
 
     It is the first whose condition holds and of which a header is filled, whatever its text; a constant always counts.
@@ -123,35 +125,35 @@ def choose_variant(variants: Sequence[FieldMap], shape: ShapeMap, table: TextTab
     for position, field_map in reversed(list(enumerate(variants))):
         is_filled = pl.lit(True)
         if field_map.constant is None:
-            is_filled = _any_filled(field_map.headers, field_map, shape, table)
+            is_filled = _any_filled(field_map.headers, field_map, shape_map, table)
             if field_map.has_moments:
                 began, ended = (
-                    _any_filled(headers, field_map, shape, table) for headers in (field_map.began, field_map.ended)
+                    _any_filled(headers, field_map, shape_map, table) for headers in (field_map.began, field_map.ended)
                 )
                 is_filled |= began & ended
             if field_map.highest and field_map is not variants[-1]:
-                is_filled &= _any_filled(field_map.highest, field_map, shape, table)
+                is_filled &= _any_filled(field_map.highest, field_map, shape_map, table)
         if field_map.when:
-            is_filled &= _meets(field_map.when, field_map, shape, table)
+            is_filled &= _meets(field_map.when, field_map, shape_map, table)
         if field_map.unless:
-            is_filled &= ~_meets(field_map.unless, field_map, shape, table)
+            is_filled &= ~_meets(field_map.unless, field_map, shape_map, table)
         chosen_position = pl.when(is_filled).then(pl.lit(position, pl.UInt8)).otherwise(chosen_position)
     return chosen_position
 
 
-def _meets(condition: Condition, field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
+def _meets(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return whether the row meets a condition of a field map, of whose own headers it knows the words."""
     own_words = transform_for(field_map).values if KNOWN_WORDS in condition.words else ()
-    return condition_holds(replace(condition, words=(*condition.words, *own_words)), shape, table)
+    return condition_holds(replace(condition, words=(*condition.words, *own_words)), shape_map, table)
 
 
-def field_text(field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
+def field_text(field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return the text of a field as the file writes it; null if it is blank or a placeholder.
 
     Conditions of the field do not count.
     """
     cells = [
-        _filled_text(field_map, header, column, shape)
+        _filled_text(field_map, header, column, shape_map)
         for header in field_map.headers
         for column in frame_columns(header, table)
     ]
@@ -160,18 +162,18 @@ def field_text(field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Exp
     if field_map.join is not None and len(cells) > 1:
         return stripped_or_null(pl.concat_str(cells, separator=field_map.join, ignore_nulls=True))
     text = pl.coalesce(cells)
-    if field_map.extract is not None and len(cells) > 1 and not _sorts(field_map, shape):
+    if field_map.extract is not None and len(cells) > 1 and not _sorts(field_map, shape_map):
         columns = [column for header in field_map.headers for column in frame_columns(header, table)]
         text = pl.lit(None, pl.String)
         # a cell that the pattern does not match is unreadable, not empty: no later header stands in for it
         for column, cell in reversed(list(zip(columns, cells, strict=True))):
-            text = pl.when(_drop_placeholder(column, None, field_map, shape).is_null()).then(text).otherwise(cell)
+            text = pl.when(_drop_placeholder(column, None, field_map, shape_map).is_null()).then(text).otherwise(cell)
     return text if field_map.constant is None else text.fill_null(field_map.constant)
 
 
-def _sorts(field_map: FieldMap, shape: ShapeMap) -> bool:
+def _sorts(field_map: FieldMap, shape_map: ShapeMap) -> bool:
     """Return whether a header holds texts of several fields, such as addresses and ids, which patterns tell apart."""
-    others = (other for other in shape.fields if other.extract and other.destination != field_map.destination)
+    others = (other for other in shape_map.fields if other.extract and other.destination != field_map.destination)
     return any(set(other.headers) & set(field_map.headers) for other in others)
 
 
@@ -180,8 +182,8 @@ def _present(headers: tuple[str, ...], table: TextTable) -> tuple[str, ...]:
     return tuple(header for header in headers if table.has_open_schema or table.key(header) in table.columns)
 
 
-def _variants(destination: str, shape: ShapeMap) -> list[FieldMap]:
-    return [field_map for field_map in shape.fields if field_map.destination == destination]
+def _variants(destination: str, shape_map: ShapeMap) -> list[FieldMap]:
+    return [field_map for field_map in shape_map.fields if field_map.destination == destination]
 
 
 def joined_text(headers: Sequence[str], table: TextTable) -> pl.Expr:
@@ -192,27 +194,27 @@ def joined_text(headers: Sequence[str], table: TextTable) -> pl.Expr:
     )
 
 
-def _any_filled(headers: Sequence[str], field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
+def _any_filled(headers: Sequence[str], field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     columns = [column for header in headers for column in frame_columns(header, table)]
-    cells = (_drop_placeholder(column, None, field_map, shape) for column in columns)
+    cells = (_drop_placeholder(column, None, field_map, shape_map) for column in columns)
     return pl.any_horizontal(pl.lit(False), *(cell.is_not_null() for cell in cells))
 
 
-def _filled_text(field_map: FieldMap, header: str, column: str, shape: ShapeMap) -> pl.Expr:
+def _filled_text(field_map: FieldMap, header: str, column: str, shape_map: ShapeMap) -> pl.Expr:
     """Return the text of a cell as it is cut by the field map; null if it is a placeholder."""
-    return _drop_placeholder(column, _cut_text(field_map, header, column), field_map, shape)
+    return _drop_placeholder(column, _cut_text(field_map, header, column), field_map, shape_map)
 
 
-def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, shape: ShapeMap) -> pl.Expr:
+def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, shape_map: ShapeMap) -> pl.Expr:
     """Return the text, or null if it is a placeholder and none of the words that the field declares.
 
     Args:
         column: The column of the cell.
         text: What is cut from the cell; None for the whole cell.
         field_map: The map of the field.
-        shape: The map of the shape.
+        shape_map: The map of the shape.
     """
-    if field_map.destination in CANONICAL_SCHEMAS[shape.shape].full_score_if_empty:
+    if field_map.destination in CANONICAL_SCHEMAS[shape_map.shape].full_score_if_empty:
         return pl.col(column) if text is None else text
     declared = frozenset(word.lower() for word in transform_for(field_map).values)
     return _without_placeholder(column, text, declared, field_map.destination)

@@ -52,11 +52,11 @@ def declared_shape_maps(adapter: Adapter, options: SourceOptions) -> tuple[Shape
     return (ShapeMap(options.shape, ()),)
 
 
-def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, file_name: str) -> ShapeMap:
+def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTable, file_name: str) -> ShapeMap:
     """Fit a shape map to one file.
 
     Args:
-        shape: The declared map.
+        shape_map: The declared map.
         options: Options of the source; its mapping overrides the declared one.
         table: The file.
         file_name: Name of the file, for messages.
@@ -70,10 +70,10 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, f
     """
     variants_by_destination: dict[str, list[FieldMap]] = {}
     form: Form = "json" if table.has_open_schema else "table"
-    for field_map in shape.fields:
+    for field_map in shape_map.fields:
         if field_map.form in (None, form):
             variants_by_destination.setdefault(field_map.destination, []).append(field_map)
-    columns = CANONICAL_SCHEMAS[shape.shape].columns
+    columns = CANONICAL_SCHEMAS[shape_map.shape].columns
     for destination, override in options.overrides().items():
         if destination in columns:
             override = replace(override, headers=tuple(map(table.header_like, override.headers)))
@@ -90,18 +90,18 @@ def apply_overrides(shape: ShapeMap, options: SourceOptions, table: TextTable, f
             ]
         elif not any(destination in schema.columns for schema in CANONICAL_SCHEMAS.values()):
             raise ExportRefused(
-                f"the mapping names {destination}; nearest column of {shape.shape}: "
+                f"the mapping names {destination}; nearest column of {shape_map.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
     # A system leaves members without a value out of its JSON, and its records may be of several kinds.
     if options.shape is not None or not table.has_open_schema:
-        _check_needed_columns(shape, variants_by_destination, table, file_name)
+        _check_needed_columns(shape_map, variants_by_destination, table, file_name)
     return replace(
-        shape,
+        shape_map,
         fields=tuple(
             fitted_variant
             for variants in variants_by_destination.values()
-            for fitted_variant in _fit(variants, shape, table, file_name)
+            for fitted_variant in _fit(variants, shape_map, table, file_name)
         ),
     )
 
@@ -167,11 +167,15 @@ def override_field(field_map: FieldMap, override: Override) -> FieldMap:
     return replace(changed_map, headers=()) if override.constant is not None else changed_map
 
 
-def nearest_names(wanted: str, names: Iterable[str]) -> str:
+def nearest_names(unknown_name: str, names: Iterable[str]) -> str:
     """Return the names that are most similar to the wanted one, for a message; sensitive names are left out."""
-    name_by_normalized = {normalize_header(name): name for name in names if not sensitive_class(name)}
-    close_names = difflib.get_close_matches(normalize_header(wanted), list(name_by_normalized), 3, 0.5)
-    return ", ".join(name_by_normalized[name] for name in close_names) or "none is near"
+    name_by_normalized = {
+        normalize_header(candidate_name): candidate_name
+        for candidate_name in names
+        if not sensitive_class(candidate_name)
+    }
+    close_names = difflib.get_close_matches(normalize_header(unknown_name), list(name_by_normalized), 3, 0.5)
+    return ", ".join(name_by_normalized[candidate_name] for candidate_name in close_names) or "none is near"
 
 
 def _check_header(header: str, destination: str, table: TextTable, file_name: str) -> None:
@@ -192,10 +196,10 @@ def _check_header(header: str, destination: str, table: TextTable, file_name: st
 
 
 def _check_needed_columns(
-    shape: ShapeMap, variants_by_destination: Mapping[str, Sequence[FieldMap]], table: TextTable, file_name: str
+    shape_map: ShapeMap, variants_by_destination: Mapping[str, Sequence[FieldMap]], table: TextTable, file_name: str
 ) -> None:
     """Refuse a file in which every row lacks a value that the shape needs."""
-    for alternative_columns in CANONICAL_SCHEMAS[shape.shape].needed_columns:
+    for alternative_columns in CANONICAL_SCHEMAS[shape_map.shape].needed_columns:
         field_maps = [
             field_map
             for column in alternative_columns
@@ -203,7 +207,7 @@ def _check_needed_columns(
             if field_map.is_mapped
         ]
         if field_maps and not any(field_map.constant or _may_have_value(field_map, table) for field_map in field_maps):
-            _refuse_missing(field_maps, shape, table, file_name)
+            _refuse_missing(field_maps, shape_map, table, file_name)
 
 
 def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
@@ -212,14 +216,14 @@ def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
     return has_header(field_map, table) or (table.has_open_schema and is_path)
 
 
-def _refuse_missing(field_maps: Sequence[FieldMap], shape: ShapeMap, table: TextTable, file_name: str) -> NoReturn:
+def _refuse_missing(field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> NoReturn:
     headers = [header for field_map in field_maps for header in field_map.headers]
     destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
     missing_message = (
         f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
         f"{nearest_names(headers[0], table.headers)}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
-    read_headers = [header for field_map in shape.fields for header in field_map.all_headers]
+    read_headers = [header for field_map in shape_map.fields for header in field_map.all_headers]
     language_proof = foreign_headers([header for header in table.headers if not sensitive_class(header)], read_headers)
     if language_proof is None:
         raise ExportRefused(missing_message)
@@ -236,11 +240,11 @@ def _refuse_missing(field_maps: Sequence[FieldMap], shape: ShapeMap, table: Text
     )
 
 
-def _fit(variants: list[FieldMap], shape: ShapeMap, table: TextTable, file_name: str) -> list[FieldMap]:
+def _fit(variants: list[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> list[FieldMap]:
     """Return the variants of one destination that can give a value, with only the headers that the file has."""
     required_maps = [field_map for field_map in variants if field_map.required and field_map.headers]
     if required_maps and not any(has_header(field_map, table) for field_map in variants):
-        _refuse_missing(required_maps, shape, table, file_name)
+        _refuse_missing(required_maps, shape_map, table, file_name)
     if table.has_open_schema:
         return [field_map for field_map in variants if field_map.is_mapped]
     fitted_maps = []

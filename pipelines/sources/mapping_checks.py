@@ -58,11 +58,13 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
         allow, and, for the system `tabular`, per needed column that the mapping does not fill.
     """
     shape_maps = declared_shape_maps(adapter, options)
-    columns = tuple(dict.fromkeys(column for shape in shape_maps for column in CANONICAL_SCHEMAS[shape.shape].columns))
+    columns = tuple(
+        dict.fromkeys(column for shape_map in shape_maps for column in CANONICAL_SCHEMAS[shape_map.shape].columns)
+    )
     overrides = options.overrides()
     for destination, override in overrides.items():
         if destination not in columns:
-            shape_names = " or ".join(dict.fromkeys(shape.shape for shape in shape_maps))
+            shape_names = " or ".join(dict.fromkeys(shape_map.shape for shape_map in shape_maps))
             message = f"{shape_names} has no such column; nearest: {nearest_names(destination, columns)}"
             yield MappingProblem((destination,), f"{message}; allowed: {', '.join(columns)}")
         elif not (override.headers or override.constant or _field_map(destination, shape_maps).is_mapped):
@@ -72,18 +74,18 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
     if adapter.shapes:
         return
     filled_columns = {column for column, override in overrides.items() if override.headers or override.constant}
-    for shape in shape_maps:
-        for alternative_columns in CANONICAL_SCHEMAS[shape.shape].needed_columns:
+    for shape_map in shape_maps:
+        for alternative_columns in CANONICAL_SCHEMAS[shape_map.shape].needed_columns:
             if not filled_columns.intersection(alternative_columns):
                 message = (
-                    f"each row of {shape.shape} needs {' or '.join(alternative_columns)}: add "
+                    f"each row of {shape_map.shape} needs {' or '.join(alternative_columns)}: add "
                     f"`{alternative_columns[0]}: HEADER`"
                 )
                 yield MappingProblem((), message)
 
 
 def _field_map(destination: str, shape_maps: tuple[ShapeMap, ...]) -> FieldMap:
-    field_maps = (field_map for shape in shape_maps for field_map in shape.fields)
+    field_maps = (field_map for shape_map in shape_maps for field_map in shape_map.fields)
     return next((field_map for field_map in field_maps if field_map.destination == destination), FieldMap(destination))
 
 
@@ -102,8 +104,8 @@ def _find_value_problems(field_map: FieldMap, override: Override, options: Sourc
             yield MappingProblem((destination, "values", text), _describe_refusal(word, column))
 
 
-def _is_allowed(value: pl.Expr, column: Column) -> bool:
-    value_row = pl.select(value.cast(column.dtype, strict=False).alias(column.name))
+def _is_allowed(constant: pl.Expr, column: Column) -> bool:
+    value_row = pl.select(constant.cast(column.dtype, strict=False).alias(column.name))
     rule_expressions = [rule.expression() for rule in column.domain_rules]
     return bool(value_row.select(pl.all_horizontal(pl.col(column.name).is_not_null(), *rule_expressions)).item())
 

@@ -30,12 +30,12 @@ _LONG_START = re.compile(r"^(?:https?|urn):.*[/#:]")
 MAX_REASONS = 50
 
 
-def add_reasons(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
+def add_reasons(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl.LazyFrame:
     """Add the reason for which a row is passed over, such as `verb launched`; null if the row is read.
 
     Args:
         rows: The rows of a shape, with every column of its headers.
-        shape: The map, fitted to the file.
+        shape_map: The map, fitted to the file.
         table: The file.
 
     Returns:
@@ -44,21 +44,22 @@ def add_reasons(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.Laz
     """
     # texts and words are columns of their own: inside the conditions they would be computed several times
     text_by_column = {
-        f"{REASON}:text:{i}": condition_text(rule, shape, table) for i, rule in enumerate(shape.pass_over)
+        f"{REASON}:text:{position}": condition_text(rule, shape_map, table)
+        for position, rule in enumerate(shape_map.pass_over)
     }
     word_by_column = {column.replace("text", "word"): comparable(pl.col(column)) for column in text_by_column}
     reasons = [
-        _reason(rule, shape, pl.col(text_column), pl.col(word_column))
-        for rule, text_column, word_column in zip(shape.pass_over, text_by_column, word_by_column, strict=True)
+        _reason(rule, shape_map, pl.col(text_column), pl.col(word_column))
+        for rule, text_column, word_column in zip(shape_map.pass_over, text_by_column, word_by_column, strict=True)
     ]
-    if shape.counts_empty:
-        reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape.explode or NO_CELL}")))
+    if shape_map.counts_empty:
+        reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape_map.explode or NO_CELL}")))
     reason = pl.coalesce(*reasons, pl.lit(None, pl.String)).alias(REASON)
     unknown_words = [
         pl.when(_is_unknown(rule.what) & (pl.col(text_column) != ""))
         .then(pl.col(text_column))
         .alias(f"{UNKNOWN_WORD}{rule.column}")
-        for rule, text_column in zip(shape.pass_over, text_by_column, strict=True)
+        for rule, text_column in zip(shape_map.pass_over, text_by_column, strict=True)
         if isinstance(rule.column, str) and KNOWN_WORDS in rule.other_than
     ]
     reasoned_rows = rows.with_columns(**text_by_column).with_columns(**word_by_column).with_columns(reason)
@@ -88,19 +89,19 @@ def passed_over_by_reason(reason_counts: pl.DataFrame) -> dict[str, int]:
     return dict(ordered_counts.head(MAX_REASONS).iter_rows()) | ({"other words": rest_count} if rest_count else {})
 
 
-def sum_by_reason(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+def sum_by_reason(counts_by_reason: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Return the sum per reason, the greatest first."""
     totals: Counter[str] = Counter()
-    for count_by_reason in counts:
+    for count_by_reason in counts_by_reason:
         totals.update(count_by_reason)
     return dict(totals.most_common())
 
 
-def _reason(rule: PassOver, shape: ShapeMap, text: pl.Expr, word: pl.Expr) -> pl.Expr:
-    reason = pl.when(holds_word(text, word, rule.column, rule.words, shape)).then(_declared_reason(rule, word))
+def _reason(rule: PassOver, shape_map: ShapeMap, text: pl.Expr, word: pl.Expr) -> pl.Expr:
+    reason = pl.when(holds_word(text, word, rule.column, rule.words, shape_map)).then(_declared_reason(rule, word))
     if not rule.other_than:
         return reason
-    is_other = ~holds_word(text, word, rule.column, rule.other_than, shape)
+    is_other = ~holds_word(text, word, rule.column, rule.other_than, shape_map)
     return reason.when(is_other).then(_quoted_reason(rule.what, text))
 
 
@@ -116,19 +117,21 @@ def _declared_reason(rule: PassOver, word: pl.Expr) -> pl.Expr:
     )
 
 
-def _is_unknown(what: str) -> pl.Expr:
+def _is_unknown(field_name: str) -> pl.Expr:
     """Return whether a row is passed over with a reason of `_quoted_reason`."""
-    return (pl.col(REASON).str.starts_with(f"{what} ") | (pl.col(REASON) == f"other {what}")).fill_null(False)
+    return (pl.col(REASON).str.starts_with(f"{field_name} ") | (pl.col(REASON) == f"other {field_name}")).fill_null(
+        False
+    )
 
 
-def _quoted_reason(what: str, text: pl.Expr) -> pl.Expr:
+def _quoted_reason(field_name: str, text: pl.Expr) -> pl.Expr:
     """Return the reason with the word of the file, of an IRI its last part."""
     word = text.str.strip_chars("/ ").str.replace(_LONG_START.pattern, "")
     is_word = (word.str.len_chars() <= MAX_WORD_LENGTH) & ~word.str.contains("@", literal=True)
     return (
         pl.when(text == "")
-        .then(pl.lit(f"no {what}"))
+        .then(pl.lit(f"no {field_name}"))
         .when(is_word)
-        .then(pl.lit(f"{what} ") + word)
-        .otherwise(pl.lit(f"other {what}"))
+        .then(pl.lit(f"{field_name} ") + word)
+        .otherwise(pl.lit(f"other {field_name}"))
     )

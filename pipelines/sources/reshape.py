@@ -42,26 +42,26 @@ def _count_present(shape_map: ShapeMap, table: TextTable) -> int:
     return len({table.key(header) for header in headers_read_by(shape_map)} & set(table.columns))
 
 
-def reshape_table(table: TextTable, shape: ShapeMap, name: str) -> TextTable:
+def reshape_table(table: TextTable, shape_map: ShapeMap, file_name: str) -> TextTable:
     """Reshape a table of text.
 
     Args:
         table: The file.
-        shape: The map whose `explode` and `unpivot` apply.
-        name: Name of the file.
+        shape_map: The map whose `explode` and `unpivot` apply.
+        file_name: Name of the file.
 
     Returns:
         The table with one row per exploded value and per unpivoted cell, and with the file's name as a column.
     """
-    if shape.unpivot is not None:
-        table = _unpivot(table, shape, shape.unpivot)
-    if shape.explode is not None:
+    if shape_map.unpivot is not None:
+        table = _unpivot(table, shape_map, shape_map.unpivot)
+    if shape_map.explode is not None:
         explode = _explode_list if table.has_open_schema else _explode_repeated_header
-        table = explode(table, shape, shape.explode)
+        table = explode(table, shape_map, shape_map.explode)
     return replace(
         table,
         columns={**table.columns, FILE_NAME: (FILE_NAME,)},
-        scan=lambda columns: table.scan(columns).with_columns(pl.lit(name).alias(FILE_NAME)),
+        scan=lambda columns: table.scan(columns).with_columns(pl.lit(file_name).alias(FILE_NAME)),
     )
 
 
@@ -78,7 +78,7 @@ def unpivoted_headers(table: TextTable, unpivot: Unpivot | None) -> tuple[str, .
     return tuple(header for header in headers if table.key(header) not in excluded)
 
 
-def _explode_repeated_header(table: TextTable, shape: ShapeMap, header: str) -> TextTable:
+def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str) -> TextTable:
     """Return one row per filled cell of a repeated header, or per value in it if the shape has a separator.
 
     A row without any is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
@@ -93,26 +93,26 @@ def _explode_repeated_header(table: TextTable, shape: ShapeMap, header: str) -> 
             .with_columns(pl.concat_list(repeated).alias(repeated[0]))
             .explode(repeated[0])
         )
-        if shape.explode_separator is not None:
-            values = pl.col(repeated[0]).str.replace_all(shape.explode_separator, "\x1f").str.split("\x1f")
+        if shape_map.explode_separator is not None:
+            values = pl.col(repeated[0]).str.replace_all(shape_map.explode_separator, "\x1f").str.split("\x1f")
             rows = rows.with_columns(values).explode(repeated[0])
         is_empty = ~is_filled(drop_placeholders(pl.col(repeated[0]).str.strip_chars()))
-        return _without_empty(rows, is_empty, shape)
+        return _without_empty(rows, is_empty, shape_map)
 
     return replace(table, columns={**table.columns, table.key(header): repeated[:1]}, scan=scan)
 
 
-def _without_empty(rows: pl.LazyFrame, is_empty: pl.Expr, shape: ShapeMap) -> pl.LazyFrame:
+def _without_empty(rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -> pl.LazyFrame:
     """Return the rows that are not empty, and one marked row per record without any other if the shape counts it."""
-    if not shape.counts_empty:
+    if not shape_map.counts_empty:
         return rows.filter(~is_empty)
     # Of several empty cells of one row, the first marks the row.
-    first = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
-    is_only = is_empty.all().over(ROW_NUMBER) & first
+    is_first = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
+    is_only = is_empty.all().over(ROW_NUMBER) & is_first
     return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | is_only)
 
 
-def _explode_list(table: TextTable, shape: ShapeMap, path: str) -> TextTable:
+def _explode_list(table: TextTable, shape_map: ShapeMap, path: str) -> TextTable:
     """Return one row per element of a list inside a JSON record; `path[*].member` is a member of the element.
 
     A record without elements is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
@@ -140,7 +140,7 @@ def _explode_list(table: TextTable, shape: ShapeMap, path: str) -> TextTable:
         lists = pl.col(path).map_batches(read_elements, return_dtype=dtype, is_elementwise=True).alias("@each")
         is_empty = pl.col("@each").list.len() == 0
         rows = table.scan((*others, path)).with_columns(lists)
-        if shape.counts_empty:
+        if shape_map.counts_empty:
             # A null becomes one row; an empty list becomes none.
             rows = rows.with_columns(is_empty.alias(IS_EMPTY), pl.when(~is_empty).then("@each").alias("@each"))
         elements = rows.explode("@each").drop(path).unnest("@each")
@@ -160,9 +160,15 @@ def _text_of(content: Any, keys: Iterable[str]) -> str | None:
     """Return the text under the keys of a JSON value; the texts of a list are joined by |."""
     contents = [content]
     for key in keys:
-        name, _, index = key.removesuffix("]").partition("[")
-        below = [part.get(name) for part in contents if isinstance(part, dict)]
-        contents = _flat(below) if index == "*" else [_at(part, index) for part in below] if index else below
+        member, _, index = key.removesuffix("]").partition("[")
+        member_contents = [container.get(member) for container in contents if isinstance(container, dict)]
+        contents = (
+            _flat(member_contents)
+            if index == "*"
+            else [_at(container, index) for container in member_contents]
+            if index
+            else member_contents
+        )
     texts = [text if isinstance(text, str) else dumps(text) for text in _flat(contents) if text is not None]
     return "|".join(text for text in texts if text.strip() not in PLACEHOLDERS) or None
 
@@ -175,10 +181,10 @@ def _at(content: Any, index: str) -> Any:
 
 def _flat(contents: Iterable[Any]) -> list[Any]:
     """Return the values with each list replaced by its elements."""
-    return [part for content in contents for part in (content if isinstance(content, list) else [content])]
+    return [element for content in contents for element in (content if isinstance(content, list) else [content])]
 
 
-def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
+def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTable:
     """Return one row per cell of an unpivoted column that is filled and not one of the empty values.
 
     A row without any is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
@@ -193,9 +199,9 @@ def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
         others = [column for column in columns if column in available]
         rows = table.scan(tuple(dict.fromkeys((*others, *wide_columns))))
         if not wide_columns:
-            marked = {IS_EMPTY: pl.lit(False)} if shape.counts_empty else {}
+            marked = {IS_EMPTY: pl.lit(False)} if shape_map.counts_empty else {}
             return rows.with_columns(**dict.fromkeys(new_columns, pl.lit(None, pl.String)), **marked).head(0)
-        points = _max_points(table, shape, wide_columns)
+        points = _max_points(table, shape_map, wide_columns)
         cells = [
             pl.struct(
                 pl.lit(header.strip(_MARGIN)).alias(COLUMN_NAME),
@@ -207,18 +213,20 @@ def _unpivot(table: TextTable, shape: ShapeMap, unpivot: Unpivot) -> TextTable:
         rows = rows.select(ROW_NUMBER, *others, pl.concat_list(cells).alias("@cell")).explode("@cell").unnest("@cell")
         text = drop_placeholders(pl.col(CELL_VALUE).str.strip_chars()).str.to_lowercase()
         is_empty = ~is_filled(text) | text.is_in([word.lower() for word in unpivot.empty_values])
-        return _without_empty(rows, is_empty, shape)
+        return _without_empty(rows, is_empty, shape_map)
 
-    return replace(table, columns={**table.columns, **{name: (name,) for name in new_columns}}, scan=scan)
+    return replace(
+        table, columns={**table.columns, **{new_column: (new_column,) for new_column in new_columns}}, scan=scan
+    )
 
 
-def _max_points(table: TextTable, shape: ShapeMap, columns: tuple[str, ...]) -> dict[str, str | None]:
+def _max_points(table: TextTable, shape_map: ShapeMap, columns: tuple[str, ...]) -> dict[str, str | None]:
     """Return the maximum points per column, from the first row that meets the condition."""
-    points_row = shape.unpivot.points_row if shape.unpivot else None
+    points_row = shape_map.unpivot.points_row if shape_map.unpivot else None
     if points_row is None:
         return {}
-    headers = (table.key(header) for header in headers_of(points_row, shape))
+    headers = (table.key(header) for header in headers_of(points_row, shape_map))
     marked = [column for header in headers for column in table.columns.get(header, ())]
-    is_points_row = condition_holds(points_row, shape, table)
+    is_points_row = condition_holds(points_row, shape_map, table)
     rows = scan_cells(table, (*marked, *columns)).filter(is_points_row).select(columns).head(1).collect()
     return rows.row(0, named=True) if rows.height else {}

@@ -31,10 +31,10 @@ _CLASSES = {phrase: class_name for class_name, phrases in SENSITIVE_WORDS.items(
 _MAX_PHRASE_WORDS = max(len(phrase.split()) for phrase in _CLASSES)
 
 
-def sensitive_class(name: str) -> str | None:
+def sensitive_class(header: str) -> str | None:
     """Return the class for which a column of this name is never read, or None if it may be read."""
     # A name is split at capitals and signs: `dateOfBirth` and `Date_of_birth` give the same three words.
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", header)
     words = re.findall(r"[a-z0-9]+", spaced.lower())
     for length in range(_MAX_PHRASE_WORDS, 0, -1):
         for start in range(len(words) - length + 1):

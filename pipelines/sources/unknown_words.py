@@ -51,12 +51,12 @@ class UnknownWord:
         return f"{self.line}, where {of_word}MEANING is {' or '.join(self.meanings)}"
 
 
-def add_undecided_words(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -> pl.LazyFrame:
+def add_undecided_words(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl.LazyFrame:
     """Add the unknown words beside which another variant of the field counts: the day on which work was done.
 
     Args:
         rows: The rows of a shape with the columns that `add_reasons` adds.
-        shape: The map, fitted to the file.
+        shape_map: The map, fitted to the file.
         table: The file.
 
     Returns:
@@ -65,19 +65,19 @@ def add_undecided_words(rows: pl.LazyFrame, shape: ShapeMap, table: TextTable) -
     is_read = pl.col(REASON).is_null()
     undecided_words = [
         pl.when(is_read)
-        .then(_undecided(field_map.when, field_map, shape, table))
-        .alias(f"{_UNDECIDED}{i}:{field_map.destination}")
-        for i, field_map in enumerate(shape.fields)
+        .then(_undecided(field_map.when, field_map, shape_map, table))
+        .alias(f"{_UNDECIDED}{position}:{field_map.destination}")
+        for position, field_map in enumerate(shape_map.fields)
         if field_map.when and KNOWN_WORDS in field_map.when.words and not transform_for(field_map).is_partial
     ]
     return rows.with_columns(undecided_words) if undecided_words else rows
 
 
-def count_unknown_words(shape: ShapeMap, scanned_rows: pl.LazyFrame, filled_rows: pl.LazyFrame) -> pl.LazyFrame:
+def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_rows: pl.LazyFrame) -> pl.LazyFrame:
     """Count the words of a shape of a file that no table declares.
 
     Args:
-        shape: The map, fitted to the file.
+        shape_map: The map, fitted to the file.
         scanned_rows: The rows of the file, with the columns that `add_reasons` and `add_undecided_words` add.
         filled_rows: The rows that the shape reads, with every column and its text.
 
@@ -86,12 +86,14 @@ def count_unknown_words(shape: ShapeMap, scanned_rows: pl.LazyFrame, filled_rows
     """
     read_texts = [
         (filled_rows, column, _read_as_nothing(column, silent_words))
-        for column, silent_words in _word_columns(shape).items()
+        for column, silent_words in _word_columns(shape_map).items()
     ]
     column_by_name = {
-        name: name_match.group(1) for name in scanned_rows.collect_schema() if (name_match := _NAME.match(name))
+        frame_column: name_match.group(1)
+        for frame_column in scanned_rows.collect_schema()
+        if (name_match := _NAME.match(frame_column))
     }
-    undecided_texts = [(scanned_rows, column, pl.col(name)) for name, column in column_by_name.items()]
+    undecided_texts = [(scanned_rows, column, pl.col(frame_column)) for frame_column, column in column_by_name.items()]
     word_counts = [_count(rows, column, text) for rows, column, text in (*read_texts, *undecided_texts)]
     return pl.concat([pl.LazyFrame(schema=WORD_COUNTS_SCHEMA), *word_counts])
 
@@ -119,28 +121,30 @@ def list_unknown_words(word_counts: Iterable[pl.DataFrame], options: SourceOptio
     return tuple(_with_line(*row) for row in ordered_totals.iter_rows())
 
 
-def _word_columns(shape: ShapeMap) -> dict[str, set[str]]:
+def _word_columns(shape_map: ShapeMap) -> dict[str, set[str]]:
     """Return the columns whose texts are words of a list, each with the words that say nothing.
 
     The name of a header is always known.
     """
     silent_words_by_column: dict[str, set[str]] = {}
-    for field_map in shape.fields:
+    for field_map in shape_map.fields:
         transform = transform_for(field_map)
         if field_map.headers and not field_map.value_is_header and transform.kind in ("category", "boolean"):
             silent_words_by_column.setdefault(field_map.destination, set()).update(transform.says_nothing)
     return silent_words_by_column
 
 
-def _undecided(condition: Condition, field_map: FieldMap, shape: ShapeMap, table: TextTable) -> pl.Expr:
+def _undecided(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return the text of a condition if it is no known word and no variant counts that reads the same headers."""
-    text = condition_text(condition, shape, table)
+    text = condition_text(condition, shape_map, table)
     transform = transform_for(field_map)
     words = (*condition.words, *transform.values, *transform.says_nothing)
-    is_known = holds_word(text, comparable(text), condition.column, words, shape)
-    variants = [variant for variant in shape.fields if variant.destination == field_map.destination]
-    same_header_positions = [i for i, variant in enumerate(variants) if variant.headers == field_map.headers]
-    is_counted = choose_variant(variants, shape, table).is_in(same_header_positions).fill_null(False)
+    is_known = holds_word(text, comparable(text), condition.column, words, shape_map)
+    variants = [variant for variant in shape_map.fields if variant.destination == field_map.destination]
+    same_header_positions = [
+        position for position, variant in enumerate(variants) if variant.headers == field_map.headers
+    ]
+    is_counted = choose_variant(variants, shape_map, table).is_in(same_header_positions).fill_null(False)
     return pl.when((text != "") & ~is_known & ~is_counted).then(text)
 
 

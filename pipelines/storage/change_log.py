@@ -40,8 +40,8 @@ _RECORDS_SUFFIX = ".records"
 def record_change(
     root: Path,
     table: Table,
-    before: str | None,
-    after: str | None,
+    old_fingerprint: str | None,
+    new_fingerprint: str | None,
     old_rows: pl.DataFrame,
     new_rows: pl.DataFrame,
     count_people: Callable[[], int],
@@ -55,16 +55,21 @@ def record_change(
     Args:
         root: Folder of the lake.
         table: The table.
-        before: Content hash of the table before the change; None if unknown.
-        after: Content hash of the table after the change; None if unknown.
+        old_fingerprint: Content hash of the table before the change; None if unknown.
+        new_fingerprint: Content hash of the table after the change; None if unknown.
         old_rows: Rows of the table that the change removes.
         new_rows: Rows of the table that the change adds.
         count_people: Counts the people of the whole table; called only if more than a few people changed.
         find_related_people: From the rows that differ to the person_id of further affected people.
     """
-    if "person_id" not in table.column_names or before is None or after is None or before == after:
+    if (
+        "person_id" not in table.column_names
+        or old_fingerprint is None
+        or new_fingerprint is None
+        or old_fingerprint == new_fingerprint
+    ):
         return
-    entry_path = _entry_path(root, table, after)
+    entry_path = _entry_path(root, table, new_fingerprint)
     # an entry about another way to the same content is not valid for this one
     for path in (entry_path, entry_path.with_suffix(_RECORDS_SUFFIX)):
         path.unlink(missing_ok=True)
@@ -86,41 +91,47 @@ def record_change(
             differing_rows.select(_record_columns(table)).unique().write_parquet(unfinished)
     elif are_most:
         return
-    write_text_atomically(entry_path, json.dumps({"before": before, "people": None if are_most else people.to_list()}))
+    write_text_atomically(
+        entry_path, json.dumps({"before": old_fingerprint, "people": None if are_most else people.to_list()})
+    )
 
 
-def find_changed_people(root: Path, table: Table, before: str | None, after: str | None) -> frozenset[str] | None:
+def find_changed_people(
+    root: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
+) -> frozenset[str] | None:
     """The people whose rows changed between two contents of a table.
 
     Args:
         root: Folder of the lake.
         table: The table.
-        before: Content hash of the earlier content.
-        after: Content hash of the later content.
+        old_fingerprint: Content hash of the earlier content.
+        new_fingerprint: Content hash of the later content.
 
     Returns:
         person_id of each; None if the log does not reach back or most people changed.
     """
-    people_by_content = _follow_chain(root, table, before, after)
+    people_by_content = _follow_chain(root, table, old_fingerprint, new_fingerprint)
     if people_by_content is None or None in people_by_content.values():
         return None
-    return frozenset(person for people in people_by_content.values() for person in people or ())
+    return frozenset(person_id for people in people_by_content.values() for person_id in people or ())
 
 
-def find_changed_records(root: Path, table: Table, before: str | None, after: str | None) -> pl.DataFrame | None:
+def find_changed_records(
+    root: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
+) -> pl.DataFrame | None:
     """The records that changed between two contents of a table whose key is `RECORD_KEY`.
 
     Args:
         root: Folder of the lake.
         table: The table.
-        before: Content hash of the earlier content.
-        after: Content hash of the later content.
+        old_fingerprint: Content hash of the earlier content.
+        new_fingerprint: Content hash of the later content.
 
     Returns:
         One row per record with source_name and record_code; for tables with assignment_code, one row per earlier or
         later assignment_code of the record. None if the log does not reach back or too many records changed.
     """
-    people_by_content = _follow_chain(root, table, before, after)
+    people_by_content = _follow_chain(root, table, old_fingerprint, new_fingerprint)
     if people_by_content is None or table.key != RECORD_KEY:
         return None
     paths = [_entry_path(root, table, content).with_suffix(_RECORDS_SUFFIX) for content in people_by_content]
@@ -158,19 +169,19 @@ def _are_most(count: int, count_people: Callable[[], int]) -> bool:
 
 
 def _follow_chain(
-    root: Path, table: Table, before: str | None, after: str | None
+    root: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
 ) -> dict[str, list[str] | None] | None:
-    """The changed people by content hash, latest first; None if the entries do not lead back to `before`."""
+    """The changed people by content hash, latest first; None if the entries do not lead back to `old_fingerprint`."""
     people_by_content: dict[str, list[str] | None] = {}
-    while after != before:
-        if after is None or after in people_by_content or len(people_by_content) > MAX_CHAIN_LENGTH:
+    while new_fingerprint != old_fingerprint:
+        if new_fingerprint is None or new_fingerprint in people_by_content or len(people_by_content) > MAX_CHAIN_LENGTH:
             return None
-        path = _entry_path(root, table, after)
+        path = _entry_path(root, table, new_fingerprint)
         if not path.exists():
             return None
         entry = json.loads(path.read_text())
-        people_by_content[after] = entry["people"]
-        after = entry["before"]
+        people_by_content[new_fingerprint] = entry["people"]
+        new_fingerprint = entry["before"]
     return people_by_content
 
 

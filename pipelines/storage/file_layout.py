@@ -105,14 +105,14 @@ def select_rows_of_files(table: Table, rows: pl.DataFrame, file_names: Collectio
 
 def _ranges_of(existing_files: Collection[str], people: Collection[str]) -> set[str]:
     range_names = sorted(existing_files)
-    indices = {bisect_right(range_names, _range_name(person)) - 1 for person in people}
+    indices = {bisect_right(range_names, _range_name(person_id)) - 1 for person_id in people}
     return {range_names[index] for index in indices if index >= 0}
 
 
 def _find_changed_ranges(existing_files: Collection[str], old_people: pl.Series, new_people: pl.Series) -> set[str]:
     people_before, people_after = set(old_people.unique()), set(new_people.unique())
     # if the person who begins a range is removed, the rows of the range join the previous range
-    removed_ranges = {_range_name(person) for person in people_before - people_after}
+    removed_ranges = {_range_name(person_id) for person_id in people_before - people_after}
     extended_files = {
         previous_file for previous_file, file_name in pairwise(sorted(existing_files)) if file_name in removed_ranges
     }
@@ -121,19 +121,19 @@ def _find_changed_ranges(existing_files: Collection[str], old_people: pl.Series,
 
 def _split_by_month(month_column: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     rows_by_file, start = {}, 0
-    for length, month in rows.select(month_number(month_column).rle().struct.unnest()).iter_rows():
+    for row_count, month in rows.select(month_number(month_column).rle().struct.unnest()).iter_rows():
         file_name = UNDATED if month == NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
-        rows_by_file[file_name] = rows.slice(start, length)
-        start += length
+        rows_by_file[file_name] = rows.slice(start, row_count)
+        start += row_count
     return rows_by_file or {UNDATED: rows}
 
 
 def _split_by_person(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     start_by_range, start = {FIRST_RANGE: 0}, 0
-    for length, person in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
-        if _begins_range(person):
-            start_by_range[_range_name(person)] = start
-        start += length
+    for row_count, person_id in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
+        if _begins_range(person_id):
+            start_by_range[_range_name(person_id)] = start
+        start += row_count
     bounds = pairwise([*start_by_range.values(), rows.height])
     return {
         range_name: rows.slice(first_row, end_row - first_row)
@@ -142,11 +142,11 @@ def _split_by_person(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     } or {FIRST_RANGE: rows}
 
 
-def _begins_range(person: str) -> bool:
-    encoded = person.encode()
+def _begins_range(person_id: str) -> bool:
+    encoded = person_id.encode()
     return len(encoded) <= _MAX_ID_BYTES and blake2b(encoded, digest_size=2).digest()[1] % PEOPLE_PER_FILE == 0
 
 
-def _range_name(person: str) -> str:
+def _range_name(person_id: str) -> str:
     """The name of the range that begins with a person: names sort as ids do, whatever characters the ids have."""
-    return _FROM + person.encode().hex()
+    return _FROM + person_id.encode().hex()

@@ -83,14 +83,14 @@ class Lake:
         """The table's folder."""
         return self.root / table.name
 
-    def file(self, table: Table, name: str = SINGLE_FILE) -> Path:
+    def file(self, table: Table, stem: str = SINGLE_FILE) -> Path:
         """The path of one file of a table.
 
         Args:
             table: The table.
-            name: Name of the file without suffix; the default is the file of a table that is not split.
+            stem: Name of the file without suffix; the default is the file of a table that is not split.
         """
-        return self.folder(table) / f"{name}.parquet"
+        return self.folder(table) / f"{stem}.parquet"
 
     def files(self, table: Table) -> list[Path]:
         """The existing files of a table, in the order in which they are read."""
@@ -200,13 +200,13 @@ class Lake:
         """Write all rows of a table, which are in the row order of its contract."""
         rows_by_file = split_into_files(table, rows)
         old_hashes, new_hashes = self._read_hashes(table), _hash_files(rows_by_file)
-        changed_files = {name for name in new_hashes if old_hashes.get(name) != new_hashes[name]}
+        changed_files = {stem for stem in new_hashes if old_hashes.get(stem) != new_hashes[stem]}
         removed_files = set(old_hashes) - set(new_hashes)
         # nothing follows the changes of a published table: only assets upstream of it and incremental runs need them
         if (changed_files or removed_files) and old_hashes and table.layer != "out":
             old_rows = self._scan_named(table, (changed_files & set(old_hashes)) | removed_files).collect()
             new_rows = pl.concat(
-                [rows_by_file[name] for name in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
+                [rows_by_file[stem] for stem in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
             )
             self._record_change(table, old_hashes, new_hashes, old_rows, new_rows, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes)
@@ -229,18 +229,18 @@ class Lake:
         old_rows = sort_rows(
             table, self._scan_named(table, candidate_files).join(replacing.lazy(), on=key_columns, how="semi").collect()
         )
-        changed = find_changed_files(table, old_hashes, old_rows, validated.good) if is_current else set(old_hashes)
-        if not changed:
+        changed_files = find_changed_files(table, old_hashes, old_rows, validated.good) if is_current else {*old_hashes}
+        if not changed_files:
             return self._summarise(table, old_hashes, False), old_rows, validated
-        stored_rows = self._scan_named(table, changed & set(old_hashes)).collect()
+        stored_rows = self._scan_named(table, changed_files & set(old_hashes)).collect()
         remaining_rows = stored_rows.join(replacing, on=key_columns, how="anti", maintain_order="left")
         if table.key:
             validated = validated.without_keys(remaining_rows.select(table.key))
-        new_rows = select_rows_of_files(table, validated.good, changed) if is_current else validated.good
+        new_rows = select_rows_of_files(table, validated.good, changed_files) if is_current else validated.good
         rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining_rows, new_rows])))
-        unchanged_hashes = {name: sha256 for name, sha256 in old_hashes.items() if name not in changed}
+        unchanged_hashes = {stem: sha256 for stem, sha256 in old_hashes.items() if stem not in changed_files}
         if unchanged_hashes:
-            rows_by_file = {name: file_rows for name, file_rows in rows_by_file.items() if file_rows.height}
+            rows_by_file = {stem: file_rows for stem, file_rows in rows_by_file.items() if file_rows.height}
         new_hashes = {**unchanged_hashes, **_hash_files(rows_by_file)}
         self._record_change(table, old_hashes, new_hashes, old_rows, validated.good, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated
@@ -285,8 +285,8 @@ class Lake:
         record_change(
             self.root,
             table,
-            before=_combine_hashes(old_hashes),
-            after=_combine_hashes(new_hashes),
+            old_fingerprint=_combine_hashes(old_hashes),
+            new_fingerprint=_combine_hashes(new_hashes),
             old_rows=old_rows,
             new_rows=new_rows,
             count_people=lambda: int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item()),
@@ -302,18 +302,18 @@ class Lake:
     ) -> WriteResult:
         """Write the files whose hashes differ, and delete the files without a new hash."""
 
-        def write_file(name: str) -> None:
+        def write_file(stem: str) -> None:
             write_parquet(
-                rows_by_file[name],
-                self.file(table, name),
-                metadata={"content_sha256": new_hashes[name] or "", "contract": f"{table.name} {table.version}"},
+                rows_by_file[stem],
+                self.file(table, stem),
+                metadata={"content_sha256": new_hashes[stem] or "", "contract": f"{table.name} {table.version}"},
             )
 
-        changed_files = sorted(name for name in rows_by_file if old_hashes.get(name) != new_hashes[name])
+        changed_files = sorted(stem for stem in rows_by_file if old_hashes.get(stem) != new_hashes[stem])
         removed_files = set(old_hashes) - set(new_hashes)
         _map_in_threads(write_file, changed_files)
-        for name in removed_files:
-            self.file(table, name).unlink()
+        for stem in removed_files:
+            self.file(table, stem).unlink()
         return self._summarise(table, new_hashes, bool(changed_files or removed_files))
 
     def _read_hashes(self, table: Table) -> dict[str, str | None]:
@@ -367,7 +367,7 @@ def _combine_hashes(hashes: Mapping[str, str | None]) -> str | None:
         return None
     if set(hashes) == {SINGLE_FILE}:
         return hashes[SINGLE_FILE]
-    return hashlib.sha256("".join(f"{name} {sha256}\n" for name, sha256 in sorted(hashes.items())).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{stem} {sha256}\n" for stem, sha256 in sorted(hashes.items())).encode()).hexdigest()
 
 
 def content_sha256(frame: pl.DataFrame) -> str:

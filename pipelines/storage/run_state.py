@@ -48,18 +48,18 @@ class AssetState:
     is_partial: bool = False
 
 
-def read_asset_state(root: Path, name: str) -> AssetState | None:
+def read_asset_state(root: Path, asset_name: str) -> AssetState | None:
     """Read the state of an asset.
 
     Args:
         root: Folder of the lake.
-        name: Name of the asset or check.
+        asset_name: Name of the asset or check.
 
     Returns:
         The state; None if the asset was never completed, or if its file is damaged or has another form.
     """
     try:
-        stored_state = json.loads((root / _FOLDER / f"{name}.json").read_text())
+        stored_state = json.loads((root / _FOLDER / f"{asset_name}.json").read_text())
     except (OSError, ValueError):
         return None
     if not isinstance(stored_state, dict) or set(stored_state) != set(_STORED_KEYS.values()):

@@ -42,12 +42,12 @@ SIGNATURE_FILES = {
 SINGLE_FILES = frozenset({"lightcast", "sfia", "moodle_framework", "nice", "digcomp"})
 
 
-def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> LoadedTaxonomy:
+def read_declared_taxonomy(taxonomy_config: TaxonomyConfig, landing_folder: Path, texts: pl.Series) -> LoadedTaxonomy:
     """Read the taxonomy of the configuration, and the names that the company adds to it.
 
     Args:
-        declared: The section `taxonomy` of footsteps.yaml.
-        folder: The landing folder; the paths of the section are relative to it.
+        taxonomy_config: The section `taxonomy` of footsteps.yaml.
+        landing_folder: The landing folder; the paths of the section are relative to it.
         texts: The skill texts of the exports, for the system `observed`. A text that `aliases` names is another name of
             a micro-skill there, and no micro-skill.
 
@@ -57,9 +57,11 @@ def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Ser
     Raises:
         TaxonomyError: If the taxonomy cannot be read.
     """
-    aliases = read_rows(folder / declared.aliases, ("name", "skill_id")) if declared.aliases else None
+    aliases = (
+        read_rows(landing_folder / taxonomy_config.aliases, ("name", "skill_id")) if taxonomy_config.aliases else None
+    )
     loaded_taxonomy = _read_published_or_own(
-        declared, folder, texts if aliases is None else _drop_aliases(texts, aliases)
+        taxonomy_config, landing_folder, texts if aliases is None else _drop_aliases(texts, aliases)
     )
     if aliases is None:
         return loaded_taxonomy
@@ -68,20 +70,20 @@ def read_declared_taxonomy(declared: TaxonomyConfig, folder: Path, texts: pl.Ser
     return LoadedTaxonomy(taxonomy, (*loaded_taxonomy.counts, alias_count))
 
 
-def _read_published_or_own(declared: TaxonomyConfig, folder: Path, texts: pl.Series) -> LoadedTaxonomy:
-    if declared.system == "observed":
-        taxonomy = build_observed_taxonomy(texts, declared.capability_parts)
+def _read_published_or_own(taxonomy_config: TaxonomyConfig, landing_folder: Path, texts: pl.Series) -> LoadedTaxonomy:
+    if taxonomy_config.system == "observed":
+        taxonomy = build_observed_taxonomy(texts, taxonomy_config.capability_parts)
         return LoadedTaxonomy(taxonomy, (TaxonomyCount("texts", texts.n_unique(), taxonomy.skills.height),))
-    path = folder / (declared.folder or declared.skills or "")
-    if declared.system == "tabular":
+    path = landing_folder / (taxonomy_config.folder or taxonomy_config.skills or "")
+    if taxonomy_config.system == "tabular":
         return load_own_tables(
             path,
             *(
-                folder / file_name if file_name else None
-                for file_name in (declared.prerequisites, declared.role_profiles)
+                landing_folder / file_name if file_name else None
+                for file_name in (taxonomy_config.prerequisites, taxonomy_config.role_profiles)
             ),
         )
-    return _LOADERS[declared.system](path)
+    return _LOADERS[taxonomy_config.system](path)
 
 
 def _drop_aliases(texts: pl.Series, aliases: pl.DataFrame) -> pl.Series:

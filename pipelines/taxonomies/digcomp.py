@@ -23,7 +23,7 @@ _BROADER, _BROADER_NAME = "broaderConceptUri", "broaderConceptPT"
 
 
 def load_digcomp(path: Path) -> LoadedTaxonomy:
-    """Read the file.
+    """Read DigComp from its file.
 
     Raises:
         TaxonomyError: If the file is missing, or has no such columns, sheet or rows.

@@ -82,7 +82,7 @@ _IMPORTANCE = pl.when(_IS_ESSENTIAL).then(pl.lit("essential")).otherwise(pl.lit(
 
 
 def load_esco(folder: Path) -> LoadedTaxonomy:
-    """Read the folder.
+    """Read ESCO from the folder of its files.
 
     Essential relations between skills are prerequisites; optional ones are not, as they hold nobody back. The
     capability of a skill is the nearest group above it, of several the first by id. An occupation without a label is
@@ -91,17 +91,17 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If the file of skills or a column is missing, or essential relations form a cycle.
     """
-    form = _TABIYA if find_file(folder, *_TABIYA["skills"][0]) else _COMMISSION
-    skills_file = require_file(folder, *form["skills"][0])
+    file_forms = _TABIYA if find_file(folder, *_TABIYA["skills"][0]) else _COMMISSION
+    skills_file = require_file(folder, *file_forms["skills"][0])
     skills, hierarchy, relations, profiles = (
-        _read(folder, form, kind) for kind in ("skills", "hierarchy", "relations", "profiles")
+        _read(folder, file_forms, file_kind) for file_kind in ("skills", "hierarchy", "relations", "profiles")
     )
     require_rows(skills_file, skills)
     aliases = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
-    capabilities = _nearest_groups(skills, _read(folder, form, "groups"), hierarchy)
+    capabilities = _nearest_groups(skills, _read(folder, file_forms, "groups"), hierarchy)
     essential_relations = relations.filter(_IS_ESSENTIAL)
     role_rows = filter_known_pairs(profiles, skills, "skill_id").join(
-        _role_names(_read(folder, form, "occupations")), on="role_id", how="left", maintain_order="left"
+        _role_names(_read(folder, file_forms, "occupations")), on="role_id", how="left", maintain_order="left"
     )
     taxonomy = build_taxonomy(
         skills.join(capabilities, on="skill_id", how="left", maintain_order="left").with_columns(aliases),
@@ -124,17 +124,17 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
             count_rows("skill relations", relations.height, relation_count, _LEFT_OUT),
             count_rows("of these, prerequisites", essential_relations.height, taxonomy.prerequisites.height, _LEFT_OUT),
             count_rows("occupation relations", profiles.height, taxonomy.role_profiles.height, _LEFT_OUT),
-            *_missing_files(folder, form),
+            *_missing_files(folder, file_forms),
         ),
     )
 
 
-def _missing_files(folder: Path, form: Mapping[str, _FileForm]) -> list[TaxonomyCount]:
+def _missing_files(folder: Path, file_forms: Mapping[str, _FileForm]) -> list[TaxonomyCount]:
     """One count per kind of file that the folder lacks, with what the taxonomy lacks for it."""
     return [
-        missing_file(f"file of {kind}", " or ".join(form[kind][0]), consequence)
+        missing_file(f"file of {kind}", " or ".join(file_forms[kind][0]), consequence)
         for kind, consequence in _CONSEQUENCES.items()
-        if find_file(folder, *form[kind][0]) is None
+        if find_file(folder, *file_forms[kind][0]) is None
     ]
 
 
@@ -163,9 +163,9 @@ def _nearest_groups(skills: pl.DataFrame, groups: pl.DataFrame, hierarchy: pl.Da
     return pl.concat(nearest_groups).join(group_names, on="capability_id", how="left")
 
 
-def _read(folder: Path, form: Mapping[str, _FileForm], kind: str) -> pl.DataFrame:
+def _read(folder: Path, file_forms: Mapping[str, _FileForm], kind: str) -> pl.DataFrame:
     """The rows of one kind of file in the columns of `_COLUMNS`; no rows if there is no such file."""
-    (patterns, *headers), columns = form[kind], _COLUMNS[kind]
+    (patterns, *headers), columns = file_forms[kind], _COLUMNS[kind]
     path = find_file(folder, *patterns)
     if path is None:
         return pl.DataFrame(schema=dict.fromkeys(columns, pl.String()))

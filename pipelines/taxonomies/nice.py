@@ -21,7 +21,7 @@ _RELATIONSHIP = {"source_element_identifier": pl.String, "dest_element_identifie
 
 
 def load_nice(path: Path) -> LoadedTaxonomy:
-    """Read the file.
+    """Read the NICE framework from its file.
 
     The capability of a statement is the competency area that lists it, of several the first by id; releases before
     2.2.0 list none. A work role needs every statement that it is related to.
@@ -90,7 +90,10 @@ def _frame(components: dict[str, Any], member: str, schema: dict[str, Any]) -> p
     """One row per object of a list of the components, with the texts of the columns of `schema`."""
     objects = [json_object for json_object in components.get(member) or [] if isinstance(json_object, dict)]
     text_rows = [
-        {column: value if isinstance(value := json_object.get(column), str) else None for column in schema}
+        {
+            column: member_value if isinstance(member_value := json_object.get(column), str) else None
+            for column in schema
+        }
         for json_object in objects
     ]
     return pl.DataFrame(text_rows, schema=schema)

@@ -45,7 +45,7 @@ SIGNATURE_FILES = tuple(pattern for form in _FORMS for pattern in form.patterns)
 
 
 def load_onet(folder: Path) -> LoadedTaxonomy:
-    """Read the folder.
+    """Read O*NET from the folder of its files.
 
     The capability of a technology is the group that names it most often, of equals the first by code. In a role, a
     technology that employers ask for now (in demand) or widely (hot) is essential, any other is optional.

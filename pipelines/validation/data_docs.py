@@ -37,25 +37,29 @@ _PAGES = jinja2.Environment(
 )
 
 
-def render_data_docs(result: ValidationResult, other_results: Iterable[ValidationResult]) -> dict[str, str]:
+def render_data_docs(table_validation: ValidationResult, other_results: Iterable[ValidationResult]) -> dict[str, str]:
     """The page of a table and the index of all tables, by name of the file.
 
     Args:
-        result: The validation result of the table.
+        table_validation: The validation result of the table.
         other_results: The last results of the other tables.
     """
-    sections = "\n".join(_render_sections(result))
-    ordered_results = sorted((result, *other_results), key=lambda validation: (validation.passed, validation.table))
+    sections = "\n".join(_render_sections(table_validation))
+    ordered_results = sorted(
+        (table_validation, *other_results), key=lambda validation: (validation.passed, validation.table)
+    )
     return {
-        f"{result.table}.html": _PAGES.get_template("table.html.j2").render(table=result, sections=sections),
+        f"{table_validation.table}.html": _PAGES.get_template("table.html.j2").render(
+            table=table_validation, sections=sections
+        ),
         INDEX: _PAGES.get_template("index.html.j2").render(tables=ordered_results),
     }
 
 
-def _render_sections(result: ValidationResult) -> Iterator[str]:
+def _render_sections(validation: ValidationResult) -> Iterator[str]:
     """What Great Expectations renders: a section per column, and one for rules over several columns."""
     with quiet_great_expectations():
-        document = expectationSuiteValidationResultSchema.load(json.loads(result.document))
+        document = expectationSuiteValidationResultSchema.load(json.loads(validation.document))
         # The first section is an overview with links into a store of suites that does not exist here.
         for index, section in enumerate(ValidationResultsPageRenderer().render(document).sections[1:], 1):
             section_html = _section_view().render({"section": section.to_json_dict(), "section_loop": {"index": index}})

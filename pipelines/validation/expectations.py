@@ -137,20 +137,20 @@ def _rule_result(rule: Rule, outcome: Any, counts: RuleCounts, excess: str | Non
     )
 
 
-def _document(table: Table, outcomes: Mapping[Rule, Any], errors: Mapping[str, str]) -> str:
+def _document(table: Table, outcome_by_rule: Mapping[Rule, Any], error_by_rule: Mapping[str, str]) -> str:
     """Great Expectations' result document as JSON, without time of day, tracebacks and messages that quote values."""
-    for rule, outcome in outcomes.items():
+    for rule, outcome in outcome_by_rule.items():
         outcome.expectation_config.kwargs.pop("batch_id", None)
-        if rule.name in errors:
+        if rule.name in error_by_rule:
             outcome.exception_info = {
                 "raised_exception": True,
-                "exception_message": errors[rule.name],
+                "exception_message": error_by_rule[rule.name],
                 "exception_traceback": "",
             }
-    statistics = calc_validation_statistics(list(outcomes.values()))._asdict()
+    statistics = calc_validation_statistics(list(outcome_by_rule.values()))._asdict()
     document = ExpectationSuiteValidationResult(
         success=statistics.pop("success"),
-        results=list(outcomes.values()),
+        results=list(outcome_by_rule.values()),
         suite_name=table.name,
         statistics=statistics,
         meta={"table": table.name},

@@ -89,17 +89,19 @@ def text_of_row(columns: Iterable[str]) -> pl.Expr:
     return pl.struct(pl.col(TEXT_PREFIX + column).alias(column) for column in columns).struct.json_encode()
 
 
-def read_landed_counts(table: Table, counts: pl.DataFrame, source: str) -> RuleCounts:
+def read_landed_counts(table: Table, counts: pl.DataFrame, source_name: str) -> RuleCounts:
     """The counts of a split, from its collected `counts`.
 
     Args:
         table: The raw table.
         counts: One row.
-        source: The source of all rows.
+        source_name: The source of all rows.
     """
-    count_by_name = {name: int(count) for name, count in counts.row(0, named=True).items()}
+    count_by_name = {column: int(count) for column, count in counts.row(0, named=True).items()}
     unexpected_by_rule = {
-        name.removeprefix(_UNEXPECTED): count for name, count in count_by_name.items() if name.startswith(_UNEXPECTED)
+        column.removeprefix(_UNEXPECTED): count
+        for column, count in count_by_name.items()
+        if column.startswith(_UNEXPECTED)
     }
     rule_counts = {
         rule.name: RuleCount(count_by_name[_EVALUATED + rule.name], unexpected_by_rule.pop(rule.name, 0))
@@ -107,7 +109,9 @@ def read_landed_counts(table: Table, counts: pl.DataFrame, source: str) -> RuleC
     }
     kept_count, set_aside_count = count_by_name[IS_KEPT], count_by_name[_ROWS] - count_by_name[IS_KEPT]
     reason_counts = {reason: count for reason, count in unexpected_by_rule.items() if count}
-    kept_by_source, set_aside_by_source = ({source: count} if count else {} for count in (kept_count, set_aside_count))
+    kept_by_source, set_aside_by_source = (
+        {source_name: count} if count else {} for count in (kept_count, set_aside_count)
+    )
     return RuleCounts(kept_by_source, set_aside_by_source, rule_counts, reason_counts)
 
 

@@ -61,8 +61,10 @@ class RuleCountsEngine(ExecutionEngine):  # type: ignore[misc]  # Great Expectat
         rule = f"{column}|not_null"
         if rule in self.counts.rules or rule in self.counts.errors:
             return self.count(rule).unexpected
-        names = (f"{column}|{kind}" for kind in _COLUMN_METRICS)
-        evaluated = [self.counts.rules[name].evaluated for name in names if name in self.counts.rules]
+        rule_names = (f"{column}|{kind}" for kind in _COLUMN_METRICS)
+        evaluated = [
+            self.counts.rules[rule_name].evaluated for rule_name in rule_names if rule_name in self.counts.rules
+        ]
         return self.counts.row_count - max(evaluated, default=0)
 
     def _refuse(self, request: Any) -> Any:
@@ -98,15 +100,19 @@ def _no_values(**_: Any) -> None:
     """Values and queries are never computed: they would show the content of rows."""
 
 
-def _register(name: str, domain: tuple[str, ...], values: tuple[str, ...], provider: Callable[..., Any]) -> None:
-    register_metric(name, domain, values, RuleCountsEngine, MetricProvider, provider)
+def _register(metric_name: str, domain: tuple[str, ...], values: tuple[str, ...], provider: Callable[..., Any]) -> None:
+    register_metric(metric_name, domain, values, RuleCountsEngine, MetricProvider, provider)
 
 
 def _register_column_metric(metric: Any, unexpected_count: Callable[..., int]) -> None:
-    name, domain, values = metric.condition_metric_name, metric.condition_domain_keys, metric.condition_value_keys
-    _register(f"{name}.unexpected_count", domain, values, unexpected_count)
+    metric_name, domain, values = (
+        metric.condition_metric_name,
+        metric.condition_domain_keys,
+        metric.condition_value_keys,
+    )
+    _register(f"{metric_name}.unexpected_count", domain, values, unexpected_count)
     for suffix in ("unexpected_values", "unexpected_index_list", "unexpected_index_query", "unexpected_rows"):
-        _register(f"{name}.{suffix}", domain, (*values, "result_format"), _no_values)
+        _register(f"{metric_name}.{suffix}", domain, (*values, "result_format"), _no_values)
 
 
 for _kind, _metric in _COLUMN_METRICS.items():

@@ -99,15 +99,15 @@ def validate_rows(
     passes_by_rule, error_by_rule = _evaluate(table, evaluable_rules, rows, reference_values, is_distinct)
     if error_by_rule:
         raise ContractViolation(
-            f"{table.name}: {'; '.join(f'{name}: {error}' for name, error in error_by_rule.items())}"
+            f"{table.name}: {'; '.join(f'{rule_name}: {error}' for rule_name, error in error_by_rule.items())}"
         )
     rule_counts = _count_as_stored(passes_by_rule, frame, missing_references)
     required_rules = [rule.name for rule in evaluable_rules if rule.severity is Severity.ERROR]
-    if not any(rule_counts.rules[name].unexpected for name in required_rules):
+    if not any(rule_counts.rules[rule_name].unexpected for rule_name in required_rules):
         return ValidatedRows(table, sort_rows(table, rows, is_sorted), no_quarantine(table), rule_counts, RuleCounts())
     is_good = passes_by_rule.select(pl.all_horizontal(pl.col(required_rules).fill_null(True))).to_series()
     bad_rows, broken_passes = frame.filter(~is_good), passes_by_rule.filter(~is_good)
-    broken_names = [pl.when(~pl.col(name)).then(pl.lit(name)) for name in sorted(passes_by_rule.columns)]
+    broken_names = [pl.when(~pl.col(rule_name)).then(pl.lit(rule_name)) for rule_name in sorted(passes_by_rule.columns)]
     failed_rules = broken_passes.select(pl.concat_list(broken_names).list.drop_nulls()).to_series()
     return ValidatedRows(
         table,

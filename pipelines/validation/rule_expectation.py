@@ -45,10 +45,10 @@ class ExpectRowsToSatisfyRule(BatchExpectation):  # type: ignore[misc]  # Great 
         """The metrics: rows, evaluated rows, unexpected rows, and row numbers from the result format SUMMARY on."""
         dependencies = super().get_validation_dependencies(execution_engine, runtime_configuration)
         has_row_numbers = dependencies.result_format["result_format"] in ("SUMMARY", "COMPLETE")
-        for name in (ROW_COUNT, UNEXPECTED, EVALUATED, *((INDICES,) if has_row_numbers else ())):
-            kwargs = get_metric_kwargs(name, self.configuration, runtime_configuration)
-            metric = MetricConfiguration(name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
-            dependencies.set_metric_configuration(name, metric)
+        for metric_name in (ROW_COUNT, UNEXPECTED, EVALUATED, *((INDICES,) if has_row_numbers else ())):
+            kwargs = get_metric_kwargs(metric_name, self.configuration, runtime_configuration)
+            metric = MetricConfiguration(metric_name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
+            dependencies.set_metric_configuration(metric_name, metric)
         return dependencies
 
     def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:  # noqa: ARG002

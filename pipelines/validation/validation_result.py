@@ -82,34 +82,36 @@ class ValidationResult:
     @cached_property
     def passed(self) -> bool:
         """Whether nothing blocks what is downstream; rules that only warn may have failed."""
-        return not any(result.is_blocking for result in self.results)
+        return not any(rule_result.is_blocking for rule_result in self.results)
 
     @cached_property
     def failed(self) -> tuple[RuleResult, ...]:
         """The rules that rows break, of either severity."""
-        return tuple(result for result in self.results if not result.passed and result.error is None)
+        return tuple(
+            rule_result for rule_result in self.results if not rule_result.passed and rule_result.error is None
+        )
 
     @cached_property
     def errors(self) -> tuple[RuleResult, ...]:
         """The rules that could not be evaluated."""
-        return tuple(result for result in self.results if result.error is not None)
+        return tuple(rule_result for rule_result in self.results if rule_result.error is not None)
 
     def to_json(self) -> str:
         """The result as JSON: counts and shares, without values of rows."""
         rules = [
             {
-                "rule": result.name,
-                "kind": result.kind,
-                "columns": list(result.columns),
-                "severity": str(result.severity),
-                "passed": result.passed,
-                "evaluated_count": result.evaluated_count,
-                "unexpected_count": result.unexpected_count,
-                "unexpected_share": result.unexpected_share,
-                "is_blocking": result.is_blocking,
-                "error": result.error,
+                "rule": rule_result.name,
+                "kind": rule_result.kind,
+                "columns": list(rule_result.columns),
+                "severity": str(rule_result.severity),
+                "passed": rule_result.passed,
+                "evaluated_count": rule_result.evaluated_count,
+                "unexpected_count": rule_result.unexpected_count,
+                "unexpected_share": rule_result.unexpected_share,
+                "is_blocking": rule_result.is_blocking,
+                "error": rule_result.error,
             }
-            for result in self.results
+            for rule_result in self.results
         ]
         document = {
             "table": self.table,

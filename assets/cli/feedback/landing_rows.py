@@ -173,7 +173,7 @@ def append_row(
     header_row = list(existing_rows[0]) if existing_rows else list(headers.values())
     writer = csv.DictWriter(csv_buffer, header_row, lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows([*existing_rows, {headers[name]: value for name, value in complete_row.items()}])
+    writer.writerows([*existing_rows, {headers[column]: cell for column, cell in complete_row.items()}])
     write_text_atomically(file, csv_buffer.getvalue())
 
 

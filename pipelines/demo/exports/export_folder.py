@@ -41,7 +41,7 @@ class ExportFolder:
         byte_order_mark: bool = False,
         line_terminator: Literal["\n", "\r\n"] = "\n",
     ) -> None:
-        """Append rows to a CSV file; the first piece writes the header.
+        """Append rows to a CSV file; the first call for a file writes its header.
 
         Args:
             file_name: Path of the file in the folder.

@@ -100,7 +100,7 @@ def write_jira(world: World, history: History, folder: ExportFolder) -> None:
     )
     issues = describe_issues(world, pl.concat([worked_issues.select(columns), unassigned_issues.select(columns)]))
     export_rows = format_issues(world, issues, rng)
-    header = [REPEATED.get(name, name) for name in export_rows.columns]
+    header = [REPEATED.get(column, column) for column in export_rows.columns]
     folder.append_with_errors(
         f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block)}.csv",
         export_rows,

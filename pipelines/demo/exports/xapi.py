@@ -95,11 +95,11 @@ def collect_events(world: World, history: History, rng: np.random.Generator) -> 
     )
 
 
-def format_statements(world: World, events: pl.DataFrame, block: int, rng: np.random.Generator) -> pl.DataFrame:
+def format_statements(world: World, events: pl.DataFrame, block_number: int, rng: np.random.Generator) -> pl.DataFrame:
     """Return one row per statement: its parts as JSON texts, its month and moment; a mistaken completion is voided."""
     person_numbers, skill_numbers, catalog = events["person"], events["skill"], world.catalog
     # decimal digits are hexadecimal digits too: block and row make an id that is unique and always the same
-    id_prefix = f"{world.seed % 10**8:08d}-{block % 10**4:04d}-4000-8000-"
+    id_prefix = f"{world.seed % 10**8:08d}-{block_number % 10**4:04d}-4000-8000-"
     statements = events.with_columns(
         (pl.lit(id_prefix) + (pl.int_range(pl.len()) + 1).cast(pl.String).str.zfill(12)).alias("id"),
         (pl.Series(TITLES).gather(skill_numbers % len(TITLES)) + catalog.phrases.gather(skill_numbers)).alias("title"),
@@ -127,7 +127,7 @@ def format_statements(world: World, events: pl.DataFrame, block: int, rng: np.ra
         actor.alias("actor"),
         _json_text(agent_template, pl.col("email").str.to_uppercase()).alias("uppercase_actor"),
         _object().alias("object"),
-        _result().alias("result"),
+        _result_json().alias("result"),
         pl.col("at").dt.strftime(time_format).alias("timestamp"),
         (pl.col("at") + pl.duration(seconds=3)).dt.strftime(time_format).alias("stored"),
         pl.col("at").dt.strftime("%Y-%m").alias("month"),
@@ -166,19 +166,19 @@ def _object() -> pl.Expr:
     return pl.when(pl.col("target").is_not_null()).then(reference).otherwise(activity)
 
 
-def _result() -> pl.Expr:
+def _result_json() -> pl.Expr:
     """The result as JSON, null if there is none: xAPI forbids nulls within a statement."""
     minutes = pl.col("minutes")
-    duration = _json_text('{"completion":true,"duration":"PT%sH%sM"}', minutes // 60, minutes % 60)
-    success = pl.when(pl.col("verb") == "passed").then(pl.lit("true")).otherwise(pl.lit("false"))
-    score = _json_text('{"success":%s,"score":{"scaled":%s}}', success, "score")
+    duration_json = _json_text('{"completion":true,"duration":"PT%sH%sM"}', minutes // 60, minutes % 60)
+    success_text = pl.when(pl.col("verb") == "passed").then(pl.lit("true")).otherwise(pl.lit("false"))
+    score_json = _json_text('{"success":%s,"score":{"scaled":%s}}', success_text, "score")
     return (
         pl.when(pl.col("target").is_not_null())
         .then(None)
         .when("is_test")
-        .then(score)
+        .then(score_json)
         .when(minutes.is_not_null())
-        .then(duration)
+        .then(duration_json)
     )
 
 

@@ -49,9 +49,9 @@ class Catalog:
         return self.skills["aliases"].str.split("|").list.get(1)
 
 
-def read_package_csv(name: str) -> pl.DataFrame:
+def read_package_csv(file_name: str) -> pl.DataFrame:
     """Read a CSV file of this package."""
-    return pl.read_csv(resources.files("pipelines.demo").joinpath(name).read_bytes())
+    return pl.read_csv(resources.files("pipelines.demo").joinpath(file_name).read_bytes())
 
 
 def read_catalog() -> Catalog:

@@ -29,16 +29,16 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
         person=pl.col("giver")
     )
     done_issues = history.issues.filter("is_done").with_columns(day=pl.col("last_day"))
-    hours, once, no_kind, no_giver = pl.col("hours"), pl.lit(1.0), pl.lit(None, pl.String), pl.lit(None, pl.Int64)
+    hours, one_time, no_kind, no_giver = pl.col("hours"), pl.lit(1.0), pl.lit(None, pl.String), pl.lit(None, pl.Int64)
     score, kind, giver = ((pl.col("score") - 1) / 4).fill_null(1.0), pl.col("kind").replace(_KINDS), pl.col("giver")
     worklog, issue = "core_project__event_worklog", "core_project__assn_assignment"
     course, mention = "core_learning__event_learning_record", "core_skill__event_skill_mention"
     evidence_parts = (
         (history.worklogs, "repetition", hours, "hours", worklog, no_kind, no_giver),
-        (done_issues, "repetition", once, "count", issue, no_kind, no_giver),
+        (done_issues, "repetition", one_time, "count", issue, no_kind, no_giver),
         (history.courses, "observation", pl.col("minutes") / 60, "hours", course, no_kind, no_giver),
         (judgements, "feedback", score, "share", REVIEW_TABLE, kind, giver),
-        (given_judgements, "teaching", once, "count", REVIEW_TABLE, no_kind, no_giver),
+        (given_judgements, "teaching", one_time, "count", REVIEW_TABLE, no_kind, no_giver),
         (history.lessons, "teaching", hours, "hours", mention, no_kind, no_giver),
     )
     evidence_rows = pl.concat(
@@ -68,4 +68,4 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
         pl.lit("0" * 64).alias("file_sha256"),
         pl.int_range(1, pl.len() + 1).alias("row_number"),
         pl.lit("amount").alias("source_column"),
-    ).select(pl.col(name).cast(dtype) for name, dtype in EVIDENCE.schema.items())
+    ).select(pl.col(column).cast(dtype) for column, dtype in EVIDENCE.schema.items())

@@ -51,9 +51,9 @@ def plan_curricula(catalog: Catalog, *, seed: int) -> Curricula:
     rng = np.random.default_rng([seed, 2])
     roles = range(len(catalog.role_names))
     plan_position = np.zeros((len(roles), catalog.size), dtype=np.int64)
-    for role in roles:
-        skill_order = order_role(catalog, role, rng)
-        plan_position[role, skill_order] = np.arange(1, len(skill_order) + 1)
+    for role_number in roles:
+        skill_order = order_role(catalog, role_number, rng)
+        plan_position[role_number, skill_order] = np.arange(1, len(skill_order) + 1)
     step_pull = np.zeros((len(roles), int(plan_position.max()) + 1, catalog.size), dtype=np.float32)
     step_pull += (ROLE_PULL * catalog.importance**0.5)[:, None, :]
     for steps_ahead, pull_bonus in enumerate(NEXT_PULLS, start=1):
@@ -66,23 +66,24 @@ def plan_curricula(catalog: Catalog, *, seed: int) -> Curricula:
     return Curricula(plan_position, step_pull, trend)
 
 
-def order_role(catalog: Catalog, role: int, rng: np.random.Generator) -> list[int]:
+def order_role(catalog: Catalog, role_number: int, rng: np.random.Generator) -> list[int]:
     """Order the role's micro-skills: each after those it requires, essential ones early, capabilities together.
 
     Raises:
         ValueError: If the prerequisites form a circle.
     """
-    waiting_skills = set(np.flatnonzero(catalog.importance[role] > 0).tolist())
+    waiting_skills = set(np.flatnonzero(catalog.importance[role_number] > 0).tolist())
     skill_order: list[int] = []
     while waiting_skills:
         ready_skills = sorted(
             skill for skill in waiting_skills if not waiting_skills & set(catalog.requires[skill].tolist())
         )
         if not ready_skills:
-            raise ValueError(f"prerequisites of {catalog.role_names[role]} form a circle: check prerequisites.csv")
+            role_name = catalog.role_names[role_number]
+            raise ValueError(f"prerequisites of {role_name} form a circle: check prerequisites.csv")
         last_capability = catalog.capability_of[skill_order[-1]] if skill_order else -1
         skill_appeal = (
-            catalog.importance[role, ready_skills]
+            catalog.importance[role_number, ready_skills]
             + 0.4 * (catalog.capability_of[ready_skills] == last_capability)
             + 0.5 * rng.random(len(ready_skills))
         )
@@ -108,9 +109,9 @@ def choose_talents(catalog: Catalog, role_numbers: IntArray, rng: np.random.Gene
     np.add.at(role_fit.T, catalog.capability_of, catalog.importance.T)
     capability_appeal = 0.25 * role_fit[role_numbers] + draw_gumbel((role_numbers.size, capability_count), rng)
     favoured_capabilities = np.argpartition(-capability_appeal, TALENTS, axis=1)[:, :TALENTS]
-    talent = np.zeros((role_numbers.size, capability_count), dtype=np.float32)
-    np.put_along_axis(talent, favoured_capabilities, 1, axis=1)
-    return talent[:, catalog.capability_of]
+    is_favoured = np.zeros((role_numbers.size, capability_count), dtype=np.float32)
+    np.put_along_axis(is_favoured, favoured_capabilities, 1, axis=1)
+    return is_favoured[:, catalog.capability_of]
 
 
 def generate_paths(

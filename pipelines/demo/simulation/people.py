@@ -140,7 +140,7 @@ def choose_roles(
 ) -> IntArray:
     """Choose roles: unit heads lead a practice, other managers an engagement, the rest by the unit's mix."""
     unit_roles = np.array(
-        [[catalog.role_names.index(name) for name in role_names] for *_, role_names in UNITS], dtype=np.int64
+        [[catalog.role_names.index(role_name) for role_name in role_names] for *_, role_names in UNITS], dtype=np.int64
     )
     role_numbers: IntArray = unit_roles[unit_numbers, rng.choice(len(ROLE_SHARES), unit_numbers.size, p=ROLE_SHARES)]
     role_numbers = np.where(leads_others, catalog.role_names.index("Engagement Manager"), role_numbers)
@@ -155,7 +155,7 @@ def name_people(people: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     namesake_rank = pl.int_range(pl.len()).over("first", "last")
     account_suffix = pl.when(namesake_rank == 0).then(pl.lit("")).otherwise((namesake_rank + 1).cast(pl.String))
     account_code = pl.format(
-        "{}.{}{}", *(pl.col(name).str.to_lowercase() for name in ("first_name", "last_name")), account_suffix
+        "{}.{}{}", *(pl.col(column).str.to_lowercase() for column in ("first_name", "last_name")), account_suffix
     )
     return (
         people.with_columns(

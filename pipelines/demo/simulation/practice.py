@@ -66,7 +66,7 @@ def to_weekday(day: IntArray) -> IntArray:
 def plan_practice(
     row: IntArray,
     skill: IntArray,
-    day: IntArray,
+    begun_day: IntArray,
     *,
     since: IntArray,
     until: IntArray,
@@ -76,55 +76,73 @@ def plan_practice(
 ) -> Plan:
     """Draw the stage that each (person, micro-skill) aims at, and the days on which its stages are due."""
     size = row.size
-    for_master = 0.03 + 0.08 * (importance == 1) + 0.06 * talent
-    for_journeyman = 0.16 + 0.22 * (importance == 1) + 0.10 * talent
+    master_share = 0.03 + 0.08 * (importance == 1) + 0.06 * talent
+    journeyman_share = 0.16 + 0.22 * (importance == 1) + 0.10 * talent
     draw = rng.random(size)
-    goal = APPRENTICE + (draw < for_master + for_journeyman) + (draw < for_master) * 1
-    never = until.max(initial=0) + 10_000
-    journeyman = np.where(goal >= JOURNEYMAN, to_weekday(day + rng.integers(*JOURNEY_DAYS, size)), never)
-    master = np.where(goal == MASTER, to_weekday(day + rng.integers(*MASTER_DAYS, size)), never)
-    return Plan(row, skill, since, to_weekday(day), journeyman, master, until, goal, rng.random(size) < COURSE_SHARE)
+    goal = APPRENTICE + (draw < master_share + journeyman_share) + (draw < master_share) * 1
+    never_day = until.max(initial=0) + 10_000
+    journeyman_day = np.where(goal >= JOURNEYMAN, to_weekday(begun_day + rng.integers(*JOURNEY_DAYS, size)), never_day)
+    master_day = np.where(goal == MASTER, to_weekday(begun_day + rng.integers(*MASTER_DAYS, size)), never_day)
+    return Plan(
+        row,
+        skill,
+        since,
+        to_weekday(begun_day),
+        journeyman_day,
+        master_day,
+        until,
+        goal,
+        rng.random(size) < COURSE_SHARE,
+    )
 
 
 def draw_days(
-    plan: Plan, count: IntArray, first: IntArray, last: IntArray, rng: np.random.Generator
+    plan: Plan, count: IntArray, first_day: IntArray, last_day: IntArray, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
-    """Draw `count` weekdays per plan entry, evenly from `first` to `last`, none after `until`: (entry, day)."""
+    """Draw `count` weekdays per plan entry, evenly from `first_day` to `last_day`, none after `until`: (entry, day)."""
     entry = np.repeat(np.arange(count.size), count)
-    nth = np.arange(entry.size) - np.repeat(np.cumsum(count) - count, count)
-    share = (nth + 0.2 + 0.6 * rng.random(entry.size)) / count[entry]
-    day = to_weekday(first[entry] + np.floor(share * (last - first)[entry]).astype(np.int64))
-    in_time = day <= plan.until[entry]
-    return entry[in_time], day[in_time]
+    number_in_entry = np.arange(entry.size) - np.repeat(np.cumsum(count) - count, count)
+    share = (number_in_entry + 0.2 + 0.6 * rng.random(entry.size)) / count[entry]
+    day = to_weekday(first_day[entry] + np.floor(share * (last_day - first_day)[entry]).astype(np.int64))
+    is_in_time = day <= plan.until[entry]
+    return entry[is_in_time], day[is_in_time]
 
 
 def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per worklog: entry, day, hours (quarter hours)."""
-    size = plan.row.size
-    few = np.minimum(rng.poisson(1.5, size), APPRENTICE_MAX_REPETITIONS)
-    few = np.where((few == 0) & ~plan.has_course, 1, few) * (plan.goal == APPRENTICE)
-    is_ahead, is_master = plan.goal >= JOURNEYMAN, plan.goal == MASTER
-    to_journeyman = rng.integers(*JOURNEY_REPETITIONS, size) * is_ahead
-    to_master = rng.integers(*MASTER_REPETITIONS, size) * is_master
+    entry_count = plan.row.size
+    apprentice_logs = np.minimum(rng.poisson(1.5, entry_count), APPRENTICE_MAX_REPETITIONS)
+    apprentice_logs = np.where((apprentice_logs == 0) & ~plan.has_course, 1, apprentice_logs) * (
+        plan.goal == APPRENTICE
+    )
+    has_journeyman, is_master = plan.goal >= JOURNEYMAN, plan.goal == MASTER
+    journeyman_logs = rng.integers(*JOURNEY_REPETITIONS, entry_count) * has_journeyman
+    master_logs = rng.integers(*MASTER_REPETITIONS, entry_count) * is_master
     # after the last stage practice thins out: many never use the micro-skill again and it rusts, a few stay busy
-    is_busy = rng.random(size) < 0.03
-    later = np.where(is_busy, 40, rng.poisson(4.0, size) * (rng.random(size) < 0.5)) * is_ahead
-    arrived = np.where(is_master, plan.master, plan.journeyman)
-    pauses = np.where(is_busy, 500, rng.integers(40, 420, size))
+    is_busy = rng.random(entry_count) < 0.03
+    later_logs = np.where(is_busy, 40, rng.poisson(4.0, entry_count) * (rng.random(entry_count) < 0.5)) * has_journeyman
+    last_stage_day = np.where(is_master, plan.master, plan.journeyman)
+    later_days = np.where(is_busy, 500, rng.integers(40, 420, entry_count))
     phases = (
-        (few, plan.begun, plan.begun + 60, (2, 27)),
-        (to_journeyman, plan.begun, plan.journeyman - 1, (10, 31)),
-        (to_master, plan.journeyman + 1, plan.master - 1, (17, 31)),
-        (later, arrived + 1, arrived + pauses, (4, 31)),
+        (apprentice_logs, plan.begun, plan.begun + 60, (2, 27)),
+        (journeyman_logs, plan.begun, plan.journeyman - 1, (10, 31)),
+        (master_logs, plan.journeyman + 1, plan.master - 1, (17, 31)),
+        (later_logs, last_stage_day + 1, last_stage_day + later_days, (4, 31)),
     )
     frames = []
-    for count, first, last, quarters in phases:
-        entry, day = draw_days(plan, count, first, last, rng)
+    for count, first_day, last_day, quarters in phases:
+        entry, day = draw_days(plan, count, first_day, last_day, rng)
         frames.append(pl.DataFrame({"entry": entry, "day": day, "hours": rng.integers(*quarters, entry.size) / 4}))
     # people without a course began by doing: the first worklog is on the day the micro-skill was taken up
-    begins = np.flatnonzero(~plan.has_course & (plan.begun <= plan.until))
+    first_entries = np.flatnonzero(~plan.has_course & (plan.begun <= plan.until))
     frames.append(
-        pl.DataFrame({"entry": begins, "day": plan.begun[begins], "hours": rng.integers(2, 9, begins.size) / 4})
+        pl.DataFrame(
+            {
+                "entry": first_entries,
+                "day": plan.begun[first_entries],
+                "hours": rng.integers(2, 9, first_entries.size) / 4,
+            }
+        )
     )
     return pl.concat(frames).sort("entry", "day", "hours", maintain_order=True)
 
@@ -148,8 +166,8 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     The first positive judgement is on the day the journeyman stage is reached, never before. `judge` counts up within
     an entry from a random number, so that several judgements come from several people.
     """
-    size, is_ahead, is_apprentice = plan.row.size, plan.goal >= JOURNEYMAN, plan.goal == APPRENTICE
-    first_entries = np.flatnonzero(is_ahead)
+    entry_count, has_journeyman, is_apprentice = plan.row.size, plan.goal >= JOURNEYMAN, plan.goal == APPRENTICE
+    first_entries = np.flatnonzero(has_journeyman)
     first_kinds = rng.choice(len(JUDGEMENT_SHARES), first_entries.size, p=JUDGEMENT_SHARES)
     frames = [
         judgement_frame(
@@ -157,14 +175,14 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         )
     ]
 
-    def add(
+    def add_judgements(
         judgement_counts: IntArray,
-        start: IntArray,
-        end: IntArray,
+        first_day: IntArray,
+        last_day: IntArray,
         draw_kinds: Callable[[int], Any],
         score_range: tuple[int, int],
     ) -> None:
-        plan_entries, day = draw_days(plan, judgement_counts, start, end, rng)
+        plan_entries, day = draw_days(plan, judgement_counts, first_day, last_day, rng)
         frames.append(
             judgement_frame(
                 plan_entries, day, draw_kinds(plan_entries.size), rng.integers(*score_range, plan_entries.size)
@@ -172,16 +190,22 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         )
 
     peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
-    master_count, begun, journeyman = np.where(plan.goal == MASTER, MASTER_JUDGES, 0), plan.begun, plan.journeyman
-    add(master_count, journeyman + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
-    add(rng.poisson(0.35, size) * is_ahead, journeyman + 1, journeyman + 300, peer_or_manager, (3, 6))
-    add((rng.random(size) < 0.15) * is_ahead * 1, begun + 5, journeyman - 2, peer_or_manager, (1, 3))
-    attempt_count = rng.poisson(0.25, size) * is_apprentice
-    add(attempt_count, begun + 10, begun + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6))
-    add((rng.random(size) < 0.06) * 1, begun + 20, begun + 60, partial(np.full, fill_value=SELF), (2, 6))
+    master_count, begun_day, journeyman = np.where(plan.goal == MASTER, MASTER_JUDGES, 0), plan.begun, plan.journeyman
+    add_judgements(master_count, journeyman + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
+    add_judgements(
+        rng.poisson(0.35, entry_count) * has_journeyman, journeyman + 1, journeyman + 300, peer_or_manager, (3, 6)
+    )
+    add_judgements(
+        (rng.random(entry_count) < 0.15) * has_journeyman * 1, begun_day + 5, journeyman - 2, peer_or_manager, (1, 3)
+    )
+    attempt_count = rng.poisson(0.25, entry_count) * is_apprentice
+    add_judgements(attempt_count, begun_day + 10, begun_day + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6))
+    add_judgements(
+        (rng.random(entry_count) < 0.06) * 1, begun_day + 20, begun_day + 60, partial(np.full, fill_value=SELF), (2, 6)
+    )
     judgements = pl.concat(frames)
     judgements = judgements.filter(judgements["day"] <= pl.Series(plan.until).gather(judgements["entry"]))
-    first_judge = pl.Series(rng.integers(0, 1_000_000, size)).gather(judgements["entry"])
+    first_judge = pl.Series(rng.integers(0, 1_000_000, entry_count)).gather(judgements["entry"])
     return judgements.with_columns((first_judge + pl.int_range(pl.len()).over("entry")).alias("judge"))
 
 
@@ -197,8 +221,8 @@ def generate_lessons(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     masters = np.flatnonzero(is_master & (plan.master <= plan.until))
     rest = (rng.integers(*MASTER_LESSONS, size) - 2) * is_master
     single = is_master | ((plan.goal == JOURNEYMAN) & (rng.random(size) < 0.12))
-    last = np.where(is_master, plan.master - 1, plan.journeyman + 200)
-    first_lessons = draw_days(plan, single * 1, plan.journeyman + 1, last, rng)
+    last_day = np.where(is_master, plan.master - 1, plan.journeyman + 200)
+    first_lessons = draw_days(plan, single * 1, plan.journeyman + 1, last_day, rng)
     later_lessons = draw_days(plan, rest, plan.master + 1, plan.master + 300, rng)
     lessons = pl.concat(
         pl.DataFrame({"entry": entry, "day": day})

@@ -69,41 +69,43 @@ class History:
     demands: pl.DataFrame  # issue, unit, skill, created_day: open issues without an assignee
 
 
-def generate_world(people: int, *, seed: int, end: date) -> World:
-    """Generate a company whose history starts three years before `end` and ends the day before it.
+def generate_world(people_count: int, *, seed: int, last_day: date) -> World:
+    """Generate a company whose history starts three years before `last_day` and ends the day before it.
 
     Args:
-        people: Number of people.
+        people_count: Number of people.
         seed: Seed of the company.
-        end: The day of the exports.
+        last_day: The day of the exports.
 
     Raises:
         ValueError: If the company's units need more people.
     """
     catalog = read_catalog()
-    last = (end - date(1970, 1, 1)).days - 1
-    start = last - HISTORY_DAYS
+    last_day_number = (last_day - date(1970, 1, 1)).days - 1
+    first_day_number = last_day_number - HISTORY_DAYS
     return World(
         seed=seed,
-        start=start,
-        end=last,
+        start=first_day_number,
+        end=last_day_number,
         catalog=catalog,
         curricula=plan_curricula(catalog, seed=seed),
-        people=generate_people(people, catalog, seed=seed, history_start=start, history_end=last),
+        people=generate_people(
+            people_count, catalog, seed=seed, history_start=first_day_number, history_end=last_day_number
+        ),
         half_life=plan_half_lives(catalog, seed=seed),
     )
 
 
 def generate_histories(world: World) -> Iterator[History]:
     """Yield the history of each block of people; a block depends only on the seed, the company and its number."""
-    for block in range(world.blocks):
-        yield generate_history(world, block)
+    for block_number in range(world.blocks):
+        yield generate_history(world, block_number)
 
 
-def generate_history(world: World, block: int) -> History:
+def generate_history(world: World, block_number: int) -> History:
     """Generate all events of the people of one block."""
-    rng = np.random.default_rng([world.seed, 3, block])
-    people = world.people.slice(block * BLOCK_PEOPLE, BLOCK_PEOPLE)
+    rng = np.random.default_rng([world.seed, 3, block_number])
+    people = world.people.slice(block_number * BLOCK_PEOPLE, BLOCK_PEOPLE)
     role = people["role"].to_numpy()
     talent = choose_talents(world.catalog, role, rng)
     paths = generate_paths(
@@ -129,14 +131,14 @@ def generate_history(world: World, block: int) -> History:
         pl.Series("reached_day", plan.reached),
     )
     logged = generate_worklogs(plan, rng)
-    issues, worklogs = open_issues(entries, logged, world, block, rng)
+    issues, worklogs = open_issues(entries, logged, world, block_number, rng)
     judged = generate_judgements(plan, rng)
     courses, lessons = generate_courses(plan, rng), generate_lessons(plan, rng)
     practised = pl.concat([logged.select("entry", "day"), lessons.select("entry", "day")])
-    checks = generate_checks(plan, practised, world.half_life, np.random.default_rng([world.seed, 5, block]))
+    checks = generate_checks(plan, practised, world.half_life, np.random.default_rng([world.seed, 5, block_number]))
     judgements = attach_entries(entries, pl.concat([judged, checks.select(judged.columns)]))
     return History(
-        block=block,
+        block=block_number,
         steps=steps.sort("person", "step"),
         issues=issues,
         worklogs=worklogs,
@@ -144,7 +146,7 @@ def generate_history(world: World, block: int) -> History:
         judgements=choose_judges(judgements, world.people),
         lessons=choose_learners(plan, entries, lessons, rng),
         wishes=generate_wishes(people, talent, until, world, rng),
-        demands=generate_demands(people, world, block, rng),
+        demands=generate_demands(people, world, block_number, rng),
     )
 
 
@@ -154,14 +156,14 @@ def attach_entries(entries: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def open_issues(
-    entries: pl.DataFrame, worklogs: pl.DataFrame, world: World, block: int, rng: np.random.Generator
+    entries: pl.DataFrame, worklogs: pl.DataFrame, world: World, block_number: int, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Open an issue for up to four consecutive worklogs on one micro-skill.
 
     Returns:
         One row per issue, and the worklogs with the number of their issue.
     """
-    first_number = block * ISSUES_PER_BLOCK
+    first_number = block_number * ISSUES_PER_BLOCK
     chunk = (pl.int_range(pl.len()).over("entry") // WORKLOGS_PER_ISSUE).alias("chunk")
     issue_of_log = first_number + worklogs.select(pl.struct("entry", chunk).rle_id().cast(pl.Int64) + 1).to_series()
     logged = attach_entries(entries, worklogs).with_columns(
@@ -240,14 +242,14 @@ def generate_wishes(
     ).unique(["person", "skill"], keep="first", maintain_order=True)
 
 
-def generate_demands(people: pl.DataFrame, world: World, block: int, rng: np.random.Generator) -> pl.DataFrame:
+def generate_demands(people: pl.DataFrame, world: World, block_number: int, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per open issue without an assignee, from the roles of the unit and mostly rising micro-skills."""
     count = max(MIN_DEMANDS, round(DEMAND_PER_PERSON * people.height))
     row = rng.integers(0, people.height, count)
     appeal = world.catalog.importance[people["role"].to_numpy()[row]] + 0.3 * world.curricula.trend
     return pl.DataFrame(
         {
-            "issue": block * ISSUES_PER_BLOCK + ISSUES_PER_BLOCK // 2 + np.arange(count),
+            "issue": block_number * ISSUES_PER_BLOCK + ISSUES_PER_BLOCK // 2 + np.arange(count),
             "unit": people["unit"].to_numpy()[row],
             "skill": (appeal + rng.random(appeal.shape, dtype=np.float32)).argmax(axis=1),
             "created_day": world.end - rng.integers(0, 60, count),

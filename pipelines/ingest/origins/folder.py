@@ -32,22 +32,22 @@ class FolderOrigin:
         """See `Origin`."""
         files: list[RemoteFile] = []
         try:
-            self._collect(self.folder, "", depth, files)
+            self._collect_files(self.folder, "", depth, files)
         except OSError as error:
             raise OriginUnreadable(f"the folder cannot be listed: {error.strerror}") from None
         return files
 
-    def describe(self, name: str) -> RemoteFile | None:
+    def describe(self, remote_name: str) -> RemoteFile | None:
         """See `Origin`."""
         try:
-            status = (self.folder / name).stat()
+            status = (self.folder / remote_name).stat()
         except OSError:
             return None
-        return make_remote_file(name, status.st_size, status.st_mtime) if stat.S_ISREG(status.st_mode) else None
+        return make_remote_file(remote_name, status.st_size, status.st_mtime) if stat.S_ISREG(status.st_mode) else None
 
-    def read(self, name: str) -> Generator[bytes]:
+    def read(self, remote_name: str) -> Generator[bytes]:
         """See `Origin`."""
-        path = self.folder / name
+        path = self.folder / remote_name
         if not path.resolve().is_relative_to(self.folder.resolve()):
             raise FileUnreadable("it is a link that leads out of its folder")
         try:
@@ -57,15 +57,15 @@ class FolderOrigin:
         except OSError as error:
             raise FileUnreadable(f"it cannot be read: {error.strerror}") from None
 
-    def _collect(self, folder: Path, prefix: str, depth: int, files: list[RemoteFile]) -> None:
+    def _collect_files(self, folder: Path, prefix: str, depth: int, remote_files: list[RemoteFile]) -> None:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if depth > 1 and not entry.name.startswith("."):
-                        self._collect(Path(entry.path), f"{prefix}{entry.name}/", depth - 1, files)
+                        self._collect_files(Path(entry.path), f"{prefix}{entry.name}/", depth - 1, remote_files)
                 elif (file := self.describe(prefix + entry.name)) is not None:
-                    files.append(file)
-                    check_file_count(len(files))
+                    remote_files.append(file)
+                    check_file_count(len(remote_files))
 
 
 @contextmanager

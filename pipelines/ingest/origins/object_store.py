@@ -60,17 +60,17 @@ class ObjectStoreOrigin:
         check_file_count(len(file_infos))
         return [_describe(file_info, file_info.path.removeprefix(f"{self.folder}/")) for file_info in file_infos]
 
-    def describe(self, name: str) -> RemoteFile | None:
+    def describe(self, remote_name: str) -> RemoteFile | None:
         """See `Origin`."""
         with failing_as(OriginUnreadable, _UNREAD, self.options):
-            file_info = self.store.get_file_info(f"{self.folder}/{name}")
-        return _describe(file_info, name) if file_info.type == pafs.FileType.File else None
+            file_info = self.store.get_file_info(f"{self.folder}/{remote_name}")
+        return _describe(file_info, remote_name) if file_info.type == pafs.FileType.File else None
 
-    def read(self, name: str) -> Generator[bytes]:
+    def read(self, remote_name: str) -> Generator[bytes]:
         """See `Origin`."""
         with (
             failing_as(FileUnreadable, _UNREAD, self.options),
-            self.store.open_input_stream(f"{self.folder}/{name}") as stream,
+            self.store.open_input_stream(f"{self.folder}/{remote_name}") as stream,
         ):
             while chunk := stream.read(_CHUNK_BYTES):
                 yield bytes(chunk)

@@ -60,11 +60,11 @@ class Origin(Protocol):
         """The files of the origin, at most `depth` folders below the url; 1 for those directly below it."""
         ...
 
-    def describe(self, name: str) -> RemoteFile | None:
+    def describe(self, remote_name: str) -> RemoteFile | None:
         """A file as it is now; None if it is gone."""
         ...
 
-    def read(self, name: str) -> Generator[bytes]:
+    def read(self, remote_name: str) -> Generator[bytes]:
         """The content of a file, in parts. Raises `FileUnreadable`."""
         ...
 
@@ -90,7 +90,7 @@ def failing_as(
         raise failure(f"{sentence}: {describe_failure(error, options.secret_variables)}") from None
 
 
-def make_remote_file(name: str, size: int | None, seconds: float | None) -> RemoteFile:
+def make_remote_file(remote_name: str, size: int | None, seconds: float | None) -> RemoteFile:
     """A file of a listing, by the time of its last change in seconds since 1970.
 
     Raises:
@@ -98,7 +98,7 @@ def make_remote_file(name: str, size: int | None, seconds: float | None) -> Remo
     """
     if size is None or seconds is None:
         raise OriginUnreadable("it does not state size and time of its files")
-    return RemoteFile(name, size, convert_seconds(seconds))
+    return RemoteFile(remote_name, size, convert_seconds(seconds))
 
 
 def convert_seconds(seconds: float) -> datetime:
@@ -122,12 +122,12 @@ def pattern_depth(pattern: str) -> int:
     return MAX_DEPTH if "**" in pattern_parts else len(pattern_parts)
 
 
-def find_name_problem(name: str) -> str | None:
+def find_name_problem(remote_name: str) -> str | None:
     """Why a file of this name must not be written to the landing folder; None if it may."""
-    name_parts = name.split("/")
-    if any(name_part in ("", ".", "..") for name_part in name_parts) or "\\" in name:
+    name_parts = remote_name.split("/")
+    if any(name_part in ("", ".", "..") for name_part in name_parts) or "\\" in remote_name:
         return "its name leads out of its folder"
-    if not all(character.isprintable() for character in name):
+    if not all(character.isprintable() for character in remote_name):
         return "its name has characters that cannot be printed, or is not UTF-8"
     if any(len(name_part.encode()) > _MAX_NAME_BYTES for name_part in name_parts):
         return f"its name is longer than {_MAX_NAME_BYTES} bytes"

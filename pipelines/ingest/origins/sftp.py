@@ -54,21 +54,21 @@ class SftpOrigin:
         files: list[RemoteFile] = []
         with self._failing_as(OriginUnreadable):
             try:
-                self.runner.run(self._collect("", depth, files))
+                self.runner.run(self._collect_files("", depth, files))
             except asyncssh.SFTPNoSuchFile:
                 raise OriginUnreadable(f"there is no folder {self.folder} on the server: correct `url`") from None
         return files
 
-    def describe(self, name: str) -> RemoteFile | None:
+    def describe(self, remote_name: str) -> RemoteFile | None:
         """See `Origin`."""
         with self._failing_as(OriginUnreadable), suppress(asyncssh.SFTPNoSuchFile):
-            return self.runner.run(self._describe(name))
+            return self.runner.run(self._describe(remote_name))
         return None
 
-    def read(self, name: str) -> Generator[bytes]:
+    def read(self, remote_name: str) -> Generator[bytes]:
         """See `Origin`."""
         with self._failing_as(FileUnreadable):
-            stream = self.runner.run(_limit_time(self.client.open(self._path(name), "rb")))
+            stream = self.runner.run(_limit_time(self.client.open(self._path(remote_name), "rb")))
             try:
                 while chunk := self.runner.run(_limit_time(stream.read(CHUNK_BYTES))):
                     yield cast(bytes, chunk)  # the library types it as text
@@ -79,33 +79,33 @@ class SftpOrigin:
     def _failing_as(self, failure: type[OriginUnreadable] | type[FileUnreadable]) -> AbstractContextManager[None]:
         return failing_as(failure, f"{self.options.address.hostname} could not be read", self.options)
 
-    def _path(self, name: str) -> str:
-        return f"{self.folder.rstrip('/')}/{name}".rstrip("/") or "/"
+    def _path(self, remote_name: str) -> str:
+        return f"{self.folder.rstrip('/')}/{remote_name}".rstrip("/") or "/"
 
-    async def _collect(self, prefix: str, depth: int, files: list[RemoteFile]) -> None:
+    async def _collect_files(self, prefix: str, depth: int, files: list[RemoteFile]) -> None:
         folders = []
         entries = self.client.scandir(self._path(prefix))
         while (entry := await _limit_time(anext(entries, None))) is not None:
-            name = f"{prefix}{entry.filename!s}"
+            remote_name = f"{prefix}{entry.filename!s}"
             if str(entry.filename) in (".", ".."):
                 continue
             if entry.attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
-                folders.append(name)
+                folders.append(remote_name)
             elif entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR:
-                files.append(_to_file(name, entry.attrs))
+                files.append(_to_file(remote_name, entry.attrs))
             else:  # a link, or a server that states no type
                 with suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPPermissionDenied):
-                    files += [file for file in [await self._describe(name)] if file is not None]
+                    files += [file for file in [await self._describe(remote_name)] if file is not None]
             check_file_count(len(files))
-        for name in folders if depth > 1 else ():
-            if not name.rsplit("/", 1)[-1].startswith("."):
-                await self._collect(f"{name}/", depth - 1, files)
+        for remote_name in folders if depth > 1 else ():
+            if not remote_name.rsplit("/", 1)[-1].startswith("."):
+                await self._collect_files(f"{remote_name}/", depth - 1, files)
 
-    async def _describe(self, name: str) -> RemoteFile | None:
-        attributes = await _limit_time(self.client.stat(self._path(name)))
+    async def _describe(self, remote_name: str) -> RemoteFile | None:
+        attributes = await _limit_time(self.client.stat(self._path(remote_name)))
         mode = attributes.permissions
         is_file = attributes.type == asyncssh.FILEXFER_TYPE_REGULAR or (mode is not None and stat.S_ISREG(mode))
-        return _to_file(name, attributes) if is_file else None
+        return _to_file(remote_name, attributes) if is_file else None
 
 
 @contextmanager
@@ -183,8 +183,8 @@ def _read_keys(credentials: dict[str, str], options: FetchOptions) -> list[async
         ) from None
 
 
-def _to_file(name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
-    return make_remote_file(name, attributes.size, attributes.mtime)
+def _to_file(remote_name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
+    return make_remote_file(remote_name, attributes.size, attributes.mtime)
 
 
 async def _limit_time(operation: Awaitable[T]) -> T:

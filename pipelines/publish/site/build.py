@@ -69,42 +69,44 @@ def _newest_pages(folder: Path) -> Path | None:
     return markers[-1].parent if markers else None
 
 
-def _write_pages(data: PageData, environment: jinja2.Environment, folder: Path, earlier_folder: Path | None) -> None:
+def _write_pages(
+    page_data: PageData, environment: jinja2.Environment, folder: Path, earlier_folder: Path | None
+) -> None:
     for subfolder in ("people", "teams"):
         (folder / subfolder).mkdir(parents=True)
-    people = list_people(data)
-    fingerprints = fingerprint_pages(data, people)
+    people = list_people(page_data)
+    fingerprints = fingerprint_pages(page_data, people)
     reused_pages = reuse_pages(fingerprints, earlier_folder, folder)
     write_people(
-        data, [person_id for person_id in people if page_name(person_id) not in reused_pages], folder / "people"
+        page_data, [person_id for person_id in people if page_name(person_id) not in reused_pages], folder / "people"
     )
-    unit_by_person = {person_id: data.people.get(person_id, {}).get("unit_name") for person_id in people}
+    unit_by_person = {person_id: page_data.people.get(person_id, {}).get("unit_name") for person_id in people}
     size_by_unit = Counter(unit for unit in unit_by_person.values() if unit)
     page_by_unit = render_team_pages(
-        environment.get_template("team.html.j2"), data, _count_holders(data, unit_by_person), size_by_unit
+        environment.get_template("team.html.j2"), page_data, _count_holders(page_data, unit_by_person), size_by_unit
     )
     for unit, page in page_by_unit.items():
         (folder / "teams" / page_name(unit)).write_text(page)
     (folder / "run.html").write_text(
-        environment.get_template("run.html.j2").render(sections=build_run_sections(data), root="")
+        environment.get_template("run.html.j2").render(sections=build_run_sections(page_data), root="")
     )
     listed_teams = [(page_name(unit), unit, size_by_unit[unit]) for unit in page_by_unit]
-    listed_people = _list_by_unit(data, unit_by_person) if len(people) <= _MAX_LISTED_PEOPLE else {}
+    listed_people = _list_by_unit(page_data, unit_by_person) if len(people) <= _MAX_LISTED_PEOPLE else {}
     (folder / "index.html").write_text(
         environment.get_template("index.html.j2").render(teams=listed_teams, units=listed_people, root="")
     )
     fingerprints.write_parquet(folder / FINGERPRINTS_FILE)
-    (folder / _MARKER_FILE).write_text(f"{data.snapshot.snapshot_id}\n")
+    (folder / _MARKER_FILE).write_text(f"{page_data.snapshot.snapshot_id}\n")
 
 
-def _count_holders(data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, Counter[str]]:
+def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, Counter[str]]:
     """Number of people at journeyman or above by unit and micro-skill, without people who hide the micro-skill."""
     holders: dict[str, Counter[str]] = {}
-    if data.snapshot.has_table(OUT_MASTERY.name):
+    if page_data.snapshot.has_table(OUT_MASTERY.name):
         person_units = pl.LazyFrame(
             list(unit_by_person.items()), {"person_id": pl.String, "unit_name": pl.String}, orient="row"
         )
-        held_skills = data.snapshot.scan(OUT_MASTERY.name).filter(
+        held_skills = page_data.snapshot.scan(OUT_MASTERY.name).filter(
             pl.col("stage").is_in(["journeyman", "master"]), ~pl.col("is_hidden").fill_null(False)
         )
         holder_counts = (
@@ -118,11 +120,13 @@ def _count_holders(data: PageData, unit_by_person: dict[str, str | None]) -> dic
     return holders
 
 
-def _list_by_unit(data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, list[tuple[str, str]]]:
+def _list_by_unit(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, list[tuple[str, str]]]:
     """File and name of each person's page by unit, sorted by name."""
     people_by_unit: dict[str, list[tuple[str, str]]] = {}
     for person_id, unit in unit_by_person.items():
-        people_by_unit.setdefault(unit or "No unit", []).append((page_name(person_id), data.person_name(person_id)))
+        people_by_unit.setdefault(unit or "No unit", []).append(
+            (page_name(person_id), page_data.person_name(person_id))
+        )
     return {
         unit: sorted(people, key=lambda person: person[1].casefold()) for unit, people in sorted(people_by_unit.items())
     }

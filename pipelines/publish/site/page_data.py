@@ -80,7 +80,7 @@ class PersonRows:
 
     person_id: str
     steps: list[Row]
-    held: list[Row]
+    held_skills: list[Row]
     evidence_counts: list[Row]
     companions: list[Row]
     tables: dict[str, Columns]
@@ -128,10 +128,10 @@ def _count_evidence(lake: Lake) -> pl.DataFrame:
     )
 
 
-def list_people(data: PageData) -> list[str]:
+def list_people(page_data: PageData) -> list[str]:
     """List the person_id of everyone who gets a page, sorted: each person of out__next_skill."""
     return (
-        data.snapshot.scan(NEXT_SKILL.name)
+        page_data.snapshot.scan(NEXT_SKILL.name)
         .select("person_id")
         .unique()
         .sort("person_id")
@@ -141,11 +141,11 @@ def list_people(data: PageData) -> list[str]:
     )
 
 
-def iterate_people(data: PageData, people: list[str]) -> Iterator[PersonRows]:
+def iterate_people(page_data: PageData, people: list[str]) -> Iterator[PersonRows]:
     """Read all rows about each of these people.
 
     Args:
-        data: The input of the pages.
+        page_data: The input of the pages.
         people: person_id of each person.
 
     Yields:
@@ -154,13 +154,15 @@ def iterate_people(data: PageData, people: list[str]) -> Iterator[PersonRows]:
     for start in range(0, len(people), _CHUNK_PEOPLE):
         people_chunk = people[start : start + _CHUNK_PEOPLE]
         # pages do not show the codes behind a sentence: decoding them to dicts would take half of the time
-        steps = _rows_by_person(data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), people_chunk, "rank")
-        held: dict[str, list[Row]] = {}
-        if data.snapshot.has_table(OUT_MASTERY.name):
-            mastery = data.snapshot.scan(OUT_MASTERY.name).select("person_id", "skill_id", "stage", "is_rusty")
-            held = _rows_by_person(mastery, people_chunk)
-        evidence_counts = _rows_by_person(data.evidence_counts.lazy(), people_chunk)
-        frame_by_table = {table.name: _scan_shown_columns(data, table) for table in data.person_tables}
+        steps = _rows_by_person(
+            page_data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), people_chunk, "rank"
+        )
+        held_skills: dict[str, list[Row]] = {}
+        if page_data.snapshot.has_table(OUT_MASTERY.name):
+            mastery = page_data.snapshot.scan(OUT_MASTERY.name).select("person_id", "skill_id", "stage", "is_rusty")
+            held_skills = _rows_by_person(mastery, people_chunk)
+        evidence_counts = _rows_by_person(page_data.evidence_counts.lazy(), people_chunk)
+        frame_by_table = {table.name: _scan_shown_columns(page_data, table) for table in page_data.person_tables}
         companions = (
             _rows_by_person(frame_by_table.pop(COMPANION.name), people_chunk)
             if COMPANION.name in frame_by_table
@@ -173,7 +175,7 @@ def iterate_people(data: PageData, people: list[str]) -> Iterator[PersonRows]:
             yield PersonRows(
                 person_id,
                 steps.get(person_id, []),
-                held.get(person_id, []),
+                held_skills.get(person_id, []),
                 evidence_counts.get(person_id, []),
                 companions.get(person_id, []),
                 {
@@ -184,11 +186,11 @@ def iterate_people(data: PageData, people: list[str]) -> Iterator[PersonRows]:
             )
 
 
-def read_rows_by_unit(data: PageData, table: Table) -> dict[str, list[Row]]:
+def read_rows_by_unit(page_data: PageData, table: Table) -> dict[str, list[Row]]:
     """Read a published table by unit_name, in its order; empty if the snapshot has no such table."""
     rows_by_unit: dict[str, list[Row]] = {}
-    if data.snapshot.has_table(table.name):
-        for row in data.snapshot.scan(table.name).collect().iter_rows(named=True):
+    if page_data.snapshot.has_table(table.name):
+        for row in page_data.snapshot.scan(table.name).collect().iter_rows(named=True):
             rows_by_unit.setdefault(row["unit_name"], []).append(row)
     return rows_by_unit
 
@@ -211,14 +213,14 @@ def shown_columns(table: Table) -> list[tuple[str, str]]:
     ]
 
 
-def heading(name: str) -> str:
+def heading(column_name: str) -> str:
     """Turn a column's name into a heading."""
-    words = re.sub(r"_(id|name|code|date|at)$", "", name).replace("_", " ")
+    words = re.sub(r"_(id|name|code|date|at)$", "", column_name).replace("_", " ")
     return words[:1].upper() + words[1:]
 
 
-def _scan_shown_columns(data: PageData, table: Table) -> pl.LazyFrame:
-    table_rows = data.snapshot.scan(table.name)
+def _scan_shown_columns(page_data: PageData, table: Table) -> pl.LazyFrame:
+    table_rows = page_data.snapshot.scan(table.name)
     shown_names = _COMPANION_COLUMNS if table.name == COMPANION.name else [column for column, _ in shown_columns(table)]
     return table_rows.select(
         "person_id", *(column for column in table_rows.collect_schema().names() if column in shown_names)

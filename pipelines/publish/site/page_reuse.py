@@ -26,24 +26,24 @@ FINGERPRINTS_FILE = "pages.parquet"
 _RENEWED_COLUMNS = ("snapshot_id", "first_snapshot_id", "valid_until")
 
 
-def fingerprint_pages(data: PageData, people: list[str]) -> pl.DataFrame:
+def fingerprint_pages(page_data: PageData, people: list[str]) -> pl.DataFrame:
     """Fingerprint the content of every person's page.
 
     Args:
-        data: The input of the pages.
+        page_data: The input of the pages.
         people: person_id of each person.
 
     Returns:
         One row (file, page_print) per person; equal if everything on the page is equal.
     """
     table_frames = [
-        data.snapshot.scan(table.name)
-        for table in (NEXT_SKILL, OUT_MASTERY, *data.person_tables)
-        if data.snapshot.has_table(table.name)
+        page_data.snapshot.scan(table.name)
+        for table in (NEXT_SKILL, OUT_MASTERY, *page_data.person_tables)
+        if page_data.snapshot.has_table(table.name)
     ]
     page_people = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
     row_hashes = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
-    for table_number, frame in enumerate((*table_frames, data.evidence_counts.lazy())):
+    for table_number, frame in enumerate((*table_frames, page_data.evidence_counts.lazy())):
         frame_rows = frame.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
         row_hashes.append(frame_rows.select("person_id").with_columns(hash_row_contents(frame_rows).alias("row")))
     # sums of hashes: the order of rows changes nothing
@@ -55,7 +55,7 @@ def fingerprint_pages(data: PageData, people: list[str]) -> pl.DataFrame:
     )
     return hash_sums.sort("person_id").select(
         pl.col("person_id").map_elements(page_name, pl.String).alias("file"),
-        page_print=pl.format("{} {}", pl.lit(_fingerprint_lookups(data)), "row"),
+        page_print=pl.format("{} {}", pl.lit(_fingerprint_lookups(page_data)), "row"),
     )
 
 
@@ -79,22 +79,22 @@ def reuse_pages(fingerprints: pl.DataFrame, earlier_folder: Path | None, folder:
     )
     reused_names = set()
     for file_name in unchanged_pages["file"]:
-        source, target = earlier_folder / "people" / file_name, folder / "people" / file_name
+        earlier_page, new_page = earlier_folder / "people" / file_name, folder / "people" / file_name
         try:
-            os.link(source, target)
+            os.link(earlier_page, new_page)
         except FileNotFoundError:
             continue
         except OSError:
-            shutil.copyfile(source, target)
+            shutil.copyfile(earlier_page, new_page)
         reused_names.add(file_name)
     return reused_names
 
 
-def _fingerprint_lookups(data: PageData) -> str:
+def _fingerprint_lookups(page_data: PageData) -> str:
     """Fingerprint of what any page may show: names, templates and code."""
     digest = hashlib.sha256(fingerprint_code().encode())
     for path in sorted(TEMPLATES.iterdir()):
         digest.update(path.read_bytes())
-    lookups = [data.company, data.skills, data.people, sorted(data.skill_counts.items())]
+    lookups = [page_data.company, page_data.skills, page_data.people, sorted(page_data.skill_counts.items())]
     digest.update(json.dumps(lookups, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:16]

@@ -33,29 +33,29 @@ _CACHED_PIECES = 50_000
 
 
 def write_people(
-    data: PageData, people: list[str], folder: Path, min_pages_per_process: int = _MIN_PAGES_PER_PROCESS
+    page_data: PageData, people: list[str], folder: Path, min_pages_per_process: int = _MIN_PAGES_PER_PROCESS
 ) -> None:
     """Write the page of each person; the number of processes changes nothing in a page.
 
     Args:
-        data: The input of the pages.
+        page_data: The input of the pages.
         people: person_id of each person.
         folder: Folder of people's pages; it exists.
         min_pages_per_process: Number of pages that is worth a process.
     """
     processes = min(cpu_count(), -(-len(people) // min_pages_per_process))
     if processes <= 1:
-        _write_pages(data, people, folder)
+        _write_pages(page_data, people, folder)
         return
     part_size = -(-len(people) // (processes * _PARTS_PER_PROCESS))
     people_parts = (people[start : start + part_size] for start in range(0, len(people), part_size))
     # each part gets the evidence counts of its people, so that no process counts all evidence again
     Parallel(n_jobs=processes, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
         delayed(_write_part)(
-            data.snapshot,
-            data.lake,
-            data.company,
-            data.evidence_counts.filter(pl.col("person_id").is_in(people_part)),
+            page_data.snapshot,
+            page_data.lake,
+            page_data.company,
+            page_data.evidence_counts.filter(pl.col("person_id").is_in(people_part)),
             people_part,
             folder,
             os.getpid(),
@@ -111,10 +111,11 @@ def _write_part(
     _write_pages(load_page_data(snapshot, lake, company, evidence_counts), people, folder)
 
 
-def _write_pages(data: PageData, people: list[str], folder: Path) -> None:
-    template = create_environment(data.snapshot, data.company).get_template("person.html.j2")
-    for person in iterate_people(data, people):
-        (folder / page_name(person.person_id)).write_bytes(render_person_page(template, data, person).encode())
+def _write_pages(page_data: PageData, people: list[str], folder: Path) -> None:
+    template = create_environment(page_data.snapshot, page_data.company).get_template("person.html.j2")
+    for person_rows in iterate_people(page_data, people):
+        html = render_person_page(template, page_data, person_rows)
+        (folder / page_name(person_rows.person_id)).write_bytes(html.encode())
 
 
 @lru_cache(maxsize=1)

@@ -53,157 +53,167 @@ _MAX_TABLE_ROWS = 50
 _CACHED_TEXTS = 50_000
 
 
-def render_person_page(template: jinja2.Template, data: PageData, person: PersonRows) -> str:
+def render_person_page(template: jinja2.Template, page_data: PageData, person_rows: PersonRows) -> str:
     """Render the page of one person.
 
     Args:
         template: The template `person.html.j2`.
-        data: The input of the pages.
-        person: The rows about the person.
+        page_data: The input of the pages.
+        person_rows: The rows about the person.
 
     Returns:
         The page as HTML.
     """
-    profile = data.people.get(person.person_id, {})
-    first_step: Row = person.steps[0] if person.steps else {"no_recommendation_reason": "too_little_evidence"}
+    profile = page_data.people.get(person_rows.person_id, {})
+    first_step: Row = person_rows.steps[0] if person_rows.steps else {"no_recommendation_reason": "too_little_evidence"}
     reason = first_step["no_recommendation_reason"]
     page = {
         "as_of": first_step.get("as_of"),
-        "name": data.person_name(person.person_id),
+        "name": page_data.person_name(person_rows.person_id),
         "role": profile.get("role_name"),
         "unit": profile.get("unit_name"),
         "why_not": WHY_NOT.get(reason, reason),
-        "steps": [] if reason else [_describe_step(data, step, person.companions) for step in person.steps],
-        "capabilities": _group_by_capability(data, person.held),
-        "tables": [_format_table(data, name, columns) for name, columns in person.tables.items()],
-        "evidence_counts": person.evidence_counts,
+        "steps": []
+        if reason
+        else [_describe_step(page_data, step, person_rows.companions) for step in person_rows.steps],
+        "capabilities": _group_by_capability(page_data, person_rows.held_skills),
+        "tables": [_format_table(page_data, table_name, columns) for table_name, columns in person_rows.tables.items()],
+        "evidence_counts": person_rows.evidence_counts,
     }
     return str(template.render(page=page, root="../"))
 
 
-def _describe_step(data: PageData, step: Row, companions: list[Row]) -> Row:
+def _describe_step(page_data: PageData, step: Row, companions: list[Row]) -> Row:
     """One recommended step with its title and texts."""
     return {
         **step,
-        "title": data.skill_name(step["skill_id"]),
+        "title": page_data.skill_name(step["skill_id"]),
         "kind": _KINDS[step["kind"]],
         "stages": step["from_stage"] if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
         "motives": [(motive, motive_text, step[motive]) for motive, motive_text in _MOTIVES.items()],
-        "companions": [_describe_companion(data, row) for row in companions if row["skill_id"] == step["skill_id"]],
+        "companions": [
+            _describe_companion(page_data, row) for row in companions if row["skill_id"] == step["skill_id"]
+        ],
     }
 
 
-def _describe_companion(data: PageData, companion: Row) -> tuple[str, str]:
+def _describe_companion(page_data: PageData, companion: Row) -> tuple[str, str]:
     """The relation, and who and why."""
-    companion_name = data.person_name(companion["companion_id"]) if companion.get("companion_id") else ""
+    companion_name = page_data.person_name(companion["companion_id"]) if companion.get("companion_id") else ""
     return (
         str(companion.get("relation", "")).replace("_", " "),
         ": ".join(filter(None, (companion_name, str(companion.get("why") or "")))),
     )
 
 
-def _group_by_capability(data: PageData, held: list[Row]) -> list[tuple[str, list[tuple[str, str, str]], int, int]]:
+def _group_by_capability(
+    page_data: PageData, held_skills: list[Row]
+) -> list[tuple[str, list[tuple[str, str, str]], int, int]]:
     """One tile per capability: name, micro-skills (sign, name, stage), how many are reached, how many there are."""
     tiles_by_capability: dict[str, list[tuple[str, str, str]]] = {}
     reached_by_capability: Counter[str] = Counter()
-    for row in sorted(held, key=lambda row: (-STAGE_INDEX[row["stage"]], data.skill_name(row["skill_id"]))):
-        capability = data.skills.get(row["skill_id"], {}).get("capability_name") or NO_CAPABILITY
+    for row in sorted(held_skills, key=lambda row: (-STAGE_INDEX[row["stage"]], page_data.skill_name(row["skill_id"]))):
+        capability = page_data.skills.get(row["skill_id"], {}).get("capability_name") or NO_CAPABILITY
         label = row["stage"] + (", rusty" if row.get("is_rusty") else "")
         tiles_by_capability.setdefault(capability, []).append(
-            (SIGNS[row["stage"]], data.skill_name(row["skill_id"]), label)
+            (SIGNS[row["stage"]], page_data.skill_name(row["skill_id"]), label)
         )
         reached_by_capability[capability] += row["stage"] != STAGES[0]
     return [
-        (capability, capability_tiles, reached_by_capability[capability], data.skill_counts[capability])
+        (capability, capability_tiles, reached_by_capability[capability], page_data.skill_counts[capability])
         for capability, capability_tiles in sorted(tiles_by_capability.items())
     ]
 
 
-def _format_table(data: PageData, name: str, values_by_column: Columns) -> dict[str, Any]:
+def _format_table(page_data: PageData, table_name: str, values_by_column: Columns) -> dict[str, Any]:
     """A further table: the columns that have a value, in words, and how many rows were left out."""
     columns = [
         (column, title)
-        for column, title in shown_columns(TABLES[name])
+        for column, title in shown_columns(TABLES[table_name])
         if (values := values_by_column.get(column, [])).count(None) < len(values)
     ]
-    text_columns = [_format_values(data, column, values_by_column[column][:_MAX_TABLE_ROWS]) for column, _ in columns]
+    text_columns = [
+        _format_values(page_data, column, values_by_column[column][:_MAX_TABLE_ROWS]) for column, _ in columns
+    ]
     row_count = len(next(iter(values_by_column.values())))
     return {
-        "title": heading(name.split("__", 1)[1]),
+        "title": heading(table_name.split("__", 1)[1]),
         "headings": [title for _, title in columns],
         "rows": list(zip(*text_columns, strict=True)),
         "left_out": max(0, row_count - _MAX_TABLE_ROWS),
     }
 
 
-def _format_values(data: PageData, column: str, values: list[Any]) -> list[str]:
+def _format_values(page_data: PageData, column: str, values: list[Any]) -> list[str]:
     """The values of one column in words, with a dash for null; they have one type."""
-    value_type = type(next((value for value in values if value is not None), None))
-    if (column, value_type) not in data.formatters:
-        format_value = _choose_format(data, column, value_type)
+    value_type = type(next((cell for cell in values if cell is not None), None))
+    if (column, value_type) not in page_data.formatters:
+        format_value = _choose_format(page_data, column, value_type)
         can_cache = not issubclass(value_type, list | dict)
-        data.formatters[column, value_type] = lru_cache(_CACHED_TEXTS)(format_value) if can_cache else format_value
-    format_value = data.formatters[column, value_type]
-    return ["–" if value is None else format_value(value) for value in values]
+        page_data.formatters[column, value_type] = lru_cache(_CACHED_TEXTS)(format_value) if can_cache else format_value
+    format_value = page_data.formatters[column, value_type]
+    return ["–" if cell is None else format_value(cell) for cell in values]
 
 
-def _choose_format(data: PageData, column: str, value_type: type) -> Callable[[Any], str]:
+def _choose_format(page_data: PageData, column: str, value_type: type) -> Callable[[Any], str]:
     """How values of a column are written: ids by their names, shares as percentages, lists joined."""
     if issubclass(value_type, bool):
-        return lambda value: "yes" if value else "no"
+        return lambda cell: "yes" if cell else "no"
     if issubclass(value_type, float):
         format_number = ("{:.0%}" if column.endswith(("_share", "probability")) else "{:,.2f}").format
-        return lambda value: format_number(value + 0.0)  # -0.0 becomes 0.0: both share one place in the cache
+        return lambda cell: format_number(cell + 0.0)  # -0.0 becomes 0.0: both share one place in the cache
     if issubclass(value_type, datetime):
-        return lambda value: str(value.date().isoformat())
+        return lambda cell: str(cell.date().isoformat())
     if issubclass(value_type, date):
         return date.isoformat
     if issubclass(value_type, list):
-        return lambda value: ", ".join(_format_values(data, column.removesuffix("s"), value)) or "–"
+        return lambda cell: ", ".join(_format_values(page_data, column.removesuffix("s"), cell)) or "–"
     if issubclass(value_type, dict):
-        return lambda value: ", ".join(
-            f"{key.replace('_', ' ')}: {_format_values(data, key, [part])[0]}" for key, part in value.items()
+        return lambda cell: ", ".join(
+            f"{key.replace('_', ' ')}: {_format_values(page_data, key, [part])[0]}" for key, part in cell.items()
         )
     if column.endswith("skill_id"):
-        return data.skill_name
-    return data.person_name if column.endswith("_id") else str
+        return page_data.skill_name
+    return page_data.person_name if column.endswith("_id") else str
 
 
 def render_team_pages(
-    template: jinja2.Template, data: PageData, holders: dict[str, Counter[str]], sizes: Counter[str]
+    template: jinja2.Template, page_data: PageData, holders: dict[str, Counter[str]], sizes: Counter[str]
 ) -> dict[str, str]:
     """Render a page per unit of at least `SMALLEST_TEAM` people: counts of people, and no names.
 
     Args:
         template: The template `team.html.j2`.
-        data: The input of the pages.
+        page_data: The input of the pages.
         holders: By unit: number of people at journeyman or above per micro-skill.
         sizes: Number of people per unit.
 
     Returns:
         The page as HTML by unit, sorted by unit.
     """
-    support_rows, alignment_rows = read_rows_by_unit(data, SUPPORT_GAP), read_rows_by_unit(data, ALIGNMENT)
+    support_rows, alignment_rows = read_rows_by_unit(page_data, SUPPORT_GAP), read_rows_by_unit(page_data, ALIGNMENT)
     page_by_unit = {}
     for unit, people_count in sorted(sizes.items()):
         if people_count >= SMALLEST_TEAM:
             holder_counts = holders.get(unit, Counter())
             capabilities = {
-                data.skills[skill_id].get("capability_name") for skill_id in holder_counts if skill_id in data.skills
+                page_data.skills[skill_id].get("capability_name")
+                for skill_id in holder_counts
+                if skill_id in page_data.skills
             }
             lacking_skills = [
                 skill_id
-                for skill_id, row in data.skills.items()
+                for skill_id, row in page_data.skills.items()
                 if row.get("capability_name") in capabilities and not holder_counts[skill_id]
             ]
             page = {
                 "name": unit,
                 "people_count": people_count,
                 "holds": [
-                    (*_name_skill(data, skill_id), _hide_small(holder_counts[skill_id]))
-                    for skill_id in _sort_skills(data, holder_counts)
+                    (*_name_skill(page_data, skill_id), _hide_small(holder_counts[skill_id]))
+                    for skill_id in _sort_skills(page_data, holder_counts)
                 ],
-                "lacks": [_name_skill(data, skill_id) for skill_id in lacking_skills],
+                "lacks": [_name_skill(page_data, skill_id) for skill_id in lacking_skills],
                 "support": [
                     row["finding"] for row in support_rows.get(unit, []) if row["recommended_count"] >= SMALLEST_TEAM
                 ],
@@ -217,18 +227,18 @@ def render_team_pages(
     return page_by_unit
 
 
-def _name_skill(data: PageData, skill_id: str) -> tuple[str, str]:
+def _name_skill(page_data: PageData, skill_id: str) -> tuple[str, str]:
     """Name and capability of a micro-skill."""
-    return data.skill_name(skill_id), str(data.skills.get(skill_id, {}).get("capability_name") or "")
+    return page_data.skill_name(skill_id), str(page_data.skills.get(skill_id, {}).get("capability_name") or "")
 
 
-def _sort_skills(data: PageData, holder_counts: Counter[str]) -> list[str]:
+def _sort_skills(page_data: PageData, holder_counts: Counter[str]) -> list[str]:
     """Highest count first; counts that are not shown come last by name, so that their order reveals nothing."""
     return sorted(
         holder_counts,
         key=lambda skill_id: (
             -holder_counts[skill_id] if holder_counts[skill_id] >= SMALLEST_TEAM else 0,
-            data.skill_name(skill_id),
+            page_data.skill_name(skill_id),
         ),
     )
 

@@ -29,53 +29,53 @@ class Section:
     chart_label: str = ""
 
 
-def build_run_sections(data: PageData) -> list[Section]:
+def build_run_sections(page_data: PageData) -> list[Section]:
     """Describe the run that made the snapshot.
 
     Args:
-        data: The input of the pages.
+        page_data: The input of the pages.
 
     Returns:
         The sections of the page, in order; evaluation, calibration and fairness only if they were measured.
     """
-    evaluation = data.lake.scan(EVALUATION).collect()
+    evaluation = page_data.lake.scan(EVALUATION).collect()
     return [
-        _describe_tables(data),
-        _describe_people(data),
-        _describe_sources(data),
+        _describe_tables(page_data),
+        _describe_people(page_data),
+        _describe_sources(page_data),
         *_describe_models(evaluation),
-        *_describe_calibration(data),
+        *_describe_calibration(page_data),
         *_describe_segments(evaluation),
     ]
 
 
-def _describe_tables(data: PageData) -> Section:
+def _describe_tables(page_data: PageData) -> Section:
     return Section(
         "Published",
         "Every table of this snapshot.",
         ["table", "rows", "version", "hash"],
         [
             [table.name, f"{table.rows:,}", table.schema_version, table.content_sha256[:12]]
-            for table in data.snapshot.tables
+            for table in page_data.snapshot.tables
         ],
     )
 
 
-def _describe_people(data: PageData) -> Section:
+def _describe_people(page_data: PageData) -> Section:
     people_counts = (
-        data.snapshot.scan(NEXT_SKILL.name)
+        page_data.snapshot.scan(NEXT_SKILL.name)
         .group_by(pl.col("no_recommendation_reason").fill_null("recommended"))
         .agg(pl.col("person_id").n_unique())
         .sort("no_recommendation_reason")
         .collect()
     )
-    rows = [[str(reason).replace("_", " "), f"{people:,}"] for reason, people in people_counts.iter_rows()]
+    rows = [[str(reason).replace("_", " "), f"{people_count:,}"] for reason, people_count in people_counts.iter_rows()]
     return Section("People", "How many people got a list, and why the others did not.", ["", "people"], rows)
 
 
-def _describe_sources(data: PageData) -> Section:
+def _describe_sources(page_data: PageData) -> Section:
     delivery_counts = (
-        data.lake.scan(DELIVERY)
+        page_data.lake.scan(DELIVERY)
         .group_by("source_name", "delivery_status")
         .agg(pl.len().alias("files"), pl.col("good_count", "bad_count").sum())
         .sort("source_name", "delivery_status")
@@ -138,9 +138,9 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
         )
 
 
-def _describe_calibration(data: PageData) -> Iterator[Section]:
+def _describe_calibration(page_data: PageData) -> Iterator[Section]:
     """The reliability diagram of the ranker's card, if its last evaluation has one."""
-    cards = data.lake.scan(MODEL_CARD).collect()
+    cards = page_data.lake.scan(MODEL_CARD).collect()
     reliability = json.loads(cards["card"][0]).get("reliability") if cards.height else None
     if reliability and (bins := reliability["bins"]):
         yield Section(
@@ -165,5 +165,5 @@ def _format_interval(row: Row) -> str:
     return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
-def _format_figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _format_figure(figure: float | None) -> str:
+    return "–" if figure is None else f"{figure:.3f}"

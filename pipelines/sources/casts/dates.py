@@ -171,11 +171,11 @@ def _read_folded(texts: pl.DataFrame, date_order: DateOrder | None) -> pl.DataFr
 def _read_days(texts: pl.Series, date_order: DateOrder | None) -> pl.Series:
     """Return the date of each folded text without a clock; null if it has none of the forms."""
     form_groups = texts.to_frame("text").select(
-        pl.col("text").str.extract_groups(form).alias(str(i)) for i, form in enumerate(_FORMS)
+        pl.col("text").str.extract_groups(form).alias(str(position)) for position, form in enumerate(_FORMS)
     )
     group_by_name = {
         group: pl.coalesce(
-            pl.col(str(i)).struct.field(group) for i, form in enumerate(_FORMS) if f"?P<{group}>" in form
+            pl.col(str(position)).struct.field(group) for position, form in enumerate(_FORMS) if f"?P<{group}>" in form
         )
         for group in _GROUPS
     }

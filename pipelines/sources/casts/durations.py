@@ -95,7 +95,7 @@ def _parse_plain_clock(text: pl.Expr) -> pl.Expr:
 
 def _parse_plain_iso(text: pl.Expr) -> pl.Expr:
     parts = text.str.extract_groups(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?$").struct
-    is_read = pl.any_horizontal(parts.field(str(i)).is_not_null() for i in (1, 2, 3))
+    is_read = pl.any_horizontal(parts.field(str(group)).is_not_null() for group in (1, 2, 3))
     return _sum(parts, (1, 2, 3), (1, 1 / 60, 1 / 3600), is_read)
 
 
@@ -107,13 +107,13 @@ def _read_batch(texts: pl.Series, transform: Transform) -> pl.Series:
     clock, dotnet = text.str.extract_groups(_CLOCK).struct, text.str.extract_groups(_CLOCK_OF_DOTNET).struct
     short, minutes = (text.str.extract_groups(form).struct for form in (_HOURS_AND_MINUTES, _MINUTES_AND_SECONDS))
     in_words = [
-        read_number(words.field(str(i + 1)).str.strip_chars(), decimal_comma) * length
-        for i, length in enumerate(lengths)
+        read_number(words.field(str(position + 1)).str.strip_chars(), decimal_comma) * length
+        for position, length in enumerate(lengths)
     ]
     unread = pl.any_horizontal(
-        words.field(str(i + 1)).is_not_null() & hours.is_null() for i, hours in enumerate(in_words)
+        words.field(str(position + 1)).is_not_null() & hours.is_null() for position, hours in enumerate(in_words)
     )
-    is_in_words = pl.any_horizontal(words.field(str(i + 1)).is_not_null() for i in range(len(lengths)))
+    is_in_words = pl.any_horizontal(words.field(str(position + 1)).is_not_null() for position in range(len(lengths)))
     clock_hours = [
         _sum(parts, (1, 2, 3, 4), (days, 1, 1 / 60, 1 / 3600), parts.field("2").is_not_null())
         + divide(pl.concat_str(pl.lit("0."), parts.field("5").fill_null("0")).cast(pl.Float64), 3600)

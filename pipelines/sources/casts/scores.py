@@ -55,7 +55,7 @@ def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
         return pl.Series(texts.name, [], pl.Float64).extend_constant(None, texts.len())
     text = pl.col("text")
     parts = text.str.extract_groups(_POINTS).struct
-    points, most = (read_number(parts.field(i).str.strip_chars(), decimal_comma) for i in ("1", "2"))
+    points, max_points = (read_number(parts.field(group).str.strip_chars(), decimal_comma) for group in ("1", "2"))
     percent = read_number(text.str.extract(_PERCENT, 1).str.strip_chars(), decimal_comma)
-    share = pl.coalesce(pl.when(most > 0).then(points / most), divide(percent, 100))
+    share = pl.coalesce(pl.when(max_points > 0).then(points / max_points), divide(percent, 100))
     return texts.alias("text").to_frame().select(fold_text(text)).select(share).to_series().alias(texts.name)

@@ -16,7 +16,7 @@ MAILS = "businessCommunication.emails[*].emailUri"
 FIRST_ADDRESS = r"^([^|]+)"
 
 
-def _named(path: str, *members: str) -> tuple[str, ...]:
+def _member_paths(path: str, *members: str) -> tuple[str, ...]:
     return tuple(f"{path}.{member}" for member in members)
 
 
@@ -39,13 +39,15 @@ ADAPTER = Adapter(
                 FieldMap("work_email", (MAILS,), extract=FIRST_ADDRESS),
                 FieldMap("display_name", ("person.preferredName.formattedName", "person.legalName.formattedName")),
                 FieldMap("display_name", ("person.legalName.givenName", "person.legalName.familyName1"), join=" "),
-                FieldMap("manager_code", _named(FIRST, "reportsTo[0].workerID.idValue", "reportsTo[0].associateOID")),
-                FieldMap("unit_name", _named(FIRST, *UNIT)),
-                FieldMap("role_name", _named(FIRST, *JOB)),
+                FieldMap(
+                    "manager_code", _member_paths(FIRST, "reportsTo[0].workerID.idValue", "reportsTo[0].associateOID")
+                ),
+                FieldMap("unit_name", _member_paths(FIRST, *UNIT)),
+                FieldMap("role_name", _member_paths(FIRST, *JOB)),
                 FieldMap("employment_status", ("workerStatus.statusCode.codeValue",), EMPLOYMENT_STATUS),
                 FieldMap("hired_date", ("workerDates.rehireDate", "workerDates.originalHireDate")),
                 FieldMap("left_date", ("workerDates.terminationDate",)),
-                FieldMap("weekly_hours", _named(FIRST, "standardHours.hoursQuantity"), HOURS),
+                FieldMap("weekly_hours", _member_paths(FIRST, "standardHours.hoursQuantity"), HOURS),
             ),
         ),
         ShapeMap(
@@ -54,10 +56,10 @@ ADAPTER = Adapter(
                 FieldMap("record_code", ("associateOID", f"{EACH}.itemID"), join="/", required=True),
                 FieldMap("account_code", ("associateOID",), required=True),
                 FieldMap("employee_number", ("workerID.idValue",)),
-                FieldMap("unit_name", _named(EACH, *UNIT)),
-                FieldMap("role_name", _named(EACH, *JOB)),
-                FieldMap("started_date", _named(EACH, "actualStartDate", "hireDate")),
-                FieldMap("ended_date", _named(EACH, "terminationDate")),
+                FieldMap("unit_name", _member_paths(EACH, *UNIT)),
+                FieldMap("role_name", _member_paths(EACH, *JOB)),
+                FieldMap("started_date", _member_paths(EACH, "actualStartDate", "hireDate")),
+                FieldMap("ended_date", _member_paths(EACH, "terminationDate")),
             ),
             signature=("associateOID", "workAssignments"),
             explode="workAssignments",

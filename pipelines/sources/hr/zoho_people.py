@@ -12,7 +12,7 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS
 
 
-def _field(link_name: str, *labels: str) -> tuple[str, ...]:
+def _field_headers(link_name: str, *labels: str) -> tuple[str, ...]:
     # A path beginning with $ is the only way to a member with a dot in its name.
     return f'$."{link_name}"' if "." in link_name else link_name, *labels
 
@@ -28,20 +28,25 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", _field("Zoho_ID", "recordId", "EmployeeID", "Employee ID")),
-                FieldMap("employee_number", _field("EmployeeID", "Employee ID")),
-                FieldMap("work_email", _field("EmailID", "Email ID", "Email address")),
-                FieldMap("display_name", _field("Full_Name")),
+                FieldMap("account_code", _field_headers("Zoho_ID", "recordId", "EmployeeID", "Employee ID")),
+                FieldMap("employee_number", _field_headers("EmployeeID", "Employee ID")),
+                FieldMap("work_email", _field_headers("EmailID", "Email ID", "Email address")),
+                FieldMap("display_name", _field_headers("Full_Name")),
                 FieldMap(
-                    "display_name", (*_field("FirstName", "First Name"), *_field("LastName", "Last Name")), join=" "
+                    "display_name",
+                    (*_field_headers("FirstName", "First Name"), *_field_headers("LastName", "Last Name")),
+                    join=" ",
                 ),
-                FieldMap("manager_code", (*_field("Reporting_To.MailID"), *_field("Reporting_To.ID"), "Reporting To")),
-                FieldMap("unit_name", _field("Department", "Department")),
-                FieldMap("role_name", _field("Designation", "Designation", "Title")),
-                FieldMap("employment_status", _field("Employeestatus", "Employee Status"), EMPLOYMENT_STATUS),
-                FieldMap("hired_date", _field("Dateofjoining", "Date of joining")),
-                FieldMap("left_date", _field("Dateofexit", "Date of exit")),
-                FieldMap("changed_at", _field("ModifiedTime")),
+                FieldMap(
+                    "manager_code",
+                    (*_field_headers("Reporting_To.MailID"), *_field_headers("Reporting_To.ID"), "Reporting To"),
+                ),
+                FieldMap("unit_name", _field_headers("Department", "Department")),
+                FieldMap("role_name", _field_headers("Designation", "Designation", "Title")),
+                FieldMap("employment_status", _field_headers("Employeestatus", "Employee Status"), EMPLOYMENT_STATUS),
+                FieldMap("hired_date", _field_headers("Dateofjoining", "Date of joining")),
+                FieldMap("left_date", _field_headers("Dateofexit", "Date of exit")),
+                FieldMap("changed_at", _field_headers("ModifiedTime")),
             ),
         ),
     ),

@@ -41,8 +41,8 @@ BACKGROUND_CHECK_BYTES = 32 << 20
 
 
 def read_delimited(
-    opened: OpenedFile,
-    name: str,
+    opened_file: OpenedFile,
+    file_name: str,
     delimiter: str | None = None,
     skip_after_header: int = 0,
     check_while_reading: bool = False,
@@ -51,8 +51,8 @@ def read_delimited(
     """Read delimited text.
 
     Args:
-        opened: The file.
-        name: Name of the file, for messages.
+        opened_file: The file.
+        file_name: Name of the file, for messages.
         delimiter: Delimiter that the source declares; None to detect it.
         skip_after_header: Number of further header rows below the first.
         check_while_reading: Whether to check a large file for malformed rows while it is read. The caller must then
@@ -65,65 +65,65 @@ def read_delimited(
     Raises:
         ExportRefused: If the file has no header row or ends inside an open quote.
     """
-    delimiter, headers = _read_header(opened, name, delimiter)
-    skipped = 0 if row_matches(headers, _second_row(opened, delimiter), skip_unless) else skip_after_header
-    names = tuple(f"c{i}" for i in range(len(headers)))
-    in_place = _scan_in_place(opened, names, delimiter, 1 + skipped)
+    delimiter, headers = _read_header(opened_file, file_name, delimiter)
+    skipped = 0 if row_matches(headers, _second_row(opened_file, delimiter), skip_unless) else skip_after_header
+    names = tuple(f"c{position}" for position in range(len(headers)))
+    unchecked_rows = _scan_in_place(opened_file, names, delimiter, 1 + skipped)
     table = TextTable(
         headers,
         columns_by_header(headers),
-        lambda _: in_place,
+        lambda _: unchecked_rows,
         NO_MALFORMED_ROWS,
-        opened.encoding,
+        opened_file.encoding,
         delimiter,
-        byte_count=opened.path.stat().st_size,
+        byte_count=opened_file.path.stat().st_size,
     )
-    if check_while_reading and opened.path.stat().st_size > BACKGROUND_CHECK_BYTES:
-        return replace(table, is_regular=_survey_in_background(opened, delimiter, headers))
-    is_regular, line_count = _survey_rows(opened, delimiter, headers)
+    if check_while_reading and opened_file.path.stat().st_size > BACKGROUND_CHECK_BYTES:
+        return replace(table, is_regular=_survey_in_background(opened_file, delimiter, headers))
+    is_regular, line_count = _survey_rows(opened_file, delimiter, headers)
     row_count = max(line_count - 1 - skipped, 0)
-    if not is_regular and _ends_in_open_quote(opened, delimiter):
+    if not is_regular and _ends_in_open_quote(opened_file, delimiter):
         raise ExportRefused(
-            f"{name} is cut off: its last row, after {row_count} complete ones, ends inside an open quote; "
+            f"{file_name} is cut off: its last row, after {row_count} complete ones, ends inside an open quote; "
             "export it again"
         )
     if is_regular and row_count:
         return replace(table, row_count=row_count)
     try:
-        good, malformed, row_count = _rewrite(opened, delimiter, headers, names, skipped)
+        good_rows, malformed, row_count = _rewrite(opened_file, delimiter, headers, names, skipped)
     except csv.Error:
         raise ExportRefused(
-            f"{name} has a field of more than {MAX_FIELD_BYTES} bytes, most likely a quote that is never closed: "
+            f"{file_name} has a field of more than {MAX_FIELD_BYTES} bytes, most likely a quote that is never closed: "
             "export it again"
         ) from None
-    return replace(table, scan=lambda _: good, malformed=malformed, row_count=row_count)
+    return replace(table, scan=lambda _: good_rows, malformed=malformed, row_count=row_count)
 
 
-def _read_header(opened: OpenedFile, name: str, delimiter: str | None) -> tuple[str, tuple[str, ...]]:
+def _read_header(opened_file: OpenedFile, file_name: str, delimiter: str | None) -> tuple[str, tuple[str, ...]]:
     """Return the delimiter and the headers; the delimiter is detected if the source declares none."""
-    header_row = _first_record(opened)
-    delimiter = delimiter or _detect_delimiter(header_row, name)
+    header_row = _first_record(opened_file)
+    delimiter = delimiter or _detect_delimiter(header_row, file_name)
     csv.field_size_limit(MAX_FIELD_BYTES)
     try:
         headers = tuple(next(csv.reader(io.StringIO(header_row, newline=""), delimiter=delimiter), ()))
     except csv.Error as error:
-        raise ExportRefused(f"{name} has a first row that cannot be read ({error}): export it again") from None
+        raise ExportRefused(f"{file_name} has a first row that cannot be read ({error}): export it again") from None
     if not any(header.strip() for header in headers):
-        raise ExportRefused(f"{name} has an empty header row: the first row must name the columns")
+        raise ExportRefused(f"{file_name} has an empty header row: the first row must name the columns")
     return delimiter, headers
 
 
-def _survey_in_background(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> Callable[[], bool]:
+def _survey_in_background(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]) -> Callable[[], bool]:
     """Start the survey in a thread; return a function that waits for it and returns whether the file is regular."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="survey")
-    survey = executor.submit(_survey_rows, opened, delimiter, headers)
+    survey = executor.submit(_survey_rows, opened_file, delimiter, headers)
     executor.shutdown(wait=False)
     return lambda: survey.result()[0]
 
 
-def _first_record(opened: OpenedFile) -> str:
+def _first_record(opened_file: OpenedFile) -> str:
     record = b""
-    with opened.open() as handle:
+    with opened_file.open() as handle:
         for line in islice(handle, MAX_HEADER_LINES):
             record += line
             if record.count(b'"') % 2 == 0 and record.decode("utf-8", "replace").strip():
@@ -131,30 +131,30 @@ def _first_record(opened: OpenedFile) -> str:
     return record.decode("utf-8", "replace").strip("\r\n")
 
 
-def _second_row(opened: OpenedFile, delimiter: str) -> list[str]:
-    with opened.open() as handle:
-        start = handle.read(CHUNK_BYTES).decode("utf-8", "replace")
+def _second_row(opened_file: OpenedFile, delimiter: str) -> list[str]:
+    with opened_file.open() as handle:
+        first_text = handle.read(CHUNK_BYTES).decode("utf-8", "replace")
     try:
-        rows = filter(any, csv.reader(io.StringIO(start, newline=""), delimiter=delimiter))
+        rows = filter(any, csv.reader(io.StringIO(first_text, newline=""), delimiter=delimiter))
         return next(islice(rows, 1, None), [])
     except csv.Error:
         return []
 
 
-def _detect_delimiter(header_row: str, name: str) -> str:
+def _detect_delimiter(header_row: str, file_name: str) -> str:
     outside_quotes = re.sub(r'"(?:[^"]|"")*"', "", header_row)
-    best = max(DELIMITERS, key=outside_quotes.count)
-    if best in outside_quotes:
-        return best
+    most_frequent = max(DELIMITERS, key=outside_quotes.count)
+    if most_frequent in outside_quotes:
+        return most_frequent
     if len(header_row) > 1000:
         raise ExportRefused(
-            f"{name} has a first row of {len(header_row)} characters without , ; tab or |: "
+            f"{file_name} has a first row of {len(header_row)} characters without , ; tab or |: "
             "set `delimiter` of this source"
         )
     return ","
 
 
-def _survey_rows(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> tuple[bool, int]:
+def _survey_rows(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]) -> tuple[bool, int]:
     """Return whether all rows are as wide as the header, none is the header again, and quotes only open or close
     fields; and the number of rows.
 
@@ -165,8 +165,8 @@ def _survey_rows(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> 
     other_bytes = bytes(set(range(256)) - set(separator + b'"\n'))
     row_marks = separator * (len(headers) - 1) + b"\n"
     header_starts, header_count = _header_starts(headers, delimiter), 0
-    is_regular, is_open, row_count, rest, quoted_bytes = True, False, 0, b"", 0
-    for block in _blocks_of_lines(opened):
+    is_regular, is_open, row_count, unmatched_marks, quoted_bytes = True, False, 0, b"", 0
+    for block in _blocks_of_lines(opened_file):
         quoted_bytes = quoted_bytes + len(block) if is_open and b'"' not in block else 0
         if len(block) > MAX_FIELD_BYTES or quoted_bytes > MAX_FIELD_BYTES:
             return False, row_count
@@ -176,12 +176,12 @@ def _survey_rows(opened: OpenedFile, delimiter: str, headers: Sequence[str]) -> 
             marks, is_open = _outside_quotes(marks, is_open)
         row_count += marks.count(b"\n")
         lines = b"\n" + block
-        header_count += sum(lines.count(start) for start in header_starts)
-        marks = rest + marks
+        header_count += sum(lines.count(header_start) for header_start in header_starts)
+        marks = unmatched_marks + marks
         complete_rows = len(marks) // len(row_marks)
-        rest = marks[complete_rows * len(row_marks) :]
+        unmatched_marks = marks[complete_rows * len(row_marks) :]
         is_regular = is_regular and marks.startswith(row_marks * complete_rows)
-    return is_regular and not rest and not is_open and header_count <= 1, row_count
+    return is_regular and not unmatched_marks and not is_open and header_count <= 1, row_count
 
 
 def _header_starts(headers: Sequence[str], delimiter: str) -> list[bytes]:
@@ -205,32 +205,32 @@ def _has_proper_quotes(block: bytes, separator: bytes, is_open: bool) -> bool:
     quotes = np.flatnonzero(codes == ord('"'))
     opening, closing = quotes[int(is_open) :: 2], quotes[int(not is_open) :: 2]
     field_ends = tuple(separator + b'"\n')
-    before, after = codes[opening - 1], codes[closing + 1]
-    ends_line = (after == ord("\r")) & (codes[closing + 2 - (closing + 2 >= codes.size)] == ord("\n"))
-    return bool(np.isin(before, field_ends).all() and (np.isin(after, field_ends) | ends_line).all())
+    codes_before, codes_after = codes[opening - 1], codes[closing + 1]
+    ends_line = (codes_after == ord("\r")) & (codes[closing + 2 - (closing + 2 >= codes.size)] == ord("\n"))
+    return bool(np.isin(codes_before, field_ends).all() and (np.isin(codes_after, field_ends) | ends_line).all())
 
 
-def _blocks_of_lines(opened: OpenedFile) -> Iterator[bytes]:
+def _blocks_of_lines(opened_file: OpenedFile) -> Iterator[bytes]:
     """Return blocks of complete lines; the last block is an incomplete line if it exceeds the longest field."""
-    rest = b""
-    for chunk in opened.chunks():
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            yield rest + chunk[:cut]
-        rest = chunk[cut:] if cut else rest + chunk
-        if len(rest) > MAX_FIELD_BYTES:
+    incomplete_line = b""
+    for chunk in opened_file.chunks():
+        line_end = chunk.rfind(b"\n") + 1
+        if line_end:
+            yield incomplete_line + chunk[:line_end]
+        incomplete_line = chunk[line_end:] if line_end else incomplete_line + chunk
+        if len(incomplete_line) > MAX_FIELD_BYTES:
             break
-    if rest:
-        yield rest + b"\n"
+    if incomplete_line:
+        yield incomplete_line + b"\n"
 
 
-def _open_text(opened: OpenedFile) -> io.TextIOWrapper:
-    return io.TextIOWrapper(opened.open(), "utf-8", "replace", newline="")
+def _open_text(opened_file: OpenedFile) -> io.TextIOWrapper:
+    return io.TextIOWrapper(opened_file.open(), "utf-8", "replace", newline="")
 
 
-def _ends_in_open_quote(opened: OpenedFile, delimiter: str) -> bool:
+def _ends_in_open_quote(opened_file: OpenedFile, delimiter: str) -> bool:
     """Return whether the end of the file lies inside a quoted field, by reading it record by record."""
-    with _open_text(opened) as text:
+    with _open_text(opened_file) as text:
         try:
             for _ in csv.reader(text, delimiter=delimiter, strict=True):
                 pass
@@ -239,46 +239,56 @@ def _ends_in_open_quote(opened: OpenedFile, delimiter: str) -> bool:
     return False
 
 
-def _scan_in_place(opened: OpenedFile, names: Sequence[str], delimiter: str, skip: int) -> pl.LazyFrame:
+def _scan_in_place(opened_file: OpenedFile, names: Sequence[str], delimiter: str, skipped_rows: int) -> pl.LazyFrame:
     frame = pl.scan_csv(
-        opened.path,
+        opened_file.path,
         has_header=False,
-        skip_rows=skip,
+        skip_rows=skipped_rows,
         separator=delimiter,
         schema=dict.fromkeys(names, pl.String()),
         row_index_name=ROW_NUMBER,
         row_index_offset=1,
         glob=False,
     )
-    return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), opened.folder)
+    return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), opened_file.folder)
 
 
 def _rewrite(
-    opened: OpenedFile, delimiter: str, headers: Sequence[str], names: Sequence[str], skip_after_header: int
+    opened_file: OpenedFile, delimiter: str, headers: Sequence[str], names: Sequence[str], skip_after_header: int
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
     """Rewrite the good rows with their row numbers, the malformed rows with the reason; count both together."""
     # Header cells without a name at the end name no column: a row may end before them.
-    named_width = max(i for i, header in enumerate(headers, start=1) if header.strip())
+    named_width = max(position for position, header in enumerate(headers, start=1) if header.strip())
     folder = ScratchFolder()
-    good, bad = folder.path / "good.csv", folder.path / "bad.csv"
-    number = -1 - skip_after_header
-    with _open_text(opened) as text, good.open("w", newline="") as good_out, bad.open("w", newline="") as bad_out:
-        good_rows, bad_rows = csv.writer(good_out, lineterminator="\n"), csv.writer(bad_out, lineterminator="\n")
-        for number, row in enumerate(filter(any, csv.reader(text, delimiter=delimiter)), start=-skip_after_header):
-            if number <= 0:
+    good_path, bad_path = folder.path / "good.csv", folder.path / "bad.csv"
+    row_number = -1 - skip_after_header
+    with (
+        _open_text(opened_file) as text,
+        good_path.open("w", newline="") as good_file,
+        bad_path.open("w", newline="") as bad_file,
+    ):
+        good_rows, bad_rows = csv.writer(good_file, lineterminator="\n"), csv.writer(bad_file, lineterminator="\n")
+        for row_number, row in enumerate(filter(any, csv.reader(text, delimiter=delimiter)), start=-skip_after_header):
+            if row_number <= 0:
                 continue
             while len(row) > len(names) and not row[-1].strip():
                 row.pop()
             if named_width <= len(row) < len(names):
                 row += [""] * (len(names) - len(row))
             if repeats_header(headers, row):
-                bad_rows.writerow((number, delimiter.join(row), REPEATED_HEADER))
+                bad_rows.writerow((row_number, delimiter.join(row), REPEATED_HEADER))
             elif len(row) == len(names):
-                good_rows.writerow((number, *row))
+                good_rows.writerow((row_number, *row))
             else:
-                bad_rows.writerow((number, delimiter.join(row), f"{len(row)} fields where the header has {len(names)}"))
+                bad_rows.writerow(
+                    (row_number, delimiter.join(row), f"{len(row)} fields where the header has {len(names)}")
+                )
     schema = pl.Schema({ROW_NUMBER: pl.Int64, **dict.fromkeys(names, pl.String)})
-    return _scan_rewritten(good, schema, folder), _scan_rewritten(bad, MALFORMED_SCHEMA, folder), max(number, 0)
+    return (
+        _scan_rewritten(good_path, schema, folder),
+        _scan_rewritten(bad_path, MALFORMED_SCHEMA, folder),
+        max(row_number, 0),
+    )
 
 
 def _scan_rewritten(path: Path, schema: pl.Schema, folder: ScratchFolder) -> pl.LazyFrame:

@@ -119,15 +119,15 @@ def open_file(path: Path, encoding: str | None = None, member: str | None = None
         head = handle.read(CHUNK_BYTES)
     if not head.strip():
         raise ExportRefused(f"{path.name} holds no text (nothing, or only blanks): export it again")
-    begin = head.lstrip(codecs.BOM_UTF8 + b" \r\n\t")[:64].lower()
-    for marks, advice in FOREIGN_FORMATS:
-        if begin.startswith(marks):
+    first_text = head.lstrip(codecs.BOM_UTF8 + b" \r\n\t")[:64].lower()
+    for beginnings, advice in FOREIGN_FORMATS:
+        if first_text.startswith(beginnings):
             raise ExportRefused(f"{path.name} is {advice}")
-    written_in = _find_encoding(plain, head, path.name, encoding)
-    if written_in == "utf-8":
-        return OpenedFile(plain, written_in, 3 if head.startswith(codecs.BOM_UTF8) else 0, folder)
+    actual_encoding = _find_encoding(plain, head, path.name, encoding)
+    if actual_encoding == "utf-8":
+        return OpenedFile(plain, actual_encoding, 3 if head.startswith(codecs.BOM_UTF8) else 0, folder)
     folder = folder or ScratchFolder()
-    return OpenedFile(_transcode(plain, folder.path / "text", written_in, path.name), written_in, 0, folder)
+    return OpenedFile(_transcode(plain, folder.path / "text", actual_encoding, path.name), actual_encoding, 0, folder)
 
 
 def read_chunks(handle: IO[bytes]) -> Iterator[bytes]:
@@ -137,13 +137,16 @@ def read_chunks(handle: IO[bytes]) -> Iterator[bytes]:
 
 def archive_members(archive: zipfile.ZipFile, pattern: str | None) -> list[str]:
     """Return the members that are files and whose path or name matches the pattern, ignoring case."""
-    names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+    members = [member for member in archive.namelist() if not member.endswith("/") and "__MACOSX" not in member]
     if pattern is None:
-        return names
+        return members
     return [
-        name
-        for name in names
-        if any(fnmatch(part.lower(), pattern.lower()) for part in (name, PurePosixPath(name.replace("\\", "/")).name))
+        member
+        for member in members
+        if any(
+            fnmatch(matched_name.lower(), pattern.lower())
+            for matched_name in (member, PurePosixPath(member.replace("\\", "/")).name)
+        )
     ]
 
 
@@ -175,26 +178,28 @@ def _unpack(path: Path, member: str | None) -> tuple[Path, ScratchFolder | None]
             yield from read_chunks(handle)
 
     folder = ScratchFolder()
-    unpacked = folder.path / "unpacked"
-    with unpacked.open("wb") as unpacked_file:
+    unpacked_path = folder.path / "unpacked"
+    with unpacked_path.open("wb") as unpacked_file:
         unpacked_file.writelines(_within_limits(read_member(), path))
-    return unpacked, folder
+    return unpacked_path, folder
 
 
 def _within_limits(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    packed, written = path.stat().st_size, 0
+    packed_size, byte_count = path.stat().st_size, 0
     try:
         for chunk in chunks:
-            written += len(chunk)
-            if written > MAX_UNPACKED_BYTES or written > max(MIN_RATIO_CHECK_BYTES, MAX_UNPACKED_RATIO * packed):
+            byte_count += len(chunk)
+            if byte_count > MAX_UNPACKED_BYTES or byte_count > max(
+                MIN_RATIO_CHECK_BYTES, MAX_UNPACKED_RATIO * packed_size
+            ):
                 raise ExportRefused(
-                    f"{path.name} unpacks from {packed} to more than {written} bytes, and the limit is "
+                    f"{path.name} unpacks from {packed_size} to more than {byte_count} bytes, and the limit is "
                     f"{MAX_UNPACKED_RATIO} times as much: unpack it yourself if you trust it"
                 )
             yield chunk
     except ARCHIVE_ERRORS as error:
         raise ExportRefused(
-            f"{path.name} is cut off or damaged: it unpacks to {written} bytes and then ends "
+            f"{path.name} is cut off or damaged: it unpacks to {byte_count} bytes and then ends "
             f"({type(error).__name__}); copy it again"
         ) from None
 
@@ -222,13 +227,13 @@ _ARCHIVE_OPENERS: dict[bytes, Callable[[Path, str | None], AbstractContextManage
 }
 
 
-def _find_encoding(path: Path, head: bytes, name: str, declared: str | None) -> str:
+def _find_encoding(path: Path, head: bytes, file_name: str, declared: str | None) -> str:
     if declared:
         encoding = codecs.lookup(declared).name
         encoding = {"utf-8-sig": "utf-8", "cp1252": "windows-1252"}.get(encoding, encoding)
         if encoding == "utf-8" and not _decodes(path, encoding):
             raise ExportRefused(
-                f"{name} is not utf-8 as set: set `encoding` of this source to one of {', '.join(ENCODINGS)}"
+                f"{file_name} is not utf-8 as set: set `encoding` of this source to one of {', '.join(ENCODINGS)}"
             )
         return encoding
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -238,7 +243,7 @@ def _find_encoding(path: Path, head: bytes, name: str, declared: str | None) -> 
         return "utf-16-le" if odd_zeros else "utf-16-be"
     if head.count(0) > len(head) // 100:
         raise ExportRefused(
-            f"{name} is not text ({head.count(0)} zero bytes in its first {len(head)}): export it as CSV or JSON"
+            f"{file_name} is not text ({head.count(0)} zero bytes in its first {len(head)}): export it as CSV or JSON"
         )
     if _decodes(path, "utf-8"):
         return "utf-8"
@@ -246,7 +251,7 @@ def _find_encoding(path: Path, head: bytes, name: str, declared: str | None) -> 
         guessed = guess_encoding(telling_lines(read_chunks(handle)))
     if guessed is None or not _decodes(path, guessed):
         raise ExportRefused(
-            f"{name} is none of {', '.join(ENCODINGS)}, and its letters do not tell which encoding it has: "
+            f"{file_name} is none of {', '.join(ENCODINGS)}, and its letters do not tell which encoding it has: "
             "set `encoding` of this source to the one it was written in"
         )
     return guessed
@@ -265,13 +270,13 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _transcode(source: Path, target: Path, encoding: str, name: str) -> Path:
+def _transcode(source_path: Path, target_path: Path, encoding: str, file_name: str) -> Path:
     try:
-        with target.open("wb") as out:
-            out.writelines(text.encode("utf-8", "replace") for text in _decoded(source, encoding))
+        with target_path.open("wb") as target_file:
+            target_file.writelines(text.encode("utf-8", "replace") for text in _decoded(source_path, encoding))
     except UnicodeDecodeError as error:
         raise ExportRefused(
-            f"{name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` of this "
+            f"{file_name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` of this "
             f"source to one of {', '.join(ENCODINGS)}"
         ) from None
-    return target
+    return target_path

@@ -48,7 +48,9 @@ def member_columns_query(lines: Path, paths: Sequence[str], max_record_bytes: in
     if not all(location.keys for location in locations) or _differ_in_case(locations):
         return None
     documents = _find_documents(locations)
-    columns = [f"{_text_of(location, locations, documents)} AS c{i}" for i, location in enumerate(locations)]
+    columns = [
+        f"{_text_of(location, locations, documents)} AS c{position}" for position, location in enumerate(locations)
+    ]
     members = {_document_of(location.keys, documents) or location.keys for location in locations}
     types = ", ".join(f"{quoted(key)}: {quoted(type_)}" for key, type_ in _column_types(members, documents).items())
     return (
@@ -64,10 +66,10 @@ def _locate(path: str) -> _Location:
             keys.append(match[1] or match[2])
             end = match.end()
         return _Location(tuple(keys), f"${path[end:]}" if path[end:] else None, is_plain(path))
-    special = None if is_plain(path) else _NOT_PLAIN.search(path)
-    if special is None:
+    special_sign = None if is_plain(path) else _NOT_PLAIN.search(path)
+    if special_sign is None:
         return _Location(tuple(path.split(".")), None, is_plain=True)
-    start = special.start()
+    start = special_sign.start()
     return _Location(tuple(path[:start].split(".")), path[start:].removeprefix("."), is_plain=False)
 
 
@@ -80,8 +82,8 @@ def _find_documents(locations: Iterable[_Location]) -> set[tuple[str, ...]]:
     """Return the members that are read as JSON: those with a path into them that is no key, or with a text of their own
     beside their members."""
     keys = {location.keys for location in locations}
-    above = {longer[:length] for longer in keys for length in range(1, len(longer))}
-    return {location.keys for location in locations if location.inside is not None} | (keys & above)
+    parents = {child[:length] for child in keys for length in range(1, len(child))}
+    return {location.keys for location in locations if location.inside is not None} | (keys & parents)
 
 
 def _document_of(keys: tuple[str, ...], documents: set[tuple[str, ...]]) -> tuple[str, ...] | None:
@@ -94,12 +96,15 @@ def _text_of(location: _Location, locations: Sequence[_Location], documents: set
     if document is None:
         return _member(location.keys)
     keys = location.keys[len(document) :]
-    start = "$" + "".join(f'."{key}"' for key in keys)
+    key_path = "$" + "".join(f'."{key}"' for key in keys)
     if location.inside is None:
-        is_above_others = any(other.keys[: len(location.keys)] == location.keys != other.keys for other in locations)
-        return (text_unless_object if is_above_others else plain_query)(start, _member(document))
+        is_above_others = any(
+            location_of_other.keys[: len(location.keys)] == location.keys != location_of_other.keys
+            for location_of_other in locations
+        )
+        return (text_unless_object if is_above_others else plain_query)(key_path, _member(document))
     if location.inside.startswith("$"):
-        return (plain_query if location.is_plain else text_query)(start + location.inside[1:], _member(document))
+        return (plain_query if location.is_plain else text_query)(key_path + location.inside[1:], _member(document))
     link = "." if keys and location.inside == "*" else ""
     return text_query(".".join(keys) + link + location.inside, _member(document))
 
@@ -110,18 +115,21 @@ def _member(keys: Sequence[str]) -> str:
 
 def _column_types(members: Iterable[tuple[str, ...]], documents: set[tuple[str, ...]]) -> Mapping[str, str]:
     """Return the type of each top member: text, JSON, or an object of the members that are read."""
-    below: dict[str, list[tuple[str, ...]]] = {}
+    rests_by_key: dict[str, list[tuple[str, ...]]] = {}
     for keys in sorted(members):
-        below.setdefault(keys[0], []).append(keys[1:])
+        rests_by_key.setdefault(keys[0], []).append(keys[1:])
 
-    def type_of(key: str, rests: list[tuple[str, ...]], above: tuple[str, ...]) -> str:
-        path = (*above, key)
+    def type_of(key: str, rests: list[tuple[str, ...]], parent_keys: tuple[str, ...]) -> str:
+        path = (*parent_keys, key)
         if rests == [()]:
             return "JSON" if path in documents else "VARCHAR"
-        inner: dict[str, list[tuple[str, ...]]] = {}
+        rests_by_member: dict[str, list[tuple[str, ...]]] = {}
         for rest in rests:
-            inner.setdefault(rest[0], []).append(rest[1:])
-        fields = ", ".join(f"{_member([name])} {type_of(name, parts, path)}" for name, parts in inner.items())
+            rests_by_member.setdefault(rest[0], []).append(rest[1:])
+        fields = ", ".join(
+            f"{_member([member])} {type_of(member, member_rests, path)}"
+            for member, member_rests in rests_by_member.items()
+        )
         return f"STRUCT({fields})"
 
-    return {key: type_of(key, rests, ()) for key, rests in below.items()}
+    return {key: type_of(key, rests, ()) for key, rests in rests_by_key.items()}

@@ -40,13 +40,13 @@ _FURTHER_PAGE = re.compile(
 
 
 def read_json(
-    opened: OpenedFile, name: str, records_path: tuple[str, ...] = (), check_while_reading: bool = False
+    opened_file: OpenedFile, file_name: str, records_path: tuple[str, ...] = (), check_while_reading: bool = False
 ) -> TextTable:
     """Read a JSON file as text.
 
     Args:
-        opened: The file.
-        name: Name of the file, for messages.
+        opened_file: The file.
+        file_name: Name of the file, for messages.
         records_path: Dotted paths of members, from the top object on, one of which holds the array of records.
         check_while_reading: Whether to read fast, and check while reading that each line is one record. The caller must
             then call `is_regular` after reading, and read the file again without this option if it returns False.
@@ -58,15 +58,15 @@ def read_json(
     Raises:
         ExportRefused: If the file is not JSON or is cut off.
     """
-    lines, folder = _as_lines(opened, name, records_path)
+    lines, folder = _as_lines(opened_file, file_name, records_path)
     if not lines.stat().st_size:
-        raise ExportRefused(f"{name} holds no record: its list is empty, so there is nothing to read")
-    _check_last_line(lines, name)
+        raise ExportRefused(f"{file_name} holds no record: its list is empty, so there is nothing to read")
+    _check_last_line(lines, file_name)
     headers = _find_members(lines)
     if not headers:
         raise ExportRefused(
-            f"{name} holds no JSON object in its first {SAMPLE_RECORDS} records: export it as lines or an array of "
-            "objects"
+            f"{file_name} holds no JSON object in its first {SAMPLE_RECORDS} records: export it as lines or an array "
+            "of objects"
         )
     is_regular = True
 
@@ -76,18 +76,18 @@ def read_json(
 
     def scan(paths: Sequence[str]) -> pl.LazyFrame:
         rows = scan_members(lines, paths, note_irregular) if check_while_reading else scan_records(lines, paths)
-        return keep_folder_alive(rows, folder or opened.folder)
+        return keep_folder_alive(rows, folder or opened_file.folder)
 
     return TextTable(
         headers,
         _columns_by_path(headers),
         scan,
-        keep_folder_alive(scan_malformed(lines), folder or opened.folder),
-        encoding=opened.encoding,
-        byte_count=opened.path.stat().st_size,
+        keep_folder_alive(scan_malformed(lines), folder or opened_file.folder),
+        encoding=opened_file.encoding,
+        byte_count=opened_file.path.stat().st_size,
         is_regular=lambda: is_regular,
         has_open_schema=True,
-        notes=_find_notes(opened),
+        notes=_find_notes(opened_file),
     )
 
 
@@ -99,39 +99,41 @@ def parse_json(text: str | bytes, otherwise: Any) -> Any:
         return otherwise
 
 
-def _as_lines(opened: OpenedFile, name: str, records_path: tuple[str, ...]) -> tuple[Path, ScratchFolder | None]:
+def _as_lines(
+    opened_file: OpenedFile, file_name: str, records_path: tuple[str, ...]
+) -> tuple[Path, ScratchFolder | None]:
     """Return a file of one record per line: the file itself if it is one, else a copy in a scratch folder."""
-    with opened.open() as handle:
+    with opened_file.open() as handle:
         head = handle.read(1 << 16).lstrip()
     if head[:1] not in (b"{", b"["):
-        raise ExportRefused(f"{name} is not JSON: it must begin with an object or an array")
-    record = _only_record(opened, head, records_path)
+        raise ExportRefused(f"{file_name} is not JSON: it must begin with an object or an array")
+    record = _only_record(opened_file, head, records_path)
     is_lines = head[:1] == b"{" and not _is_wrapped(head, records_path)
-    if record is None and is_lines and opened.start == 0 and _has_plain_lines(opened):
-        return opened.path, None
+    if record is None and is_lines and opened_file.start == 0 and _has_plain_lines(opened_file):
+        return opened_file.path, None
     folder = ScratchFolder()
-    target = folder.path / "records.jsonl"
-    with target.open("wb") as out:
+    target_path = folder.path / "records.jsonl"
+    with target_path.open("wb") as target_file:
         if record is not None:
-            out.write(json.dumps(record).encode() + b"\n")
+            target_file.write(json.dumps(record).encode() + b"\n")
         elif is_lines:
-            out.writelines(chunk.translate(_NO_RETURNS) for chunk in opened.chunks())
+            target_file.writelines(chunk.translate(_NO_RETURNS) for chunk in opened_file.chunks())
         else:
-            records = _split_array(opened.chunks(), name, records_path if head[:1] == b"{" else ())
-            out.writelines(record.translate(_ONE_LINE) + b"\n" for record in records)
-    return target, folder
+            records = _split_array(opened_file.chunks(), file_name, records_path if head[:1] == b"{" else ())
+            target_file.writelines(record.translate(_ONE_LINE) + b"\n" for record in records)
+    return target_path, folder
 
 
-def _only_record(opened: OpenedFile, head: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
+def _only_record(opened_file: OpenedFile, head: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the record of a document that holds one object and no list of records; None for any other document."""
     keys = (re.escape(_list_name(path)).encode() for path in records_path)
     has_list = any(re.search(rb'"' + key + rb'"\s*:\s*\[', head) for key in keys)
-    if head[:1] != b"{" or has_list or opened.path.stat().st_size > MAX_RECORD_BYTES:
+    if head[:1] != b"{" or has_list or opened_file.path.stat().st_size > MAX_RECORD_BYTES:
         return None
-    first = parse_json(head.split(b"\n", 1)[0], otherwise=None)
-    if first is not None and not any(isinstance(_member(first, path), dict) for path in records_path):
+    first_line = parse_json(head.split(b"\n", 1)[0], otherwise=None)
+    if first_line is not None and not any(isinstance(_member(first_line, path), dict) for path in records_path):
         return None
-    document = parse_json(b"".join(opened.chunks()), otherwise=None)
+    document = parse_json(b"".join(opened_file.chunks()), otherwise=None)
     if not isinstance(document, dict):
         return None
     members = (_member(document, path) for path in records_path)
@@ -143,17 +145,17 @@ def _list_name(path: str) -> str:
     return path.split("[*]")[0].rpartition(".")[2]
 
 
-def _find_notes(opened: OpenedFile) -> tuple[str, ...]:
+def _find_notes(opened_file: OpenedFile) -> tuple[str, ...]:
     """Return what the document says of itself around its records: that it is one page of several."""
-    size = opened.path.stat().st_size
-    with opened.open() as handle:
+    size = opened_file.path.stat().st_size
+    with opened_file.open() as handle:
         head = handle.read(NOTE_BYTES)
-        handle.seek(max(opened.start, size - NOTE_BYTES))
+        handle.seek(max(opened_file.start, size - NOTE_BYTES))
         tail = handle.read()
     if head.lstrip()[:1] != b"{":
         return ()
-    around = (head.partition(b"[")[0], tail.rpartition(b"]")[2] if b"]" in tail else b"")
-    if any(_FURTHER_PAGE.search(part) for part in around):
+    surroundings = (head.partition(b"[")[0], tail.rpartition(b"]")[2] if b"]" in tail else b"")
+    if any(_FURTHER_PAGE.search(surrounding) for surrounding in surroundings):
         return ("it is one page of several: there are more records, fetch every page",)
     return ()
 
@@ -167,26 +169,28 @@ def _columns_by_path(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return columns
 
 
-def _has_plain_lines(opened: OpenedFile) -> bool:
+def _has_plain_lines(opened_file: OpenedFile) -> bool:
     """Return whether DuckDB can read the lines in place: no zero bytes, and line ends of one kind only."""
-    returns, line_ends, both, last = 0, 0, 0, b""
-    for chunk in opened.chunks():
+    return_count, newline_count, pair_count, last_byte = 0, 0, 0, b""
+    for chunk in opened_file.chunks():
         if b"\0" in chunk:
             return False
-        if b"\r" in chunk or last == b"\r":
-            returns += chunk.count(b"\r")
-            both += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-        line_ends += chunk.count(b"\n")
-        last = chunk[-1:]
-    return returns == 0 or returns == both == line_ends
+        if b"\r" in chunk or last_byte == b"\r":
+            return_count += chunk.count(b"\r")
+            pair_count += chunk.count(b"\r\n") + (last_byte == b"\r" and chunk[:1] == b"\n")
+        newline_count += chunk.count(b"\n")
+        last_byte = chunk[-1:]
+    return return_count == 0 or return_count == pair_count == newline_count
 
 
 def _is_wrapped(head: bytes, records_path: tuple[str, ...]) -> bool:
     """Return whether the document is one object around an array of records, not the first of many lines."""
     if not any(f'"{_list_name(path)}"'.encode() in head for path in records_path):
         return False
-    first = parse_json(head.split(b"\n", 1)[0], otherwise=None)
-    return first is None or any(isinstance(_member(first, path.split("[*]")[0]), list) for path in records_path)
+    first_line = parse_json(head.split(b"\n", 1)[0], otherwise=None)
+    return first_line is None or any(
+        isinstance(_member(first_line, path.split("[*]")[0]), list) for path in records_path
+    )
 
 
 def _member(content: Any, path: str) -> Any:
@@ -196,41 +200,43 @@ def _member(content: Any, path: str) -> Any:
     return content
 
 
-def _split_array(chunks: Iterable[bytes], name: str, wrapper: tuple[str, ...]) -> Iterator[bytes]:
+def _split_array(chunks: Iterable[bytes], file_name: str, wrapper: tuple[str, ...]) -> Iterator[bytes]:
     """Split the top array, or the first array under one of the wrapper's dotted paths, into its elements.
 
     The part `[*]` of a path stands for each element of a list, `*` for any key: then all such arrays are split.
     """
     paths = [tuple(key.encode() for key in path.replace("[*]", ".").split(".")) for path in wrapper] or [()]
-    longest = max(map(len, paths))
-    # The key before each open bracket; the brackets of the records themselves lie above `base`.
+    longest_path = max(map(len, paths))
+    # The key before each open bracket; the brackets of the records themselves lie above `array_depth`.
     keys: list[bytes] = []
-    base, is_inside, is_only, last_text, rest, size = 0, False, True, b"", b"", 0
+    array_depth, is_inside, is_only, last_text, unread, size = 0, False, True, b"", b"", 0
     for chunk in chunks:
         size += len(chunk)
-        rest += chunk
-        start, done = None, len(rest)
-        for match in _TOKEN.finditer(rest):
+        unread += chunk
+        start, read_until = None, len(unread)
+        for match in _TOKEN.finditer(unread):
             token = match.group()
             if token[:1] == b'"':
                 if match.group(1) is None:
-                    done = match.start()
+                    read_until = match.start()
                     break
                 last_text = token
             elif token in b"{[":
                 keys.append(last_text[1:-1])
                 last_text = b""
                 if is_inside:
-                    start = match.start() if len(keys) == base + 1 else start
-                elif token == b"[" and len(keys) <= longest + 1 and (path := _matching(keys[1:], paths)) is not None:
-                    base, is_inside, is_only = len(keys), True, b"*" not in path
+                    start = match.start() if len(keys) == array_depth + 1 else start
+                elif (
+                    token == b"[" and len(keys) <= longest_path + 1 and (path := _matching(keys[1:], paths)) is not None
+                ):
+                    array_depth, is_inside, is_only = len(keys), True, b"*" not in path
             else:
                 del keys[-1:]
                 last_text = b""
-                if is_inside and len(keys) == base and start is not None:
-                    yield rest[start : match.end()]
+                if is_inside and len(keys) == array_depth and start is not None:
+                    yield unread[start : match.end()]
                     start = None
-                elif is_inside and len(keys) < base:
+                elif is_inside and len(keys) < array_depth:
                     is_inside = False
                     if is_only:
                         return
@@ -238,31 +244,33 @@ def _split_array(chunks: Iterable[bytes], name: str, wrapper: tuple[str, ...]) -
                     return
         if start is not None:
             # The record goes on in the next block; its tokens are read again there.
-            done = start
-            del keys[base:]
-        rest = rest[done:]
-        if len(rest) > MAX_RECORD_BYTES:
+            read_until = start
+            del keys[array_depth:]
+        unread = unread[read_until:]
+        if len(unread) > MAX_RECORD_BYTES:
             raise ExportRefused(
-                f"{name} has a record of more than {MAX_RECORD_BYTES} bytes: it is damaged, export it again"
+                f"{file_name} has a record of more than {MAX_RECORD_BYTES} bytes: it is damaged, export it again"
             )
-    raise ExportRefused(f"{name} is cut off: its array is not closed after {size} bytes; export it again")
+    raise ExportRefused(f"{file_name} is cut off: its array is not closed after {size} bytes; export it again")
 
 
 def _matching(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
     """Return the first path that the keys follow, or None."""
     for path in paths:
-        if len(path) == len(keys) and all(part in (key, b"*") for part, key in zip(path, keys, strict=True)):
+        if len(path) == len(keys) and all(path_key in (key, b"*") for path_key, key in zip(path, keys, strict=True)):
             return path
     return None
 
 
-def _check_last_line(lines: Path, name: str) -> None:
+def _check_last_line(lines: Path, file_name: str) -> None:
     """Refuse a file whose last line has no line end and is not valid JSON."""
     with lines.open("rb") as handle:
         handle.seek(max(0, lines.stat().st_size - MAX_RECORD_BYTES))
-        last = handle.read().rpartition(b"\n")[2]
-    if last and parse_json(last, otherwise=_INVALID) is _INVALID:
-        raise ExportRefused(f"{name} is cut off: its last line of {len(last)} bytes is incomplete; export it again")
+        last_line = handle.read().rpartition(b"\n")[2]
+    if last_line and parse_json(last_line, otherwise=_INVALID) is _INVALID:
+        raise ExportRefused(
+            f"{file_name} is cut off: its last line of {len(last_line)} bytes is incomplete; export it again"
+        )
 
 
 def _find_members(lines: Path) -> tuple[str, ...]:
@@ -280,25 +288,25 @@ def _find_members(lines: Path) -> tuple[str, ...]:
 def _add_members(record: dict[str, Any], members: dict[Any, Any], numbers: Iterator[int], depth: int) -> None:
     """Add the keys of a record to a tree: below each the members of its object and, under `_ELEMENTS`, of its list."""
     for key, content in record.items():
-        below = members.get(key)
-        if below is None:
-            below = members[key] = {}
+        key_members = members.get(key)
+        if key_members is None:
+            key_members = members[key] = {}
         if isinstance(content, dict) and depth < MAX_MEMBER_DEPTH:
-            _add_members(content, below, numbers, depth + 1)
+            _add_members(content, key_members, numbers, depth + 1)
             continue
-        if _NUMBER not in below:
-            below[_NUMBER] = next(numbers)
+        if _NUMBER not in key_members:
+            key_members[_NUMBER] = next(numbers)
         if isinstance(content, list) and content and isinstance(content[0], dict) and depth < MAX_MEMBER_DEPTH:
-            _add_members(content[0], below.setdefault(_ELEMENTS, {}), numbers, depth + 1)
+            _add_members(content[0], key_members.setdefault(_ELEMENTS, {}), numbers, depth + 1)
 
 
 def _list_paths(members: dict[Any, Any], prefix: str) -> Iterator[tuple[int, str]]:
     """Return the members with a text of their own, each with its number."""
-    for key, below in members.items():
+    for key, key_members in members.items():
         # A key with a dot in it (an IRI) cannot be part of a dotted path; such members are mapped by a $ path.
         if not isinstance(key, str) or not key or "." in key or '"' in key:
             continue
-        if _NUMBER in below:
-            yield below[_NUMBER], f"{prefix}{key}"
-        yield from _list_paths(below.get(_ELEMENTS, {}), f"{prefix}{key}[*].")
-        yield from _list_paths(below, f"{prefix}{key}.")
+        if _NUMBER in key_members:
+            yield key_members[_NUMBER], f"{prefix}{key}"
+        yield from _list_paths(key_members.get(_ELEMENTS, {}), f"{prefix}{key}[*].")
+        yield from _list_paths(key_members, f"{prefix}{key}.")

@@ -58,14 +58,14 @@ def text_query(path: str, document: str = "line") -> str:
     """
     if filtered := _FILTER.match(path):
         return _filter_query(document, *filtered.groups(default=""))
-    outer, _, inner = path.partition(_INSIDE_TEXT)
-    text = plain_query(outer, document)
-    if inner:
-        return f"TRY(json_extract_string({text}, {quoted(json_path(inner))}))"
+    outer_path, _, inner_path = path.partition(_INSIDE_TEXT)
+    text = plain_query(outer_path, document)
+    if inner_path:
+        return f"TRY(json_extract_string({text}, {quoted(json_path(inner_path))}))"
     if path.endswith("[*]") and path.count("[*]") == 1:
-        above = path.removesuffix("[*]")
-        kind = f"TRY(json_type({document}, {quoted(json_path(above))}))"
-        return f"CASE {kind} WHEN 'ARRAY' THEN {_joined(text)} ELSE {text_unless_object(above, document)} END"
+        list_path = path.removesuffix("[*]")
+        kind = f"TRY(json_type({document}, {quoted(json_path(list_path))}))"
+        return f"CASE {kind} WHEN 'ARRAY' THEN {_joined(text)} ELSE {text_unless_object(list_path, document)} END"
     return _joined(text)
 
 
@@ -93,8 +93,11 @@ def covers(path: str, header: str) -> bool:
     if _INSIDE_TEXT in path:
         return header in (path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, "."))
     if filtered := _FILTER.match(path):
-        items, member, _, rest = filtered.groups(default="")
-        return header in (items, *(f"{start}.{key}" for start in (items, f"{items}[*]") for key in (member, rest)))
+        items, member, _, text_path = filtered.groups(default="")
+        return header in (
+            items,
+            *(f"{beginning}.{key}" for beginning in (items, f"{items}[*]") for key in (member, text_path)),
+        )
     return header in (path, path.removesuffix("[*]"))
 
 
@@ -109,21 +112,23 @@ _PLACEHOLDERS = ", ".join(quoted(text) for text in sorted(PLACEHOLDERS))
 def _key(key: str) -> str:
     if key == _ANY_MEMBER:
         return ".*"
-    name = key.removesuffix("[*]").replace('"', r"\"")
-    if not name:
+    plain_key = key.removesuffix("[*]").replace('"', r"\"")
+    if not plain_key:
         return key
-    return f'."{name}"' + ("[*]" if key.endswith("[*]") else "")
+    return f'."{plain_key}"' + ("[*]" if key.endswith("[*]") else "")
 
 
-def _filter_query(document: str, items: str, member: str, words: str, rest: str) -> str:
-    """The texts under `rest` of the elements of a list, or of a single value, whose member is one of the words."""
-    listed, single = (f"TRY(json_extract({document}, {quoted(json_path(items) + end)}))" for end in ("[*]", ""))
-    elements = f"CASE json_type({single}) WHEN 'ARRAY' THEN {listed} ELSE [{single}] END"
+def _filter_query(document: str, items: str, member: str, words: str, text_key: str) -> str:
+    """The texts under `text_key` of the elements of a list, or of a single value, whose member is one of the words."""
+    list_elements, single_element = (
+        f"TRY(json_extract({document}, {quoted(json_path(items) + end)}))" for end in ("[*]", "")
+    )
+    elements = f"CASE json_type({single_element}) WHEN 'ARRAY' THEN {list_elements} ELSE [{single_element}] END"
     allowed = ", ".join(quoted(word.lower()) for word in words.split("|"))
-    member_path, text_path = (quoted(json_path(key) if key else "$") for key in (member, rest))
-    value = f"lower(coalesce(json_extract_string(element, {member_path}), ''))"
-    chosen = f"list_filter({elements}, lambda element: {value} IN ({allowed}))"
-    return _joined(f"list_transform({chosen}, lambda element: json_extract_string(element, {text_path}))")
+    member_path, text_path = (quoted(json_path(key) if key else "$") for key in (member, text_key))
+    member_text = f"lower(coalesce(json_extract_string(element, {member_path}), ''))"
+    chosen_elements = f"list_filter({elements}, lambda element: {member_text} IN ({allowed}))"
+    return _joined(f"list_transform({chosen_elements}, lambda element: json_extract_string(element, {text_path}))")
 
 
 def _joined(texts: str) -> str:

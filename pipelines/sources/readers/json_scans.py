@@ -57,24 +57,30 @@ def scan_records(lines_file: Path, member_paths: Sequence[str]) -> pl.LazyFrame:
     Returns:
         One row per line that is a JSON object: `row_number`, and one column of text per path.
     """
-    plain = [member_path for member_path in member_paths if is_plain(member_path)]
+    plain_paths = [member_path for member_path in member_paths if is_plain(member_path)]
     # Members of which own members are read too (`user`, `user.id`): they are texts only if they are not objects.
-    mixed = [member_path for member_path in plain if any(other.startswith(f"{member_path}.") for other in member_paths)]
-    text_only_paths = [member_path for member_path in plain if member_path not in mixed]
+    mixed_paths = [
+        member_path
+        for member_path in plain_paths
+        if any(other_path.startswith(f"{member_path}.") for other_path in member_paths)
+    ]
+    text_only_paths = [member_path for member_path in plain_paths if member_path not in mixed_paths]
     queries = {
-        member_path: text_unless_object(member_path) if member_path in mixed else text_query(member_path)
+        member_path: text_unless_object(member_path) if member_path in mixed_paths else text_query(member_path)
         for member_path in member_paths
         if member_path not in text_only_paths
     }
-    listed = ", ".join(quoted(json_path(member_path)) for member_path in text_only_paths)
+    path_list = ", ".join(quoted(json_path(member_path)) for member_path in text_only_paths)
     columns = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
-    columns += [f"TRY(json_extract_string(line, [{listed}])) AS v"] if text_only_paths else []
-    columns += [f"{query} AS w{i}" for i, query in enumerate(queries.values())]
+    columns += [f"TRY(json_extract_string(line, [{path_list}])) AS v"] if text_only_paths else []
+    columns += [f"{query} AS w{position}" for position, query in enumerate(queries.values())]
     members = [
-        _only_element(pl.col("v").list.get(i, null_on_oob=True)).alias(member_path)
-        for i, member_path in enumerate(text_only_paths)
+        _only_element(pl.col("v").list.get(position, null_on_oob=True)).alias(member_path)
+        for position, member_path in enumerate(text_only_paths)
     ]
-    members += [_only_element(pl.col(f"w{i}")).alias(member_path) for i, member_path in enumerate(queries)]
+    members += [
+        _only_element(pl.col(f"w{position}")).alias(member_path) for position, member_path in enumerate(queries)
+    ]
     return _scan_query(
         f"SELECT {', '.join(columns)} FROM ({_lines_query(lines_file)})",
         lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
@@ -96,18 +102,20 @@ def _scan_members(query: str, paths: Sequence[str], lines: Path, note_irregular:
     # of many batches, the first that needs them reads the lines
     find_other_lines, count_lines = cache(partial(_find_other_lines, lines)), cache(partial(_count_lines, lines))
 
-    def finish(rows: pl.DataFrame) -> pl.DataFrame:
+    def finish_batch(rows: pl.DataFrame) -> pl.DataFrame:
         # null in every column is a record without any of the members, or no JSON object
         is_empty = rows.select(pl.all_horizontal(pl.exclude(ROW_NUMBER).is_null())).to_series()
         if is_empty.any():
             rows = rows.filter(~pl.col(ROW_NUMBER).is_in(find_other_lines().implode()))
-        return rows.select(ROW_NUMBER, *(_only_element(pl.col(f"c{i}")).alias(path) for i, path in enumerate(paths)))
+        return rows.select(
+            ROW_NUMBER, *(_only_element(pl.col(f"c{position}")).alias(path) for position, path in enumerate(paths))
+        )
 
-    def at_end(row_count: int | None) -> None:
+    def note_end(row_count: int | None) -> None:
         if row_count is None or row_count != count_lines():
             note_irregular()
 
-    return _scan_query(query, finish, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(paths, pl.String())}, at_end)
+    return _scan_query(query, finish_batch, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(paths, pl.String())}, note_end)
 
 
 def _find_other_lines(lines: Path) -> pl.Series:
@@ -118,13 +126,13 @@ def _find_other_lines(lines: Path) -> pl.Series:
 
 def _count_lines(lines: Path) -> int:
     """Return the number of lines; -1 if a form feed or a vertical tab may stand between two records."""
-    count, last = 0, b"\n"
+    newline_count, last_byte = 0, b"\n"
     with lines.open("rb") as handle:
         while block := handle.read(CHUNK_BYTES):
             if b"\f" in block or b"\v" in block:
                 return -1
-            count, last = count + block.count(b"\n"), block[-1:]
-    return count + (last != b"\n")
+            newline_count, last_byte = newline_count + block.count(b"\n"), block[-1:]
+    return newline_count + (last_byte != b"\n")
 
 
 def scan_malformed(lines: Path) -> pl.LazyFrame:
@@ -171,17 +179,17 @@ def _read_batches(query: str) -> Iterator[pl.DataFrame]:
 
 def _scan_query(
     query: str,
-    finish: Callable[[pl.DataFrame], pl.DataFrame],
+    finish_batch: Callable[[pl.DataFrame], pl.DataFrame],
     schema: dict[str, pl.DataType],
-    at_end: Callable[[int | None], None] = lambda _: None,
+    note_end: Callable[[int | None], None] = lambda _: None,
 ) -> pl.LazyFrame:
-    """Return the rows of a DuckDB query, numbered from 1 and then passed batch by batch through `finish`.
+    """Return the rows of a DuckDB query, numbered from 1 and then passed batch by batch through `finish_batch`.
 
     Args:
         query: The query.
-        finish: Returns the rows of a batch in the schema.
+        finish_batch: Returns the rows of a batch in the schema.
         schema: The schema of the frame.
-        at_end: Called after the last row with the number of rows of the query; with None if the query fails.
+        note_end: Called after the last row with the number of rows of the query; with None if the query fails.
     """
 
     def read(
@@ -192,7 +200,7 @@ def _scan_query(
             for batch in _read_batches(query):
                 rows_read += batch.height
                 rows = (
-                    finish(batch)
+                    finish_batch(batch)
                     .filter(pl.lit(True) if predicate is None else predicate)
                     .select(pl.all() if columns is None else columns)
                 )
@@ -201,9 +209,9 @@ def _scan_query(
                 if n_rows is not None and rows_given >= n_rows:
                     return
         except duckdb.Error as error:
-            at_end(None)
+            note_end(None)
             # its message may quote a value, and landing refuses the file for an error of Polars
             raise pl.exceptions.ComputeError(f"DuckDB: {type(error).__name__}") from None
-        at_end(rows_read)
+        note_end(rows_read)
 
     return pl.io.plugins.register_io_source(read, schema=schema)

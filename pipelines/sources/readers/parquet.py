@@ -39,17 +39,17 @@ def read_parquet(path: Path) -> TextTable:
             f"{path.name} is cut off or damaged: its {path.stat().st_size} bytes are not a complete Parquet file "
             f"({type(error).__name__}); copy it again"
         ) from None
-    columns = [_as_text(name, dtype).alias(f"c{i}") for i, (name, dtype) in enumerate(schema.items())]
+    columns = [_as_text(column, dtype).alias(f"c{position}") for position, (column, dtype) in enumerate(schema.items())]
     text = frame.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *columns)
-    by_header = {normalize_header(header): (f"c{i}",) for i, header in enumerate(schema)}
+    by_header = {normalize_header(header): (f"c{position}",) for position, header in enumerate(schema)}
     return TextTable(tuple(schema), by_header, lambda _: text, NO_MALFORMED_ROWS, row_count=row_count)
 
 
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+def _as_text(column: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.Datetime):
-        return pl.col(name).dt.to_string("iso:strict")
+        return pl.col(column).dt.to_string("iso:strict")
     if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
-        return pl.col(name).cast(pl.List(pl.String)).list.join("|")
+        return pl.col(column).cast(pl.List(pl.String)).list.join("|")
     if dtype.is_nested() or dtype == pl.Binary:
         return pl.lit(None, pl.String)
-    return pl.col(name).cast(pl.String)
+    return pl.col(column).cast(pl.String)

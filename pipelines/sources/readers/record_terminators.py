@@ -13,12 +13,12 @@ from pipelines.sources.readers.delimited import DELIMITERS, MAX_FIELD_BYTES
 from pipelines.sources.readers.files import CHUNK_BYTES, ExportRefused, OpenedFile, ScratchFolder
 
 
-def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter: str | None) -> OpenedFile:
+def rewrite_terminated(opened_file: OpenedFile, file_name: str, terminator: str, delimiter: str | None) -> OpenedFile:
     """Rewrite the records as CSV with line ends.
 
     Args:
-        opened: The file.
-        name: Name of the file, for messages.
+        opened_file: The file.
+        file_name: Name of the file, for messages.
         terminator: Text that ends each record, such as `!##!`.
         delimiter: Delimiter of the fields; None to take the most frequent one of the first record.
 
@@ -29,33 +29,34 @@ def rewrite_terminated(opened: OpenedFile, name: str, terminator: str, delimiter
         ExportRefused: If the last record has no terminator, so the file was cut off.
     """
     mark = terminator.encode()
-    with opened.open() as handle:
+    with opened_file.open() as handle:
         if mark not in handle.read(CHUNK_BYTES):
-            return opened
+            return opened_file
     folder = ScratchFolder()
-    target = folder.path / "records.csv"
-    records = _split_records(opened, name, mark)
+    target_path = folder.path / "records.csv"
+    records = _split_records(opened_file, file_name, mark)
     header_row = next(records, "")
     separator = delimiter or max(DELIMITERS, key=header_row.count)
-    with target.open("w", encoding="utf-8", newline="") as out:
-        csv.writer(out, delimiter=separator, lineterminator="\n").writerows(
+    with target_path.open("w", encoding="utf-8", newline="") as target_file:
+        csv.writer(target_file, delimiter=separator, lineterminator="\n").writerows(
             _split_fields(record, separator) for record in chain([header_row], records)
         )
-    return OpenedFile(target, opened.encoding, 0, folder)
+    return OpenedFile(target_path, opened_file.encoding, 0, folder)
 
 
-def _split_records(opened: OpenedFile, name: str, mark: bytes) -> Iterator[str]:
-    rest, count = b"", 0
-    for chunk in opened.chunks():
-        *records, rest = (rest + chunk).split(mark)
+def _split_records(opened_file: OpenedFile, file_name: str, mark: bytes) -> Iterator[str]:
+    incomplete_record, record_count = b"", 0
+    for chunk in opened_file.chunks():
+        *records, incomplete_record = (incomplete_record + chunk).split(mark)
         for record in filter(bytes.strip, records):
-            count += 1
+            record_count += 1
             yield record.decode("utf-8", "replace").strip("\r\n")
-        if len(rest) > MAX_FIELD_BYTES:
-            raise ExportRefused(f"{name} has a record of more than {MAX_FIELD_BYTES} bytes: export it again")
-    if rest.strip():
+        if len(incomplete_record) > MAX_FIELD_BYTES:
+            raise ExportRefused(f"{file_name} has a record of more than {MAX_FIELD_BYTES} bytes: export it again")
+    if incomplete_record.strip():
         raise ExportRefused(
-            f"{name} is cut off: after {count} complete records it ends without {mark.decode()}; export it again"
+            f"{file_name} is cut off: after {record_count} complete records it ends without {mark.decode()}; "
+            "export it again"
         )
 
 

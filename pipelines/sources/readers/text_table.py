@@ -73,9 +73,9 @@ def normalize_header(header: str) -> str:
 def columns_by_header(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the columns c0, c1, … per normalized header: several if it is repeated, none for a blank header."""
     columns: dict[str, tuple[str, ...]] = {}
-    for i, header in enumerate(headers):
+    for position, header in enumerate(headers):
         if header.strip():
-            columns[normalize_header(header)] = (*columns.get(normalize_header(header), ()), f"c{i}")
+            columns[normalize_header(header)] = (*columns.get(normalize_header(header), ()), f"c{position}")
     return columns
 
 

@@ -37,13 +37,13 @@ def is_workbook(path: Path) -> bool:
 
 
 def read_workbook(
-    path: Path, wanted: Collection[str], skip_after_header: int = 0, skip_unless: RowMark | None = None
+    path: Path, wanted_headers: Collection[str], skip_after_header: int = 0, skip_unless: RowMark | None = None
 ) -> TextTable:
     """Read the sheet that has most of the wanted headers; the first of equals.
 
     Args:
         path: The .xlsx file.
-        wanted: Normalized headers that the mapping can use.
+        wanted_headers: Normalized headers that the mapping can use.
         skip_after_header: Number of further header rows below the first.
         skip_unless: If the row below the header has this mark, it is data and no row is skipped.
 
@@ -58,8 +58,13 @@ def read_workbook(
     sheets = _read_sheets(path)
     if not sheets:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
-    best = max(sheets, key=lambda name: len({normalize_header(cell) for cell in _headers(sheets[name])} & set(wanted)))
-    sheet = _drop_blank_rows(show_dates_and_durations(_show_percent(sheets[best], path, best)))
+    best_sheet = max(
+        sheets,
+        key=lambda sheet_name: len(
+            {normalize_header(cell) for cell in _headers(sheets[sheet_name])} & set(wanted_headers)
+        ),
+    )
+    sheet = _drop_blank_rows(show_dates_and_durations(_show_percent(sheets[best_sheet], path, best_sheet)))
     second_row = [cell or "" for cell in sheet.row(1)] if sheet.height > 1 else []
     return _as_table(sheet, 0 if row_matches(_headers(sheet), second_row, skip_unless) else skip_after_header)
 
@@ -71,7 +76,8 @@ def _read_sheets(path: Path) -> dict[str, pl.DataFrame]:
     try:
         book = fastexcel.read_excel(path)
         sheets = {
-            name: book.load_sheet(name, header_row=None, dtypes="string").to_polars() for name in book.sheet_names
+            sheet_name: book.load_sheet(sheet_name, header_row=None, dtypes="string").to_polars()
+            for sheet_name in book.sheet_names
         }
     except BaseException as error:
         # A panic of the Rust library is not an Exception, and damaged workbooks can cause one.
@@ -79,12 +85,12 @@ def _read_sheets(path: Path) -> dict[str, pl.DataFrame]:
         if not isinstance(error, fastexcel.FastExcelError | pl.exceptions.PolarsError) and kind != "PanicException":
             raise
         raise _damaged(path, kind) from None
-    return {name: sheet for name, sheet in sheets.items() if sheet.width and _drop_blank_rows(sheet).height}
+    return {sheet_name: sheet for sheet_name, sheet in sheets.items() if sheet.width and _drop_blank_rows(sheet).height}
 
 
-def _show_percent(sheet: pl.DataFrame, path: Path, name: str) -> pl.DataFrame:
+def _show_percent(sheet: pl.DataFrame, path: Path, sheet_name: str) -> pl.DataFrame:
     try:
-        return show_percent(sheet, percent_cells(path, name))
+        return show_percent(sheet, percent_cells(path, sheet_name))
     except ElementTree.ParseError as error:
         raise _damaged(path, type(error).__name__) from None
 
@@ -107,29 +113,29 @@ def _headers(sheet: pl.DataFrame) -> list[str]:
 
 def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
     headers = tuple(_headers(sheet))
-    names = [f"c{i}" for i in range(sheet.width)]
+    names = [f"c{position}" for position in range(sheet.width)]
     rows = (
         sheet.rename(dict(zip(sheet.columns, names, strict=True)))
         .slice(1 + skip_after_header)
         .select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *names)
     )
     beyond_header = names[len(headers) :]
-    is_wide = pl.any_horizontal(pl.lit(False), *(is_filled(pl.col(name)) for name in beyond_header))
+    is_wide = pl.any_horizontal(pl.lit(False), *(is_filled(pl.col(column)) for column in beyond_header))
     first_cell = pl.col("c0").fill_null("").str.replace_all(r"\s+", " ").str.strip_chars().str.to_lowercase()
-    alike = rows.filter(first_cell == " ".join(headers[0].split()).lower())
-    repeated = [
+    similar_rows = rows.filter(first_cell == " ".join(headers[0].split()).lower())
+    repeated_numbers = [
         number
-        for number, *cells in alike.iter_rows()
+        for number, *cells in similar_rows.iter_rows()
         if repeats_header(headers, [cell or "" for cell in cells[: len(headers)]])
     ]
     reasons = rows.select(
         pl.when(is_wide)
         .then(pl.lit(f"more fields than the {len(headers)} of the header"))
-        .when(pl.col(ROW_NUMBER).is_in(repeated))
+        .when(pl.col(ROW_NUMBER).is_in(repeated_numbers))
         .then(pl.lit(REPEATED_HEADER))
         .alias("reason")
     )
     text = pl.concat_str(names, separator="|", ignore_nulls=True).alias("row_text")
     malformed = rows.hstack(reasons).drop_nulls("reason").select(ROW_NUMBER, text, "reason").lazy()
-    good = rows.filter(reasons["reason"].is_null()).drop(beyond_header)
-    return TextTable(headers, columns_by_header(headers), lambda _: good.lazy(), malformed, row_count=rows.height)
+    good_rows = rows.filter(reasons["reason"].is_null()).drop(beyond_header)
+    return TextTable(headers, columns_by_header(headers), lambda _: good_rows.lazy(), malformed, row_count=rows.height)

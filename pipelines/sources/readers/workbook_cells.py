@@ -23,8 +23,8 @@ def show_dates_and_durations(sheet: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same cells. A column in which any date has a time of day keeps all its times.
     """
-    columns = [name for name in sheet.columns if sheet[name].str.contains(_MOMENT).any()]
-    return sheet.with_columns(_shown(sheet[name]) for name in columns)
+    columns = [column for column in sheet.columns if sheet[column].str.contains(_MOMENT).any()]
+    return sheet.with_columns(_shown(sheet[column]) for column in columns)
 
 
 def _shown(texts: pl.Series) -> pl.Series:

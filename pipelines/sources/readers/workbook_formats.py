@@ -41,7 +41,7 @@ def percent_cells(path: Path, sheet: str) -> pl.DataFrame:
             return pl.DataFrame(schema=CELLS)
         with archive.open(member) as handle:
             cells = pl.DataFrame(list(_filled_cells(handle, styles)), {**CELLS, "is_percent": pl.Boolean}, orient="row")
-    positions = [pl.col(name) - pl.col(name).min() for name in ("row", "column")]
+    positions = [pl.col(axis) - pl.col(axis).min() for axis in ("row", "column")]
     return cells.with_columns(positions).filter("is_percent").drop("is_percent")
 
 
@@ -67,7 +67,7 @@ def _percent_styles(archive: zipfile.ZipFile) -> frozenset[str]:
     }
     percent = _BUILT_IN_PERCENT | {number for number, code in declared.items() if "%" in code}
     styles = [style for element in root if _tag(element) == "cellXfs" for style in element]
-    return frozenset(str(i) for i, style in enumerate(styles) if style.get("numFmtId") in percent)
+    return frozenset(str(position) for position, style in enumerate(styles) if style.get("numFmtId") in percent)
 
 
 def _sheet_member(archive: zipfile.ZipFile, sheet: str) -> str | None:

@@ -121,7 +121,7 @@ def find_undeclared_tables(asset: AssetsDefinition) -> set[str]:
     rule, tables = find_variable(execute, "rule"), search_named_tables(asset)
     if rule is not None and rule.extra_fingerprint is not None:
         tables |= search_tables(rule.extra_fingerprint)
-    declared = {*declaration.readable, *declaration.previous, DELIVERY.name}
+    declared = {*declaration.readable, *declaration.previous_tables, DELIVERY.name}
     if SNAPSHOT.name in declaration.readable:  # the snapshot holds all published tables
         declared |= {table.name for table in PUBLISHED_TABLES}
     return tables - declared
@@ -220,4 +220,4 @@ def test_a_declaration_knows_the_tables_of_references_and_keeps_earlier_runs_apa
     assert {table.name for table in declaration.upstream} == {WORKLOG.name, PERSON.name, SKILL.name}
     own = {EVIDENCE.name, quarantine_table(EVIDENCE.name).name}
     assert declaration.readable == {*own, WORKLOG.name, PERSON.name, SKILL.name}
-    assert set(declaration.previous) == {PREFERENCE.name}
+    assert set(declaration.previous_tables) == {PREFERENCE.name}

@@ -103,7 +103,9 @@ def world() -> pl.DataFrame:
 
 
 def test_fast_and_slow_forgetting_get_half_lives_in_that_order_within_the_policy(world: pl.DataFrame) -> None:
-    half_lives = dict(fit_knowledge_tracing(world, END, POLICY).by_skill.select("skill_id", "half_life").rows())
+    half_lives = dict(
+        fit_knowledge_tracing(world, END, POLICY).parameters_by_skill.select("skill_id", "half_life").rows()
+    )
     assert 180 <= half_lives["fast"] < 400 < 600 < half_lives["slow"] <= 1440
     bounded = StagePolicy(half_life_least_days=300, half_life_most_days=600)
     assert set(fit_knowledge_tracing(world, END, bounded).half_lives) <= set(range(300, 601))

@@ -30,7 +30,7 @@ class LearnedWorld:
 
 @pytest.fixture(scope="module")
 def learned() -> LearnedWorld:
-    world = generate_world(600, seed=11, end=END)
+    world = generate_world(600, seed=11, last_day=END)
     histories = list(generate_histories(world))
     evidence = pl.concat([build_evidence_ledger(world, history) for history in histories])
     steps = pl.concat([history.steps for history in histories])

@@ -33,7 +33,7 @@ def first(small_ladders: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory)
     outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 1), "one"), models, POLICY)
     assert outcome.was_trained
     assert outcome.model_version == "one"
-    assert outcome.promotion_decision.why.startswith("the first model")
+    assert outcome.promotion_decision.reason.startswith("the first model")
     return models
 
 
@@ -67,7 +67,7 @@ def test_a_challenger_of_the_same_recipe_is_not_promoted(models: Path, small_lad
     outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
     assert outcome.was_trained
     assert outcome.model_version == "one"
-    assert "ahead of champion in" in outcome.promotion_decision.why
+    assert "ahead of champion in" in outcome.promotion_decision.reason
     assert outcome.evaluation is not None
     assert "champion" in {row.model for row in outcome.evaluation.models}
     record = read_record(models)
@@ -101,7 +101,8 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_stays(
     assert outcome.model_version == "one"
     assert not outcome.promotion_decision.is_yes
     assert (
-        "the challenger's bundle is refused: model.skops is missing or not the file" in outcome.promotion_decision.why
+        "the challenger's bundle is refused: model.skops is missing or not the file"
+        in outcome.promotion_decision.reason
     )
 
 
@@ -119,7 +120,7 @@ def test_a_refused_champion_is_replaced_by_the_model_before_it(
     assert outcome.model_version == "one"
     assert outcome.refusal is not None
     assert outcome.refusal.startswith("two is refused: model.skops is no recommender for the items")
-    assert outcome.training_decision.why.startswith("the champion cannot be used")
+    assert outcome.training_decision.reason.startswith("the champion cannot be used")
 
 
 def test_a_damaged_record_trains(models: Path, small_ladders: pl.DataFrame) -> None:
@@ -134,8 +135,8 @@ def test_with_too_little_history_popularity_is_served_until_there_is_enough(
 ) -> None:
     little = run_champion_challenger(build_input(small_ladders.head(40), date(2023, 1, 1), "little"), tmp_path, POLICY)
     assert little.card.reason is not None
-    assert "too little" in little.promotion_decision.why or "no probability" in little.promotion_decision.why
+    assert "too little" in little.promotion_decision.reason or "no probability" in little.promotion_decision.reason
     enough = replace(build_input(small_ladders, date(2023, 1, 2), "enough"), horizon_days=60)
     outcome = run_champion_challenger(enough, tmp_path, POLICY)
     assert outcome.model_version == "enough"
-    assert outcome.promotion_decision.why == "the champion only orders by popularity, the challenger has learned"
+    assert outcome.promotion_decision.reason == "the champion only orders by popularity, the challenger has learned"

@@ -24,7 +24,7 @@ def version_now(days: int = 1, steps: int = 1010, recipe: str = "recipe", versio
 def test_a_run_with_one_percent_more_evidence_does_not_train() -> None:
     decision = decide_training(LATEST, version_now(), POLICY)
     assert not decision.is_yes
-    assert decision.why == "1 days and 1.0% of steps since the training of 2026-06-01; due at 7 days or 5%"
+    assert decision.reason == "1 days and 1.0% of steps since the training of 2026-06-01; due at 7 days or 5%"
 
 
 @pytest.mark.parametrize(
@@ -39,13 +39,13 @@ def test_a_run_with_one_percent_more_evidence_does_not_train() -> None:
 def test_age_growth_another_recipe_and_a_run_of_the_past_train(now: TrainingVersion, why: str) -> None:
     decision = decide_training(LATEST, now, POLICY)
     assert decision.is_yes
-    assert why in decision.why
+    assert why in decision.reason
 
 
 def test_the_first_run_and_a_refused_champion_train() -> None:
-    assert decide_training(None, version_now(), POLICY).why == "there is no model yet"
+    assert decide_training(None, version_now(), POLICY).reason == "there is no model yet"
     assert (
-        decide_training(LATEST, version_now(), POLICY, refusal="a pickle").why
+        decide_training(LATEST, version_now(), POLICY, refusal="a pickle").reason
         == "the champion cannot be used: a pickle"
     )
 
@@ -82,7 +82,7 @@ def make_evaluation(
 def decide(evaluation: Evaluation | None, **changes: bool) -> tuple[bool, str]:
     options = {"challenger_has_ranker": True, "has_champion": True, **changes}
     decision = decide_promotion(evaluation, POLICY, **options)  # type: ignore[arg-type]
-    return decision.is_yes, decision.why
+    return decision.is_yes, decision.reason
 
 
 def test_a_challenger_that_beats_all_models_and_is_calibrated_is_promoted() -> None:

@@ -36,7 +36,7 @@ def test_columns_without_a_telling_name_are_found_by_their_values() -> None:
     assert proposal.shape == "worklog"
     assert proposal.mapping == {"employee_number": "a", "skill_text": "c", "worked_at": "b", "worked_hours": "d"}
     assert {field.destination for field in proposal.fields if not field.is_sure} == {"worked_hours"}
-    assert proposal.missing == ()
+    assert proposal.missing_columns == ()
 
 
 def test_columns_of_a_company_without_hr_are_found_by_their_names() -> None:
@@ -47,7 +47,7 @@ def test_columns_of_a_company_without_hr_are_found_by_their_names() -> None:
         "worked_at": "Datum",
         "worked_hours": "Stunden",
     }
-    assert "no HR export" in proposal.fields[0].why
+    assert "no HR export" in proposal.fields[0].reason
 
 
 def test_an_address_and_a_number_of_the_same_person_are_both_keys() -> None:
@@ -110,7 +110,7 @@ def test_the_shape_follows_from_what_the_table_is_about(
 ) -> None:
     proposal = propose(path, **columns)
     assert proposal.shape == shape
-    assert proposal.missing == ()
+    assert proposal.missing_columns == ()
     constants = [entry["constant"] for entry in proposal.mapping.values() if isinstance(entry, dict)]
     assert constants == ([constant] if constant else [])
 
@@ -175,13 +175,13 @@ def test_work_without_hours_is_recognised_by_its_project() -> None:
 def test_names_identify_nobody() -> None:
     proposal = propose(employee=NAMES, skill=SKILLS, date=DAYS, hours=HOURS)
     assert "names_a_person" not in proposal.mapping
-    assert proposal.missing == ("employee_number or work_email or account_code",)
+    assert proposal.missing_columns == ("employee_number or work_email or account_code",)
     assert any("a name identifies nobody" in question for question in proposal.questions)
 
 
 def test_a_table_without_a_day_is_left_open() -> None:
     proposal = propose(employee=NUMBERS, skill=SKILLS, level=["1", "5"] * 5)
-    assert (proposal.shape, proposal.missing) == ("feedback", ("occurred_at",))
+    assert (proposal.shape, proposal.missing_columns) == ("feedback", ("occurred_at",))
 
 
 def test_days_of_planning_are_not_the_day_and_other_days_are_a_question() -> None:

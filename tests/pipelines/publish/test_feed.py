@@ -73,7 +73,7 @@ def test_a_cursor_goes_on_where_it_stood(tmp_path: Path) -> None:
     for number in range(3):
         feed(tmp_path, f"s{number}", 4, f"skill{number}_")
     cursor, seen = 0, []
-    while batch := list(read_feed(tmp_path, after=cursor, limit=5)):
+    while batch := list(read_feed(tmp_path, after_sequence=cursor, limit=5)):
         cursor = int(batch[-1]["sequence"])
         seen += [event["id"] for event in batch]
     assert seen == [f"s{number}/p{person:04d}" for number in range(3) for person in range(4)]
