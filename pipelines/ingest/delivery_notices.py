@@ -72,7 +72,7 @@ def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
         "names the column that holds it."
         for measure in delivery["empty_measures"] or ()
     ]
-    notices += [f"the file says of itself: {note}." for note in delivery["file_notes"] or ()]
+    notices += [f"{note}." for note in delivery["file_notes"] or ()]
     notices += [
         f"{word['count']:,} records hold a word that no table declares; footsteps.yaml settles it: {word['why']}."
         for word in delivery["unknown_words"] or ()

@@ -27,6 +27,7 @@ from pipelines.sources.canonical_frames import (
 )
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions, Transform
 from pipelines.sources.field_text import frame_columns, headers_read_by, scan_cells
+from pipelines.sources.file_forms import describe_noted_form, refuse_unread_form
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
 from pipelines.sources.passed_over import REASON, add_reasons, count_reasons
 from pipelines.sources.readers.delimited import read_delimited
@@ -66,7 +67,7 @@ class Export:
             `passed_over.count_reasons` returns them; a shape that passes over none has no entry.
         word_counts: Per canonical shape that the file fills the words that no table declares, as
             `unknown_words.count_unknown_words` returns them.
-        notes: Sentences about the file that its reader must know: it is one page of several.
+        notes: Sentences about the file that its reader must know: it is one page of several, or not read wholly.
         hashed_shapes: Shapes whose `record_code` is a hash of the row.
         read_again: Returns the rows of a shape that come from the records with the given row numbers, in their order in
             `shapes`. Of a large file it casts no others.
@@ -149,6 +150,7 @@ def read_export(
         ExportRefused: If the file cannot be read, lacks a required column, or the options do not fit it.
     """
     table = open_export(path, adapter, options, check_while_reading)
+    refuse_unread_form(table, adapter, path.name)
     declared = declared_shape_maps(adapter, options)
     reshaped_tables = [(shape, reshape_table(table, shape, path.name)) for shape in select_shape_maps(declared, table)]
     maps = [(apply_overrides(shape, options, reshaped, path.name), reshaped) for shape, reshaped in reshaped_tables]
@@ -184,7 +186,7 @@ def read_export(
             if filled.texts.shape.pass_over or filled.texts.shape.counts_empty
         },
         {shape: count_unknown_words(filled.texts.shape, filled.rows, filled.frame) for shape, filled in shapes.items()},
-        table.notes,
+        (*table.notes, *describe_noted_form(table, adapter)),
         frozenset(shape for shape, filled in shapes.items() if is_hashed(filled.texts.shape)),
         read_again,
         table.is_regular,

@@ -16,6 +16,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.sources.adapter import NO_OPTIONS, all_adapters, open_export, open_table
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import headers_read_by
+from pipelines.sources.file_forms import refuse_unread_form
 from pipelines.sources.mapping import has_header, nearest_names
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable
@@ -73,7 +74,8 @@ def rank_systems(
         required column halves it.
 
     Raises:
-        ExportRefused: If no system can open the file; with the reason of the first reader.
+        ExportRefused: If no system can open the file, with the reason of the first reader; or if a system declares the
+            form of the file as one that is not read.
     """
     matches: list[SystemMatch] = []
     refusals: list[ExportRefused] = []
@@ -89,6 +91,7 @@ def rank_systems(
         except ExportRefused as refusal:
             refusals.append(refusal)
             continue
+        refuse_unread_form(tables[reading], adapter, path.name)
         matches += [match for shape in adapter.shapes if (match := _match(adapter, shape, tables[reading]))]
     if not tables:
         raise refusals[0]

@@ -70,7 +70,7 @@ def test_only_the_files_that_the_source_landed_last_count() -> None:
 def test_equal_notices_of_several_files_are_one() -> None:
     paged = {"file_notes": ["it is one page of several"]}
     assert notices_of(ledger_row(**paged), ledger_row(delivery_number=2, file_name="b.csv", **paged)) == [
-        "lms: 2 files, such as a.csv: the file says of itself: it is one page of several."
+        "lms: 2 files, such as a.csv: it is one page of several."
     ]
 
 
@@ -122,4 +122,4 @@ def test_landing_records_that_a_file_is_one_page_of_several(tmp_path: Path) -> N
     landing = LandingContext(Lake(tmp_path / "lake"), tmp_path, date(2025, 7, 1), datetime(2025, 7, 1, tzinfo=UTC))
     land_source(landing, SourceConfig(name="lms", system="xapi", path="*.json"))
     (notice,) = find_notices(read_ledger(landing.lake), "lms")
-    assert notice.startswith("lms: page.json: the file says of itself: it is one page of several")
+    assert notice.startswith("lms: page.json: it is one page of several")
