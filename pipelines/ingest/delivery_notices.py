@@ -60,7 +60,14 @@ def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
             f"no row is kept of {read_count:,} read; compare `system` and `mapping` of the source in "
             "footsteps.yaml with `footsteps sources preview`."
         )
-    measures = [column for column in delivery["columns_left_out"] or () if _MEASURE.search(column)]
+    file_notes = delivery["file_notes"] or ()
+    # A note that names a column says why it is not read, and what reads it.
+    unread_columns = [
+        column
+        for column in delivery["columns_left_out"] or ()
+        if not any(f"`{column}`" in file_note for file_note in file_notes)
+    ]
+    measures = [column for column in unread_columns if _MEASURE.search(column)]
     if measures:
         listed = ", ".join(f"`{column}`" for column in measures[:_MAX_NAMED])
         notices.append(
@@ -72,7 +79,7 @@ def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
         "names the column that holds it."
         for measure in delivery["empty_measures"] or ()
     ]
-    notices += [f"{note}." for note in delivery["file_notes"] or ()]
+    notices += [f"{note}." for note in file_notes]
     notices += [
         f"{word['count']:,} records hold a word that no table declares; footsteps.yaml settles it: {word['why']}."
         for word in delivery["unknown_words"] or ()

@@ -27,7 +27,7 @@ from pipelines.sources.canonical_frames import (
 )
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions, Transform
 from pipelines.sources.field_text import frame_columns, headers_read_by, scan_cells
-from pipelines.sources.file_forms import describe_noted_form, refuse_unread_form
+from pipelines.sources.file_forms import describe_noted_forms, refuse_unread_form
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
 from pipelines.sources.passed_over import REASON, add_reasons, count_reasons
 from pipelines.sources.readers.delimited import read_delimited
@@ -186,7 +186,7 @@ def read_export(
             if filled.texts.shape.pass_over or filled.texts.shape.counts_empty
         },
         {shape: count_unknown_words(filled.texts.shape, filled.rows, filled.frame) for shape, filled in shapes.items()},
-        (*table.notes, *describe_noted_form(table, adapter)),
+        (*table.notes, *describe_noted_forms(table, adapter)),
         frozenset(shape for shape, filled in shapes.items() if is_hashed(filled.texts.shape)),
         read_again,
         table.is_regular,

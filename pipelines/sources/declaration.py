@@ -217,7 +217,7 @@ class Adapter:
         manifest: Name of the file that tells which exports are bulk, delta or absent.
         signature: Headers that, together, only this system's exports have.
         refused_forms: Forms of which nothing is read: a file of one that no shape map marks as its own is refused.
-        noted_forms: Forms that are read in part. Of a file of several the first is noted.
+        noted_forms: Forms that are read in part; a file of one is noted.
         notes: What a user must know.
     """
 

@@ -13,7 +13,7 @@ from pipelines.sources.readers.text_table import TextTable
 from pipelines.sources.sensitive_columns import sensitive_class
 
 # A sentence quotes this many headers.
-MAX_QUOTED = 3
+MAX_QUOTED = 20
 
 
 def refuse_unread_form(table: TextTable, adapter: Adapter, file_name: str) -> None:
@@ -34,14 +34,14 @@ def refuse_unread_form(table: TextTable, adapter: Adapter, file_name: str) -> No
         raise ExportRefused(f"{file_name} {predicates[0]}")
 
 
-def describe_noted_form(table: TextTable, adapter: Adapter) -> tuple[str, ...]:
-    """Return the note on the form of the file, if the system's adapter reads that form in part; else none.
+def describe_noted_forms(table: TextTable, adapter: Adapter) -> tuple[str, ...]:
+    """Return a note per form of the file that the system's adapter reads in part.
 
     Args:
         table: The file.
         adapter: The system that wrote it.
     """
-    return tuple(f"it {predicate}" for predicate in _describe_forms(adapter.noted_forms, table)[:1])
+    return tuple(f"it {predicate}" for predicate in _describe_forms(adapter.noted_forms, table))
 
 
 def _describe_forms(forms: Sequence[FileForm], table: TextTable) -> list[str]:

@@ -29,11 +29,11 @@ PASSED = FieldMap("learning_verb", constant="passed", unless=IS_REVOKED)
 PASS_OVER = (PassOver("document", (f"type[={'|'.join(NO_BADGE)}]",), NO_BADGE),)
 
 
-def _salted(version: str, *headers: str) -> FileForm:
+def _salted(version: str, member: str) -> FileForm:
     return FileForm(
         f"holds {version} assertions whose recipients are hashed with a salt: addresses of people are not compared "
         f"with salted hashes, so such a row is set aside; {ASK_FOR_ADDRESSES}",
-        ("recipient.salt", *headers),
+        ("recipient.salt", member),
     )
 
 
@@ -94,6 +94,5 @@ ADAPTER = Adapter(
     noted_forms=(
         _salted("Open Badges 1", "verify.type"),
         _salted("Open Badges 2.0", "verification.type"),
-        _salted("Open Badges 1 or 2.0"),
     ),
 )

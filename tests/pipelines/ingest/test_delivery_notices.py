@@ -74,6 +74,13 @@ def test_equal_notices_of_several_files_are_one() -> None:
     ]
 
 
+def test_a_column_that_a_note_explains_is_no_second_notice() -> None:
+    row = ledger_row(columns_left_out=["Quiz Grade", "Bonus Grade"], file_notes=["it states no maximum (`Quiz Grade`)"])
+    left_out, noted = notices_of(row)
+    assert "are not read (1): `Bonus Grade`;" in left_out
+    assert noted == "lms: a.csv: it states no maximum (`Quiz Grade`)."
+
+
 def test_a_measure_that_no_row_fills() -> None:
     (notice,) = notices_of(ledger_row(empty_measures=["worked_hours"]))
     assert notice.startswith("lms: a.csv: `worked_hours` is empty in every kept row; `mapping: {worked_hours: COLUMN}`")

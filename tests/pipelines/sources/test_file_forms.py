@@ -1,12 +1,14 @@
 """Files of a form that is not read, or not wholly: the message says what the file is and the way out."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.sources.adapter import Export, get_adapter, read_export
+from pipelines.ingest.preview import PassedOver, Preview, preview_file
+from pipelines.sources.adapter import NO_OPTIONS, Export, get_adapter, read_export
 from pipelines.sources.detect import rank_systems
 from pipelines.sources.readers.files import ExportRefused
 
@@ -59,15 +61,55 @@ def test_a_file_with_records_that_are_read_is_not_refused_for_others(tmp_path: P
     assert records["record_code"].to_list() == [None, "1"]
 
 
-@pytest.mark.parametrize(
-    ("member", "version"), [("verify", "1"), ("verification", "2.0"), ("evidence", "1 or 2.0"), (None, None)]
-)
-def test_recipients_hashed_with_a_salt_are_noted_with_the_version(
-    tmp_path: Path, member: str | None, version: str | None
-) -> None:
-    assertion = {**ASSERTION, "recipient": HASHED, member: {"type": "hosted"}} if member else ASSERTION
-    notes = read(write_json(tmp_path, assertion), "open_badges").notes
-    assert len(notes) == (version is not None)
-    assert all(
-        note.startswith(f"it holds Open Badges {version} assertions whose recipients are hashed") for note in notes
+@pytest.mark.parametrize(("member", "version"), [("verify", "1"), ("verification", "2.0")])
+def test_recipients_hashed_with_a_salt_are_noted_with_the_version(tmp_path: Path, member: str, version: str) -> None:
+    assertion = {**ASSERTION, member: {"type": "hosted"}}
+    assert read(write_json(tmp_path, assertion), "open_badges").notes == ()
+    (note,) = read(write_json(tmp_path, {**assertion, "recipient": HASHED}), "open_badges").notes
+    assert note.startswith(f"it holds Open Badges {version} assertions whose recipients are hashed with a salt: ")
+
+
+def write_grades(folder: Path, header: str, *rows: str) -> Path:
+    path = folder / "1_GradesExport_2026-06-29-17-41.csv"
+    path.write_text("\n".join((f"{header},End-of-Line Indicator", *(f"{row},#" for row in rows), "")))
+    return path
+
+
+def preview(path: Path, system: str) -> Preview:
+    return preview_file(path, system, NO_OPTIONS, date(2026, 7, 1))
+
+
+@pytest.mark.parametrize("summary", ["P,R,A,X", "% Attendance"])
+def test_attendance_is_passed_over_as_attendance(tmp_path: Path, summary: str) -> None:
+    rows = ["#anna,P," + ",".join("1" * len(summary.split(","))), "#bob,A," + ",".join("0" * len(summary.split(",")))]
+    seen = preview(write_grades(tmp_path, f"Username,January 30,{summary}", *rows), "brightspace")
+    assert seen.passed_over == (PassedOver("no readable column with marks", 2),)
+    assert seen.notes == ("it holds attendance, which is no grade and is not read: for grades, export the grade book",)
+    assert seen.shapes is not None
+    assert (seen.shapes["feedback"].rows, seen.shapes["feedback"].set_aside) == ([], [])
+
+
+def test_a_column_of_marks_without_a_maximum_is_noted(tmp_path: Path) -> None:
+    header = "OrgDefinedId,Username,Quiz Points Grade,SQL Points Grade <Numeric MaxPoints:10>"
+    seen = preview(write_grades(tmp_path, header, "#1,#anna,8,9", "#2,#bob,,7"), "brightspace")
+    assert seen.shapes is not None
+    assert [row["score_share"] for row in seen.shapes["feedback"].rows] == [0.9, 0.7]
+    (note,) = seen.notes
+    assert note.startswith(
+        "it holds columns of marks that are left out because they state no maximum (`Quiz Points Grade`)"
     )
+
+
+def test_every_column_of_marks_without_a_maximum_leaves_each_row_passed_over(tmp_path: Path) -> None:
+    seen = preview(write_grades(tmp_path, "Username,Quiz Points Grade,Essay Points Grade", "#anna,8,9"), "brightspace")
+    assert seen.passed_over == (PassedOver("no readable column with marks", 1),)
+    assert "(`Quiz Points Grade`, `Essay Points Grade`)" in seen.notes[0]
+
+
+def test_a_maximum_that_is_written_into_the_header_is_read(tmp_path: Path) -> None:
+    """The way out that the note names."""
+    header = "Username,Quiz Points Grade <Numeric MaxPoints:10>"
+    seen = preview(write_grades(tmp_path, header, "#anna,8"), "brightspace")
+    assert seen.shapes is not None
+    assert [row["score_share"] for row in seen.shapes["feedback"].rows] == [0.8]
+    assert seen.notes == ()
