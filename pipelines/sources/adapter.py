@@ -7,7 +7,7 @@ Does not belong here: what a system's columns are (one file each), formats (`rea
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -278,7 +278,11 @@ def open_table(path: Path, options: SourceOptions = NO_OPTIONS) -> TextTable:
 
 
 def open_export(
-    path: Path, adapter: Adapter, options: SourceOptions = NO_OPTIONS, check_while_reading: bool = False
+    path: Path,
+    adapter: Adapter,
+    options: SourceOptions = NO_OPTIONS,
+    check_while_reading: bool = False,
+    known_headers: Collection[str] | None = None,
 ) -> TextTable:
     """Open a file in the format in which the system writes it.
 
@@ -287,6 +291,8 @@ def open_export(
         adapter: The system that wrote it.
         options: How the source declares that its files are read.
         check_while_reading: As in `read_export`.
+        known_headers: Normalized headers by which the header row and the sheet are found; None for those that the
+            adapter and the options can use.
 
     Returns:
         The file as a table of text.
@@ -296,8 +302,8 @@ def open_export(
     """
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
+    wanted_headers = headers_wanted(adapter, options) if known_headers is None else known_headers
     if options.member is None and "csv" in adapter.formats and is_workbook(path):
-        wanted_headers = _headers_wanted(adapter, options)
         return read_workbook(path, wanted_headers, adapter.skip_after_header, adapter.skip_unless)
     opened = open_file(path, options.encoding, options.member)
     if "json" in adapter.formats:
@@ -311,12 +317,13 @@ def open_export(
         )
     if is_json:
         return read_json(opened, path.name, adapter.records_path, check_while_reading)
-    opened = skip_title_lines(opened, _headers_wanted(adapter, options), options.delimiter)
+    opened, notes = skip_title_lines(opened, wanted_headers, options.delimiter)
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
-    return read_delimited(
+    table = read_delimited(
         opened, path.name, options.delimiter, adapter.skip_after_header, check_while_reading, adapter.skip_unless
     )
+    return replace(table, notes=notes)
 
 
 def _compute_now(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
@@ -324,7 +331,7 @@ def _compute_now(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
     return [frame.lazy() for frame in pl.collect_all(frames)]
 
 
-def _headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:
+def headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:
     """Return the normalized headers that the adapter or the mapping of the configuration can use."""
     headers = [
         *(header for shape in adapter.shapes for header in (*headers_read_by(shape), *shape.signature)),

@@ -1,17 +1,20 @@
-"""Excel workbooks as a table of text: the sheet that fits best, with its first filled row as the header.
+"""Excel workbooks as a table of text: the sheet that fits best, from its header row on.
 
 Belongs here: recognising an .xlsx, choosing a sheet, rows wider than the header.
-Does not belong here: the limits against hostile archives (`files`), delimited text (`delimited`).
+Does not belong here: which row is the header (`leading_text`), the limits against hostile archives (`files`),
+delimited text (`delimited`).
 """
 
 import zipfile
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, unpacked_size
+from pipelines.sources.readers.leading_text import SEARCHED_ROWS, describe_titles, find_header_row
 from pipelines.sources.readers.text_table import (
     REPEATED_HEADER,
     ROW_NUMBER,
@@ -58,10 +61,13 @@ def read_workbook(
     sheets = _read_sheets(path)
     if not sheets:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
-    best = max(sheets, key=lambda name: len({normalize_header(cell) for cell in _headers(sheets[name])} & set(wanted)))
-    sheet = _drop_blank_rows(show_dates_and_durations(_show_percent(sheets[best], path, best)))
+    header_rows = {name: _find_header_row(sheet, wanted) for name, sheet in sheets.items()}
+    best = max(sheets, key=lambda name: _count_wanted(sheets[name], header_rows[name], wanted))
+    title_count = header_rows[best]
+    sheet = show_dates_and_durations(_drop_blank_rows(_show_percent(sheets[best], path, best)).slice(title_count))
     second_row = [cell or "" for cell in sheet.row(1)] if sheet.height > 1 else []
-    return _as_table(sheet, 0 if row_matches(_headers(sheet), second_row, skip_unless) else skip_after_header)
+    table = _as_table(sheet, 0 if row_matches(_headers(sheet), second_row, skip_unless) else skip_after_header)
+    return replace(table, notes=(f"it {describe_titles(title_count)}",) if title_count else ())
 
 
 def _read_sheets(path: Path) -> dict[str, pl.DataFrame]:
@@ -97,9 +103,19 @@ def _drop_blank_rows(sheet: pl.DataFrame) -> pl.DataFrame:
     return sheet.filter(pl.any_horizontal(is_filled(pl.all())))
 
 
-def _headers(sheet: pl.DataFrame) -> list[str]:
-    """Return the cells of the first filled row up to the last filled one."""
-    cells = [cell or "" for cell in _drop_blank_rows(sheet).row(0)]
+def _find_header_row(sheet: pl.DataFrame, wanted: Collection[str]) -> int:
+    """Return the position of the header row among the filled rows."""
+    rows = _drop_blank_rows(sheet).head(SEARCHED_ROWS).rows()
+    return find_header_row([[cell or "" for cell in row] for row in rows], wanted)
+
+
+def _count_wanted(sheet: pl.DataFrame, header_row: int, wanted: Collection[str]) -> int:
+    return len({normalize_header(cell) for cell in _headers(sheet, header_row)} & set(wanted))
+
+
+def _headers(sheet: pl.DataFrame, header_row: int = 0) -> list[str]:
+    """Return the cells of a filled row, by default the first, up to the last filled one."""
+    cells = [cell or "" for cell in _drop_blank_rows(sheet).row(header_row)]
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
