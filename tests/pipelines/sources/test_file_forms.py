@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.ingest.preview import PassedOver, Preview, preview_file
 from pipelines.sources.adapter import NO_OPTIONS, Export, get_adapter, read_export
+from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.detect import rank_systems
 from pipelines.sources.readers.files import ExportRefused
 
@@ -67,6 +68,39 @@ def test_recipients_hashed_with_a_salt_are_noted_with_the_version(tmp_path: Path
     assert read(write_json(tmp_path, assertion), "open_badges").notes == ()
     (note,) = read(write_json(tmp_path, {**assertion, "recipient": HASHED}), "open_badges").notes
     assert note.startswith(f"it holds Open Badges {version} assertions whose recipients are hashed with a salt: ")
+
+
+NOTICES: dict[str, dict[str, Any]] = {
+    "asana": {"events": [{"action": "changed", "resource": {"gid": "1", "resource_type": "task"}, "parent": None}]},
+    "bamboohr": {"employees": [{"id": "1", "action": "Deleted", "changedFields": [], "fields": {"Status": "Active"}}]},
+    "clickup": {"event": "taskUpdated", "history_items": [{"id": "1"}], "task_id": "1", "webhook_id": "2"},
+    "github": {
+        "action": "closed",
+        "issue": {"closed_at": "2026-01-08"},
+        "repository": {"id": 2},
+        "sender": {"login": "anna"},
+    },
+    "gitlab": {"object_kind": "issue", "user": {"id": 1}, "object_attributes": {"id": 2, "iid": 3}},
+    "hibob": {"companyId": 1, "type": "employee.updated", "triggeredAt": "2026-01-08T13:06:26", "data": {"id": "2"}},
+    "linear": {"action": "update", "type": "Issue", "data": {"id": "1"}, "webhookTimestamp": 1767225600000},
+    "trello": {"action": {"type": "updateCard", "data": {"card": {"id": "1"}}}, "model": {"id": "2"}},
+}
+
+
+@pytest.mark.parametrize("system", NOTICES)
+@pytest.mark.parametrize("notice_count", [1, 2])
+def test_a_notice_of_a_change_is_refused_as_one(tmp_path: Path, system: str, notice_count: int) -> None:
+    (message,) = refusals(write_json(tmp_path, *[NOTICES[system]] * notice_count), system)
+    assert message.startswith("a.json is a notice of a change (a ")
+    assert "webhook), not an export" in message
+    assert "; take it out of the folder and export the " in message
+
+
+def test_a_mapping_of_the_configuration_may_read_notices(tmp_path: Path) -> None:
+    mapping = {"account_code": "sender.login", "skill_text": "repository.id", "occurred_at": "issue.closed_at"}
+    options = SourceOptions(mapping=mapping, shape="skill_mention")
+    export = read_export(write_json(tmp_path, NOTICES["github"]), get_adapter("tabular"), options)
+    assert export.shapes["skill_mention"].collect()["account_code"].to_list() == ["anna"]
 
 
 def write_grades(folder: Path, header: str, *rows: str) -> Path:

@@ -1,4 +1,4 @@
-"""Titles above a header are skipped and counted, in files and in sheets; a first row that may be the header never is."""
+"""Titles above a header are skipped and counted, in files and in sheets; a row that may be the header never is."""
 
 import csv
 import json
