@@ -29,7 +29,8 @@ def find_header_row(rows: Sequence[Sequence[str]], wanted: Collection[str]) -> i
         rows: The first rows of a table.
         wanted: Normalized headers that the mapping can use.
     """
-    counts = [len({normalize_header(cell) for cell in row} & set(wanted)) for row in rows]
+    wanted_headers = frozenset(wanted)
+    counts = [len(wanted_headers.intersection(map(normalize_header, row))) for row in rows]
     if max(counts, default=0) < MIN_HEADERS:
         return 0
     position = counts.index(max(counts))
@@ -54,7 +55,8 @@ def skip_title_lines(
         delimiter: Delimiter that the source declares; None to try every one.
 
     Returns:
-        The file, and a note that counts what is skipped; the file as it is and no note if its first row is the header.
+        The file, and a note that counts the rows of titles; the file as it is and no note if its first row is the
+        header.
     """
     with opened.open() as handle:
         lines = handle.read(SEARCHED_BYTES).splitlines(keepends=True)
@@ -73,7 +75,7 @@ def skip_title_lines(
         handle.seek(opened.start + sum(map(len, lines[:header_line])))
         out.writelines(read_chunks(handle))
     note = f"it {describe_titles(title_count)}; the header is line {header_line + 1}, and row 1 the one below it"
-    return OpenedFile(target, opened.encoding, 0, folder), (note,)
+    return OpenedFile(target, opened.encoding, 0, folder), (note,) if title_count else ()
 
 
 def drop_line_prefixes(opened: OpenedFile) -> OpenedFile:

@@ -62,6 +62,13 @@ def test_a_row_that_is_set_aside_is_numbered_from_the_header_that_the_note_place
     assert export.malformed.collect()["row_number"].to_list() == [3]
 
 
+@pytest.mark.parametrize("blank_rows", [[()], [("", "", "", "")], [(), ("", " ")]])
+def test_blank_rows_above_a_header_are_no_titles(tmp_path: Path, blank_rows: list[tuple[str, ...]]) -> None:
+    export = read_export(write_table(tmp_path, "csv", [*blank_rows, *TASKS]), get_adapter("asana"))
+    assert export.shapes["assignment"].collect()["row_number"].to_list() == [1, 2]
+    assert export.notes == ()
+
+
 def test_a_mapping_of_the_configuration_finds_the_header_too(tmp_path: Path) -> None:
     mapping = {"record_code": TASK_ID, "work_email": EMAIL, "done_at": COMPLETED}
     path = write_table(tmp_path, "csv", [("My tasks",), *TASKS])
