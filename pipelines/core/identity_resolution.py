@@ -135,19 +135,28 @@ def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: p
 
 
 def hash_addresses(people: pl.DataFrame) -> pl.DataFrame:
-    """Hash the e-mail addresses of people as xAPI hashes them: SHA-1 of `mailto:` and the address (mbox_sha1sum).
+    """Hash the e-mail addresses of people as learning systems do, so that an address is not passed on.
 
-    Learning systems hash an address so that it is not passed on; only who knows the address can find the person.
+    xAPI: SHA-1 of `mailto:` and the address (mbox_sha1sum). Open Badges: the name of the algorithm, `$`, and the MD5 or
+    SHA-256 of the address (IdentityHash). Only who knows the address can find the person. A hash with a salt is none of
+    these.
 
     Args:
         people: Rows with work_email and any other columns; addresses are in lower case.
 
     Returns:
-        One row per distinct address: work_email, account_code (the hash, 40 hexadecimal digits).
+        One row per distinct address and kind of hash: work_email, account_code (the hash, in lower case).
     """
-    addresses = people["work_email"].drop_nulls().unique().sort()
-    hashes = [hashlib.sha1(f"mailto:{address}".encode(), usedforsecurity=False).hexdigest() for address in addresses]
-    return pl.DataFrame({"work_email": addresses, "account_code": pl.Series(hashes, dtype=pl.String)})
+    hashed_addresses = [
+        (address, account_code)
+        for address in people["work_email"].drop_nulls().unique().sort()
+        for account_code in (
+            hashlib.sha1(f"mailto:{address}".encode(), usedforsecurity=False).hexdigest(),
+            f"md5${hashlib.md5(address.encode(), usedforsecurity=False).hexdigest()}",
+            f"sha256${hashlib.sha256(address.encode()).hexdigest()}",
+        )
+    ]
+    return pl.DataFrame(hashed_addresses, {"work_email": pl.String, "account_code": pl.String}, orient="row")
 
 
 def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> pl.DataFrame:

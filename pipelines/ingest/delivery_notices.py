@@ -1,11 +1,13 @@
 """Notices of landed files: what their owner should know although nothing was refused.
 
-Belongs here: the notices that follow from a row of the ledger, one sentence each.
+Belongs here: the notices that follow from rows of the ledger, one sentence each.
 Does not belong here: faults that stop a run or make a source unhealthy (`assets.checks.health`).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -16,6 +18,27 @@ _MAX_PASSED_OVER_SHARE = 0.5
 _MAX_NAMED = 3
 # Headers with one of these words may hold a measure.
 _MEASURE = re.compile(r"(?:^|[^a-z])(?:hours?|minutes|duration|scores?|grades?|marks?)(?:$|[^a-z])", re.IGNORECASE)
+# The count of the rows of a file, among its counts by reason.
+_READ = "@read"
+# A quoted column, or a number.
+_QUOTED_OR_NUMBER = re.compile(r"`[^`]*`|[0-9]+")
+
+
+@dataclass(frozen=True)
+class _Notice:
+    """A notice of one file, or of several whose notices differ in counts alone.
+
+    Attributes:
+        subject: Equal in notices that differ in counts alone.
+        describe: Returns the sentence for the counts.
+        counts: The counts of all files together.
+        file_names: The files.
+    """
+
+    subject: Hashable
+    describe: Callable[[Counter[str]], str]
+    counts: Counter[str] = field(default_factory=Counter)
+    file_names: list[str] = field(default_factory=list)
 
 
 def find_notices(ledger: pl.DataFrame, source_name: str) -> list[str]:
@@ -26,55 +49,85 @@ def find_notices(ledger: pl.DataFrame, source_name: str) -> list[str]:
         source_name: Name of the source.
 
     Returns:
-        One sentence per notice; a notice of several files names the first. None has a value of a cell except words that
-        the ledger records.
+        One sentence per notice. Notices of several files that differ in counts alone are one, with the sums and the
+        name of the first file. None has a value of a cell except words that the ledger records.
     """
     landed = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number")
     last_run = landed.filter(pl.col("landed_at").eq_missing(pl.col("landed_at").max()))
-    files_by_notice: dict[str, list[str]] = {}
+    joined_notices: dict[Hashable, _Notice] = {}
     for delivery in last_run.to_dicts():
-        for notice in _describe_delivery(delivery):
-            files_by_notice.setdefault(notice, []).append(delivery["file_name"])
+        for notice in _list_notices(delivery):
+            joined = joined_notices.setdefault(notice.subject, _Notice(notice.subject, notice.describe))
+            joined.counts.update(notice.counts)
+            joined.file_names.append(delivery["file_name"])
     return [
-        f"{source_name}: {files[0]}: {notice}"
-        if len(files) == 1
-        else f"{source_name}: {len(files):,} files, such as {files[0]}: {notice}"
-        for notice, files in files_by_notice.items()
+        f"{source_name}: {_describe_files(notice.file_names)}: {notice.describe(notice.counts)}"
+        for notice in joined_notices.values()
     ]
 
 
-def _describe_delivery(delivery: Mapping[str, Any]) -> list[str]:
+def _describe_files(file_names: list[str]) -> str:
+    return file_names[0] if len(file_names) == 1 else f"{len(file_names):,} files, such as {file_names[0]}"
+
+
+def _list_notices(delivery: Mapping[str, Any]) -> Iterator[_Notice]:
+    """The notices of one row of the ledger; a column that an earlier version did not write is null."""
     row_count = delivery["good_count"] + delivery["bad_count"]
     read_count = row_count if delivery["read_count"] is None else delivery["read_count"]
-    reasons: Sequence[Mapping[str, Any]] = delivery["passed_over"] or ()
-    passed_over = sum(reason["count"] for reason in reasons)
-    notices = []
-    if passed_over > read_count * _MAX_PASSED_OVER_SHARE:
-        listed = ", ".join(f"{reason['why']} ({reason['count']:,})" for reason in reasons[:_MAX_NAMED])
-        notices.append(
-            f"{passed_over:,} of {read_count:,} rows are passed over, most often for: {listed}; "
-            "`footsteps sources preview` shows them."
-        )
+    reason_counts = Counter({reason["why"]: reason["count"] for reason in delivery["passed_over"] or ()})
+    if reason_counts.total() > read_count * _MAX_PASSED_OVER_SHARE:
+        counts = Counter({**reason_counts, _READ: read_count})
+        yield _Notice(frozenset(reason_counts), _describe_passed_over, counts)
     if not delivery["good_count"]:
-        notices.append(
-            f"no row is kept of {read_count:,} read; compare `system` and `mapping` of the source in "
-            "footsteps.yaml with `footsteps sources preview`."
-        )
-    measures = [column for column in delivery["columns_left_out"] or () if _MEASURE.search(column)]
+        yield _Notice("none kept", _describe_none_kept, Counter({_READ: read_count}))
+    file_notes = delivery["file_notes"] or ()
+    # A note that names a column says why it is not read, and what reads it.
+    measures = [
+        column
+        for column in delivery["columns_left_out"] or ()
+        if _MEASURE.search(column) and not any(f"`{column}`" in file_note for file_note in file_notes)
+    ]
     if measures:
         listed = ", ".join(f"`{column}`" for column in measures[:_MAX_NAMED])
-        notices.append(
+        yield _state(
             f"columns that by their name hold marks or hours are not read ({len(measures):,}): {listed}; "
             "`mapping` of the source in footsteps.yaml reads a column."
         )
-    notices += [
-        f"`{measure}` is empty in every kept row; `mapping: {{{measure}: COLUMN}}` of the source in footsteps.yaml "
-        "names the column that holds it."
-        for measure in delivery["empty_measures"] or ()
-    ]
-    notices += [f"the file says of itself: {note}." for note in delivery["file_notes"] or ()]
-    notices += [
-        f"{word['count']:,} records hold a word that no table declares; footsteps.yaml settles it: {word['why']}."
-        for word in delivery["unknown_words"] or ()
-    ]
-    return notices
+    for measure in delivery["empty_measures"] or ():
+        yield _state(
+            f"`{measure}` is empty in every kept row; `mapping: {{{measure}: COLUMN}}` of the source in footsteps.yaml "
+            "names the column that holds it."
+        )
+    for file_note in file_notes:
+        yield _state(f"{file_note}.")
+    for word in delivery["unknown_words"] or ():
+        yield _describe_word(word["why"], word["count"])
+
+
+def _state(sentence: str) -> _Notice:
+    """A notice whose counts are of one file: of several files, those of the first are stated."""
+    subject = _QUOTED_OR_NUMBER.sub(lambda match: match[0] if match[0].startswith("`") else "#", sentence)
+    return _Notice(subject, lambda _: sentence)
+
+
+def _describe_passed_over(counts: Counter[str]) -> str:
+    reason_counts = Counter({why: count for why, count in counts.items() if why != _READ})
+    listed = ", ".join(f"{why} ({count:,})" for why, count in reason_counts.most_common(_MAX_NAMED))
+    return (
+        f"{reason_counts.total():,} of {counts[_READ]:,} rows are passed over, most often for: {listed}; "
+        "`footsteps sources preview` shows them."
+    )
+
+
+def _describe_none_kept(counts: Counter[str]) -> str:
+    return (
+        f"no row is kept of {counts[_READ]:,} read; compare `system` and `mapping` of the source in "
+        "footsteps.yaml with `footsteps sources preview`."
+    )
+
+
+def _describe_word(why: str, count: int) -> _Notice:
+    def describe(counts: Counter[str]) -> str:
+        return f"{counts[why]:,} records hold a word that no table declares; footsteps.yaml settles it: {why}."
+
+    return _Notice(("word", why), describe, Counter({why: count}))

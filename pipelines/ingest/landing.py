@@ -55,7 +55,7 @@ class LandedFile:
         read_count: Rows of the file: kept, set aside and passed over.
         passed_over: Rows that the adapter does not read, by reason.
         unknown_words: Words that no table declares.
-        file_notes: What the file says of itself.
+        file_notes: What a reader of the file must know.
         empty_measures: Columns that should measure something and are null in every row of the raw tables.
         columns_left_out: Columns that were not read.
         is_full: Whether the manifest calls the file a full export (or an incremental one); None without a manifest.

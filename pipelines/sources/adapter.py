@@ -7,7 +7,7 @@ Does not belong here: what a system's columns are (one file each), formats (`rea
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipelines.sources.canonical_frames import (
 )
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions, Transform
 from pipelines.sources.field_text import frame_columns, headers_read_by, scan_cells
+from pipelines.sources.file_forms import describe_noted_forms, refuse_unread_form
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
 from pipelines.sources.passed_over import REASON, add_reasons, count_reasons
 from pipelines.sources.readers.delimited import read_delimited
@@ -66,7 +67,7 @@ class Export:
             `passed_over.count_reasons` returns them; a shape that passes over none has no entry.
         word_counts: Per canonical shape that the file fills the words that no table declares, as
             `unknown_words.count_unknown_words` returns them.
-        notes: Sentences about the file that its reader must know: it is one page of several.
+        notes: Sentences about the file that its reader must know: it is one page of several, or not read wholly.
         hashed_shapes: Shapes whose `record_code` is a hash of the row.
         read_again: Returns the rows of a shape that come from the records with the given row numbers, in their order in
             `shapes`. Of a large file it casts no others.
@@ -149,6 +150,7 @@ def read_export(
         ExportRefused: If the file cannot be read, lacks a required column, or the options do not fit it.
     """
     table = open_export(path, adapter, options, check_while_reading)
+    refuse_unread_form(table, adapter, path.name)
     declared_maps = declared_shape_maps(adapter, options)
     maps_with_tables = list(_fit_maps(select_shape_maps(declared_maps, table), table, options, path.name))
     unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
@@ -185,7 +187,7 @@ def read_export(
             shape: count_unknown_words(filled.shape_map, filled.rows, filled.typed_rows)
             for shape, filled in filled_by_shape.items()
         },
-        table.notes,
+        (*table.notes, *describe_noted_forms(table, adapter)),
         frozenset(shape for shape, filled_shape in filled_by_shape.items() if is_hashed(filled_shape.shape_map)),
         read_again,
         table.is_regular,
@@ -299,7 +301,11 @@ def open_table(path: Path, options: SourceOptions = NO_OPTIONS) -> TextTable:
 
 
 def open_export(
-    path: Path, adapter: Adapter, options: SourceOptions = NO_OPTIONS, check_while_reading: bool = False
+    path: Path,
+    adapter: Adapter,
+    options: SourceOptions = NO_OPTIONS,
+    check_while_reading: bool = False,
+    known_headers: Collection[str] | None = None,
 ) -> TextTable:
     """Open a file in the format in which the system writes it.
 
@@ -308,6 +314,8 @@ def open_export(
         adapter: The system that wrote it.
         options: How the source declares that its files are read.
         check_while_reading: As in `read_export`.
+        known_headers: Normalized headers by which the header row and the sheet are found; None for those that the
+            adapter and the options can use.
 
     Returns:
         The file as a table of text.
@@ -317,8 +325,8 @@ def open_export(
     """
     if "parquet" in adapter.formats and is_parquet(path):
         return read_parquet(path)
+    wanted_headers = headers_wanted(adapter, options) if known_headers is None else known_headers
     if options.member is None and "csv" in adapter.formats and is_workbook(path):
-        wanted_headers = _headers_wanted(adapter, options)
         return read_workbook(path, wanted_headers, adapter.skip_after_header, adapter.skip_unless)
     opened = open_file(path, options.encoding, options.member)
     if "json" in adapter.formats:
@@ -332,12 +340,13 @@ def open_export(
         )
     if is_json:
         return read_json(opened, path.name, adapter.records_path, check_while_reading)
-    opened = skip_title_lines(opened, _headers_wanted(adapter, options), options.delimiter)
+    opened, notes = skip_title_lines(opened, wanted_headers, options.delimiter)
     if adapter.record_terminator:
         opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
-    return read_delimited(
+    table = read_delimited(
         opened, path.name, options.delimiter, adapter.skip_after_header, check_while_reading, adapter.skip_unless
     )
+    return replace(table, notes=notes)
 
 
 def _compute_now(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
@@ -345,7 +354,7 @@ def _compute_now(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
     return [frame.lazy() for frame in pl.collect_all(frames)]
 
 
-def _headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:
+def headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:
     """Return the normalized headers that the adapter or the mapping of the configuration can use."""
     headers = [
         *(header for shape_map in adapter.shapes for header in (*headers_read_by(shape_map), *shape_map.signature)),

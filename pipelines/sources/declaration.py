@@ -184,6 +184,22 @@ class ShapeMap:
 
 
 @dataclass(frozen=True)
+class FileForm:
+    """A form of a system's files that is not read, or not wholly: an older version, a notice of a change.
+
+    Attributes:
+        what: What such a file is and the way out, as the predicate of a sentence whose subject is the file.
+            `{headers}` stands for the headers that match the pattern.
+        headers: Headers that, together, only this form has.
+        header_pattern: Regular expression of which at least one header of this form is a match.
+    """
+
+    what: str
+    headers: tuple[str, ...] = ()
+    header_pattern: str | None = None
+
+
+@dataclass(frozen=True)
 class Adapter:
     """A system: what its exports look like, and how they map onto canonical shapes.
 
@@ -200,6 +216,8 @@ class Adapter:
         record_terminator: Text that ends each record, if it is not a line end.
         manifest: Name of the file that tells which exports are bulk, delta or absent.
         signature: Headers that, together, only this system's exports have.
+        refused_forms: Forms of which nothing is read: a file of one that no shape map marks as its own is refused.
+        noted_forms: Forms that are read in part; a file of one is noted.
         notes: What a user must know.
     """
 
@@ -214,6 +232,8 @@ class Adapter:
     record_terminator: str | None = None
     manifest: str | None = None
     signature: tuple[str, ...] = ()
+    refused_forms: tuple[FileForm, ...] = ()
+    noted_forms: tuple[FileForm, ...] = ()
     notes: str = ""
 
 

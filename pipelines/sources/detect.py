@@ -13,9 +13,10 @@ from typing import Any
 import yaml
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
-from pipelines.sources.adapter import NO_OPTIONS, all_adapters, open_export, open_table
+from pipelines.sources.adapter import NO_OPTIONS, all_adapters, headers_wanted, open_export, open_table
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import headers_read_by
+from pipelines.sources.file_forms import refuse_unread_form
 from pipelines.sources.mapping import has_header, nearest_names
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable
@@ -73,22 +74,24 @@ def rank_systems(
         required column halves it.
 
     Raises:
-        ExportRefused: If no system can open the file; with the reason of the first reader.
+        ExportRefused: If no system can open the file, with the reason of the first reader; or if a system declares the
+            form of the file as one that is not read.
     """
     matches: list[SystemMatch] = []
     refusals: list[ExportRefused] = []
     tables: dict[object, TextTable] = {}
-    for adapter in all_adapters().values():
-        if systems is not None and adapter.system not in systems:
-            continue
+    adapters = [adapter for adapter in all_adapters().values() if systems is None or adapter.system in systems]
+    known_headers = {header for adapter in adapters for header in headers_wanted(adapter, options)}
+    for adapter in adapters:
         # Systems whose files are read alike share one table.
         reading = (adapter.formats, adapter.records_path, adapter.record_terminator)
         try:
             if reading not in tables:
-                tables[reading] = open_export(path, adapter, options)
+                tables[reading] = open_export(path, adapter, options, known_headers=known_headers)
         except ExportRefused as refusal:
             refusals.append(refusal)
             continue
+        refuse_unread_form(tables[reading], adapter, path.name)
         matches += [match for shape_map in adapter.shapes if (match := _match(adapter, shape_map, tables[reading]))]
     if not tables:
         raise refusals[0]

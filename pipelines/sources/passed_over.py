@@ -14,7 +14,7 @@ from pipelines.sources.casts.words import comparable, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, PassOver, ShapeMap
 from pipelines.sources.field_text import condition_text, holds_word
 from pipelines.sources.readers.text_table import TextTable
-from pipelines.sources.reshape import IS_EMPTY
+from pipelines.sources.reshape import IS_EMPTY, unpivoted_headers
 
 # Column of the reason for which a row is passed over; null in a row that is read.
 REASON = "@reason"
@@ -22,8 +22,8 @@ REASON = "@reason"
 UNKNOWN_WORD = "@unknown:"
 # A longer text, or one with an address, is no word of a list and is not quoted.
 MAX_WORD_LENGTH = 60
-# What a row of a wide table without any value has none of.
-NO_CELL = "filled cell"
+# What a row of a wide table without any value has none of, and each row of one without any column to unpivot.
+NO_CELL, NO_COLUMN = "filled cell", "readable column with marks"
 # What comes before the last part of an IRI.
 _LONG_START = re.compile(r"^(?:https?|urn):.*[/#:]")
 # Reasons beyond this number are counted together.
@@ -53,7 +53,9 @@ def add_reasons(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl
         for rule, text_column, word_column in zip(shape_map.pass_over, text_by_column, word_by_column, strict=True)
     ]
     if shape_map.counts_empty:
-        reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {shape_map.explode or NO_CELL}")))
+        has_cells = shape_map.unpivot is None or unpivoted_headers(table, shape_map.unpivot)
+        lacking = shape_map.explode or (NO_CELL if has_cells else NO_COLUMN)
+        reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {lacking}")))
     reason = pl.coalesce(*reasons, pl.lit(None, pl.String)).alias(REASON)
     unknown_words = [
         pl.when(_is_unknown(rule.what) & (pl.col(text_column) != ""))

@@ -199,8 +199,9 @@ def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTab
         others = [column for column in columns if column in available]
         rows = table.scan(tuple(dict.fromkeys((*others, *wide_columns))))
         if not wide_columns:
-            marked = {IS_EMPTY: pl.lit(False)} if shape_map.counts_empty else {}
-            return rows.with_columns(**dict.fromkeys(new_columns, pl.lit(None, pl.String)), **marked).head(0)
+            unfilled_rows = rows.with_columns(**dict.fromkeys(new_columns, pl.lit(None, pl.String)))
+            is_empty = pl.lit(True).alias(IS_EMPTY)
+            return unfilled_rows.with_columns(is_empty) if shape_map.counts_empty else unfilled_rows.head(0)
         points = _max_points(table, shape_map, wide_columns)
         cells = [
             pl.struct(

@@ -1,10 +1,10 @@
-"""Transforms and patterns that several systems share: employment status, finished work, seconds, percent, labels.
+"""What several systems share: employment status, finished work, seconds, percent, labels, notices of changes.
 
-Belongs here: a transform or pattern that the files of two or more systems need.
+Belongs here: a transform, pattern or form of file that two or more systems need.
 Does not belong here: the words of one system alone.
 """
 
-from pipelines.sources.declaration import Transform
+from pipelines.sources.declaration import FileForm, Transform
 from pipelines.sources.vocabularies.issue_states import ISSUE_STATES
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
@@ -42,3 +42,20 @@ LABEL_WITHOUT_CODE = r"^\s*(.*?\S)(?:\([^\s()]+\))?\s*$"
 LIST_MARKS = r'^\s*\[\s*"?|"\s*,\s*"|"?\s*\]\s*$'
 # The address in `Name <address>`, `mailto:address` or a bare address.
 EMAIL_ADDRESS = r"([^\s<>:@|,;]+@[^\s<>@|,;]+)"
+
+
+def change_notice(system_name: str, export: str, *headers: str) -> FileForm:
+    """Return the form of the notices that a system sends when a record changes (webhooks).
+
+    A notice holds what changed and not how the record stands, so nothing of it is read.
+
+    Args:
+        system_name: Name of the system for people.
+        export: What to export instead.
+        headers: Members that, together, only the notices have.
+    """
+    return FileForm(
+        f"is a notice of a change (a {system_name} webhook), not an export: it does not say how the complete record "
+        f"stands; take it out of the folder and export {export}",
+        headers,
+    )

@@ -53,7 +53,8 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If a file or column is missing, or a file is empty.
     """
-    form = next((form for form in _FORMS if find_file(folder, *form.patterns)), _FORMS[-1])
+    # A folder over which a newer release was laid holds the files of both.
+    form = next((form for form in reversed(_FORMS) if find_file(folder, *form.patterns)), _FORMS[-1])
     example_column, group_id_column, group_name_column = form.example, form.group_id, form.group_name
     path = require_file(folder, *form.patterns)
     all_rows = require_rows(

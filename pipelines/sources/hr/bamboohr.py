@@ -6,7 +6,7 @@ Does not belong here: pay, birth, ethnicity and other sensitive columns, which a
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS, change_notice
 
 # The API writes an empty date as 0000-00-00.
 DAY = r"^(?:0000-00-00)?(.*)$"
@@ -47,4 +47,5 @@ ADAPTER = Adapter(
             ),
         ),
     ),
+    refused_forms=(change_notice("BambooHR", "the employee report", "action", "changedFields"),),
 )

@@ -5,7 +5,7 @@ Does not belong here: the skills API.
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
-from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
+from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS, change_notice
 
 ADAPTER = Adapter(
     system="hibob",
@@ -47,4 +47,5 @@ ADAPTER = Adapter(
             ),
         ),
     ),
+    refused_forms=(change_notice("HiBob", "the people", "companyId", "type", "triggeredAt"),),
 )

@@ -1,8 +1,8 @@
 """D2L Brightspace: the grades export, data sets of grades and users, and the advanced data set Learner Usage.
 
 Belongs here: the columns of these files and how they map. A grade of the export names its item and maximum points in
-its header. A row of Grade Results has only a code, which Grade Objects names, so it shows that work was done. Ids of
-the export begin with #.
+its header; the form in which Brightspace imports grades states no maximum. A row of Grade Results has only a code,
+which Grade Objects names, so it shows that work was done. Ids of the export begin with #.
 Does not belong here: comments; letter grades, which are of the company's own scale.
 
 Source: community.d2l.com, "Grades data sets", "Users data sets", "Learner Usage data sets"; brightspaceR,
@@ -16,6 +16,7 @@ from pipelines.sources.declaration import (
     FILE_NAME,
     Adapter,
     FieldMap,
+    FileForm,
     PassOver,
     ShapeMap,
     Transform,
@@ -26,6 +27,8 @@ from pipelines.sources.value_maps import DIGEST
 # `Quiz 1 Points Grade <Numeric MaxPoints:10 Weight:5 Category:Quizzes CategoryWeight:20>`, and the cell `8.5`.
 POINTS = r"^(?:.*<Numeric MaxPoints:)?(\d+(?:[.,]\d+)?)(?:[ >].*)?$"
 OF_POINTS = Transform("score", is_share=True, pattern=r"^([^/]+/[^/]+)$")
+END_OF_LINE = "End-of-Line Indicator"
+ATTENDANCE = "holds attendance, which is no grade and is not read: for grades, export the grade book"
 MARKED_ID = r"^\s*#?(.*)$"
 
 ADAPTER = Adapter(
@@ -33,7 +36,7 @@ ADAPTER = Adapter(
     title="D2L Brightspace grades export and data sets (CSV)",
     domain="learning",
     formats=("csv",),
-    signature=("OrgDefinedId", "Username", "End-of-Line Indicator"),
+    signature=("OrgDefinedId", "Username", END_OF_LINE),
     shapes=(
         ShapeMap(
             "feedback",
@@ -53,7 +56,7 @@ ADAPTER = Adapter(
                 FieldMap("score_share", (CELL_VALUE, COLUMN_NAME), OF_POINTS, join="/", extract=POINTS),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
-            signature=("End-of-Line Indicator",),
+            signature=(END_OF_LINE,),
             counts_empty=True,
             unpivot=Unpivot(r" Points Grade <Numeric MaxPoints:"),
         ),
@@ -107,6 +110,17 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("ExternalEmail",)),
             ),
             signature=("UserId", "OrgDefinedId", "ExternalEmail"),
+        ),
+    ),
+    noted_forms=(
+        FileForm(ATTENDANCE, (END_OF_LINE, "P", "R", "A", "X")),
+        FileForm(ATTENDANCE, (END_OF_LINE, "% Attendance")),
+        FileForm(
+            "holds columns of marks that are left out because they state no maximum ({headers}): export the grades "
+            "from Brightspace itself, or write the maximum into the header, as in `Quiz Points Grade <Numeric "
+            "MaxPoints:10>`",
+            (END_OF_LINE,),
+            r" Points Grade$",
         ),
     ),
     notes="Keep the date in the name of a grades export: it has no other.",

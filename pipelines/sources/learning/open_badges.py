@@ -1,11 +1,15 @@
-"""Open Badges 2.0 and 3.0, and the credentials of a CLR 2.0: achievements as JSON, each earned by one person.
+"""Open Badges 1 to 3, and the credentials of a CLR 2.0: achievements as JSON, each earned by one person.
 
 Belongs here: the members of an assertion and of a credential and how they map. An issued credential counts as passed;
-an endorsement is somebody's opinion of a credential, and no credential.
+an endorsement is somebody's opinion of a credential, and no credential. A recipient that is hashed without a salt is
+compared with the addresses of people (`hash_addresses`).
 Does not belong here: proofs and signatures, which are not verified here.
+
+Source: Open Badges 1.0 and 1.1, Assertion (`uid`, `verify`, `issuedOn` as ISO 8601 or a Unix timestamp); 2.0, 4.1
+Assertion, IdentityObject and IdentityHash (no salt: not salted); 0.5, the assertion before `uid`.
 """
 
-from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap
+from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, FileForm, PassOver, ShapeMap
 from pipelines.sources.value_maps import EMAIL_ADDRESS
 
 SUBJECT = "credentialSubject"
@@ -16,12 +20,26 @@ COMPETENCIES = "|ceasn:Competency|CFItem|CTDL"
 # Open Badges 3.0, 5.4 and 2.0, 4.1: what a document is, beside a badge that somebody earned.
 NO_BADGE = ("EndorsementCredential", "Endorsement", "BadgeClass", "Issuer", "Profile", "CryptographicKey")
 IS_REVOKED = Condition(("revoked",), ("true",))
+IS_HASHED = Condition(("recipient.hashed",), ("true",))
+IS_SALTED = Condition(("recipient.salt",), (ANY_TEXT,))
+IRI = r"^((?:did|urn|https?):.+)$"
+HASH = r"^((?:md5|sha256)\$[0-9A-Fa-f]+)$"
+ASK_FOR_ADDRESSES = "ask the issuer for the assertions with plain addresses, or for credentials of Open Badges 3.0"
 PASSED = FieldMap("learning_verb", constant="passed", unless=IS_REVOKED)
 PASS_OVER = (PassOver("document", (f"type[={'|'.join(NO_BADGE)}]",), NO_BADGE),)
 
+
+def _salted(version: str, member: str) -> FileForm:
+    return FileForm(
+        f"holds {version} assertions whose recipients are hashed with a salt: addresses of people are not compared "
+        f"with salted hashes, so such a row is set aside; {ASK_FOR_ADDRESSES}",
+        ("recipient.salt", member),
+    )
+
+
 ADAPTER = Adapter(
     system="open_badges",
-    title="Open Badges 2.0 and 3.0 (JSON)",
+    title="Open Badges assertions and credentials (JSON)",
     domain="learning",
     formats=("json",),
     records_path=("credentials", "credential", "verifiableCredential", f"{SUBJECT}.verifiableCredential"),
@@ -33,7 +51,8 @@ ADAPTER = Adapter(
                 FieldMap("record_code", ("id", "uid"), required=True, unless=IS_REVOKED),
                 FieldMap("record_code", ("id", "uid", "revoked"), join=" revoked ", when=IS_REVOKED),
                 FieldMap("work_email", ("recipient.identity",), extract=EMAIL_ADDRESS),
-                FieldMap("account_code", ("recipient.identity",), extract=r"^((?:did|urn|https?):.+)$"),
+                FieldMap("account_code", ("recipient.identity",), extract=HASH, when=IS_HASHED, unless=IS_SALTED),
+                FieldMap("account_code", ("recipient.identity",), extract=IRI, unless=IS_HASHED),
                 FieldMap("course_code", ("badge.id", "badge"), required=True),
                 FieldMap("course_name", ("badge.name",)),
                 FieldMap("skill_text", (f"badge.alignment[targetType={COMPETENCIES}].targetName", "badge.tags[*]")),
@@ -49,7 +68,7 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 FieldMap("record_code", ("id",), required=True),
-                FieldMap("account_code", (f"{SUBJECT}.id",), extract=r"^((?:did|urn|https?):.+)$"),
+                FieldMap("account_code", (f"{SUBJECT}.id",), extract=IRI),
                 FieldMap(
                     "work_email", (f"{SUBJECT}.id", f"{SUBJECT}.identifier[*].identityHash"), extract=EMAIL_ADDRESS
                 ),
@@ -64,5 +83,16 @@ ADAPTER = Adapter(
             ),
             pass_over=PASS_OVER,
         ),
+    ),
+    refused_forms=(
+        FileForm(
+            "is an assertion of Open Badges 0.5, which has no id of its own and no date that every issuer writes: ask "
+            "the issuer for assertions of Open Badges 2.0 or credentials of Open Badges 3.0, as JSON",
+            ("recipient", "badge.name"),
+        ),
+    ),
+    noted_forms=(
+        _salted("Open Badges 1", "verify.type"),
+        _salted("Open Badges 2.0", "verification.type"),
     ),
 )

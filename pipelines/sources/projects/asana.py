@@ -9,7 +9,7 @@ Source: the header of a project's CSV export (help.asana.com, "Exporting a proje
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
-from pipelines.sources.value_maps import MINUTES
+from pipelines.sources.value_maps import MINUTES, change_notice
 
 TASK_ID = r"^\s*(\d+)\s*$"
 
@@ -69,5 +69,6 @@ ADAPTER = Adapter(
             signature=("duration_minutes", "entered_on"),
         ),
     ),
+    refused_forms=(change_notice("Asana", "the tasks of the project", "events[*].action", "events[*].resource.gid"),),
     notes="A CSV of one project ends at 2,000 tasks: export larger projects as JSON.",
 )

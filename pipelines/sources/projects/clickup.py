@@ -8,7 +8,7 @@ Source: developer.clickup.com, API 2.0: Get Tasks, Get time entries within a dat
 """
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
-from pipelines.sources.value_maps import MILLISECONDS
+from pipelines.sources.value_maps import MILLISECONDS, change_notice
 
 STATUS_TYPES = Transform(
     "boolean",
@@ -59,4 +59,5 @@ ADAPTER = Adapter(
             signature=("user.id", "duration", "wid"),
         ),
     ),
+    refused_forms=(change_notice("ClickUp", "the list of tasks", "event", "webhook_id"),),
 )

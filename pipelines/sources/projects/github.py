@@ -10,7 +10,7 @@ Source: docs.github.com, REST 2022-11-28 (issues, pulls, reviews) and GraphQL Pu
 """
 
 from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap
-from pipelines.sources.value_maps import SHARE
+from pipelines.sources.value_maps import SHARE, change_notice
 from pipelines.sources.vocabularies.issue_states import GITHUB_STATES
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
@@ -129,5 +129,6 @@ ADAPTER = Adapter(
             pass_over=(*NOT_PEOPLE, PassOver("review", ("state",), other_than=(GOOD, BAD))),
         ),
     ),
+    refused_forms=(change_notice("GitHub", "the list of issues or pull requests", "action", "sender.login"),),
     notes="GitHub gives no e-mail addresses: an account map connects logins to people.",
 )

@@ -11,7 +11,7 @@ requests to CSV" (its columns: gitlab-org/gitlab#3619).
 """
 
 from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, PassOver, ShapeMap
-from pipelines.sources.value_maps import DIGEST, SECONDS, SHARE
+from pipelines.sources.value_maps import DIGEST, SECONDS, SHARE, change_notice
 from pipelines.sources.vocabularies.issue_states import GITLAB_ISSUE_STATES, GITLAB_MERGE_REQUEST_STATES
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
@@ -117,6 +117,9 @@ ADAPTER = Adapter(
         _issues("Assignee Username", "Assignee Username", "Issue ID", "Assignee Username"),
         _approvals("approvedBy.nodes", "approvedBy.nodes[*].username"),
         _approvals("Approver Usernames", "Approver Usernames"),
+    ),
+    refused_forms=(
+        change_notice("GitLab", "the list of issues or merge requests", "object_kind", "object_attributes.id"),
     ),
     notes="GitLab gives no e-mail addresses: an account map connects user names to people.",
 )

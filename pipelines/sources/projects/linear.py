@@ -9,7 +9,7 @@ in public importers, 2025-2026); linear/linear, packages/sdk/src/schema.graphql,
 """
 
 from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap, ShapeMap, Transform
-from pipelines.sources.value_maps import EMAIL_ADDRESS
+from pipelines.sources.value_maps import EMAIL_ADDRESS, change_notice
 from pipelines.sources.vocabularies.issue_states import LINEAR_STATE_TYPES
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
@@ -47,4 +47,5 @@ ADAPTER = Adapter(
             ),
         ),
     ),
+    refused_forms=(change_notice("Linear", "the issues", "action", "webhookTimestamp"),),
 )

@@ -9,6 +9,7 @@ source-trello, schemas/cards.json.
 """
 
 from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap
+from pipelines.sources.value_maps import change_notice
 
 PERSON = "idMembers[*]"
 
@@ -39,5 +40,6 @@ ADAPTER = Adapter(
             pass_over=(PassOver("card isTemplate", ("isTemplate",), words=("true",)),),
         ),
     ),
+    refused_forms=(change_notice("Trello", "the board", "action.type", "model.id"),),
     notes="A board names its members by id: an account map connects ids to people.",
 )

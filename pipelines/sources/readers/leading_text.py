@@ -5,23 +5,49 @@ Does not belong here: reading rows (`delimited`) or records (`json_lines`).
 """
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 
 from pipelines.sources.readers.delimited import DELIMITERS
 from pipelines.sources.readers.files import OpenedFile, ScratchFolder, read_chunks
 from pipelines.sources.readers.json_lines import parse_json
 from pipelines.sources.readers.text_table import normalize_header
 
-# The header is looked for in this many bytes at the start of the file.
+# The header is looked for in this many bytes at the start of the file, and in this many filled rows of a sheet.
 SEARCHED_BYTES = 1 << 14
-# A line with this many headers of the mapping is a header row; a title is not.
+SEARCHED_ROWS = 50
+# A row with this many headers of the mapping is a header row; a title is not.
 MIN_HEADERS = 2
+
+
+def find_header_row(rows: Sequence[Sequence[str]], wanted_headers: Collection[str]) -> int:
+    """Return the position of the header row: 0, unless rows of titles stand above it.
+
+    It is the first row with most of the wanted headers, if each row above it fills fewer cells: then none of these can
+    be the header of what follows.
+
+    Args:
+        rows: The first rows of a table.
+        wanted_headers: Normalized headers that the mapping can use.
+    """
+    wanted_set = frozenset(wanted_headers)
+    header_counts = [len(wanted_set.intersection(map(normalize_header, row))) for row in rows]
+    if max(header_counts, default=0) < MIN_HEADERS:
+        return 0
+    position = header_counts.index(max(header_counts))
+    filled_counts = [sum(bool(cell.strip()) for cell in row) for row in rows[: position + 1]]
+    return position if max(filled_counts[:-1], default=0) < filled_counts[-1] else 0
+
+
+def describe_titles(row_count: int) -> str:
+    """Return what a note says of a file with titles in so many rows above its header."""
+    rows = "1 title row" if row_count == 1 else f"{row_count} title rows"
+    return f"has {rows} above its header, not read"
 
 
 def skip_title_lines(
     opened_file: OpenedFile, wanted_headers: Collection[str], delimiter: str | None = None
-) -> OpenedFile:
-    """Return the file from its header row on, if lines without any wanted header stand above it.
+) -> tuple[OpenedFile, tuple[str, ...]]:
+    """Return the file from its header row on, if rows of titles stand above it.
 
     Args:
         opened_file: A delimited file.
@@ -29,21 +55,28 @@ def skip_title_lines(
         delimiter: Delimiter that the source declares; None to try every one.
 
     Returns:
-        The file; unchanged if its first line has a wanted header or no line has several.
+        The file, and a note that counts the rows of titles; the file as it is and no note if its first row is the
+        header.
     """
     with opened_file.open() as handle:
         lines = handle.read(SEARCHED_BYTES).splitlines(keepends=True)
+    texts = [line.decode("utf-8", "replace") for line in lines]
     delimiters = (delimiter,) if delimiter else DELIMITERS
-    header_counts = [_count_headers(line, wanted_headers, delimiters) for line in lines]
-    filled_positions = [position for position, line in enumerate(lines) if line.strip()]
-    if not filled_positions or header_counts[filled_positions[0]] or max(header_counts) < MIN_HEADERS:
-        return opened_file
+    tables = [list(_split_rows(texts, split_at)) for split_at in delimiters]
+    rows_with_header = [(rows, find_header_row([cells for _, cells in rows], wanted_headers)) for rows in tables]
+    # The delimiter of the widest header row is the one of the table.
+    rows, position = max(rows_with_header, key=lambda header: len(header[0][header[1]][1]) if header[1] else 0)
+    if position == 0:
+        return opened_file, ()
+    header_line = rows[position][0]
+    title_count = sum(any(cell.strip() for cell in cells) for _, cells in rows[:position])
     folder = ScratchFolder()
     target_path = folder.path / "table"
     with opened_file.open() as handle, target_path.open("wb") as target_file:
-        handle.seek(opened_file.start + sum(map(len, lines[: header_counts.index(max(header_counts))])))
+        handle.seek(opened_file.start + sum(map(len, lines[:header_line])))
         target_file.writelines(read_chunks(handle))
-    return OpenedFile(target_path, opened_file.encoding, 0, folder)
+    note = f"it {describe_titles(title_count)}; the header is line {header_line + 1}, and row 1 the one below it"
+    return OpenedFile(target_path, opened_file.encoding, 0, folder), (note,) if title_count else ()
 
 
 def drop_line_prefixes(opened_file: OpenedFile) -> OpenedFile:
@@ -60,7 +93,13 @@ def drop_line_prefixes(opened_file: OpenedFile) -> OpenedFile:
     return OpenedFile(target_path, opened_file.encoding, 0, folder)
 
 
-def _count_headers(line: bytes, wanted_headers: Collection[str], delimiters: Collection[str]) -> int:
-    text = line.decode("utf-8", "replace").strip("\r\n")
-    rows = (next(csv.reader([text], delimiter=delimiter), []) for delimiter in delimiters)
-    return max(len({normalize_header(cell) for cell in row} & set(wanted_headers)) for row in rows)
+def _split_rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Return the rows of the lines up to one that cannot be read, each with the number of lines above it."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    line_count = 0
+    try:
+        for cells in reader:
+            yield line_count, cells
+            line_count = reader.line_num
+    except csv.Error:
+        return

@@ -1,17 +1,20 @@
-"""Excel workbooks as a table of text: the sheet that fits best, with its first filled row as the header.
+"""Excel workbooks as a table of text: the sheet that fits best, from its header row on.
 
 Belongs here: recognising an .xlsx, choosing a sheet, rows wider than the header.
-Does not belong here: the limits against hostile archives (`files`), delimited text (`delimited`).
+Does not belong here: which row is the header (`leading_text`), the limits against hostile archives (`files`),
+delimited text (`delimited`).
 """
 
 import zipfile
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, unpacked_size
+from pipelines.sources.readers.leading_text import SEARCHED_ROWS, describe_titles, find_header_row
 from pipelines.sources.readers.text_table import (
     REPEATED_HEADER,
     ROW_NUMBER,
@@ -58,15 +61,16 @@ def read_workbook(
     sheets = _read_sheets(path)
     if not sheets:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
+    header_rows = {sheet_name: _find_header_row(sheet, wanted_headers) for sheet_name, sheet in sheets.items()}
     best_sheet = max(
-        sheets,
-        key=lambda sheet_name: len(
-            {normalize_header(cell) for cell in _headers(sheets[sheet_name])} & set(wanted_headers)
-        ),
+        sheets, key=lambda sheet_name: _count_wanted(sheets[sheet_name], header_rows[sheet_name], wanted_headers)
     )
-    sheet = _drop_blank_rows(show_dates_and_durations(_show_percent(sheets[best_sheet], path, best_sheet)))
+    title_count = header_rows[best_sheet]
+    filled_rows = _drop_blank_rows(_show_percent(sheets[best_sheet], path, best_sheet)).slice(title_count)
+    sheet = show_dates_and_durations(filled_rows)
     second_row = [cell or "" for cell in sheet.row(1)] if sheet.height > 1 else []
-    return _as_table(sheet, 0 if row_matches(_headers(sheet), second_row, skip_unless) else skip_after_header)
+    table = _as_table(sheet, 0 if row_matches(_headers(sheet), second_row, skip_unless) else skip_after_header)
+    return replace(table, notes=(f"it {describe_titles(title_count)}",) if title_count else ())
 
 
 def _read_sheets(path: Path) -> dict[str, pl.DataFrame]:
@@ -103,9 +107,19 @@ def _drop_blank_rows(sheet: pl.DataFrame) -> pl.DataFrame:
     return sheet.filter(pl.any_horizontal(is_filled(pl.all())))
 
 
-def _headers(sheet: pl.DataFrame) -> list[str]:
-    """Return the cells of the first filled row up to the last filled one."""
-    cells = [cell or "" for cell in _drop_blank_rows(sheet).row(0)]
+def _find_header_row(sheet: pl.DataFrame, wanted: Collection[str]) -> int:
+    """Return the position of the header row among the filled rows."""
+    rows = _drop_blank_rows(sheet).head(SEARCHED_ROWS).rows()
+    return find_header_row([[cell or "" for cell in row] for row in rows], wanted)
+
+
+def _count_wanted(sheet: pl.DataFrame, header_row: int, wanted: Collection[str]) -> int:
+    return len({normalize_header(cell) for cell in _headers(sheet, header_row)} & set(wanted))
+
+
+def _headers(sheet: pl.DataFrame, header_row: int = 0) -> list[str]:
+    """Return the cells of a filled row, by default the first, up to the last filled one."""
+    cells = [cell or "" for cell in _drop_blank_rows(sheet).row(header_row)]
     while cells and not cells[-1].strip():
         cells.pop()
     return cells

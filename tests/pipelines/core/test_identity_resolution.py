@@ -128,11 +128,13 @@ def test_the_employee_number_is_trusted_before_the_address_and_a_name_never_matc
 
 
 ANN_HASHED = "9a6e28f8f3cd86af5d53d2d08722202c7d4736e3"  # sha1sum of mailto:ann@x.org
+ANN_MD5 = "md5$d249273c41f89b03bc92f5bf33fa4b96"  # md5sum of ann@x.org
+ANN_SHA256 = "sha256$367a1e74302c7324855afeeba387d3c55ca8ab3592a32c0fbdfc939ad80fcaf5"  # sha256sum of it
 
 
-@pytest.mark.parametrize("code", [ANN_HASHED, ANN_HASHED.upper()])
+@pytest.mark.parametrize("code", [ANN_HASHED, ANN_HASHED.upper(), ANN_MD5, ANN_SHA256])
 def test_the_hash_of_an_address_leads_to_its_person_in_every_system(code: str) -> None:
-    """mbox_sha1sum is SHA-1 of the mailto IRI in hexadecimal (xAPI 1.0.3, Data 2.4.2.3)."""
+    """mbox_sha1sum (xAPI 1.0.3, Data 2.4.2.3) and IdentityHash (Open Badges 2.0), in hexadecimal."""
     assert matched(("xapi", code, None, None)) == ("1", "work_email_hash")
     assert matched(("xapi", code, "2", None)) == ("2", "employee_number")
     (conflict,) = find_account_conflicts(calls(("xapi", code, "2", None)), PEOPLE, NO_MAPS).to_dicts()

@@ -70,8 +70,49 @@ def test_only_the_files_that_the_source_landed_last_count() -> None:
 def test_equal_notices_of_several_files_are_one() -> None:
     paged = {"file_notes": ["it is one page of several"]}
     assert notices_of(ledger_row(**paged), ledger_row(delivery_number=2, file_name="b.csv", **paged)) == [
-        "lms: 2 files, such as a.csv: the file says of itself: it is one page of several."
+        "lms: 2 files, such as a.csv: it is one page of several."
     ]
+
+
+def test_notices_that_differ_in_counts_alone_are_one_with_the_sums() -> None:
+    launched, voided = ({"why": f"verb {verb}", "count": count} for verb, count in (("launched", 6), ("voided", 1)))
+    word = {"why": "mapping: LINE", "count": 1}
+    rows = [
+        ledger_row(good_count=0, passed_over=[launched, voided], unknown_words=[word]),
+        ledger_row(good_count=0, passed_over=[{**voided, "count": 9}, launched], read_count=1_000, delivery_number=2),
+        ledger_row(good_count=0, passed_over=[voided, launched], read_count=12, delivery_number=3),
+        ledger_row(passed_over=[], unknown_words=[{**word, "count": 2}], delivery_number=4),
+    ]
+    passed_over, none_kept, unknown_word = notices_of(*rows)
+    assert passed_over.startswith("lms: 2 files, such as a.csv: 14 of 22 rows are passed over, most often for: ")
+    assert ": verb launched (12), verb voided (2); " in passed_over
+    assert none_kept.startswith("lms: 3 files, such as a.csv: no row is kept of 1,022 read; ")
+    assert unknown_word.startswith("lms: 2 files, such as a.csv: 3 records hold a word that no table declares; ")
+
+
+def test_notices_that_differ_in_more_than_counts_stay_apart() -> None:
+    reasons = [[{"why": why, "count": 9}] for why in ("verb launched", "no mark")]
+    notes = [["it names (`Quiz 1`)"], ["it names (`Quiz 2`)"]]
+    words = [[{"why": f"mapping: {line}", "count": 1}] for line in ("A", "B")]
+    rows = [
+        ledger_row(passed_over=passed_over, file_notes=file_notes, unknown_words=unknown_words, delivery_number=number)
+        for number, (passed_over, file_notes, unknown_words) in enumerate(zip(reasons, notes, words, strict=True))
+    ]
+    notices = notices_of(*rows)
+    assert len(notices) == 6
+    assert all(notice.startswith("lms: a.csv: ") for notice in notices)
+
+
+def test_notes_with_other_numbers_state_those_of_the_first_file() -> None:
+    rows = [ledger_row(file_notes=[f"it has {count} title rows"], delivery_number=count) for count in (2, 3)]
+    assert notices_of(*rows) == ["lms: 2 files, such as a.csv: it has 2 title rows."]
+
+
+def test_a_column_that_a_note_explains_is_no_second_notice() -> None:
+    row = ledger_row(columns_left_out=["Quiz Grade", "Bonus Grade"], file_notes=["it states no maximum (`Quiz Grade`)"])
+    left_out, noted = notices_of(row)
+    assert "are not read (1): `Bonus Grade`;" in left_out
+    assert noted == "lms: a.csv: it states no maximum (`Quiz Grade`)."
 
 
 def test_a_measure_that_no_row_fills() -> None:
@@ -122,4 +163,4 @@ def test_landing_records_that_a_file_is_one_page_of_several(tmp_path: Path) -> N
     landing = LandingContext(Lake(tmp_path / "lake"), tmp_path, date(2025, 7, 1), datetime(2025, 7, 1, tzinfo=UTC))
     land_source(landing, SourceConfig(name="lms", system="xapi", path="*.json"))
     (notice,) = find_notices(read_ledger(landing.lake), "lms")
-    assert notice.startswith("lms: page.json: the file says of itself: it is one page of several")
+    assert notice.startswith("lms: page.json: it is one page of several")

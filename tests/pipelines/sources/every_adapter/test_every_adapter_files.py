@@ -43,7 +43,7 @@ def test_a_table_is_read_alike_below_title_lines_with_another_separator_and_as_a
     with path.open("w", newline="", encoding="utf-8") as out:
         csv.writer(out, delimiter="\t").writerows([["Report of March"], [], *rows])
     assert read_rows_of(path, case) == plain
-    cells = [[cell or None for cell in row] for row in rows]
+    cells = [[cell or None for cell in row] for row in (["Report of March"], [], *rows)]
     assert read_rows_of(write_workbook(path, cells), case) == plain
 
 

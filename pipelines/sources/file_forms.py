@@ -1,0 +1,66 @@
+"""Forms of a system's files that are not read, or not wholly: which of them a file has.
+
+Belongs here: the refusal or the note of such a file.
+Does not belong here: the forms of a system (the adapters).
+"""
+
+import re
+from collections.abc import Sequence
+
+from pipelines.sources.declaration import Adapter, FileForm
+from pipelines.sources.readers.files import ExportRefused
+from pipelines.sources.readers.text_table import TextTable
+from pipelines.sources.sensitive_columns import sensitive_class
+
+# A sentence quotes this many headers.
+MAX_QUOTED = 20
+
+
+def refuse_unread_form(table: TextTable, adapter: Adapter, file_name: str) -> None:
+    """Refuse a file of a form of which the system's adapter reads nothing.
+
+    Args:
+        table: The file.
+        adapter: The system that wrote it.
+        file_name: Name of the file, for the message.
+
+    Raises:
+        ExportRefused: If the file has the form, and the signature of no shape map.
+    """
+    signatures = [shape.signature for shape in adapter.shapes if shape.signature]
+    if any(_has_headers(signature, table) for signature in signatures):
+        return
+    if predicates := _describe_forms(adapter.refused_forms, table):
+        raise ExportRefused(f"{file_name} {predicates[0]}")
+
+
+def describe_noted_forms(table: TextTable, adapter: Adapter) -> tuple[str, ...]:
+    """Return a note per form of the file that the system's adapter reads in part.
+
+    Args:
+        table: The file.
+        adapter: The system that wrote it.
+    """
+    return tuple(f"it {predicate}" for predicate in _describe_forms(adapter.noted_forms, table))
+
+
+def _describe_forms(forms: Sequence[FileForm], table: TextTable) -> list[str]:
+    """Return what the file is, for each form that it has."""
+    predicates = []
+    for form in forms:
+        matching_headers = [
+            header.strip()
+            for header in table.headers
+            if form.header_pattern and re.search(form.header_pattern, header.strip()) and not sensitive_class(header)
+        ]
+        if _has_headers(form.headers, table) and (matching_headers or not form.header_pattern):
+            quoted = ", ".join(f"`{header}`" for header in matching_headers[:MAX_QUOTED])
+            further_count = len(matching_headers) - MAX_QUOTED
+            predicates.append(
+                form.what.replace("{headers}", f"{quoted} and {further_count} more" if further_count > 0 else quoted)
+            )
+    return predicates
+
+
+def _has_headers(headers: Sequence[str], table: TextTable) -> bool:
+    return all(table.key(header) in table.columns for header in headers)
