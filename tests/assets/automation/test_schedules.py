@@ -1,13 +1,14 @@
 """What was changed by hand is followed, what is the same is not, and what fails is tried again, but not for ever."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from assets.automation.schedules import build_nightly_schedule
+from assets.automation.partitions import DELIVERY_DAYS
+from assets.automation.schedules import NIGHTLY_SCHEDULE, build_nightly_schedule, nightly_job, today_utc
 from assets.incremental.automation_condition import MAX_ATTEMPTS, on_changed_inputs
 from assets.resources.run_context import SCHEDULED_DAY_TAG
 
@@ -91,3 +92,18 @@ def test_the_nightly_run_is_for_the_day_that_begins_in_the_company_s_time_zone()
     (request,) = list(build_nightly_schedule("Europe/Berlin")(context))
     assert request.tags[SCHEDULED_DAY_TAG] == date(2026, 6, 30).isoformat()
     assert request.run_key == "2026-06-30"
+
+
+def test_a_nightly_run_that_is_made_up_later_lands_the_present_day() -> None:
+    """Dagster 1.13 looks a partition up as of the scheduled time, unless the request is tagged as resolved."""
+
+    @dg.asset(partitions_def=DELIVERY_DAYS)
+    def landed() -> None: ...
+
+    definitions = dg.Definitions([landed], jobs=[nightly_job], schedules=[build_nightly_schedule("UTC")])
+    repository = definitions.get_repository_def()
+    missed = datetime.now(UTC) - timedelta(days=2)
+    context = dg.build_schedule_context(scheduled_execution_time=missed, repository_def=repository)
+    (request,) = repository.get_schedule_def(NIGHTLY_SCHEDULE).evaluate_tick(context).run_requests or []
+    assert request.partition_key == today_utc().isoformat()
+    assert request.tags[SCHEDULED_DAY_TAG] == missed.date().isoformat()
