@@ -41,7 +41,8 @@ def on_changed_inputs() -> AutomationCondition:  # type: ignore[type-arg]
     a changed data version counts, or an input that the same run will materialize. A failed run is tried again, up to
     `MAX_ATTEMPTS` times in a row. The condition is for tables that were materialized by hand or by a backfill: runs of
     the nightly job carry every change through themselves, or leave it to the next complete run. Their tag tells them
-    apart.
+    apart. An asset that was never materialized waits for the first complete run. That an input is missing says nothing:
+    a raw table always lacks the partitions of days on which nothing was delivered.
     """
     is_carried = AutomationCondition.all_new_updates_have_run_tags(tag_keys={CARRIES_CHANGES_TAG})
     has_changed_inputs = AutomationCondition.any_deps_match(
@@ -50,7 +51,7 @@ def on_changed_inputs() -> AutomationCondition:  # type: ignore[type-arg]
     is_handled = AutomationCondition.newly_requested() | AutomationCondition.newly_updated()
     return (
         (has_changed_inputs.since(is_handled) | AutomationCondition.execution_failed())
-        & ~AutomationCondition.any_deps_missing()
+        & ~AutomationCondition.missing()
         & ~AutomationCondition.any_deps_in_progress()
         & ~AutomationCondition.in_progress()
         & ~FailedTooOften()

@@ -40,6 +40,8 @@ MAX_ORIGINS = 4
 TIME_COLUMNS = ("occurred_at", "worked_at", "stated_at", "reached_at", "last_practised_at")
 # Hashes tell nothing in a preview and are wide.
 _HASH_COLUMNS = ("file_sha256", "content_sha256", "evidence_id")
+# Sentences about one person: in a preview they are wide, and closer to the person than codes and counts.
+_SENTENCE_COLUMNS = ("explanation", "counterfactual", "how", "why", "finding")
 
 
 def table_contract(table_name: str) -> Table:
@@ -131,9 +133,11 @@ def written_metadata(write_result: WriteResult, rows: pl.DataFrame, table: Table
 
 
 def preview_rows(rows: pl.DataFrame, table: Table) -> MetadataValue:
-    """The first rows, without every column that could lead to a person."""
+    """The first rows, without hashes, sentences, and every column that could lead to a person."""
     shown_columns = [
-        column.name for column in table.columns if column.personal is Personal.NONE and column.name not in _HASH_COLUMNS
+        column.name
+        for column in table.columns
+        if column.personal is Personal.NONE and column.name not in (*_HASH_COLUMNS, *_SENTENCE_COLUMNS)
     ]
     records = [
         TableRecord({column_name: _format_cell(row[column_name]) for column_name in shown_columns})

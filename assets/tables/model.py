@@ -28,6 +28,7 @@ from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, b
 from ml.evaluation.results import Evaluation, to_stored_dict
 from ml.mastery.state import last_instant
 from ml.mastery.step_items import list_blocked_steps, list_steps
+from ml.ranking.calibration import Reliability
 from ml.ranking.recommender import Recommender
 from ml.recommend.reranking import describe_steps, filter_eligible_steps, find_deepening_steps
 from ml.registry.champion_challenger import run_champion_challenger
@@ -87,7 +88,7 @@ def ranker(run: AssetRun) -> Results:
         },
     )
     evaluation_rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else run.tables.read(EVALUATION)
-    yield run.materialize(EVALUATION, evaluation_rows, _evaluation_metadata(outcome.evaluation, evaluation_rows))
+    yield run.materialize(EVALUATION, evaluation_rows, _evaluation_metadata(outcome.card.reliability, evaluation_rows))
     usage = "is in use" if promotion_decision.is_yes else "stays"
     yield AssetCheckResult(
         asset_key=MODEL_CARD.name,
@@ -101,10 +102,10 @@ def ranker(run: AssetRun) -> Results:
     )
 
 
-def _evaluation_metadata(evaluation: Evaluation | None, evaluation_rows: pl.DataFrame) -> dict[str, Any]:
-    """A table of the ranking metrics, and a plot of the calibration if this run measured one."""
+def _evaluation_metadata(reliability: Reliability | None, evaluation_rows: pl.DataFrame) -> dict[str, Any]:
+    """A table of the ranking metrics, and a plot of the calibration, which the card keeps in runs without training."""
     metadata: dict[str, Any] = {"ranking": MetadataValue.md(_render_markdown(evaluation_rows))}
-    if evaluation is not None and (reliability := evaluation.reliability) is not None:
+    if reliability is not None:
         reliability_text = describe_reliability(reliability)
         image_markdown = f"![{reliability_text}]({png_data_uri(draw_reliability(reliability))})"
         metadata["reliability"] = MetadataValue.md(f"{reliability_text}\n\n{image_markdown}")

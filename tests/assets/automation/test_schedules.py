@@ -87,6 +87,45 @@ def test_a_failed_run_is_retried_a_limited_number_of_times(ticks: Ticks) -> None
     assert 2 <= requests <= MAX_ATTEMPTS
 
 
+def test_a_backfilled_day_is_followed_although_other_days_hold_nothing() -> None:
+    @dg.asset(partitions_def=DELIVERY_DAYS)
+    def raw_table() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(data_version=dg.DataVersion(VERSION["now"]))
+
+    @dg.asset(deps=[raw_table], automation_condition=on_changed_inputs())
+    def core_table() -> None: ...
+
+    @dg.asset(deps=[core_table], automation_condition=on_changed_inputs())
+    def out_table() -> None: ...
+
+    VERSION["now"] = "1"
+    definitions = dg.Definitions([raw_table, core_table, out_table])
+    with dg.DagsterInstance.ephemeral() as instance:
+        requested, cursor = [], None
+
+        def evaluate() -> None:
+            nonlocal cursor
+            tick = dg.evaluate_automation_conditions(definitions, instance, dg.AssetSelection.all(), cursor=cursor)
+            cursor = tick.cursor
+            requested.append(tick.total_requested)
+
+        def make(*assets: Any, day: str | None = None) -> None:
+            chosen = list(assets)
+            dg.materialize([raw_table, core_table, out_table], selection=chosen, instance=instance, partition_key=day)
+
+        make(raw_table, day="2026-05-01")
+        evaluate()
+        make(core_table, out_table)
+        evaluate()
+        VERSION["now"] = "2"
+        make(raw_table, day="2026-05-02")
+        evaluate()
+        make(core_table, out_table)
+        evaluate()
+    # what was never made waits; what was made is followed by one run of everything downstream
+    assert requested == [0, 0, 2, 0]
+
+
 def test_the_nightly_run_is_for_the_day_that_begins_in_the_company_s_time_zone() -> None:
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 6, 30, 0, 0, tzinfo=UTC))
     (request,) = list(build_nightly_schedule("Europe/Berlin")(context))
