@@ -160,7 +160,7 @@ def test_codes_of_moodle_and_degreed_count_once_the_catalogue_of_each_names_them
     ]
     completions = [
         ("63@acme.example", "3", "2026-05-03", "Course", "Acme"),
-        ("64", "GIT-1", "2026-05-04", "Course", "Acme"),
+        ("64@acme.example", "GIT-1", "2026-05-04", "Course", "Acme"),
     ]
     other = write_csv(catalogue_header, [("other", "Another course", "")])
     company.run(

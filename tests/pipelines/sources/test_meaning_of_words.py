@@ -44,7 +44,7 @@ TYPES_THAT_DECIDE_NOTHING = {
             "the same word in every credential"
         ),
         "credentialSubject.achievement.achievementType": "every achievement was earned, whatever it is called",
-        "(proof.*|issuer|badge|verification).type": "the same word in every badge",
+        "(proof.*|issuer|badge|verification|verify).type": "the same word in every badge",
         "recipient.type|credentialSubject.identifier.*": "the address itself shows that it is one",
     },
     "openedx": {"event_type": "the name of the event says the same", "Certificate Type": "no mark"},
