@@ -10,7 +10,7 @@ SHARED_DATA := $(wildcard ../shared/data)
 # Bytecode is compiled once at set-up: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test services lint types architecture tests up bench lock clean
+.PHONY: help setup run test services lint types architecture tests up wheel lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -61,6 +61,11 @@ services:
 
 tests: setup services
 	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal
+
+wheel: setup ## build dist/*.whl, install it with the lock into an empty environment and run it there
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist .
+	FOOTSTEPS_TEST_LOCK=requirements.txt $(BIN)/python -m pytest tests/integration/test_installed.py
 
 lock: ## compile requirements.txt from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml -o requirements.txt

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assets.cli.benchmarks import load_benchmarks
+from assets.cli.benchmarks import add_benchmarks
 from assets.cli.options import (
     AsJson,
     AsOf,
@@ -39,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 sources = typer.Typer(help="The systems that can be read, and the system of a file.", invoke_without_command=True)
-app.add_typer(load_benchmarks(), name="bench")
+add_benchmarks(app)
 app.add_typer(sources, name="sources")
 
 
@@ -79,7 +79,7 @@ def init_config(
     epilog=example(
         "footsteps run",
         "footsteps run --as-of 2026-06-30 --json",
-        "footsteps run --config examples/rust/footsteps.yaml --landing ../shared/data/rust",
+        "footsteps run --config footsteps.yaml --landing exports",
     )
 )
 @report_failures
@@ -285,7 +285,7 @@ def preview_export(
     print_preview(file, system, config, datetime.now(UTC).date(), rows, as_json)
 
 
-@sources.command("taxonomy", epilog=example("footsteps sources taxonomy ../shared/data/esco_sample"))
+@sources.command("taxonomy", epilog=example("footsteps sources taxonomy esco"))
 @report_failures
 def count_taxonomy_rows(
     folder: Annotated[Path, typer.Argument(help="Folder or file of a published taxonomy.")],
@@ -319,7 +319,7 @@ def dictionary(as_json: AsJson = False) -> None:
 @app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
 @report_failures
 def contracts(
-    write: Annotated[bool, typer.Option(help="Write docs/contracts and release new versions.")] = False,
+    write: Annotated[bool, typer.Option(help="Write docs/contracts of a checkout and release new versions.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the published tables' contracts in the Open Data Contract Standard, or release them."""
