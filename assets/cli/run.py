@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _HOME_FILE = "dagster.yaml"
 # By the value of FOOTSTEPS_DAGSTER_PROFILE; SQLite by default.
-_PROFILES = {"production": "dagster.production.yaml"}
+PROFILES = {"production": "dagster.production.yaml"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def prepare_dagster_home(settings: Settings) -> Path:
         Dagster's home.
     """
     dagster_home = settings.dagster_home
-    profile_file = _PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
+    profile_file = PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
     instance_text = resources.files("assets").joinpath(profile_file).read_text(encoding="utf-8")
     write_text_atomically(dagster_home / _HOME_FILE, instance_text)
     os.environ["DAGSTER_HOME"] = str(dagster_home)

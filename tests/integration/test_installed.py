@@ -79,8 +79,9 @@ def list_checkout_files() -> list[str]:
 
 
 def build_wheel(folder: Path) -> Path:
+    """Build the wheel from the files that the Dockerfile copies."""
     for name in list_checkout_files():
-        if not name.startswith(("tests/", "docs/")):
+        if name.startswith(("assets/", "ml/", "pipelines/", "pyproject.toml", "README.md")):
             (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / "source" / name)
     run_pip("wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", str(folder), str(folder / "source"))
