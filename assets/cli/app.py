@@ -29,6 +29,7 @@ from assets.cli.options import (
     example,
     report_failures,
 )
+from pipelines.storage.file_access import PRIVATE_UMASK, use_umask
 
 app = typer.Typer(
     name="footsteps",
@@ -392,7 +393,8 @@ def up(
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line."""
+    """Run the command line. Only the owner may read the files that it writes."""
+    use_umask(PRIVATE_UMASK)
     return app(args=arguments, prog_name="footsteps")
 
 

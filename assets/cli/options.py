@@ -13,6 +13,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from assets.cli.console import CommandFailed, print_error
+from pipelines.storage.file_access import UnknownGroup
 
 P = ParamSpec("P")
 
@@ -54,13 +55,13 @@ def example(*lines: str) -> str:
 
 
 def report_failures(command: Callable[P, None]) -> Callable[P, None]:
-    """Decorate a command: it prints a `CommandFailed` as one sentence and exits with 1, without a stack trace."""
+    """Decorate a command: a failure that has a sentence is printed and ends it with 1, without a stack trace."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
-        except CommandFailed as failure:
+        except (CommandFailed, UnknownGroup) as failure:
             print_error(str(failure))
             raise typer.Exit(1) from None
 

@@ -4,11 +4,13 @@ Dependencies come from the environment of the tests, because they take minutes t
 FOOTSTEPS_TEST_LOCK, and they are installed from the lock instead.
 """
 
+import grp
 import json
 import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import sysconfig
@@ -38,7 +40,10 @@ class Installation:
     folder: Path
 
     def call(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        """Call a command of the environment from the folder, without a variable that leads to the checkout."""
+        """Call a command of the environment from the folder, without a variable that leads to the checkout.
+
+        The umask lets everybody read and write new files, so that only the package itself keeps them private.
+        """
         program, *arguments = command
         return subprocess.run(
             [self.scripts / program, *arguments],
@@ -47,7 +52,13 @@ class Installation:
             capture_output=True,
             text=True,
             check=False,
+            umask=0o000,
         )
+
+    @property
+    def data_root(self) -> Path:
+        """The data root of the demo, where commands put it by default."""
+        return self.folder / ".footsteps" / "demo"
 
     def succeed(self, *arguments: str) -> str:
         """Call `footsteps` and return its standard output."""
@@ -122,6 +133,12 @@ def installed_run(installed: Installation) -> Installation:
     return installed
 
 
+def read_modes(root: Path) -> dict[str, str]:
+    """The mode of a folder and of everything in it, as `ls -l` prints it, by path."""
+    paths = [path for path in (root, *root.rglob("*")) if path.exists()]  # a database removes its journal at any time
+    return {str(path.relative_to(root)): stat.filemode(path.stat().st_mode) for path in paths}
+
+
 @contextmanager
 def serve(installation: Installation) -> Iterator[str]:
     """`footsteps up`, and the address that it prints once the UI answers."""
@@ -134,6 +151,7 @@ def serve(installation: Installation) -> Iterator[str]:
         env=clean_environment(),
         stdout=subprocess.PIPE,
         text=True,
+        umask=0o000,
     ) as server:
         try:
             assert server.stdout is not None
@@ -165,7 +183,9 @@ def test_an_installed_package_runs_the_demo(installed_run: Installation) -> None
     assert "Holds " in installed_run.succeed("show", "--sample", "1")
 
 
-def test_an_installed_package_serves_the_ui(installed_run: Installation) -> None:
+def test_an_installed_package_serves_the_ui_and_every_file_of_the_data_root_is_private(
+    installed_run: Installation,
+) -> None:
     query = json.dumps({"query": "{ assetNodes { assetKey { path } } }"}).encode()
     with serve(installed_run) as url:
         with urllib.request.urlopen(f"{url}/asset-groups", timeout=60) as page:
@@ -173,6 +193,41 @@ def test_an_installed_package_serves_the_ui(installed_run: Installation) -> None
         request = urllib.request.Request(f"{url}/graphql", query, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             assert {"assetKey": {"path": ["out__next_skill"]}} in json.load(answer)["data"]["assetNodes"]
+        modes = read_modes(installed_run.data_root)
+    written = (
+        "footsteps.yaml",
+        "up.log",
+        "landing/**/*.csv",
+        "truth/*.parquet",
+        "lake/*/*.parquet",
+        "models/**/*.skops",
+        "data_docs/index.html",
+        "dagster_home/dagster.yaml",
+        "dagster_home/**/*.db",
+        "dagster_home/**/compute_logs/*",
+        "published/tables/*/*.parquet",
+        "published/tables/*/_delta_log/*.json",
+        "published/footsteps.duckdb",
+        "published/site/*/people/*.html",
+    )
+    for pattern in written:
+        assert list(installed_run.data_root.glob(pattern)), f"nothing wrote {pattern}"
+    assert {path: mode for path, mode in modes.items() if mode not in ("drwx------", "-rw-------")} == {}
+
+
+def test_a_declared_group_reads_what_is_published_and_nothing_else(installed_run: Installation) -> None:
+    root = installed_run.data_root
+    group = grp.getgrgid(os.getgid()).gr_name
+    with (root / "footsteps.yaml").open("a") as config:
+        config.write(f"\npublish: {{group: {json.dumps(group)}}}\n")
+    installed_run.succeed("run", "--as-of", "2026-06-30")
+    installed_run.succeed("site", "--again")
+    published, private = {}, {}
+    for path, mode in read_modes(root).items():
+        (published if path.startswith("published") else private)[path] = mode
+    assert {path: mode for path, mode in published.items() if mode not in ("drwxr-s---", "-rw-r-----")} == {}
+    assert private.pop(".") == "drwx--x---"
+    assert {path: mode for path, mode in private.items() if mode not in ("drwx------", "-rw-------")} == {}
 
 
 @pytest.mark.parametrize("arguments", [[], ["sources"], ["validate", "--people", "60"]], ids=" ".join)
