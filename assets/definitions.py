@@ -66,7 +66,7 @@ def build_definitions(settings: Settings) -> Definitions:
         assets=assets,
         asset_checks=[ledger_checks(config), *publication_checks(config)],
         jobs=[nightly_job],
-        schedules=[build_nightly_schedule(config.time_zone)],
+        schedules=[build_nightly_schedule(config.time_zone, config.nightly_hour)],
         sensors=[
             build_landed_files_sensor(pipeline, select_for_sources),
             *([build_remote_files_sensor(pipeline, fetch)] if fetch.assets else []),

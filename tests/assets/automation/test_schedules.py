@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from assets.automation.schedules import build_nightly_schedule
+from assets.cli.console import resolve_settings
+from assets.definitions import build_definitions
 from assets.incremental.automation_condition import MAX_ATTEMPTS, on_changed_inputs
 from assets.resources.run_context import SCHEDULED_DAY_TAG
 
@@ -88,6 +91,18 @@ def test_a_failed_run_is_retried_a_limited_number_of_times(ticks: Ticks) -> None
 
 def test_the_nightly_run_is_for_the_day_that_begins_in_the_company_s_time_zone() -> None:
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 6, 30, 0, 0, tzinfo=UTC))
-    (request,) = list(build_nightly_schedule("Europe/Berlin")(context))
+    (request,) = list(build_nightly_schedule("Europe/Berlin", 2)(context))
     assert request.tags[SCHEDULED_DAY_TAG] == date(2026, 6, 30).isoformat()
     assert request.run_key == "2026-06-30"
+
+
+@pytest.mark.parametrize(("declared", "cron_schedule"), [("", "0 2 * * *"), ("nightly_hour: 23\n", "0 23 * * *")])
+def test_the_configuration_declares_the_hour_of_the_nightly_run(
+    tmp_path: Path, declared: str, cron_schedule: str
+) -> None:
+    (tmp_path / "footsteps.yaml").write_text(
+        f"{declared}sources:\n  - {{name: moodle, system: moodle, path: '*.csv'}}\n"
+    )
+    (nightly_schedule,) = build_definitions(resolve_settings(tmp_path)).schedules or ()
+    assert isinstance(nightly_schedule, dg.ScheduleDefinition)
+    assert nightly_schedule.cron_schedule == cron_schedule
