@@ -10,17 +10,17 @@ SHARED_DATA := $(wildcard ../shared/data)
 # Bytecode is compiled once at set-up: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test services lint types architecture tests up bench lock clean
+.PHONY: help setup run test services lint types architecture tests up wheel lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-setup: $(STAMP) ## create .venv and install the locked dependencies and the project
+setup: $(STAMP) ## create .venv and install the locked dependencies of development and the project
 
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): requirements-dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@$(BIN)/python -m compileall -q pipelines ml assets
 	@touch $(STAMP)
@@ -62,8 +62,16 @@ services:
 tests: setup services
 	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal
 
-lock: ## compile requirements.txt from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml -o requirements.txt
+wheel: setup ## build dist/*.whl, install it with the lock of running into an empty environment and run it there
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist .
+	FOOTSTEPS_TEST_LOCK=requirements.txt $(BIN)/python -m pytest tests/integration/test_installed.py
+
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --custom-compile-command 'make lock' pyproject.toml
+
+lock: ## compile requirements.txt (running) and requirements-dev.txt (development) from pyproject.toml; needs uv
+	$(COMPILE) --output-file requirements.txt
+	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
 clean: ## remove the demo's data (never your own data root)
 	rm -rf $(DEMO_ROOT)

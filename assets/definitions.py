@@ -31,6 +31,7 @@ from assets.tables.recommendations import recommendation_assets
 from assets.tables.snapshot import snapshot_assets
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
+from pipelines.storage.file_access import PRIVATE_UMASK, use_umask
 
 
 def build_definitions(settings: Settings) -> Definitions:
@@ -63,7 +64,7 @@ def build_definitions(settings: Settings) -> Definitions:
         assets=assets,
         asset_checks=[ledger_checks(config), *publication_checks(config)],
         jobs=[nightly_job],
-        schedules=[build_nightly_schedule(config.time_zone)],
+        schedules=[build_nightly_schedule(config.time_zone, config.nightly_hour)],
         sensors=[
             build_landed_files_sensor(pipeline, select_for_sources),
             *([build_remote_files_sensor(pipeline, fetch)] if fetch.assets else []),
@@ -87,6 +88,7 @@ def build_pipeline(settings: Settings, config: Config) -> PipelineResource:
 
 
 def _load_definitions() -> Definitions:
+    use_umask(PRIVATE_UMASK)  # Dagster loads the code into processes that it starts by itself
     settings = Settings()
     if not settings.config_path.exists():
         # without definitions the UI shows this sentence; an import error would show a stack trace

@@ -15,7 +15,6 @@ TOP_LEVEL = {
     *PACKAGES,
     "tests",
     "dagster.yaml",
-    "dagster.production.yaml",
     "pyproject.toml",
     "README.md",
     "Makefile",

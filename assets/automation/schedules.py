@@ -27,7 +27,7 @@ from assets.incremental.automation_condition import CARRIES_CHANGES_TAG
 from assets.resources.run_context import CAUSE_TAG, SCHEDULED_DAY_TAG
 
 NIGHTLY_JOB = "nightly"
-NIGHTLY_SCHEDULE = "nightly_0200"
+NIGHTLY_SCHEDULE = "nightly_schedule"
 # Dagster's tag of the partition of a run.
 _PARTITION_TAG = "dagster/partition"
 
@@ -39,22 +39,26 @@ nightly_job = define_asset_job(
 )
 
 
-def build_nightly_schedule(time_zone: str) -> ScheduleDefinition:
-    """A complete run at 02:00 in the company's time zone, as of the day that begins there.
+def build_nightly_schedule(time_zone: str, hour: int) -> ScheduleDefinition:
+    """A complete run once a day in the company's time zone, as of the day that it is there.
 
     A run that no daemon was there to start is made up: when the daemon comes back, Dagster starts the newest missed
     run, which does everything that earlier ones would have done (see dagster.yaml).
+
+    Args:
+        time_zone: The company's time zone, such as Europe/Berlin.
+        hour: The hour there, 0 to 23.
     """
 
     @schedule(
         name=NIGHTLY_SCHEDULE,
         job=nightly_job,
-        cron_schedule="0 2 * * *",
+        cron_schedule=f"0 {hour} * * *",
         execution_timezone=time_zone,
         default_status=DefaultScheduleStatus.STOPPED,
-        description="The complete run at 02:00. Switch it on in production.",
+        description=f"The complete run at {hour:02}:00. Switch it on in production.",
     )
-    def nightly_0200(context: ScheduleEvaluationContext) -> Iterator[RunRequest]:
+    def nightly_schedule(context: ScheduleEvaluationContext) -> Iterator[RunRequest]:
         scheduled_at = context.scheduled_execution_time or datetime.now(UTC)
         scheduled_day = scheduled_at.astimezone(ZoneInfo(time_zone)).date().isoformat()
         partition_key = today_utc().isoformat()
@@ -64,7 +68,7 @@ def build_nightly_schedule(time_zone: str) -> ScheduleDefinition:
         tags[_PARTITION_TAG] = partition_key
         yield RunRequest(run_key=scheduled_day, tags=tags, partition_key=partition_key)
 
-    return nightly_0200
+    return nightly_schedule
 
 
 def today_utc() -> date:

@@ -6,9 +6,12 @@ Does not belong here: the schedules and sensors (`assets.automation.schedules`, 
 
 from dagster import DagsterInstance
 
+from assets.automation.schedules import NIGHTLY_SCHEDULE
+
 # The present name of each schedule and sensor, by its former name.
 RENAMED = {
-    "every_night_at_two": "nightly_0200",
+    "every_night_at_two": NIGHTLY_SCHEDULE,
+    "nightly_0200": NIGHTLY_SCHEDULE,
     "files_that_landed": "landed_files_sensor",
     "tell_what_went_wrong": "alert_sensor",
     "carry_on_what_was_changed_by_hand": "backfill_downstream_sensor",
@@ -37,6 +40,6 @@ def transfer_instigator_states(instance: DagsterInstance) -> list[str]:
         if renamed_state.selector_id not in stored_selector_ids:
             instance.add_instigator_state(renamed_state)
             switched_on_names.append(new_name)
-        stop_instigator = instance.stop_schedule if state.name == "every_night_at_two" else instance.stop_sensor
+        stop_instigator = instance.stop_schedule if new_name == NIGHTLY_SCHEDULE else instance.stop_sensor
         stop_instigator(state.instigator_origin_id, state.selector_id, None)
     return switched_on_names

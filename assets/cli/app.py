@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from assets.cli.benchmarks import load_benchmarks
+from assets.cli.benchmarks import add_benchmarks
 from assets.cli.options import (
     AsJson,
     AsOf,
@@ -30,6 +30,7 @@ from assets.cli.options import (
     report_failures,
 )
 from assets.cli.source_commands import sources
+from pipelines.storage.file_access import PRIVATE_UMASK, use_umask
 
 app = typer.Typer(
     name="footsteps",
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.add_typer(load_benchmarks(), name="bench")
+add_benchmarks(app)
 app.add_typer(sources, name="sources")
 
 
@@ -79,7 +80,7 @@ def init_config(
     epilog=example(
         "footsteps run",
         "footsteps run --as-of 2026-06-30 --json",
-        "footsteps run --config examples/rust/footsteps.yaml --landing ../shared/data/rust",
+        "footsteps run --config footsteps.yaml --landing exports",
     )
 )
 @report_failures
@@ -260,7 +261,7 @@ def dictionary(as_json: AsJson = False) -> None:
 @app.command(epilog=example("footsteps contracts --json", "footsteps contracts --write"))
 @report_failures
 def contracts(
-    write: Annotated[bool, typer.Option(help="Write docs/contracts and release new versions.")] = False,
+    write: Annotated[bool, typer.Option(help="Write docs/contracts of a checkout and release new versions.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the published tables' contracts in the Open Data Contract Standard, or release them."""
@@ -349,7 +350,8 @@ def up(
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line."""
+    """Run the command line. Only the owner may read the files that it writes."""
+    use_umask(PRIVATE_UMASK)
     return app(args=arguments, prog_name="footsteps")
 
 

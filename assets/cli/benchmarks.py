@@ -1,6 +1,6 @@
 """`footsteps bench`: the benchmarks of a checkout.
 
-Belongs here: finding the folder `benchmarks/` next to the installed packages.
+Belongs here: whether this is a checkout, and finding its folder `benchmarks/`.
 Does not belong here: any benchmark; they are no part of the wheel.
 """
 
@@ -12,26 +12,32 @@ from pathlib import Path
 import typer
 
 from assets.cli.console import CommandFailed
-from assets.cli.options import report_failures
+from assets.cli.options import example, report_failures
 
 CHECKOUT = Path(__file__).parents[2]
 
 
-def load_benchmarks() -> typer.Typer:
-    """The commands of `footsteps bench`: those of the checkout, or one that says that a checkout is needed."""
-    if (CHECKOUT / "benchmarks" / "app.py").is_file():
+def is_checkout() -> bool:
+    """Whether the packages are those of a checkout, and not installed from a wheel."""
+    return (CHECKOUT / "pyproject.toml").is_file()
+
+
+def add_benchmarks(app: typer.Typer) -> None:
+    """Add the commands of `footsteps bench` to the app: those of the checkout, or one that says that it needs one."""
+    if is_checkout():
         if find_spec("benchmarks") is None:  # an editable install knows the packages of the wheel only
             sys.path.append(str(CHECKOUT))
-        commands: typer.Typer = importlib.import_module("benchmarks.app").bench
-        return commands
-    commands = typer.Typer(help="Benchmarks; they need a checkout.", invoke_without_command=True)
+        app.add_typer(importlib.import_module("benchmarks.app").bench, name="bench")
+        return
 
-    @commands.callback(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+    @app.command(
+        "bench",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        epilog=example("footsteps bench"),
+    )
     @report_failures
     def explain_missing() -> None:
         """Benchmarks; they need a checkout."""
         raise CommandFailed(
             "the benchmarks are not part of the installed package: run `footsteps bench` from a checkout"
         )
-
-    return commands

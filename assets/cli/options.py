@@ -13,6 +13,8 @@ from typing import Annotated, ParamSpec
 import typer
 
 from assets.cli.console import CommandFailed, print_error
+from assets.cli.exit_codes import ExitCode
+from pipelines.storage.file_access import UnknownGroup
 
 P = ParamSpec("P")
 
@@ -54,7 +56,7 @@ def example(*lines: str) -> str:
 
 
 def report_failures(command: Callable[P, None]) -> Callable[P, None]:
-    """Decorate a command: it prints a `CommandFailed` as one sentence and exits with its code, without a stack
+    """Decorate a command: a failure that has a sentence is printed and ends it with its exit code, without a stack
     trace."""
 
     @wraps(command)
@@ -64,5 +66,8 @@ def report_failures(command: Callable[P, None]) -> Callable[P, None]:
         except CommandFailed as failure:
             print_error(str(failure))
             raise typer.Exit(failure.exit_code) from None
+        except UnknownGroup as failure:
+            print_error(str(failure))
+            raise typer.Exit(ExitCode.CONFIGURATION) from None
 
     return run

@@ -11,6 +11,7 @@ from assets.cli.exit_codes import ExitCode
 from assets.cli.inputs import load_config
 from pipelines.config.secrets import redact_secrets
 from pipelines.publish.object_store import fetch_lake, fetch_publication
+from pipelines.storage.file_access import readable_by, restrict_data_root
 
 
 def restore_from_bucket(data_root: Path | None, config: Path | None, as_json: bool) -> None:
@@ -20,14 +21,17 @@ def restore_from_bucket(data_root: Path | None, config: Path | None, as_json: bo
         CommandFailed: If footsteps.yaml names no bucket, or the bucket cannot be read.
     """
     settings = resolve_settings(data_root, config)
-    bucket = load_config(settings).publish.object_store
+    options = load_config(settings).publish
+    bucket, published_path = options.object_store, settings.published_path
     if bucket is None:
         raise CommandFailed(
             "footsteps.yaml names no bucket: add `object_store` with its `url` under `publish`", ExitCode.CONFIGURATION
         )
     try:
         file_count = fetch_lake(settings.lake_path, bucket)
-        snapshot = fetch_publication(settings.published_path, bucket)
+        restrict_data_root(settings.root, published_path, options.group)
+        with readable_by(options.group, published_path):
+            snapshot = fetch_publication(published_path, bucket)
     except OSError as error:
         raise CommandFailed(f"{bucket.url} cannot be restored: {redact_secrets(str(error))}") from error
     print_result(

@@ -6,9 +6,9 @@ Does not belong here: the assets, and which of them a run needs (`assets.automat
 
 import os
 import shlex
-import shutil
 from dataclasses import asdict, dataclass
 from datetime import date
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from pipelines.ingest.deliveries import count_quarantined_rows, current_deliveri
 from pipelines.ingest.delivery_notices import find_notices
 from pipelines.ingest.refusals import find_open_refusals
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
+from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.lake import Lake
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 _HOME_FILE = "dagster.yaml"
 # By the value of FOOTSTEPS_DAGSTER_PROFILE; SQLite by default.
-_PROFILES = {"production": "dagster.production.yaml"}
+PROFILES = {"production": "dagster.production.yaml"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def run_pipeline(
 
 
 def prepare_dagster_home(settings: Settings) -> Path:
-    """Create Dagster's home in the data root with the repository's dagster.yaml, and set it for this process.
+    """Create Dagster's home in the data root with the package's dagster.yaml, and set it for this process.
 
     Args:
         settings: The settings of the command.
@@ -109,9 +110,9 @@ def prepare_dagster_home(settings: Settings) -> Path:
         Dagster's home.
     """
     dagster_home = settings.dagster_home
-    dagster_home.mkdir(parents=True, exist_ok=True)
-    profile_file = _PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
-    shutil.copyfile(Path(__file__).parents[2] / profile_file, dagster_home / _HOME_FILE)
+    profile_file = PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
+    instance_text = resources.files("assets").joinpath(profile_file).read_text(encoding="utf-8")
+    write_text_atomically(dagster_home / _HOME_FILE, instance_text)
     os.environ["DAGSTER_HOME"] = str(dagster_home)
     return dagster_home
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from assets.cli.console import print_result, resolve_settings
 from assets.cli.inputs import load_config, load_current_snapshot
 from pipelines.publish.site.build import build_site
+from pipelines.storage.file_access import readable_by
 from pipelines.storage.lake import Lake
 
 
@@ -20,8 +21,11 @@ def write_site(data_root: Path | None, folder: Path | None, replace_pages: bool,
     site_folder = (folder or settings.published_path / "site").expanduser().resolve()
     if replace_pages:
         shutil.rmtree(site_folder / snapshot.snapshot_id, ignore_errors=True)
-    company = load_config(settings).company if settings.config_path.is_file() else ""
-    index_path = build_site(snapshot, Lake(settings.lake_path), company, site_folder)
+    config = load_config(settings) if settings.config_path.is_file() else None
+    # a folder elsewhere may hold other things, which are not this command's to open
+    group = config.publish.group if config and site_folder.is_relative_to(settings.published_path) else None
+    with readable_by(group, settings.published_path):
+        index_path = build_site(snapshot, Lake(settings.lake_path), config.company if config else "", site_folder)
     page_count = sum(1 for _ in index_path.parent.rglob("*.html"))
     document = {"snapshot_id": snapshot.snapshot_id, "index": str(index_path), "pages": page_count}
     print_result(document, f"{page_count:,} pages, beginning with {index_path}", as_json)

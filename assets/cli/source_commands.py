@@ -61,7 +61,7 @@ def preview_export(
     print_preview(file, system, config, datetime.now(UTC).date(), rows, as_json)
 
 
-@sources.command("taxonomy", epilog=example("footsteps sources taxonomy ../shared/data/esco_sample"))
+@sources.command("taxonomy", epilog=example("footsteps sources taxonomy esco"))
 @report_failures
 def count_taxonomy_rows(
     folder: Annotated[Path, typer.Argument(help="Folder or file of a published taxonomy.")],

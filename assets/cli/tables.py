@@ -14,7 +14,8 @@ from pathlib import Path
 import yaml
 from rich.markup import escape
 
-from assets.cli.console import print_json, print_result, print_table, resolve_settings, stdout_console
+from assets.cli.benchmarks import CHECKOUT, is_checkout
+from assets.cli.console import CommandFailed, print_json, print_result, print_table, resolve_settings, stdout_console
 from assets.cli.inputs import load_config, load_current_snapshot
 from pipelines.config.publish import PublishOptions
 from pipelines.contracts.catalog import TABLES
@@ -26,7 +27,7 @@ from pipelines.contracts.output_tables import PUBLISHED_TABLES
 from pipelines.publish.feed import read_feed
 from pipelines.publish.queries import list_publish_targets
 
-DOCS = Path(__file__).parents[2] / "docs" / "contracts"
+DOCS = CHECKOUT / "docs" / "contracts"
 
 
 def print_tables(data_root: Path | None, as_json: bool) -> None:
@@ -83,12 +84,18 @@ def print_dictionary(as_json: bool) -> None:
 
 
 def print_contracts(write: bool, as_json: bool) -> None:
-    """Print the contracts, or write them to docs/contracts and release new versions."""
+    """Print the contracts, or write them to docs/contracts and release new versions.
+
+    Raises:
+        CommandFailed: If they are to be written and this is no checkout.
+    """
     contract_documents = [render_odcs(table) for table in PUBLISHED_TABLES]
     if not write and as_json:
         print_json(contract_documents)
     elif not write:
         stdout_console.out("---\n".join(map(render_contract, contract_documents)), highlight=False)
+    elif not is_checkout():
+        raise CommandFailed("the contracts are released in a checkout: run `footsteps contracts --write` there")
     else:
         _write_and_release(as_json)
 

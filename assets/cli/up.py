@@ -4,12 +4,18 @@ Belongs here: starting both, waiting for the UI, and ending both.
 Does not belong here: what they show.
 """
 
+import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from assets.cli.console import CommandFailed, print_note, resolve_settings, stdout_console
@@ -17,6 +23,10 @@ from assets.cli.inputs import load_config
 from assets.cli.run import prepare_dagster_home
 
 _READY_SECONDS = 120
+# A service writes its log for months: the present file and the last ones before it.
+_LOG_BYTES, _EARLIER_LOGS = 10_000_000, 3
+# After the processes ended, their own children may write for a moment.
+_LOG_SECONDS = 10
 
 
 def serve(data_root: Path | None, config: Path | None, landing: Path | None, port: int) -> None:
@@ -29,8 +39,9 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
         port: Port of the UI.
 
     Raises:
-        CommandFailed: If a process ends, or the UI does not answer in time.
+        CommandFailed: If the port is taken, a process ends, or the UI does not answer in time.
     """
+    _check_port(port)
     settings = resolve_settings(data_root, config, landing)
     load_config(settings)
     dagster_home, log_path = prepare_dagster_home(settings), settings.root / "up.log"
@@ -45,30 +56,73 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
         environment["FOOTSTEPS_LANDING"] = str(settings.landing.expanduser().resolve())
     _prepare_instance(dagster_home)
     print_note(f"starting; the log is in {log_path}")
-    with log_path.open("w") as log_file:
+    with _rotating_log(log_path) as log_pipe:
         processes = [
             subprocess.Popen(
                 [sys.executable, "-m", *command, "-m", "assets.definitions"],
                 env=environment,
-                stdout=log_file,
-                stderr=log_file,
+                stdout=log_pipe,
+                stderr=log_pipe,
             )
             for command in (["dagster_webserver", "-h", "127.0.0.1", "-p", str(port)], ["dagster._daemon", "run"])
         ]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/server_info", processes, log_path)
+            stdout_console.print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups\nCtrl-C ends it.", soft_wrap=True)
+            while all(process.poll() is None for process in processes):
+                time.sleep(0.5)
+            raise CommandFailed(f"Dagster ended: see {log_path}")
+        except KeyboardInterrupt:
+            print_note("ending")
+        finally:
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.wait(timeout=30)
+
+
+def _check_port(port: int) -> None:
+    """Refuse a port on which the web server could not listen; another program there would answer in its place."""
+    with socket.socket() as probe:
+        # as the web server does, so that connections of one that just ended do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError as error:
+            raise CommandFailed(f"port {port} needs more rights: give another with --port") from error
+        except OSError as error:
+            raise CommandFailed(
+                f"port {port} of 127.0.0.1 is taken: end what listens there, or give another with --port"
+            ) from error
+
+
+@contextmanager
+def _rotating_log(log_path: Path) -> Iterator[int]:
+    """Append lines to a log that is rotated when it is large.
+
+    Args:
+        log_path: The log; earlier ones have its name and a number.
+
+    Yields:
+        The file descriptor to which processes write. It is read until the last process that inherited it ends.
+    """
+    read_end, write_end = os.pipe()
+    handler = RotatingFileHandler(log_path, maxBytes=_LOG_BYTES, backupCount=_EARLIER_LOGS, encoding="utf-8")
+
+    def copy_lines() -> None:
+        with os.fdopen(read_end, encoding="utf-8", errors="backslashreplace") as lines:
+            for line in lines:
+                handler.emit(logging.makeLogRecord({"msg": line.rstrip("\n")}))
+        handler.close()
+
+    copier = threading.Thread(target=copy_lines, daemon=True)
+    copier.start()
     try:
-        _wait_for(f"http://127.0.0.1:{port}/server_info", processes, log_path)
-        stdout_console.print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups\nCtrl-C ends it.", soft_wrap=True)
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.5)
-        raise CommandFailed(f"Dagster ended: see {log_path}")
-    except KeyboardInterrupt:
-        print_note("ending")
+        yield write_end
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(timeout=30)
+        os.close(write_end)
+        copier.join(_LOG_SECONDS)
 
 
 def _prepare_instance(dagster_home: Path) -> None:
@@ -92,7 +146,7 @@ def _wait_for(url: str, processes: "list[subprocess.Popen[bytes]]", log_path: Pa
     """Return once the UI answers; fail if a process ends first, or it takes too long."""
     for _ in range(_READY_SECONDS * 4):
         if any(process.poll() is not None for process in processes):
-            raise CommandFailed(f"Dagster did not start (is the port taken?): see {log_path}")
+            raise CommandFailed(f"Dagster did not start: see {log_path}")
         try:
             with urllib.request.urlopen(url, timeout=2):
                 return

@@ -17,6 +17,7 @@ from assets.resources.locking import exclusive_lock, remove_unfinished
 from assets.resources.table_reader import RunCache
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
+from pipelines.storage.file_access import restrict_data_root
 from pipelines.storage.lake import Lake
 
 
@@ -33,6 +34,7 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
         """Wait until no other run writes to this data root, and keep others out until the run ends."""
         with exclusive_lock(self.settings.root / ".writing"):
             remove_unfinished(self.settings.root)
+            restrict_data_root(self.settings.root, self.settings.published_path, self.config.publish.group)
             try:
                 yield self
             finally:

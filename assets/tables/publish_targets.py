@@ -18,6 +18,7 @@ from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import PUBLISH_TARGET, SNAPSHOT
 from pipelines.publish.targets import PublishContext, configured_targets, publish_target
 from pipelines.snapshots.reader import current_snapshot
+from pipelines.storage.file_access import readable_by
 
 # What the pages read beside the snapshot.
 PAGE_INPUTS = (PERSON, SKILL, EVIDENCE, EVALUATION, MODEL_CARD, DELIVERY)
@@ -41,7 +42,8 @@ def target_publication(config: Config) -> FollowUp:
             datetime.now(UTC),
             settings.published_path / "site",
         )
-        outcomes = [publish_target(target, publish_context) for target in target_names]
+        with readable_by(config.publish.group, settings.published_path):
+            outcomes = [publish_target(target, publish_context) for target in target_names]
         # locations are relative to the data root, so that the table stays the same if the root is moved
         target_rows = [
             (outcome.target, snapshot.snapshot_id, outcome.location.removeprefix(f"{settings.root}/"), outcome.problem)

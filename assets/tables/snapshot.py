@@ -21,6 +21,7 @@ from pipelines.snapshots.reader import Snapshot
 from pipelines.snapshots.release_checks import reject_email_addresses
 from pipelines.snapshots.row_metadata import RowMetadata, add_row_metadata, assign_snapshot_id, hash_extended_content
 from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
+from pipelines.storage.file_access import readable_by
 
 
 def snapshot_assets(config: Config) -> list[AssetsDefinition]:
@@ -91,14 +92,15 @@ def _publish_tables(run: AssetRun) -> Snapshot:
     reject_email_addresses(rows_by_table)
     published_path, now = run.settings.published_path, datetime.now(UTC)
     hashed_tables = [table for table, content_hash in content_hashes.items() if content_hash]
-    new_snapshot = publish_snapshot(
-        published_path,
-        snapshot_content.frames,
-        snapshot_content.snapshot_id,
-        snapshot_content.as_of,
-        snapshot_content.valid_until,
-        now,
-        hashed_tables,
-    )
+    with readable_by(run.config.publish.group, published_path):
+        new_snapshot = publish_snapshot(
+            published_path,
+            snapshot_content.frames,
+            snapshot_content.snapshot_id,
+            snapshot_content.as_of,
+            snapshot_content.valid_until,
+            now,
+            hashed_tables,
+        )
     remove_expired_snapshots(published_path, run.config.publish.retention_days, now)
     return new_snapshot

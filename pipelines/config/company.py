@@ -310,6 +310,8 @@ class Config(ConfigSection):
     company: str = "A company"
     landing: str = "landing"
     time_zone: TimeZone = "UTC"
+    # of the day in `time_zone`: the schedule starts the complete run
+    nightly_hour: Annotated[int, Field(ge=0, le=23)] = 2
     as_of: Annotated[Literal["today", "newest_event"] | date, BeforeValidator(_parse_as_of)] = "today"
     sources: Annotated[list[SourceConfig], Field(min_length=1)]
     taxonomy: TaxonomyConfig = TaxonomyConfig()

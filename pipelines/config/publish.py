@@ -58,6 +58,8 @@ class WebhookOptions(ConfigSection):
 class PublishOptions(ConfigSection):
     """The section `publish` of footsteps.yaml."""
 
+    # the group that may read what is published, by name or number; nobody but the owner if None
+    group: Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)] | None = None
     # the retention in the contracts of the published tables
     retention_days: Annotated[int, Field(ge=1)] = 90
     # if a larger share of rows changes its step in one run, the input is broken

@@ -22,7 +22,7 @@ _WIDTH = 118
 MAX_AGE_DAYS = 30
 _INTRODUCTION = (
     f"Drafted by `footsteps init` from the files of a folder. Lines with {CHECK} are assumptions, lines with {DECIDE} "
-    "are left open. docs/sources.md explains every key."
+    "are left open. docs/sources.md in the source code of Footsteps explains every key."
 )
 
 

@@ -12,11 +12,16 @@ from pipelines.publish.queries import DUCKDB_FILE, quote_text
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.atomic_write import replacing
 
+# The oldest storage that DuckDB writes: every client since 1.0 reads it, and views gain nothing from a newer one.
+_STORAGE = {"storage_compatibility_version": "v1.0.0"}
+
 
 def publish_duckdb(snapshot: Snapshot) -> Path:
     """Replace the DuckDB file by one with a view per table of the snapshot.
 
-    A reader that has the old file open keeps it. The view `snapshot` has one row: snapshot_id, as_of, valid_until.
+    A reader that has the old file open keeps it. DuckDB 1.0 and newer read the file.
+
+    The view `snapshot` has one row: snapshot_id, as_of, valid_until.
 
     Args:
         snapshot: The snapshot to publish.
@@ -27,7 +32,7 @@ def publish_duckdb(snapshot: Snapshot) -> Path:
     path = snapshot.folder / DUCKDB_FILE
     with replacing(path) as unfinished:
         try:
-            with duckdb.connect(str(unfinished)) as connection:
+            with duckdb.connect(str(unfinished), config={**_STORAGE}) as connection:
                 for table in snapshot.tables:
                     source = quote_text(snapshot.path(table.name).resolve())
                     connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM read_parquet({source})')

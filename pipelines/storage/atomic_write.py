@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.storage.file_access import current_umask
+
 # Hidden files with this suffix were left by a process that was killed; a run removes them.
 UNFINISHED = ".unfinished"
 
@@ -21,6 +23,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The content is flushed to disk before the rename, so that a power cut leaves the old or the new file. Two threads or
     processes may replace the same file at once. If the block raises, the old file stays.
+
+    Only the owner may read the file, unless `file_access.readable_by` opens what is written now to a group.
 
     Args:
         path: The file to replace; its folder is created if it is missing.
@@ -34,6 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield unfinished
         with unfinished.open("rb") as stream:
             os.fsync(stream.fileno())
+        unfinished.chmod(0o666 & ~current_umask())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

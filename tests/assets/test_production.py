@@ -10,7 +10,9 @@ import pytest
 from dagster import DagsterInstance, asset, materialize
 from dagster_postgres import PostgresEventLogStorage
 
-ROOT = Path(__file__).parents[2]
+from assets.cli.console import resolve_settings
+from assets.cli.run import prepare_dagster_home
+
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
@@ -57,11 +59,10 @@ def database(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_run_is_kept_in_postgresql(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    shutil.copyfile(ROOT / "dagster.production.yaml", home / "dagster.yaml")
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("DAGSTER_HOME", "")  # so that it is restored
+    monkeypatch.setenv("FOOTSTEPS_DAGSTER_PROFILE", "production")
     monkeypatch.setenv("FOOTSTEPS_DAGSTER_POSTGRES", database)
+    home = prepare_dagster_home(resolve_settings(tmp_path))
 
     @asset
     def table() -> None: ...

@@ -44,6 +44,18 @@ def test_schedules_and_sensors_stay_switched_on_under_their_present_names(root: 
     assert all(state.instigator_data == before[name].instigator_data for name, state in running.items())
 
 
+def test_the_schedule_that_had_its_hour_in_its_name_stays_switched_on(root: Path) -> None:
+    with DagsterInstance.local_temp(str(root / "dagster_home")) as instance:
+        (first,) = (state for state in instance.all_instigator_state() if state.name == "every_night_at_two")
+        instance.stop_schedule(first.instigator_origin_id, first.selector_id, None)
+        former = first._replace(origin=first.origin._replace(instigator_name="nightly_0200"))
+        instance.add_instigator_state(former)
+        assert "nightly_schedule" in transfer_instigator_states(instance)
+        running = {state.name: state for state in instance.all_instigator_state() if state.is_running}
+    assert "nightly_0200" not in running
+    assert running["nightly_schedule"].instigator_data == former.instigator_data
+
+
 def test_the_present_code_defines_every_renamed_schedule_and_sensor(root: Path) -> None:
     definitions = build_definitions(resolve_settings(root))
     names = {item.name for item in (*(definitions.schedules or ()), *(definitions.sensors or ()))}

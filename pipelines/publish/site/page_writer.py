@@ -19,6 +19,7 @@ from markupsafe import Markup
 from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data, page_name
 from pipelines.publish.site.pages import SIGNS, SMALLEST_TEAM, render_person_page
 from pipelines.snapshots.reader import Snapshot
+from pipelines.storage.file_access import current_umask, use_umask
 from pipelines.storage.lake import Lake
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -59,6 +60,7 @@ def write_people(
             people_part,
             folder,
             os.getpid(),
+            current_umask(),
         )
         for people_part in people_parts
     )
@@ -105,9 +107,11 @@ def _write_part(
     people: list[str],
     folder: Path,
     parent_pid: int,
+    umask: int,
 ) -> None:
-    """Write the pages of some people in a process of its own."""
+    """Write the pages of some people in a process of its own, which may be older than the umask of its parent."""
     _end_with_parent(parent_pid)
+    use_umask(umask)
     _write_pages(load_page_data(snapshot, lake, company, evidence_counts), people, folder)
 
 

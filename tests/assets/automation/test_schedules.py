@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,8 @@ import pytest
 
 from assets.automation.partitions import DELIVERY_DAYS
 from assets.automation.schedules import NIGHTLY_SCHEDULE, build_nightly_schedule, nightly_job, today_utc
+from assets.cli.console import resolve_settings
+from assets.definitions import build_definitions
 from assets.incremental.automation_condition import MAX_ATTEMPTS, on_changed_inputs
 from assets.resources.run_context import SCHEDULED_DAY_TAG
 
@@ -128,7 +131,7 @@ def test_a_backfilled_day_is_followed_although_other_days_hold_nothing() -> None
 
 def test_the_nightly_run_is_for_the_day_that_begins_in_the_company_s_time_zone() -> None:
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 6, 30, 0, 0, tzinfo=UTC))
-    (request,) = list(build_nightly_schedule("Europe/Berlin")(context))
+    (request,) = list(build_nightly_schedule("Europe/Berlin", 2)(context))
     assert request.tags[SCHEDULED_DAY_TAG] == date(2026, 6, 30).isoformat()
     assert request.run_key == "2026-06-30"
 
@@ -139,10 +142,22 @@ def test_a_nightly_run_that_is_made_up_later_lands_the_present_day() -> None:
     @dg.asset(partitions_def=DELIVERY_DAYS)
     def landed() -> None: ...
 
-    definitions = dg.Definitions([landed], jobs=[nightly_job], schedules=[build_nightly_schedule("UTC")])
+    definitions = dg.Definitions([landed], jobs=[nightly_job], schedules=[build_nightly_schedule("UTC", 2)])
     repository = definitions.get_repository_def()
     missed = datetime.now(UTC) - timedelta(days=2)
     context = dg.build_schedule_context(scheduled_execution_time=missed, repository_def=repository)
     (request,) = repository.get_schedule_def(NIGHTLY_SCHEDULE).evaluate_tick(context).run_requests or []
     assert request.partition_key == today_utc().isoformat()
     assert request.tags[SCHEDULED_DAY_TAG] == missed.date().isoformat()
+
+
+@pytest.mark.parametrize(("declared", "cron_schedule"), [("", "0 2 * * *"), ("nightly_hour: 23\n", "0 23 * * *")])
+def test_the_configuration_declares_the_hour_of_the_nightly_run(
+    tmp_path: Path, declared: str, cron_schedule: str
+) -> None:
+    (tmp_path / "footsteps.yaml").write_text(
+        f"{declared}sources:\n  - {{name: moodle, system: moodle, path: '*.csv'}}\n"
+    )
+    (nightly_schedule,) = build_definitions(resolve_settings(tmp_path)).schedules or ()
+    assert isinstance(nightly_schedule, dg.ScheduleDefinition)
+    assert nightly_schedule.cron_schedule == cron_schedule

@@ -120,6 +120,6 @@ def test_a_failed_evaluation_of_a_sensor_that_is_on_is_reported_without_its_mess
     ]
     assert is_switched_on(instance, "landed_files_sensor")
     assert not is_switched_on(instance, "remote_files_sensor")
-    assert not is_switched_on(instance, "nightly_0200")
+    assert not is_switched_on(instance, "nightly_schedule")
     assert read_sensor_cursor(instance, "landed_files_sensor") == "{}"
-    assert read_sensor_cursor(instance, "nightly_0200") is None
+    assert read_sensor_cursor(instance, "nightly_schedule") is None

@@ -73,6 +73,34 @@ def test_a_duckdb_file_opened_before_a_publication_still_shows_its_snapshot(tmp_
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.fixture(scope="module")
+def oldest_duckdb_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python with DuckDB 1.0 in an environment of its own."""
+    environment = tmp_path_factory.mktemp("duckdb")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    client, pip = environment / "bin" / "python", [sys.executable, "-m", "pip", "--python"]
+    options = ["--quiet", "--retries", "0", "--no-deps", "--only-binary", ":all:"]
+    installed = subprocess.run(
+        [*pip, client, "install", *options, "duckdb==1.0.0"], capture_output=True, text=True, check=False
+    )
+    if installed.returncode:
+        pytest.skip(f"DuckDB 1.0 cannot be installed: {installed.stderr.strip().splitlines()[-1]}")
+    return client
+
+
+def test_a_reader_with_duckdb_1_opens_the_file(tmp_path: Path, oldest_duckdb_client: Path) -> None:
+    file = publish_duckdb(publish(tmp_path, "s0"))
+    program = (
+        "import duckdb, sys; connection = duckdb.connect(sys.argv[1], read_only=True); "
+        "print(duckdb.__version__, *connection.sql('SELECT snapshot_id FROM snapshot').fetchone(), "
+        "*connection.sql('SELECT count(*), min(reasons[1].code) FROM out__next_skill').fetchone())"
+    )
+    answer = subprocess.run(
+        [oldest_duckdb_client, "-c", program, str(file)], capture_output=True, text=True, check=False
+    )
+    assert answer.stdout.split() == ["1.0.0", "s0", "6", "wish"], answer.stderr[-1000:]
+
+
 def test_sql_on_a_snapshot_sees_all_its_tables(tmp_path: Path) -> None:
     publish(tmp_path, "s0")
     with current_snapshot(tmp_path).duckdb() as connection:

@@ -1,6 +1,8 @@
 """Writing people's pages: the number of processes changes nothing, and leftovers of a killed run do no harm."""
 
+import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from pipelines.publish.site import page_writer
 from pipelines.publish.site.build import build_site
 from pipelines.publish.site.page_data import PageData, list_people, load_page_data
 from pipelines.snapshots.writer import publish_snapshot
+from pipelines.storage.file_access import readable_by
 from pipelines.storage.lake import Lake
 
 PEOPLE = 11
@@ -117,6 +120,18 @@ def test_several_processes_write_the_same_pages_as_one(tmp_path: Path, monkeypat
     assert "<td><bdi>Data &lt;&amp;&gt;</bdi></td>" in pages["p0007.html"].decode()
     assert "<td><bdi>Query &amp; count 1, gone</bdi></td>" in pages["p0010.html"].decode()
     assert "<bdi>lessons</bdi>" in pages["p0009.html"].decode()
+
+
+def test_processes_that_are_older_than_the_umask_follow_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_page_data(tmp_path)
+    monkeypatch.setattr(page_writer, "cpu_count", lambda: 2)
+    monkeypatch.setattr(page_writer, "_write_pages", fail_if_called)
+    for group, mode in ((None, 0o600), (os.getgid(), 0o640)):  # the processes of the first pages write the second
+        folder = tmp_path / f"{mode:o}"
+        folder.mkdir()
+        with readable_by(group, folder):
+            page_writer.write_people(data, list_people(data), folder, min_pages_per_process=1)
+        assert {stat.S_IMODE(page.stat().st_mode) for page in folder.iterdir()} == {mode}
 
 
 def test_few_pages_are_written_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
