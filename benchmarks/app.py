@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.options import AsJson, DataRoot, example, report_failures
+from assets.cli.terminal.options import AsJson, DataRoot, example, report_failures
 
 bench = typer.Typer(help="Benchmarks: each prints one table of measurements.", no_args_is_help=True)
 

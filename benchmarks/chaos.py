@@ -20,9 +20,9 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.console import CommandFailed, print_json, print_note, resolve_settings
-from assets.cli.inputs import load_config
 from assets.cli.run import execute_run
+from assets.cli.terminal.console import CommandFailed, print_json, print_note, resolve_settings
+from assets.cli.terminal.inputs import load_config
 from benchmarks.incremental_runs import write_new_worklogs
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, TABLES

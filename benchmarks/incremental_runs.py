@@ -15,9 +15,9 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.console import CommandFailed, print_json, print_note, print_table, resolve_settings
-from assets.cli.inputs import load_config
 from assets.cli.run import execute_run
+from assets.cli.terminal.console import CommandFailed, print_json, print_note, print_table, resolve_settings
+from assets.cli.terminal.inputs import load_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.demo.build import build_demo

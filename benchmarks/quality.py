@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.console import CommandFailed, print_note, resolve_settings
+from assets.cli.terminal.console import CommandFailed, print_note, resolve_settings
 from benchmarks.knowledge_tracing import choose_split_moment, evaluate_knowledge_tracing
 from benchmarks.mastery import benchmark_mastery
 from benchmarks.planted_truth import measure_path_share, measure_prerequisite_agreement, measure_stage_agreement

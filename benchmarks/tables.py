@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from assets.cli.console import CommandFailed, print_json, print_note, print_table, resolve_settings
-from assets.cli.inputs import load_current_snapshot
+from assets.cli.terminal.console import CommandFailed, print_json, print_note, print_table, resolve_settings
+from assets.cli.terminal.inputs import load_current_snapshot
 from pipelines.config.company import read_config
 
 

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from hypothesis import settings
 
-from assets.cli.console import resolve_settings
 from assets.cli.run import RunSummary, execute_run
+from assets.cli.terminal.console import resolve_settings
 from pipelines.config.company import read_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.table import Table

@@ -7,8 +7,8 @@ Does not belong here: which refusals are open (`pipelines.ingest.refusals`).
 from datetime import datetime
 from pathlib import Path
 
-from assets.cli.console import CommandFailed, print_result, resolve_settings
-from assets.cli.inputs import load_config, resolve_landing_folder
+from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
+from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from pipelines.ingest.refusals import acknowledge_refusals
 from pipelines.storage.lake import Lake
 

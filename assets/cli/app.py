@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from assets.cli.benchmarks import add_benchmarks
-from assets.cli.options import (
+from assets.cli.source_commands import sources
+from assets.cli.terminal.options import (
     AsJson,
     AsOf,
     At,
@@ -29,7 +30,6 @@ from assets.cli.options import (
     example,
     report_failures,
 )
-from assets.cli.source_commands import sources
 from pipelines.storage.file_access import PRIVATE_UMASK, use_umask
 
 app = typer.Typer(
@@ -230,8 +230,8 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate the recommender and simpler models on a history; no model sees the future that it is scored on."""
-    from assets.cli.console import resolve_settings
     from assets.cli.evaluate import EvaluationOptions, evaluate_company, evaluate_events
+    from assets.cli.terminal.console import resolve_settings
 
     options = EvaluationOptions(split, horizon, models, seed, names, attributes, again, report, as_json)
     if events is None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import typer
 
-from assets.cli.console import CommandFailed
-from assets.cli.options import example, report_failures
+from assets.cli.terminal.console import CommandFailed
+from assets.cli.terminal.options import example, report_failures
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.cli.console import CommandFailed, print_result, resolve_settings, stderr_console
+from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings, stderr_console
 from pipelines.demo.build import build_demo
 
 

@@ -14,8 +14,8 @@ import typer
 
 from assets.checks.health import check_origins, find_issues
 from assets.checks.issue import Issue
-from assets.cli.console import print_result, resolve_settings
-from assets.cli.inputs import load_config, resolve_landing_folder
+from assets.cli.terminal.console import print_result, resolve_settings
+from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.core.vanished_values import describe_recently_vanished

@@ -11,8 +11,8 @@ from typing import Any, cast, get_args
 import polars as pl
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.cli.console import CommandFailed, print_json, print_table, stderr_console, stdout_console
-from assets.cli.inputs import load_config
+from assets.cli.terminal.console import CommandFailed, print_json, print_table, stderr_console, stdout_console
+from assets.cli.terminal.inputs import load_config
 from assets.reporting.evaluation_report import (
     RANKING_HEADINGS,
     SEGMENT_HEADINGS,

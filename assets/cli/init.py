@@ -12,7 +12,14 @@ from typing import Any
 
 from rich.markup import escape
 
-from assets.cli.console import CommandFailed, print_json, print_note, print_table, stderr_console, stdout_console
+from assets.cli.terminal.console import (
+    CommandFailed,
+    print_json,
+    print_note,
+    print_table,
+    stderr_console,
+    stdout_console,
+)
 from pipelines.inspection.draft import ConfigDraft, draft_config
 from pipelines.inspection.draft_text import CHECK, DECIDE, count_marks, render_config
 from pipelines.inspection.folder import is_data_root, list_export_files

@@ -17,10 +17,17 @@ from rich.markup import escape
 
 from assets.checks.health import find_fetch_issues
 from assets.checks.target_health import TargetState, read_target_states
-from assets.cli.console import CommandFailed, print_json, print_note, print_table, resolve_settings, stdout_console
-from assets.cli.exit_codes import ExitCode
-from assets.cli.inputs import load_config, resolve_landing_folder
 from assets.cli.run_progress import show_progress
+from assets.cli.terminal.console import (
+    CommandFailed,
+    print_json,
+    print_note,
+    print_table,
+    resolve_settings,
+    stdout_console,
+)
+from assets.cli.terminal.exit_codes import ExitCode
+from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from assets.resources.loggers import LOGGER_CONFIG
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from assets.cli.console import stderr_console
+from assets.cli.terminal.console import stderr_console
 from assets.resources.loggers import listeners
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 from rich.markup import escape
 
-from assets.cli.console import CommandFailed, print_json, print_table, resolve_settings, stdout_console
-from assets.cli.inputs import load_current_snapshot
+from assets.cli.terminal.console import CommandFailed, print_json, print_table, resolve_settings, stdout_console
+from assets.cli.terminal.inputs import load_current_snapshot
 from pipelines.contracts.catalog import SKILL
 from pipelines.contracts.columns import RELATIONS, STAGES, stage_index
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT

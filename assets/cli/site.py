@@ -7,8 +7,8 @@ Does not belong here: the pages (`pipelines.publish.site`).
 import shutil
 from pathlib import Path
 
-from assets.cli.console import print_result, resolve_settings
-from assets.cli.inputs import load_config, load_current_snapshot
+from assets.cli.terminal.console import print_result, resolve_settings
+from assets.cli.terminal.inputs import load_config, load_current_snapshot
 from pipelines.publish.site.build import build_site
 from pipelines.storage.file_access import readable_by
 from pipelines.storage.lake import Lake

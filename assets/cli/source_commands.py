@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.options import AsJson, example, report_failures
+from assets.cli.terminal.options import AsJson, example, report_failures
 
 sources = typer.Typer(help="The systems that can be read, and the system of a file.", invoke_without_command=True)
 

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from assets.cli.console import CommandFailed, print_json, print_table, stdout_console
-from assets.cli.inputs import load_config
+from assets.cli.terminal.console import CommandFailed, print_json, print_table, stdout_console
+from assets.cli.terminal.inputs import load_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.core.taxonomy import TaxonomyError

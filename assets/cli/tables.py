@@ -15,8 +15,15 @@ import yaml
 from rich.markup import escape
 
 from assets.cli.benchmarks import CHECKOUT, is_checkout
-from assets.cli.console import CommandFailed, print_json, print_result, print_table, resolve_settings, stdout_console
-from assets.cli.inputs import load_config, load_current_snapshot
+from assets.cli.terminal.console import (
+    CommandFailed,
+    print_json,
+    print_result,
+    print_table,
+    resolve_settings,
+    stdout_console,
+)
+from assets.cli.terminal.inputs import load_config, load_current_snapshot
 from pipelines.config.publish import PublishOptions
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.compatibility import contract_from_table, write_released_contract

@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from assets.cli.console import CommandFailed, print_note, resolve_settings, stdout_console
-from assets.cli.inputs import load_config
 from assets.cli.run import prepare_dagster_home
+from assets.cli.terminal.console import CommandFailed, print_note, resolve_settings, stdout_console
+from assets.cli.terminal.inputs import load_config
 
 _READY_SECONDS = 120
 # A service writes its log for months: the present file and the last ones before it.

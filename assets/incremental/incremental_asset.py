@@ -162,12 +162,7 @@ def incremental_asset(
         input_columns=input_columns or {},
         extra_fingerprint=extra_fingerprint,
     )
-    asset_specs = [
-        _describe_asset(declaration, table)
-        .merge_attributes(tags={INCREMENTAL_MODE_TAG: update_rule.incremental_mode})
-        .replace_attributes(automation_condition=on_changed_inputs())
-        for table in tables
-    ]
+    asset_specs = _describe_updatable(declaration, update_rule.incremental_mode)
     declarations = [declaration] if follow_up is None else [declaration, follow_up.declaration]
     check_specs = () if follow_up is None else follow_up.check_specs
     if follow_up is not None:
@@ -208,6 +203,16 @@ def _describe_asset(declaration: Declaration, table: Table, kinds: set[str] | No
         return spec
     previous_names = ", ".join(sorted(declaration.previous_tables))
     return spec.merge_attributes(metadata={"reads_of_earlier_runs": previous_names})
+
+
+def _describe_updatable(declaration: Declaration, incremental_mode: IncrementalMode) -> list[AssetSpec]:
+    """The assets of tables that are recomputed only if an input changed, and follow changes made by hand."""
+    return [
+        _describe_asset(declaration, table)
+        .merge_attributes(tags={INCREMENTAL_MODE_TAG: incremental_mode})
+        .replace_attributes(automation_condition=on_changed_inputs())
+        for table in declaration.tables
+    ]
 
 
 def _build_asset(

@@ -46,18 +46,7 @@ def collect_evidence(
     Returns:
         One row per person, micro-skill, mode and source record, in the contract of `EVIDENCE` and in its order.
     """
-    learning_records = inputs.with_chosen_texts(matches).learning_record
-    evidence_rows = pl.concat(
-        [
-            _worklog_rows(inputs),
-            _assignment_rows(inputs.assignment),
-            _learning_rows(learning_records),
-            _scored_learning_rows(learning_records),
-            _feedback_rows(inputs.feedback),
-            _review_rows(inputs.feedback),
-            _mention_rows(inputs.skill_mention),
-        ]
-    )
+    evidence_rows = _list_evidence_rows(inputs, matches)
     if people is not None:
         evidence_rows = evidence_rows.filter(pl.col("person_id").is_in(sorted(people)))
     if record_keys is not None:
@@ -139,6 +128,22 @@ def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
     is_repeated = (np.diff(high_halves[digest_order]) == 0) & (np.diff(low_halves[digest_order]) == 0)
     first_rows = digest_order[np.concatenate([[True], ~is_repeated])] if len(digest_order) else digest_order
     return pl.Series(first_rows[np.argsort(months.to_numpy()[first_rows], kind="stable")])
+
+
+def _list_evidence_rows(inputs: EvidenceInputs, matches: pl.DataFrame) -> pl.DataFrame:
+    """Every row that shows practice, assessment or teaching, with the text that names its micro-skills."""
+    learning_records = inputs.with_chosen_texts(matches).learning_record
+    return pl.concat(
+        [
+            _worklog_rows(inputs),
+            _assignment_rows(inputs.assignment),
+            _learning_rows(learning_records),
+            _scored_learning_rows(learning_records),
+            _feedback_rows(inputs.feedback),
+            _review_rows(inputs.feedback),
+            _mention_rows(inputs.skill_mention),
+        ]
+    )
 
 
 def _rows(source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **overrides: pl.Expr | str) -> pl.DataFrame:

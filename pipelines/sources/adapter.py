@@ -155,9 +155,6 @@ def read_export(
     maps_with_tables = list(_fit_maps(select_shape_maps(declared_maps, table), table, options, path.name))
     unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
     sensitive_headers = tuple(header for header in unused_headers if sensitive_class(header))
-    # Nobody can tell which field of a malformed row is the sensitive one, so none of its text is kept.
-    hidden_columns = [pl.lit(None, pl.String).alias("row_text")] if sensitive_headers else []
-    malformed_rows = table.malformed.with_columns(hidden_columns)
     byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
     compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
     filled_by_shape = _fill_shapes(maps_with_tables, table, options, path.name, compute)
@@ -172,7 +169,7 @@ def read_export(
 
     return Export(
         frames,
-        malformed_rows.cache(),
+        _hide_text(table.malformed, bool(sensitive_headers)).cache(),
         tuple(header for header in unused_headers if header not in sensitive_headers),
         sensitive_headers,
         table.encoding,
@@ -201,6 +198,12 @@ def _fit_maps(
     for shape_map in shape_maps:
         reshaped_table = reshape_table(table, shape_map, file_name)
         yield apply_overrides(shape_map, options, reshaped_table, file_name), reshaped_table
+
+
+def _hide_text(malformed_rows: pl.LazyFrame, has_sensitive_column: bool) -> pl.LazyFrame:
+    """Return the malformed rows; nobody can tell which of their fields is a sensitive one, so none of it is kept."""
+    hidden_text = pl.lit(None, pl.String).alias("row_text")
+    return malformed_rows.with_columns(hidden_text) if has_sensitive_column else malformed_rows
 
 
 class _FilledShape(NamedTuple):

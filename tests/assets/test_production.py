@@ -10,8 +10,8 @@ import pytest
 from dagster import DagsterInstance, asset, materialize
 from dagster_postgres import PostgresEventLogStorage
 
-from assets.cli.console import resolve_settings
 from assets.cli.run import prepare_dagster_home
+from assets.cli.terminal.console import resolve_settings
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 

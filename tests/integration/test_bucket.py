@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from conftest import END, DemoRun, run_pipeline
 
-from assets.cli.console import resolve_settings
+from assets.cli.terminal.console import resolve_settings
 from benchmarks.incremental_runs import write_new_worklogs
 from pipelines.config.publish import ObjectStoreOptions
 from pipelines.contracts.catalog import EVIDENCE, FETCH, ORIGIN

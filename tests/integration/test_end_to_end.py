@@ -9,7 +9,7 @@ import pytest
 from conftest import DemoRun, run_pipeline
 from dagster import DagsterInstance
 
-from assets.cli.console import CommandFailed
+from assets.cli.terminal.console import CommandFailed
 from pipelines.contracts.catalog import PERSON, TABLES
 from pipelines.contracts.feature_tables import EVALUATION, MASTERY
 from pipelines.contracts.output_tables import NEXT_SKILL

@@ -10,8 +10,8 @@ from conftest import END, DemoRun
 from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
-from assets.cli.console import resolve_settings
 from assets.cli.run import execute_run
+from assets.cli.terminal.console import resolve_settings
 from pipelines.config.company import read_config
 from pipelines.contracts.feature_tables import ACCEPTANCE, SHOWN_STEP
 from pipelines.contracts.output_tables import NEXT_SKILL

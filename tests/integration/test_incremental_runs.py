@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from conftest import END, DemoRun
 
-from assets.cli.console import CommandFailed, resolve_settings
-from assets.cli.inputs import load_config
 from assets.cli.run import execute_run
+from assets.cli.terminal.console import CommandFailed, resolve_settings
+from assets.cli.terminal.inputs import load_config
 from benchmarks.incremental_runs import find_people_with_changed_rows, write_new_worklogs
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD

@@ -11,8 +11,8 @@ from conftest import END, DemoRun
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.cli.console import resolve_settings
 from assets.cli.run import execute_run
+from assets.cli.terminal.console import resolve_settings
 from pipelines.config.company import read_config
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import END, DemoRun, run_pipeline
 
-from assets.cli.console import CommandFailed
+from assets.cli.terminal.console import CommandFailed
 from pipelines.config.company import ConfigError, SourceConfig, read_config
 from pipelines.contracts.catalog import TABLES
 from pipelines.demo.build import build_demo

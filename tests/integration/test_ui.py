@@ -157,7 +157,7 @@ def test_a_backfill_of_thirty_days_equals_the_tables_made_day_by_day(waiting: tu
 def _land_day_by_day(root: Path) -> None:
     from dagster import AssetsDefinition, DagsterInstance, materialize
 
-    from assets.cli.console import resolve_settings
+    from assets.cli.terminal.console import resolve_settings
     from assets.definitions import build_definitions
 
     definitions = build_definitions(resolve_settings(root))

@@ -10,8 +10,8 @@ from dagster import DagsterInstance
 from assets.automation.alerts import read_alert_state
 from assets.automation.sensors import read_cursor
 from assets.automation.upgrade import RENAMED, transfer_instigator_states
-from assets.cli.console import resolve_settings
 from assets.cli.run import execute_run
+from assets.cli.terminal.console import resolve_settings
 from assets.definitions import build_definitions
 from pipelines.config.company import read_config
 from pipelines.contracts.catalog import DELIVERY, EVIDENCE, PERSON, SKILL

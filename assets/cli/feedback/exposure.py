@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from assets.cli.console import CommandFailed
 from assets.cli.feedback.landing_rows import append_row, format_time, open_export, print_written, read_rows
-from assets.cli.inputs import load_current_snapshot
+from assets.cli.terminal.console import CommandFailed
+from assets.cli.terminal.inputs import load_current_snapshot
 from pipelines.config.settings import Settings
 from pipelines.contracts.columns import COLUMNS, STAGES
 from pipelines.contracts.output_tables import NEXT_SKILL

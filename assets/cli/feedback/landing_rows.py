@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.cli.console import CommandFailed, print_result, resolve_settings
-from assets.cli.inputs import load_config, resolve_landing_folder
+from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
+from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from pipelines.config.company import SourceConfig
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName

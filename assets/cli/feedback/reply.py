@@ -10,8 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.console import CommandFailed
 from assets.cli.feedback.landing_rows import PERSON_KEYS, append_row, open_export, print_written, read_rows
+from assets.cli.terminal.console import CommandFailed
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
 from pipelines.contracts.columns import REPLY_KINDS, STAGES, STEP_GOALS

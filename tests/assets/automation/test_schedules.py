@@ -10,7 +10,7 @@ import pytest
 
 from assets.automation.partitions import DELIVERY_DAYS
 from assets.automation.schedules import NIGHTLY_SCHEDULE, build_nightly_schedule, nightly_job, today_utc
-from assets.cli.console import resolve_settings
+from assets.cli.terminal.console import resolve_settings
 from assets.definitions import build_definitions
 from assets.incremental.automation_condition import MAX_ATTEMPTS, on_changed_inputs
 from assets.resources.run_context import SCHEDULED_DAY_TAG

@@ -9,7 +9,7 @@ from conftest import DemoRun
 from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
-from assets.cli.exit_codes import ExitCode
+from assets.cli.terminal.exit_codes import ExitCode
 
 COMMANDS = [
     ["demo"],

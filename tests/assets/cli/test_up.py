@@ -11,7 +11,7 @@ import dagster  # noqa: F401  (its import starts a process of its own)
 import pytest
 
 from assets.cli import up
-from assets.cli.console import CommandFailed
+from assets.cli.terminal.console import CommandFailed
 from assets.cli.up import serve
 
 

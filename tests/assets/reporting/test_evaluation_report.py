@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.cli.console import CommandFailed
 from assets.cli.evaluate import EvaluationOptions, evaluate_events, read_history
+from assets.cli.terminal.console import CommandFailed
 from assets.reporting.evaluation_report import write_report
 from ml.evaluation.results import AblationResult, Evaluation, ModelResult, NdcgRatio, SegmentResult
 from ml.ranking.calibration import Reliability, ReliabilityBin

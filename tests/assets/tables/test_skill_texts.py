@@ -85,7 +85,10 @@ def test_nothing_else_matches_the_texts_of_tables() -> None:
         for alias in node.names
         if alias.name in ("match_texts", "match_skills")
     }
-    assert importers == {("match_texts", "pipelines/core/skill_texts.py"), ("match_skills", "assets/cli/reply.py")}
+    assert importers == {
+        ("match_texts", "pipelines/core/skill_texts.py"),
+        ("match_skills", "assets/cli/feedback/reply.py"),
+    }
 
 
 def test_a_changed_taxonomy_changes_the_matches_and_no_row_of_an_event(root: Path) -> None:
