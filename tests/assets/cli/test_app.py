@@ -66,21 +66,21 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "sentence", "exit_code"),
     [
-        (["run"], "footsteps demo"),
-        (["tables"], "footsteps run"),
-        (["show", "E1"], "footsteps run"),
-        (["show"], "--sample"),
-        (["evaluate", "nothing.csv"], "does not exist"),
+        (["run"], "footsteps demo", ExitCode.CONFIGURATION),
+        (["tables"], "footsteps run", ExitCode.FAILED),
+        (["show", "E1"], "footsteps run", ExitCode.FAILED),
+        (["show"], "--sample", ExitCode.FAILED),
+        (["evaluate", "nothing.csv"], "does not exist", ExitCode.FAILED),
     ],
 )
 def test_a_failure_is_one_sentence_with_a_remedy(
-    tmp_path: Path, arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, arguments: list[str], sentence: str, exit_code: ExitCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOOTSTEPS_DATA_ROOT", str(tmp_path))
     result = call(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == exit_code
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
     assert result.stdout == ""

@@ -7,6 +7,7 @@ from publishing import make_mastery_rows, publish
 from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
+from assets.cli.terminal.exit_codes import ExitCode
 from pipelines.config.publish import ObjectStoreOptions
 from pipelines.contracts.output_tables import OUT_MASTERY
 from pipelines.publish.object_store import push_lake, push_publication
@@ -47,5 +48,5 @@ def test_a_bucket_without_a_publication_is_a_failure(tmp_path: Path, s3_endpoint
 
 def test_without_a_bucket_the_missing_configuration_is_named(tmp_path: Path) -> None:
     result = restore(tmp_path / "other")
-    assert result.exit_code == 1
+    assert result.exit_code == ExitCode.CONFIGURATION
     assert "footsteps.yaml names no bucket" in result.stderr
