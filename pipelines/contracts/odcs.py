@@ -4,6 +4,7 @@ Belongs here: the rendering of one table.
 Does not belong here: the declarations (`output_tables`), writing the files (`assets.cli.tables`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -11,15 +12,16 @@ import polars as pl
 from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
 
 API_VERSION = "v3.1.0"
-_LOGICAL_TYPES = {
-    pl.String: "string",
-    pl.Float64: "number",
-    pl.Int64: "integer",
-    pl.Date: "date",
-    pl.Boolean: "boolean",
-    pl.Datetime: "timestamp",
-    pl.List: "array",
-    pl.Struct: "object",
+# The logical type, and the physical type in the words of SQL: a contract has servers of several kinds.
+_TYPES = {
+    pl.String: ("string", "TEXT"),
+    pl.Float64: ("number", "DOUBLE"),
+    pl.Int64: ("integer", "BIGINT"),
+    pl.Date: ("date", "DATE"),
+    pl.Boolean: ("boolean", "BOOLEAN"),
+    pl.Datetime: ("timestamp", "TIMESTAMP"),
+    pl.List: ("array", "ARRAY"),
+    pl.Struct: ("object", "STRUCT"),
 }
 _USAGE = "For development only: rows do not rank people against each other and must not decide access to anything."
 
@@ -75,12 +77,19 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
     }
     if column.name in table.key:
         property_document |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
-    limit_by_option = {"minimum": column.minimum, "maximum": column.maximum, "pattern": column.pattern}
+    limit_by_option = {
+        "minimum": column.minimum,
+        "maximum": column.maximum,
+        "pattern": column.pattern,
+        "timezone": getattr(column.dtype, "time_zone", None) and True,
+    }
     if type_options := {name: limit for name, limit in limit_by_option.items() if limit is not None}:
         property_document["logicalTypeOptions"] = type_options
     if isinstance(column.dtype, pl.List):
         property_document["items"] = _render_items(column.dtype.inner)
-    custom_properties = {"unit": column.unit, "allowed": list(column.allowed) or None, "personal": str(column.personal)}
+    if column.allowed:
+        property_document["quality"] = [_render_closed_set(column.allowed)]
+    custom_properties = {"unit": column.unit, "personal": str(column.personal)}
     property_document["customProperties"] = [
         {"property": name, "value": value} for name, value in custom_properties.items() if value
     ]
@@ -95,8 +104,18 @@ def _render_items(dtype: Any) -> dict[str, Any]:
 
 
 def _render_type(dtype: Any) -> dict[str, Any]:
-    logical_type = next(name for polars_type, name in _LOGICAL_TYPES.items() if dtype == polars_type)
-    return {"logicalType": logical_type, "physicalType": str(dtype)}
+    logical_type, physical_type = next(names for polars_type, names in _TYPES.items() if dtype == polars_type)
+    return {"logicalType": logical_type, "physicalType": physical_type}
+
+
+def _render_closed_set(allowed: Sequence[str]) -> dict[str, Any]:
+    return {
+        "type": "library",
+        "metric": "invalidValues",
+        "arguments": {"validValues": list(allowed)},
+        "mustBe": 0,
+        "severity": "error",
+    }
 
 
 def _render_quality(rule: Rule) -> dict[str, Any]:
