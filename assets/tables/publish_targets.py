@@ -48,6 +48,7 @@ def publish_target_assets(config: Config) -> list[AssetsDefinition]:
             config.company,
             datetime.now(UTC),
             settings.published_path / "site",
+            config.contracts,
         )
         outcomes = [publish_target(target, publish_context) for target in target_names]
         # locations are relative to the data root, so that the table stays the same if the root is moved

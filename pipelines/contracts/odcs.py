@@ -1,15 +1,18 @@
 """A published table as a data contract in the Open Data Contract Standard (ODCS), version 3.
 
 Belongs here: the rendering of one table.
-Does not belong here: the declarations (`output_tables`), writing the files (`assets.cli.tables`).
+Does not belong here: the declarations (`output_tables`), owner and terms of use (`terms`), writing the files
+(`pipelines.publish.contract_files`, `assets.cli.tables`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
 
 from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
+from pipelines.contracts.terms import ContractTerms
 
 API_VERSION = "v3.1.0"
 # The logical type, and the physical type in the words of SQL: a contract has servers of several kinds.
@@ -23,15 +26,23 @@ _TYPES = {
     pl.List: ("array", "ARRAY"),
     pl.Struct: ("object", "STRUCT"),
 }
-_USAGE = "For development only: rows do not rank people against each other and must not decide access to anything."
 
 
-def render_odcs(table: Table) -> dict[str, Any]:
+def render_odcs(
+    table: Table, terms: ContractTerms | None = None, servers: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """The contract of a published table as an ODCS document.
+
+    Args:
+        table: A table of `PUBLISHED_TABLES`.
+        terms: Owner, support and terms of use; the defaults if None.
+        servers: Where a snapshot of the table is, as servers of the standard; without any, the contract of every
+            snapshot.
 
     Returns:
         A document that is valid under the standard's JSON Schema.
     """
+    terms = terms or ContractTerms()
     retention_properties = (
         [{"property": "retention", "value": table.retention_days, "unit": "d"}] if table.retention_days else []
     )
@@ -45,7 +56,12 @@ def render_odcs(table: Table) -> dict[str, Any]:
         "domain": "people development",
         "dataProduct": "footsteps",
         "tags": [table.layer],
-        "description": {"purpose": table.description, "usage": _USAGE},
+        "description": {
+            "purpose": "; ".join(terms.purposes),
+            "usage": terms.usage,
+            "limitations": terms.limitations,
+        },
+        **({"servers": list(servers)} if servers else {}),
         "schema": [
             {
                 "name": table.name,
@@ -58,9 +74,12 @@ def render_odcs(table: Table) -> dict[str, Any]:
                 "quality": [_render_quality(rule) for rule in table.rules if rule.kind != "not_null"],
             }
         ],
+        "team": {"name": terms.owner},
+        "support": [
+            {key: text for key, text in asdict(channel).items() if text is not None} for channel in terms.support
+        ],
         "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *retention_properties],
         "customProperties": [
-            {"property": "owner", "value": table.owner},
             {"property": "readers", "value": list(table.readers)},
             {"property": "maxQuarantinedShare", "value": table.quarantine_limit},
         ],

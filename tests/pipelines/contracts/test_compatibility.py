@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 import yaml
 
-from assets.cli.tables import DOCS, render_contract, write_contracts
+from assets.cli.tables import DOCS, write_contracts
 from pipelines.contracts.compatibility import (
     ReleasedContract,
     contract_from_table,
@@ -23,6 +23,7 @@ from pipelines.contracts.compatibility import (
 from pipelines.contracts.odcs import render_odcs
 from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED_TABLES
 from pipelines.contracts.table import Table
+from pipelines.publish.contract_files import render_contract
 
 RELEASES = [(table, contract) for table in PUBLISHED_TABLES for contract in read_released_contracts(table.name)]
 
