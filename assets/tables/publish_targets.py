@@ -46,7 +46,7 @@ def publish_target_assets(config: Config) -> list[AssetsDefinition]:
             run.tables.lake,
             config.publish,
             config.company,
-            datetime.now(UTC),
+            lambda: datetime.now(UTC),
             settings.published_path / "site",
             config.contracts,
         )

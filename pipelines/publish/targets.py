@@ -29,7 +29,7 @@ class PublishContext:
         lake: The lake it was made from.
         options: The section `publish` of footsteps.yaml.
         company: Name of the company.
-        published_at: Time of the publication (UTC).
+        clock: The current time (UTC).
         site_folder: Folder of the pages.
         terms: Owner, support and terms of use in the contracts.
     """
@@ -38,7 +38,7 @@ class PublishContext:
     lake: Lake
     options: PublishOptions
     company: str
-    published_at: datetime
+    clock: Callable[[], datetime]
     site_folder: Path
     terms: ContractTerms = field(default_factory=ContractTerms)
 
@@ -138,7 +138,7 @@ def _publish_feed(context: PublishContext, _: bool) -> str:
     from pipelines.publish.feed import FEED_FOLDER, publish_feed
 
     # quoted, because the `source` of an event is a URI reference
-    publish_feed(context.snapshot, f"/footsteps/{quote(context.company, safe='')}", context.published_at)
+    publish_feed(context.snapshot, f"/footsteps/{quote(context.company, safe='')}", context.clock())
     return str(context.snapshot.folder / FEED_FOLDER)
 
 
@@ -148,10 +148,10 @@ def _deliver_webhook(context: PublishContext, options: WebhookOptions) -> str:
     deliver_events(
         context.snapshot.folder,
         options,
-        key=_require_secret(options.secret_variable, "the key that deliveries are signed with"),
-        sent_at=context.published_at,
+        secret=_require_secret(options.secret_variable, "the secret that deliveries are signed with"),
+        clock=context.clock,
     )
-    return options.url
+    return options.shown_url
 
 
 def _publish_site(context: PublishContext, _: bool) -> str:

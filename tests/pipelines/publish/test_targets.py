@@ -194,7 +194,7 @@ def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, m
         Lake(tmp_path / "lake"),
         options,
         "Acme",
-        datetime(2025, 6, 30, tzinfo=UTC),
+        lambda: datetime(2025, 6, 30, tzinfo=UTC),
         tmp_path / "site",
     )
     outcomes = {target: publish_target(target, publication) for target in ("delta", "postgresql", "duckdb")}
