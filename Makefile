@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_ROOT ?= .footsteps/demo
+# Its dependencies conflict with ours, so that it has an environment of its own.
+DATACONTRACT := datacontract-cli[duckdb]==1.2.8
 SHARED_RUST := $(wildcard ../shared/data/rust)
 SHARED_DATA := $(wildcard ../shared/data)
 # Bytecode is compiled once at set-up: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test services lint types architecture tests up wheel lock clean
+.PHONY: help setup run test services lint types architecture tests contracts up wheel lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -61,6 +63,17 @@ services:
 
 tests: setup services
 	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal
+
+contracts: setup ## test the contracts of the demo's current snapshot against its Parquet files with datacontract-cli
+	@test -f $(DEMO_ROOT)/published/CURRENT || $(MAKE) --no-print-directory run
+	@test -x $(VENV)/datacontract/bin/datacontract || { $(PYTHON) -m venv $(VENV)/datacontract \
+	  && $(VENV)/datacontract/bin/pip install --quiet --disable-pip-version-check "$(DATACONTRACT)"; }
+	@tool="$(abspath $(VENV))/datacontract/bin/datacontract"; cd $(DEMO_ROOT)/published; \
+	snapshot="$$(sed -n 's/.*"manifest": "\(.*\)\/manifest.json".*/\1/p' CURRENT)"; failed=0; \
+	for contract in "$$snapshot"/contracts/*.odcs.yaml; do \
+	  if report="$$("$$tool" test "$$contract" --server parquet 2>&1)"; then echo "passed  $$contract"; \
+	  else echo "FAILED  $$contract"; echo "$$report"; failed=1; fi; \
+	done; exit $$failed
 
 wheel: setup ## build dist/*.whl, install it with the lock of running into an empty environment and run it there
 	rm -rf build dist

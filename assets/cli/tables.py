@@ -11,7 +11,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
 from rich.markup import escape
 
 from assets.cli.benchmarks import CHECKOUT, is_checkout
@@ -31,6 +30,7 @@ from pipelines.contracts.dictionary import render_dictionary
 from pipelines.contracts.feed_event import build_feed_event_schema
 from pipelines.contracts.odcs import render_odcs
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
+from pipelines.publish.contract_files import render_contract
 from pipelines.publish.feed import read_feed
 from pipelines.publish.queries import list_publish_targets
 
@@ -134,11 +134,6 @@ def write_contracts(folder: Path) -> list[Path]:
     for file_name, text in text_by_file.items():
         (folder / file_name).write_text(text)
     return [folder / file_name for file_name in text_by_file]
-
-
-def render_contract(contract_document: dict[str, object]) -> str:
-    """Render a contract as YAML, with its keys in their order."""
-    return yaml.safe_dump(contract_document, sort_keys=False, allow_unicode=True, width=120)
 
 
 def print_feed(data_root: Path | None, after_sequence: int, limit: int, as_json: bool) -> None:

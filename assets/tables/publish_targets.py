@@ -39,8 +39,9 @@ def target_publication(config: Config) -> FollowUp:
             run.tables.lake,
             config.publish,
             config.company,
-            datetime.now(UTC),
+            lambda: datetime.now(UTC),
             settings.published_path / "site",
+            config.contracts,
         )
         with readable_by(config.publish.group, settings.published_path):
             outcomes = [publish_target(target, publish_context) for target in target_names]

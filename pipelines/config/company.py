@@ -23,6 +23,7 @@ from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
 from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
+from pipelines.contracts.terms import ContractTerms
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.mapping import declared_shape_maps, nearest_names
@@ -320,6 +321,7 @@ class Config(ConfigSection):
     # a file is complete if it has not changed for this long, or at once if FILE.done exists
     quiet_seconds: Annotated[float, Field(ge=0)] = 30
     publish: PublishOptions = PublishOptions()
+    contracts: ContractTerms = ContractTerms()
     training: TrainingPolicy = TrainingPolicy()
 
     @field_validator("sources")

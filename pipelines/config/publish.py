@@ -4,9 +4,11 @@ Belongs here: the form of the section. It names secrets by their environment var
 Does not belong here: publishing itself (`pipelines.publish`).
 """
 
+from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 class ConfigSection(BaseModel):
@@ -22,9 +24,20 @@ def _check_bucket(url: str) -> str:
 
 
 def _check_endpoint(url: str) -> str:
-    if not url.startswith(("https://", "http://")):
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("must be an address such as https://portal.example/footsteps")
     return url
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:  # the name of another machine
+        return False
 
 
 class PostgresqlOptions(ConfigSection):
@@ -49,10 +62,24 @@ class WebhookOptions(ConfigSection):
     """The receiver of the change feed; the environment variable contains the key that signs the requests."""
 
     url: Annotated[str, AfterValidator(_check_endpoint)]
+    allow_insecure: bool = False  # whether the address may be plain http to another machine
     secret_variable: str = "FOOTSTEPS_FEED_SECRET"
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
     batch: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+    @model_validator(mode="after")
+    def _check_encryption(self) -> "WebhookOptions":
+        parts = urlsplit(self.url)
+        if parts.scheme == "http" and not (self.allow_insecure or _is_this_machine(parts.hostname or "")):
+            raise ValueError("url is plain http to another machine: use https, or declare allow_insecure: true")
+        return self
+
+    @property
+    def shown_url(self) -> str:
+        """Scheme and host of the address: its path, query and user may contain a token."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.hostname}"
 
 
 class PublishOptions(ConfigSection):

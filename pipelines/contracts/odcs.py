@@ -1,35 +1,48 @@
 """A published table as a data contract in the Open Data Contract Standard (ODCS), version 3.
 
 Belongs here: the rendering of one table.
-Does not belong here: the declarations (`output_tables`), writing the files (`assets.cli.tables`).
+Does not belong here: the declarations (`output_tables`), owner and terms of use (`terms`), writing the files
+(`pipelines.publish.contract_files`, `assets.cli.tables`).
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
 
 from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
+from pipelines.contracts.terms import ContractTerms
 
 API_VERSION = "v3.1.0"
-_LOGICAL_TYPES = {
-    pl.String: "string",
-    pl.Float64: "number",
-    pl.Int64: "integer",
-    pl.Date: "date",
-    pl.Boolean: "boolean",
-    pl.Datetime: "timestamp",
-    pl.List: "array",
-    pl.Struct: "object",
+# The logical type, and the physical type in the words of SQL: a contract has servers of several kinds.
+_TYPES = {
+    pl.String: ("string", "TEXT"),
+    pl.Float64: ("number", "DOUBLE"),
+    pl.Int64: ("integer", "BIGINT"),
+    pl.Date: ("date", "DATE"),
+    pl.Boolean: ("boolean", "BOOLEAN"),
+    pl.Datetime: ("timestamp", "TIMESTAMP"),
+    pl.List: ("array", "ARRAY"),
+    pl.Struct: ("object", "STRUCT"),
 }
-_USAGE = "For development only: rows do not rank people against each other and must not decide access to anything."
 
 
-def render_odcs(table: Table) -> dict[str, Any]:
+def render_odcs(
+    table: Table, terms: ContractTerms | None = None, servers: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """The contract of a published table as an ODCS document.
+
+    Args:
+        table: A table of `PUBLISHED_TABLES`.
+        terms: Owner, support and terms of use; the defaults if None.
+        servers: Where a snapshot of the table is, as servers of the standard; without any, the contract of every
+            snapshot.
 
     Returns:
         A document that is valid under the standard's JSON Schema.
     """
+    terms = terms or ContractTerms()
     retention_properties = (
         [{"property": "retention", "value": table.retention_days, "unit": "d"}] if table.retention_days else []
     )
@@ -43,7 +56,12 @@ def render_odcs(table: Table) -> dict[str, Any]:
         "domain": "people development",
         "dataProduct": "footsteps",
         "tags": [table.layer],
-        "description": {"purpose": table.description, "usage": _USAGE},
+        "description": {
+            "purpose": "; ".join(terms.purposes),
+            "usage": terms.usage,
+            "limitations": terms.limitations,
+        },
+        **({"servers": list(servers)} if servers else {}),
         "schema": [
             {
                 "name": table.name,
@@ -56,9 +74,12 @@ def render_odcs(table: Table) -> dict[str, Any]:
                 "quality": [_render_quality(rule) for rule in table.rules if rule.kind != "not_null"],
             }
         ],
+        "team": {"name": terms.owner},
+        "support": [
+            {key: text for key, text in asdict(channel).items() if text is not None} for channel in terms.support
+        ],
         "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *retention_properties],
         "customProperties": [
-            {"property": "owner", "value": table.owner},
             {"property": "readers", "value": list(table.readers)},
             {"property": "maxQuarantinedShare", "value": table.quarantine_limit},
         ],
@@ -75,12 +96,19 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
     }
     if column.name in table.key:
         property_document |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
-    limit_by_option = {"minimum": column.minimum, "maximum": column.maximum, "pattern": column.pattern}
+    limit_by_option = {
+        "minimum": column.minimum,
+        "maximum": column.maximum,
+        "pattern": column.pattern,
+        "timezone": getattr(column.dtype, "time_zone", None) and True,
+    }
     if type_options := {option: limit for option, limit in limit_by_option.items() if limit is not None}:
         property_document["logicalTypeOptions"] = type_options
     if isinstance(column.dtype, pl.List):
         property_document["items"] = _render_items(column.dtype.inner)
-    custom_properties = {"unit": column.unit, "allowed": list(column.allowed) or None, "personal": str(column.personal)}
+    if column.allowed:
+        property_document["quality"] = [_render_closed_set(column.allowed)]
+    custom_properties = {"unit": column.unit, "personal": str(column.personal)}
     property_document["customProperties"] = [
         {"property": option, "value": value} for option, value in custom_properties.items() if value
     ]
@@ -95,8 +123,18 @@ def _render_items(dtype: Any) -> dict[str, Any]:
 
 
 def _render_type(dtype: Any) -> dict[str, Any]:
-    logical_type = next(type_name for polars_type, type_name in _LOGICAL_TYPES.items() if dtype == polars_type)
-    return {"logicalType": logical_type, "physicalType": str(dtype)}
+    logical_type, physical_type = next(names for polars_type, names in _TYPES.items() if dtype == polars_type)
+    return {"logicalType": logical_type, "physicalType": physical_type}
+
+
+def _render_closed_set(allowed: Sequence[str]) -> dict[str, Any]:
+    return {
+        "type": "library",
+        "metric": "invalidValues",
+        "arguments": {"validValues": list(allowed)},
+        "mustBe": 0,
+        "severity": "error",
+    }
 
 
 def _render_quality(rule: Rule) -> dict[str, Any]:

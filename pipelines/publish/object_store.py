@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.fs as pafs
 
 from pipelines.config.publish import ObjectStoreOptions
+from pipelines.publish.contract_files import contract_folder
 from pipelines.snapshots.reader import MANIFEST, POINTER, SNAPSHOTS, Snapshot, current_snapshot, list_snapshots
 from pipelines.storage.atomic_write import replacing
 
@@ -42,7 +43,7 @@ def open_store(options: ObjectStoreOptions) -> tuple[Any, str]:
 
 
 def push_publication(snapshot: Snapshot, options: ObjectStoreOptions) -> int:
-    """Copy a snapshot's files, then its manifest, then the pointer.
+    """Copy a snapshot's files and contracts, then its manifest, then the pointer.
 
     A single object is replaced atomically, so that a reader who follows the pointer sees one whole snapshot. Files that
     the bucket holds already are not sent again. Objects of snapshots that are no longer kept are removed last.
@@ -56,6 +57,9 @@ def push_publication(snapshot: Snapshot, options: ObjectStoreOptions) -> int:
     """
     store, folder = _open_folder(options, "published")
     sent_bytes = sum(_push(store, snapshot.path(table.name), folder / table.path) for table in snapshot.tables)
+    for contract in sorted(contract_folder(snapshot).glob("*.yaml")):
+        target = folder / contract.relative_to(snapshot.folder).as_posix()
+        sent_bytes += _push(store, contract, target, overwrite=True)
     manifest = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
     sent_bytes += _push(store, snapshot.folder / manifest, folder / manifest, overwrite=True)
     _write_json(store, folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest)})
@@ -186,7 +190,9 @@ def _drop_expired(store: Any, folder: PurePosixPath, snapshot: Snapshot) -> None
     """Remove the objects of snapshots that the local folder no longer keeps."""
     snapshots = list_snapshots(snapshot.folder)
     retained_paths = {str(folder / table.path) for version in snapshots for table in version.tables}
-    retained_paths |= {str(folder / SNAPSHOTS / version.snapshot_id / MANIFEST) for version in snapshots}
+    for version in snapshots:
+        paths = (snapshot.folder / SNAPSHOTS / version.snapshot_id).rglob("*.*")
+        retained_paths |= {str(folder / path.relative_to(snapshot.folder).as_posix()) for path in paths}
     for file_info in (*_list_files(store, folder / SNAPSHOTS), *_list_files(store, folder / "tables")):
         if file_info.path not in retained_paths and "_delta_log" not in file_info.path:
             store.delete_file(file_info.path)

@@ -1,13 +1,13 @@
 """The publish targets in addition to the Parquet files of a snapshot: each is published on its own.
 
 Belongs here: which targets are configured, and the outcome of publishing each of them.
-Does not belong here: how a target is written (`delta`, `duckdb_views`, `postgresql`, `object_store`, `feed`, `webhook`,
-`site`).
+Does not belong here: how a target is written (`contract_files`, `delta`, `duckdb_views`, `postgresql`, `object_store`,
+`feed`, `webhook`, `site`).
 """
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
 from pipelines.config.secrets import redact_secrets
+from pipelines.contracts.terms import ContractTerms
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake
 
@@ -28,16 +29,18 @@ class PublishContext:
         lake: The lake it was made from.
         options: The section `publish` of footsteps.yaml.
         company: Name of the company.
-        published_at: Time of the publication (UTC).
+        clock: The current time (UTC).
         site_folder: Folder of the pages.
+        terms: Owner, support and terms of use in the contracts.
     """
 
     snapshot: Snapshot
     lake: Lake
     options: PublishOptions
     company: str
-    published_at: datetime
+    clock: Callable[[], datetime]
     site_folder: Path
+    terms: ContractTerms = field(default_factory=ContractTerms)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,12 @@ def _require_secret(variable: str, description: str) -> str:
 # Each target imports its libraries when it is published: together they take seconds.
 
 
+def _publish_contracts(context: PublishContext, _: bool) -> str:
+    from pipelines.publish.contract_files import publish_contracts
+
+    return str(publish_contracts(context.snapshot, context.options, context.terms))
+
+
 def _publish_delta(context: PublishContext, _: bool) -> str:
     from pipelines.publish.delta import publish_delta
 
@@ -129,7 +138,7 @@ def _publish_feed(context: PublishContext, _: bool) -> str:
     from pipelines.publish.feed import FEED_FOLDER, publish_feed
 
     # quoted, because the `source` of an event is a URI reference
-    publish_feed(context.snapshot, f"/footsteps/{quote(context.company, safe='')}", context.published_at)
+    publish_feed(context.snapshot, f"/footsteps/{quote(context.company, safe='')}", context.clock())
     return str(context.snapshot.folder / FEED_FOLDER)
 
 
@@ -139,10 +148,10 @@ def _deliver_webhook(context: PublishContext, options: WebhookOptions) -> str:
     deliver_events(
         context.snapshot.folder,
         options,
-        key=_require_secret(options.secret_variable, "the key that deliveries are signed with"),
-        sent_at=context.published_at,
+        secret=_require_secret(options.secret_variable, "the secret that deliveries are signed with"),
+        clock=context.clock,
     )
-    return options.url
+    return options.shown_url
 
 
 def _publish_site(context: PublishContext, _: bool) -> str:
@@ -153,6 +162,7 @@ def _publish_site(context: PublishContext, _: bool) -> str:
 
 # In the order of publication: the options of a target, false or None if it is not configured, and its function.
 _TARGETS: dict[str, tuple[Callable[[PublishOptions], Any], Callable[[PublishContext, Any], str]]] = {
+    "contracts": (lambda _: True, _publish_contracts),
     "delta": (lambda options: options.delta, _publish_delta),
     "duckdb": (lambda options: options.duckdb, _publish_duckdb),
     "postgresql": (lambda options: options.postgresql, _publish_postgresql),

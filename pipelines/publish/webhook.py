@@ -1,25 +1,34 @@
 """Delivery of the change feed to an HTTP endpoint: signed, retried, and confirmed batch by batch.
 
-Belongs here: one delivery from the cursor on, and the signature of a body.
+Belongs here: one delivery from the cursor on, in the form of Standard Webhooks.
 Does not belong here: the events (`feed`), the endpoint and the name of the key (`pipelines.config.publish`).
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
 import json
-from datetime import datetime
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 import requests
 from requests.adapters import HTTPAdapter
+from standardwebhooks import Webhook
 from urllib3.util import Retry
 
 from pipelines.config.publish import WebhookOptions
 from pipelines.publish.feed import FEED_FOLDER, read_feed
 from pipelines.snapshots.writer import write_json
 
-SIGNATURE_HEADER = "Footsteps-Signature"
+# Sent beside the headers of Standard Webhooks until release 0.2.
+DEPRECATED_SIGNATURE_HEADER = "Footsteps-Signature"
+_SECRET_PREFIX = "whsec_"
+_SECRET_BYTES = range(24, 65)
 _CURSOR_FILE = "delivered.json"
 # Status codes of a receiver that needs time; any other 4xx means that the request itself is wrong.
 _RETRIED_STATUS_CODES = (408, 425, 429, 500, 502, 503, 504)
@@ -29,8 +38,16 @@ class WebhookDeliveryFailed(Exception):
     """The receiver did not confirm a batch; the next delivery starts with that batch."""
 
 
+class UnusableWebhookSecret(Exception):
+    """The secret has the prefix of Standard Webhooks, but not its form."""
+
+
 def deliver_events(
-    published_folder: Path, options: WebhookOptions, key: str, sent_at: datetime, backoff_seconds: float = 0.5
+    published_folder: Path,
+    options: WebhookOptions,
+    secret: str,
+    clock: Callable[[], datetime],
+    backoff_seconds: float = 0.5,
 ) -> int:
     """Send the events that the receiver has not confirmed yet, in order and in batches.
 
@@ -39,21 +56,27 @@ def deliver_events(
     Args:
         published_folder: The folder of everything that is published.
         options: The endpoint, the size of a batch, attempts and timeout.
-        key: The key that bodies are signed with.
-        sent_at: The time in the signatures.
+        secret: The secret that bodies are signed with: `whsec_` and Base64, or any other text.
+        clock: The current time, in UTC: receivers refuse a batch that was signed minutes ago.
         backoff_seconds: Factor of the exponential waiting time between attempts.
 
     Returns:
         The number of confirmed events.
 
     Raises:
+        UnusableWebhookSecret: If the secret begins with `whsec_` but is too short, too long or no Base64.
         WebhookDeliveryFailed: After the last attempt; the cursor then stays behind the last confirmed batch.
     """
+    webhook = Webhook(_decode_secret(secret))
     events, event_count = read_feed(published_folder, after_sequence=read_delivery_cursor(published_folder)), 0
-    with _open_session(options, backoff_seconds) as session:
+    with _without_addresses_in_logs(), _open_session(options, backoff_seconds) as session:
         while batch := list(islice(events, options.batch)):
-            body = json.dumps(batch, ensure_ascii=False).encode()
-            _send(session, options, body, sign_body(body, key, sent_at))
+            body, sent_at = json.dumps(batch, ensure_ascii=False), clock()
+            signatures = {
+                **_sign_message(body, webhook, sent_at),
+                DEPRECATED_SIGNATURE_HEADER: sign_body(body.encode(), secret, sent_at),
+            }
+            _send(session, options, body.encode(), signatures)
             write_json(published_folder / FEED_FOLDER / _CURSOR_FILE, {"cursor": int(batch[-1]["sequence"])})
             event_count += len(batch)
     return event_count
@@ -70,10 +93,7 @@ def read_delivery_cursor(published_folder: Path) -> int:
 
 
 def sign_body(body: bytes, key: str, sent_at: datetime) -> str:
-    """Sign a body with an HMAC-SHA256 over `seconds.body`.
-
-    A receiver computes the same HMAC, compares it in constant time, and rejects a signature that is older than a few
-    minutes.
+    """Sign a body with an HMAC-SHA256 over `seconds.body`, the deprecated form.
 
     Args:
         body: The body of the request.
@@ -88,22 +108,61 @@ def sign_body(body: bytes, key: str, sent_at: datetime) -> str:
     return f"t={seconds},v1={digest}"
 
 
-def _send(session: requests.Session, options: WebhookOptions, body: bytes, signature: str) -> None:
+def _decode_secret(secret: str) -> bytes:
+    if not secret.startswith(_SECRET_PREFIX):
+        return secret.encode()
+    try:
+        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) not in _SECRET_BYTES:
+        raise UnusableWebhookSecret(
+            f"a secret with {_SECRET_PREFIX} is followed by the Base64 of 24 to 64 random bytes"
+        )
+    return key
+
+
+def _sign_message(body: str, webhook: Webhook, sent_at: datetime) -> dict[str, str]:
+    """The headers of Standard Webhooks; the id follows from the body, so that a repeated message has the same."""
+    message_id = f"msg_{hashlib.sha256(body.encode()).hexdigest()[:32]}"
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(sent_at.timestamp())),
+        # the library takes the digits of the time as UTC
+        "webhook-signature": webhook.sign(message_id, sent_at.astimezone(UTC), body),
+    }
+
+
+def _send(session: requests.Session, options: WebhookOptions, body: bytes, signatures: dict[str, str]) -> None:
     try:
         response = session.post(
             options.url,
             data=body,
-            headers={
-                "Content-Type": "application/cloudevents-batch+json; charset=utf-8",
-                SIGNATURE_HEADER: signature,
-            },
+            headers={"Content-Type": "application/cloudevents-batch+json; charset=utf-8", **signatures},
             timeout=options.timeout_seconds,
             allow_redirects=False,
         )
     except requests.RequestException as failure:
-        raise WebhookDeliveryFailed(f"{options.url} did not confirm: {type(failure).__name__}") from failure
+        raise WebhookDeliveryFailed(f"{options.shown_url} did not confirm: {type(failure).__name__}") from failure
     if not 200 <= response.status_code < 300:
-        raise WebhookDeliveryFailed(f"{options.url} answered {response.status_code}: it must answer 2xx")
+        raise WebhookDeliveryFailed(f"{options.shown_url} answered {response.status_code}: it must answer 2xx")
+
+
+@contextmanager
+def _without_addresses_in_logs() -> Iterator[None]:
+    """Silence urllib3, which logs path and query of each attempt; the outcome tells what failed."""
+    loggers = [logging.getLogger(f"urllib3.{module}") for module in ("connectionpool", "util.retry")]
+    for logger in loggers:
+        logger.addFilter(_drop_record)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_drop_record)
+
+
+def _drop_record(_: logging.LogRecord) -> bool:
+    return False
 
 
 def _open_session(options: WebhookOptions, backoff_seconds: float) -> requests.Session:

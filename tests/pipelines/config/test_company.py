@@ -100,6 +100,19 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
             "line 8: policy.stages.positive_share: positive_share is 3.0; allowed: 0 to 1",
         ),
         (HR + "policy:\n  horizon_days: soon\n", "line 7: policy.horizon_days: Input should be a valid"),
+        (
+            HR + "contracts:\n  support:\n    - channel: x\n      tol: slack\n",
+            "line 9: contracts.support.0.tol: unknown key; allowed: channel, tool, url, description",
+        ),
+        (
+            HR + "contracts:\n  support:\n    - channel: x\n      url: chat\n",
+            "line 9: contracts.support.0.url: url must be an address such as https://",
+        ),
+        (HR + "contracts:\n  purposes: []\n", "line 7: contracts.purposes: purposes is empty: readers need at least"),
+        (
+            HR + "publish:\n  webhook:\n    batch: 9\n    url: http://portal.example\n",
+            "line 9: publish.webhook.url: url is plain http to another machine: use https, or declare allow_insecure",
+        ),
         (HR + "taxonomy:\n  system: esco\n", "line 7: taxonomy.system: system esco needs `folder`; allowed: folder"),
         (HR + "taxonomy:\n  system: tabular\n", "line 7: taxonomy.system: system tabular needs `skills`"),
     ],

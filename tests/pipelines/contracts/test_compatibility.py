@@ -1,15 +1,19 @@
 """Within a major version a published table only grows, and its contract follows the standard."""
 
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import jsonschema
+import polars as pl
 import pytest
 import yaml
 
-from assets.cli.tables import DOCS, render_contract, write_contracts
+from assets.cli.tables import DOCS, write_contracts
 from pipelines.contracts.compatibility import (
     ReleasedContract,
     contract_from_table,
@@ -19,6 +23,7 @@ from pipelines.contracts.compatibility import (
 from pipelines.contracts.odcs import render_odcs
 from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED_TABLES
 from pipelines.contracts.table import Table
+from pipelines.publish.contract_files import render_contract
 
 RELEASES = [(table, contract) for table in PUBLISHED_TABLES for contract in read_released_contracts(table.name)]
 
@@ -89,6 +94,40 @@ def test_an_open_data_contract_is_valid_under_the_standard(table: Table) -> None
     assert [prop["name"] for prop in document["schema"][0]["properties"]] == list(table.column_names)
     del document["kind"]
     assert list(validator.iter_errors(document))
+
+
+def build_sql_type(document: dict[str, Any]) -> str:
+    """The SQL type that a property of a contract declares, put together from its physical types."""
+    physical_type = str(document["physicalType"])
+    if physical_type == "ARRAY":
+        return f"{build_sql_type(document['items'])}[]"
+    if physical_type == "STRUCT":
+        fields = (f'"{prop["name"]}" {build_sql_type(prop)}' for prop in document["properties"])
+        return f"STRUCT({', '.join(fields)})"
+    has_time_zone = document.get("logicalTypeOptions", {}).get("timezone", False)
+    return f"{physical_type} WITH TIME ZONE" if has_time_zone else physical_type
+
+
+@pytest.mark.parametrize("table", PUBLISHED_TABLES, ids=lambda table: table.name)
+def test_physical_types_are_the_types_of_the_parquet_file_in_sql(table: Table, tmp_path: Path) -> None:
+    pl.DataFrame(schema=table.schema).write_parquet(tmp_path / "rows.parquet")
+    properties = render_odcs(table)["schema"][0]["properties"]
+    columns = ", ".join([f'"{prop["name"]}" {build_sql_type(prop)}' for prop in properties])
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE declared ({columns})")
+        declared_types = connection.execute("SELECT column_name, column_type FROM (DESCRIBE declared)").fetchall()
+        file_types = connection.execute(
+            f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM '{tmp_path / 'rows.parquet'}')"
+        ).fetchall()
+    assert declared_types == file_types
+
+
+@pytest.mark.parametrize("table", PUBLISHED_TABLES, ids=lambda table: table.name)
+def test_physical_types_are_names_that_datacontract_cli_reads(table: Table) -> None:
+    """It writes `None` for any other name, `TIMESTAMP WITH TIME ZONE` and `TEXT[]` included (see findings)."""
+    read_names = {"TEXT", "DOUBLE", "BIGINT", "BOOLEAN", "DATE", "TIMESTAMP", "ARRAY", "STRUCT"}
+    physical_types = re.findall(r"^ *(?:- )?physicalType: (.*)$", render_contract(render_odcs(table)), re.MULTILINE)
+    assert set(physical_types) - {"table"} <= read_names
 
 
 def test_the_contract_files_are_up_to_date(tmp_path: Path) -> None:

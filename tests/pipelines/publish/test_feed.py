@@ -1,14 +1,6 @@
-"""The change feed tells of everyone whose list changed, at least once, in order, and a receiver can trust it."""
+"""The change feed tells of everyone whose list changed, once and in order."""
 
-import hashlib
-import hmac
-import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import jsonschema
@@ -16,22 +8,13 @@ import polars as pl
 import pytest
 from publishing import DAY, UNTIL, make_next_skill_rows, publish
 
-from pipelines.config.publish import WebhookOptions
 from pipelines.contracts.feed_event import build_feed_event_schema
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.feed import list_outbox_files, publish_feed, read_feed
-from pipelines.publish.webhook import (
-    SIGNATURE_HEADER,
-    WebhookDeliveryFailed,
-    deliver_events,
-    read_delivery_cursor,
-    sign_body,
-)
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
 
 AT = datetime(2025, 6, 30, 2, tzinfo=UTC)
-KEY = "a key of the company"
 
 
 def told(folder: Path, after: int = 0) -> list[tuple[str, str]]:
@@ -98,96 +81,3 @@ def test_where_the_last_fed_snapshot_is_gone_everybody_is_told(tmp_path: Path) -
             publish_feed(snapshot, "/footsteps/acme", AT)
     remove_expired_snapshots(tmp_path, 1, AT + timedelta(days=9))
     assert publish_feed(current_snapshot(tmp_path), "/footsteps/acme", AT) == 3
-
-
-class Receiver(ThreadingHTTPServer):
-    """Answers with the behaviours of its list, one a request, then with 204; keeps what it confirmed."""
-
-    def __init__(self, behaviours: list[str | int]) -> None:
-        super().__init__(("127.0.0.1", 0), Answering)
-        self.behaviours = behaviours
-        self.confirmed: list[list[dict[str, object]]] = []
-        self.requests = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/events"
-
-
-class Answering(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests += 1
-        behaviour = self.server.behaviours.pop(0) if self.server.behaviours else 204
-        if self.headers[SIGNATURE_HEADER] != sign_body(body, KEY, AT):
-            behaviour = 401
-        if behaviour == "hang":
-            time.sleep(1.0)
-            return
-        if behaviour == "break":
-            self.connection.close()
-            return
-        if behaviour == 204:
-            self.server.confirmed.append(json.loads(body))
-        self.send_response(int(behaviour))
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def receiver(*behaviours: str | int) -> Iterator[Receiver]:
-    server = Receiver(list(behaviours))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def options(server: Receiver, attempts: int = 5) -> WebhookOptions:
-    return WebhookOptions(url=server.url, attempts=attempts, timeout_seconds=0.3, batch=2)
-
-
-def test_a_receiver_that_fails_hangs_and_recovers_gets_everything_in_order(tmp_path: Path) -> None:
-    feed(tmp_path, "s0", 5)
-    with receiver(503, "hang", "break", 204, 500) as server:
-        assert deliver_events(tmp_path, options(server), KEY, AT, backoff_seconds=0) == 5
-        assert read_delivery_cursor(tmp_path) == 5
-        assert [len(batch) for batch in server.confirmed] == [2, 2, 1]
-        assert [event["id"] for batch in server.confirmed for event in batch] == [f"s0/p{n:04d}" for n in range(5)]
-        assert server.requests == 7
-        assert deliver_events(tmp_path, options(server), KEY, AT) == 0
-
-
-def test_what_was_not_confirmed_is_sent_again_the_next_time(tmp_path: Path) -> None:
-    feed(tmp_path, "s0", 5)
-    with receiver(204, 503, 503) as server:
-        with pytest.raises(WebhookDeliveryFailed, match="503"):
-            deliver_events(tmp_path, options(server, attempts=2), KEY, AT, backoff_seconds=0)
-        assert read_delivery_cursor(tmp_path) == 2
-        assert deliver_events(tmp_path, options(server), KEY, AT) == 3
-    assert [event["id"] for batch in server.confirmed for event in batch] == [f"s0/p{n:04d}" for n in range(5)]
-
-
-def test_a_receiver_that_does_not_believe_the_signature_moves_no_cursor(tmp_path: Path) -> None:
-    feed(tmp_path, "s0", 1)
-    with receiver() as server, pytest.raises(WebhookDeliveryFailed, match="401"):
-        deliver_events(tmp_path, options(server), "another key", AT)
-    assert read_delivery_cursor(tmp_path) == 0
-
-
-def test_a_signature_is_the_hmac_of_time_and_body() -> None:
-    seconds = int(AT.timestamp())
-    expected = hmac.new(KEY.encode(), f"{seconds}.body".encode(), hashlib.sha256).hexdigest()
-    assert sign_body(b"body", KEY, AT) == f"t={seconds},v1={expected}"
-    assert sign_body(b"body", KEY, AT + timedelta(seconds=1)) != sign_body(b"body", KEY, AT)
-    assert sign_body(b"body", "another key", AT) != sign_body(b"body", KEY, AT)

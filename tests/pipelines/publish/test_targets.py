@@ -9,11 +9,14 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+import yaml
 from publishing import DAY, UNTIL, make_mastery_rows, make_next_skill_rows, publish
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.terms import ContractTerms
 from pipelines.publish import object_store
+from pipelines.publish.contract_files import publish_contracts
 from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import publish_duckdb
 from pipelines.publish.object_store import (
@@ -151,13 +154,18 @@ def test_a_copy_that_fails_leaves_readers_of_postgresql_where_they_were(tmp_path
 def test_a_bucket_holds_lake_and_publication(tmp_path: Path, s3_endpoint: str) -> None:
     options = ObjectStoreOptions(url="s3://people-data/footsteps", endpoint=s3_endpoint)
     for number in range(2):
-        push_publication(publish(tmp_path / "here", f"s{number}"), options)
+        snapshot = publish(tmp_path / "here", f"s{number}")
+        publish_contracts(snapshot, PublishOptions(object_store=options), ContractTerms())
+        push_publication(snapshot, options)
     fetched = fetch_publication(tmp_path / "there", options)
     assert fetched.snapshot_id == "s1"
     assert fetched.scan(NEXT_SKILL.name).collect().equals(make_next_skill_rows("s1"))
-    path = f"s3://people-data/footsteps/published/tables/{NEXT_SKILL.name}/s0.parquet"
     access = {"aws_endpoint_url": s3_endpoint, "aws_allow_http": "true", "aws_region": "us-east-1"}
-    assert pl.scan_parquet(path, storage_options=access).collect().equals(make_next_skill_rows("s0"))
+    store, root = open_store(options)
+    with store.open_input_stream(f"{root}/published/snapshots/s0/contracts/{NEXT_SKILL.name}.odcs.yaml") as contract:
+        servers = {server["server"]: server for server in yaml.safe_load(contract.read())["servers"]}
+    location = servers["object_store"]["location"]
+    assert pl.scan_parquet(location, storage_options=access).collect().equals(make_next_skill_rows("s0"))
 
     lake = Lake(tmp_path / "lake")
     lake.write(OUT_MASTERY, make_mastery_rows("s1"))
@@ -214,7 +222,7 @@ def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, m
         Lake(tmp_path / "lake"),
         options,
         "Acme",
-        datetime(2025, 6, 30, tzinfo=UTC),
+        lambda: datetime(2025, 6, 30, tzinfo=UTC),
         tmp_path / "site",
     )
     outcomes = {target: publish_target(target, publication) for target in ("delta", "postgresql", "duckdb")}
