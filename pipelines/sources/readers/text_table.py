@@ -17,6 +17,7 @@ MALFORMED_SCHEMA = pl.Schema({ROW_NUMBER: pl.Int64, "row_text": pl.String, "reas
 NO_MALFORMED_ROWS = pl.LazyFrame(schema=MALFORMED_SCHEMA)
 SAMPLE_ROWS = 200  # of which values say what a column holds
 REPEATED_HEADER = "the header once more"  # why a row is set aside
+_VALUE_LIKE = re.compile(r"@|^\W*\d[\d.,:/ -]*\W*$|^\d{4}-\d\d-\d\d")
 RowMark = tuple[str, tuple[str, ...]]  # a header, and the words of which its cell holds one
 
 
@@ -76,6 +77,11 @@ class TextTable:
 def normalize_header(header: str) -> str:
     """Return the header in the form in which headers are compared: case and extra blanks do not matter."""
     return re.sub(r"\s+", " ", header.strip().strip("\ufeff")).casefold()
+
+
+def looks_like_value(header: str) -> bool:
+    """Return whether a header is an address, a number or a day: then the first row may be no header."""
+    return _VALUE_LIKE.search(header.strip()) is not None
 
 
 def columns_by_header(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
