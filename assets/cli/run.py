@@ -21,8 +21,9 @@ from assets.cli.console import CommandFailed, print_json, print_note, print_tabl
 from assets.cli.exit_codes import ExitCode
 from assets.cli.inputs import load_config, resolve_landing_folder
 from assets.cli.run_progress import show_progress
+from assets.resources.instance_settings import INSTANCE_FILE, find_missing_variable, read_profile
 from assets.resources.loggers import LOGGER_CONFIG
-from pipelines.config.company import Config
+from pipelines.config.company import Config, DagsterProfile
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import DELIVERY, ORIGIN
 from pipelines.ingest.deliveries import count_quarantined_rows, current_deliveries
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
 
     from assets.automation.run_selection import Selection
 
-_HOME_FILE = "dagster.yaml"
-# By the value of FOOTSTEPS_DAGSTER_PROFILE; SQLite by default.
-_PROFILES = {"production": "dagster.production.yaml"}
+# The settings of Dagster by profile.
+PROFILES: dict[DagsterProfile, str] = {"local": "dagster.yaml", "production": "dagster.production.yaml"}
+# Honoured until 0.2.0, if footsteps.yaml declares no profile.
+_PROFILE_VARIABLE = "FOOTSTEPS_DAGSTER_PROFILE"
 
 
 @dataclass(frozen=True)
@@ -99,21 +101,48 @@ def run_pipeline(
         raise typer.Exit(summary.exit_code)
 
 
-def prepare_dagster_home(settings: Settings) -> Path:
+def prepare_dagster_home(settings: Settings, profile: DagsterProfile | None = None) -> Path:
     """Create Dagster's home in the data root with the repository's dagster.yaml, and set it for this process.
+
+    Settings that are in the home stay, unless they are of another profile than the declared one.
 
     Args:
         settings: The settings of the command.
+        profile: The profile that footsteps.yaml declares, if any.
 
     Returns:
         Dagster's home.
+
+    Raises:
+        CommandFailed: If the settings name an environment variable that is not set.
     """
     dagster_home = settings.dagster_home
     dagster_home.mkdir(parents=True, exist_ok=True)
-    profile_file = _PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
-    shutil.copyfile(Path(__file__).parents[2] / profile_file, dagster_home / _HOME_FILE)
+    declared_profile, former_profile = profile or _read_profile_variable(), read_profile(dagster_home)
+    if former_profile is None or declared_profile not in (None, former_profile):
+        instance_file = dagster_home / INSTANCE_FILE
+        if former_profile is not None:
+            shutil.copyfile(instance_file, dagster_home / f"{INSTANCE_FILE}.{former_profile}")
+            print_note(f"Dagster's settings are now those of the profile {declared_profile}")
+        shutil.copyfile(Path(__file__).parents[2] / PROFILES[declared_profile or "local"], instance_file)
+    if problem := find_missing_variable(dagster_home):
+        raise CommandFailed(problem, ExitCode.CONFIGURATION)
     os.environ["DAGSTER_HOME"] = str(dagster_home)
     return dagster_home
+
+
+def _read_profile_variable() -> DagsterProfile | None:
+    """The profile that the environment names, with a note that footsteps.yaml should name it."""
+    name = os.environ.get(_PROFILE_VARIABLE)
+    if not name:
+        return None
+    if name not in PROFILES:
+        raise CommandFailed(f"{_PROFILE_VARIABLE} is {name!r}; allowed: {', '.join(PROFILES)}", ExitCode.CONFIGURATION)
+    print_note(
+        f"{_PROFILE_VARIABLE} will not be read from version 0.2.0 on: write `dagster: {{profile: {name}}}` into "
+        "footsteps.yaml"
+    )
+    return name
 
 
 def execute_run(
@@ -141,7 +170,7 @@ def execute_run(
     Raises:
         CommandFailed: If the run failed or published nothing, with the first failure in one sentence.
     """
-    prepare_dagster_home(settings)
+    prepare_dagster_home(settings, config.dagster.profile)
     # imported here because they take seconds
     from dagster import DagsterInstance
 

@@ -32,8 +32,8 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
         CommandFailed: If a process ends, or the UI does not answer in time.
     """
     settings = resolve_settings(data_root, config, landing)
-    load_config(settings)
-    dagster_home, log_path = prepare_dagster_home(settings), settings.root / "up.log"
+    profile = load_config(settings).dagster.profile
+    dagster_home, log_path = prepare_dagster_home(settings, profile), settings.root / "up.log"
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(dagster_home),
