@@ -13,7 +13,6 @@ import yaml
 from typer.testing import CliRunner
 
 from assets.cli.app import app
-from assets.cli.run import PROFILES
 
 ROOT = Path(__file__).parents[1]
 
@@ -131,7 +130,7 @@ def test_the_proxy_asks_for_a_password_and_is_the_only_way_in() -> None:
 def test_runs_are_in_postgresql_and_no_password_is_in_the_file() -> None:
     services = read_compose()["services"]
     environment = services["footsteps"]["environment"]
-    assert environment["FOOTSTEPS_DAGSTER_PROFILE"] in PROFILES
+    assert "`dagster: {profile: production}`" in (ROOT / "compose.yaml").read_text()
     assert environment["FOOTSTEPS_DAGSTER_POSTGRES"].startswith("postgresql+psycopg2://footsteps:${POSTGRES_PASSWORD:?")
     assert services["database"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
 

@@ -16,6 +16,7 @@ from assets.checks.health import check_origins, find_issues
 from assets.checks.issue import Issue
 from assets.cli.terminal.console import print_result, resolve_settings
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
+from assets.resources.instance_settings import find_missing_variable, read_profile
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.core.vanished_values import describe_recently_vanished
@@ -40,7 +41,9 @@ def print_health(data_root: Path | None, config: Path | None, landing: Path | No
         *check_origins(company_config),
     ]
     notices = _list_source_notices(settings, company_config)
-    if (settings.dagster_home / "dagster.yaml").exists():
+    if problem := find_missing_variable(settings.dagster_home):
+        issues.append(Issue("dagster_database", f"Dagster's runs cannot be read: {problem}."))
+    elif read_profile(settings.dagster_home) is not None:
         with _open_instance(settings) as instance:
             issues += _find_dagster_issues(instance, settings)
             notices += _list_automation_notices(instance, company_config)

@@ -8,7 +8,6 @@ import os
 import shlex
 from dataclasses import asdict, dataclass
 from datetime import date
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from assets.cli.terminal.console import (
     resolve_settings,
     stdout_console,
 )
+from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.cli.terminal.exit_codes import ExitCode
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from assets.resources.loggers import LOGGER_CONFIG
@@ -36,17 +36,12 @@ from pipelines.ingest.deliveries import count_quarantined_rows, current_deliveri
 from pipelines.ingest.delivery_notices import find_notices
 from pipelines.ingest.refusals import find_open_refusals
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
-from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.lake import Lake
 
 if TYPE_CHECKING:
     from dagster import Definitions, ExecuteInProcessResult
 
     from assets.automation.run_selection import Selection
-
-_HOME_FILE = "dagster.yaml"
-# By the value of FOOTSTEPS_DAGSTER_PROFILE; SQLite by default.
-PROFILES = {"production": "dagster.production.yaml"}
 
 
 @dataclass(frozen=True)
@@ -107,23 +102,6 @@ def run_pipeline(
         raise typer.Exit(summary.exit_code)
 
 
-def prepare_dagster_home(settings: Settings) -> Path:
-    """Create Dagster's home in the data root with the package's dagster.yaml, and set it for this process.
-
-    Args:
-        settings: The settings of the command.
-
-    Returns:
-        Dagster's home.
-    """
-    dagster_home = settings.dagster_home
-    profile_file = PROFILES.get(os.environ.get("FOOTSTEPS_DAGSTER_PROFILE", ""), _HOME_FILE)
-    instance_text = resources.files("assets").joinpath(profile_file).read_text(encoding="utf-8")
-    write_text_atomically(dagster_home / _HOME_FILE, instance_text)
-    os.environ["DAGSTER_HOME"] = str(dagster_home)
-    return dagster_home
-
-
 def execute_run(
     settings: Settings,
     config: Config,
@@ -149,7 +127,7 @@ def execute_run(
     Raises:
         CommandFailed: If the run failed or published nothing, with the first failure in one sentence.
     """
-    prepare_dagster_home(settings)
+    prepare_dagster_home(settings, config.dagster.profile)
     # imported here because they take seconds
     from dagster import DagsterInstance
 

@@ -4,7 +4,7 @@ Belongs here: printing it.
 Does not belong here: the systems (`pipelines.sources`), the preview (`pipelines.ingest.preview`).
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from assets.cli.terminal.console import CommandFailed, print_json, print_table, 
 from assets.cli.terminal.inputs import load_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
+from pipelines.contracts.shape_columns import list_shape_columns
 from pipelines.core.taxonomy import TaxonomyError
 from pipelines.ingest.preview import Preview, ShapePreview, find_matching_source, preview_file
 from pipelines.sources.declaration import SourceOptions
@@ -21,7 +22,7 @@ from pipelines.taxonomies.declared import count_taxonomy_rows
 
 
 def print_systems(as_json: bool) -> None:
-    """Print every system: domain, formats, the shapes it fills, the columns it requires and can use."""
+    """Print every system with the columns it requires and can use, and every shape with its columns."""
     system_descriptions = describe_systems()
     if as_json:
         print_json(system_descriptions)
@@ -41,9 +42,13 @@ def print_systems(as_json: bool) -> None:
             for system in system_descriptions
         ],
     )
-    stdout_console.print(
-        f"`tabular` fills any shape: {', '.join(CANONICAL_SCHEMAS)}. Columns to use: footsteps sources --json"
-    )
+    stdout_console.print("`tabular` fills any of these shapes, by `mapping: {COLUMN: HEADER}`.\n")
+    for shape, shape_columns in list_shape_columns().items():
+        print_table(
+            f"shape {shape}: {CANONICAL_SCHEMAS[shape].grain}",
+            dict.fromkeys(("column", "needed", "type", "unit", "example", "meaning"), "left"),
+            [list(astuple(column)) for column in shape_columns],
+        )
 
 
 def print_matches(path: Path, as_json: bool) -> None:

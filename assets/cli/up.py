@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from assets.cli.run import prepare_dagster_home
 from assets.cli.terminal.console import CommandFailed, print_note, resolve_settings, stdout_console
+from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.cli.terminal.inputs import load_config
 
 _READY_SECONDS = 120
@@ -43,8 +43,8 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
     """
     _check_port(port)
     settings = resolve_settings(data_root, config, landing)
-    load_config(settings)
-    dagster_home, log_path = prepare_dagster_home(settings), settings.root / "up.log"
+    profile = load_config(settings).dagster.profile
+    dagster_home, log_path = prepare_dagster_home(settings, profile), settings.root / "up.log"
     environment = {
         **os.environ,
         "DAGSTER_HOME": str(dagster_home),

@@ -102,6 +102,8 @@ def _check_words(meaning_by_word: Any) -> Any:
 _NOT_TEXT = "must be text: write it in quotes"
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 DateOrder = Literal["day_first", "month_first"]
+# local: SQLite under the data root; production: PostgreSQL.
+DagsterProfile = Literal["local", "production"]
 
 
 def _account_maps() -> str:
@@ -305,6 +307,12 @@ class AlertConfig(ConfigSection):
     gather_minutes: Annotated[float, Field(ge=0)] = 30  # an issue that recurs within this time is sent once
 
 
+class DagsterOptions(ConfigSection):
+    """Dagster's own settings; without a profile those that are in its home stay."""
+
+    profile: DagsterProfile | None = None
+
+
 class Config(ConfigSection):
     """The content of footsteps.yaml."""
 
@@ -323,6 +331,8 @@ class Config(ConfigSection):
     publish: PublishOptions = PublishOptions()
     contracts: ContractTerms = ContractTerms()
     training: TrainingPolicy = TrainingPolicy()
+    # excluded from fingerprints: no table depends on it
+    dagster: Annotated[DagsterOptions, Field(exclude=True)] = DagsterOptions()
 
     @field_validator("sources")
     @classmethod

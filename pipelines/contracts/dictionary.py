@@ -4,12 +4,9 @@ Belongs here: the contracts as Markdown.
 Does not belong here: the declarations (`catalog`, `columns`, `canonical_schemas`), writing the page to a file.
 """
 
-from typing import Any
-
-import polars as pl
-
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.shape_columns import describe_type, list_shape_columns
 from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
 
 _HEAD = """# Data dictionary
@@ -24,13 +21,9 @@ written `column|rule`, as in `failed_rules`; null passes every rule except `not_
 aside in the quarantine of its table; if more rows of a table, or of one of its sources, are set aside than the table
 allows, downstream tables wait.
 """
-_TYPE_NAMES = (
-    (pl.String, "text"),
-    (pl.Float64, "number"),
-    (pl.Int64, "whole number"),
-    (pl.Date, "day"),
-    (pl.Boolean, "yes or no"),
-    (pl.Datetime, "moment (UTC)"),
+_SHAPES_HEAD = (
+    "What the `mapping` of a source fills, per `shape` of `footsteps.yaml`. A row without a needed value is set aside; "
+    "of needed columns joined by *or*, one is enough. `record_code` may be left out: it is then a hash of the row."
 )
 
 
@@ -39,7 +32,24 @@ def render_dictionary() -> str:
     raw_contracts = (raw_table("SYSTEM", schema) for schema in CANONICAL_SCHEMAS.values())
     tables = [*raw_contracts, quarantine_table("TABLE"), *TABLES.values()]
     index_lines = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in tables]
-    return "\n".join([_HEAD, *index_lines, "", *(render_table(table) for table in tables)]).rstrip("\n")
+    sections = [render_shapes(), *(render_table(table) for table in tables)]
+    return "\n".join([_HEAD, *index_lines, "", *sections]).rstrip("\n")
+
+
+def render_shapes() -> str:
+    """The section that lists the columns of every shape."""
+    markdown_lines = ["## Shapes of sources", "", _SHAPES_HEAD, ""]
+    for name, shape_columns in list_shape_columns().items():
+        markdown_lines += [f"### shape {name}", "", CANONICAL_SCHEMAS[name].grain, ""]
+        markdown_lines += ["| column | needed | type | unit | example | meaning |", "|---|---|---|---|---|---|"]
+        markdown_lines += [
+            _render_cells(
+                (f"`{column.name}`", column.needed, column.type, column.unit, f"`{column.example}`", column.meaning)
+            )
+            for column in shape_columns
+        ]
+        markdown_lines.append("")
+    return "\n".join(markdown_lines)
 
 
 def render_table(table: Table) -> str:
@@ -77,13 +87,8 @@ def _render_column(column: Column) -> str:
         description += f" Allowed:{lower_limit}{upper_limit}."
     personal_kind = "" if column.personal is Personal.NONE else str(column.personal)
     cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, personal_kind)
+    return _render_cells(cells)
+
+
+def _render_cells(cells: tuple[str, ...]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def describe_type(dtype: Any) -> str:
-    """A polars type in plain words: text, number, whole number, day, moment (UTC), yes or no, list of …"""
-    if isinstance(dtype, pl.List):
-        return f"list of {describe_type(dtype.inner)}"
-    if isinstance(dtype, pl.Struct):
-        return " and ".join(f"{field.name} ({describe_type(field.dtype)})" for field in dtype.fields)
-    return next(type_name for polars_type, type_name in _TYPE_NAMES if dtype == polars_type)

@@ -52,6 +52,7 @@ class Column:
     maximum: float | None = None
     pattern: str | None = None
     personal: Personal = Personal.NONE
+    example: str | None = None  # a cell of an export, for text that a user maps
 
     @property
     def domain_rules(self) -> "list[Rule]":

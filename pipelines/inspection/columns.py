@@ -4,7 +4,6 @@ Belongs here: the figures of one column that its values give. Values are compare
 Does not belong here: what a header says (`vocabulary`), which column fills which field (`own_tables`).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +15,7 @@ from pipelines.sources.casts.placeholders import drop_placeholders
 from pipelines.sources.casts.words import cast_email
 from pipelines.sources.conventions import MAX_CONTRADICTING_SHARE
 from pipelines.sources.declaration import DateOrder, Transform
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, stripped_or_null
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, looks_like_value, stripped_or_null
 
 # Rows of a table that are looked at.
 MAX_ROWS = 20_000
@@ -27,7 +26,6 @@ MIN_SERVED_SHARE = 0.5
 _DATE_ORDERS: tuple[DateOrder, ...] = ("day_first", "month_first")
 _PLAIN_NUMBER = r"^[+-]?\d+(?:[.,]\d+)?$"
 _DAY_OF_EIGHT_DIGITS = r"^(?:19|20)\d{6}$"
-_VALUE_LIKE = re.compile(r"@|^\W*\d[\d.,:/ -]*\W*$|^\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ def looks_like_data(headers: Sequence[str], company: CompanyValues) -> bool:
     filled_headers = [header.strip() for header in headers if header.strip()]
     person_values = set().union(*company.keys.values(), company.names)
     value_headers = [
-        header for header in filled_headers if _VALUE_LIKE.search(header) or header.casefold() in person_values
+        header for header in filled_headers if looks_like_value(header) or header.casefold() in person_values
     ]
     return bool(filled_headers) and len(value_headers) * 3 >= len(filled_headers)
 

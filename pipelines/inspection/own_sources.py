@@ -22,6 +22,7 @@ from pipelines.inspection.vocabulary import header_words
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.readers.text_table import normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
+from pipelines.sources.state_ids import state_id_of
 
 # Files of one table that are looked at together.
 MAX_FILES = 5
@@ -96,6 +97,8 @@ def _make_table(grouped_files: Sequence[RecognizedFile]) -> OwnTable:
         read_cells(candidate.table) for candidate in grouped_files[:MAX_FILES] if candidate.table is not None
     ]
     cells = pl.concat(cell_frames, how="diagonal")
-    allowed_headers = [header for header in cells.columns if sensitive_class(header) is None]
+    allowed_headers = [
+        header for header in cells.columns if sensitive_class(header) is None and state_id_of(cells[header]) is None
+    ]
     unread_files = tuple(file for candidate in grouped_files for file in candidate.unread)
     return OwnTable(tuple(candidate.file for candidate in grouped_files), cells.select(allowed_headers), unread_files)

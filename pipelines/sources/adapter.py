@@ -41,6 +41,7 @@ from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, normaliz
 from pipelines.sources.readers.workbook import is_workbook, read_workbook
 from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivoted_headers
 from pipelines.sources.sensitive_columns import sensitive_class
+from pipelines.sources.state_ids import find_state_ids
 from pipelines.sources.unknown_words import add_undecided_words, count_unknown_words
 
 # The rows of a file up to this size, unpacked, are held in memory while it is read.
@@ -59,7 +60,7 @@ class Export:
         malformed: One row per malformed record: `row_number`, `row_text` (null if the file has sensitive columns), and
             `reason`.
         columns_left_out: Columns that no mapping uses, among them all new ones.
-        sensitive_columns: Columns that are never read.
+        sensitive_column_classes: Columns that are never read, each with the class of sensitive data.
         encoding: Encoding of the file; None for binary formats.
         delimiter: Delimiter of the file; None for formats without one.
         row_count: Number of records, malformed ones included; None if they were not counted.
@@ -78,7 +79,7 @@ class Export:
     shapes: Mapping[CanonicalSchemaName, pl.LazyFrame]
     malformed: pl.LazyFrame
     columns_left_out: tuple[str, ...]
-    sensitive_columns: tuple[str, ...]
+    sensitive_column_classes: tuple[tuple[str, str], ...]
     encoding: str | None
     delimiter: str | None
     row_count: int | None
@@ -90,9 +91,9 @@ class Export:
     is_regular: Callable[[], bool]
 
     @property
-    def sensitive_column_classes(self) -> tuple[tuple[str, str], ...]:
-        """Each sensitive column with the class for which it is never read."""
-        return tuple((column, sensitive_class(column) or "") for column in self.sensitive_columns)
+    def sensitive_columns(self) -> tuple[str, ...]:
+        """The columns that are never read."""
+        return tuple(column for column, _ in self.sensitive_column_classes)
 
 
 def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
@@ -154,7 +155,7 @@ def read_export(
     declared_maps = declared_shape_maps(adapter, options)
     maps_with_tables = list(_fit_maps(select_shape_maps(declared_maps, table), table, options, path.name))
     unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
-    sensitive_headers = tuple(header for header in unused_headers if sensitive_class(header))
+    class_by_header = _find_sensitive(table, unused_headers, path.name)
     byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
     compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
     filled_by_shape = _fill_shapes(maps_with_tables, table, options, path.name, compute)
@@ -169,9 +170,9 @@ def read_export(
 
     return Export(
         frames,
-        _hide_text(table.malformed, bool(sensitive_headers)).cache(),
-        tuple(header for header in unused_headers if header not in sensitive_headers),
-        sensitive_headers,
+        _hide_text(table.malformed, bool(class_by_header)).cache(),
+        tuple(header for header in unused_headers if header not in class_by_header),
+        tuple(class_by_header.items()),
         table.encoding,
         table.delimiter,
         table.row_count,
@@ -288,6 +289,24 @@ def _unused_headers(shape_maps: Sequence[ShapeMap], table: TextTable) -> list[st
         return key in read_keys or (table.has_open_schema and any(covers(read_key, key) for read_key in read_keys))
 
     return [header for header in table.headers if header.strip() and not is_read(table.key(header))]
+
+
+def _find_sensitive(table: TextTable, unused_headers: Sequence[str], file_name: str) -> Mapping[str, str]:
+    """Return the unused headers that are never read, by their names or their values, with their classes.
+
+    Raises:
+        ExportRefused: If a column that is read holds state ids.
+    """
+    kind_by_header = find_state_ids(table)
+    for header, kind in kind_by_header.items():
+        if header not in unused_headers:
+            raise ExportRefused(
+                f"the column {header} of {file_name} holds {kind.title}, which is never read (class "
+                f"{kind.class_name}): map another column, or export the file without it"
+            )
+    class_by_header = {header: sensitive_class(header) for header in unused_headers}
+    class_by_header |= {header: kind.class_name for header, kind in kind_by_header.items()}
+    return {header: class_name for header, class_name in class_by_header.items() if class_name}
 
 
 def open_table(path: Path, options: SourceOptions = NO_OPTIONS) -> TextTable:

@@ -6,13 +6,14 @@ Does not belong here: reading a file by the chosen adapter (`adapter`).
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
+from pipelines.contracts.shape_columns import list_shape_columns
 from pipelines.sources.adapter import NO_OPTIONS, all_adapters, headers_wanted, open_export, open_table
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import headers_read_by
@@ -53,7 +54,8 @@ def describe_systems() -> list[dict[str, Any]]:
 
     Returns:
         One mapping per system, in alphabetical order, with the keys `system`, `title`, `domain`, `formats`, `shapes`,
-        `needed`, `optional` (headers; alternatives are joined by ` or `) and `notes`.
+        `needed`, `optional` (headers; alternatives are joined by ` or `), `columns` (per shape what its columns mean,
+        of `tabular` per shape of all) and `notes`.
     """
     return [_describe(adapter) for adapter in all_adapters().values()]
 
@@ -199,13 +201,19 @@ def _describe(adapter: Adapter) -> dict[str, Any]:
     fields = [field_map for shape_map in adapter.shapes for field_map in shape_map.fields if field_map.headers]
     needed = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if field_map.required)
     optional = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if not field_map.required)
+    shapes = tuple(dict.fromkeys(shape.shape for shape in adapter.shapes))
     return {
         "system": adapter.system,
         "title": adapter.title,
         "domain": adapter.domain,
         "formats": adapter.formats,
-        "shapes": tuple(dict.fromkeys(shape_map.shape for shape_map in adapter.shapes)),
+        "shapes": shapes,
         "needed": tuple(needed),
         "optional": tuple(headers for headers in optional if headers not in needed),
+        "columns": {
+            shape: [asdict(column) for column in shape_columns]
+            for shape, shape_columns in list_shape_columns().items()
+            if shape in shapes or not shapes
+        },
         "notes": adapter.notes,
     }

@@ -7,6 +7,7 @@ Does not belong here: reading the file (`adapter`), how text becomes values (`ca
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NoReturn
 
 import polars as pl
@@ -26,9 +27,12 @@ from pipelines.sources.declaration import (
 from pipelines.sources.header_language import foreign_headers
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.json_paths import covers, is_valid
-from pipelines.sources.readers.text_table import TextTable, normalize_header
+from pipelines.sources.readers.text_table import TextTable, looks_like_value, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 
+# The columns of a file that a message lists at most.
+MAX_LISTED_COLUMNS = 40
+_NONE_IS_NEAR = "none is near"
 _KIND_BY_UNIT: dict[str | None, TransformKind] = {"hours": "hours", "share": "score"}
 _KIND_BY_DTYPE: dict[object, TransformKind] = {
     pl.Date: "date",
@@ -74,11 +78,11 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
         if field_map.form in (None, form):
             variants_by_destination.setdefault(field_map.destination, []).append(field_map)
     columns = CANONICAL_SCHEMAS[shape_map.shape].columns
+    overridden_headers: list[tuple[str, str]] = []
     for destination, override in options.overrides().items():
         if destination in columns:
             override = replace(override, headers=tuple(map(table.header_like, override.headers)))
-            for header in override.headers:
-                _check_header(header, destination, table, file_name)
+            overridden_headers += [(header, destination) for header in override.headers]
             variants = variants_by_destination.get(destination, [FieldMap(destination)])
             fitting_variants = [field_map for field_map in variants if has_header(field_map, table)] or variants
             # Other headers or a constant take the place of all variants.
@@ -93,6 +97,9 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
                 f"the mapping names {destination}; nearest column of {shape_map.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
+    shape_map = replace(shape_map, fields=tuple(chain.from_iterable(variants_by_destination.values())))
+    for header, destination in overridden_headers:
+        _check_header(header, destination, shape_map, table, file_name)
     # A system leaves members without a value out of its JSON, and its records may be of several kinds.
     if options.shape is not None or not table.has_open_schema:
         _check_needed_columns(shape_map, variants_by_destination, table, file_name)
@@ -175,10 +182,37 @@ def nearest_names(unknown_name: str, names: Iterable[str]) -> str:
         if not sensitive_class(candidate_name)
     }
     close_names = difflib.get_close_matches(normalize_header(unknown_name), list(name_by_normalized), 3, 0.5)
-    return ", ".join(name_by_normalized[candidate_name] for candidate_name in close_names) or "none is near"
+    return ", ".join(name_by_normalized[candidate_name] for candidate_name in close_names) or _NONE_IS_NEAR
 
 
-def _check_header(header: str, destination: str, table: TextTable, file_name: str) -> None:
+def _nearest_or_unread(unknown_name: str, shape_map: ShapeMap, table: TextTable) -> str:
+    """Return the nearest headers of the file or, if none is near, those that the shape map does not read.
+
+    Sensitive headers are counted and not named. None is named if the first row may hold values.
+    """
+    nearest = nearest_names(unknown_name, table.headers)
+    if nearest != _NONE_IS_NEAR:
+        return nearest
+    headers = [header.strip() for header in table.headers if header.strip()]
+    if not table.has_open_schema and any(map(looks_like_value, headers)):
+        return f"{_NONE_IS_NEAR}; its first row may hold values in place of column names"
+    read_keys = {table.key(header) for field_map in shape_map.fields for header in field_map.all_headers}
+    unread_headers = [header for header in headers if table.key(header) not in read_keys]
+    open_headers = [header for header in unread_headers if not sensitive_class(header)]
+    sensitive_count = len(unread_headers) - len(open_headers)
+    listed = [
+        *open_headers[:MAX_LISTED_COLUMNS],
+        *([f"and {len(open_headers) - MAX_LISTED_COLUMNS} more"] if len(open_headers) > MAX_LISTED_COLUMNS else []),
+        *(
+            [f"and {sensitive_count} that {'is' if sensitive_count == 1 else 'are'} never read"]
+            if sensitive_count
+            else []
+        ),
+    ]
+    return f"{_NONE_IS_NEAR}; columns that nothing reads: {', '.join(listed) or 'none'}"
+
+
+def _check_header(header: str, destination: str, shape_map: ShapeMap, table: TextTable, file_name: str) -> None:
     if sensitive_kind := sensitive_class(header):
         raise ExportRefused(
             f"the column {header} mapped to {destination} is never read (class {sensitive_kind}): take it out of the "
@@ -191,7 +225,7 @@ def _check_header(header: str, destination: str, table: TextTable, file_name: st
     if table.key(header) not in table.columns and not table.has_open_schema:
         raise ExportRefused(
             f"{file_name} has no column {header}, which the mapping gives for {destination}; "
-            f"nearest: {nearest_names(header, table.headers)}"
+            f"nearest: {_nearest_or_unread(header, shape_map, table)}"
         )
 
 
@@ -221,7 +255,7 @@ def _refuse_missing(field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: 
     destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
     missing_message = (
         f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
-        f"{nearest_names(headers[0], table.headers)}; set it by `mapping: {{{destinations[0]}: …}}`"
+        f"{_nearest_or_unread(headers[0], shape_map, table)}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
     read_headers = [header for field_map in shape_map.fields for header in field_map.all_headers]
     language_proof = foreign_headers([header for header in table.headers if not sensitive_class(header)], read_headers)

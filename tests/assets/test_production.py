@@ -10,8 +10,8 @@ import pytest
 from dagster import DagsterInstance, asset, materialize
 from dagster_postgres import PostgresEventLogStorage
 
-from assets.cli.run import prepare_dagster_home
 from assets.cli.terminal.console import resolve_settings
+from assets.cli.terminal.dagster_home import prepare_dagster_home
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 

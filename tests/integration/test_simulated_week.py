@@ -15,8 +15,8 @@ from conftest import END, DemoRun
 from deltalake import DeltaTable
 
 from assets.automation.schedules import NIGHTLY_JOB, NIGHTLY_SCHEDULE, today_utc
-from assets.cli.run import prepare_dagster_home
 from assets.cli.terminal.console import resolve_settings
+from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.definitions import build_definitions
 from assets.resources.complete_run import CompleteRuns
 from assets.resources.run_context import CAUSE_TAG

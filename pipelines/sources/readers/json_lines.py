@@ -15,7 +15,7 @@ import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, OpenedFile, ScratchFolder
 from pipelines.sources.readers.json_scans import MAX_RECORD_BYTES, scan_malformed, scan_members, scan_records
-from pipelines.sources.readers.text_table import TextTable, keep_folder_alive
+from pipelines.sources.readers.text_table import SAMPLE_ROWS, TextTable, keep_folder_alive
 
 # Number of records that are searched for the names of members.
 SAMPLE_RECORDS = 1000
@@ -88,6 +88,9 @@ def read_json(
         is_regular=lambda: is_regular,
         has_open_schema=True,
         notes=_find_notes(opened_file),
+        scan_sample=lambda paths: keep_folder_alive(
+            scan_records(lines, paths, SAMPLE_ROWS), folder or opened_file.folder
+        ),
     )
 
 

@@ -38,21 +38,23 @@ def scan_members(lines: Path, paths: Sequence[str], note_irregular: Callable[[],
     return scan_records(lines, paths) if query is None else _scan_members(query, paths, lines, note_irregular)
 
 
-def _lines_query(lines: Path) -> str:
-    """Return a query of every line as text. Without delimiter and quote, the CSV reader reads lines."""
+def _lines_query(lines: Path, limit: int | None = None) -> str:
+    """Return a query of the lines, or the first ones. Without delimiter and quote, the CSV reader reads lines."""
     return (
         f"SELECT line FROM read_csv({quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', "
         "quote='', escape='', header=false, auto_detect=false, "
         f"max_line_size={MAX_RECORD_BYTES}, buffer_size={2 * MAX_RECORD_BYTES})"
+        + (f" LIMIT {limit}" if limit is not None else "")
     )
 
 
-def scan_records(lines_file: Path, member_paths: Sequence[str]) -> pl.LazyFrame:
+def scan_records(lines_file: Path, member_paths: Sequence[str], limit: int | None = None) -> pl.LazyFrame:
     """Scan members of the records line by line.
 
     Args:
         lines_file: A file with one record per line.
         member_paths: The members, in the forms of `json_paths`.
+        limit: Number of lines that are read; None for all.
 
     Returns:
         One row per line that is a JSON object: `row_number`, and one column of text per path.
@@ -82,7 +84,7 @@ def scan_records(lines_file: Path, member_paths: Sequence[str]) -> pl.LazyFrame:
         _only_element(pl.col(f"w{position}")).alias(member_path) for position, member_path in enumerate(queries)
     ]
     return _scan_query(
-        f"SELECT {', '.join(columns)} FROM ({_lines_query(lines_file)})",
+        f"SELECT {', '.join(columns)} FROM ({_lines_query(lines_file, limit)})",
         lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
         {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *queries), pl.String())},
     )

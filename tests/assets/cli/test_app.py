@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from assets.cli.app import app
 from assets.cli.terminal.exit_codes import ExitCode
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 
 COMMANDS = [
     ["demo"],
@@ -122,6 +123,23 @@ def test_systems_are_listed_with_their_domain_and_formats() -> None:
     assert by_name["bamboohr"]["domain"] == "hr"
     assert "csv" in by_name["jira"]["formats"]
     assert all({"system", "domain", "formats", "needed", "optional"} <= set(system) for system in systems)
+
+
+def test_the_columns_of_every_shape_are_listed_with_meaning_type_unit_and_example() -> None:
+    systems = json.loads(call("sources", "--json").stdout)
+    columns_by_shape = next(system["columns"] for system in systems if system["system"] == "tabular")
+    assert set(columns_by_shape) == set(CANONICAL_SCHEMAS)
+    assert next(column for column in columns_by_shape["worklog"] if column["name"] == "worked_hours") == {
+        "name": "worked_hours",
+        "needed": "",
+        "type": "number",
+        "unit": "hours",
+        "example": "7.5",
+        "meaning": "Hours worked, on a day or in a week.",
+    }
+    assert list(next(system["columns"] for system in systems if system["system"] == "harvest")) == ["worklog"]
+    text = call("sources").stdout
+    assert not [name for schema in CANONICAL_SCHEMAS.values() for name in schema.columns if name not in text]
 
 
 def test_the_system_of_a_file_is_detected_and_its_configuration_printed(demo_run: DemoRun) -> None:

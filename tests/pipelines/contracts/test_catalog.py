@@ -10,8 +10,9 @@ from pipelines.contracts import catalog, columns, feature_tables, output_tables
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.columns import COLUMNS, select_columns
-from pipelines.contracts.dictionary import describe_type, render_dictionary, render_table
+from pipelines.contracts.dictionary import render_dictionary, render_table
 from pipelines.contracts.policy import JourneymanPolicy, RecommendationPolicy, ScoreWeights, StagePolicy
+from pipelines.contracts.shape_columns import describe_type
 from pipelines.contracts.table import Personal, Table
 
 RAW = [raw_table("tabular", shape) for shape in CANONICAL_SCHEMAS.values()]

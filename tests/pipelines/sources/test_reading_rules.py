@@ -210,6 +210,28 @@ def test_a_mapping_that_names_a_missing_column_is_refused(tmp_path: Path) -> Non
     assert refusal(path, given=given) == message
 
 
+def test_without_a_near_name_the_message_lists_the_columns_that_nothing_reads(tmp_path: Path) -> None:
+    header = ["id", "Kompetenz", "Mail", "Gehalt", "Geburtsdatum", "Art"]
+    path = write(tmp_path / "a.csv", [["1", "sql", "a@example.com", "4000", "1980-01-01", "peer"]], header)
+    mapping = {"record_code": "id", "work_email": "Mail", "skill_text": "zzz"}
+    message = refusal(path, given=SourceOptions(shape="feedback", mapping=mapping))
+    unread = "nearest: none is near; columns that nothing reads: Kompetenz, Art, and 2 that are never read"
+    assert message == f"a.csv has no column zzz, which the mapping gives for skill_text; {unread}"
+    jira = write(tmp_path / "b.csv", [["1", "2"]], ["Nummer", "Gewerkschaft"])
+    unread = "nearest: none is near; columns that nothing reads: Nummer, and 1 that is never read"
+    assert f"needed for record_code; {unread}; set it by" in refusal(jira, "jira", SourceOptions())
+
+
+def test_a_header_that_may_be_a_row_of_values_is_not_listed(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", [["2", "Max Muster", "max@example.com"]], ["1", "Mia Muster", "mia@example.com"])
+    message = refusal(path, given=SourceOptions(shape="feedback", mapping={"skill_text": "zzz"}))
+    assert message.endswith("nearest: none is near; its first row may hold values in place of column names")
+    path = write(tmp_path / "b.csv", [["1"] * 50], [f"Spalte {chr(97 + i % 26) * (1 + i // 26)}" for i in range(50)])
+    message = refusal(path, given=SourceOptions(shape="feedback", mapping={"skill_text": "zzz"}))
+    assert message.count("Spalte") == 40
+    assert message.endswith(", and 10 more")
+
+
 @pytest.mark.parametrize("ending", ["", "\r\n", "\n\n"])
 def test_a_file_with_a_header_and_no_rows_gives_no_rows(tmp_path: Path, ending: str) -> None:
     path = tmp_path / "a.csv"
