@@ -134,7 +134,6 @@ def execute_run(
     from assets.automation.schedules import NIGHTLY_JOB, today_utc
     from assets.definitions import build_definitions
     from assets.resources import run_context
-    from assets.resources.locking import keep_connections_open
 
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(NIGHTLY_JOB)
@@ -150,7 +149,7 @@ def execute_run(
         run_context.CAUSE_TAG: "the command line",
         run_context.INCREMENTAL_TAG: incremental and selection is not None and selection.has_landing and "true",
     }
-    with DagsterInstance.get() as instance, keep_connections_open(instance), show_progress(len(job.graph.node_defs)):
+    with DagsterInstance.get() as instance, show_progress(len(job.graph.node_defs)):
         run_result = job.execute_in_process(
             run_config=LOGGER_CONFIG,
             instance=instance,

@@ -25,6 +25,9 @@ from pipelines.storage.atomic_write import UNFINISHED
 
 # A run takes minutes: a process that has waited for this long waits for one that hangs.
 _MAX_WAIT_SECONDS = 4 * 3600
+# A statement about events takes milliseconds; a connection that is older than an hour is replaced; further ones are
+# opened if threads need them.
+_STATEMENT_TIMEOUT_MS, _RECYCLE_SECONDS, _MAX_OVERFLOW = 900_000, 3_600, 20
 
 
 @contextmanager
@@ -67,7 +70,17 @@ def remove_unfinished(root: Path) -> None:
 
 @contextmanager
 def keep_connections_open(instance: DagsterInstance) -> Iterator[None]:
-    """Keep one connection to each SQLite file of the instance open. Does nothing for other kinds of storage."""
+    """Keep connections to the storage of the instance open while a run lasts.
+
+    Dagster opens a connection for every event: on PostgreSQL that takes longer than to store the event.
+    """
+    if not isinstance(instance.event_log_storage, SqliteEventLogStorage):
+        # Dagster's own way to keep connections, which its web server uses
+        instance.optimize_for_webserver(
+            statement_timeout=_STATEMENT_TIMEOUT_MS, pool_recycle=_RECYCLE_SECONDS, max_overflow=_MAX_OVERFLOW
+        )
+        yield
+        return
     instance_folder = Path(instance.root_directory)
     with ExitStack() as stack:
         for database_path in sorted((instance_folder / "history").rglob("*.db")) if instance_folder.is_dir() else []:
@@ -75,8 +88,7 @@ def keep_connections_open(instance: DagsterInstance) -> Iterator[None]:
                 connection = stack.enter_context(closing(sqlite3.connect(database_path, timeout=20)))
                 # SQLite counts a connection as open once it has read
                 connection.execute("select count(*) from sqlite_master").fetchone()
-        if isinstance(instance.event_log_storage, SqliteEventLogStorage):
-            stack.enter_context(_reuse_engines(instance.event_log_storage))
+        stack.enter_context(_reuse_engines(instance.event_log_storage))
         yield
 
 

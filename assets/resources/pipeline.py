@@ -5,7 +5,7 @@ Does not belong here: the days of a run (`run_context`), reading tables (`table_
 """
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 
 from assets.resources.complete_run import CompleteRuns
-from assets.resources.locking import exclusive_lock, remove_unfinished
+from assets.resources.locking import exclusive_lock, keep_connections_open, remove_unfinished
 from assets.resources.table_reader import RunCache
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
@@ -30,9 +30,10 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     _cache: RunCache = PrivateAttr(default_factory=RunCache)
 
     @contextmanager
-    def yield_for_execution(self, context: InitResourceContext) -> Generator["PipelineResource"]:  # noqa: ARG002
+    def yield_for_execution(self, context: InitResourceContext) -> Generator["PipelineResource"]:
         """Wait until no other run writes to this data root, and keep others out until the run ends."""
-        with exclusive_lock(self.settings.root / ".writing"):
+        open_connections = keep_connections_open(context.instance) if context.instance else nullcontext()
+        with exclusive_lock(self.settings.root / ".writing"), open_connections:
             remove_unfinished(self.settings.root)
             restrict_data_root(self.settings.root, self.settings.published_path, self.config.publish.group)
             try:
