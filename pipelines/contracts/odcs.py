@@ -82,7 +82,9 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
         property_document["items"] = _render_items(column.dtype.inner)
     custom_properties = {"unit": column.unit, "allowed": list(column.allowed) or None, "personal": str(column.personal)}
     property_document["customProperties"] = [
-        {"property": option, "value": value} for option, value in custom_properties.items() if value
+        {"property": option, "value": option_value}
+        for option, option_value in custom_properties.items()
+        if option_value
     ]
     return property_document
 
