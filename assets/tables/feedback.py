@@ -65,7 +65,7 @@ def _metadata(run: AssetRun, labelled_exposures: pl.DataFrame, position_bias: pl
     acceptance_text = "there is nothing to estimate it from"
     if acceptance_estimate is not None:
         interval = f"{acceptance_estimate.low:.3f} to {acceptance_estimate.high:.3f}"
-        sizes = f"{acceptance_estimate.people:,} people, {acceptance_estimate.rows:,} rows"
+        sizes = f"{acceptance_estimate.people_count:,} people, {acceptance_estimate.row_count:,} rows"
         acceptance_text = f"{acceptance_estimate.share:.3f} ({interval}, {sizes})"
     return {
         "position_bias": f"unknown for ranks {unknown_ranks}: their steps were never shown first"

@@ -77,27 +77,29 @@ class Adjacency:
         return np.repeat(np.arange(len(codes)), link_counts), self.target[link_indices]
 
 
-def build_adjacency(source: Ints, target: Ints, n_codes: int) -> Adjacency:
+def build_adjacency(source_codes: Ints, target_codes: Ints, n_codes: int) -> Adjacency:
     """Return the links of `n_codes` codes.
 
     Args:
-        source: Code that each link starts from; links from -1 are dropped.
-        target: Code that each link leads to; -1 is kept.
+        source_codes: Code that each link starts from; links from -1 are dropped.
+        target_codes: Code that each link leads to; -1 is kept.
         n_codes: Number of codes.
     """
-    has_source = source >= 0
-    order = np.argsort(source[has_source], kind="stable")
-    return Adjacency(row_offsets(np.bincount(source[has_source], minlength=n_codes)), target[has_source][order])
+    has_source = source_codes >= 0
+    order = np.argsort(source_codes[has_source], kind="stable")
+    return Adjacency(
+        row_offsets(np.bincount(source_codes[has_source], minlength=n_codes)), target_codes[has_source][order]
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class HeldSkills:
     """Who holds which micro-skill at which stage, by code; the code -1 stands for an unknown person or micro-skill."""
 
-    people: pl.Series  # distinct person_id
+    person_ids: pl.Series  # distinct
     skill_ids: pl.Series  # distinct
     capability: Ints  # code per micro-skill, -1 for none
-    capabilities: pl.Series  # distinct capability_id
+    capability_ids: pl.Series  # distinct
     weight: Doubles  # of each micro-skill within its capability, 0 for none
     person: Ints  # of each pair held
     skill: Ints
@@ -105,7 +107,7 @@ class HeldSkills:
 
     def encode_people(self, person_ids: pl.Series) -> Ints:
         """Return the code of each person_id."""
-        return encode_ids(person_ids, self.people)
+        return encode_ids(person_ids, self.person_ids)
 
     def encode_skills(self, skill_ids: pl.Series) -> Ints:
         """Return the code of each skill_id."""
@@ -121,7 +123,7 @@ class HeldSkills:
         return np.where(
             (person_codes < 0) | (capability_codes < 0),
             -1,
-            person_codes * max(len(self.capabilities), 1) + capability_codes,
+            person_codes * max(len(self.capability_ids), 1) + capability_codes,
         )
 
     @cached_property
@@ -145,21 +147,23 @@ def index_held_skills(mastery: pl.DataFrame, skills: pl.DataFrame) -> HeldSkills
             shares, and the weights of a capability are scaled to add up to 1.
     """
     held_pairs = mastery.filter(pl.col("stage") != STAGES[0]).select("person_id", "skill_id", stage_index("stage"))
-    weight = pl.coalesce("capability_weight", 1.0 / pl.len().over("capability_id"))
+    unscaled_weight = pl.coalesce("capability_weight", 1.0 / pl.len().over("capability_id"))
     weighted_skills = (
         skills.select("skill_id", "capability_id", "capability_weight").unique("skill_id").sort("skill_id")
     )
-    weighted_skills = weighted_skills.with_columns((weight / weight.sum().over("capability_id")).alias("weight"))
+    weighted_skills = weighted_skills.with_columns(
+        (unscaled_weight / unscaled_weight.sum().over("capability_id")).alias("weight")
+    )
     skill_ids, capability_ids = weighted_skills["skill_id"], weighted_skills["capability_id"]
     person_ids = held_pairs["person_id"].unique().sort()
     distinct_capabilities = capability_ids.drop_nulls().unique().sort()
     capability_codes = encode_ids(capability_ids, distinct_capabilities)
     skill_codes = encode_ids(held_pairs["skill_id"], skill_ids)
     return HeldSkills(
-        people=person_ids,
+        person_ids=person_ids,
         skill_ids=skill_ids,
         capability=capability_codes,
-        capabilities=distinct_capabilities,
+        capability_ids=distinct_capabilities,
         weight=np.where(capability_codes < 0, 0.0, weighted_skills["weight"].fill_null(0.0).to_numpy()),
         person=encode_ids(held_pairs["person_id"], person_ids)[skill_codes >= 0],
         skill=skill_codes[skill_codes >= 0],

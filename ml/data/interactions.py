@@ -369,13 +369,13 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
     order = np.argsort(pair_keys, kind="stable")  # entries ascend in time, so the uses of each pair stay in time order
     pair_keys, ticks = pair_keys[order], interactions.time[entry_indices][order]
     is_first_use = starts_run(pair_keys)
-    first_uses, last_uses = np.flatnonzero(is_first_use), np.flatnonzero(np.roll(is_first_use, -1))
-    row_indices, item_codes = np.divmod(pair_keys[first_uses], n_items)
+    first_index, last_index = np.flatnonzero(is_first_use), np.flatnonzero(np.roll(is_first_use, -1))
+    row_indices, item_codes = np.divmod(pair_keys[first_index], n_items)
     state_offsets = np.searchsorted(row_indices, np.arange(len(person_codes) + 1)).astype(np.int64)
-    latest_first = np.lexsort((-ticks[last_uses], row_indices))
-    first_ticks, last_ticks, use_counts = ticks[first_uses], ticks[last_uses], last_uses - first_uses + 1
+    latest_first_order = np.lexsort((-ticks[last_index], row_indices))
+    first_ticks, last_ticks, use_counts = ticks[first_index], ticks[last_index], last_index - first_index + 1
     moments_back = np.empty(len(row_indices), np.int64)
-    moments_back[latest_first] = run_index(row_indices[latest_first], last_ticks[latest_first])
+    moments_back[latest_first_order] = run_index(row_indices[latest_first_order], last_ticks[latest_first_order])
     return UserStates(
         person_codes, cutoff_ticks, state_offsets, item_codes, first_ticks, last_ticks, moments_back, use_counts
     )

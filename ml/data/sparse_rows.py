@@ -52,9 +52,9 @@ def take_rows(first_entries: Ints, lengths: Ints) -> tuple[Ints, Ints]:
 
 def starts_run(*keys: Ints) -> Bools:
     """Return True for each entry that differs from the entry before it in any key, and for the first entry."""
-    is_first = np.ones(len(keys[0]), bool)
-    is_first[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
-    return is_first
+    is_run_start = np.ones(len(keys[0]), bool)
+    is_run_start[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    return is_run_start
 
 
 def run_index(groups: Ints, keys: Ints) -> Ints:
@@ -87,11 +87,12 @@ def largest_columns(matrix: sparse.csr_matrix, n_largest: int, is_usable: Bools 
     if padded_entries.shape[1] > n_largest:
         largest_positions = np.argpartition(padded_entries, n_largest - 1, axis=1)[:, :n_largest]
         padded_entries, padded_columns = (
-            np.take_along_axis(padded, largest_positions, axis=1) for padded in (padded_entries, padded_columns)
+            np.take_along_axis(padded_array, largest_positions, axis=1)
+            for padded_array in (padded_entries, padded_columns)
         )
-    largest = np.full((len(padded_entries), n_largest), -1, np.int64)
-    largest[:, : padded_entries.shape[1]] = np.where(np.isfinite(padded_entries), padded_columns, -1)
-    return largest
+    largest_per_row = np.full((len(padded_entries), n_largest), -1, np.int64)
+    largest_per_row[:, : padded_entries.shape[1]] = np.where(np.isfinite(padded_entries), padded_columns, -1)
+    return largest_per_row
 
 
 def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix:
@@ -101,18 +102,20 @@ def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix
         matrix: Rows x columns. If the columns of a row are sorted, the lower column wins a tie.
         n_largest: Number of entries per row.
     """
-    row_entries = [np.zeros(0, np.int64)]
+    kept_entries = [np.zeros(0, np.int64)]
     # Row by row: a row of twenty thousand entries stays in the cache, a block of many rows does not.
     for row_start, row_end in pairwise(matrix.indptr.tolist()):
-        positions = np.arange(row_end - row_start)
+        row_positions = np.arange(row_end - row_start)
         if row_end - row_start > n_largest:
             negated_entries = -matrix.data[row_start:row_end]
-            threshold = np.partition(negated_entries, n_largest - 1)[n_largest - 1]
-            positions = np.flatnonzero(negated_entries <= threshold)
-            tied_indices = np.flatnonzero(negated_entries[positions] == threshold)
-            positions = np.delete(positions, tied_indices[len(tied_indices) - (len(positions) - n_largest) :])
-        row_entries.append(positions + row_start)
-    entry_indices = np.concatenate(row_entries)
+            negated_threshold = np.partition(negated_entries, n_largest - 1)[n_largest - 1]
+            row_positions = np.flatnonzero(negated_entries <= negated_threshold)
+            tied_indices = np.flatnonzero(negated_entries[row_positions] == negated_threshold)
+            row_positions = np.delete(
+                row_positions, tied_indices[len(tied_indices) - (len(row_positions) - n_largest) :]
+            )
+        kept_entries.append(row_positions + row_start)
+    entry_indices = np.concatenate(kept_entries)
     offsets = row_offsets(np.minimum(np.diff(matrix.indptr), n_largest))
     return sparse.csr_matrix((matrix.data[entry_indices], matrix.indices[entry_indices], offsets), shape=matrix.shape)
 

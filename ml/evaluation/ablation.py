@@ -66,18 +66,18 @@ def ablate(
         (ranker, np.ones(len(ranker.features), np.float32)),
         *zip(refitted_rankers, feature_masks, strict=True),
     ]
-    ndcg, person_codes = _measure_ndcg(masked_rankers, recommender, eval_split, item_names, seed)
-    bootstrap_ndcg = bootstrap_means(ndcg, person_codes, seed)
-    losses = [
+    case_ndcg, person_codes = _measure_ndcg(masked_rankers, recommender, eval_split, item_names, seed)
+    bootstrap_ndcg = bootstrap_means(case_ndcg, person_codes, seed)
+    ablation_results = [
         AblationResult(
             family,
-            float(ndcg[:, ranker_index].mean()),
-            float((ndcg[:, 0] - ndcg[:, ranker_index]).mean()),
+            float(case_ndcg[:, ranker_index].mean()),
+            float((case_ndcg[:, 0] - case_ndcg[:, ranker_index]).mean()),
             *percentile_interval(bootstrap_ndcg[:, 0] - bootstrap_ndcg[:, ranker_index]).tolist(),
         )
         for ranker_index, family in enumerate(families, 1)
     ]
-    return tuple(sorted(losses, key=lambda family_loss: -family_loss.loss))
+    return tuple(sorted(ablation_results, key=lambda ablation_result: -ablation_result.loss))
 
 
 def _measure_ndcg(
@@ -92,17 +92,17 @@ def _measure_ndcg(
     if len(cases) > MAX_CASES:
         cases = cases.take(np.sort(np.random.default_rng(seed).choice(len(cases), MAX_CASES, replace=False)))
     ndcg_blocks, person_blocks = [], []
-    for case_block, ranked, is_target in rank_cases(
+    for case_block, ranked_block, is_target in rank_cases(
         recommender, eval_split, cases, item_names, recommender.config.n_candidates
     ):
-        features = ranked.features.reshape(is_target.size, -1)
+        features = ranked_block.features.reshape(is_target.size, -1)
         utilities = [
             ranker.utility(features * feature_mask).reshape(is_target.shape) for ranker, feature_mask in masked_rankers
         ]
         ndcg_blocks.append(
             np.stack(
                 [
-                    ndcg_from_scores(utility, is_target, ranked.is_candidate, case_block.n_targets)
+                    ndcg_from_scores(utility, is_target, ranked_block.is_candidate, case_block.n_targets)
                     for utility in utilities
                 ],
                 axis=1,

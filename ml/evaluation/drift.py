@@ -45,23 +45,27 @@ class ColumnDrift:
 
 def profile_column(column: pl.Series) -> ColumnProfile:
     """Profile numbers over tenths (fewer if edges are close), texts over the commonest; nulls do not count."""
-    non_null = column.drop_nulls()
-    if non_null.dtype == pl.String:
+    non_null_values = column.drop_nulls()
+    if non_null_values.dtype == pl.String:
         text_counts = (
-            non_null.value_counts(sort=True).sort("count", non_null.name, descending=[True, False]).head(MAX_NAMES)
+            non_null_values.value_counts(sort=True)
+            .sort("count", non_null_values.name, descending=[True, False])
+            .head(MAX_NAMES)
         )
-        common_texts = tuple(text_counts[non_null.name].to_list())
-        return ColumnProfile(len(non_null), (), common_texts, tuple(_shares(non_null, common_texts, ())))
-    numbers = non_null.to_numpy().astype(np.float64)
+        common_texts = tuple(text_counts[non_null_values.name].to_list())
+        return ColumnProfile(
+            len(non_null_values), (), common_texts, tuple(_share_per_bin(non_null_values, common_texts, ()))
+        )
+    numbers = non_null_values.to_numpy().astype(np.float64)
     edges = _merge_close_edges(np.quantile(numbers, np.arange(1, BINS) / BINS) if len(numbers) else np.zeros(0))
-    return ColumnProfile(len(non_null), edges, (), tuple(_shares(non_null, (), edges)))
+    return ColumnProfile(len(non_null_values), edges, (), tuple(_share_per_bin(non_null_values, (), edges)))
 
 
 def measure_drift(
     training_profiles: Mapping[str, ColumnProfile],
     current_columns: Mapping[str, pl.Series],
-    kinds: Mapping[str, ColumnKind],
-    limit: float,
+    kind_by_column: Mapping[str, ColumnKind],
+    index_limit: float,
 ) -> tuple[ColumnDrift, ...]:
     """Compare columns with their profiles.
 
@@ -71,29 +75,37 @@ def measure_drift(
     Args:
         training_profiles: Profile of each column at the latest training.
         current_columns: The columns of today, of the same types.
-        kinds: Kind of each column.
-        limit: Largest index that is no drift.
+        kind_by_column: Kind of each column.
+        index_limit: Largest index that is no drift.
 
     Returns:
         One row per column that both have and that has values in both.
     """
     drifts = []
     for column_name, profile in training_profiles.items():
-        non_null = current_columns[column_name].drop_nulls() if column_name in current_columns else pl.Series()
-        if not len(non_null) or not profile.n:
+        non_null_values = current_columns[column_name].drop_nulls() if column_name in current_columns else pl.Series()
+        if not len(non_null_values) or not profile.n:
             continue
-        current_shares = _shares(non_null, profile.names, profile.edges)
+        current_shares = _share_per_bin(non_null_values, profile.names, profile.edges)
         drift_index = stability_index(
-            _smooth(np.asarray(profile.shares), profile.n), _smooth(current_shares, len(non_null))
+            _smooth(np.asarray(profile.shares), profile.n), _smooth(current_shares, len(non_null_values))
         )
-        chance = (len(current_shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null))
-        drifts.append(ColumnDrift(column_name, kinds[column_name], drift_index, chance, drift_index > limit + chance))
+        chance_index = (len(current_shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null_values))
+        drifts.append(
+            ColumnDrift(
+                column_name,
+                kind_by_column[column_name],
+                drift_index,
+                chance_index,
+                drift_index > index_limit + chance_index,
+            )
+        )
     return tuple(drifts)
 
 
-def stability_index(shares_before: Doubles, shares_now: Doubles) -> float:
+def stability_index(earlier_shares: Doubles, current_shares: Doubles) -> float:
     """The population stability index of two rows of positive shares: relative entropy both ways, in nats."""
-    return float(rel_entr(shares_before, shares_now).sum() + rel_entr(shares_now, shares_before).sum())
+    return float(rel_entr(earlier_shares, current_shares).sum() + rel_entr(current_shares, earlier_shares).sum())
 
 
 def _smooth(bin_shares: Doubles, n_values: int) -> Doubles:
@@ -124,19 +136,21 @@ def read_profiles(text: str) -> dict[str, ColumnProfile]:
 
 def _merge_close_edges(edges: Doubles) -> tuple[float, ...]:
     """The distinct edges, ascending, without those too close to the one before."""
-    merged: list[float] = []
+    kept_edges: list[float] = []
     min_width = MIN_BIN_WIDTH * np.abs(edges).max(initial=0.0)
     for edge in np.unique(edges).tolist():
-        if not merged or edge - merged[-1] >= min_width:
-            merged.append(edge)
-    return tuple(merged)
+        if not kept_edges or edge - kept_edges[-1] >= min_width:
+            kept_edges.append(edge)
+    return tuple(kept_edges)
 
 
-def _shares(non_null: pl.Series, common_texts: tuple[str, ...], edges: tuple[float, ...]) -> Doubles:
+def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], edges: tuple[float, ...]) -> Doubles:
     """The share of values per bin: of texts per name and of all others, of numbers between the edges."""
-    if non_null.dtype == pl.String:
-        count_by_text = dict(non_null.value_counts().iter_rows())
+    if non_null_values.dtype == pl.String:
+        count_by_text = dict(non_null_values.value_counts().iter_rows())
         common_counts = [float(count_by_text.get(text, 0)) for text in common_texts]
-        return np.asarray([*common_counts, len(non_null) - sum(common_counts)], np.float64) / max(len(non_null), 1)
-    bin_index = np.searchsorted(edges, non_null.to_numpy().astype(np.float64), side="left")
-    return np.bincount(bin_index, minlength=len(edges) + 1) / max(len(non_null), 1)
+        return np.asarray([*common_counts, len(non_null_values) - sum(common_counts)], np.float64) / max(
+            len(non_null_values), 1
+        )
+    bin_index = np.searchsorted(edges, non_null_values.to_numpy().astype(np.float64), side="left")
+    return np.bincount(bin_index, minlength=len(edges) + 1) / max(len(non_null_values), 1)

@@ -155,17 +155,19 @@ def evaluate_recommender(
         progress("metrics", 0.95)
         our_recommender = evaluation_run.recommender
         reliability = (
-            None if our_recommender is None else measure_calibration(our_recommender, eval_split, evaluation_run.names)
+            None
+            if our_recommender is None
+            else measure_calibration(our_recommender, eval_split, evaluation_run.item_names)
         )
         progress("ablation" if with_ablation else "metrics", 0.97)
-        ablation = (
-            ablate(our_recommender, eval_split, evaluation_run.names, evaluation_run.train_names, seed)
+        ablation_results = (
+            ablate(our_recommender, eval_split, evaluation_run.item_names, evaluation_run.train_item_names, seed)
             if with_ablation and our_recommender is not None
             else ()
         )
     return EvaluatedRecommender(
         evaluation=_build_evaluation(
-            split, horizon_days, eval_split, scores_by_model, our_recommender, reliability, ablation, seed
+            split, horizon_days, eval_split, scores_by_model, our_recommender, reliability, ablation_results, seed
         ),
         recommender=our_recommender,
     )
@@ -184,8 +186,8 @@ class _EvaluationRun:
     ) -> None:
         self.eval_split, self.extra_features = eval_split, extra_features
         self.horizon_days, self.seed = horizon_days, seed
-        self.names = align_item_names(item_names, eval_split.full.items)
-        self.train_names = align_item_names(item_names, eval_split.train.items)
+        self.item_names = align_item_names(item_names, eval_split.full.items)
+        self.train_item_names = align_item_names(item_names, eval_split.train.items)
         self.config = choose_config(eval_split.train, target="step" if eval_split.frozen_at is None else "window")
         self.tie_break = np.random.default_rng(seed).permutation(eval_split.full.n_items)
         self.recommender: Recommender | None = None
@@ -194,31 +196,31 @@ class _EvaluationRun:
         """The scores of the model of that name, which is fitted unless it is given."""
         meter = ResourceMeter()
         with meter:
-            bind_model = self._bind(model_name, fitted_recommender)
+            bind_model = self._bind_model(model_name, fitted_recommender)
         return score_model(bind_model, self.eval_split, self.config, self.tie_break, meter)
 
-    def _bind(self, model_name: str, recommender: Recommender | None) -> BindModel:
+    def _bind_model(self, model_name: str, recommender: Recommender | None) -> BindModel:
         if recommender is None and model_name not in (OURS, LAMBDARANK):
             return bind_baseline(
                 build_baseline(model_name, self.config, self.seed).fit(self.eval_split.train), self.eval_split
             )
         if recommender is None:
-            recommender = self._fit(with_calibration=model_name == OURS)
+            recommender = self._fit_recommender(with_calibration=model_name == OURS)
             if model_name == LAMBDARANK:
-                recommender = fit_lambdarank(recommender, self.eval_split.train, self.train_names)
+                recommender = fit_lambdarank(recommender, self.eval_split.train, self.train_item_names)
             else:
                 self.recommender = recommender
-        return bind_recommender(recommender, self.eval_split, self.names)
+        return bind_recommender(recommender, self.eval_split, self.item_names)
 
-    def _fit(self, *, with_calibration: bool) -> Recommender:
+    def _fit_recommender(self, *, with_calibration: bool) -> Recommender:
         eval_split = self.eval_split
         return fit_coded_recommender(
             eval_split.train,
             end_tick=eval_split.frozen_at or int(eval_split.train.time.max()) + 1,
             horizon_ticks=self.horizon_days * TICKS_PER_DAY if eval_split.full.is_calendar else 1,
             config=self.config,
-            item_names=self.train_names,
-            extra=self.extra_features,
+            item_names=self.train_item_names,
+            extra_features=self.extra_features,
             seed=self.seed,
             rules=eval_split.rules.select_items(np.flatnonzero(eval_split.train_codes >= 0)),
             with_calibration=with_calibration,
@@ -266,12 +268,12 @@ def _build_evaluation(
     scores_by_model: dict[str, ModelScores],
     recommender: Recommender | None,
     reliability: Reliability | None,
-    ablation: tuple[AblationResult, ...],
+    ablation_results: tuple[AblationResult, ...],
     seed: int,
 ) -> Evaluation:
     train_interactions, all_interactions, cases = eval_split.train, eval_split.full, eval_split.cases
-    ndcg = np.stack([model_scores.cases.ndcg for model_scores in scores_by_model.values()], axis=1)
-    bootstrap_ndcg = bootstrap_means(ndcg, cases.person, seed)
+    case_ndcg = np.stack([model_scores.cases.ndcg for model_scores in scores_by_model.values()], axis=1)
+    bootstrap_ndcg = bootstrap_means(case_ndcg, cases.person, seed)
     ndcg_bounds = dict(zip(scores_by_model, percentile_interval(bootstrap_ndcg).T.tolist(), strict=True))
     freeze_since_epoch = None if eval_split.frozen_at is None else timedelta(microseconds=eval_split.frozen_at)
     return Evaluation(
@@ -289,21 +291,21 @@ def _build_evaluation(
                 model=model_name,
                 hr_at_10=float(model_scores.cases.hit.mean()),
                 ndcg_at_10=float(model_scores.cases.ndcg.mean()),
-                mrr=float(model_scores.cases.reciprocal.mean()),
+                mrr=float(model_scores.cases.reciprocal_rank.mean()),
                 ndcg_at_10_low=ndcg_bounds[model_name][0],
                 ndcg_at_10_high=ndcg_bounds[model_name][1],
-                coverage=coverage(model_scores.cases.top, all_interactions.n_items),
-                novelty=novelty(model_scores.cases.top, eval_split.holders, train_interactions.n_people),
+                coverage=coverage(model_scores.cases.top_items, all_interactions.n_items),
+                novelty=novelty(model_scores.cases.top_items, eval_split.holder_counts, train_interactions.n_people),
                 **model_scores.cost,
             )
             for model_name, model_scores in scores_by_model.items()
         ),
         segments=_measure_segments(eval_split, scores_by_model, seed),
-        ratio=_compare_with_best(list(scores_by_model), ndcg.mean(axis=0), bootstrap_ndcg),
-        comparisons=_compare_pairs(list(scores_by_model), ndcg.mean(axis=0), bootstrap_ndcg),
+        ratio=_compare_with_best(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg),
+        comparisons=_compare_pairs(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg),
         reliability=reliability,
         reason=None if recommender is None else recommender.reason,
-        ablation=ablation,
+        ablation=ablation_results,
     )
 
 

@@ -21,8 +21,8 @@ class CaseScores:
     person: Ints
     hit: Doubles  # 1 if a target is among the first ten, else 0
     ndcg: Doubles  # NDCG@10
-    reciprocal: Doubles  # reciprocal rank of the best target
-    top: Ints  # cases x 10 item codes; -1 if fewer items are eligible
+    reciprocal_rank: Doubles  # of the best target
+    top_items: Ints  # cases x 10 item codes; -1 if fewer items are eligible
 
     def select(self, selected_cases: Bools | Ints) -> "CaseScores":
         """These cases, in this order."""
@@ -63,11 +63,11 @@ def score_cases(
         (best_ranks <= K).astype(np.float64),
         ndcg_from_ranks(target_rows, target_ranks, n_targets),
         1.0 / best_ranks,
-        _top(masked_scores, tie_break),
+        _top_items(masked_scores, tie_break),
     )
 
 
-def _top(scores: Floats, tie_break: Ints) -> Ints:
+def _top_items(scores: Floats, tie_break: Ints) -> Ints:
     tie_order = np.argsort(tie_break)
     top_items = tie_order[np.argsort(-scores[:, tie_order], axis=1, kind="stable")[:, :K]]
     return np.where(np.isfinite(np.take_along_axis(scores, top_items, axis=1)), top_items, -1)
@@ -89,7 +89,7 @@ def coverage(top_items: Ints, n_items: int) -> float:
 
 
 def novelty(top_items: Ints, holder_counts: Doubles | Ints, n_people: int) -> float:
-    """Mean of -log2(share of people who hold the item) over the first tens: 0 = everybody has it."""
+    """Mean of -log2(share of people who hold the item) over everybody's first ten items; 0 if everybody holds them."""
     shown_items = top_items[top_items >= 0]
     return float(-np.log2((holder_counts[shown_items] + 1.0) / (n_people + 1.0)).mean()) if len(shown_items) else 0.0
 
@@ -110,8 +110,8 @@ def bootstrap_means(scores: Doubles, person_codes: Ints, seed: int) -> Doubles:
     score_sums = np.stack([np.bincount(person_index, model_scores, n_people) for model_scores in scores.T], axis=1)
     case_counts = np.bincount(person_index, minlength=n_people)
     rng = np.random.default_rng(seed)
-    means = np.empty((RESAMPLES, scores.shape[1]))
-    for resample in range(RESAMPLES):
+    resample_means = np.empty((RESAMPLES, scores.shape[1]))
+    for resample_index in range(RESAMPLES):
         draw_counts = np.bincount(rng.integers(0, n_people, n_people), minlength=n_people)
-        means[resample] = (draw_counts @ score_sums) / (draw_counts @ case_counts)
-    return means
+        resample_means[resample_index] = (draw_counts @ score_sums) / (draw_counts @ case_counts)
+    return resample_means

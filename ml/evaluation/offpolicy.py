@@ -35,8 +35,8 @@ class Estimate:
     share: float
     low: float
     high: float
-    people: int
-    rows: int
+    people_count: int
+    row_count: int
 
 
 def label_exposures(exposures: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
@@ -106,7 +106,7 @@ def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
     acceptance_rates = labels.group_by("skill_id", "to_stage", "shown_rank").agg(
         n=pl.len(), rate=pl.col("is_accepted").mean()
     )
-    weight = pl.min_horizontal("n", "n_first")
+    rarer_showing_count = pl.min_horizontal("n", "n_first")
     rank_ratios = (
         acceptance_rates.join(
             acceptance_rates.filter(pl.col("shown_rank") == 1).drop("shown_rank"),
@@ -116,7 +116,7 @@ def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
         .group_by("shown_rank")
         .agg(
             step_count=pl.len().cast(pl.Int64),
-            ratio=(pl.col("rate") * weight).sum() / (pl.col("rate_first") * weight).sum(),
+            ratio=(pl.col("rate") * rarer_showing_count).sum() / (pl.col("rate_first") * rarer_showing_count).sum(),
         )
     )
     is_known = (pl.col("step_count") >= _MIN_STEPS) & pl.col("ratio").is_finite() & (pl.col("ratio") > 0)
@@ -147,13 +147,13 @@ def estimate_acceptance(labels: pl.DataFrame, position_bias: pl.DataFrame, new_r
         The estimate; None if the bias of both ranks is known for no row.
     """
     examined_shares = position_bias.select("shown_rank", "examined_share").drop_nulls()
-    weight = (pl.col("examined_new") / pl.col("examined_share")).clip(0, MAX_WEIGHT)
+    row_weight = (pl.col("examined_new") / pl.col("examined_share")).clip(0, MAX_WEIGHT)
     person_sums = (
         labels.join(new_ranks, on=_STEP_KEYS)
         .join(examined_shares, on="shown_rank")
         .join(examined_shares.rename({"shown_rank": "rank", "examined_share": "examined_new"}), on="rank")
         .group_by("person_id")
-        .agg(hits=(weight * pl.col("is_accepted")).sum(), n=pl.len())
+        .agg(hits=(row_weight * pl.col("is_accepted")).sum(), n=pl.len())
         .sort("person_id")
     )
     if not person_sums.height:

@@ -54,7 +54,7 @@ def score_model(
         meter: Has measured the fit, and measures the scoring of cases; newcomers are not measured.
     """
     fit_seconds = meter.seconds
-    is_rare = eval_split.holders < RARE_HOLDERS
+    is_rare = eval_split.holder_counts < RARE_HOLDERS
     case_scores, rare_scores = _score_cases(bind_model, eval_split, eval_split.cases, config, tie_break, meter, is_rare)
     cost = {
         "fit_seconds": fit_seconds,
@@ -80,7 +80,7 @@ def _score_cases(
 ) -> tuple[CaseScores, CaseScores | None]:
     """The scores of all cases in their order, and of the cases with rare targets with these targets alone."""
     scored_blocks: list[tuple[CaseScores, CaseScores, float]] = []
-    index_blocks = []
+    case_index_blocks = []
     for case_indices, history in eval_split.visible_histories(cases):
         with meter:
             score_rows = bind_model(history)
@@ -92,11 +92,11 @@ def _score_cases(
         with block_meter:
             scored_blocks += parallel_map(_score_block, tasks)
         meter.peak_mb = max(meter.peak_mb, block_meter.peak_mb)
-        index_blocks.append(case_indices)
+        case_index_blocks.append(case_indices)
     block_scores, block_rare_scores, block_seconds = zip(*scored_blocks, strict=True)
     meter.seconds += sum(block_seconds)
     rare_scores = concat_case_scores(list(block_rare_scores))
-    all_scores = concat_case_scores(list(block_scores)).select(np.argsort(np.concatenate(index_blocks)))
+    all_scores = concat_case_scores(list(block_scores)).select(np.argsort(np.concatenate(case_index_blocks)))
     return all_scores, rare_scores if len(rare_scores.person) else None
 
 

@@ -48,7 +48,7 @@ class EvalSplit:
         return encode_ids(self.full.items, self.train.items)
 
     @property
-    def holders(self) -> Ints:
+    def holder_counts(self) -> Ints:
         """The number of people who held each item of `full` when models were frozen."""
         train_codes = self.train_codes
         return np.where(

@@ -18,13 +18,13 @@ def trust_rank() -> pl.Expr:
 
     Feedback without a kind ranks as feedback of a peer.
     """
-    rank_by_kind = {kind: rank for rank, kind in enumerate(FEEDBACK_KINDS)}
-    rank = (
+    rank_by_kind = {kind: feedback_rank for feedback_rank, kind in enumerate(FEEDBACK_KINDS)}
+    feedback_rank = (
         pl.col("feedback_kind")
         .fill_null("peer")
         .replace_strict(rank_by_kind, return_dtype=pl.Int8, default=rank_by_kind["peer"])
     )
-    return pl.when(pl.col("mode") == "feedback").then(rank).otherwise(len(rank_by_kind)).cast(pl.Int8)
+    return pl.when(pl.col("mode") == "feedback").then(feedback_rank).otherwise(len(rank_by_kind)).cast(pl.Int8)
 
 
 def mark_counted_feedback(feedback: pl.DataFrame, policy: StagePolicy) -> pl.Series:

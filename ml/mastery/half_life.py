@@ -62,7 +62,7 @@ def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
     """
     mode, is_positive = pl.col("mode"), pl.col("amount") >= policy.positive_share
     hours_per_day = policy.journeyman.repetition_hours / max(policy.journeyman.repetition_days, 1)
-    condition_and_weight: dict[str, tuple[pl.Expr, pl.Expr | float]] = {
+    condition_and_weight_by_sum: dict[str, tuple[pl.Expr, pl.Expr | float]] = {
         "practice": (
             mode == "repetition",
             pl.col("amount") * pl.when(pl.col("amount_unit") == "hours").then(1.0).otherwise(hours_per_day),
@@ -74,7 +74,7 @@ def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
     }
     weight_columns = [
         pl.when(is_counted).then(weight).otherwise(0.0).alias(sum_name)
-        for sum_name, (is_counted, weight) in condition_and_weight.items()
+        for sum_name, (is_counted, weight) in condition_and_weight_by_sum.items()
     ]
     return [*weight_columns, is_practice().alias("is_practice")]
 
@@ -125,25 +125,25 @@ def gather_outcomes(
         (is_outcome if since is None else is_outcome & (occurred_at > since)).alias("is_outcome"),
         *evidence_weights(policy),
     )
-    sums_before, counts_before, gap_days = _sum_before(evidence_rows, policy)
+    earlier_sums, earlier_feedback_counts, gap_days = _sum_earlier_evidence(evidence_rows, policy)
     is_outcome_row = evidence_rows["is_outcome"].to_numpy()
-    outcomes = evidence_rows.filter("is_outcome")
-    skill_ids = outcomes["skill_id"].unique().sort()
+    outcome_rows = evidence_rows.filter("is_outcome")
+    skill_ids = outcome_rows["skill_id"].unique().sort()
     return Outcomes(
-        sums=sums_before[is_outcome_row],
-        counts=counts_before[is_outcome_row],
+        sums=earlier_sums[is_outcome_row],
+        counts=earlier_feedback_counts[is_outcome_row],
         gap=gap_days[is_outcome_row],
-        pair=outcomes["_pair"].to_numpy(),
-        skill=encode_ids(outcomes["skill_id"], skill_ids),
+        pair=outcome_rows["_pair"].to_numpy(),
+        skill=encode_ids(outcome_rows["skill_id"], skill_ids),
         skill_ids=tuple(skill_ids),
-        positive=(outcomes["succeeded"] > 0).to_numpy(),
-        trust=(outcomes["succeeded"] + outcomes["failed"]).to_numpy(),
+        positive=(outcome_rows["succeeded"] > 0).to_numpy(),
+        trust=(outcome_rows["succeeded"] + outcome_rows["failed"]).to_numpy(),
     )
 
 
-def _sum_before(evidence_rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubles, Doubles, Doubles]:
-    """Per row, of what came before its instant in its pair: SUMS with faded feedback, positive and negative feedback
-    without fading, and the days since the last practice."""
+def _sum_earlier_evidence(evidence_rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubles, Doubles, Doubles]:
+    """The evidence of each row's pair before the row's instant: SUMS with faded feedback, counts of positive and
+    negative feedback without fading, and the days since the last practice."""
     age_in_half_lives = (pl.col("day") - pl.col("day").first().over("_pair")) / max(policy.rusty_after_days, 1)
     # weights of feedback grow towards the future within a pair, and are scaled back to the row's own day below
     grown_rows = evidence_rows.with_columns((2.0**age_in_half_lives).alias("_growth")).with_columns(
@@ -155,16 +155,16 @@ def _sum_before(evidence_rows: pl.DataFrame, policy: StagePolicy) -> tuple[Doubl
         pl.when("is_practice").then("day").forward_fill().over("_pair").fill_null(-np.inf).alias("_last_day"),
     )
     instant_ids, pair_ids = evidence_rows["_instant"].to_numpy(), evidence_rows["_pair"].to_numpy()
-    instant_start = np.searchsorted(instant_ids, instant_ids)
-    row_before = np.maximum(instant_start - 1, 0)
-    has_before = (instant_start > 0) & (pair_ids[row_before] == pair_ids)
-    sums_before = np.where(has_before[:, None], running_sums.select(SUMS).to_numpy()[row_before], 0.0)
-    sums_before[:, [SUMS.index(column) for column in FADING]] /= grown_rows["_growth"].to_numpy()[:, None]
-    feedback_counts = np.where(
-        has_before[:, None], running_sums.select("_succeeded", "_failed").to_numpy()[row_before], 0.0
+    instant_start_index = np.searchsorted(instant_ids, instant_ids)
+    earlier_row_index = np.maximum(instant_start_index - 1, 0)
+    has_earlier_row = (instant_start_index > 0) & (pair_ids[earlier_row_index] == pair_ids)
+    earlier_sums = np.where(has_earlier_row[:, None], running_sums.select(SUMS).to_numpy()[earlier_row_index], 0.0)
+    earlier_sums[:, [SUMS.index(column) for column in FADING]] /= grown_rows["_growth"].to_numpy()[:, None]
+    earlier_feedback_counts = np.where(
+        has_earlier_row[:, None], running_sums.select("_succeeded", "_failed").to_numpy()[earlier_row_index], 0.0
     )
-    last_practice_day = np.where(has_before, running_sums["_last_day"].to_numpy()[row_before], -np.inf)
-    return sums_before, feedback_counts, evidence_rows["day"].to_numpy() - last_practice_day
+    last_practice_day = np.where(has_earlier_row, running_sums["_last_day"].to_numpy()[earlier_row_index], -np.inf)
+    return earlier_sums, earlier_feedback_counts, evidence_rows["day"].to_numpy() - last_practice_day
 
 
 def candidate_half_lives(policy: StagePolicy) -> Doubles:
@@ -190,15 +190,18 @@ def shrink_half_lives(log_likelihood: Doubles, candidate_days: Doubles, policy: 
         policy: The company's policy of stages.
     """
     log_candidates, row_peak = np.log(candidate_days), log_likelihood.max(axis=1, keepdims=True)
-    log_declared = np.log(np.clip(policy.rusty_after_days, candidate_days[0], candidate_days[-1]))
+    log_declared_days = np.log(np.clip(policy.rusty_after_days, candidate_days[0], candidate_days[-1]))
     best_log_evidence, posterior = -np.inf, np.zeros_like(log_likelihood)
     for centre, deviation in product(log_candidates, PRIOR_DEVIATIONS):
         prior = np.exp(-(((log_candidates - centre) / deviation) ** 2) / 2)
         prior /= prior.sum()
-        joint = np.exp(log_likelihood - row_peak) * prior
-        log_evidence = float((np.log(np.maximum(joint.sum(axis=1), 1e-300)) + row_peak[:, 0]).sum())
-        log_evidence -= float((centre - log_declared) / CENTRE_DEVIATION) ** 2 / 2
+        joint_density = np.exp(log_likelihood - row_peak) * prior
+        log_evidence = float((np.log(np.maximum(joint_density.sum(axis=1), 1e-300)) + row_peak[:, 0]).sum())
+        log_evidence -= float((centre - log_declared_days) / CENTRE_DEVIATION) ** 2 / 2
         if log_evidence > best_log_evidence + 1e-9:
-            best_log_evidence, posterior = log_evidence, joint / np.maximum(joint.sum(axis=1, keepdims=True), 1e-300)
+            best_log_evidence, posterior = (
+                log_evidence,
+                joint_density / np.maximum(joint_density.sum(axis=1, keepdims=True), 1e-300),
+            )
     rounded_days = ROUNDING_DAYS * np.round(np.exp(posterior @ log_candidates) / ROUNDING_DAYS)
     return np.clip(rounded_days, policy.half_life_least_days, policy.half_life_most_days).astype(np.int64)

@@ -39,7 +39,7 @@ from pipelines.contracts.policy import StagePolicy
 # A dozen numbers and an intercept per micro-skill do not get better with more feedback.
 MAX_OUTCOMES = 60_000
 # Intercepts of micro-skills typically differ by one logit; coefficients are hardly held back.
-_INTERCEPT_PENALTY, _PENALTY = 1.0, 1e-2
+_INTERCEPT_PENALTY, _COEFFICIENT_PENALTY = 1.0, 1e-2
 # Half-lives and coefficients are fitted in turn; after the second round neither moves by more than rounding.
 _ROUNDS = 2
 _NEWTON_STEPS = 6
@@ -94,10 +94,12 @@ def read_knowledge_tracing(text: str) -> KnowledgeTracing:
         ValueError: The text is no JSON.
         TypeError: The JSON has other fields.
     """
-    fields: dict[str, Any] = json.loads(text)
-    fields["covariance"] = [tuple(matrix_row) for matrix_row in fields["covariance"]]
-    fields |= {field: tuple(field_value) for field, field_value in fields.items() if isinstance(field_value, list)}
-    return KnowledgeTracing(**fields)
+    value_by_field: dict[str, Any] = json.loads(text)
+    value_by_field["covariance"] = [tuple(matrix_row) for matrix_row in value_by_field["covariance"]]
+    value_by_field |= {
+        field: tuple(field_value) for field, field_value in value_by_field.items() if isinstance(field_value, list)
+    }
+    return KnowledgeTracing(**value_by_field)
 
 
 def declare_knowledge_tracing(policy: StagePolicy) -> KnowledgeTracing:
@@ -116,10 +118,12 @@ def fit_knowledge_tracing(evidence: pl.DataFrame, moment: datetime, policy: Stag
     # With one thread the order of sums, hence the last digit, is the same on every machine; for a few columns several
     # threads would take longer, too.
     with threadpool_limits(1):
-        return _fit(gather_outcomes(evidence.filter(pl.col("occurred_at") <= moment), policy, MAX_OUTCOMES), policy)
+        return _fit_tracing(
+            gather_outcomes(evidence.filter(pl.col("occurred_at") <= moment), policy, MAX_OUTCOMES), policy
+        )
 
 
-def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
+def _fit_tracing(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
     positive_count, n_outcomes = int(outcomes.positive.sum()), len(outcomes.pair)
     if (
         n_outcomes < policy.tracing_outcomes
@@ -128,7 +132,8 @@ def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
         return declare_knowledge_tracing(policy)
     candidate_days, n_skills = candidate_half_lives(policy), len(outcomes.skill_ids)
     candidate_features = [
-        _build_features(outcomes.sums, outcomes.freshness(np.full(n_skills, days))) for days in candidate_days
+        _build_features(outcomes.sums, outcomes.freshness(np.full(n_skills, half_life_days)))
+        for half_life_days in candidate_days
     ]
     half_lives = np.full(n_skills, policy.rusty_after_days, dtype=np.int64)
     features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
@@ -144,8 +149,10 @@ def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
     probability = np.asarray(special.expit(intercept + skill_offsets[outcomes.skill] + features @ coefficients))
     outcome_variance = probability * (1 - probability)
     outcome_weight = outcomes.trust * outcome_variance
-    design = np.column_stack([np.ones(len(features)), features])
-    curvature = design.T @ (design * outcome_weight[:, None]) + _PENALTY * np.eye(design.shape[1])
+    design_matrix = np.column_stack([np.ones(len(features)), features])
+    curvature = design_matrix.T @ (design_matrix * outcome_weight[:, None]) + _COEFFICIENT_PENALTY * np.eye(
+        design_matrix.shape[1]
+    )
     skill_variances = 1.0 / (_INTERCEPT_PENALTY + np.bincount(outcomes.skill, outcome_weight, n_skills))
     return KnowledgeTracing(
         is_fitted=True,
@@ -163,7 +170,7 @@ def _fit(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
 
 
 def _build_features(sums: Doubles, freshness: Doubles) -> Doubles:
-    """log(1 + sum) of each column of SUMS. The one of practice is multiplied by the freshness of the last practice."""
+    """log(1 + sum) of each column of SUMS; that of practice is multiplied by the freshness of the last practice."""
     features = np.log1p(sums)
     features[:, 0] *= freshness
     return np.asarray(features)
@@ -198,7 +205,9 @@ def _fit_parameters(features: Doubles, outcomes: Outcomes, start_parameters: _Pa
     """Penalised maximum likelihood with bounded coefficients, searched from `start_parameters` if it is given."""
     n_features, n_skills = features.shape[1], len(outcomes.skill_ids)
     is_positive, trust, skill_codes = outcomes.positive.astype(np.float64), outcomes.trust, outcomes.skill
-    penalty = np.concatenate([[0.0], np.full(n_features, _PENALTY), np.full(n_skills, _INTERCEPT_PENALTY)])
+    penalties = np.concatenate(
+        [[0.0], np.full(n_features, _COEFFICIENT_PENALTY), np.full(n_skills, _INTERCEPT_PENALTY)]
+    )
 
     def loss(flat_parameters: Doubles) -> tuple[float, Doubles]:
         # not `@`: for a handful of columns the start of a thread costs more than the product
@@ -209,27 +218,27 @@ def _fit_parameters(features: Doubles, outcomes: Outcomes, start_parameters: _Pa
         )
         log_loss = np.logaddexp(0.0, np.where(outcomes.positive, -logits, logits))
         residual = trust * (special.expit(logits) - is_positive)
-        gradient = [
+        gradient_parts = [
             [residual.sum()],
             np.einsum("ij,i->j", features, residual),
             np.bincount(skill_codes, residual, n_skills),
         ]
-        penalised_loss = float(trust @ log_loss) + float(penalty @ flat_parameters**2) / 2
-        return penalised_loss, np.concatenate(gradient) + penalty * flat_parameters
+        penalised_loss = float(trust @ log_loss) + float(penalties @ flat_parameters**2) / 2
+        return penalised_loss, np.concatenate(gradient_parts) + penalties * flat_parameters
 
     if start_parameters is None:
         base_rate = float(np.clip(np.average(is_positive, weights=trust), 0.01, 0.99))
         start_parameters = float(np.log(base_rate / (1 - base_rate))), np.zeros(n_features), np.zeros(n_skills)
-    unbounded, coefficient_bounds = (
+    no_bounds, coefficient_bounds = (
         (None, None),
         [(None, 0.0) if sum_name == "failed" else (0.0, None) for sum_name in SUMS],
     )
-    bounds = [unbounded, *coefficient_bounds, *([unbounded] * n_skills)]
+    bounds = [no_bounds, *coefficient_bounds, *([no_bounds] * n_skills)]
     start_vector = np.concatenate([[start_parameters[0]], *start_parameters[1:]])
-    optimum = optimize.minimize(
+    optimal_vector = optimize.minimize(
         loss, start_vector, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}
     ).x
-    return float(optimum[0]), optimum[1 : n_features + 1], optimum[n_features + 1 :]
+    return float(optimal_vector[0]), optimal_vector[1 : n_features + 1], optimal_vector[n_features + 1 :]
 
 
 def _pair_variance(outcomes: Outcomes, residual: Doubles, outcome_variance: Doubles) -> float:
@@ -278,7 +287,7 @@ def estimate_levels(
         .collect()
     )
     freshness = pl.max_horizontal("practice_freshness", pl.col("observed_freshness") * _OBSERVED_FRESHNESS)
-    level_and_bounds = _predict(pair_sums, tracing) if tracing.is_fitted else [None] * 3
+    level_and_bounds = _predict_levels(pair_sums, tracing) if tracing.is_fitted else [None] * 3
     return pair_sums.select("_pair", half_life, "weight", freshness.alias("freshness")).with_columns(
         pl.lit(level_column if level_column is None else pl.Series(level_column), pl.Float64).alias(column)
         for column, level_column in zip(("level", "low", "high"), level_and_bounds, strict=True)
@@ -320,7 +329,7 @@ def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:
     return np.asarray(special.expit(logit))
 
 
-def _predict(pair_sums: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
+def _predict_levels(pair_sums: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Doubles, Doubles, Doubles]:
     """Level and the ends of its 90 % interval, which adds the variance of the model and of people around the model.
 
     The variance of people falls with the weight of the feedback that a pair of person and micro-skill has.
@@ -329,8 +338,8 @@ def _predict(pair_sums: pl.DataFrame, tracing: KnowledgeTracing) -> tuple[Double
     skill_offset = pair_sums["skill_intercept"].fill_null(0.0).to_numpy()
     logit = tracing.intercept + skill_offset + features @ np.array(tracing.coefficients)
     level = np.asarray(special.expit(logit))
-    design = np.column_stack([np.ones(len(features)), features])
-    model_variance = np.einsum("ij,jk,ik->i", design, np.array(tracing.covariance), design, optimize=True)
+    design_matrix = np.column_stack([np.ones(len(features)), features])
+    model_variance = np.einsum("ij,jk,ik->i", design_matrix, np.array(tracing.covariance), design_matrix, optimize=True)
     skill_variance = pair_sums["skill_variance"].fill_null(1.0 / _INTERCEPT_PENALTY).to_numpy()
     feedback_weight = (pair_sums["succeeded"] + pair_sums["failed"]).to_numpy()
     person_variance = tracing.spread / (1.0 + tracing.spread * level * (1 - level) * feedback_weight)

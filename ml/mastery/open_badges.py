@@ -23,7 +23,7 @@ CONTEXTS = ("https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/
 DRAFT_ISSUER = "urn:footsteps:issuer:to-be-named"
 # The columns of EVIDENCE that badge evidence is computed from.
 BADGE_EVIDENCE_COLUMNS = (*PAIR, "evidence_id", "occurred_at", "mode", "amount", "feedback_kind", "file_sha256")
-_COUNTS = ("observation_count", "repetition_count", "repetition_hours", "feedback_count", "teaching_count")
+_COUNT_COLUMNS = ("observation_count", "repetition_count", "repetition_hours", "feedback_count", "teaching_count")
 _CRITERIA = {
     "apprentice": "Took it up: attended, completed, practised or was judged positively on it at least once.",
     "journeyman": "Practised it repeatedly in real work, and was judged positively on it.",
@@ -48,7 +48,7 @@ def build_badge_evidence(
     """
     counted_evidence = evidence.filter(pl.col("occurred_at").dt.date() <= as_of)
     held_skills = mastery.filter(pl.col("stage") != STAGES[0]).select(
-        *PAIR, "stage", *_COUNTS, "first_evidence_at", "last_practised_at"
+        *PAIR, "stage", *_COUNT_COLUMNS, "first_evidence_at", "last_practised_at"
     )
     evidence_counts = counted_evidence.group_by(PAIR).agg(
         pl.len().cast(pl.Int64).alias("evidence_count"),
@@ -80,7 +80,7 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
                 skill["skill_id"],
                 stage,
                 json.dumps(f"{stage.capitalize()}: {skill['skill_name']}"),
-                _achievement(skill, stage),
+                _achievement_json(skill, stage),
             )
             for skill in skills.select("skill_id", "skill_name", "skill_description").iter_rows(named=True)
             for stage in _CRITERIA
@@ -89,7 +89,9 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
         orient="row",
     )
     badges = held_skills.join(achievements, on=("skill_id", "stage"), how="left", maintain_order="left")
-    badge_ids = [_urn("|".join(badge_key)) for badge_key in badges.select("person_id", "skill_id", "stage").iter_rows()]
+    badge_ids = [
+        _hash_to_urn("|".join(badge_key)) for badge_key in badges.select("person_id", "skill_id", "stage").iter_rows()
+    ]
     escaped_person_id = (
         pl.col("person_id").str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
     )
@@ -105,20 +107,20 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
         pl.lit('", "type": ["AchievementSubject"], "achievement": '),
         "achievement",
         pl.lit('}, "evidence": ['),
-        _narratives(),
+        _evidence_entries(),
         pl.lit("]}"),
     )
     return badges.with_columns(draft_json.alias("badge_draft")).drop("achievement", "title")
 
 
-def _urn(hashed_text: str) -> str:
+def _hash_to_urn(hashed_text: str) -> str:
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, hashed_text)}"
 
 
-def _achievement(skill: dict[str, Any], stage: str) -> str:
+def _achievement_json(skill: dict[str, Any], stage: str) -> str:
     return json.dumps(
         {
-            "id": _urn(f"{skill['skill_id']}|{stage}"),
+            "id": _hash_to_urn(f"{skill['skill_id']}|{stage}"),
             "type": ["Achievement"],
             "achievementType": "Competency",
             "name": f"{stage.capitalize()}: {skill['skill_name']}",
@@ -128,16 +130,16 @@ def _achievement(skill: dict[str, Any], stage: str) -> str:
     )
 
 
-def _narratives() -> pl.Expr:
+def _evidence_entries() -> pl.Expr:
     """One evidence entry per mode with evidence, in counts alone."""
     hours_text = pl.concat_str(pl.lit("; hours: "), pl.col("repetition_hours").round(1).cast(pl.String))
-    label_and_suffix: dict[str, tuple[str, pl.Expr]] = {
+    label_and_suffix_by_mode: dict[str, tuple[str, pl.Expr]] = {
         "observation": ("attended or completed: ", pl.lit("")),
         "repetition": ("days of work: ", hours_text),
         "feedback": ("judgements: ", pl.lit("")),
         "teaching": ("taught or reviewed: ", pl.lit("")),
     }
-    entries = (
+    mode_entries = (
         pl.when(pl.col(f"{mode}_count") > 0).then(
             pl.concat_str(
                 pl.lit(f'{{"type": ["Evidence"], "name": "{mode}", "narrative": "{label}'),
@@ -146,6 +148,6 @@ def _narratives() -> pl.Expr:
                 pl.lit('"}'),
             )
         )
-        for mode, (label, suffix) in label_and_suffix.items()
+        for mode, (label, suffix) in label_and_suffix_by_mode.items()
     )
-    return pl.concat_list(entries).list.drop_nulls().list.join(", ")
+    return pl.concat_list(mode_entries).list.drop_nulls().list.join(", ")

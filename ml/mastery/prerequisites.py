@@ -53,12 +53,15 @@ def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.D
     counted_skills = (
         counted_skills.sort("people", "skill_id", descending=[True, False]).head(MAX_SKILLS).sort("skill_id")
     )
-    first_counts = _count_first(acquisitions, counted_skills["skill_id"])  # later x earlier
-    both_counts, held_share = first_counts + first_counts.T, first_counts / counted_skills["people"].to_numpy()[:, None]
-    later_codes, earlier_codes = np.nonzero((both_counts >= policy.least_people) & (first_counts > first_counts.T))
+    ahead_counts = _count_precedence(acquisitions, counted_skills["skill_id"])  # later x earlier
+    both_counts, held_shares = (
+        ahead_counts + ahead_counts.T,
+        ahead_counts / counted_skills["people"].to_numpy()[:, None],
+    )
+    later_codes, earlier_codes = np.nonzero((both_counts >= policy.least_people) & (ahead_counts > ahead_counts.T))
     if not later_codes.size:
         return pl.DataFrame(schema=PRECEDENCE.schema)
-    before_counts, after_counts = first_counts[later_codes, earlier_codes], first_counts[earlier_codes, later_codes]
+    before_counts, after_counts = ahead_counts[later_codes, earlier_codes], ahead_counts[earlier_codes, later_codes]
     p_values = stats.binom.sf(before_counts - 1, before_counts + after_counts, 0.5)
     tested_pairs = pl.DataFrame(
         {
@@ -67,7 +70,7 @@ def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.D
             "is_learnt": np.ones(later_codes.size, bool),
             "before_count": before_counts,
             "after_count": after_counts,
-            "held_share": held_share[later_codes, earlier_codes],
+            "held_share": held_shares[later_codes, earlier_codes],
             "discovery_share": stats.false_discovery_control(p_values),
             "later": later_codes,
             "earlier": earlier_codes,
@@ -80,8 +83,8 @@ def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.D
     )
     # micro-skills of one circle have no order
     graph, later_codes, earlier_codes = _build_graph(accepted_pairs, counted_skills.height)
-    _, component = csgraph.connected_components(graph, directed=True, connection="strong")
-    acyclic_pairs = accepted_pairs.filter(pl.Series(component[later_codes] != component[earlier_codes]))
+    _, component_codes = csgraph.connected_components(graph, directed=True, connection="strong")
+    acyclic_pairs = accepted_pairs.filter(pl.Series(component_codes[later_codes] != component_codes[earlier_codes]))
     # transitive reduction: a pair that a chain of other pairs implies is dropped
     graph, later_codes, earlier_codes = _build_graph(acyclic_pairs, counted_skills.height)
     is_reachable = np.isfinite(csgraph.shortest_path(graph, unweighted=True)) & ~np.eye(
@@ -103,8 +106,8 @@ def _build_graph(pairs: pl.DataFrame, n_skills: int) -> tuple[sparse.csr_matrix,
     )
 
 
-def _count_first(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
-    """Later x earlier: how many people acquired the one strictly before the other."""
+def _count_precedence(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
+    """Later x earlier micro-skill: how many people acquired the earlier one strictly before the later one."""
     n_skills, code_column = len(skill_ids), pl.Series("code", encode_ids(acquisitions["skill_id"], skill_ids))
     coded_acquisitions = (
         acquisitions.with_columns(code_column).filter(pl.col("code") >= 0).sort("person_id", "reached_at")
@@ -112,7 +115,7 @@ def _count_first(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
     person_numbers = coded_acquisitions["person_id"].rle_id().to_numpy().astype(np.int64)
     skill_codes = coded_acquisitions["code"].to_numpy()
     reached_ticks = coded_acquisitions["reached_at"].to_physical().to_numpy()
-    first_counts = np.zeros(n_skills * n_skills, np.int64)
+    ahead_counts = np.zeros(n_skills * n_skills, np.int64)
     for block_start in range(0, len(person_numbers), _BLOCK_ROWS):
         row_indices = np.arange(block_start, min(block_start + _BLOCK_ROWS, len(person_numbers)))
         for rows_ahead in range(1, len(person_numbers)):
@@ -121,8 +124,8 @@ def _count_first(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
             if not row_indices.size:
                 break
             earlier_rows = row_indices[reached_ticks[row_indices] < reached_ticks[row_indices + rows_ahead]]
-            first_counts += np.bincount(
+            ahead_counts += np.bincount(
                 skill_codes[earlier_rows + rows_ahead] * n_skills + skill_codes[earlier_rows],
                 minlength=n_skills * n_skills,
             )
-    return first_counts.reshape(n_skills, n_skills)
+    return ahead_counts.reshape(n_skills, n_skills)

@@ -15,14 +15,15 @@ def reached_stage(policy: StagePolicy) -> pl.Expr:
 
     The expression reads the counts that `ml.mastery.state` computes per person and micro-skill.
     """
-    has_journeyman, has_master = (
-        pl.all_horizontal(share >= 1 for share in shares.values()) for shares in _reached_shares(policy)
+    meets_journeyman, meets_master = (
+        pl.all_horizontal(share >= 1 for share in share_by_requirement.values())
+        for share_by_requirement in _reached_shares(policy)
     )
-    practised = pl.sum_horizontal("observation_count", "repetition_count", "positive_feedback_count") > 0
+    has_practised = pl.sum_horizontal("observation_count", "repetition_count", "positive_feedback_count") > 0
     # giving feedback to others (a review) without doing it oneself makes nobody an apprentice
-    is_apprentice = practised | (pl.col("teaching_count") > pl.col("review_count"))
-    is_journeyman = is_apprentice & has_journeyman
-    return is_apprentice.cast(pl.Int8) + is_journeyman.cast(pl.Int8) + (is_journeyman & has_master).cast(pl.Int8)
+    is_apprentice = has_practised | (pl.col("teaching_count") > pl.col("review_count"))
+    is_journeyman = is_apprentice & meets_journeyman
+    return is_apprentice.cast(pl.Int8) + is_journeyman.cast(pl.Int8) + (is_journeyman & meets_master).cast(pl.Int8)
 
 
 def stage_progress(policy: StagePolicy) -> pl.Expr:
@@ -30,52 +31,58 @@ def stage_progress(policy: StagePolicy) -> pl.Expr:
 
     It is the mean of the reached shares of each requirement of the next stage.
     """
-    journeyman_progress, master_progress = (pl.mean_horizontal(*shares.values()) for shares in _reached_shares(policy))
-    stage = pl.col("stage_index")
-    return pl.when(stage == 1).then(journeyman_progress).when(stage == 2).then(master_progress).otherwise(0.0)
+    journeyman_progress, master_progress = (
+        pl.mean_horizontal(*share_by_requirement.values()) for share_by_requirement in _reached_shares(policy)
+    )
+    stage_index = pl.col("stage_index")
+    return (
+        pl.when(stage_index == 1).then(journeyman_progress).when(stage_index == 2).then(master_progress).otherwise(0.0)
+    )
 
 
 def missing_for_next(policy: StagePolicy) -> pl.Expr:
     """Return the codes of the unmet requirements of the stage after `stage_index`; an empty list for a master."""
-    journeyman_missing, master_missing = (
-        pl.concat_list(pl.when(share < 1).then(pl.lit(code)) for code, share in shares.items())
-        for shares in _reached_shares(policy)
+    journeyman_missing_codes, master_missing_codes = (
+        pl.concat_list(pl.when(share < 1).then(pl.lit(code)) for code, share in share_by_requirement.items())
+        for share_by_requirement in _reached_shares(policy)
     )
-    stage, first_practice = pl.col("stage_index"), pl.concat_list(pl.lit("first_practice"))
+    stage_index, first_practice_codes = pl.col("stage_index"), pl.concat_list(pl.lit("first_practice"))
     missing_codes = (
-        pl.when(stage == 0)
-        .then(first_practice)
-        .when(stage == 1)
-        .then(journeyman_missing)
-        .when(stage == 2)
-        .then(master_missing)
+        pl.when(stage_index == 0)
+        .then(first_practice_codes)
+        .when(stage_index == 1)
+        .then(journeyman_missing_codes)
+        .when(stage_index == 2)
+        .then(master_missing_codes)
     )
     return missing_codes.otherwise(pl.lit([], dtype=pl.List(pl.String))).list.drop_nulls()
 
 
 def _reached_shares(policy: StagePolicy) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
-    """Share reached of each requirement, 1 if it is met, by its code: those of a journeyman and those of a master."""
+    """The reached share of each requirement by its code, 1 if it is met: for a journeyman, and for a master."""
     review_count, repetition_span = pl.col("review_count"), pl.col("last_repetition_at") - pl.col("first_repetition_at")
     lesson_count = pl.col("teaching_count") - review_count + review_count // max(policy.master.reviews, 1)
     return (
         {
             "repetition": _repetition_share(policy.journeyman),
-            "positive_feedback": _share(pl.col("positive_feedback_count"), policy.journeyman.positive_feedback),
+            "positive_feedback": _goal_share(pl.col("positive_feedback_count"), policy.journeyman.positive_feedback),
         },
         {
             "repetition": _repetition_share(policy.master),
-            "sustained_repetition": _share(repetition_span.dt.total_days().fill_null(0), policy.master.sustained_days),
-            "feedback_from_several": _share(pl.col("judge_count"), policy.master.judges),
-            "teaching": _share(lesson_count, policy.master.teaching),
+            "sustained_repetition": _goal_share(
+                repetition_span.dt.total_days().fill_null(0), policy.master.sustained_days
+            ),
+            "feedback_from_several": _goal_share(pl.col("judge_count"), policy.master.judges),
+            "teaching": _goal_share(lesson_count, policy.master.teaching),
         },
     )
 
 
 def _repetition_share(policy: JourneymanPolicy | MasterPolicy) -> pl.Expr:
     """Share of the hours of work or of the days of work, whichever is larger: not every source records hours."""
-    hours_share = _share(pl.col("repetition_hours"), policy.repetition_hours)
-    return pl.max_horizontal(hours_share, _share(pl.col("repetition_count"), policy.repetition_days))
+    hours_share = _goal_share(pl.col("repetition_hours"), policy.repetition_hours)
+    return pl.max_horizontal(hours_share, _goal_share(pl.col("repetition_count"), policy.repetition_days))
 
 
-def _share(count: pl.Expr, goal: float) -> pl.Expr:
+def _goal_share(count: pl.Expr, goal: float) -> pl.Expr:
     return pl.lit(1.0) if goal <= 0 else (count / goal).clip(0, 1)

@@ -26,7 +26,7 @@ from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, REACHED_STEP
 from pipelines.contracts.policy import StagePolicy
 
-_COUNTS = (
+_COUNT_COLUMNS = (
     "observation_count",
     "repetition_count",
     "feedback_count",
@@ -35,7 +35,11 @@ _COUNTS = (
     "teaching_count",
     "review_count",
 )
-_HOURS = {"observation_hours": "observation", "repetition_hours": "repetition", "teaching_hours": "teaching"}
+_MODE_BY_HOURS_COLUMN = {
+    "observation_hours": "observation",
+    "repetition_hours": "repetition",
+    "teaching_hours": "teaching",
+}
 # The columns of EVIDENCE that stages, steps and levels are computed from.
 MASTERY_INPUTS = (
     *PAIR,
@@ -48,7 +52,12 @@ MASTERY_INPUTS = (
     "table_name",
 )
 # Values that expressions compare with, whether they occur or not.
-_COMPARED = {"mode": MODES, "amount_unit": ("hours",), "feedback_kind": FEEDBACK_KINDS, "table_name": (REVIEW_TABLE,)}
+_COMPARED_TEXTS = {
+    "mode": MODES,
+    "amount_unit": ("hours",),
+    "feedback_kind": FEEDBACK_KINDS,
+    "table_name": (REVIEW_TABLE,),
+}
 _STAGE_NAME = pl.col("stage_index").replace_strict(dict(enumerate(STAGES)), return_dtype=pl.String)
 
 
@@ -97,7 +106,7 @@ def estimate_mastery(
         Rows of MASTERY, one per person and micro-skill with evidence. A person who only gave feedback to others in a
         micro-skill has no row.
     """
-    return _estimate(
+    return _build_mastery(
         _order_evidence(evidence, as_of, policy), as_of, policy, tracing or declare_knowledge_tracing(policy)
     )
 
@@ -125,7 +134,7 @@ def estimate_mastery_and_steps(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what `estimate_mastery` and `find_reached_steps` return; the evidence is ordered once for both."""
     ordered_rows = _order_evidence(evidence, as_of, policy)
-    return _estimate(ordered_rows, as_of, policy, tracing), _find_steps(ordered_rows, policy, tracing)
+    return _build_mastery(ordered_rows, as_of, policy, tracing), _find_steps(ordered_rows, policy, tracing)
 
 
 def build_step_id() -> pl.Expr:
@@ -137,12 +146,16 @@ def build_step_id() -> pl.Expr:
     return pl.concat_str("skill_id", goal, separator="|")
 
 
-def _estimate(ordered_rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
+def _build_mastery(
+    ordered_rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing
+) -> pl.DataFrame:
     moment = last_instant(as_of)
     levels = estimate_levels(ordered_rows, moment, policy, tracing)
     is_rusty = pl.col("last_practised_at") < pl.lit(moment) - pl.duration(days=pl.col("half_life"))
     # a review is counted twice, as teaching and as a review: reviews alone make no row
-    mastery_state = _summarise(ordered_rows).filter((pl.sum_horizontal(_COUNTS) - 2 * pl.col("review_count")) > 0)
+    mastery_state = _summarise_pairs(ordered_rows).filter(
+        (pl.sum_horizontal(_COUNT_COLUMNS) - 2 * pl.col("review_count")) > 0
+    )
     mastery_state = mastery_state.join(levels, on="_pair", how="left", maintain_order="left").with_columns(
         reached_stage(policy).alias("stage_index"),
         pl.coalesce("practised_at", "occurred_at").alias("last_practised_at"),
@@ -162,7 +175,7 @@ def _estimate(ordered_rows: pl.DataFrame, as_of: date, policy: StagePolicy, trac
 
 
 def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
-    running_counts = _count_up_to(ordered_rows).with_columns(reached_stage(policy).alias("stage_index"))
+    running_counts = _count_per_instant(ordered_rows).with_columns(reached_stage(policy).alias("stage_index"))
     pair_id = pl.col("_pair")
     reached_columns = (*PAIR, pl.col("occurred_at").alias("reached_at"))
     stage_rises = [
@@ -210,29 +223,31 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
     mode, pair_id, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
     is_feedback, is_repetition = mode == "feedback", mode == "repetition"
     is_counted = mark_counted_feedback(evidence_rows.filter(is_feedback), policy)
-    evidence_rows = evidence_rows.with_columns(_scatter(evidence_rows, is_feedback, is_counted).alias("_is_positive"))
+    evidence_rows = evidence_rows.with_columns(
+        _scatter_flags(evidence_rows, is_feedback, is_counted).alias("_is_positive")
+    )
     is_new_day = ((pair_id != pair_id.shift()) | (day != day.shift())).fill_null(True)
     repetition_on_new_day = evidence_rows.filter(is_repetition).select(is_new_day).to_series()
     # unnamed givers count once per kind of feedback: three anonymous certificates are not three people
-    giver = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
+    giver_id = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
     is_new_giver = (
-        evidence_rows.filter("_is_positive").select(pl.struct("_pair", giver).is_first_distinct()).to_series()
+        evidence_rows.filter("_is_positive").select(pl.struct("_pair", giver_id).is_first_distinct()).to_series()
     )
-    count_conditions = {
+    condition_by_count_column = {
         "observation_count": mode == "observation",
-        "repetition_count": pl.lit(_scatter(evidence_rows, is_repetition, repetition_on_new_day)),
+        "repetition_count": pl.lit(_scatter_flags(evidence_rows, is_repetition, repetition_on_new_day)),
         "feedback_count": is_feedback,
         "positive_feedback_count": pl.col("_is_positive"),
-        "judge_count": pl.lit(_scatter(evidence_rows, pl.col("_is_positive"), is_new_giver)),
+        "judge_count": pl.lit(_scatter_flags(evidence_rows, pl.col("_is_positive"), is_new_giver)),
         "teaching_count": mode == "teaching",
         "review_count": is_review(),
     }
     is_in_hours = pl.col("amount_unit") == "hours"
     return evidence_rows.with_columns(
-        *(is_met.cast(pl.Int64).alias(count_column) for count_column, is_met in count_conditions.items()),
+        *(is_met.cast(pl.Int64).alias(count_column) for count_column, is_met in condition_by_count_column.items()),
         *(
             pl.when((mode == mode_of_hours) & is_in_hours).then("amount").otherwise(0.0).alias(count_column)
-            for count_column, mode_of_hours in _HOURS.items()
+            for count_column, mode_of_hours in _MODE_BY_HOURS_COLUMN.items()
         ),
     ).drop("_is_positive")
 
@@ -241,7 +256,7 @@ def _as_enum(column: pl.Series) -> pl.Series:
     """A column of texts as an Enum of those that occur and those that are compared with, in their order."""
     if column.dtype != pl.String:
         return column
-    compared_texts = pl.Series(_COMPARED.get(column.name, ()), dtype=pl.String)
+    compared_texts = pl.Series(_COMPARED_TEXTS.get(column.name, ()), dtype=pl.String)
     return column.cast(pl.Enum(pl.concat([column.unique().drop_nulls(), compared_texts]).unique().sort()))
 
 
@@ -274,31 +289,31 @@ def _find_order(evidence_rows: pl.DataFrame) -> pl.Series:
     return order
 
 
-def _scatter(evidence_rows: pl.DataFrame, is_among: pl.Expr, flags_among: pl.Series) -> pl.Series:
-    """One flag per row: those given for the rows that are among, False for the others."""
+def _scatter_flags(evidence_rows: pl.DataFrame, is_selected: pl.Expr, selected_flags: pl.Series) -> pl.Series:
+    """One flag per row: the next of `selected_flags` for each selected row, False for each other row."""
     flag_per_row = pl.Series([False]).new_from_index(0, evidence_rows.height)
-    flag_per_row.scatter(evidence_rows.select(is_among.arg_true()).to_series(), flags_among)
+    flag_per_row.scatter(evidence_rows.select(is_selected.arg_true()).to_series(), selected_flags)
     return flag_per_row
 
 
-def _count_up_to(ordered_rows: pl.DataFrame) -> pl.DataFrame:
+def _count_per_instant(ordered_rows: pl.DataFrame) -> pl.DataFrame:
     """One row per pair and instant: the counts up to and including it, and when the person practised.
 
     `before_at` is the practice before this instant, or the last evidence if there was no practice yet.
     """
     pair_id, occurred_at, row_number = pl.col("_pair"), pl.col("occurred_at"), pl.int_range(pl.len(), dtype=pl.UInt32)
     starts_pair = (pair_id != pair_id.shift()).fill_null(True)
-    repetition_row = pl.when(pl.col("mode") == "repetition").then(row_number)
+    repetition_row_number = pl.when(pl.col("mode") == "repetition").then(row_number)
     # the running count over all rows minus the count before the pair: far cheaper than a window for each count
     running_counts = (
         pl.col(column).cum_sum()
         - pl.when(starts_pair).then(pl.col(column).cum_sum() - pl.col(column)).forward_fill().alias(column)
-        for column in _COUNTS
+        for column in _COUNT_COLUMNS
     )
-    source_rows = {
+    row_number_by_time_column = {
         "practised_at": pl.when(is_practice()).then(row_number).forward_fill(),
-        "first_repetition_at": pl.when(starts_pair).then(repetition_row.backward_fill()).forward_fill(),
-        "last_repetition_at": repetition_row.forward_fill(),
+        "first_repetition_at": pl.when(starts_pair).then(repetition_row_number.backward_fill()).forward_fill(),
+        "last_repetition_at": repetition_row_number.forward_fill(),
     }
     # rows of one instant have no order: the last row counts all of them
     is_last_of_instant = (
@@ -306,26 +321,26 @@ def _count_up_to(ordered_rows: pl.DataFrame) -> pl.DataFrame:
     )
     running_hours = pl.col("repetition_hours").cum_sum().over("_pair")
     instant_counts = ordered_rows.select(
-        *PAIR, "_pair", occurred_at, *running_counts, running_hours, is_last_of_instant, **source_rows
+        *PAIR, "_pair", occurred_at, *running_counts, running_hours, is_last_of_instant, **row_number_by_time_column
     ).filter("_is_last")
     # from the place of a row to its time, if that row is of the same pair
     instant_counts = instant_counts.with_columns(
         pl.when(ordered_rows["_pair"].gather(instant_counts[column]) == instant_counts["_pair"])
         .then(ordered_rows["occurred_at"].gather(instant_counts[column]))
         .alias(column)
-        for column in source_rows
+        for column in row_number_by_time_column
     )
-    before_at = pl.when(pair_id == pair_id.shift()).then(pl.coalesce("practised_at", "occurred_at").shift())
-    return instant_counts.with_columns(before_at.alias("before_at"))
+    previous_practice_at = pl.when(pair_id == pair_id.shift()).then(pl.coalesce("practised_at", "occurred_at").shift())
+    return instant_counts.with_columns(previous_practice_at.alias("before_at"))
 
 
-def _summarise(ordered_rows: pl.DataFrame) -> pl.DataFrame:
+def _summarise_pairs(ordered_rows: pl.DataFrame) -> pl.DataFrame:
     """One row per pair: the counts of all its rows, and when the person practised."""
     occurred_at, is_repetition = pl.col("occurred_at"), pl.col("mode") == "repetition"
-    rows_by_pair = ordered_rows.lazy().group_by("_pair", maintain_order=True)
-    return rows_by_pair.agg(
+    pair_groups = ordered_rows.lazy().group_by("_pair", maintain_order=True)
+    return pair_groups.agg(
         pl.col(*PAIR).first(),
-        pl.col(*_COUNTS, *_HOURS).sum(),
+        pl.col(*_COUNT_COLUMNS, *_MODE_BY_HOURS_COLUMN).sum(),
         occurred_at.first().alias("first_evidence_at"),
         occurred_at.last(),
         occurred_at.filter(is_practice()).last().alias("practised_at"),

@@ -62,20 +62,21 @@ def list_blocked_steps(mastery: pl.DataFrame) -> pl.DataFrame:
     return mastery.filter(~pl.col("is_rusty").fill_null(False)).select("person_id", step_id)
 
 
-def list_memberships(people: pl.DataFrame, periods: pl.DataFrame) -> pl.DataFrame:
+def list_memberships(people: pl.DataFrame, role_periods: pl.DataFrame) -> pl.DataFrame:
     """Return the roles and units of people over time.
 
     Args:
         people: Rows of PERSON: person_id and the present role_name and unit_name.
-        periods: Rows of ROLE_PERIOD: the same with started_date and ended_date. They replace a person's present role.
+        role_periods: Rows of ROLE_PERIOD: the same with started_date and ended_date. They replace a person's present
+            role.
 
     Returns:
         One row per person and role or unit: person_id, group, since, until (null if open).
     """
-    present_roles = people.select("person_id", "role_name", "unit_name").join(periods, on="person_id", how="anti")
-    dated_roles = periods.select("person_id", "role_name", "unit_name", since="started_date", until="ended_date")
+    present_roles = people.select("person_id", "role_name", "unit_name").join(role_periods, on="person_id", how="anti")
+    dated_roles = role_periods.select("person_id", "role_name", "unit_name", since="started_date", until="ended_date")
     memberships = pl.concat([present_roles, dated_roles], how="diagonal").unpivot(
         ("role_name", "unit_name"), index=("person_id", "since", "until"), variable_name="kind", value_name="name"
     )
-    group = pl.format("{} {}", "kind", "name").alias("group")
-    return memberships.drop_nulls("name").select("person_id", group, "since", "until")
+    group_name = pl.format("{} {}", "kind", "name").alias("group")
+    return memberships.drop_nulls("name").select("person_id", group_name, "since", "until")

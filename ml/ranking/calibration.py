@@ -22,7 +22,7 @@ ITEM_INPUTS = (
     *("first_two_parts_idle", "stage_z", "log_popularity", "recent_popularity_log", "ease_last_log", "markov_last_log"),
 )
 _FEATURE_NAMES = [feature.name for feature in FEATURES]
-_ITEM_COLUMNS = [_FEATURE_NAMES.index(name) for name in ITEM_INPUTS]
+_ITEM_COLUMNS = [_FEATURE_NAMES.index(feature_name) for feature_name in ITEM_INPUTS]
 CALIBRATION_CANDIDATES = 20  # best candidates of a person that are learned from: below them hardly any is acquired
 PENALTY = 100.0  # two dozen weights rest on a few hundred outcomes
 KNOTS = (1 / 3, 2 / 3)  # the bends split the log odds of what was acquired into thirds
@@ -177,10 +177,10 @@ def _fit_line(
     """Weights and bias on the inputs' own scale; the penalty is on standardised weights."""
     centre, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
     # For few inputs and many rows Newton's method converges in a dozen passes; other solvers stop early.
-    model = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
-    model.fit((inputs - centre) / scale, outcomes, sample_weight=sample_weight)
-    weights = model.coef_[0] / scale
-    return weights, float(model.intercept_[0] - centre @ weights)
+    regression = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
+    regression.fit((inputs - centre) / scale, outcomes, sample_weight=sample_weight)
+    weights = regression.coef_[0] / scale
+    return weights, float(regression.intercept_[0] - centre @ weights)
 
 
 def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | None:
@@ -200,8 +200,8 @@ def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | 
     brier = float(((probability - outcomes) ** 2).mean())
     base_brier = base_rate * (1.0 - base_rate)
     bins = tuple(
-        ReliabilityBin(len(indices), float(probability[indices].mean()), float(outcomes[indices].mean()))
-        for indices in np.array_split(np.argsort(probability, kind="stable"), min(10, n_predictions))
+        ReliabilityBin(len(bin_indices), float(probability[bin_indices].mean()), float(outcomes[bin_indices].mean()))
+        for bin_indices in np.array_split(np.argsort(probability, kind="stable"), min(10, n_predictions))
     )
     ece = (
         sum(

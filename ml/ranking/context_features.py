@@ -40,13 +40,13 @@ class FeatureSource:
     aggregation: Aggregation
 
     @cached_property
-    def keys(self) -> tuple[str, ...]:
+    def key_columns(self) -> tuple[str, ...]:
         return tuple(key_column for key_column in KEY_COLUMNS if key_column in self.rows.columns)
 
     @property
     def key_name(self) -> str:
         """The column of pairs that holds this source's combined key."""
-        return "key_" + "_".join(self.keys)
+        return "key_" + "_".join(self.key_columns)
 
     @property
     def is_sum(self) -> bool:
@@ -55,9 +55,9 @@ class FeatureSource:
 
     def encode_rows(self, vocabularies: dict[str, pl.Series]) -> pl.DataFrame:
         """One row per complete row: key (combined code), ts, value."""
-        complete_rows = self.rows.drop_nulls([*self.keys, "ts"])
+        complete_rows = self.rows.drop_nulls([*self.key_columns, "ts"])
         return complete_rows.select(
-            pl.Series("key", encode_keys(complete_rows, self.keys, vocabularies)),
+            pl.Series("key", encode_keys(complete_rows, self.key_columns, vocabularies)),
             _to_naive_utc(complete_rows["ts"]),
             pl.col("value").cast(pl.Float64),
         )
@@ -82,13 +82,13 @@ class FeatureSource:
         newest_age = pl.col("age").min()
         newest_value = pl.col("value").filter(pl.col("age") == newest_age).max()
         feature_value = newest_age.log1p() if self.aggregation == "log_age" else newest_value
-        newest_by_key = past_rows.group_by("key").agg(value=feature_value).sort("key")
-        return Lookup(newest_by_key["key"].to_numpy(), newest_by_key["value"].to_numpy())
+        newest_rows = past_rows.group_by("key").agg(value=feature_value).sort("key")
+        return Lookup(newest_rows["key"].to_numpy(), newest_rows["value"].to_numpy())
 
-    def join_values(self, pairs: pl.DataFrame, accumulated: pl.DataFrame) -> pl.Series:
+    def join_values(self, pairs: pl.DataFrame, accumulated_rows: pl.DataFrame) -> pl.Series:
         """The feature's value per pair; `pairs` has this source's key column and is sorted by `at`."""
         joined_pairs = pairs.select("at", key=self.key_name).join_asof(
-            accumulated,
+            accumulated_rows,
             left_on="at",
             right_on="ts",
             by="key",
@@ -122,7 +122,7 @@ class ContextFeatures:
 
     sources: tuple[FeatureSource, ...]
     capabilities: pl.DataFrame  # skill_id, capability_id
-    _values_at: dict[datetime, tuple[Lookup, ...]] = field(default_factory=dict, init=False, repr=False)
+    _lookups_at: dict[datetime, tuple[Lookup, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -131,14 +131,16 @@ class ContextFeatures:
     @cached_property
     def vocabularies(self) -> dict[str, pl.Series]:
         """The distinct ids of each key column."""
-        id_columns = {
-            column: [source.rows[column].cast(pl.String) for source in self.sources if column in source.keys]
+        ids_by_column = {
+            column: [source.rows[column].cast(pl.String) for source in self.sources if column in source.key_columns]
             for column in KEY_COLUMNS
         }
-        return {column: pl.concat(id_series).drop_nulls().unique().sort() for column, id_series in id_columns.items()}
+        return {
+            column: pl.concat(id_series).drop_nulls().unique().sort() for column, id_series in ids_by_column.items()
+        }
 
     @cached_property
-    def _accumulated(self) -> tuple[pl.DataFrame, ...]:
+    def _accumulated_rows(self) -> tuple[pl.DataFrame, ...]:
         return tuple(source.accumulate(self.vocabularies) for source in self.sources)
 
     def for_people(self, person_ids: pl.Series) -> "ContextFeatures":
@@ -148,7 +150,7 @@ class ContextFeatures:
             self,
             sources=tuple(
                 replace(source, rows=source.rows.join(chosen_people, on="person_id", how="semi", maintain_order="left"))
-                if "person_id" in source.keys
+                if "person_id" in source.key_columns
                 else source
                 for source in self.sources
             ),
@@ -161,28 +163,28 @@ class ContextFeatures:
             .with_columns(pl.col("skill_id").str.replace(r"\|[^|]*$", ""), _to_naive_utc(pairs["at"]))
             .join(self.capabilities, on="skill_id", how="left", maintain_order="left")
         )
-        columns_by_key = {source.key_name: source.keys for source in self.sources}
+        columns_by_key_name = {source.key_name: source.key_columns for source in self.sources}
         keyed_pairs = keyed_pairs.with_columns(
             pl.Series(key_name, encode_keys(keyed_pairs, key_columns, self.vocabularies))
-            for key_name, key_columns in columns_by_key.items()
+            for key_name, key_columns in columns_by_key_name.items()
         )
         moments = keyed_pairs["at"].unique()
         if len(moments) == 1:
             return self._compute_at_one_moment(keyed_pairs, moments[0])
         keyed_pairs = keyed_pairs.sort("at", "place")
         feature_columns = [
-            source.join_values(keyed_pairs, accumulated)
-            for source, accumulated in zip(self.sources, self._accumulated, strict=True)
+            source.join_values(keyed_pairs, accumulated_rows)
+            for source, accumulated_rows in zip(self.sources, self._accumulated_rows, strict=True)
         ]
         return pl.DataFrame([keyed_pairs["place"], *feature_columns]).sort("place").drop("place")
 
     def _compute_at_one_moment(self, keyed_pairs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
         """One row per pair: all share one moment, so that each key has one value and no join by time is needed."""
         with _VALUES_LOCK:
-            if moment not in self._values_at:
-                self._values_at.clear()  # callers go from moment to moment, and each one takes memory
-                self._values_at[moment] = tuple(source.values_at(self.vocabularies, moment) for source in self.sources)
-            lookups = self._values_at[moment]
+            if moment not in self._lookups_at:
+                self._lookups_at.clear()  # callers go from moment to moment, and each one takes memory
+                self._lookups_at[moment] = tuple(source.values_at(self.vocabularies, moment) for source in self.sources)
+            lookups = self._lookups_at[moment]
         return pl.DataFrame(
             {
                 source.feature.name: lookup.get(keyed_pairs[source.key_name].to_numpy())
@@ -266,7 +268,7 @@ def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
                 "person_id", "role_name", ts=BEFORE_ALL, until=pl.lit(None, pl.Datetime)
             ),
             tables.role_periods.select(
-                "person_id", "role_name", ts=_moment("started_date"), until=_moment("ended_date")
+                "person_id", "role_name", ts=_as_moment("started_date"), until=_as_moment("ended_date")
             ),
         ],
         how="vertical_relaxed",
@@ -284,7 +286,7 @@ def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
         ),
         FeatureSource(
             Feature("log_hired", "hr", "log of 1 + days since the person was hired"),
-            tables.people.select("person_id", ts=_moment("hired_date"), value=pl.lit(1.0)),
+            tables.people.select("person_id", ts=_as_moment("hired_date"), value=pl.lit(1.0)),
             "log_age",
         ),
     )
@@ -298,7 +300,7 @@ def _project_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
             _dated_rows(assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
         ]
     )
-    hours_worked = _dated_rows(tables.practice, "occurred_at", pl.col("hours"))
+    practice = _dated_rows(tables.practice, "occurred_at", pl.col("hours"))
     return (
         FeatureSource(
             Feature("demand_open", "projects", "log of 1 + open assignments that name the skill"),
@@ -312,12 +314,12 @@ def _project_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
         ),
         FeatureSource(
             Feature("practised_hours", "projects", "log of 1 + hours (or times) the person worked on it"),
-            hours_worked,
+            practice,
             "log_sum",
         ),
         FeatureSource(
             Feature("practised_idle", "projects", "log of 1 + days since the person last worked on it"),
-            hours_worked,
+            practice,
             "log_age",
         ),
     )
@@ -345,9 +347,9 @@ def _learning_sources(learning: pl.DataFrame) -> tuple[FeatureSource, ...]:
 
 
 def _taxonomy_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
-    held_since = tables.steps.group_by("person_id", "skill_id").agg(ts=_moment("reached_at").min())
+    first_held_rows = tables.steps.group_by("person_id", "skill_id").agg(ts=_as_moment("reached_at").min())
     prerequisite_links = tables.prerequisites.select("skill_id", "requires_skill_id").unique()
-    met_prerequisites = held_since.join(
+    met_prerequisites = first_held_rows.join(
         prerequisite_links.with_columns(value=1.0 / pl.len().over("skill_id")),
         left_on="skill_id",
         right_on="requires_skill_id",
@@ -367,7 +369,7 @@ def _taxonomy_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
         ),
         FeatureSource(
             Feature("capability_held", "taxonomy", "share of its capability that the person holds"),
-            held_since.join(capability_shares, on="skill_id").select("person_id", "capability_id", "ts", "value"),
+            first_held_rows.join(capability_shares, on="skill_id").select("person_id", "capability_id", "ts", "value"),
             "share",
         ),
     )
@@ -385,10 +387,10 @@ def _wish_sources(wishes: pl.DataFrame) -> tuple[FeatureSource, ...]:
 
 def _dated_rows(records: pl.DataFrame, moment_column: str, value_expr: pl.Expr) -> pl.DataFrame:
     """One row per row of the frame: person_id, skill_id, ts, value."""
-    return records.select("person_id", "skill_id", ts=_moment(moment_column), value=value_expr)
+    return records.select("person_id", "skill_id", ts=_as_moment(moment_column), value=value_expr)
 
 
-def _moment(column: str) -> pl.Expr:
+def _as_moment(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Datetime("us"))
 
 

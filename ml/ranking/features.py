@@ -141,7 +141,7 @@ def build_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates
 
 
 def build_extra_features(
-    extra: ExtraFeatures,
+    extra_features: ExtraFeatures,
     user_states: UserStates,
     candidates: Candidates,
     person_ids: Strings,
@@ -151,7 +151,7 @@ def build_extra_features(
     """Compute extra features of candidates and check their shape and values.
 
     Args:
-        extra: The features to compute.
+        extra_features: The features to compute.
         user_states: Person and cutoff of each row.
         candidates: Rows x k candidates.
         person_ids: Person id of each person code.
@@ -162,7 +162,7 @@ def build_extra_features(
         (rows * k) x extra features, the candidates of a row one after the other.
 
     Raises:
-        ValueError: `extra` returned another number of rows, or empty or infinite cells.
+        ValueError: `extra_features` returned another number of rows, or empty or infinite cells.
     """
     n_candidates = candidates.item.shape[1]
     moments = pl.Series(np.repeat(user_states.cutoff_tick, n_candidates))
@@ -173,7 +173,7 @@ def build_extra_features(
             "at": moments.cast(pl.Datetime("us")) if is_calendar else moments,
         }
     )
-    extra_columns = extra(pairs).select([feature.name for feature in extra.features])
+    extra_columns = extra_features(pairs).select([feature.name for feature in extra_features.features])
     if extra_columns.height != pairs.height:
         raise ValueError(
             f"extra features returned {extra_columns.height} rows for {pairs.height} pairs: one row per pair is needed"
@@ -197,25 +197,28 @@ def _person_features(user_states: UserStates) -> Floats:
     """Rows x 4: the features that depend on the person alone."""
     moment_counts = np.zeros(len(user_states), np.int64)
     np.maximum.at(moment_counts, user_states.row, user_states.moments_back + 1)
-    days_since = [
+    days_since_use = [
         (user_states.cutoff_tick - use_ticks) / user_states.ticks_per_day
         for use_ticks in first_and_latest_use(user_states)
     ]
     return np.stack(
-        [np.log1p(np.maximum(column, 0)) for column in ((user_states.item_counts, moment_counts, *days_since))], axis=1
+        [np.log1p(np.maximum(column, 0)) for column in ((user_states.item_counts, moment_counts, *days_since_use))],
+        axis=1,
     ).astype(np.float32)
 
 
 def _channel_features(candidates: Candidates, channel_index: int) -> Floats:
     scores = np.where(candidates.is_candidate, candidates.channel_scores[channel_index], np.float32(0.0))
-    share = np.clip(scores / (candidates.best_scores[channel_index][:, None] + np.float32(1e-9)), -1.0, 1.0)
+    score_shares = np.clip(scores / (candidates.best_scores[channel_index][:, None] + np.float32(1e-9)), -1.0, 1.0)
     descending_order = np.argsort(-np.where(candidates.is_candidate, scores, -np.inf), axis=1, kind="stable")
-    rank = np.empty_like(descending_order)
+    ranks = np.empty_like(descending_order)
     np.put_along_axis(
-        rank, descending_order, np.broadcast_to(np.arange(descending_order.shape[1]), descending_order.shape), axis=1
+        ranks, descending_order, np.broadcast_to(np.arange(descending_order.shape[1]), descending_order.shape), axis=1
     )
     return np.stack(
-        [share, np.log(np.float32(0.01) + np.maximum(share, 0.0)), _MINUS_LOG_RANK[rank]], axis=2, dtype=np.float32
+        [score_shares, np.log(np.float32(0.01) + np.maximum(score_shares, 0.0)), _MINUS_LOG_RANK[ranks]],
+        axis=2,
+        dtype=np.float32,
     )
 
 
@@ -248,7 +251,7 @@ def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, cand
     recent_adoptions = ensemble.trend.recent_counts(distinct_cutoffs, WINDOWS[1]) + np.float32(0.01)
     log_idle_days = np.log1p(user_states.idle_days)
     recency_weights = np.exp(-user_states.moments_back / 2.0)
-    entry_weightings = [
+    weights_and_totals = [
         (np.ones(len(recency_weights)), user_states.item_counts),
         (recency_weights, np.bincount(user_states.row, recency_weights, n_rows)),
     ]
@@ -265,14 +268,14 @@ def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, cand
             candidate_pair_index,
             len(held_pairs),
         )
-        for entry_weights, row_totals in entry_weightings:
+        for entry_weights, row_totals in weights_and_totals:
             feature_columns.append(
                 np.append(np.bincount(entry_pair_index, entry_weights, len(held_pairs)), 0.0)[candidate_pair_index]
                 / np.maximum(row_totals, 1e-9)[:, None]
             )
-        least_log_idle = np.full(len(held_pairs) + 1, 9.0)  # e^9 days stands for never
-        np.minimum.at(least_log_idle, entry_pair_index, log_idle_days)
-        feature_columns.append(-least_log_idle[candidate_pair_index])
+        min_log_idle_days = np.full(len(held_pairs) + 1, 9.0)  # e^9 days stands for never
+        np.minimum.at(min_log_idle_days, entry_pair_index, log_idle_days)
+        feature_columns.append(-min_log_idle_days[candidate_pair_index])
         membership_matrix = sparse.csr_matrix(
             (np.ones(len(group_codes), np.float32), (np.arange(len(group_codes)), group_codes))
         )

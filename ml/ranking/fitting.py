@@ -80,7 +80,7 @@ def fit_recommender(
             horizon_ticks=horizon_days * TICKS_PER_DAY if interactions.is_calendar else horizon_days,
             config=config or choose_config(interactions),
             item_names=align_item_names(item_names, interactions.items),
-            extra=extra_features,
+            extra_features=extra_features,
             seed=seed,
             progress=progress,
             rules=rules,
@@ -94,7 +94,7 @@ def fit_coded_recommender(
     horizon_ticks: int,
     config: RankerConfig,
     item_names: Strings | None,
-    extra: ExtraFeatures | None,
+    extra_features: ExtraFeatures | None,
     seed: int,
     progress: Progress = lambda *_: None,
     rules: EligibilityRules = NO_RULES,
@@ -108,7 +108,7 @@ def fit_coded_recommender(
         horizon_ticks: Span in ticks within which an acquisition counts.
         config: Settings.
         item_names: Name of each item; ids if None.
-        extra: Features from elsewhere.
+        extra_features: Features from elsewhere.
         seed: Seed of every random choice.
         progress: Is called with the name of a finished stage and the share of the work.
         rules: The eligibility rules, coded by the items of `interactions`.
@@ -133,7 +133,7 @@ def fit_coded_recommender(
         None,
         None,
         training_window,
-        extra,
+        extra_features,
         rules,
     )
     recommender = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
@@ -171,7 +171,11 @@ def _fit_calibrator(
     past_interactions = drop_unused_ids(past_interactions)
     past_names = None if item_names is None else item_names[past_item_codes]
     ensemble = fit_ensemble(
-        past_interactions, config, item_names=past_names, seed=training_window.seed, people_per_sample=people_per_sample
+        past_interactions,
+        config,
+        item_names=past_names,
+        seed=training_window.seed,
+        people_per_sample=people_per_sample,
     )
     earlier_recommender = replace(
         recommender,
@@ -186,18 +190,18 @@ def _fit_calibrator(
         )
     if earlier_recommender.ranker is None:
         return None
-    span_rows = [
+    rows_per_span = [
         _collect_calibration_rows(
             earlier_recommender, calibration_interactions, training_window.end - span * horizon_ticks, horizon_ticks
         )
         for span in range(1, n_spans + 1)
     ]
-    inputs, outcomes, weights = (np.concatenate(field_blocks) for field_blocks in zip(*span_rows, strict=True))
+    inputs, outcomes, weights = (np.concatenate(field_blocks) for field_blocks in zip(*rows_per_span, strict=True))
     return fit_calibrator(
         inputs,
         outcomes,
         weights,
-        np.repeat(np.arange(n_spans), [len(span_outcomes) for _, span_outcomes, _ in span_rows]),
+        np.repeat(np.arange(n_spans), [len(span_outcomes) for _, span_outcomes, _ in rows_per_span]),
     )
 
 
@@ -303,18 +307,20 @@ def _collect_calibration_rows(
             ranked_block.is_candidate,
             ranked_block.features.reshape(ranked_block.is_candidate.size, -1),
         )
-        is_best = ranked_block.is_candidate & (np.arange(ranked_block.is_candidate.shape[1]) < CALIBRATION_CANDIDATES)
+        is_top_candidate = ranked_block.is_candidate & (
+            np.arange(ranked_block.is_candidate.shape[1]) < CALIBRATION_CANDIDATES
+        )
         block_rows.append(
             (
-                inputs[is_best.ravel()],
-                case_block.label_candidates(ranked_block.item, interactions.n_items)[is_best],
-                is_best.sum(axis=1),
+                inputs[is_top_candidate.ravel()],
+                case_block.label_candidates(ranked_block.item, interactions.n_items)[is_top_candidate],
+                is_top_candidate.sum(axis=1),
             )
         )
     if not block_rows:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
-    inputs, outcomes, best_counts = (np.concatenate(field_blocks) for field_blocks in zip(*block_rows, strict=True))
-    return inputs, outcomes, np.repeat(case_weights, best_counts)
+    inputs, outcomes, top_counts = (np.concatenate(field_blocks) for field_blocks in zip(*block_rows, strict=True))
+    return inputs, outcomes, np.repeat(case_weights, top_counts)
 
 
 def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recommender) -> tuple[Cases, Doubles]:
@@ -324,11 +330,14 @@ def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recomme
     )
     latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entries, 0)]
     is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
-    max_active, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
+    max_active_cases, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
     sampled_indices, weights = [], []
-    for group_indices, max_size in ((np.flatnonzero(~is_idle), max_active), (np.flatnonzero(is_idle), max_active // 4)):
+    for group_indices, max_sampled in (
+        (np.flatnonzero(~is_idle), max_active_cases),
+        (np.flatnonzero(is_idle), max_active_cases // 4),
+    ):
         sampled_indices.append(
-            rng.choice(group_indices, max_size, replace=False) if len(group_indices) > max_size else group_indices
+            rng.choice(group_indices, max_sampled, replace=False) if len(group_indices) > max_sampled else group_indices
         )
         weights.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
     case_indices = np.concatenate(sampled_indices)

@@ -38,7 +38,7 @@ class GroupFeatures:
 
     events: pl.DataFrame
     memberships: pl.DataFrame
-    _shares: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, init=False, repr=False)
+    _log_shares_by_moment: dict[int, tuple[Floats, Floats]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -55,14 +55,14 @@ class GroupFeatures:
         """
         person_ids, person_codes = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
         item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._index.items)
-        feature_table = np.zeros((pairs.height, 3), np.float32)
+        feature_matrix = np.zeros((pairs.height, 3), np.float32)
         moments, moment_index = np.unique(self._on_grid(as_ticks(pairs["at"])), return_inverse=True)
         for moment_number, moment in enumerate(moments.tolist()):
             row_indices = np.flatnonzero((moment_index == moment_number) & (item_codes >= 0))
-            feature_table[row_indices] = self._features_at(
+            feature_matrix[row_indices] = self._features_at(
                 moment, person_ids, person_codes[row_indices], item_codes[row_indices]
             )
-        return pl.DataFrame(feature_table, schema=[feature.name for feature in self.features], orient="row")
+        return pl.DataFrame(feature_matrix, schema=[feature.name for feature in self.features], orient="row")
 
     def score_items(self, person_ids: Strings, moment_ticks: Ints, item_ids: Strings) -> Floats:
         """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
@@ -72,19 +72,21 @@ class GroupFeatures:
         grid_ticks = self._on_grid(moment_ticks)
         for moment in np.unique(grid_ticks).tolist():
             row_indices = np.flatnonzero(grid_ticks == moment)
-            adoption = self._features_at(
+            log_adoption_shares = self._features_at(
                 moment,
                 person_ids[row_indices],
                 np.repeat(np.arange(len(row_indices)), len(known_columns)),
                 np.tile(item_codes[known_columns], len(row_indices)),
             )[:, 0]
             # Shares instead of their logs: the few items that a group takes must differ clearly from the many others.
-            scores[np.ix_(row_indices, known_columns)] = np.exp(adoption).reshape(len(row_indices), len(known_columns))
+            scores[np.ix_(row_indices, known_columns)] = np.exp(log_adoption_shares).reshape(
+                len(row_indices), len(known_columns)
+            )
         return scores
 
     def _features_at(self, moment: int, person_ids: Strings, person_codes: Ints, item_codes: Ints) -> Floats:
-        log_share, lift_by_group = self._shares_at(moment)
-        group_lifts = lift_by_group[self._groups_of(moment, person_ids)[person_codes], item_codes[:, None]]
+        log_share, lift_per_group = self._log_shares_at(moment)
+        group_lifts = lift_per_group[self._groups_of(moment, person_ids)[person_codes], item_codes[:, None]]
         has_lift = np.isfinite(group_lifts)
         mean_lift = np.nansum(group_lifts, axis=1) / np.maximum(has_lift.sum(axis=1), 1)
         return np.stack(
@@ -96,10 +98,10 @@ class GroupFeatures:
             axis=1,
         ).astype(np.float32)
 
-    def _shares_at(self, moment: int) -> tuple[Floats, Floats]:
-        """Log share per item; and (groups + 1) x items: the log lift over it, in the last row NaN for no group."""
-        if moment in self._shares:
-            return self._shares[moment]
+    def _log_shares_at(self, moment: int) -> tuple[Floats, Floats]:
+        """The log share per item, and the log lift over it: (groups + 1) x items, NaN in the last row for no group."""
+        if moment in self._log_shares_by_moment:
+            return self._log_shares_by_moment[moment]
         group_index = self._index
         n_past_events = int(np.searchsorted(group_index.time, moment))
         n_items = len(group_index.items)
@@ -120,7 +122,7 @@ class GroupFeatures:
         )
         group_counts = np.asarray((membership_matrix @ adoption_matrix).todense(), np.float64)
         prior_count = SHRINKAGE * n_past_events / max(len(np.unique(group_index.person[:n_past_events])), 1) + 1e-9
-        log_shares = (
+        log_shares_and_lifts = (
             np.log(overall_share).astype(np.float32),
             np.concatenate(
                 [
@@ -133,9 +135,9 @@ class GroupFeatures:
                 ]
             ).astype(np.float32),
         )
-        if (len(self._shares) + 1) * (group_index.n_groups + 1) * n_items <= CACHED_CELLS:
-            self._shares[moment] = log_shares
-        return log_shares
+        if (len(self._log_shares_by_moment) + 1) * (group_index.n_groups + 1) * n_items <= CACHED_CELLS:
+            self._log_shares_by_moment[moment] = log_shares_and_lifts
+        return log_shares_and_lifts
 
     def _groups_of(self, moment: int, person_ids: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
@@ -148,9 +150,9 @@ class GroupFeatures:
         membership_numbers = np.arange(len(person_group_pairs)) - np.searchsorted(
             person_group_pairs[:, 0], person_group_pairs[:, 0]
         )
-        groups_by_person = np.full((len(person_ids), int(membership_numbers.max(initial=0)) + 1), -1, np.int64)
-        groups_by_person[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
-        return groups_by_person
+        group_code_matrix = np.full((len(person_ids), int(membership_numbers.max(initial=0)) + 1), -1, np.int64)
+        group_code_matrix[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
+        return group_code_matrix
 
     def _on_grid(self, moment_ticks: Ints) -> Ints:
         """Each moment, or the latest grid moment before it if there are more than MAX_MOMENTS."""

@@ -70,12 +70,12 @@ class Ranker:
             One value per row for each of `contribution_names`: the linear utility by family, and the trees as
             `interaction`. They add up to `utility` but for a constant.
         """
-        terms = (features - self.centre) / self.scale * self.weights
+        feature_terms = (features - self.centre) / self.scale * self.weights
         contributions = {
-            family: terms[:, [feature.family == family for feature in self.features]].sum(axis=1)
+            family: feature_terms[:, [feature.family == family for feature in self.features]].sum(axis=1)
             for family in self.contribution_names[:-1]
         }
-        return {**contributions, INTERACTION: utility - terms.sum(axis=1)}
+        return {**contributions, INTERACTION: utility - feature_terms.sum(axis=1)}
 
     @property
     def contribution_names(self) -> tuple[str, ...]:
@@ -169,23 +169,27 @@ def fit_logit(
     scale = training_rows.features[is_candidate].std(axis=0, dtype=np.float64)
     scale[scale < 1e-6] = 1.0
     rows_with_target = training_rows.select(training_rows.has_target)
-    standardized = ((rows_with_target.features - centre) / scale).astype(np.float32)
+    standardized_features = ((rows_with_target.features - centre) / scale).astype(np.float32)
     case_weight = weigh_cases(rows_with_target, case_decay)
     case_weight /= case_weight.sum()
     target_share = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weight[:, None]
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
-        utility = (standardized @ weights.astype(np.float32)).astype(np.float64).reshape(rows_with_target.label.shape)
+        utility = (
+            (standardized_features @ weights.astype(np.float32))
+            .astype(np.float64)
+            .reshape(rows_with_target.label.shape)
+        )
         log_odds = log_softmax(utility, rows_with_target.is_candidate)
         residual = np.exp(log_odds) * case_weight[:, None] - target_share
         cross_entropy = -float((target_share * np.where(rows_with_target.is_candidate, log_odds, 0.0)).sum())
-        gradient = (residual.ravel().astype(np.float32) @ standardized).astype(np.float64)
+        gradient = (residual.ravel().astype(np.float32) @ standardized_features).astype(np.float64)
         penalty = config.logit_penalty
         return cross_entropy + 0.5 * penalty * float(weights @ weights), gradient + penalty * weights
 
-    first_weights = np.zeros(standardized.shape[1]) if start_weights is None else start_weights
+    initial_weights = np.zeros(standardized_features.shape[1]) if start_weights is None else start_weights
     # An iteration that gains less than a millionth of a nat changes no order.
-    optimum = minimize(loss, first_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
+    optimum = minimize(loss, initial_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
     return Ranker(features, centre, scale, np.asarray(optimum.x, np.float64), None, 0.0, case_decay)
 
 

@@ -109,17 +109,17 @@ class Recommender:
                 self.config,
                 score_extra_items(self.extra, user_states, interactions),
             )
-        shape = candidates.item.shape
+        candidate_shape = candidates.item.shape
         features = build_all_features(self.ensemble, user_states, candidates, interactions, self.extra)
         utility = candidates.prior.astype(np.float64)
         if self.ranker is not None:
-            utility = self.ranker.utility(features).reshape(shape)
+            utility = self.ranker.utility(features).reshape(candidate_shape)
         utility = np.where(candidates.is_candidate, utility, -np.inf)
-        probability = np.full(shape, np.nan)
+        probability = np.full(candidate_shape, np.nan)
         if self.calibrator is not None:
             probability = self.calibrator.probability(
                 calibration_inputs(interactions, user_states, utility, candidates.is_candidate, features)
-            ).reshape(shape)
+            ).reshape(candidate_shape)
         order = np.lexsort((candidates.item, -utility), axis=1)[:, :k]
         item_codes, utility, probability, is_candidate = (
             np.take_along_axis(ranked_array, order, axis=1)
@@ -131,7 +131,7 @@ class Recommender:
             probability,
             is_candidate,
             prior,
-            np.take_along_axis(features.reshape(*shape, -1), order[:, :, None], axis=1),
+            np.take_along_axis(features.reshape(*candidate_shape, -1), order[:, :, None], axis=1),
         )
 
     def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "Recommender":
@@ -187,9 +187,9 @@ class Recommender:
         history = reindex_items(history, np.union1d(self.ensemble.items, history.items[history.used_items]))
         updated_recommender = self.with_interactions(history)
         interactions = reindex_people(replace(history, repeatable=updated_recommender.rules.repeatable), person_ids)
-        excluded_codes = None if excluded_pairs is None else encode_pairs(excluded_pairs, person_ids, history.items)
+        coded_pairs = None if excluded_pairs is None else encode_pairs(excluded_pairs, person_ids, history.items)
         item_ids = pl.Series(history.items.tolist(), dtype=pl.String)
-        is_vanished = (
+        is_vanished_item = (
             None if available_ids is None else ~np.isin(history.items, np.asarray(available_ids.to_list(), str))
         )
         tasks = [
@@ -198,8 +198,8 @@ class Recommender:
                 item_ids,
                 cutoff_tick,
                 k,
-                None if excluded_codes is None else excluded_codes.slice_rows(people_slice),
-                is_vanished,
+                None if coded_pairs is None else coded_pairs.slice_rows(people_slice),
+                is_vanished_item,
             )
             for people_slice in iter_blocks(len(person_ids) if interactions.n_items else 0, PEOPLE_PER_TASK)
         ]
@@ -213,16 +213,18 @@ class Recommender:
         cutoff_tick: int,
         k: int,
         excluded_pairs: PersonItemPairs | None,
-        is_vanished: Bools | None,
+        is_vanished_item: Bools | None,
     ) -> pl.DataFrame:
         """`score` for all people of these interactions, block by block."""
         score_blocks = [self._empty_scores()]
         for people_slice in iter_blocks(interactions.n_people, self.config.block_rows(interactions.n_items)):
             person_codes = np.arange(people_slice.start, people_slice.stop)
             is_excluded = None if excluded_pairs is None else excluded_pairs.mask(people_slice, interactions.n_items)
-            if is_vanished is not None:
+            if is_vanished_item is not None:
                 is_excluded = (
-                    np.tile(is_vanished, (len(person_codes), 1)) if is_excluded is None else is_excluded | is_vanished
+                    np.tile(is_vanished_item, (len(person_codes), 1))
+                    if is_excluded is None
+                    else is_excluded | is_vanished_item
                 )
             ranked_block = self.rank_block(
                 interactions, person_codes, np.full(len(person_codes), cutoff_tick), k, is_excluded

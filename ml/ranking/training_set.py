@@ -198,7 +198,7 @@ def build_training_cases(
 
 
 def drop_closed_targets(cases: Cases, interactions: Interactions, rules: EligibilityRules, block_size: int) -> Cases:
-    """The same rows without the targets that `rules` closed at the cutoff: no model could have recommended those.
+    """The same rows without the targets that `rules` closed at the cutoff: no model could have recommended them.
 
     Args:
         cases: Rows coded by `interactions`.
@@ -217,7 +217,7 @@ def drop_closed_targets(cases: Cases, interactions: Interactions, rules: Eligibi
 
 
 def iter_blocks(n_rows: int, block_size: int) -> Iterator[slice]:
-    """Consecutive slices that cover 0..length."""
+    """Consecutive slices that cover 0..n_rows."""
     for first_row in range(0, n_rows, block_size):
         yield slice(first_row, min(first_row + block_size, n_rows))
 
@@ -232,14 +232,14 @@ def _build_cases(
 ) -> Cases:
     target_events = interactions.target_events
     event_keys = interactions.time_key(target_events.person, target_events.time)
-    first_targets = np.searchsorted(event_keys, interactions.time_key(person_codes, cutoff_ticks))
-    end_targets = np.searchsorted(event_keys, interactions.time_key(person_codes, end_ticks))
-    has_history, has_target = first_targets > target_events.start[person_codes], end_targets > first_targets
+    target_starts = np.searchsorted(event_keys, interactions.time_key(person_codes, cutoff_ticks))
+    target_ends = np.searchsorted(event_keys, interactions.time_key(person_codes, end_ticks))
+    has_history, has_target = target_starts > target_events.start[person_codes], target_ends > target_starts
     row_indices = np.flatnonzero((has_history & (has_target | include_idle)) | (has_target & include_newcomers))
     row_indices = row_indices[np.lexsort((cutoff_ticks[row_indices], person_codes[row_indices]))]
     person_codes, cutoff_ticks = person_codes[row_indices], cutoff_ticks[row_indices]
-    target_counts = (end_targets - first_targets)[row_indices]
-    target_offsets, target_indices = take_rows(first_targets[row_indices], target_counts)
+    target_counts = (target_ends - target_starts)[row_indices]
+    target_offsets, target_indices = take_rows(target_starts[row_indices], target_counts)
     cases = Cases(
         person_codes,
         cutoff_ticks,
@@ -296,9 +296,9 @@ def build_training_rows(
         and (cases.cutoff_tick >= sorted_ticks[int(config.freeze_shares[0] * n_ticks)]).sum() >= config.min_cases
     ):
         freeze_ticks = [int(sorted_ticks[min(int(share * n_ticks), n_ticks - 1)]) for share in config.freeze_shares]
-        histories = _pasts_before_freezes(interactions, cases, freeze_ticks, item_names)
+        histories = _histories_before_freezes(interactions, cases, freeze_ticks, item_names)
     else:
-        histories = _other_folds(interactions, cases, config, item_names, seed)
+        histories = _histories_of_other_folds(interactions, cases, config, item_names, seed)
     case_row_parts = []
     for case_indices, history, history_names in histories:
         ensemble = fit_ensemble(
@@ -318,7 +318,7 @@ def build_training_rows(
     return TrainingRows(features, is_target[order], is_candidate[order], cases.n_targets, cases.person, cases.from_end)
 
 
-def _other_folds(
+def _histories_of_other_folds(
     interactions: Interactions, cases: Cases, config: RankerConfig, item_names: Strings | None, seed: int
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per fold of people: the rows of its cases, and what the people of the other folds did."""
@@ -331,7 +331,7 @@ def _other_folds(
         )
 
 
-def _pasts_before_freezes(
+def _histories_before_freezes(
     interactions: Interactions, cases: Cases, freeze_ticks: list[int], item_names: Strings | None
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per freeze: the rows of the cases up to the next one, and what happened before the first of these cases."""
@@ -387,11 +387,11 @@ def build_all_features(
     )
 
 
-def score_extra_items(extra: object, user_states: UserStates, interactions: Interactions) -> Floats | None:
+def score_extra_items(nominator: object, user_states: UserStates, interactions: Interactions) -> Floats | None:
     """Rows x items: the scores of extra features that nominate candidates; None if they do not."""
-    if not isinstance(extra, CandidateNominator):
+    if not isinstance(nominator, CandidateNominator):
         return None
-    return extra.score_items(interactions.people[user_states.person], user_states.cutoff_tick, interactions.items)
+    return nominator.score_items(interactions.people[user_states.person], user_states.cutoff_tick, interactions.items)
 
 
 def weigh_cases(training_rows: TrainingRows, case_decay: float) -> Doubles:

@@ -16,7 +16,7 @@ from pipelines.contracts.output_tables import CAPABILITY, ROW_METADATA_COLUMNS
 # People per block: a few million pairs of person and micro-skill.
 BLOCK_PEOPLE = 50_000
 # The columns of the table before the metadata of the run are added.
-COLUMNS = tuple(name for name in CAPABILITY.column_names if name not in ROW_METADATA_COLUMNS)
+COLUMNS = tuple(column for column in CAPABILITY.column_names if column not in ROW_METADATA_COLUMNS)
 
 
 def compute_capability_coverage(
@@ -36,7 +36,7 @@ def compute_capability_coverage(
     """
     person_ids = mastery["person_id"].unique().sort()
     return pl.concat(
-        _cover(
+        _cover_people(
             mastery.filter(pl.col("person_id").is_in(person_ids.slice(first_person, BLOCK_PEOPLE).implode())),
             skills,
             prerequisites,
@@ -76,10 +76,10 @@ def add_combinations(steps: pl.DataFrame, mastery: pl.DataFrame, skills: pl.Data
     )
 
 
-def _cover(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFrame) -> pl.DataFrame:
+def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFrame) -> pl.DataFrame:
     """The coverage rows of one block of people."""
     held_skills = index_held_skills(mastery, skills)
-    n_capabilities = len(held_skills.capabilities)
+    n_capabilities = len(held_skills.capability_ids)
     if not n_capabilities or not len(held_skills.person):
         return pl.DataFrame(schema={column: CAPABILITY.schema[column] for column in COLUMNS})
     capability_keys = held_skills.capability_key(held_skills.person, held_skills.skill)
@@ -99,7 +99,7 @@ def _cover(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFr
             "skill_name": skill_names.gather(skill_codes),
             "weight": held_skills.weight[skill_codes],
             "is_held": is_held,
-            "is_next": _is_next(held_skills, prerequisites, person_codes, skill_codes, key_index, is_held),
+            "is_next": _mark_next(held_skills, prerequisites, person_codes, skill_codes, key_index, is_held),
         }
     )
     coverage = skill_entries.group_by("row", maintain_order=True).agg(
@@ -112,8 +112,8 @@ def _cover(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFr
     )
     return (
         coverage.with_columns(
-            held_skills.people.gather(held_keys // n_capabilities).alias("person_id"),
-            held_skills.capabilities.gather(held_keys % n_capabilities).alias("capability_id"),
+            held_skills.person_ids.gather(held_keys // n_capabilities).alias("person_id"),
+            held_skills.capability_ids.gather(held_keys % n_capabilities).alias("capability_id"),
             pl.when(pl.col("next_skill_id").is_not_null()).then("completes_share").alias("completes_share"),
         )
         .join(capability_names, on="capability_id", how="left", maintain_order="left")
@@ -121,7 +121,7 @@ def _cover(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFr
     )
 
 
-def _is_next(
+def _mark_next(
     held_skills: HeldSkills,
     prerequisites: pl.DataFrame,
     person_codes: Ints,
@@ -130,20 +130,23 @@ def _is_next(
     is_held: Bools,
 ) -> Bools:
     """Mark the missing micro-skill of each row that comes next."""
-    missing_entries = np.flatnonzero(~is_held)
+    missing_entry_indices = np.flatnonzero(~is_held)
     is_ready = (
-        compute_readiness(held_skills, prerequisites, person_codes[missing_entries], skill_codes[missing_entries]) >= 1
+        compute_readiness(
+            held_skills, prerequisites, person_codes[missing_entry_indices], skill_codes[missing_entry_indices]
+        )
+        >= 1
     )
-    ranked_entries = missing_entries[
+    ranked_entry_indices = missing_entry_indices[
         np.lexsort(
             (
-                skill_codes[missing_entries],
-                -held_skills.weight[skill_codes[missing_entries]],
+                skill_codes[missing_entry_indices],
+                -held_skills.weight[skill_codes[missing_entry_indices]],
                 ~is_ready,
-                key_index[missing_entries],
+                key_index[missing_entry_indices],
             )
         )
     ]
     is_next = np.zeros(len(key_index), bool)
-    is_next[ranked_entries[np.diff(key_index[ranked_entries], prepend=-1) != 0]] = True
+    is_next[ranked_entry_indices[np.diff(key_index[ranked_entry_indices], prepend=-1) != 0]] = True
     return is_next

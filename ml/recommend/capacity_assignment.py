@@ -57,9 +57,9 @@ def assign_companions(edges: Edges, companion_load: Ints, free_capacity: Ints, n
     edge_companions = edge_companions[is_distinct_edge]
     edge_costs = edge_costs[is_distinct_edge]
     # pieces of slots that have an edge
-    slots_with_edge, slot_rank = np.unique(edge_slots, return_inverse=True)
+    slots_with_edge, slot_index = np.unique(edge_slots, return_inverse=True)
     for first_edge, end_edge in pairwise(
-        np.searchsorted(slot_rank, np.arange(0, slots_with_edge.size + PIECE_SIZE, PIECE_SIZE))
+        np.searchsorted(slot_index, np.arange(0, slots_with_edge.size + PIECE_SIZE, PIECE_SIZE))
     ):
         edge_indices = first_edge + np.flatnonzero(free_capacity[edge_companions[first_edge:end_edge]] > 0)
         if edge_indices.size:
@@ -91,21 +91,28 @@ def _assign_piece(
     )
     column_counts = np.minimum(free_capacity[distinct_companions], edge_counts)
     first_columns = np.concatenate([[0], np.cumsum(column_counts)])
-    copied_edges = np.repeat(np.arange(edge_slots.size), column_counts[companion_index])
-    copy_number = np.arange(copied_edges.size) - np.repeat(
+    copied_edge_indices = np.repeat(np.arange(edge_slots.size), column_counts[companion_index])
+    copy_number = np.arange(copied_edge_indices.size) - np.repeat(
         np.cumsum(column_counts[companion_index]) - column_counts[companion_index], column_counts[companion_index]
     )
     edge_weights = (
-        1.0 + edge_costs[copied_edges] + LOAD_COST * (companion_load[edge_companions[copied_edges]] + copy_number)
+        1.0
+        + edge_costs[copied_edge_indices]
+        + LOAD_COST * (companion_load[edge_companions[copied_edge_indices]] + copy_number)
     )
     # an empty slot costs more than any rearrangement of the piece could save
-    empty_weights = np.full(distinct_slots.size, (distinct_slots.size + 1) * edge_weights.max())
-    matrix_rows = np.concatenate([slot_index[copied_edges], np.arange(distinct_slots.size)])
+    empty_slot_weights = np.full(distinct_slots.size, (distinct_slots.size + 1) * edge_weights.max())
+    matrix_rows = np.concatenate([slot_index[copied_edge_indices], np.arange(distinct_slots.size)])
     matrix_columns = np.concatenate(
-        [first_columns[companion_index[copied_edges]] + copy_number, first_columns[-1] + np.arange(distinct_slots.size)]
+        [
+            first_columns[companion_index[copied_edge_indices]] + copy_number,
+            first_columns[-1] + np.arange(distinct_slots.size),
+        ]
     )
-    shape = (distinct_slots.size, int(first_columns[-1]) + distinct_slots.size)
-    cost_matrix = csr_array((np.concatenate([edge_weights, empty_weights]), (matrix_rows, matrix_columns)), shape=shape)
+    matrix_shape = (distinct_slots.size, int(first_columns[-1]) + distinct_slots.size)
+    cost_matrix = csr_array(
+        (np.concatenate([edge_weights, empty_slot_weights]), (matrix_rows, matrix_columns)), shape=matrix_shape
+    )
     matched_rows, matched_columns = min_weight_full_bipartite_matching(cost_matrix)
     is_filled = matched_columns < first_columns[-1]
     chosen_companions = distinct_companions[
@@ -133,13 +140,13 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max
     pool_index = np.searchsorted(distinct_pools, asker_pools)
     pool_index[pool_index == distinct_pools.size] = 0
     has_members = distinct_pools[pool_index] == asker_pools if distinct_pools.size else np.zeros(asker_pools.size, bool)
-    askers = np.flatnonzero(has_members)
-    askers = askers[np.argsort(asker_pools[askers], kind="stable")]
-    pool_index = pool_index[askers]
-    asker_turn = np.arange(askers.size) - np.searchsorted(pool_index, pool_index)
-    offer_number, own_pool_size = np.arange(max_offers), pool_sizes[pool_index][:, None]
-    is_offered = offer_number[None, :] < own_pool_size
+    asker_numbers = np.flatnonzero(has_members)
+    asker_numbers = asker_numbers[np.argsort(asker_pools[asker_numbers], kind="stable")]
+    pool_index = pool_index[asker_numbers]
+    asker_turn = np.arange(asker_numbers.size) - np.searchsorted(pool_index, pool_index)
+    offer_numbers, own_pool_sizes = np.arange(max_offers), pool_sizes[pool_index][:, None]
+    is_offered = offer_numbers[None, :] < own_pool_sizes
     member_positions = (
-        pool_starts[pool_index][:, None] + (asker_turn[:, None] * max_offers + offer_number[None, :]) % own_pool_size
+        pool_starts[pool_index][:, None] + (asker_turn[:, None] * max_offers + offer_numbers[None, :]) % own_pool_sizes
     )
-    return np.repeat(askers, is_offered.sum(axis=1)), order[member_positions[is_offered]]
+    return np.repeat(asker_numbers, is_offered.sum(axis=1)), order[member_positions[is_offered]]

@@ -91,7 +91,7 @@ def encode_listed_steps(steps: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame:
         One row per step: person, rank, skill, goal, from_stage (index), step.
     """
     return id_index.encode(
-        steps.select("person_id", "skill_id", "rank", _goal().alias("goal"), stage_index("from_stage"))
+        steps.select("person_id", "skill_id", "rank", _goal_code().alias("goal"), stage_index("from_stage"))
     ).with_columns((pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"))
 
 
@@ -111,9 +111,11 @@ def find_slots(listed_steps: pl.DataFrame, context: CompanionContext, id_index: 
         One row per slot: slot, person, step, rank, companion_skill, relation, pool.
     """
     skill_capabilities = id_index.skills.select("skill", "capability_id")
-    held_skills = context.mastery.filter(pl.col("stage").is_in(list(STAGES[2:])))
+    practised_skills = context.mastery.filter(pl.col("stage").is_in(list(STAGES[2:])))
     best_held_skills = (
-        id_index.encode(held_skills.select("person_id", "skill_id", "level_share", stage_index("stage").alias("goal")))
+        id_index.encode(
+            practised_skills.select("person_id", "skill_id", "level_share", stage_index("stage").alias("goal"))
+        )
         .join(skill_capabilities, on="skill")
         .drop_nulls("capability_id")
         .sort("level_share", "skill", descending=[True, False])
@@ -127,10 +129,10 @@ def find_slots(listed_steps: pl.DataFrame, context: CompanionContext, id_index: 
         .join(skill_capabilities, on="skill", how="left")
         .drop_nulls("capability_id")
     )
-    columns = ("person", "step", "rank", "companion_skill", "goal")
+    led_step_columns = ("person", "step", "rank", "companion_skill", "goal")
     led_steps = pl.concat(
         [
-            new_steps.join(best_held_skills, on=("person", "capability_id")).select(columns),
+            new_steps.join(best_held_skills, on=("person", "capability_id")).select(led_step_columns),
             listed_steps.filter(~is_new).select("person", "step", "rank", companion_skill="skill", goal="from_stage"),
         ]
     )
@@ -173,8 +175,8 @@ def find_candidates(
         (pl.col("pool") % RELATION_COUNT).alias("relation"),
     )
     hidden_skills = id_index.encode(context.hidden_pairs.select("person_id", "skill_id"))
-    code_by_relation = {relation: code for code, relation in enumerate(RELATIONS)}
-    relation_code = pl.col("relation").replace_strict(code_by_relation, return_dtype=pl.Int64)
+    relation_code_by_name = {relation: code for code, relation in enumerate(RELATIONS)}
+    relation_code = pl.col("relation").replace_strict(relation_code_by_name, return_dtype=pl.Int64)
     consents = id_index.encode(context.consents.select("person_id", "skill_id", relation_code, "is_given"))
     candidates = candidates.join(hidden_skills, on=("person", "skill"), how="anti")
     return add_consent(candidates, consents, "person", "skill").sort("pool", "person")
@@ -205,24 +207,24 @@ def add_consent(
 
 def _find_moves(context: CompanionContext, id_index: IdIndex, as_of: date) -> pl.DataFrame:
     """One row per person and step they made, by its last time: person, step, days_ago, months."""
-    day = pl.col("reached_at").dt.date().alias("day")
-    moves = id_index.encode(context.reached_steps.select("person_id", "skill_id", _goal().alias("goal"), day)).select(
-        "person", (pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"), "goal", "day"
-    )
+    reached_day = pl.col("reached_at").dt.date().alias("day")
+    moves = id_index.encode(
+        context.reached_steps.select("person_id", "skill_id", _goal_code().alias("goal"), reached_day)
+    ).select("person", (pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"), "goal", "day")
     is_refresh, is_deeper = pl.col("goal") == REFRESH, pl.col("goal") > 1
     earlier_moves = moves.filter(~is_refresh).select("person", pl.col("step") + 1, began="day")
-    months = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_PER_MONTH
+    move_months = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_PER_MONTH
     return pl.concat(
         [
             moves.filter(is_deeper)
             .join(earlier_moves, on=("person", "step"), how="left")
-            .select("person", "step", "day", months.alias("months")),
+            .select("person", "step", "day", move_months.alias("months")),
             moves.filter(pl.col("goal") == 1).select("person", "step", "day", _NO_MOVE[1]),
             moves.filter(is_refresh).group_by("person", "step").agg(pl.col("day").max()).with_columns(_NO_MOVE[1]),
         ]
     ).select("person", "step", (pl.lit(as_of) - pl.col("day")).dt.total_days().alias("days_ago"), "months")
 
 
-def _goal() -> pl.Expr:
+def _goal_code() -> pl.Expr:
     """The goal of a step by its kind and to_stage."""
     return pl.when(pl.col("kind") == "refresh").then(REFRESH).otherwise(stage_index("to_stage"))

@@ -76,7 +76,7 @@ def match_companions(
             describe_counted(matched_slots.filter(~is_named), candidates, id_index, policy.minimum_people),
         ]
     )
-    return _decode(companion_rows.sort("person", "rank", "step", "relation"), id_index)
+    return _decode_ids(companion_rows.sort("person", "rank", "step", "relation"), id_index)
 
 
 def _choose_companions(
@@ -174,16 +174,18 @@ def find_manager_chains(people: pl.DataFrame) -> pl.DataFrame:
     """
     manager_codes = people.select(manager_id="person_id", companion="person")
     direct_managers = people.join(manager_codes, on="manager_id").select("person", "companion")
-    chains = newest_chains = direct_managers
-    while newest_chains.height:
-        newest_chains = (
-            newest_chains.join(direct_managers.rename({"person": "companion", "companion": "next"}), on="companion")
+    chain_pairs = newest_chain_pairs = direct_managers
+    while newest_chain_pairs.height:
+        newest_chain_pairs = (
+            newest_chain_pairs.join(
+                direct_managers.rename({"person": "companion", "companion": "next"}), on="companion"
+            )
             .select("person", companion="next")
             .unique()
-            .join(chains, on=("person", "companion"), how="anti")
+            .join(chain_pairs, on=("person", "companion"), how="anti")
         )
-        chains = pl.concat([chains, newest_chains])
-    return chains
+        chain_pairs = pl.concat([chain_pairs, newest_chain_pairs])
+    return chain_pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +227,7 @@ def _build_problem(
     # pools numbered without gaps
     pool_numbers = pl.concat([slots["pool"], consenting_candidates["pool"]]).rank("dense").cast(pl.Int64).to_numpy()
     own_code = people.height + pl.int_range(pl.len())
-    unit, role = (
+    unit_codes, role_codes = (
         people.select(
             pl.when(pl.col(name_column).is_null())
             .then(own_code)
@@ -243,8 +245,8 @@ def _build_problem(
         member=consenting_candidates["person"].to_numpy(),
         member_pool=pool_numbers[slots.height :],
         move_cost=consenting_candidates.select(move_cost.cast(pl.Float32)).to_series().to_numpy(),
-        unit=unit.to_series().to_numpy(),
-        role=role.to_series().to_numpy(),
+        unit=unit_codes.to_series().to_numpy(),
+        role=role_codes.to_series().to_numpy(),
         chain=chain_keys,
     )
 
@@ -261,16 +263,16 @@ def _build_edges(
     n_people = problem.n_people
     free_members = np.flatnonzero(free_capacity[problem.member] > 0)
     member_people, member_pools = problem.member[free_members], problem.member_pool[free_members]
-    order = companion_load[member_people] * n_people + person_order[member_people]
+    member_ranks = companion_load[member_people] * n_people + person_order[member_people]
     slot_pools, slot_people = problem.pool[empty_slots], problem.person[empty_slots]
     n_units = 2 * n_people + 1
     near_offers = offer_members(
         slot_pools * n_units + problem.unit[slot_people],
         member_pools * n_units + problem.unit[member_people],
-        order,
+        member_ranks,
         NEAR,
     )
-    far_offers = offer_members(slot_pools, member_pools, order, FAR)
+    far_offers = offer_members(slot_pools, member_pools, member_ranks, FAR)
     offer_slots, offered_members = (
         np.concatenate(asker_or_member) for asker_or_member in zip(near_offers, far_offers, strict=True)
     )
@@ -283,9 +285,9 @@ def _build_edges(
     offered_members = offered_members[is_allowed]
     pair_keys = pair_keys[is_allowed]
     # a companion occurs once in a list: the first of several slots of a person gets the edge
-    order = np.lexsort((offer_slots, pair_keys))
-    order = order[np.diff(pair_keys[order], prepend=-1) != 0]
-    offer_slots, offered_members = offer_slots[order], offered_members[order]
+    offer_order = np.lexsort((offer_slots, pair_keys))
+    offer_order = offer_order[np.diff(pair_keys[offer_order], prepend=-1) != 0]
+    offer_slots, offered_members = offer_slots[offer_order], offered_members[offer_order]
     edge_people, edge_companions = slot_people[offer_slots], member_people[offered_members]
     unit_cost = OTHER_UNIT * (problem.unit[edge_people] != problem.unit[edge_companions])
     role_cost = OTHER_ROLE * (problem.role[edge_people] != problem.role[edge_companions])
@@ -306,10 +308,12 @@ def _lasting_pairs(problem: _Problem, current_pairs: pl.DataFrame, load_cap: int
     slot_rows = slot_rows.with_row_index("slot").join(current_pairs.select("person").unique(), on="person", how="semi")
     member_rows = pl.DataFrame({"companion": problem.member, "pool": problem.member_pool})
     member_rows = member_rows.join(current_pairs.select("companion").unique(), on="companion", how="semi")
-    pairs = current_pairs.join(slot_rows, on="person").join(member_rows, on=("companion", "pool"))
-    is_allowed = problem.is_allowed(*(pairs[column].to_numpy() for column in ("person", "companion", "is_walk")))
+    possible_pairs = current_pairs.join(slot_rows, on="person").join(member_rows, on=("companion", "pool"))
+    is_allowed = problem.is_allowed(
+        *(possible_pairs[column].to_numpy() for column in ("person", "companion", "is_walk"))
+    )
     return (
-        pairs.filter(pl.Series(is_allowed, dtype=pl.Boolean))
+        possible_pairs.filter(pl.Series(is_allowed, dtype=pl.Boolean))
         .sort("slot", "since_date", "companion")
         .unique(("person", "companion"), keep="first", maintain_order=True)
         .unique("slot", keep="first", maintain_order=True)
@@ -338,8 +342,8 @@ def _begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, n
 
 def _pair_keys(pairs: pl.DataFrame, n_people: int) -> Ints:
     """The pairs (person, companion) as one sorted integer each."""
-    keys = pairs.select(pl.col("person") * n_people + pl.col("companion")).to_series()
-    return np.asarray(keys.unique().sort().to_numpy(), np.int64)
+    pair_keys = pairs.select(pl.col("person") * n_people + pl.col("companion")).to_series()
+    return np.asarray(pair_keys.unique().sort().to_numpy(), np.int64)
 
 
 def _is_in_sorted(sorted_keys: Ints, query_keys: Ints) -> Bools:
@@ -351,12 +355,12 @@ def _is_in_sorted(sorted_keys: Ints, query_keys: Ints) -> Bools:
     )
 
 
-def _decode(companion_rows: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame:
+def _decode_ids(companion_rows: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame:
     """Replace codes by ids, in the columns of `out__companion` that this module fills."""
     person_ids, skill_ids = id_index.people["person_id"], id_index.skills["skill_id"]
     goal_names = pl.Series(("refresh", *STAGES[1:]))
     step_skill_ids = skill_ids.gather(companion_rows["step"] // GOAL_COUNT)
-    columns: dict[str, pl.Expr | pl.Series] = {
+    column_values: dict[str, pl.Expr | pl.Series] = {
         "person_id": person_ids.gather(companion_rows["person"]),
         "step_id": pl.concat_str(step_skill_ids, goal_names.gather(companion_rows["step"] % GOAL_COUNT), separator="|"),
         "skill_id": step_skill_ids,
@@ -367,5 +371,5 @@ def _decode(companion_rows: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame:
         "why": pl.col("why"),
     }
     return companion_rows.select(
-        id_column.cast(COMPANION.schema[column]).alias(column) for column, id_column in columns.items()
+        column_value.cast(COMPANION.schema[column]).alias(column) for column, column_value in column_values.items()
     )

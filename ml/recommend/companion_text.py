@@ -11,9 +11,9 @@ from ml.recommend.companion_candidates import FOLLOW, GOAL_COUNT, REFRESH, WALK_
 from pipelines.contracts.columns import STAGES
 
 _NUMBER_WORDS = "two three four five six seven eight nine ten eleven twelve"
-_NUMBERS = dict(enumerate(_NUMBER_WORDS.split(), start=2))
-_CAPITALISED = {number: word.capitalize() for number, word in _NUMBERS.items()}
-_LEAD = "are one stage behind you in {}, and it is next on their list."
+_WORD_BY_NUMBER = dict(enumerate(_NUMBER_WORDS.split(), start=2))
+_CAPITALISED_WORD_BY_NUMBER = {number: word.capitalize() for number, word in _WORD_BY_NUMBER.items()}
+_LEAD_CLAUSE = "are one stage behind you in {}, and it is next on their list."
 _COLUMNS = ("person", "rank", "step", "relation", "companion_skill", "companion", "standing_count", "why")
 # With two people in a sentence each recognises the other, whatever a policy allows.
 MIN_COUNTED = 3
@@ -37,7 +37,7 @@ def describe_named(slots: pl.DataFrame, candidates: pl.DataFrame, id_index: IdIn
     skill_name = _companion_skill_name(slots, id_index)
     goal = pl.col("step") % GOAL_COUNT
     is_follow = pl.col("relation") == FOLLOW
-    stage_from, stage_to = (
+    from_stage_name, to_stage_name = (
         goal.replace_strict(dict(enumerate(stage_names)), default="", return_dtype=pl.String)
         for stage_names in (("", *STAGES[:-1]), STAGES)
     )
@@ -47,10 +47,18 @@ def describe_named(slots: pl.DataFrame, candidates: pl.DataFrame, id_index: IdIn
         .when(is_follow & (goal == 1))
         .then(pl.format("They took up {} before you.", skill_name))
         .when(is_follow)
-        .then(pl.format("They went from {} to {} in {}{}.", stage_from, stage_to, skill_name, _duration("months", "")))
+        .then(
+            pl.format(
+                "They went from {} to {} in {}{}.",
+                from_stage_name,
+                to_stage_name,
+                skill_name,
+                _duration_text("months", ""),
+            )
+        )
         .when(pl.col("relation") == WALK_WITH)
         .then(pl.format("They have the same step in {} on their list.", skill_name))
-        .otherwise(pl.format(f"They {_LEAD}", skill_name))
+        .otherwise(pl.format(f"They {_LEAD_CLAUSE}", skill_name))
     )
     return (
         slots.join(move_months, on=("pool", "companion"), how="left", maintain_order="left")
@@ -84,9 +92,9 @@ def describe_counted(
     counted_slots = slots.with_columns(unit_names.gather(slots["person"]).alias("unit_name")).join(
         own_candidacy, on=("pool", "person"), how="left", maintain_order="left"
     )
-    timed_count = pl.col("timed").fill_null(0) - pl.col("own_months").is_not_null().cast(pl.Int64)
-    mean_months = (pl.col("sum") - pl.col("own_months").fill_null(0.0)) / timed_count
-    for scope, group_columns in (("unit", ["pool", "unit_name"]), ("all", ["pool"])):
+    timed_move_count = pl.col("timed").fill_null(0) - pl.col("own_months").is_not_null().cast(pl.Int64)
+    mean_months = (pl.col("sum") - pl.col("own_months").fill_null(0.0)) / timed_move_count
+    for count_scope, group_columns in (("unit", ["pool", "unit_name"]), ("all", ["pool"])):
         group_sums = (
             candidates.drop_nulls(group_columns)
             .group_by(group_columns)
@@ -99,8 +107,8 @@ def describe_counted(
         counted_slots = (
             counted_slots.join(group_sums, on=group_columns, how="left", maintain_order="left")
             .with_columns(
-                (pl.col("count").fill_null(0) - pl.col("self").fill_null(0)).alias(f"{scope}_count"),
-                pl.when(timed_count >= min_counted).then(mean_months).alias(f"{scope}_months"),
+                (pl.col("count").fill_null(0) - pl.col("self").fill_null(0)).alias(f"{count_scope}_count"),
+                pl.when(timed_move_count >= min_counted).then(mean_months).alias(f"{count_scope}_months"),
             )
             .drop("count", "timed", "sum")
         )
@@ -118,13 +126,15 @@ def describe_counted(
 def _counted_sentence(skill_name: pl.Expr) -> pl.Expr:
     """The sentence of a slot by its standing_count, where, months and relation."""
     count, relation = pl.col("standing_count"), pl.col("relation")
-    count_text = count.replace_strict(_CAPITALISED, default=count.cast(pl.String), return_dtype=pl.String)
+    count_text = count.replace_strict(
+        _CAPITALISED_WORD_BY_NUMBER, default=count.cast(pl.String), return_dtype=pl.String
+    )
     return (
         pl.when(relation == FOLLOW)
-        .then(pl.format("{} people{} made this move{}.", count_text, "where", _duration("months", " on average")))
+        .then(pl.format("{} people{} made this move{}.", count_text, "where", _duration_text("months", " on average")))
         .when(relation == WALK_WITH)
         .then(pl.format("{} people{} have this step on their list too.", count_text, "where"))
-        .otherwise(pl.format(f"{{}} people{{}} {_LEAD}", count_text, "where", skill_name))
+        .otherwise(pl.format(f"{{}} people{{}} {_LEAD_CLAUSE}", count_text, "where", skill_name))
     )
 
 
@@ -134,13 +144,15 @@ def _companion_skill_name(slots: pl.DataFrame, id_index: IdIndex) -> pl.Expr:
     return pl.lit(quoted_names.gather(slots["companion_skill"]))
 
 
-def _duration(column: str, suffix: str) -> pl.Expr:
+def _duration_text(column: str, text_suffix: str) -> pl.Expr:
     """The duration of a move in whole months, as words; empty if it is unknown."""
-    months = pl.col(column).round(0).cast(pl.Int64)
-    month_text = months.replace_strict(_NUMBERS, default=months.cast(pl.String), return_dtype=pl.String)
+    whole_months = pl.col(column).round(0).cast(pl.Int64)
+    month_text = whole_months.replace_strict(
+        _WORD_BY_NUMBER, default=whole_months.cast(pl.String), return_dtype=pl.String
+    )
     return (
-        pl.when(months <= 1)
-        .then(pl.lit(f", in about a month{suffix}"))
-        .otherwise(pl.format(f", in {{}} months{suffix}", month_text))
+        pl.when(whole_months <= 1)
+        .then(pl.lit(f", in about a month{text_suffix}"))
+        .otherwise(pl.format(f", in {{}} months{text_suffix}", month_text))
         .fill_null("")
     )

@@ -43,17 +43,17 @@ _MODE_OF_MISSING = {
     "feedback_from_several": "feedback",
     "teaching": "teaching",
 }
-_UNITS = {"observation": "count", "repetition": "hours", "feedback": "share", "teaching": "count"}
-_AMOUNTS = {"observation": 1.0, "repetition": WORKDAY_HOURS, "feedback": 1.0, "teaching": 1.0}
+_UNIT_BY_MODE = {"observation": "count", "repetition": "hours", "feedback": "share", "teaching": "count"}
+_AMOUNT_BY_MODE = {"observation": 1.0, "repetition": WORKDAY_HOURS, "feedback": 1.0, "teaching": 1.0}
 # Existing data explains a row better than hypothetical data, and a wish is easier to state than evidence to gather.
 _PREFERENCE = ("remove evidence", "remove wish", "add wish", "add evidence", "add other wish")
 # People per block: ten rows per person and forty candidates per version take about a gigabyte.
 BLOCK_PEOPLE = 2_000
 # A wish is proposed for this many steps behind a row; a step further behind rarely overtakes it.
 _MAX_FOLLOWERS = 5
-_SKILL = ("person_id", "skill_id")
-_ROW = ("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")
-_CHANGE = {
+_SKILL_KEY = ("person_id", "skill_id")
+_ROW_COLUMNS = ("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")
+_CHANGE_SCHEMA = {
     "change": pl.String(),
     "change_of": pl.String(),
     "changed_skill_id": pl.String(),
@@ -107,7 +107,7 @@ def find_counterfactuals(listed_steps: pl.DataFrame, inputs: CounterfactualInput
     """
     return pl.concat(
         _find_in_block(block_steps, block_inputs)
-        for block_steps, block_inputs in _split_by_people(listed_steps.select(_ROW), inputs)
+        for block_steps, block_inputs in _split_by_people(listed_steps.select(_ROW_COLUMNS), inputs)
     )
 
 
@@ -121,12 +121,12 @@ def _find_in_block(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> 
     )
     changes = listed_steps.clear()
     for propose, verify in proposal_rounds:
-        unexplained_steps = listed_steps.join(changes, on=_SKILL, how="anti", maintain_order="left")
+        unexplained_steps = listed_steps.join(changes, on=_SKILL_KEY, how="anti", maintain_order="left")
         changes = pl.concat([changes, verify(propose(unexplained_steps, inputs), inputs)], how="diagonal")
     # of equal preference the first proposal: the nearest follower
     return (
         changes.sort("person_id", "rank", "preference", maintain_order=True)
-        .unique(_SKILL, keep="first", maintain_order=True)
+        .unique(_SKILL_KEY, keep="first", maintain_order=True)
         .drop("preference")
     )
 
@@ -140,25 +140,25 @@ def propose_removed_evidence(listed_steps: pl.DataFrame, inputs: CounterfactualI
     is_decisive = (
         pl.when(is_apprentice)
         .then(pl.lit(True))
-        .when(is_positive.sum().over(_SKILL) == 1)
+        .when(is_positive.sum().over(_SKILL_KEY) == 1)
         .then(is_positive)
         .otherwise(mode == "repetition")
     )
     decisive_evidence = (
-        inputs.evidence.join(held_steps.select(*_SKILL, "from_stage"), on=_SKILL)
+        inputs.evidence.join(held_steps.select(*_SKILL_KEY, "from_stage"), on=_SKILL_KEY)
         .filter(is_decisive)
         .sort("amount", "occurred_at", "evidence_id", descending=True)
         # an apprentice with a second row of evidence stays an apprentice
-        .filter(~is_apprentice | (pl.len().over(_SKILL) == 1))
-        .unique(_SKILL, keep="first", maintain_order=True)
-        .select(*_SKILL, "evidence_id", "mode", "amount", "amount_unit", "occurred_at")
+        .filter(~is_apprentice | (pl.len().over(_SKILL_KEY) == 1))
+        .unique(_SKILL_KEY, keep="first", maintain_order=True)
+        .select(*_SKILL_KEY, "evidence_id", "mode", "amount", "amount_unit", "occurred_at")
     )
-    return _to_proposals(held_steps.join(decisive_evidence, on=_SKILL), "remove evidence", pl.col("skill_id"))
+    return _to_proposals(held_steps.join(decisive_evidence, on=_SKILL_KEY), "remove evidence", pl.col("skill_id"))
 
 
 def propose_added_evidence(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Propose to add one row of evidence of the mode that is missing for the step's stage."""
-    missing_requirements = inputs.context.mastery.select(*_SKILL, "missing_for_next")
+    missing_requirements = inputs.context.mastery.select(*_SKILL_KEY, "missing_for_next")
     missing_codes = pl.col("missing_for_next")
     only_missing_code = pl.when(missing_codes.list.len() == 1).then(missing_codes.list.first())
     mode = (
@@ -169,12 +169,12 @@ def propose_added_evidence(listed_steps: pl.DataFrame, inputs: CounterfactualInp
         .otherwise(only_missing_code.replace_strict(_MODE_OF_MISSING, default=None, return_dtype=pl.String))
     )
     added_evidence = (
-        listed_steps.join(missing_requirements, on=_SKILL, how="left")
+        listed_steps.join(missing_requirements, on=_SKILL_KEY, how="left")
         .with_columns(mode.alias("mode"), pl.lit(last_instant(inputs.as_of)).alias("occurred_at"))
         .drop_nulls("mode")
         .with_columns(
-            pl.col("mode").replace_strict(_AMOUNTS, return_dtype=pl.Float64).alias("amount"),
-            pl.col("mode").replace_strict(_UNITS, return_dtype=pl.String).alias("amount_unit"),
+            pl.col("mode").replace_strict(_AMOUNT_BY_MODE, return_dtype=pl.Float64).alias("amount"),
+            pl.col("mode").replace_strict(_UNIT_BY_MODE, return_dtype=pl.String).alias("amount_unit"),
         )
     )
     return _to_proposals(added_evidence, "add evidence", pl.col("skill_id"))
@@ -198,10 +198,10 @@ def propose_overtaking(
     overtaken_steps: pl.DataFrame, inputs: CounterfactualInputs, listed_steps: pl.DataFrame
 ) -> pl.DataFrame:
     """Propose a wish for each of the steps that follow a row in its list, the nearest first."""
-    followers = _mark_wished(listed_steps, inputs.context).filter(~pl.col("is_wished"))
+    unwished_steps = _mark_wished(listed_steps, inputs.context).filter(~pl.col("is_wished"))
     step_follower_pairs = (
         overtaken_steps.join(
-            followers.select("person_id", follower_rank="rank", follower_id="skill_id"), on="person_id"
+            unwished_steps.select("person_id", follower_rank="rank", follower_id="skill_id"), on="person_id"
         )
         .filter((pl.col("follower_rank") - pl.col("rank")).is_between(1, _MAX_FOLLOWERS))
         .with_columns(pl.lit(FULL_WISH).alias("amount"))
@@ -213,9 +213,9 @@ def propose_overtaking(
 def verify_evidence(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Keep the proposals of evidence after which the step is not eligible, by the run's own estimate."""
     versions = proposals.with_row_index("version_id").with_columns(pl.col("version_id").cast(pl.String))
-    removed_evidence = versions.select("version_id", *_SKILL, removed_id="evidence_id")
+    removed_evidence = versions.select("version_id", *_SKILL_KEY, removed_id="evidence_id")
     version_evidence = (
-        inputs.evidence.join(removed_evidence, on=_SKILL)
+        inputs.evidence.join(removed_evidence, on=_SKILL_KEY)
         .filter(pl.col("evidence_id").ne_missing(pl.col("removed_id")))
         .with_columns(pl.col("version_id").alias("person_id"))
         .select(inputs.evidence.columns)
@@ -281,8 +281,8 @@ def _drop_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: Recomme
     The rank of a step depends on the steps before it, unless more than `per_capability` of its own capability are among
     these: it may then come after all others, and every step stays.
     """
-    variety_group = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
-    step_keys = steps.select("person_id", "step_id", "score", "is_accepted", variety_group)
+    group_name = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
+    step_keys = steps.select("person_id", "step_id", "score", "is_accepted", group_name)
     tried_keys = step_keys.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
     is_level = pl.col("is_accepted") == pl.col("is_accepted_tried")
     is_ahead = (pl.col("is_accepted") > pl.col("is_accepted_tried")) | (
@@ -300,7 +300,7 @@ def _drop_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: Recomme
 def _change_wishes(wishes: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     """Apply the change of each version to the wishes of the versions."""
     wish_changes = versions.select("change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount")
-    remaining_wishes = wishes.join(wish_changes.filter(pl.col("change") == "remove"), on=_SKILL, how="anti")
+    remaining_wishes = wishes.join(wish_changes.filter(pl.col("change") == "remove"), on=_SKILL_KEY, how="anti")
     return pl.concat(
         [remaining_wishes, wish_changes.filter(pl.col("change") == "add").drop("change")], how="diagonal_relaxed"
     )
@@ -331,8 +331,8 @@ def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFra
 
 def _mark_wished(steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
     """Add is_wished, whether the person stated a wish for the micro-skill."""
-    wished_skills = context.wishes.select(*_SKILL, pl.lit(True).alias("is_wished")).unique()
-    return steps.join(wished_skills, on=_SKILL, how="left", maintain_order="left").with_columns(
+    wished_skills = context.wishes.select(*_SKILL_KEY, pl.lit(True).alias("is_wished")).unique()
+    return steps.join(wished_skills, on=_SKILL_KEY, how="left", maintain_order="left").with_columns(
         pl.col("is_wished").fill_null(False)
     )
 
@@ -344,39 +344,41 @@ def _to_proposals(changed_steps: pl.DataFrame, preference: str, changed_skill_id
         "change_of": pl.lit(preference.split()[-1]),
         "changed_skill_id": changed_skill_id,
         "preference": pl.lit(_PREFERENCE.index(preference)),
-        **{column: pl.col(column) for column in _CHANGE if column in changed_steps.columns},
+        **{column: pl.col(column) for column in _CHANGE_SCHEMA if column in changed_steps.columns},
     }
-    changes = (expr_by_column.get(column, pl.lit(None)).cast(dtype).alias(column) for column, dtype in _CHANGE.items())
-    return changed_steps.select(*_ROW, *changes)
+    changes = (
+        expr_by_column.get(column, pl.lit(None)).cast(dtype).alias(column) for column, dtype in _CHANGE_SCHEMA.items()
+    )
+    return changed_steps.select(*_ROW_COLUMNS, *changes)
 
 
 def _split_by_people(
     listed_steps: pl.DataFrame, inputs: CounterfactualInputs
 ) -> Iterator[tuple[pl.DataFrame, CounterfactualInputs]]:
     """The rows and inputs of one block of people after another, which bounds the memory."""
-    block_of_person = listed_steps.select("person_id").unique().sort("person_id").with_row_index("block")
-    block_of_person = block_of_person.with_columns(pl.col("block") // BLOCK_PEOPLE)
-    context_frames = {
+    person_blocks = listed_steps.select("person_id").unique().sort("person_id").with_row_index("block")
+    person_blocks = person_blocks.with_columns(pl.col("block") // BLOCK_PEOPLE)
+    context_table_by_name = {
         context_field.name: getattr(inputs.context, context_field.name) for context_field in fields(inputs.context)
     }
-    table_by_name = {
+    divided_table_by_name = {
         "rows": listed_steps,
         # only evidence of a listed micro-skill is read
-        "evidence": inputs.evidence.join(listed_steps, on=_SKILL, how="semi", maintain_order="left"),
+        "evidence": inputs.evidence.join(listed_steps, on=_SKILL_KEY, how="semi", maintain_order="left"),
         "candidates": inputs.candidates.select(~cs.starts_with("contribution_")),
-        **{table_name: table for table_name, table in context_frames.items() if "person_id" in table.columns},
+        **{table_name: table for table_name, table in context_table_by_name.items() if "person_id" in table.columns},
     }
     # each table is partitioned once: a lookup per block would read the whole table for every block
-    blocks_by_table = {
-        table_name: table.join(block_of_person, on="person_id", maintain_order="left").partition_by(
+    table_blocks_by_name = {
+        table_name: table.join(person_blocks, on="person_id", maintain_order="left").partition_by(
             "block", as_dict=True, include_key=False
         )
-        for table_name, table in table_by_name.items()
+        for table_name, table in divided_table_by_name.items()
     }
-    for block_number in range(max(block_of_person["block"].n_unique(), 1)):
+    for block_number in range(max(person_blocks["block"].n_unique(), 1)):
         block_tables = {
-            table_name: blocks_by_table[table_name].pop((block_number,), table.clear())
-            for table_name, table in table_by_name.items()
+            table_name: table_blocks_by_name[table_name].pop((block_number,), table.clear())
+            for table_name, table in divided_table_by_name.items()
         }
         block_steps, evidence, candidates = (
             block_tables.pop(table_name) for table_name in ("rows", "evidence", "candidates")

@@ -12,7 +12,7 @@ from pipelines.contracts.columns import stage_index
 
 # A sentence names at most this many micro-skills of one kind.
 _MAX_NAMES = 2
-_STEP = ("person_id", "skill_id")
+_STEP_KEY = ("person_id", "skill_id")
 
 
 def add_explanation_facts(listed_steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
@@ -35,22 +35,22 @@ def add_explanation_facts(listed_steps: pl.DataFrame, context: RecommendationCon
         .join(held_names, on="held_id")
     )
     # required micro-skills that the person holds, the best held first
-    builds_on = (
-        listed_steps.select(_STEP)
+    required_held_names = (
+        listed_steps.select(_STEP_KEY)
         .join(context.prerequisites.select("skill_id", pl.col("requires_skill_id").alias("held_id")), on="skill_id")
         .join(held_skills, on=("person_id", "held_id"))
         .sort("held_stage", "held_name", descending=[True, False])
-        .group_by(_STEP, maintain_order=True)
+        .group_by(_STEP_KEY, maintain_order=True)
         .agg(pl.col("held_name").head(_MAX_NAMES).alias("builds_on"))
     )
     # the role of the person that needs the micro-skill most
     is_essential = (pl.col("importance") == "essential").alias("is_essential")
-    needed_by = (
-        listed_steps.select(_STEP)
+    needing_roles = (
+        listed_steps.select(_STEP_KEY)
         .join(context.roles, on="person_id")
         .join(context.role_profiles.select("skill_id", "role_name", is_essential), on=("skill_id", "role_name"))
         .sort("is_essential", "role_name", descending=[True, False])
-        .unique(_STEP, keep="first", maintain_order=True)
+        .unique(_STEP_KEY, keep="first", maintain_order=True)
         .rename({"role_name": "needed_by"})
     )
     wished_names = context.skills.select(
@@ -58,8 +58,8 @@ def add_explanation_facts(listed_steps: pl.DataFrame, context: RecommendationCon
     )
     return (
         add_combinations(listed_steps, context.mastery, context.skills)
-        .join(builds_on, on=_STEP, how="left", maintain_order="left")
-        .join(needed_by, on=_STEP, how="left", maintain_order="left")
+        .join(required_held_names, on=_STEP_KEY, how="left", maintain_order="left")
+        .join(needing_roles, on=_STEP_KEY, how="left", maintain_order="left")
         .join(wished_names, on="wish_skill_id", how="left", maintain_order="left")
         .join(context.demand.select("skill_id", "demand_count"), on="skill_id", how="left", maintain_order="left")
         .with_columns(

@@ -51,14 +51,16 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
     )
     motive_clauses = _motive_clauses()
     value_by_code = {
-        **{code: pl.when(amount > 0).then(amount) for code, (amount, _, _) in motive_clauses.items()},
+        **{code: pl.when(reason_value > 0).then(reason_value) for code, (reason_value, _, _) in motive_clauses.items()},
         **{f"model_{family}": pl.col(f"contribution_{family}") for family in families},
         **{column: pl.col(column) for column in steps.columns if column.startswith("part_")},
     }
     numbered_steps = steps.with_row_index("_row")
     # one row per code, then lists: a struct of every code for every step, most of it dropped, takes longer
-    reasons = (
-        numbered_steps.select("_row", *(amount.cast(pl.Float64).alias(code) for code, amount in value_by_code.items()))
+    reason_lists = (
+        numbered_steps.select(
+            "_row", *(reason_value.cast(pl.Float64).alias(code) for code, reason_value in value_by_code.items())
+        )
         .unpivot(index="_row", variable_name="code")
         .drop_nulls("value")
         .sort("_row", maintain_order=True)
@@ -66,7 +68,7 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.struct("code", "value").alias("reasons"))
     )
     return (
-        numbered_steps.join(reasons, on="_row", how="left", maintain_order="left")
+        numbered_steps.join(reason_lists, on="_row", how="left", maintain_order="left")
         .join(_select_clauses(numbered_steps, motive_clauses, families), on="_row", how="left", maintain_order="left")
         .with_columns(pl.col("reasons", "_clauses").fill_null([]))
         .with_columns(pl.format("{}: {}.", _headline(), _join_clauses(pl.col("_clauses"))).alias("explanation"))
@@ -77,13 +79,16 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
 def _select_clauses(
     numbered_steps: pl.DataFrame, motive_clauses: dict[str, Clause], families: list[str]
 ) -> pl.DataFrame:
-    """Per _row: the first clauses that the sentence names; motives in their order, then the strongest contributions."""
-    family_values = (
+    """One row per _row: the first clauses that the sentence names, motives in their order before contributions."""
+    family_clauses = (
         (pl.col(f"contribution_{family}"), FAMILY_WORDS[family]) for family in families if family in FAMILY_WORDS
     )
     positioned_clauses = [
         *enumerate(motive_clauses.values()),
-        *((len(motive_clauses), (amount, amount > _MIN_LOG_ODDS, pl.lit(words))) for amount, words in family_values),
+        *(
+            (len(motive_clauses), (reason_value, reason_value > _MIN_LOG_ODDS, pl.lit(clause_text)))
+            for reason_value, clause_text in family_clauses
+        ),
     ]
     return (
         pl.concat(
@@ -92,10 +97,10 @@ def _select_clauses(
             .select(
                 "_row",
                 pl.lit(position).alias("position"),
-                amount.cast(pl.Float64).alias("value"),
-                words.alias("_clauses"),
+                reason_value.cast(pl.Float64).alias("value"),
+                clause_text.alias("_clauses"),
             )
-            for position, (amount, is_named, words) in positioned_clauses
+            for position, (reason_value, is_named, clause_text) in positioned_clauses
         )
         .sort("_row", "position", "value", descending=[False, False, True], maintain_order=True)
         .group_by("_row", maintain_order=True)

@@ -112,23 +112,24 @@ def compute_readiness(
     )
     pair_index, required_codes = required_skills.expand(skill_codes)
     is_met = held_skills.stage_lookup.get(held_skills.pair_key(person_codes[pair_index], required_codes)) > 0
-    required_count = np.bincount(pair_index, minlength=len(skill_codes))
-    met_count = np.bincount(pair_index, is_met, len(skill_codes))
-    return np.where(required_count > 0, met_count / np.maximum(required_count, 1), 1.0)
+    required_counts = np.bincount(pair_index, minlength=len(skill_codes))
+    met_counts = np.bincount(pair_index, is_met, len(skill_codes))
+    return np.where(required_counts > 0, met_counts / np.maximum(required_counts, 1), 1.0)
 
 
 def _coverage_after_step(held_skills: HeldSkills, person_codes: Ints, skill_codes: Ints, goal_stages: Ints) -> Doubles:
-    """The covered weight of the capability after each step: the micro-skill's own, plus those held at the goal."""
+    """The covered weight of the capability after each step: the weight of the step's micro-skill plus the weights of
+    those held at the step's stage or above."""
     capability_keys = held_skills.capability_key(person_codes, skill_codes)
-    own_weight = np.where(skill_codes < 0, 0.0, held_skills.weight[skill_codes])
-    held_weight = np.zeros(len(skill_codes))
+    own_weights = np.where(skill_codes < 0, 0.0, held_skills.weight[skill_codes])
+    held_weights = np.zeros(len(skill_codes))
     for stage in np.unique(goal_stages):
-        is_goal = goal_stages == stage
-        held_weight[is_goal] = held_skills.covered_weight(int(stage)).get(capability_keys[is_goal])
+        has_goal = goal_stages == stage
+        held_weights[has_goal] = held_skills.covered_weight(int(stage)).get(capability_keys[has_goal])
     is_counted = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) >= np.maximum(
         goal_stages, 1
     )
-    return np.clip(own_weight + held_weight - np.where(is_counted, own_weight, 0.0), 0.0, 1.0)
+    return np.clip(own_weights + held_weights - np.where(is_counted, own_weights, 0.0), 0.0, 1.0)
 
 
 def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
@@ -151,14 +152,14 @@ def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.Da
     near_wishes = max_by_key(wished_capability_keys, wish_weights).get(capability_keys) * NEAR_WISH
     # the position of the strongest wish per capability; of equal ones the last by micro-skill
     wish_order = np.lexsort((wished_skill_codes, wish_weights, wished_capability_keys))
-    strongest_positions = max_by_key(wished_capability_keys[wish_order], np.arange(1.0, len(wish_order) + 1)).get(
+    strongest_wish_positions = max_by_key(wished_capability_keys[wish_order], np.arange(1.0, len(wish_order) + 1)).get(
         capability_keys
     )
-    position_or_null = pl.Series(strongest_positions - 1).cast(pl.Int64).replace(-1, None)
+    position_or_null = pl.Series(strongest_wish_positions - 1).cast(pl.Int64).replace(-1, None)
     near_skill_ids = held_skills.skill_ids.gather(
         pl.Series(wished_skill_codes[wish_order], dtype=pl.Int64).gather(position_or_null)
     )
-    is_own = (pl.col("_own") >= pl.col("_near")) & (pl.col("_own") > 0)
+    is_own_strongest = (pl.col("_own") >= pl.col("_near")) & (pl.col("_own") > 0)
     return (
         steps.with_columns(
             pl.Series("_has_wish", person_codes >= 0),
@@ -168,7 +169,11 @@ def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.Da
         )
         .with_columns(
             pl.when("_has_wish").then(pl.max_horizontal("_own", "_near")).alias("autonomy"),
-            pl.when(is_own).then("skill_id").when(pl.col("_near") > 0).then("_near_skill").alias("wish_skill_id"),
+            pl.when(is_own_strongest)
+            .then("skill_id")
+            .when(pl.col("_near") > 0)
+            .then("_near_skill")
+            .alias("wish_skill_id"),
         )
         .drop("_has_wish", "_own", "_near", "_near_skill")
     )

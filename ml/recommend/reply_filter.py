@@ -9,13 +9,13 @@ import polars as pl
 
 from ml.recommend.reranking import describe_steps, filter_eligible_steps
 
-_STEP = ("person_id", "step_id")
+_STEP_KEY = ("person_id", "step_id")
 
 
 def apply_replies(
     candidates: pl.DataFrame,
-    suppressed: pl.DataFrame,
-    accepted: pl.DataFrame,
+    suppressed_steps: pl.DataFrame,
+    accepted_steps: pl.DataFrame,
     mastery: pl.DataFrame,
     people: pl.DataFrame,
 ) -> pl.DataFrame:
@@ -23,8 +23,8 @@ def apply_replies(
 
     Args:
         candidates: One row per person and step, as `describe_steps` returns them.
-        suppressed: The steps that replies suppress: person_id, step_id.
-        accepted: The steps that people accepted: person_id, step_id. They are added if they are eligible.
+        suppressed_steps: The steps that replies suppress: person_id, step_id.
+        accepted_steps: The steps that people accepted: person_id, step_id. They are added if they are eligible.
         mastery: person_id, skill_id, stage, is_rusty.
         people: person_id of the people who want recommendations; nobody else has candidates in the result.
 
@@ -33,20 +33,20 @@ def apply_replies(
     """
     wanting_people = people.select("person_id")
     open_steps = candidates.join(wanting_people, on="person_id", how="semi").join(
-        suppressed.select(_STEP), on=_STEP, how="anti", maintain_order="left"
+        suppressed_steps.select(_STEP_KEY), on=_STEP_KEY, how="anti", maintain_order="left"
     )
     missing_steps = (
-        accepted.select(_STEP)
+        accepted_steps.select(_STEP_KEY)
         .join(wanting_people, on="person_id", how="semi")
-        .join(open_steps, on=_STEP, how="anti")
-        .join(suppressed.select(_STEP), on=_STEP, how="anti")
+        .join(open_steps, on=_STEP_KEY, how="anti")
+        .join(suppressed_steps.select(_STEP_KEY), on=_STEP_KEY, how="anti")
     )
     added_steps = filter_eligible_steps(describe_steps(missing_steps, mastery), mastery)
     return pl.concat([open_steps, added_steps], how="diagonal_relaxed").select(candidates.columns)
 
 
 def find_no_recommendation_reasons(
-    people: pl.DataFrame, candidates: pl.DataFrame, open_steps: pl.DataFrame, opted_out: pl.DataFrame
+    people: pl.DataFrame, candidates: pl.DataFrame, open_steps: pl.DataFrame, opted_out_people: pl.DataFrame
 ) -> pl.DataFrame:
     """Find the people who get no recommendation because of a preference or their replies.
 
@@ -54,7 +54,7 @@ def find_no_recommendation_reasons(
         people: person_id of everyone who gets a row.
         candidates: person_id of people with candidates before replies are applied.
         open_steps: person_id of people with candidates after replies are applied.
-        opted_out: person_id of people who want no recommendations.
+        opted_out_people: person_id of people who want no recommendations.
 
     Returns:
         One row per person in the same order: person_id, no_recommendation_reason (`opted_out`, `all_dismissed`, or null
@@ -62,7 +62,7 @@ def find_no_recommendation_reasons(
     """
     has_candidates, has_open_steps, is_opted_out = (
         pl.col("person_id").is_in(people_rows["person_id"].unique().implode())
-        for people_rows in (candidates, open_steps, opted_out)
+        for people_rows in (candidates, open_steps, opted_out_people)
     )
     reason = pl.when(is_opted_out).then(pl.lit("opted_out")).when(has_candidates & ~has_open_steps)
     return people.select("person_id", reason.then(pl.lit("all_dismissed")).alias("no_recommendation_reason"))

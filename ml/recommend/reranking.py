@@ -18,7 +18,7 @@ from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
 
 MOTIVES = ("mastery", "autonomy", "purpose")
 # The columns of `out__next_skill` without the metadata of the run.
-_COLUMNS = tuple(name for name in NEXT_SKILL.column_names if name not in (*ROW_METADATA_COLUMNS, "model_version"))
+_COLUMNS = tuple(column for column in NEXT_SKILL.column_names if column not in (*ROW_METADATA_COLUMNS, "model_version"))
 
 
 def describe_steps(person_steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
@@ -81,10 +81,10 @@ def find_deepening_steps(mastery: pl.DataFrame, person_ids: pl.Series) -> pl.Dat
     Returns:
         One row per person and held micro-skill: person_id, skill_id, step_id, kind, from_stage, to_stage.
     """
-    next_stage = dict(pairwise(STAGES[1:]))
-    goal = pl.col("stage").replace_strict(next_stage, return_dtype=pl.String)
+    next_stage_by_stage = dict(pairwise(STAGES[1:]))
+    goal = pl.col("stage").replace_strict(next_stage_by_stage, return_dtype=pl.String)
     return mastery.filter(
-        pl.col("stage").is_in(list(next_stage)) & pl.col("person_id").is_in(person_ids.implode())
+        pl.col("stage").is_in(list(next_stage_by_stage)) & pl.col("person_id").is_in(person_ids.implode())
     ).select(
         "person_id",
         "skill_id",
@@ -194,20 +194,21 @@ def add_relative_probability(steps: pl.DataFrame) -> pl.DataFrame:
 
 def add_score(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and its parts to steps with `relative` and the motives; see `blend`."""
-    weighted_terms = {"probability": ("relative", pl.lit(weights.probability))}
-    weighted_terms |= {
+    column_and_weight_by_term = {"probability": ("relative", pl.lit(weights.probability))}
+    column_and_weight_by_term |= {
         motive: (motive, pl.col(f"{motive}_weight").fill_null(getattr(weights, motive))) for motive in MOTIVES
     }
     total_weight = pl.sum_horizontal(
-        pl.when(pl.col(column).is_not_null()).then(weight).otherwise(0.0) for column, weight in weighted_terms.values()
+        pl.when(pl.col(column).is_not_null()).then(weight).otherwise(0.0)
+        for column, weight in column_and_weight_by_term.values()
     )
     return (
         steps.join(preferences, on="person_id", how="left", maintain_order="left")
         .with_columns(
             (pl.col(column) * weight / total_weight).fill_nan(0.0).alias(f"part_{term}")
-            for term, (column, weight) in weighted_terms.items()
+            for term, (column, weight) in column_and_weight_by_term.items()
         )
-        .with_columns(pl.sum_horizontal(f"part_{term}" for term in weighted_terms).alias("score"))
+        .with_columns(pl.sum_horizontal(f"part_{term}" for term in column_and_weight_by_term).alias("score"))
         .drop("relative", *(f"{motive}_weight" for motive in MOTIVES))
     )
 
@@ -232,14 +233,14 @@ def select_listed_steps(steps: pl.DataFrame, policy: RecommendationPolicy) -> pl
     beyond `per_capability` of one capability come after all others.
     """
     # only the columns that decide are sorted, the other columns are gathered for the listed rows
-    variety_group = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
+    group_name = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
     is_surplus, is_regular = pl.col("is_surplus"), ~pl.col("is_surplus")
     # surplus steps come last in their own order; accepted steps come first and are never surplus
     surplus_rank = is_regular.sum().over("person_id") + is_surplus.cum_sum().over("person_id")
     rank = pl.when(is_surplus).then(surplus_rank).otherwise(is_regular.cum_sum().over("person_id")).cast(pl.Int64)
     position_in_group = pl.int_range(pl.len()).over("person_id", "group")
-    ranked = (
-        steps.select("person_id", "is_accepted", "score", "step_id", "skill_id", variety_group)
+    ranked_rows = (
+        steps.select("person_id", "is_accepted", "score", "step_id", "skill_id", group_name)
         .with_row_index("row")
         .sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
         .unique(("person_id", "skill_id"), keep="first", maintain_order=True)
@@ -248,4 +249,4 @@ def select_listed_steps(steps: pl.DataFrame, policy: RecommendationPolicy) -> pl
         .filter((pl.col("rank") <= policy.list_length) | pl.col("is_accepted"))
         .sort("person_id", "rank")
     )
-    return steps[ranked["row"]].with_columns(ranked["rank"])
+    return steps[ranked_rows["row"]].with_columns(ranked_rows["rank"])

@@ -6,9 +6,9 @@ Does not belong here: any row about one person; a row describes enough people or
 
 import polars as pl
 
-_GROUP = ["unit_name", "skill_id"]
+_GROUP_COLUMNS = ["unit_name", "skill_id"]
 # By code of what a unit lacks: the column that is 0, and the words.
-_LACKS = {
+_COLUMN_AND_WORDS_BY_LACK = {
     "hours": ("given_hours", "nobody there was given an hour of work on it in the last quarter"),
     "project": ("project_count", "no open work there names it"),
     "person": ("holder_count", "nobody there has come as far as journeyman"),
@@ -32,12 +32,12 @@ def find_support_gaps(
         One row per unit and micro-skill that lacks something, in the contract `out__support_gap` without the metadata
         of the run.
     """
-    lack_conditions = {code: pl.when(pl.col(column) <= 0) for code, (column, _) in _LACKS.items()}
-    codes = pl.concat_list(
-        is_lacking.then(pl.lit(code)) for code, is_lacking in lack_conditions.items()
+    condition_by_code = {code: pl.when(pl.col(column) <= 0) for code, (column, _) in _COLUMN_AND_WORDS_BY_LACK.items()}
+    lack_codes = pl.concat_list(
+        condition.then(pl.lit(code)) for code, condition in condition_by_code.items()
     ).list.drop_nulls()
     lack_texts = pl.concat_list(
-        is_lacking.then(pl.lit(_LACKS[code][1])) for code, is_lacking in lack_conditions.items()
+        condition.then(pl.lit(_COLUMN_AND_WORDS_BY_LACK[code][1])) for code, condition in condition_by_code.items()
     )
     finding_text = pl.format(
         "“{}” is a next step for {} people in {}, but {}.",
@@ -50,15 +50,15 @@ def find_support_gaps(
         listed_steps.select("person_id", "skill_id")
         .unique()
         .join(people.drop_nulls("unit_name"), on="person_id")
-        .group_by(_GROUP)
+        .group_by(_GROUP_COLUMNS)
         .agg(pl.col("person_id").n_unique().cast(pl.Int64).alias("recommended_count"))
         .filter(pl.col("recommended_count") >= minimum_people)
-        .join(support, on=_GROUP, how="left")
+        .join(support, on=_GROUP_COLUMNS, how="left")
         .with_columns(pl.col("given_hours").fill_null(0.0), pl.col("project_count", "holder_count").fill_null(0))
-        .with_columns(codes.alias("lacks"))
+        .with_columns(lack_codes.alias("lacks"))
         .filter(pl.col("lacks").list.len() > 0)
         .join(skills.select("skill_id", "skill_name"), on="skill_id", how="left")
         .with_columns(finding_text.alias("finding"))
         .drop("skill_name")
-        .sort(_GROUP)
+        .sort(_GROUP_COLUMNS)
     )

@@ -10,8 +10,8 @@ from ml.recommend.motives import RecommendationContext, role_need, scale_demand
 from pipelines.contracts.columns import AGREEMENTS
 from pipelines.contracts.output_tables import ALIGNMENT, ROW_METADATA_COLUMNS
 
-COLUMNS = tuple(name for name in ALIGNMENT.column_names if name not in ROW_METADATA_COLUMNS)
-_CELL = ("unit_name", "capability_id")
+COLUMNS = tuple(column for column in ALIGNMENT.column_names if column not in ROW_METADATA_COLUMNS)
+_CELL_KEY = ("unit_name", "capability_id")
 
 
 def align_teams(
@@ -42,16 +42,18 @@ def align_teams(
     )
     wishing_people = context.wishes.select("person_id").unique().join(teams, on="person_id")
     wisher_counts = wishing_people.group_by("unit_name").agg(pl.len().cast(pl.Int64).alias("wishing_people_count"))
-    is_wished, is_needed = (
+    is_above_mean_wish, is_above_mean_need = (
         pl.col(share_column) > pl.col(share_column).mean().over("unit_name")
         for share_column in ("wish_share", "need_share")
     )
     both_label, wish_only_label, need_only_label = (pl.lit(agreement) for agreement in AGREEMENTS)
-    agreement = pl.when(is_wished & is_needed).then(both_label).when(is_wished).then(wish_only_label)
-    agreement = agreement.when(is_needed).then(need_only_label)
+    agreement = (
+        pl.when(is_above_mean_wish & is_above_mean_need).then(both_label).when(is_above_mean_wish).then(wish_only_label)
+    )
+    agreement = agreement.when(is_above_mean_need).then(need_only_label)
     return (
         _need_per_cell(teams, context, skill_shares)
-        .join(_wishes_per_cell(teams, context, skill_shares), on=_CELL, how="left")
+        .join(_wishes_per_cell(teams, context, skill_shares), on=_CELL_KEY, how="left")
         .join(wisher_counts, on="unit_name")
         .filter(pl.col("wishing_people_count") >= minimum_people)
         .with_columns(
@@ -67,19 +69,19 @@ def align_teams(
             how="left",
         )
         .select(pl.col(column).cast(ALIGNMENT.schema[column]) for column in COLUMNS)
-        .sort(_CELL)
+        .sort(_CELL_KEY)
     )
 
 
 def _share_in_capability(skills: pl.DataFrame) -> pl.DataFrame:
     """One row per micro-skill of a capability: skill_id, capability_id, capability_name, share."""
-    weight = pl.coalesce("capability_weight", 1.0 / pl.len().over("capability_id"))
-    share = pl.col("weight") / pl.col("weight").sum().over("capability_id")
+    unscaled_weight = pl.coalesce("capability_weight", 1.0 / pl.len().over("capability_id"))
+    scaled_weight = pl.col("weight") / pl.col("weight").sum().over("capability_id")
     return (
         skills.drop_nulls("capability_id")
         .unique("skill_id")
-        .with_columns(weight.alias("weight"))
-        .select("skill_id", "capability_id", "capability_name", share.alias("share"))
+        .with_columns(unscaled_weight.alias("weight"))
+        .select("skill_id", "capability_id", "capability_name", scaled_weight.alias("share"))
     )
 
 
@@ -92,30 +94,30 @@ def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_sh
         (pl.col("share") * pl.col("demand")).sum().alias("need")
     )
     # a role adds what it needs beyond the demand on everybody; a person with several roles counts the largest of them
-    surplus = pl.max_horizontal(pl.col("role_need") - pl.col("demand"), 0.0) * pl.col("share")
+    role_surplus = pl.max_horizontal(pl.col("role_need") - pl.col("demand"), 0.0) * pl.col("share")
     surplus_by_role = (
         context.role_profiles.select("role_name", "skill_id", role_need().alias("role_need"))
         .join(demanded_skills, on="skill_id")
-        .with_columns(surplus.alias("surplus"))
+        .with_columns(role_surplus.alias("surplus"))
         .group_by("role_name", "capability_id")
         .agg(pl.col("surplus").sum())
     )
     surplus_by_team = (
         context.roles.join(teams, on="person_id")
         .join(surplus_by_role, on="role_name")
-        .group_by("person_id", *_CELL)
+        .group_by("person_id", *_CELL_KEY)
         .agg(pl.col("surplus").max())
-        .group_by(_CELL)
+        .group_by(_CELL_KEY)
         .agg(pl.col("surplus").sum())
     )
-    need = pl.col("need") + pl.col("surplus").fill_null(0.0) / pl.col("team_people_count")
+    total_need = pl.col("need") + pl.col("surplus").fill_null(0.0) / pl.col("team_people_count")
     return (
         teams.select("unit_name", "team_people_count")
         .unique()
         .join(demand_by_capability, how="cross")
-        .join(surplus_by_team, on=_CELL, how="left")
+        .join(surplus_by_team, on=_CELL_KEY, how="left")
         # the last digits of a sum depend on the order of threads: rounding gives the same table for the same input
-        .select(*_CELL, "team_people_count", need.clip(0, 1).round(12).alias("need_share"))
+        .select(*_CELL_KEY, "team_people_count", total_need.clip(0, 1).round(12).alias("need_share"))
     )
 
 
@@ -126,8 +128,8 @@ def _wishes_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_
         .filter(pl.col("wish_weight") > 0)
         .join(skill_shares, on="skill_id")
         .join(teams, on="person_id")
-        .group_by("person_id", *_CELL)
+        .group_by("person_id", *_CELL_KEY)
         .agg(pl.col("wish_weight").max())
-        .group_by(_CELL)
+        .group_by(_CELL_KEY)
         .agg(pl.col("wish_weight").sum().alias("wish_sum"), pl.len().alias("wished_by"))
     )

@@ -99,15 +99,17 @@ def run_champion_challenger(
         card = read_card(bundle_folder / champion.model_version)
         return TrainingOutcome(champion.model_version, card, training_decision, record.verdict, None, False, refusal)
     log(f"training: {training_decision.reason}")
-    challenger = _fit(training_input)
+    challenger = _fit_challenger(training_input)
     log("evaluating it on the last window, compared with the champion and simple models")
     freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
     frozen_champion = (
         None if champion is None else load_fitted_before(bundle_folder, champion.model_version, freeze_tick, extra)
     )
-    evaluated = _evaluate(training_input, frozen_champion)
-    promotion_decision = _decide(challenger, evaluated, policy, champion, frozen_champion)
-    challenger_refusal = _save(challenger, evaluated, bundle_folder / training_version.model_version, extra)
+    evaluated_recommender = _evaluate_recipe(training_input, frozen_champion)
+    promotion_decision = _decide_promotion(challenger, evaluated_recommender, policy, champion, frozen_champion)
+    challenger_refusal = _save_challenger(
+        challenger, evaluated_recommender, bundle_folder / training_version.model_version, extra
+    )
     if challenger_refusal is not None:
         if champion is None:
             raise BundleError(f"the first model cannot be used: {challenger_refusal}")
@@ -121,7 +123,7 @@ def run_champion_challenger(
         read_card(bundle_folder / winning_version),
         training_decision,
         promotion_decision,
-        evaluation=None if evaluated is None else evaluated.evaluation,
+        evaluation=None if evaluated_recommender is None else evaluated_recommender.evaluation,
         was_trained=True,
         refusal=refusal,
     )
@@ -151,7 +153,7 @@ def _next_record(
     )
 
 
-def _fit(training_input: TrainingInput) -> Recommender:
+def _fit_challenger(training_input: TrainingInput) -> Recommender:
     return fit_recommender(
         training_input.events,
         as_of=training_input.latest_tick,
@@ -164,7 +166,7 @@ def _fit(training_input: TrainingInput) -> Recommender:
     )
 
 
-def _evaluate(training_input: TrainingInput, frozen_champion: Recommender | None) -> EvaluatedRecommender | None:
+def _evaluate_recipe(training_input: TrainingInput, frozen_champion: Recommender | None) -> EvaluatedRecommender | None:
     """The same recipe on the last window; None if there is too little history to hold any of it back."""
     try:
         return evaluate_recommender(
@@ -183,17 +185,17 @@ def _evaluate(training_input: TrainingInput, frozen_champion: Recommender | None
         return None
 
 
-def _decide(
+def _decide_promotion(
     challenger: Recommender,
-    evaluated: EvaluatedRecommender | None,
+    evaluated_recommender: EvaluatedRecommender | None,
     policy: TrainingPolicy,
     champion: Champion | None,
     frozen_champion: Recommender | None,
 ) -> Decision:
-    if champion is not None and frozen_champion is None and evaluated is not None:
+    if champion is not None and frozen_champion is None and evaluated_recommender is not None:
         return Decision(True, "the champion saw the last window and has no twin that did not: it cannot be compared")
     return decide_promotion(
-        None if evaluated is None else evaluated.evaluation,
+        None if evaluated_recommender is None else evaluated_recommender.evaluation,
         policy,
         challenger_has_ranker=challenger.ranker is not None,
         has_champion=champion is not None,
@@ -201,29 +203,32 @@ def _decide(
     )
 
 
-def _save(
-    challenger: Recommender, evaluated: EvaluatedRecommender | None, folder: Path, extra: ExtraFeatures | None
+def _save_challenger(
+    challenger: Recommender,
+    evaluated_recommender: EvaluatedRecommender | None,
+    folder: Path,
+    extra_features: ExtraFeatures | None,
 ) -> str | None:
     """Save the challenger and its twin of the evaluation. Returns why the bundle cannot be loaded, if so."""
-    if evaluated is None:
+    if evaluated_recommender is None:
         save_bundle(challenger, folder)
     else:
-        if evaluated.recommender is not None:
-            save_bundle(evaluated.recommender, folder / FROZEN_FOLDER)
+        if evaluated_recommender.recommender is not None:
+            save_bundle(evaluated_recommender.recommender, folder / FROZEN_FOLDER)
         save_bundle(
             challenger,
             folder,
-            metrics=_metrics(evaluated.evaluation),
-            reliability=evaluated.evaluation.reliability,
+            metrics=_collect_metrics(evaluated_recommender.evaluation),
+            reliability=evaluated_recommender.evaluation.reliability,
         )
     try:
-        load_bundle(folder, extra_features=extra)
+        load_bundle(folder, extra_features=extra_features)
     except (BundleError, OSError) as refusal:
         return str(refusal)
     return None
 
 
-def _metrics(evaluation: Evaluation) -> dict[str, float]:
+def _collect_metrics(evaluation: Evaluation) -> dict[str, float]:
     """The measures of the card: those of the challenger, and NDCG@10 of the models it was compared with."""
     our_result = next(model_result for model_result in evaluation.models if model_result.model == OURS)
     reliability = evaluation.reliability

@@ -62,26 +62,35 @@ FORMER_FIELDS = {
 _SCHEMA_FILE = "schema.json"
 
 
-def rename_former_types(blob: bytes) -> bytes:
+def rename_former_types(skops_bytes: bytes) -> bytes:
     """Replace former names of types and fields in the bytes of a skops file; other files keep their content."""
-    with ZipFile(BytesIO(blob)) as source_zip:
+    with ZipFile(BytesIO(skops_bytes)) as source_zip:
         content_by_name = {file_name: source_zip.read(file_name) for file_name in source_zip.namelist()}
-    content_by_name[_SCHEMA_FILE] = json.dumps(json.loads(content_by_name[_SCHEMA_FILE], object_hook=_rename)).encode()
-    renamed_blob = BytesIO()
-    with ZipFile(renamed_blob, "w") as target_zip:
+    content_by_name[_SCHEMA_FILE] = json.dumps(
+        json.loads(content_by_name[_SCHEMA_FILE], object_hook=_rename_node)
+    ).encode()
+    renamed_skops_file = BytesIO()
+    with ZipFile(renamed_skops_file, "w") as target_zip:
         for file_name, content in content_by_name.items():
             target_zip.writestr(file_name, content)
-    return renamed_blob.getvalue()
+    return renamed_skops_file.getvalue()
 
 
-def _rename(node: dict[str, Any]) -> dict[str, Any]:
+def _rename_node(node: dict[str, Any]) -> dict[str, Any]:
     """One node of the schema under its current names."""
     former_type = f"{node.get('__module__')}.{node.get('__class__')}"
     if former_type not in FORMER_TYPES:
         return node
-    module, _, class_name = FORMER_TYPES[former_type].rpartition(".")
-    fields = {FORMER_FIELDS.get(field, field): content for field, content in node["content"]["content"].items()}
-    return {**node, "__module__": module, "__class__": class_name, "content": {**node["content"], "content": fields}}
+    module_name, _, class_name = FORMER_TYPES[former_type].rpartition(".")
+    content_by_field = {
+        FORMER_FIELDS.get(field, field): content for field, content in node["content"]["content"].items()
+    }
+    return {
+        **node,
+        "__module__": module_name,
+        "__class__": class_name,
+        "content": {**node["content"], "content": content_by_field},
+    }
 
 
 def fill_missing_values(recommender: Recommender) -> Recommender:

@@ -54,11 +54,11 @@ def save_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     extra_features = recommender.extra.features if recommender.extra is not None else ()
     features = (*FEATURES, *extra_features)
-    blob = skops.io.dumps(replace(recommender, extra=None))
+    model_bytes = skops.io.dumps(replace(recommender, extra=None))
     training_window = recommender.window
     card = ModelCard(
         schema_version=SCHEMA_VERSION,
-        model_sha256=hashlib.sha256(blob).hexdigest(),
+        model_sha256=hashlib.sha256(model_bytes).hexdigest(),
         contract_sha256=hash_contract(features, recommender),
         features=features,
         extra_features=tuple(feature.name for feature in extra_features),
@@ -72,11 +72,11 @@ def save_bundle(
         seed=training_window.seed,
         reason=recommender.reason,
         metrics=dict(metrics or {}),
-        versions=_versions(),
-        types=tuple(sorted(set(skops.io.get_untrusted_types(data=blob)) & set(TRUSTED_TYPES))),
+        versions=_list_versions(),
+        types=tuple(sorted(set(skops.io.get_untrusted_types(data=model_bytes)) & set(TRUSTED_TYPES))),
         reliability=reliability,
     )
-    (folder / MODEL_FILE).write_bytes(blob)
+    (folder / MODEL_FILE).write_bytes(model_bytes)
     (folder / PAGE_FILE).write_text(render_model_card(card))
     (folder / CARD_FILE).write_text(json.dumps(to_stored_dict(card), indent=2, sort_keys=True) + "\n")
     return card
@@ -131,18 +131,18 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
         BundleError: A check failed; the message names it.
     """
     card = read_card(folder)
-    blob = (folder / MODEL_FILE).read_bytes() if (folder / MODEL_FILE).exists() else b""
-    if hashlib.sha256(blob).hexdigest() != card.model_sha256:
+    model_bytes = (folder / MODEL_FILE).read_bytes() if (folder / MODEL_FILE).exists() else b""
+    if hashlib.sha256(model_bytes).hexdigest() != card.model_sha256:
         raise BundleError(f"{MODEL_FILE} is missing or not the file its card describes: train again")
-    installed = _versions()
+    installed_versions = _list_versions()
     # arrays and trees do not depend on the version of Python
-    other_versions = {
+    differing_versions = {
         package: version_used
         for package, version_used in card.versions.items()
-        if package != "python" and version_used != installed.get(package)
+        if package != "python" and version_used != installed_versions.get(package)
     }
-    if other_versions:
-        raise BundleError(f"made with {other_versions}, installed are {installed}: train again")
+    if differing_versions:
+        raise BundleError(f"made with {differing_versions}, installed are {installed_versions}: train again")
     features = (*FEATURES, *(extra_features.features if extra_features is not None else ()))
     if card.features != features:
         differing_features = sorted(
@@ -151,26 +151,26 @@ def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) ->
         raise BundleError(
             f"features differ from this code's ({', '.join(differing_features) or 'order or family'}): train again"
         )
-    loaded_model = _read_blob(blob)
+    loaded_model = _read_model(model_bytes)
     if not isinstance(loaded_model, Recommender) or hash_contract(features, loaded_model) != card.contract_sha256:
         raise BundleError(f"{MODEL_FILE} is no recommender for the items and features on its card: train again")
     return replace(fill_missing_values(loaded_model), extra=extra_features)
 
 
-def _read_blob(blob: bytes) -> Any:
+def _read_model(model_bytes: bytes) -> Any:
     """The object in the bytes of a skops file if all its types are trusted; else nothing of it is loaded."""
     import skops.io  # as in `save_bundle`
 
-    if not blob.startswith(b"PK"):
+    if not model_bytes.startswith(b"PK"):
         raise BundleError(f"{MODEL_FILE} is no skops file but something else, such as a pickle: it is not opened")
     try:
-        blob = rename_former_types(blob)
-        untrusted = sorted(set(skops.io.get_untrusted_types(data=blob)) - set(TRUSTED_TYPES))
-        if not untrusted:
-            return skops.io.loads(blob, trusted=list(TRUSTED_TYPES))
+        model_bytes = rename_former_types(model_bytes)
+        untrusted_types = sorted(set(skops.io.get_untrusted_types(data=model_bytes)) - set(TRUSTED_TYPES))
+        if not untrusted_types:
+            return skops.io.loads(model_bytes, trusted=list(TRUSTED_TYPES))
     except Exception as error:  # a forged schema can fail anywhere in the reader
         raise BundleError(f"{MODEL_FILE} is no readable skops file: train again") from error
-    raise BundleError(f"{MODEL_FILE} holds types that are not trusted: {', '.join(untrusted)}")
+    raise BundleError(f"{MODEL_FILE} holds types that are not trusted: {', '.join(untrusted_types)}")
 
 
 def hash_contract(features: tuple[Feature, ...], recommender: Recommender) -> str:
@@ -182,7 +182,7 @@ def hash_contract(features: tuple[Feature, ...], recommender: Recommender) -> st
     ).hexdigest()
 
 
-def _versions() -> dict[str, str]:
+def _list_versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         **{package: version(package) for package in ("numpy", "scikit-learn", "scipy", "skops")},

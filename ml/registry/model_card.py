@@ -72,13 +72,14 @@ def render_model_card(card: ModelCard) -> str:
             "",
             "| family | features |",
             "|---|---|",
-            *(f"| {family} | {', '.join(names)} |" for family, names in names_by_family.items()),
+            *(f"| {family} | {', '.join(feature_names)} |" for family, feature_names in names_by_family.items()),
             "",
             "## Made with",
             "",
-            f"- seed {card.seed}; " + ", ".join(f"{name} {version}" for name, version in sorted(card.versions.items())),
+            f"- seed {card.seed}; "
+            + ", ".join(f"{package} {version}" for package, version in sorted(card.versions.items())),
             f"- contract `{card.contract_sha256[:16]}`, file `{card.model_sha256[:16]}` (SHA-256, first 16 digits)",
-            "- types trusted on loading: " + ", ".join(f"`{name}`" for name in card.types),
+            "- types trusted on loading: " + ", ".join(f"`{type_name}`" for type_name in card.types),
             "",
         ]
     )

@@ -75,14 +75,14 @@ def write_record(bundle_folder: Path, record: RegistryRecord) -> None:
 
 
 def load_champion(
-    bundle_folder: Path, record: RegistryRecord | None, extra: ExtraFeatures | None
+    bundle_folder: Path, record: RegistryRecord | None, extra_features: ExtraFeatures | None
 ) -> tuple[Champion | None, str | None]:
     """Load the model in use, or the one before it if its bundle is refused.
 
     Args:
         bundle_folder: The folder of bundles.
         record: Its record.
-        extra: The extra features of the bundles.
+        extra_features: The extra features of the bundles.
 
     Returns:
         The champion, None if no bundle can be used; and why bundles were refused, None if none was.
@@ -91,7 +91,9 @@ def load_champion(
     model_versions = () if record is None else (record.model_version, record.previous)
     for model_version in dict.fromkeys(filter(None, model_versions)):
         try:
-            champion = Champion(model_version, load_bundle(bundle_folder / model_version, extra_features=extra))
+            champion = Champion(
+                model_version, load_bundle(bundle_folder / model_version, extra_features=extra_features)
+            )
             return champion, "; ".join(refusals) or None
         except (BundleError, OSError) as refusal:
             refusals.append(f"{model_version} is refused: {refusal}")
@@ -99,7 +101,7 @@ def load_champion(
 
 
 def load_fitted_before(
-    bundle_folder: Path, model_version: str, freeze_tick: int, extra: ExtraFeatures | None
+    bundle_folder: Path, model_version: str, freeze_tick: int, extra_features: ExtraFeatures | None
 ) -> Recommender | None:
     """Load a model if it saw nothing after a freeze, or else its twin that was fitted earlier.
 
@@ -107,7 +109,7 @@ def load_fitted_before(
         bundle_folder: The folder of bundles.
         model_version: The model.
         freeze_tick: Moment in ticks.
-        extra: The extra features of the bundle.
+        extra_features: The extra features of the bundle.
 
     Returns:
         None if both saw more, or cannot be used.
@@ -115,7 +117,7 @@ def load_fitted_before(
     for folder in (bundle_folder / model_version, bundle_folder / model_version / FROZEN_FOLDER):
         try:
             if read_card(folder).data_end <= freeze_tick:
-                return load_bundle(folder, extra_features=extra)
+                return load_bundle(folder, extra_features=extra_features)
         except (BundleError, OSError):
             continue
     return None

@@ -76,9 +76,11 @@ def truncate_rows(matrix: Floats, n_entries: int) -> Floats | sparse.csr_matrix:
         ].astype(np.int32)
         for first_row in range(0, len(matrix), BLOCK_ROWS)
     ]
-    largest = np.sort(np.concatenate(column_blocks), axis=1)
-    entries = np.take_along_axis(matrix, largest, axis=1).ravel()
-    return sparse.csr_matrix((entries, largest.ravel(), np.arange(0, largest.size + 1, n_entries)), shape=matrix.shape)
+    largest_columns = np.sort(np.concatenate(column_blocks), axis=1)
+    entries = np.take_along_axis(matrix, largest_columns, axis=1).ravel()
+    return sparse.csr_matrix(
+        (entries, largest_columns.ravel(), np.arange(0, largest_columns.size + 1, n_entries)), shape=matrix.shape
+    )
 
 
 def acquisition_matrix(interactions: Interactions) -> sparse.csr_matrix:

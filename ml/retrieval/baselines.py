@@ -33,6 +33,6 @@ def build_baseline(model_name: str, config: RankerConfig, seed: int) -> Scorer:
         "ease": Ease(ridge=config.ease_ridge, entries_per_row=config.entries_per_row),
         "markov": Markov(decay_moments=config.decay_moments[2], entries_per_row=config.entries_per_row),
         "user_knn": UserKNN(neighbours=config.user_neighbours, seed=seed),
-        **{model: ImplicitFactors(model, seed) for model in IMPLICIT_MODELS},
+        **{implicit_name: ImplicitFactors(implicit_name, seed) for implicit_name in IMPLICIT_MODELS},
     }
     return scorers[model_name]

@@ -123,10 +123,10 @@ def standardise(scores: Floats, eligible_mask: Bools) -> Floats:
     """Return rows x items: scores minus their row mean, over their row deviation, both over eligible items."""
     eligible_counts = np.maximum(eligible_mask.sum(axis=1, keepdims=True), 1)
     mean = np.where(eligible_mask, scores, np.float32(0.0)).sum(axis=1, keepdims=True) / eligible_counts
-    standardised = np.where(eligible_mask, scores - mean, np.float32(0.0)).astype(np.float32)
-    deviation = np.sqrt(np.einsum("ij,ij->i", standardised, standardised)[:, None] / eligible_counts)
-    standardised /= (deviation + 1e-9).astype(np.float32)
-    return standardised
+    standard_scores = np.where(eligible_mask, scores - mean, np.float32(0.0)).astype(np.float32)
+    deviation = np.sqrt(np.einsum("ij,ij->i", standard_scores, standard_scores)[:, None] / eligible_counts)
+    standard_scores /= (deviation + 1e-9).astype(np.float32)
+    return standard_scores
 
 
 def _select_sparse(
@@ -151,7 +151,7 @@ def _select_sparse(
         if channel in NOMINATING_CHANNELS:
             nominated_items.append(largest_columns(scores, n_nominated, is_eligible_entry))
     trend_scores, moment_index = ensemble.trend.score_moments(user_states.cutoff_tick)
-    trend_moments = trend_scores.mean(axis=1)[moment_index], trend_scores.std(axis=1)[moment_index]
+    trend_mean_and_deviation = trend_scores.mean(axis=1)[moment_index], trend_scores.std(axis=1)[moment_index]
     trending_items, best_scores[list(CHANNELS).index(TREND)] = _find_trending(
         trend_scores, moment_index, eligible_mask, n_nominated
     )
@@ -172,7 +172,7 @@ def _select_sparse(
             )
         if channel in NOMINATING_CHANNELS:
             mean, deviation = (
-                trend_moments if channel == TREND else _measure_rows(sparse_scores[channel], eligible_counts)
+                trend_mean_and_deviation if channel == TREND else _measure_rows(sparse_scores[channel], eligible_counts)
             )
             prior += (channel_scores[channel_index] - mean[:, None]) / (deviation[:, None] + np.float32(1e-9))
     prior /= len(NOMINATING_CHANNELS) + (extra_scores is not None)
@@ -195,22 +195,29 @@ def _measure_rows(scores: sparse.csr_matrix, eligible_counts: Ints) -> tuple[Flo
     return mean.astype(np.float32), np.sqrt(np.maximum(mean_square - mean**2, 0.0)).astype(np.float32)
 
 
-def _find_trending(trend_scores: Floats, moment_index: Ints, eligible_mask: Bools, n_items: int) -> tuple[Ints, Floats]:
-    """Rows x n_items: the eligible items with the highest trend at each row's moment, -1 on padding; the best score."""
-    trending_items = np.full((len(moment_index), n_items), -1, np.int64)
+def _find_trending(
+    trend_scores: Floats, moment_index: Ints, eligible_mask: Bools, n_nominated: int
+) -> tuple[Ints, Floats]:
+    """Rows x n_nominated: the eligible items with the highest trend at each row's moment, -1 on padding; the highest
+    trend score per row."""
+    trending_items = np.full((len(moment_index), n_nominated), -1, np.int64)
     best_scores = np.zeros(len(moment_index), np.float32)
-    for moment in np.unique(moment_index).tolist():
-        row_indices = np.flatnonzero(moment_index == moment)
-        leading_items = np.argsort(-trend_scores[moment], kind="stable")[: n_items + TREND_SURPLUS]
+    for moment_code in np.unique(moment_index).tolist():
+        row_indices = np.flatnonzero(moment_index == moment_code)
+        leading_items = np.argsort(-trend_scores[moment_code], kind="stable")[: n_nominated + TREND_SURPLUS]
         is_eligible = eligible_mask[np.ix_(row_indices, leading_items)]
         list_positions = np.cumsum(is_eligible, axis=1) - 1
-        block_row, block_column = np.nonzero(is_eligible & (list_positions < n_items))
+        block_row, block_column = np.nonzero(is_eligible & (list_positions < n_nominated))
         trending_items[row_indices[block_row], list_positions[block_row, block_column]] = leading_items[block_column]
         first_items = trending_items[row_indices, 0]
-        best_scores[row_indices] = np.where(first_items >= 0, trend_scores[moment][np.maximum(first_items, 0)], 0.0)
+        best_scores[row_indices] = np.where(
+            first_items >= 0, trend_scores[moment_code][np.maximum(first_items, 0)], 0.0
+        )
     return trending_items, best_scores
 
 
-def _find_top(scores: Floats, eligible_mask: Bools, n_items: int) -> Ints:
-    """Rows x n_items: the eligible items with the highest scores, in no order."""
-    return np.argpartition(np.where(eligible_mask, -scores, np.float32(np.inf)), n_items - 1, axis=1)[:, :n_items]
+def _find_top(scores: Floats, eligible_mask: Bools, n_nominated: int) -> Ints:
+    """Rows x n_nominated: the eligible items with the highest scores, in no order."""
+    return np.argpartition(np.where(eligible_mask, -scores, np.float32(np.inf)), n_nominated - 1, axis=1)[
+        :, :n_nominated
+    ]

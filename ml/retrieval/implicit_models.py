@@ -41,9 +41,9 @@ class ImplicitFactors:
     model: Any = field(default=None, repr=False)
 
     def fit(self, interactions: Interactions) -> Self:
-        module, class_name, settings = IMPLICIT_MODELS[self.name]
-        estimator = getattr(import_module(module), class_name)  # imported here since the package is optional
-        self.model = estimator(factors=FACTORS, num_threads=1, random_state=self.seed, **settings)
+        module_name, class_name, settings = IMPLICIT_MODELS[self.name]
+        estimator_class = getattr(import_module(module_name), class_name)  # imported here since the package is optional
+        self.model = estimator_class(factors=FACTORS, num_threads=1, random_state=self.seed, **settings)
         self.model.fit(acquisition_matrix(interactions), show_progress=False)
         return self
 

@@ -38,11 +38,12 @@ class Markov(ItemToItem):
         popularity = next_counts / max(next_counts.sum(), 1.0)
         transitions = self._count_transitions(interactions, person_codes, cutoff_ticks, next_items)
         if n_items <= 4 * self.entries_per_row:
-            self.matrix = self._shares(transitions, popularity)
+            self.matrix = self._smooth_shares(transitions, popularity)
         else:
             truncated_blocks = [
                 truncate_rows(
-                    self._shares(transitions[first_row : first_row + BLOCK_ROWS], popularity), self.entries_per_row
+                    self._smooth_shares(transitions[first_row : first_row + BLOCK_ROWS], popularity),
+                    self.entries_per_row,
                 )
                 for first_row in range(0, n_items, BLOCK_ROWS)
             ]
@@ -56,16 +57,16 @@ class Markov(ItemToItem):
         for first_row in range(0, len(person_codes), STATE_ROWS):
             row_slice = slice(first_row, first_row + STATE_ROWS)
             user_states = build_user_states(interactions, person_codes[row_slice], cutoff_ticks[row_slice])
-            recent_items = user_states.matrix(interactions.n_items, self.memory)
-            recent_items.data[recent_items.data < 0.01] = 0.0  # these cost time and change nothing
-            recent_items.eliminate_zeros()
-            partial_counts.append(sparse.csr_matrix(recent_items.T @ next_items[row_slice]))
+            recency_weights = user_states.matrix(interactions.n_items, self.memory)
+            recency_weights.data[recency_weights.data < 0.01] = 0.0  # these cost time and change nothing
+            recency_weights.eliminate_zeros()
+            partial_counts.append(sparse.csr_matrix(recency_weights.T @ next_items[row_slice]))
             # adding costs the size of the sum
             if sum(counts.nnz for counts in partial_counts[1:]) >= partial_counts[0].nnz / 2:
                 partial_counts = [_sum_pairwise(partial_counts)]
         return _sum_pairwise(partial_counts)
 
-    def _shares(self, transitions: sparse.csr_matrix, popularity: Floats) -> Floats:
+    def _smooth_shares(self, transitions: sparse.csr_matrix, popularity: Floats) -> Floats:
         shares = np.asarray(transitions.toarray(), np.float32)
         shares += self.shrink * popularity[None, :]
         shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)

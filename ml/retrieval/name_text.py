@@ -67,8 +67,12 @@ def split_words(item_name: str) -> list[str]:
 def group_names(item_names: Strings) -> Ints:
     """Return 3 x names: a group code by the first word, by the first part of the path, and by its first two parts."""
     first_words = [(split_words(item_name) or [""])[0] for item_name in item_names.tolist()]
-    paths = [PART_SEPARATOR.split(item_name) for item_name in item_names.tolist()]
-    levels = (first_words, [path[0] for path in paths], ["/".join(path[:2]) for path in paths])
+    parts_per_name = [PART_SEPARATOR.split(item_name) for item_name in item_names.tolist()]
+    keys_per_level = (
+        first_words,
+        [name_parts[0] for name_parts in parts_per_name],
+        ["/".join(name_parts[:2]) for name_parts in parts_per_name],
+    )
     return np.asarray(
-        [np.unique(np.asarray(group_keys, str), return_inverse=True)[1] for group_keys in levels], np.int64
+        [np.unique(np.asarray(group_keys, str), return_inverse=True)[1] for group_keys in keys_per_level], np.int64
     )

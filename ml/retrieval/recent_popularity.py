@@ -75,9 +75,11 @@ class RecentPopularity:
     def score_moments(self, cutoff_ticks: Ints) -> tuple[Floats, Ints]:
         """Return the scores as distinct moments x items, and the index of each cutoff's moment."""
         moments, moment_index = np.unique(cutoff_ticks, return_inverse=True)
-        totals = self.total_counts(moments)
-        largest_totals = np.float32(1.0) + totals.max(axis=1, initial=1.0, keepdims=True)
-        return np.asarray(self.recent_counts(moments, self.window) + totals / largest_totals, np.float32), moment_index
+        total_adoptions = self.total_counts(moments)
+        totals_bound = np.float32(1.0) + total_adoptions.max(axis=1, initial=1.0, keepdims=True)
+        return np.asarray(
+            self.recent_counts(moments, self.window) + total_adoptions / totals_bound, np.float32
+        ), moment_index
 
     def _find_bin(self, ticks: Ints) -> Ints:
         return (

@@ -94,9 +94,9 @@ class ScorerEnsemble:
 
     def _recode_to_fitted(self, user_states: UserStates) -> UserStates:
         """The user states in the item coding of the scorers that learned from interactions."""
-        fitted_codes = np.full(len(self.items), -1, np.int64)
-        fitted_codes[self.fitted_codes] = np.arange(len(self.fitted_codes))
-        return user_states.recode_items(fitted_codes)
+        fitted_code_per_item = np.full(len(self.items), -1, np.int64)
+        fitted_code_per_item[self.fitted_codes] = np.arange(len(self.fitted_codes))
+        return user_states.recode_items(fitted_code_per_item)
 
     def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "ScorerEnsemble":
         """Return the same fitted scorers with the adoption counts and the items of other interactions.

@@ -133,8 +133,8 @@ _FILLS_MORE_THAN_KEY = RowRule(
     "fills_more_than_its_key",
     ("account_code",),
     pl.any_horizontal(
-        pl.col(name).is_not_null()
-        for name in (
+        pl.col(column).is_not_null()
+        for column in (
             *("employee_number", "work_email", "display_name", "manager_code", "unit_name", "role_name"),
             *("employment_status", "hired_date", "left_date", "weekly_hours"),
         )
@@ -158,9 +158,9 @@ _REPLY_IS_COMPLETE = RowRule(
 
 def _is_plausible(column: str) -> RowRule:
     moment = pl.col(column).cast(TIMESTAMP)
-    latest = pl.col("delivered_date").cast(TIMESTAMP) + _LATEST_AFTER_DELIVERY
+    latest_moment = pl.col("delivered_date").cast(TIMESTAMP) + _LATEST_AFTER_DELIVERY
     description = "lies between 1950 and a year after the delivery"
-    return RowRule("is_plausible", (column,), (moment >= _EARLIEST) & (moment <= latest), description)
+    return RowRule("is_plausible", (column,), (moment >= _EARLIEST) & (moment <= latest_moment), description)
 
 
 def _is_in_order(first_column: str, last_column: str) -> RowRule:
@@ -352,16 +352,16 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
 }
 
 
-def raw_table(system: str, schema: CanonicalSchema) -> Table:
+def raw_table(system_name: str, schema: CanonicalSchema) -> Table:
     """The contract of a system's raw table: the schema's columns and the origin of each row.
 
     Args:
-        system: Name of the system that wrote the exports.
+        system_name: Name of the system that wrote the exports.
         schema: The canonical schema that the exports are mapped to.
     """
     return Table(
-        name=f"raw_{system}__{schema.table_suffix}",
-        description=f"{schema.grain} As exported by {system}, with file and row.",
+        name=f"raw_{system_name}__{schema.table_suffix}",
+        description=f"{schema.grain} As exported by {system_name}, with file and row.",
         columns=select_columns(*schema.columns, *PROVENANCE_COLUMNS),
         key=schema.key,
         required=(*schema.required, "source_name", "file_sha256", "row_number"),

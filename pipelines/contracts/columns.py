@@ -374,13 +374,13 @@ if len(COLUMNS) < len(_DECLARATIONS):
     raise ValueError("a column is declared twice")
 
 
-def select_columns(*names: str) -> tuple[Column, ...]:
+def select_columns(*column_names: str) -> tuple[Column, ...]:
     """The declared columns of these names, in this order.
 
     Raises:
         KeyError: A name is not declared.
     """
-    return tuple(COLUMNS[name] for name in names)
+    return tuple(COLUMNS[column_name] for column_name in column_names)
 
 
 def stage_index(column: str) -> pl.Expr:

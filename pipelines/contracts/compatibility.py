@@ -94,27 +94,31 @@ def write_released_contract(contract: ReleasedContract) -> Path | None:
     return contract_path
 
 
-def find_breaking_changes(earlier: ReleasedContract, later: ReleasedContract) -> list[str]:
+def find_breaking_changes(earlier_contract: ReleasedContract, later_contract: ReleasedContract) -> list[str]:
     """Changes between two versions of a contract that break a reader of the earlier one.
 
     Returns:
         One sentence per change; empty if the major versions differ.
     """
-    major, minor = earlier.version_numbers[:2]
-    if later.version_numbers[0] != major:
+    major, minor = earlier_contract.version_numbers[:2]
+    if later_contract.version_numbers[0] != major:
         return []
-    later_columns = {column.name: column for column in later.columns}
-    breaking_changes = [] if earlier.key == later.key else [f"the key was {earlier.key}, it is {later.key}"]
-    for column in earlier.columns:
-        if column.name in later_columns:
+    later_column_by_name = {column.name: column for column in later_contract.columns}
+    breaking_changes = (
+        []
+        if earlier_contract.key == later_contract.key
+        else [f"the key was {earlier_contract.key}, it is {later_contract.key}"]
+    )
+    for column in earlier_contract.columns:
+        if column.name in later_column_by_name:
             breaking_changes += [
-                f"{column.name}: {change}" for change in _compare_columns(column, later_columns[column.name])
+                f"{column.name}: {change}" for change in _compare_columns(column, later_column_by_name[column.name])
             ]
         else:
             breaking_changes.append(f"{column.name} is removed")
-    if later.version_numbers < earlier.version_numbers:
-        breaking_changes.append(f"version {later.version} comes after {earlier.version}")
-    if later.version == earlier.version and later.guarantees != earlier.guarantees:
+    if later_contract.version_numbers < earlier_contract.version_numbers:
+        breaking_changes.append(f"version {later_contract.version} comes after {earlier_contract.version}")
+    if later_contract.version == earlier_contract.version and later_contract.guarantees != earlier_contract.guarantees:
         breaking_changes.append(f"the columns changed: declare version {major}.{minor + 1}.0")
     return breaking_changes
 

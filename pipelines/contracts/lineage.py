@@ -87,7 +87,7 @@ def columns_of(table: Table, columns: str) -> Origins:
     column_names = columns.split()
     if missing_names := set(column_names) - set(table.column_names):
         raise KeyError(f"{table.name} has no {', '.join(sorted(missing_names))}")
-    return tuple((table.name, name) for name in column_names)
+    return tuple((table.name, column_name) for column_name in column_names)
 
 
 def _columns_of_each(tables: Iterable[Table], columns: str) -> Origins:
@@ -160,8 +160,8 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
     },
     EVIDENCE.name: {
         **{
-            name: _columns_of_each((*_EVENTS, REPLY), name)
-            for name in ("person_id", "record_code", "source_name", "file_sha256", "row_number")
+            column: _columns_of_each((*_EVENTS, REPLY), column)
+            for column in ("person_id", "record_code", "source_name", "file_sha256", "row_number")
         },
         "skill_id": (*_SKILL_TEXTS, *columns_of(REPLY, "skill_text"), *columns_of(SKILL_TEXT, "skill_id")),
         "occurred_at": (
@@ -349,32 +349,34 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
     },
 }
 DERIVED_FROM: Mapping[str, Mapping[str, Origins]] = {
-    table: {column: origins for columns, origins in derivations.items() for column in columns.split()}
-    for table, derivations in _DERIVATIONS.items()
+    table_name: {column: origins for columns, origins in derivations.items() for column in columns.split()}
+    for table_name, derivations in _DERIVATIONS.items()
 }
 # In tables that conform raw ones, people are identified through their accounts.
 _CONFORMED = dict.fromkeys(("person_id", "given_by_id", "manager_id"), columns_of(ACCOUNT, "person_id"))
 _ACCOUNT_KEYS = ("account_code", "employee_number", "work_email")
 
 
-def find_origins(table: Table, inputs: Sequence[Table]) -> dict[str, Origins]:
+def find_origins(table: Table, input_tables: Sequence[Table]) -> dict[str, Origins]:
     """The origins of each column of a table among its inputs.
 
     Args:
         table: The table whose columns are explained.
-        inputs: The tables that it is built from.
+        input_tables: The tables that it is built from.
 
     Returns:
         By column: (table, column) of each origin; a column without an origin in the inputs has no entry.
     """
-    raw_inputs = [source for source in inputs if source.layer == "raw"]
-    input_names = {source.name for source in inputs}
-    derived = DERIVED_FROM.get(table.name) or _derive_from_raw(table, raw_inputs)
+    raw_inputs = [input_table for input_table in input_tables if input_table.layer == "raw"]
+    input_names = {input_table.name for input_table in input_tables}
+    derived_origins = DERIVED_FROM.get(table.name) or _derive_from_raw(table, raw_inputs)
     source_tables = (*PASSED_THROUGH_FROM.get(table.name, ()), *raw_inputs)
     origins_by_column: dict[str, Origins] = {}
     for column in table.column_names:
-        passed_through = tuple((source.name, column) for source in source_tables if column in source.column_names)
-        origins = derived.get(column, passed_through)
+        passed_origins = tuple(
+            (input_table.name, column) for input_table in source_tables if column in input_table.column_names
+        )
+        origins = derived_origins.get(column, passed_origins)
         if available_origins := tuple(dict.fromkeys(origin for origin in origins if origin[0] in input_names)):
             origins_by_column[column] = available_origins
     return origins_by_column
@@ -384,7 +386,10 @@ def _derive_from_raw(table: Table, raw_inputs: Sequence[Table]) -> Mapping[str, 
     """The derived columns of a table that conforms raw tables, or that matches the accounts in them."""
     if table in (ACCOUNT, CONFLICT):
         key_origins = (
-            (raw_input.name, key) for raw_input in raw_inputs for key in _ACCOUNT_KEYS if key in raw_input.column_names
+            (raw_input.name, key_column)
+            for raw_input in raw_inputs
+            for key_column in _ACCOUNT_KEYS
+            if key_column in raw_input.column_names
         )
         return dict.fromkeys(("person_id", "matched_on", "candidate_ids", "conflict_reason"), tuple(key_origins))
     return _CONFORMED if raw_inputs else {}

@@ -110,7 +110,9 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
         property_document["quality"] = [_render_closed_set(column.allowed)]
     custom_properties = {"unit": column.unit, "personal": str(column.personal)}
     property_document["customProperties"] = [
-        {"property": option, "value": value} for option, value in custom_properties.items() if value
+        {"property": option, "value": option_value}
+        for option, option_value in custom_properties.items()
+        if option_value
     ]
     return property_document
 

@@ -34,12 +34,12 @@ class RuleCount:
     unexpected: int = 0
     stored: int = 0
 
-    def plus(self, other: "RuleCount", sign: int = 1) -> "RuleCount":
+    def plus(self, other_count: "RuleCount", sign: int = 1) -> "RuleCount":
         """The sum of both, or the difference if `sign` is -1."""
         return RuleCount(
-            self.evaluated + sign * other.evaluated,
-            self.unexpected + sign * other.unexpected,
-            self.stored + sign * other.stored,
+            self.evaluated + sign * other_count.evaluated,
+            self.unexpected + sign * other_count.unexpected,
+            self.stored + sign * other_count.stored,
         )
 
 
@@ -82,26 +82,28 @@ class RuleCounts:
         """Share of the rows that were set aside, 0..1; 0 if no row arrived."""
         return self.set_aside_count / self.row_count if self.row_count else 0.0
 
-    def __add__(self, other: "RuleCounts") -> "RuleCounts":
+    def __add__(self, other_counts: "RuleCounts") -> "RuleCounts":
         """The counts of two disjoint sets of rows together."""
-        return self._combine(other, 1)
+        return self._combine(other_counts, 1)
 
-    def __sub__(self, other: "RuleCounts") -> "RuleCounts":
+    def __sub__(self, other_counts: "RuleCounts") -> "RuleCounts":
         """The counts without those of some of the rows."""
-        return self._combine(other, -1)
+        return self._combine(other_counts, -1)
 
-    def _combine(self, other: "RuleCounts", sign: int) -> "RuleCounts":
-        rule_names = dict.fromkeys((*self.rules, *other.rules))
-        no_rows = RuleCount()
+    def _combine(self, other_counts: "RuleCounts", sign: int) -> "RuleCounts":
+        rule_names = dict.fromkeys((*self.rules, *other_counts.rules))
+        zero_count = RuleCount()
         return RuleCounts(
-            _combine_numbers(self.kept_by_source, other.kept_by_source, sign),
-            _combine_numbers(self.set_aside_by_source, other.set_aside_by_source, sign),
+            _combine_numbers(self.kept_by_source, other_counts.kept_by_source, sign),
+            _combine_numbers(self.set_aside_by_source, other_counts.set_aside_by_source, sign),
             {
-                rule_name: self.rules.get(rule_name, no_rows).plus(other.rules.get(rule_name, no_rows), sign)
+                rule_name: self.rules.get(rule_name, zero_count).plus(
+                    other_counts.rules.get(rule_name, zero_count), sign
+                )
                 for rule_name in rule_names
             },
-            _combine_numbers(self.other_reasons, other.other_reasons, sign),
-            {**self.errors, **other.errors},
+            _combine_numbers(self.other_reasons, other_counts.other_reasons, sign),
+            {**self.errors, **other_counts.errors},
         )
 
     def to_document(self) -> dict[str, Any]:
@@ -113,16 +115,16 @@ def parse_rule_counts(document: Any) -> RuleCounts | None:
     """The counts whose `to_document` is `document`; None if another version wrote it in another form."""
     if not isinstance(document, dict) or set(document) != {attribute.name for attribute in fields(RuleCounts)}:
         return None
-    count_documents = document["rules"]
+    document_by_rule = document["rules"]
     if any(
         set(count_document) != {attribute.name for attribute in fields(RuleCount)}
-        for count_document in count_documents.values()
+        for count_document in document_by_rule.values()
     ):
         return None
     return RuleCounts(
         **{
             **document,
-            "rules": {rule_name: RuleCount(**count_document) for rule_name, count_document in count_documents.items()},
+            "rules": {rule_name: RuleCount(**count_document) for rule_name, count_document in document_by_rule.items()},
         }
     )
 

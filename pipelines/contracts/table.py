@@ -208,16 +208,16 @@ class Table:
         """Refuse a declaration that contradicts itself."""
         rule_names = [rule.name for rule in self.rules]
         columns_in_rules = {*self.key, *self.required, *(reference.column for reference in self.references)}
-        columns_in_rules.update(name for rule in self.row_rules for name in rule.columns)
-        first_key = self.key[:1] or tuple(name for name in self.required if name == "person_id")
-        repeated_names = {name for name in rule_names if rule_names.count(name) > 1}
+        columns_in_rules.update(column for rule in self.row_rules for column in rule.columns)
+        first_key_columns = self.key[:1] or tuple(column for column in self.required if column == "person_id")
+        repeated_names = {rule_name for rule_name in rule_names if rule_names.count(rule_name) > 1}
         if len(self.column_names) != len(set(self.column_names)):
             raise ValueError(f"{self.name}: a column is declared twice")
         if unknown_names := columns_in_rules - set(self.column_names):
             raise ValueError(f"{self.name}: rules use columns it does not have: {sorted(unknown_names)}")
         if repeated_names:
             raise ValueError(f"{self.name}: several rules have the same name: {sorted(repeated_names)}")
-        if self.is_partitioned_by_person and (self.month_column or first_key != ("person_id",)):
+        if self.is_partitioned_by_person and (self.month_column or first_key_columns != ("person_id",)):
             raise ValueError(
                 f"{self.name}: a table partitioned by person has no month_column, and person_id is first in its key"
             )

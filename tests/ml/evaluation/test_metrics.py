@@ -21,12 +21,12 @@ def test_two_targets_at_ranks_one_and_three() -> None:
     case = one_case(np.arange(12, 0, -1), [0, 2], 2)
     assert case.hit.tolist() == [1.0]
     assert case.ndcg[0] == pytest.approx((1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3)))
-    assert case.reciprocal.tolist() == [1.0]
+    assert case.reciprocal_rank.tolist() == [1.0]
 
 
 def test_a_target_after_rank_ten_has_a_reciprocal_rank_but_no_gain() -> None:
     case = one_case(np.arange(12, 0, -1), [10], 1)
-    assert (case.hit[0], case.ndcg[0], case.reciprocal[0]) == (0.0, 0.0, 1 / 11)
+    assert (case.hit[0], case.ndcg[0], case.reciprocal_rank[0]) == (0.0, 0.0, 1 / 11)
 
 
 def test_a_target_that_is_new_since_the_training_counts_as_missed() -> None:
@@ -38,7 +38,7 @@ def test_a_target_that_is_new_since_the_training_counts_as_missed() -> None:
 def test_held_items_take_no_rank() -> None:
     eligible_mask = OPEN.copy()
     eligible_mask[0, :5] = False
-    assert one_case(np.arange(12, 0, -1), [5], 1, eligible_mask).reciprocal.tolist() == [1.0]
+    assert one_case(np.arange(12, 0, -1), [5], 1, eligible_mask).reciprocal_rank.tolist() == [1.0]
 
 
 def test_equal_scores_gain_nothing_on_average() -> None:

@@ -115,7 +115,7 @@ def test_the_estimate_for_another_order_covers_its_true_acceptance() -> None:
     truth = (merit * best_first["rank"].replace_strict(EXAMINED, return_dtype=pl.Float64)).mean()
     assert estimate.low <= truth <= estimate.high
     assert estimate.share > labels["is_accepted"].mean()
-    assert (estimate.people, estimate.rows) == (20_000, 60_000)
+    assert (estimate.people_count, estimate.row_count) == (20_000, 60_000)
 
 
 def test_the_estimate_for_the_shown_order_is_the_observed_share() -> None:
