@@ -32,7 +32,7 @@ publish:
   object_store: {url: "s3://people-data/footsteps"}
   webhook: {url: "http://127.0.0.1:1/hook", secret_variable: WEBHOOK_KEY}
 """
-TARGETS = ("delta", "duckdb", "postgresql", "object_store", "feed", "webhook", "site")
+TARGETS = ("contracts", "delta", "duckdb", "postgresql", "object_store", "feed", "webhook", "site")
 
 
 @pytest.fixture
