@@ -6,8 +6,8 @@ Does not belong here: copying objects (`pipelines.publish.object_store`).
 
 from pathlib import Path
 
+from assets.checks.exit_codes import ExitCode
 from assets.cli.console import CommandFailed, print_result, resolve_settings
-from assets.cli.exit_codes import ExitCode
 from assets.cli.inputs import load_config
 from pipelines.config.secrets import redact_secrets
 from pipelines.publish.object_store import fetch_lake, fetch_publication

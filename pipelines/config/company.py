@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, fi
 
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
+from pipelines.config.monitoring import MonitoringOptions
 from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
@@ -319,6 +320,7 @@ class Config(ConfigSection):
     quiet_seconds: Annotated[float, Field(ge=0)] = 30
     publish: PublishOptions = PublishOptions()
     training: TrainingPolicy = TrainingPolicy()
+    monitoring: MonitoringOptions = MonitoringOptions()
 
     @field_validator("sources")
     @classmethod
@@ -339,6 +341,10 @@ class Config(ConfigSection):
         ]
         raise_problems([*repeated_names, *problems, *_find_shared_folders(sources)])
         return sources
+
+    def dump_inputs(self) -> str:
+        """What tables depend on, as JSON: all of footsteps.yaml except what only reports on runs."""
+        return self.model_dump_json(exclude={"monitoring"})
 
     def source(self, source_name: str) -> SourceConfig:
         """The source of that name.
