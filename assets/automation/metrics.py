@@ -100,7 +100,7 @@ def write_metrics(path: Path, metrics: Iterable[Metric]) -> None:
         for label_value, number in metric.samples.items():
             (gauge.labels(label_value) if metric.label else gauge).set(number)
     with replacing(path) as unfinished:
-        unfinished.write_bytes(generate_latest(registry))
+        unfinished.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
         unfinished.chmod(_FILE_MODE)
 
 

@@ -32,7 +32,7 @@ _QUARANTINED_SHARE = 0.05
 
 def find_issues(settings: Settings, config: Config, landing_folder: Path, now: datetime) -> list[Issue]:
     """Find sources without files, late, shrinking, refused or unfetched files, a missing or stale publication, targets
-    that do not hold it, and metrics that could not be written.
+    that do not hold it, and systems that do not see the runs.
 
     Args:
         settings: Where the lake and the publication are.
@@ -52,7 +52,7 @@ def find_issues(settings: Settings, config: Config, landing_folder: Path, now: d
         *issues,
         *find_fetch_issues(lake, config),
         *_find_publication_issues(settings, config, now.date()),
-        *find_monitoring_issues(config),
+        *find_monitoring_issues(settings, config),
     ]
 
 

@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from assets.checks.exit_codes import ExitCode, choose_exit_code
 from assets.checks.health import find_fetch_issues
+from assets.checks.monitoring_health import find_monitoring_issues
 from assets.checks.source_states import describe_sources
 from assets.checks.target_health import TargetState, read_target_states
 from assets.cli.console import CommandFailed, print_json, print_note, print_table, resolve_settings, stdout_console
@@ -165,9 +166,9 @@ def execute_run(
             partition_key=today_utc().isoformat() if selection is None or selection.has_landing else None,
         )
         failure = None if run_result.success else _explain_failure(run_result)
-        metrics_problem = write_configured_metrics(build_pipeline(settings, config), instance, datetime.now(UTC))
-    if metrics_problem:
-        print_note(f"[yellow]metrics:[/yellow] {escape(metrics_problem)}")
+        write_configured_metrics(build_pipeline(settings, config), instance, datetime.now(UTC))
+    for issue in find_monitoring_issues(settings, config):
+        print_note(f"[yellow]monitoring:[/yellow] {escape(issue.sentence)}")
     return _summarize(settings, config, failure, _list_vanished(run_result))
 
 

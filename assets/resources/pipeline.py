@@ -13,6 +13,7 @@ from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 
 from assets.resources.complete_run import CompleteRuns
+from assets.resources.lineage import report_lineage
 from assets.resources.locking import exclusive_lock, remove_unfinished
 from assets.resources.table_reader import RunCache
 from pipelines.config.company import Config, read_config
@@ -29,12 +30,14 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     _cache: RunCache = PrivateAttr(default_factory=RunCache)
 
     @contextmanager
-    def yield_for_execution(self, context: InitResourceContext) -> Generator["PipelineResource"]:  # noqa: ARG002
+    def yield_for_execution(self, context: InitResourceContext) -> Generator["PipelineResource"]:
         """Wait until no other run writes to this data root, and keep others out until the run ends."""
-        with exclusive_lock(self.settings.root / ".writing"):
-            remove_unfinished(self.settings.root)
+        root = self.settings.root
+        with exclusive_lock(root / ".writing"):
+            remove_unfinished(root)
             try:
-                yield self
+                with report_lineage(root, self.config, context.instance, context.run):
+                    yield self
             finally:
                 self._cache.clear()
 

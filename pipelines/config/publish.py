@@ -27,6 +27,9 @@ def _check_endpoint(url: str) -> str:
     return url
 
 
+Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
+
+
 class PostgresqlOptions(ConfigSection):
     """A PostgreSQL server; the environment variable contains its URI with the password."""
 
@@ -48,7 +51,7 @@ class ObjectStoreOptions(ConfigSection):
 class WebhookOptions(ConfigSection):
     """The receiver of the change feed; the environment variable contains the key that signs the requests."""
 
-    url: Annotated[str, AfterValidator(_check_endpoint)]
+    url: Endpoint
     secret_variable: str = "FOOTSTEPS_FEED_SECRET"
     attempts: Annotated[int, Field(ge=1, le=20)] = 5
     timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0

@@ -135,7 +135,7 @@ def test_metrics_that_cannot_be_written_are_reported_and_stop_no_run(root: Path,
     configure(root, tmp_path / "occupied" / "footsteps.prom")
     finished = call(root, "run", "--as-of", END.isoformat())
     assert finished.exit_code == 0
-    assert "metrics: FileExistsError" in finished.stderr
+    assert "monitoring: metrics: " in finished.stderr
     doctor = call(root, "doctor", "--json")
     assert any(sentence.startswith("metrics: ") for sentence in json.loads(doctor.stdout)["findings"])
     refused = call(root, "doctor", "--metrics", str(tmp_path / "occupied" / "footsteps.prom"))
