@@ -12,7 +12,7 @@ SHARED_DATA := $(wildcard ../shared/data)
 # Bytecode is compiled once at set-up: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test services lint types architecture tests contracts up wheel lock clean
+.PHONY: help setup run test services lint types architecture tests contracts up wheel lock locktools sbom audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -85,6 +85,28 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: ## compile requirements.txt (running) and requirements-dev.txt (development) from pyproject.toml; needs uv
 	$(COMPILE) --output-file requirements.txt
 	$(COMPILE) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+# Tools that read the lock of running have environments and locks of their own, so that they add nothing to it.
+TOOLS := .footsteps/tools
+
+$(TOOLS)/%/.installed: .ci/%.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+sbom: $(TOOLS)/sbom/.installed ## write .footsteps/sbom.cdx.json: what runs, as a CycloneDX bill of materials
+	@$(TOOLS)/sbom/bin/python -W ignore::UserWarning -m cyclonedx_py requirements requirements.txt \
+	  --pyproject pyproject.toml --output-reproducible --output-file .footsteps/sbom.cdx.json
+	@echo "wrote .footsteps/sbom.cdx.json"
+
+audit: $(TOOLS)/audit/.installed ## audit what runs for known vulnerabilities (asks PyPI's service)
+	@$(TOOLS)/audit/bin/python .ci/audit.py requirements.txt
+
+COMPILE_TOOL := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make locktools' -
+
+locktools: ## compile the locks of the tools in .ci (needs uv)
+	echo 'cyclonedx-bom>=7.5,<8' | $(COMPILE_TOOL) --output-file .ci/sbom.txt
+	echo 'pip-audit>=2.10,<3' | $(COMPILE_TOOL) --output-file .ci/audit.txt
 
 clean: ## remove the demo's data (never your own data root)
 	rm -rf $(DEMO_ROOT)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from dagster import Definitions, in_process_executor
 
 from assets.automation.alerts import build_alert_sensor
+from assets.automation.metrics import build_metrics_sensor
 from assets.automation.remote_files import build_remote_files_sensor
 from assets.automation.run_selection import Selection, select_fetch, select_incremental
 from assets.automation.schedules import build_backfill_downstream_sensor, build_nightly_schedule, nightly_job
@@ -70,6 +71,7 @@ def build_definitions(settings: Settings) -> Definitions:
             *([build_remote_files_sensor(pipeline, fetch)] if fetch.assets else []),
             build_alert_sensor(config.alerts, config.company, find_health_issues),
             build_backfill_downstream_sensor(),
+            *([build_metrics_sensor(pipeline)] if config.monitoring.metrics_file else []),
         ],
         resources={"pipeline": pipeline},
         executor=in_process_executor,

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from assets.checks.issue import Issue
+from assets.checks.monitoring_health import find_monitoring_issues
 from assets.checks.target_health import find_target_issues
 from pipelines.config.company import Config, SourceConfig
 from pipelines.config.settings import Settings
@@ -30,8 +31,8 @@ _QUARANTINED_SHARE = 0.05
 
 
 def find_issues(settings: Settings, config: Config, landing_folder: Path, now: datetime) -> list[Issue]:
-    """Find sources without files, late, shrinking, refused or unfetched files, a missing or stale publication, and
-    targets that do not hold it.
+    """Find sources without files, late, shrinking, refused or unfetched files, a missing or stale publication, targets
+    that do not hold it, and systems that do not see the runs.
 
     Args:
         settings: Where the lake and the publication are.
@@ -47,7 +48,12 @@ def find_issues(settings: Settings, config: Config, landing_folder: Path, now: d
     issues = [
         issue for source in config.sources for issue in _find_source_issues(deliveries, source, landing_folder, now)
     ]
-    return [*issues, *find_fetch_issues(lake, config), *_find_publication_issues(settings, config, now.date())]
+    return [
+        *issues,
+        *find_fetch_issues(lake, config),
+        *_find_publication_issues(settings, config, now.date()),
+        *find_monitoring_issues(settings, config),
+    ]
 
 
 def find_fetch_issues(lake: Lake, config: Config) -> list[Issue]:

@@ -308,15 +308,19 @@ def restore(config: ConfigFile = None, data_root: DataRoot = None, as_json: AsJs
     restore_from_bucket(data_root, config, as_json)
 
 
-@app.command(epilog=example("footsteps doctor", "footsteps doctor --json"))
+@app.command(epilog=example("footsteps doctor", "footsteps doctor --json --metrics footsteps.prom"))
 @report_failures
 def doctor(
-    config: ConfigFile = None, landing: LandingFolder = None, data_root: DataRoot = None, as_json: AsJson = False
+    metrics: Annotated[Path | None, typer.Option(help="Write the metrics to this file too, in OpenMetrics.")] = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print what is late, refused, failing or shrinking, one sentence each; exit with 1 if anything is."""
     from assets.cli.doctor import print_health
 
-    print_health(data_root, config, landing, as_json)
+    print_health(data_root, config, landing, as_json, metrics)
 
 
 @app.command("acknowledge", epilog=example("footsteps acknowledge worklogs may.csv", "footsteps acknowledge worklogs"))

@@ -14,10 +14,11 @@ import typer
 
 from assets.checks.health import check_origins, find_issues
 from assets.checks.issue import Issue
-from assets.cli.terminal.console import print_result, resolve_settings
+from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from assets.resources.instance_settings import find_missing_variable, read_profile
 from pipelines.config.company import Config
+from pipelines.config.secrets import describe_failure
 from pipelines.config.settings import Settings
 from pipelines.core.vanished_values import describe_recently_vanished
 from pipelines.ingest.deliveries import find_new_columns, read_ledger
@@ -31,8 +32,22 @@ if TYPE_CHECKING:
 _VANISHED_DAYS = 7
 
 
-def print_health(data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool) -> None:
-    """Print one sentence per issue, per notice and on what vanished lately; exit with 1 if there is an issue."""
+def print_health(
+    data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool, metrics_file: Path | None = None
+) -> None:
+    """Print one sentence per issue, per notice and on what vanished lately; exit with 1 if there is an issue.
+
+    Args:
+        data_root: The data root.
+        config: The footsteps.yaml, if it is not in the data root.
+        landing: The landing folder, if it is not the configured one.
+        as_json: Whether to print one JSON document.
+        metrics_file: Where to write the metrics in addition; None to write none.
+
+    Raises:
+        CommandFailed: If the metrics cannot be written.
+        typer.Exit: With 1, if there is an issue.
+    """
     settings = resolve_settings(data_root, config, landing)
     company_config = load_config(settings)
     now = datetime.now(UTC)
@@ -43,10 +58,12 @@ def print_health(data_root: Path | None, config: Path | None, landing: Path | No
     notices = _list_source_notices(settings, company_config)
     if problem := find_missing_variable(settings.dagster_home):
         issues.append(Issue("dagster_database", f"Dagster's runs cannot be read: {problem}."))
-    elif read_profile(settings.dagster_home) is not None:
-        with _open_instance(settings) as instance:
+    with _open_instance(settings) as instance:
+        if instance is not None:
             issues += _find_dagster_issues(instance, settings)
             notices += _list_automation_notices(instance, company_config)
+        if metrics_file is not None:
+            _write_metrics(metrics_file, settings, company_config, instance, now)
     # an origin that could not be read by the last run, and cannot now, is one issue
     sentences = list(dict.fromkeys(issue.sentence for issue in issues))
     vanished = describe_recently_vanished(Lake(settings.lake_path), now.date() - timedelta(days=_VANISHED_DAYS))
@@ -108,8 +125,24 @@ def _find_dagster_issues(instance: "DagsterInstance", settings: Settings) -> lis
     return [*issues, *find_killed_runs(failed_runs), *find_tick_issues(instance), *find_address_issues(alert_state)]
 
 
+def _write_metrics(
+    metrics_file: Path, settings: Settings, config: Config, instance: "DagsterInstance | None", now: datetime
+) -> None:
+    from assets.automation.metrics import measure, write_metrics
+    from assets.definitions import build_pipeline
+
+    try:
+        write_metrics(metrics_file, measure(build_pipeline(settings, config), instance, now))
+    except OSError as failure:
+        raise CommandFailed(f"the metrics cannot be written: {describe_failure(failure)}") from failure
+
+
 @contextmanager
-def _open_instance(settings: Settings) -> Iterator["DagsterInstance"]:
+def _open_instance(settings: Settings) -> "Iterator[DagsterInstance | None]":
+    """Dagster's instance of the data root; None if nothing was ever run, or its database is not named."""
+    if read_profile(settings.dagster_home) is None or find_missing_variable(settings.dagster_home):
+        yield None
+        return
     # imported here because it takes seconds, and only if there are runs
     from dagster import DagsterInstance
 

@@ -6,8 +6,8 @@ Does not belong here: copying objects (`pipelines.publish.object_store`).
 
 from pathlib import Path
 
+from assets.checks.exit_codes import ExitCode
 from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
-from assets.cli.terminal.exit_codes import ExitCode
 from assets.cli.terminal.inputs import load_config
 from pipelines.config.secrets import redact_secrets
 from pipelines.publish.object_store import fetch_lake, fetch_publication

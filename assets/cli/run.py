@@ -7,14 +7,17 @@ Does not belong here: the assets, and which of them a run needs (`assets.automat
 import os
 import shlex
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.markup import escape
 
+from assets.checks.exit_codes import ExitCode, choose_exit_code
 from assets.checks.health import find_fetch_issues
+from assets.checks.monitoring_health import find_monitoring_issues
+from assets.checks.source_states import describe_sources
 from assets.checks.target_health import TargetState, read_target_states
 from assets.cli.run_progress import show_progress
 from assets.cli.terminal.console import (
@@ -26,15 +29,11 @@ from assets.cli.terminal.console import (
     stdout_console,
 )
 from assets.cli.terminal.dagster_home import prepare_dagster_home
-from assets.cli.terminal.exit_codes import ExitCode
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from assets.resources.loggers import LOGGER_CONFIG
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
-from pipelines.contracts.catalog import DELIVERY, ORIGIN
-from pipelines.ingest.deliveries import count_quarantined_rows, current_deliveries
-from pipelines.ingest.delivery_notices import find_notices
-from pipelines.ingest.refusals import find_open_refusals
+from pipelines.ingest.deliveries import count_quarantined_rows
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
 
@@ -65,10 +64,7 @@ class RunSummary:
     @property
     def exit_code(self) -> ExitCode:
         """What `footsteps run` ends with."""
-        if any(target.problem for target in self.targets):
-            return ExitCode.TARGET_FAILED
-        is_refused = any(source["status"] in ("refused", "not_fetched") for source in self.sources)
-        return ExitCode.SOURCE_REFUSED if is_refused else ExitCode.SUCCESS
+        return choose_exit_code(self.sources, self.targets)
 
 
 def run_pipeline(
@@ -131,8 +127,9 @@ def execute_run(
     # imported here because they take seconds
     from dagster import DagsterInstance
 
+    from assets.automation.metrics import write_configured_metrics
     from assets.automation.schedules import NIGHTLY_JOB, today_utc
-    from assets.definitions import build_definitions
+    from assets.definitions import build_definitions, build_pipeline
     from assets.resources import run_context
 
     definitions = build_definitions(settings)
@@ -142,23 +139,35 @@ def execute_run(
         job = job.get_subset(
             asset_selection=frozenset(selection.assets), asset_check_selection=frozenset(selection.checks)
         )
+    tags = _build_tags(as_of, run_day, allow_row_count_drop)
+    if incremental and selection is not None and selection.has_landing:
+        tags[run_context.INCREMENTAL_TAG] = "true"
+    with DagsterInstance.get() as instance, show_progress(len(job.graph.node_defs)):
+        run_result = job.execute_in_process(
+            run_config=LOGGER_CONFIG,
+            instance=instance,
+            tags=tags,
+            raise_on_error=False,
+            partition_key=today_utc().isoformat() if selection is None or selection.has_landing else None,
+        )
+        failure = None if run_result.success else _explain_failure(run_result)
+        write_configured_metrics(build_pipeline(settings, config), instance, datetime.now(UTC))
+    for issue in find_monitoring_issues(settings, config):
+        print_note(f"[yellow]monitoring:[/yellow] {escape(issue.sentence)}")
+    return _summarize(settings, config, failure, _list_vanished(run_result))
+
+
+def _build_tags(as_of: date | None, run_day: date | None, allow_row_count_drop: bool) -> dict[str, str]:
+    """The tags of a complete run."""
+    from assets.resources import run_context
+
     tags = {
         run_context.AS_OF_TAG: as_of and as_of.isoformat(),
         run_context.SCHEDULED_DAY_TAG: run_day and run_day.isoformat(),
         run_context.ALLOW_ROW_COUNT_DROP_TAG: allow_row_count_drop and "true",
         run_context.CAUSE_TAG: "the command line",
-        run_context.INCREMENTAL_TAG: incremental and selection is not None and selection.has_landing and "true",
     }
-    with DagsterInstance.get() as instance, show_progress(len(job.graph.node_defs)):
-        run_result = job.execute_in_process(
-            run_config=LOGGER_CONFIG,
-            instance=instance,
-            tags={tag: value for tag, value in tags.items() if value},
-            raise_on_error=False,
-            partition_key=today_utc().isoformat() if selection is None or selection.has_landing else None,
-        )
-        failure = None if run_result.success else _explain_failure(run_result)
-    return _summarize(settings, config, failure, _list_vanished(run_result))
+    return {tag: text for tag, text in tags.items() if text}
 
 
 def _list_vanished(run_result: "ExecuteInProcessResult") -> tuple[str, ...]:
@@ -176,7 +185,7 @@ def _list_vanished(run_result: "ExecuteInProcessResult") -> tuple[str, ...]:
 def _summarize(settings: Settings, config: Config, failure: str | None, vanished: tuple[str, ...]) -> RunSummary:
     """Print the refused and unfetched files, then raise the failure or return the summary."""
     lake = Lake(settings.lake_path)
-    sources = _describe_sources(lake, config, resolve_landing_folder(settings, config))
+    sources = describe_sources(lake, config, resolve_landing_folder(settings, config))
     for issue in find_fetch_issues(lake, config):
         print_note(f"[yellow]fetch:[/yellow] {escape(issue.sentence)}")
     for source in sources:
@@ -288,41 +297,6 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
         f"{summary.quarantined:,} rows in quarantine. Next: {next_commands}",
         soft_wrap=True,
     )
-
-
-def _describe_sources(lake: Lake, config: Config, landing_folder: Path) -> list[dict[str, Any]]:
-    """One entry per source: its current files, rows and quarantined rows, refused files, notices and last fetch."""
-    ledger = lake.scan(DELIVERY).collect()
-    fetches = {row["source_name"]: row for row in lake.scan(ORIGIN).collect().to_dicts()}
-    sources = []
-    for source in config.sources:
-        current_files = current_deliveries(lake, source)
-        refusals = find_open_refusals(ledger, source, landing_folder)
-        refused_files = refusals.select(file="file_name", reason="delivery_reason")
-        landed_status = "landed" if current_files.height else "no_file"
-        fetch = fetches.get(source.name) if source.fetch else None
-        if fetch and fetch["fetch_problem"]:
-            landed_status = "not_fetched"
-        sources.append(
-            {
-                "name": source.name,
-                "system": source.system,
-                "status": "refused" if refused_files.height else landed_status,
-                "files": current_files.height,
-                "rows": int(current_files["good_count"].sum()),
-                "quarantined": int(current_files["bad_count"].sum()),
-                "refused": refused_files.to_dicts(),
-                "notices": find_notices(ledger, source.name),
-                "fetch": fetch and _to_fetch_document(fetch),
-            }
-        )
-    return sources
-
-
-def _to_fetch_document(fetch: dict[str, Any]) -> dict[str, Any]:
-    """The last fetch of a source: its address, its files by what became of them, and what went wrong."""
-    counts = {entry["why"]: entry["count"] for entry in fetch["file_counts"]}
-    return {"url": fetch["origin_url"], **counts, "refusals": fetch["refusals"], "problem": fetch["fetch_problem"]}
 
 
 def _explain_failure(run_result: "ExecuteInProcessResult") -> str:

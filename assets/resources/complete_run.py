@@ -116,7 +116,7 @@ class CompleteRuns:
     def _fingerprint_inputs(self) -> str:
         """A hash of every input of a run: deliveries, footsteps.yaml, the taxonomy's files, the code."""
         taxonomy_hash = fingerprint_taxonomy_files(self.config.taxonomy, self.landing_folder)
-        declared_inputs = [self.config.model_dump_json(), taxonomy_hash, fingerprint_code()]
+        declared_inputs = [self.config.dump_inputs(), taxonomy_hash, fingerprint_code()]
         return hashlib.sha256(json.dumps([self._list_deliveries(), *declared_inputs]).encode()).hexdigest()
 
     def _list_deliveries(self) -> list[tuple[str, ...]]:

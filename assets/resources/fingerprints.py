@@ -57,5 +57,5 @@ def fingerprint_taxonomy_files(taxonomy: TaxonomyConfig, landing_folder: Path) -
 
 
 def fingerprint_config(config: Config) -> str:
-    """Hash the content of footsteps.yaml."""
-    return hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16]
+    """Hash what tables depend on in footsteps.yaml."""
+    return hashlib.sha256(config.dump_inputs().encode()).hexdigest()[:16]

@@ -8,7 +8,7 @@ import os
 import re
 from pathlib import Path
 
-from pipelines.config.company import DagsterProfile
+from pipelines.config.dagster_options import DagsterProfile
 
 INSTANCE_FILE = "dagster.yaml"
 

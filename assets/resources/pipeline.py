@@ -13,6 +13,7 @@ from dagster import ConfigurableResource, InitResourceContext
 from pydantic import PrivateAttr
 
 from assets.resources.complete_run import CompleteRuns
+from assets.resources.lineage import report_lineage
 from assets.resources.locking import exclusive_lock, keep_connections_open, remove_unfinished
 from assets.resources.table_reader import RunCache
 from pipelines.config.company import Config, read_config
@@ -32,12 +33,14 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     @contextmanager
     def yield_for_execution(self, context: InitResourceContext) -> Generator["PipelineResource"]:
         """Wait until no other run writes to this data root, and keep others out until the run ends."""
+        root = self.settings.root
         open_connections = keep_connections_open(context.instance) if context.instance else nullcontext()
-        with exclusive_lock(self.settings.root / ".writing"), open_connections:
-            remove_unfinished(self.settings.root)
-            restrict_data_root(self.settings.root, self.settings.published_path, self.config.publish.group)
+        with exclusive_lock(root / ".writing"), open_connections:
+            remove_unfinished(root)
+            restrict_data_root(root, self.settings.published_path, self.config.publish.group)
             try:
-                yield self
+                with report_lineage(root, self.config, context.instance, context.run):
+                    yield self
             finally:
                 self._cache.clear()
 

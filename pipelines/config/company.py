@@ -17,8 +17,10 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
+from pipelines.config.monitoring import MonitoringOptions
 from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
@@ -102,8 +104,6 @@ def _check_words(meaning_by_word: Any) -> Any:
 _NOT_TEXT = "must be text: write it in quotes"
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 DateOrder = Literal["day_first", "month_first"]
-# local: SQLite under the data root; production: PostgreSQL.
-DagsterProfile = Literal["local", "production"]
 
 
 def _account_maps() -> str:
@@ -307,12 +307,6 @@ class AlertConfig(ConfigSection):
     gather_minutes: Annotated[float, Field(ge=0)] = 30  # an issue that recurs within this time is sent once
 
 
-class DagsterOptions(ConfigSection):
-    """Dagster's own settings; without a profile those that are in its home stay."""
-
-    profile: DagsterProfile | None = None
-
-
 class Config(ConfigSection):
     """The content of footsteps.yaml."""
 
@@ -333,6 +327,7 @@ class Config(ConfigSection):
     training: TrainingPolicy = TrainingPolicy()
     # excluded from fingerprints: no table depends on it
     dagster: Annotated[DagsterOptions, Field(exclude=True)] = DagsterOptions()
+    monitoring: MonitoringOptions = MonitoringOptions()
 
     @field_validator("sources")
     @classmethod
@@ -353,6 +348,10 @@ class Config(ConfigSection):
         ]
         raise_problems([*repeated_names, *problems, *_find_shared_folders(sources)])
         return sources
+
+    def dump_inputs(self) -> str:
+        """What tables depend on, as JSON: all of footsteps.yaml except what only reports on runs."""
+        return self.model_dump_json(exclude={"monitoring"})
 
     def source(self, source_name: str) -> SourceConfig:
         """The source of that name.

@@ -40,6 +40,9 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
+Endpoint = Annotated[str, AfterValidator(_check_endpoint)]
+
+
 class PostgresqlOptions(ConfigSection):
     """A PostgreSQL server; the environment variable contains its URI with the password."""
 
@@ -61,7 +64,7 @@ class ObjectStoreOptions(ConfigSection):
 class WebhookOptions(ConfigSection):
     """The receiver of the change feed; the environment variable contains the key that signs the requests."""
 
-    url: Annotated[str, AfterValidator(_check_endpoint)]
+    url: Endpoint
     allow_insecure: bool = False  # whether the address may be plain http to another machine
     secret_variable: str = "FOOTSTEPS_FEED_SECRET"
     attempts: Annotated[int, Field(ge=1, le=20)] = 5

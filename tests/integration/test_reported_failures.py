@@ -14,10 +14,10 @@ from dagster import DagsterInstance
 from typer.testing import CliRunner, Result
 
 from assets.automation.alerts import AlertState, send_due_alert
+from assets.checks.exit_codes import ExitCode
 from assets.checks.health import find_issues
 from assets.cli.app import app
 from assets.cli.terminal.console import resolve_settings
-from assets.cli.terminal.exit_codes import ExitCode
 from assets.tables import model
 from pipelines.config.company import AlertConfig, read_config
 from pipelines.contracts.output_tables import PUBLISH_TARGET

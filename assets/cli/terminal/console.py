@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from assets.cli.terminal.exit_codes import ExitCode
+from assets.checks.exit_codes import ExitCode
 from pipelines.config.settings import Settings
 
 stderr_console = Console(stderr=True, highlight=False)

@@ -10,10 +10,10 @@ import shutil
 from importlib import resources
 from pathlib import Path
 
+from assets.checks.exit_codes import ExitCode
 from assets.cli.terminal.console import CommandFailed, print_note
-from assets.cli.terminal.exit_codes import ExitCode
 from assets.resources.instance_settings import INSTANCE_FILE, find_missing_variable, read_profile
-from pipelines.config.company import DagsterProfile
+from pipelines.config.dagster_options import DagsterProfile
 from pipelines.config.settings import Settings
 from pipelines.storage.atomic_write import write_text_atomically
 

@@ -6,8 +6,8 @@ Does not belong here: options (`options`), settings (`console`).
 
 from pathlib import Path
 
+from assets.checks.exit_codes import ExitCode
 from assets.cli.terminal.console import CommandFailed
-from assets.cli.terminal.exit_codes import ExitCode
 from pipelines.config.company import Config, ConfigError, read_config
 from pipelines.config.settings import Settings
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot

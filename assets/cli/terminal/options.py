@@ -12,8 +12,8 @@ from typing import Annotated, ParamSpec
 
 import typer
 
+from assets.checks.exit_codes import ExitCode
 from assets.cli.terminal.console import CommandFailed, print_error
-from assets.cli.terminal.exit_codes import ExitCode
 from pipelines.storage.file_access import UnknownGroup
 
 P = ParamSpec("P")

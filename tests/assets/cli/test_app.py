@@ -8,8 +8,8 @@ import pytest
 from conftest import DemoRun
 from typer.testing import CliRunner, Result
 
+from assets.checks.exit_codes import ExitCode
 from assets.cli.app import app
-from assets.cli.terminal.exit_codes import ExitCode
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 
 COMMANDS = [

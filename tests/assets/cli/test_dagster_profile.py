@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from assets.checks.exit_codes import ExitCode
 from assets.cli.app import app
 from assets.cli.terminal.console import CommandFailed
 from assets.cli.terminal.dagster_home import prepare_dagster_home
-from assets.cli.terminal.exit_codes import ExitCode
 from pipelines.config.company import ConfigError, read_config
 from pipelines.config.settings import Settings
 

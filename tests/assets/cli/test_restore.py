@@ -6,8 +6,8 @@ from pathlib import Path
 from publishing import make_mastery_rows, publish
 from typer.testing import CliRunner, Result
 
+from assets.checks.exit_codes import ExitCode
 from assets.cli.app import app
-from assets.cli.terminal.exit_codes import ExitCode
 from pipelines.config.publish import ObjectStoreOptions
 from pipelines.contracts.output_tables import OUT_MASTERY
 from pipelines.publish.object_store import push_lake, push_publication

@@ -65,7 +65,10 @@ def test_policy_days_and_taxonomy_are_read(tmp_path: Path) -> None:
         ("company: X\n", "line 1: sources: Field required"),
         ("sources: []\n", "line 1: sources: List should have at least 1 item"),
         ("sources:\n  - hr\n", "line 2: sources.0: Input should be a valid dictionary"),
-        (HR + "polcy: 1\n", "line 6: polcy: unknown key; allowed: company, landing, time_zone, nightly_hour, as_of, sources, "),
+        (
+            HR + "polcy: 1\n",
+            "line 6: polcy: unknown key; allowed: company, landing, time_zone, nightly_hour, ",
+        ),
         (HR + "    pth: x\n", "line 6: sources.0.pth: unknown key; allowed: name, system, path, shape, "),
         (HR.replace("bamboohr", "bambu"), "line 4: sources.0.system: unknown system 'bambu'; allowed: adp, "),
         (HR.replace("name: hr", "name: HR x"), "line 3: sources.0.name: String should match pattern"),

@@ -1,0 +1,59 @@
+"""The state of each source: its current files, what was refused, and its last fetch.
+
+Belongs here: what `footsteps run --json` and the metrics say of a source.
+Does not belong here: what of it is an issue (`health`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.config.company import Config
+from pipelines.contracts.catalog import DELIVERY, ORIGIN
+from pipelines.ingest.deliveries import current_deliveries
+from pipelines.ingest.delivery_notices import find_notices
+from pipelines.ingest.refusals import find_open_refusals
+from pipelines.storage.lake import Lake
+
+
+def describe_sources(lake: Lake, config: Config, landing_folder: Path) -> list[dict[str, Any]]:
+    """Describe the current files of every source, what was refused, and its last fetch.
+
+    Args:
+        lake: Where the ledger is.
+        config: The sources.
+        landing_folder: The landing folder.
+
+    Returns:
+        One entry per source: its current files, rows and quarantined rows, refused files, notices and last fetch.
+    """
+    ledger = lake.scan(DELIVERY).collect()
+    fetches = {row["source_name"]: row for row in lake.scan(ORIGIN).collect().to_dicts()}
+    sources = []
+    for source in config.sources:
+        current_files = current_deliveries(lake, source)
+        refusals = find_open_refusals(ledger, source, landing_folder)
+        refused_files = refusals.select(file="file_name", reason="delivery_reason")
+        landed_status = "landed" if current_files.height else "no_file"
+        fetch = fetches.get(source.name) if source.fetch else None
+        if fetch and fetch["fetch_problem"]:
+            landed_status = "not_fetched"
+        sources.append(
+            {
+                "name": source.name,
+                "system": source.system,
+                "status": "refused" if refused_files.height else landed_status,
+                "files": current_files.height,
+                "rows": int(current_files["good_count"].sum()),
+                "quarantined": int(current_files["bad_count"].sum()),
+                "refused": refused_files.to_dicts(),
+                "notices": find_notices(ledger, source.name),
+                "fetch": fetch and _to_fetch_document(fetch),
+            }
+        )
+    return sources
+
+
+def _to_fetch_document(fetch: dict[str, Any]) -> dict[str, Any]:
+    """The last fetch of a source: its address, its files by what became of them, and what went wrong."""
+    counts = {entry["why"]: entry["count"] for entry in fetch["file_counts"]}
+    return {"url": fetch["origin_url"], **counts, "refusals": fetch["refusals"], "problem": fetch["fetch_problem"]}
