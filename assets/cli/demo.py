@@ -29,7 +29,7 @@ def make_demo(data_root: Path | None, people_count: int, seed: int, last_day: da
             )
         except OSError as error:
             raise CommandFailed(f"the demo could not be written to {root}: {error}") from error
-    files = [{"file": file, "rows": row_count} for file, row_count in sorted(summary.exports.rows.items())]
+    files = [{"file": file, "rows": row_count} for file, row_count in sorted(summary.exports.row_counts.items())]
     print_result(
         {"data_root": str(root), "people": people_count, "seed": seed, "end": last_day, "files": files},
         f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run",

@@ -23,15 +23,16 @@ class DemoSummary:
     """The content of a demo."""
 
     folder: Path
-    people: int
-    skills: int
+    people_count: int
+    skill_count: int
     exports: ExportFolder
 
     @property
     def sentence(self) -> str:
         """People, micro-skills, worklogs, statements and judgements in one sentence."""
         return (
-            f"{self.people:,} people, {self.skills} micro-skills, {self.exports.count_rows('tempo/'):,} worklogs, "
+            f"{self.people_count:,} people, {self.skill_count} micro-skills, "
+            f"{self.exports.count_rows('tempo/'):,} worklogs, "
             f"{self.exports.count_rows('learning/'):,} learning statements, "
             f"{self.exports.count_rows('feedback/feedback'):,} judgements"
         )
@@ -72,7 +73,7 @@ def build_demo(
         for block_history in generate_histories(world):
             write_history_exports(world, block_history, exports)
             add_truth(block_history)
-            progress("writing exports", (block_history.block + 1) / world.blocks)
+            progress("writing exports", (block_history.block_number + 1) / world.block_count)
     write_company_truth(world, exports, folder / "truth")
     (folder / "footsteps.yaml").write_bytes(resources.files("pipelines.demo").joinpath("footsteps.yaml").read_bytes())
     progress("done", 1.0)

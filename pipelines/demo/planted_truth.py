@@ -87,6 +87,6 @@ def write_company_truth(world: World, exports: ExportFolder, folder: Path) -> No
     for table_name, truth_rows in truth_tables.items():
         truth_rows.write_parquet(folder / f"{table_name}.parquet")
     errors_by_file: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for (file, kind), count in exports.errors.items():
-        errors_by_file[file][kind] = count
+    for (file_name, kind), count in exports.error_counts.items():
+        errors_by_file[file_name][kind] = count
     (folder / "dirt.json").write_text(json.dumps(errors_by_file, indent=1, sort_keys=True) + "\n", encoding="utf-8")

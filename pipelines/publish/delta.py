@@ -35,8 +35,8 @@ def publish_delta(snapshot: Snapshot, retention_days: int) -> DeltaSnapshot:
 
 def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> int:
     """Commit one table and return its version."""
-    path, folder = snapshot.path(table.name), str(delta_folder(snapshot.folder, table.name))
-    table_rows = pl.scan_parquet(path)
+    parquet_path, folder = snapshot.path(table.name), str(delta_folder(snapshot.folder, table.name))
+    table_rows = pl.scan_parquet(parquet_path)
     schema = Schema.from_arrow(pl.DataFrame(schema=table_rows.collect_schema()).to_arrow().schema)
     if DeltaTable.is_deltatable(folder):
         delta_table = DeltaTable(folder)
@@ -48,9 +48,14 @@ def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> i
         }
         delta_table = DeltaTable.create(folder, schema=schema, configuration=configuration)
     if delta_table.history(1)[0].get("snapshot_id") != snapshot.snapshot_id:
-        file_status = path.stat()
+        file_status = parquet_path.stat()
         add_action = AddAction(
-            path.name, file_status.st_size, {}, int(file_status.st_mtime * 1000), True, _statistics(table_rows, table)
+            parquet_path.name,
+            file_status.st_size,
+            {},
+            int(file_status.st_mtime * 1000),
+            True,
+            _statistics(table_rows, table),
         )
         delta_table.create_write_transaction(
             [add_action],

@@ -29,17 +29,17 @@ def publish_duckdb(snapshot: Snapshot) -> Path:
     Returns:
         The DuckDB file.
     """
-    path = snapshot.folder / DUCKDB_FILE
-    with replacing(path) as unfinished:
+    duckdb_path = snapshot.folder / DUCKDB_FILE
+    with replacing(duckdb_path) as unfinished_path:
         try:
-            with duckdb.connect(str(unfinished), config={**_STORAGE}) as connection:
+            with duckdb.connect(str(unfinished_path), config={**_STORAGE}) as connection:
                 for table in snapshot.tables:
-                    source = quote_text(snapshot.path(table.name).resolve())
-                    connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM read_parquet({source})')
+                    quoted_path = quote_text(snapshot.path(table.name).resolve())
+                    connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM read_parquet({quoted_path})')
                 connection.execute(
                     f"CREATE VIEW snapshot AS SELECT {quote_text(snapshot.snapshot_id)} AS snapshot_id, "
                     f"DATE '{snapshot.as_of}' AS as_of, DATE '{snapshot.valid_until}' AS valid_until"
                 )
         finally:  # a failed connection leaves its log
-            unfinished.with_name(f"{unfinished.name}.wal").unlink(missing_ok=True)
-    return path
+            unfinished_path.with_name(f"{unfinished_path.name}.wal").unlink(missing_ok=True)
+    return duckdb_path

@@ -59,11 +59,13 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
     Returns:
         Number of events; 0 if the snapshot is in the feed already.
     """
-    files = list_outbox_files(snapshot.folder)
-    last_file = files[-1] if files else OutboxFile(snapshot.folder, 0, 0, 0, "")
+    outbox_files = list_outbox_files(snapshot.folder)
+    last_file = outbox_files[-1] if outbox_files else OutboxFile(snapshot.folder, 0, 0, 0, "")
     if last_file.snapshot_id == snapshot.snapshot_id:
         return 0
-    retained_snapshots = {version.snapshot_id: version for version in list_snapshots(snapshot.folder)}
+    retained_snapshots = {
+        retained_snapshot.snapshot_id: retained_snapshot for retained_snapshot in list_snapshots(snapshot.folder)
+    }
     changes = _changed_people(retained_snapshots.get(last_file.snapshot_id), snapshot)
     previous_id, event_time = last_file.snapshot_id or None, published_at.isoformat()
     events = (
@@ -71,12 +73,14 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
         for sequence, (person_id, change) in enumerate(changes.iter_rows(), start=last_file.last + 1)
     )
     sequence_range = f"{last_file.last + 1:020d}-{last_file.last + changes.height:020d}"
-    path = snapshot.folder / FEED_FOLDER / f"{last_file.number + 1:08d}-{sequence_range}-{snapshot.snapshot_id}.jsonl"
-    with replacing(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as sink:
+    outbox_path = (
+        snapshot.folder / FEED_FOLDER / f"{last_file.number + 1:08d}-{sequence_range}-{snapshot.snapshot_id}.jsonl"
+    )
+    with replacing(outbox_path) as unfinished_path, unfinished_path.open("w", encoding="utf-8", newline="") as sink:
         sink.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
-    for file in files[:-1]:
-        if file.snapshot_id not in retained_snapshots:
-            file.path.unlink()
+    for outbox_file in outbox_files[:-1]:
+        if outbox_file.snapshot_id not in retained_snapshots:
+            outbox_file.path.unlink()
     return changes.height
 
 
@@ -89,11 +93,11 @@ def list_outbox_files(published_folder: Path) -> list[OutboxFile]:
     Returns:
         One entry per file.
     """
-    files = []
+    outbox_files = []
     for path in sorted((published_folder / FEED_FOLDER).glob("*.jsonl")):
         file_number, first_event, last_event, snapshot_id = path.stem.split("-", 3)
-        files.append(OutboxFile(path, int(file_number), int(first_event), int(last_event), snapshot_id))
-    return files
+        outbox_files.append(OutboxFile(path, int(file_number), int(first_event), int(last_event), snapshot_id))
+    return outbox_files
 
 
 def read_feed(published_folder: Path, after_sequence: int = 0, limit: int | None = None) -> Iterator[dict[str, Any]]:
@@ -111,20 +115,20 @@ def read_feed(published_folder: Path, after_sequence: int = 0, limit: int | None
 
 
 def _read_events(published_folder: Path, after_sequence: int) -> Iterator[dict[str, Any]]:
-    for file in list_outbox_files(published_folder):
-        if file.last > after_sequence:
-            with file.path.open(encoding="utf-8") as lines:
-                yield from map(json.loads, islice(lines, max(0, after_sequence - file.first + 1), None))
+    for outbox_file in list_outbox_files(published_folder):
+        if outbox_file.last > after_sequence:
+            with outbox_file.path.open(encoding="utf-8") as outbox_lines:
+                yield from map(json.loads, islice(outbox_lines, max(0, after_sequence - outbox_file.first + 1), None))
 
 
-def _changed_people(snapshot_before: Snapshot | None, snapshot_after: Snapshot) -> pl.DataFrame:
+def _changed_people(earlier_snapshot: Snapshot | None, new_snapshot: Snapshot) -> pl.DataFrame:
     """One row (person_id, change) per person whose list differs; everyone if there is no snapshot before."""
-    appeared, changed, disappeared = (pl.lit(word) for word in get_args(FeedChange))
-    person_lists = fingerprint_lists(snapshot_after.scan(NEXT_SKILL.name))
-    if snapshot_before is None:
-        return person_lists.select("person_id", change=appeared).collect().sort("person_id")
+    appeared_text, changed_text, disappeared_text = (pl.lit(word) for word in get_args(FeedChange))
+    person_lists = fingerprint_lists(new_snapshot.scan(NEXT_SKILL.name))
+    if earlier_snapshot is None:
+        return person_lists.select("person_id", change=appeared_text).collect().sort("person_id")
     list_pairs = person_lists.join(
-        fingerprint_lists(snapshot_before.scan(NEXT_SKILL.name)),
+        fingerprint_lists(earlier_snapshot.scan(NEXT_SKILL.name)),
         on="person_id",
         how="full",
         coalesce=True,
@@ -132,10 +136,10 @@ def _changed_people(snapshot_before: Snapshot | None, snapshot_after: Snapshot) 
     )
     change = (
         pl.when(pl.col("list_before").is_null())
-        .then(appeared)
+        .then(appeared_text)
         .when(pl.col("list").is_null())
-        .then(disappeared)
+        .then(disappeared_text)
         .when(pl.col("list") != pl.col("list_before"))
-        .then(changed)
+        .then(changed_text)
     )
     return list_pairs.select("person_id", change=change).drop_nulls("change").collect().sort("person_id")

@@ -57,12 +57,12 @@ def push_publication(snapshot: Snapshot, options: ObjectStoreOptions) -> int:
     """
     store, folder = _open_folder(options, "published")
     sent_bytes = sum(_push(store, snapshot.path(table.name), folder / table.path) for table in snapshot.tables)
-    for contract in sorted(contract_folder(snapshot).glob("*.yaml")):
-        target = folder / contract.relative_to(snapshot.folder).as_posix()
-        sent_bytes += _push(store, contract, target, overwrite=True)
-    manifest = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
-    sent_bytes += _push(store, snapshot.folder / manifest, folder / manifest, overwrite=True)
-    _write_json(store, folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest)})
+    for contract_path in sorted(contract_folder(snapshot).glob("*.yaml")):
+        stored_path = folder / contract_path.relative_to(snapshot.folder).as_posix()
+        sent_bytes += _push(store, contract_path, stored_path, overwrite=True)
+    manifest_path = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
+    sent_bytes += _push(store, snapshot.folder / manifest_path, folder / manifest_path, overwrite=True)
+    _write_json(store, folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest_path)})
     _drop_expired(store, folder, snapshot)
     return sent_bytes
 
@@ -79,69 +79,73 @@ def fetch_publication(published_folder: Path, options: ObjectStoreOptions) -> Sn
     """
     store, folder = _open_folder(options, "published")
     manifest_path = _read_json(store, folder / POINTER)["manifest"]
-    manifest = _read_json(store, folder / manifest_path)
-    for path in (*(table["path"] for table in manifest["tables"]), manifest_path, POINTER):
-        _fetch(store, folder / path, published_folder / path)
+    manifest_document = _read_json(store, folder / manifest_path)
+    for stored_path in (*(table["path"] for table in manifest_document["tables"]), manifest_path, POINTER):
+        _fetch(store, folder / stored_path, published_folder / stored_path)
     return current_snapshot(published_folder)
 
 
-def push_lake(lake: Path, options: ObjectStoreOptions) -> int:
+def push_lake(lake_folder: Path, options: ObjectStoreOptions) -> int:
     """Copy the lake's files whose size or time changed, and remove objects that the lake no longer has.
 
     Args:
-        lake: The folder of the lake.
+        lake_folder: The folder of the lake.
         options: Address of the bucket.
 
     Returns:
         Number of bytes sent.
     """
     store, folder = _open_folder(options, "lake")
-    sent_before = _read_sent_files(store, folder)
-    path_by_name = {path.relative_to(lake).as_posix(): path for path in sorted(lake.rglob("*.parquet"))}
+    sent_files = _read_sent_files(store, folder)
+    local_path_by_lake_path = {
+        local_path.relative_to(lake_folder).as_posix(): local_path
+        for local_path in sorted(lake_folder.rglob("*.parquet"))
+    }
     current_files = {
-        lake_path: [path.stat().st_size, path.stat().st_mtime_ns] for lake_path, path in path_by_name.items()
+        lake_path: [local_path.stat().st_size, local_path.stat().st_mtime_ns]
+        for lake_path, local_path in local_path_by_lake_path.items()
     }
     sent_bytes = sum(
-        _push(store, path, folder / lake_path, overwrite=True)
-        for lake_path, path in path_by_name.items()
-        if sent_before.get(lake_path) != current_files[lake_path]
+        _push(store, local_path, folder / lake_path, overwrite=True)
+        for lake_path, local_path in local_path_by_lake_path.items()
+        if sent_files.get(lake_path) != current_files[lake_path]
     )
     # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
-    for lake_path in sorted(set(sent_before) - set(current_files)):
+    for lake_path in sorted(set(sent_files) - set(current_files)):
         with suppress(FileNotFoundError):
             store.delete_file(str(folder / lake_path))
     _write_json(store, folder / _SENT_FILES, current_files)
     return sent_bytes
 
 
-def fetch_lake(lake: Path, options: ObjectStoreOptions) -> int:
+def fetch_lake(lake_folder: Path, options: ObjectStoreOptions) -> int:
     """Copy the bucket's lake into an empty or older folder, for example on another machine.
 
     Nothing is copied before a push was completed. A local file of a copied table that the bucket does not have is
     removed: a table would otherwise be read with parts of an older layout.
 
     Args:
-        lake: The folder of the lake.
+        lake_folder: The folder of the lake.
         options: Address of the bucket.
 
     Returns:
         Number of copied files.
     """
     store, folder = _open_folder(options, "lake")
-    stored_names = {PurePosixPath(file_info.path).relative_to(folder) for file_info in _list_files(store, folder)}
-    lake_paths = stored_names & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, folder)}
+    stored_paths = {PurePosixPath(file_info.path).relative_to(folder) for file_info in _list_files(store, folder)}
+    lake_paths = stored_paths & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, folder)}
     for lake_path in sorted(lake_paths):
-        _fetch(store, folder / lake_path, lake / lake_path)
-    for table in {lake_path.parts[0] for lake_path in lake_paths}:
-        for path in (lake / table).glob("*.parquet"):
-            if PurePosixPath(table, path.name) not in lake_paths:
-                path.unlink()
+        _fetch(store, folder / lake_path, lake_folder / lake_path)
+    for table_name in {lake_path.parts[0] for lake_path in lake_paths}:
+        for local_path in (lake_folder / table_name).glob("*.parquet"):
+            if PurePosixPath(table_name, local_path.name) not in lake_paths:
+                local_path.unlink()
     return len(lake_paths)
 
 
 def _open_folder(options: ObjectStoreOptions, subfolder: str) -> tuple[Any, PurePosixPath]:
-    store, root = open_store(options)
-    return store, PurePosixPath(root) / subfolder
+    store, bucket_folder = open_store(options)
+    return store, PurePosixPath(bucket_folder) / subfolder
 
 
 def _list_files(store: Any, folder: PurePosixPath) -> list[Any]:
@@ -168,31 +172,37 @@ def _write_json(store: Any, path: PurePosixPath, content: object) -> None:
         stream.write(json.dumps(content).encode())
 
 
-def _push(store: Any, path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
+def _push(store: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
     """Copy a file to the bucket, unless the object exists and must not be overwritten; return the bytes sent."""
     if not overwrite and _has_file(store, stored_path):
         return 0
     # without an explicit type an object gets one that some stores refuse
     with (
-        path.open("rb") as source,
+        local_path.open("rb") as local_file,
         store.open_output_stream(str(stored_path), metadata={"Content-Type": "application/octet-stream"}) as sink,
     ):
-        shutil.copyfileobj(source, sink, _CHUNK_BYTES)
-    return path.stat().st_size
+        shutil.copyfileobj(local_file, sink, _CHUNK_BYTES)
+    return local_path.stat().st_size
 
 
-def _fetch(store: Any, source: PurePosixPath, path: Path) -> None:
-    with replacing(path) as unfinished, store.open_input_stream(str(source)) as stream, unfinished.open("wb") as sink:
+def _fetch(store: Any, stored_path: PurePosixPath, local_path: Path) -> None:
+    with (
+        replacing(local_path) as unfinished_path,
+        store.open_input_stream(str(stored_path)) as stream,
+        unfinished_path.open("wb") as sink,
+    ):
         shutil.copyfileobj(stream, sink, _CHUNK_BYTES)
 
 
 def _drop_expired(store: Any, folder: PurePosixPath, snapshot: Snapshot) -> None:
     """Remove the objects of snapshots that the local folder no longer keeps."""
-    snapshots = list_snapshots(snapshot.folder)
-    retained_paths = {str(folder / table.path) for version in snapshots for table in version.tables}
-    for version in snapshots:
-        paths = (snapshot.folder / SNAPSHOTS / version.snapshot_id).rglob("*.*")
-        retained_paths |= {str(folder / path.relative_to(snapshot.folder).as_posix()) for path in paths}
+    retained_snapshots = list_snapshots(snapshot.folder)
+    retained_paths = {
+        str(folder / table.path) for retained_snapshot in retained_snapshots for table in retained_snapshot.tables
+    }
+    for retained_snapshot in retained_snapshots:
+        snapshot_paths = (snapshot.folder / SNAPSHOTS / retained_snapshot.snapshot_id).rglob("*.*")
+        retained_paths |= {str(folder / path.relative_to(snapshot.folder).as_posix()) for path in snapshot_paths}
     for file_info in (*_list_files(store, folder / SNAPSHOTS), *_list_files(store, folder / "tables")):
         if file_info.path not in retained_paths and "_delta_log" not in file_info.path:
             store.delete_file(file_info.path)

@@ -32,7 +32,7 @@ _SQL_TYPES: dict[Any, str] = {
 }
 
 
-def publish_postgresql(snapshot: Snapshot, uri: str, schema: str = "footsteps") -> None:
+def publish_postgresql(snapshot: Snapshot, uri: str, schema_name: str = "footsteps") -> None:
     """Copy every table of a snapshot, then make all of them visible in one transaction.
 
     A snapshot that is visible already is not copied again. If the driver raises an error, readers still see what they
@@ -41,66 +41,69 @@ def publish_postgresql(snapshot: Snapshot, uri: str, schema: str = "footsteps") 
     Args:
         snapshot: The snapshot to publish.
         uri: Address of the server, with the password.
-        schema: The readers' schema; `<schema>_data` and `<schema>_staging` are created next to it.
+        schema_name: The readers' schema; `<schema>_data` and `<schema>_staging` are created next to it.
     """
     import adbc_driver_postgresql.dbapi as adbc
 
     with closing(adbc.connect(uri)) as connection:
-        _create_schemas(connection, schema)
-        if _visible_snapshot(connection, schema) != snapshot.snapshot_id:
+        _create_schemas(connection, schema_name)
+        if _visible_snapshot(connection, schema_name) != snapshot.snapshot_id:
             for table in snapshot.tables:
-                _stage(connection, schema, snapshot, table.name)
+                _stage_table(connection, schema_name, snapshot, table.name)
             connection.commit()
-            _swap(connection, schema, snapshot)
+            _swap_snapshot(connection, schema_name, snapshot)
             connection.commit()
 
 
-def drop_expired_postgresql(retained_ids: list[str], uri: str, schema: str = "footsteps") -> list[str]:
+def drop_expired_postgresql(retained_ids: list[str], uri: str, schema_name: str = "footsteps") -> list[str]:
     """Remove the rows of all other snapshots; the visible snapshot always stays.
 
     Args:
         retained_ids: Ids of the snapshots to keep.
         uri: Address of the server, with the password.
-        schema: The readers' schema.
+        schema_name: The readers' schema.
 
     Returns:
         Ids of the removed snapshots, sorted.
     """
     import adbc_driver_postgresql.dbapi as adbc
 
-    data_schema = _data(schema)
+    data_schema = _data_schema(schema_name)
     with closing(adbc.connect(uri)) as connection:
-        _create_schemas(connection, schema)
-        snapshots_to_keep = {*retained_ids, _visible_snapshot(connection, schema)}
+        _create_schemas(connection, schema_name)
+        snapshots_to_keep = {*retained_ids, _visible_snapshot(connection, schema_name)}
         stored_partitions = _fetch_rows(
             connection, f"SELECT snapshot_id, table_name, partition_name FROM {data_schema}.stored"
         )
-        expired_partitions = [row for row in stored_partitions if row[0] not in snapshots_to_keep]
-        for _, table, partition in expired_partitions:
+        expired_partitions = [
+            partition_row for partition_row in stored_partitions if partition_row[0] not in snapshots_to_keep
+        ]
+        for _, table_name, partition_name in expired_partitions:
             _execute(
                 connection,
-                f"ALTER TABLE {data_schema}.{_quote(table)} DETACH PARTITION {data_schema}.{_quote(partition)}",
-                f"DROP TABLE {data_schema}.{_quote(partition)}",
-                f"DELETE FROM {data_schema}.stored WHERE partition_name = {quote_text(partition)}",
+                f"ALTER TABLE {data_schema}.{_quote(table_name)} "
+                f"DETACH PARTITION {data_schema}.{_quote(partition_name)}",
+                f"DROP TABLE {data_schema}.{_quote(partition_name)}",
+                f"DELETE FROM {data_schema}.stored WHERE partition_name = {quote_text(partition_name)}",
             )
         connection.commit()
-    return sorted({row[0] for row in expired_partitions})
+    return sorted({partition_row[0] for partition_row in expired_partitions})
 
 
-def copy_parquet(connection: Any, path: Path, schema: str, table_name: str) -> None:
+def copy_parquet(connection: Any, path: Path, schema_name: str, table_name: str) -> None:
     """COPY the rows of a Parquet file into an existing table; nested values become JSON.
 
     Args:
         connection: An open ADBC connection.
         path: The Parquet file.
-        schema: Schema of the table.
+        schema_name: Schema of the table.
         table_name: Name of the table.
     """
     table_rows = pl.scan_parquet(path)
     json_columns = [_encode_json(column) for column, dtype in table_rows.collect_schema().items() if dtype.is_nested()]
     with connection.cursor() as cursor:
         for batch in table_rows.with_columns(json_columns).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
-            cursor.adbc_ingest(table_name, batch.to_arrow(), mode="append", db_schema_name=schema)
+            cursor.adbc_ingest(table_name, batch.to_arrow(), mode="append", db_schema_name=schema_name)
 
 
 def sql_type(dtype: pl.DataType) -> str:
@@ -118,31 +121,33 @@ def sql_type(dtype: pl.DataType) -> str:
     return "json" if dtype.is_nested() else _SQL_TYPES[dtype.base_type()]
 
 
-def _create_schemas(connection: Any, schema: str) -> None:
+def _create_schemas(connection: Any, schema_name: str) -> None:
     """Create the schemas of readers, rows and staging if they are missing."""
     _execute(connection, f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
-    if not _fetch_rows(connection, f"SELECT 1 FROM pg_namespace WHERE nspname = {quote_text(f'{schema}_staging')}"):
+    if not _fetch_rows(
+        connection, f"SELECT 1 FROM pg_namespace WHERE nspname = {quote_text(f'{schema_name}_staging')}"
+    ):
         _execute(
             connection,
             *(
-                f"CREATE SCHEMA IF NOT EXISTS {schema_name}"
-                for schema_name in (_quote(schema), _data(schema), _staging(schema))
+                f"CREATE SCHEMA IF NOT EXISTS {quoted_schema}"
+                for quoted_schema in (_quote(schema_name), _data_schema(schema_name), _staging_schema(schema_name))
             ),
-            f"CREATE TABLE IF NOT EXISTS {_quote(schema)}.snapshot "
+            f"CREATE TABLE IF NOT EXISTS {_quote(schema_name)}.snapshot "
             "(only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), snapshot_id text, as_of date, "
             "valid_until date)",
-            f"CREATE TABLE IF NOT EXISTS {_data(schema)}.stored "
+            f"CREATE TABLE IF NOT EXISTS {_data_schema(schema_name)}.stored "
             "(snapshot_id text, table_name text, partition_name text PRIMARY KEY)",
         )
     connection.commit()
 
 
-def _stage(connection: Any, schema: str, snapshot: Snapshot, table_name: str) -> None:
+def _stage_table(connection: Any, schema_name: str, snapshot: Snapshot, table_name: str) -> None:
     """Copy a table into the staging schema and index it by person."""
-    partition = _partition(snapshot, table_name)
-    staging_table = f"{_staging(schema)}.{_quote(partition)}"
-    columns = pl.read_parquet_schema(snapshot.path(table_name))
-    column_list = ", ".join(f"{_quote(column)} {sql_type(dtype)}" for column, dtype in columns.items())
+    partition_name = _partition_name(snapshot, table_name)
+    staging_table = f"{_staging_schema(schema_name)}.{_quote(partition_name)}"
+    dtype_by_column = pl.read_parquet_schema(snapshot.path(table_name))
+    column_list = ", ".join(f"{_quote(column)} {sql_type(dtype)}" for column, dtype in dtype_by_column.items())
     # the same condition as the partition's bound: attaching the partition then does not scan the rows
     partition_bound = f"snapshot_id IS NOT NULL AND snapshot_id = {quote_text(snapshot.snapshot_id)}"
     _execute(
@@ -150,50 +155,52 @@ def _stage(connection: Any, schema: str, snapshot: Snapshot, table_name: str) ->
         f"DROP TABLE IF EXISTS {staging_table}",
         f"CREATE TABLE {staging_table} ({column_list}, CHECK ({partition_bound}))",
     )
-    copy_parquet(connection, snapshot.path(table_name), f"{schema}_staging", partition)
-    if "person_id" in columns:
+    copy_parquet(connection, snapshot.path(table_name), f"{schema_name}_staging", partition_name)
+    if "person_id" in dtype_by_column:
         _execute(connection, f"CREATE INDEX ON {staging_table} (person_id)")
 
 
-def _swap(connection: Any, schema: str, snapshot: Snapshot) -> None:
+def _swap_snapshot(connection: Any, schema_name: str, snapshot: Snapshot) -> None:
     """Attach the staged tables as partitions and point the readers' views to them."""
-    data_schema, snapshot_id = _data(schema), quote_text(snapshot.snapshot_id)
+    data_schema, snapshot_id = _data_schema(schema_name), quote_text(snapshot.snapshot_id)
     for table in snapshot.tables:
-        partition = _partition(snapshot, table.name)
-        _add_columns(connection, schema, table.name, pl.read_parquet_schema(snapshot.path(table.name)))
+        partition_name = _partition_name(snapshot, table.name)
+        _add_columns(connection, schema_name, table.name, pl.read_parquet_schema(snapshot.path(table.name)))
         _execute(
             connection,
-            f"ALTER TABLE {_staging(schema)}.{_quote(partition)} SET SCHEMA {data_schema}",
-            f"ALTER TABLE {data_schema}.{_quote(table.name)} ATTACH PARTITION {data_schema}.{_quote(partition)} "
+            f"ALTER TABLE {_staging_schema(schema_name)}.{_quote(partition_name)} SET SCHEMA {data_schema}",
+            f"ALTER TABLE {data_schema}.{_quote(table.name)} ATTACH PARTITION {data_schema}.{_quote(partition_name)} "
             f"FOR VALUES IN ({snapshot_id})",
             f"INSERT INTO {data_schema}.stored VALUES "
-            f"({snapshot_id}, {quote_text(table.name)}, {quote_text(partition)})",
+            f"({snapshot_id}, {quote_text(table.name)}, {quote_text(partition_name)})",
         )
     _execute(
         connection,
-        f"INSERT INTO {_quote(schema)}.snapshot (snapshot_id, as_of, valid_until) VALUES "
+        f"INSERT INTO {_quote(schema_name)}.snapshot (snapshot_id, as_of, valid_until) VALUES "
         f"({snapshot_id}, DATE '{snapshot.as_of}', DATE '{snapshot.valid_until}') "
         "ON CONFLICT (only_row) DO UPDATE SET snapshot_id = EXCLUDED.snapshot_id, as_of = EXCLUDED.as_of, "
         "valid_until = EXCLUDED.valid_until",
     )
 
 
-def _add_columns(connection: Any, schema: str, table_name: str, columns: Mapping[str, pl.DataType]) -> None:
+def _add_columns(
+    connection: Any, schema_name: str, table_name: str, dtype_by_column: Mapping[str, pl.DataType]
+) -> None:
     """Give the partitioned table and the readers' view every new column; columns are never removed."""
-    parent_table = f"{_data(schema)}.{_quote(table_name)}"
-    declaration_by_column = {column: f"{_quote(column)} {sql_type(dtype)}" for column, dtype in columns.items()}
+    parent_table = f"{_data_schema(schema_name)}.{_quote(table_name)}"
+    declaration_by_column = {column: f"{_quote(column)} {sql_type(dtype)}" for column, dtype in dtype_by_column.items()}
     attributes = _fetch_rows(
         connection,
         f"SELECT attname FROM pg_attribute WHERE attrelid = to_regclass({quote_text(parent_table)}) AND attnum > 0 "
         "AND NOT attisdropped ORDER BY attnum",
     )
     existing_columns = {attribute[0] for attribute in attributes}
-    if existing_columns >= set(columns):
+    if existing_columns >= set(dtype_by_column):
         return
     if existing_columns:
         statements = [
             f"ALTER TABLE {parent_table} ADD COLUMN {declaration_by_column[column]}"
-            for column in columns
+            for column in dtype_by_column
             if column not in existing_columns
         ]
     else:
@@ -203,23 +210,23 @@ def _add_columns(connection: Any, schema: str, table_name: str, columns: Mapping
     _execute(
         connection,
         *statements,
-        f"CREATE OR REPLACE VIEW {_quote(schema)}.{_quote(table_name)} AS SELECT * FROM {parent_table} "
-        f"WHERE snapshot_id = (SELECT snapshot_id FROM {_quote(schema)}.snapshot)",
+        f"CREATE OR REPLACE VIEW {_quote(schema_name)}.{_quote(table_name)} AS SELECT * FROM {parent_table} "
+        f"WHERE snapshot_id = (SELECT snapshot_id FROM {_quote(schema_name)}.snapshot)",
     )
 
 
 def _encode_json(column: str) -> pl.Expr:
     """A nested column as JSON text: polars encodes structs only, so the value is encoded inside a struct."""
-    encoded = pl.struct(v=column).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
-    return pl.when(pl.col(column).is_not_null()).then(encoded).alias(column)
+    encoded_text = pl.struct(v=column).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
+    return pl.when(pl.col(column).is_not_null()).then(encoded_text).alias(column)
 
 
-def _visible_snapshot(connection: Any, schema: str) -> str | None:
-    snapshot_rows = _fetch_rows(connection, f"SELECT snapshot_id FROM {_quote(schema)}.snapshot")
+def _visible_snapshot(connection: Any, schema_name: str) -> str | None:
+    snapshot_rows = _fetch_rows(connection, f"SELECT snapshot_id FROM {_quote(schema_name)}.snapshot")
     return snapshot_rows[0][0] if snapshot_rows else None
 
 
-def _partition(snapshot: Snapshot, table_name: str) -> str:
+def _partition_name(snapshot: Snapshot, table_name: str) -> str:
     return f"{table_name}__{snapshot.snapshot_id}"
 
 
@@ -235,12 +242,12 @@ def _fetch_rows(connection: Any, query: str) -> list[Any]:
         return list(cursor.fetchall())
 
 
-def _data(schema: str) -> str:
-    return _quote(f"{schema}_data")
+def _data_schema(schema_name: str) -> str:
+    return _quote(f"{schema_name}_data")
 
 
-def _staging(schema: str) -> str:
-    return _quote(f"{schema}_staging")
+def _staging_schema(schema_name: str) -> str:
+    return _quote(f"{schema_name}_staging")
 
 
 def _quote(identifier: str) -> str:

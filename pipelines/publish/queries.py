@@ -63,12 +63,12 @@ def _targets_of_table(snapshot: Snapshot, table: PublishedTable, options: Publis
         folder = delta_folder(snapshot.folder, table.name)
         query = _delta_query(folder, delta_versions[table.name])
         yield PublishTarget(table.name, "delta", str(folder), table.rows, query)
-    if (file := snapshot.folder / DUCKDB_FILE).exists():
-        yield PublishTarget(table.name, "duckdb", str(file), table.rows, _duckdb_query(file, table.name))
+    if (duckdb_path := snapshot.folder / DUCKDB_FILE).exists():
+        yield PublishTarget(table.name, "duckdb", str(duckdb_path), table.rows, _duckdb_query(duckdb_path, table.name))
     if options.postgresql is not None:
-        view = f"{options.postgresql.schema_name}.{table.name}"
-        query = _postgresql_query(view, options.postgresql.uri_variable)
-        yield PublishTarget(table.name, "postgresql", view, table.rows, query)
+        view_name = f"{options.postgresql.schema_name}.{table.name}"
+        query = _postgresql_query(view_name, options.postgresql.uri_variable)
+        yield PublishTarget(table.name, "postgresql", view_name, table.rows, query)
 
 
 def _parquet_query(path: Path) -> Query:
@@ -84,30 +84,31 @@ def _delta_query(folder: Path, version: int) -> Query:
     table_code = f"DeltaTable({str(folder)!r}, version={version})"
     # By delta-rs: Arrow's threads, which read through deltalake's datasets, sometimes abort a process as it ends.
     rows_code = f"QueryBuilder().register('t', {table_code}).execute('SELECT * FROM t LIMIT 10').read_all()"
-    imports, frame_code = (
+    import_code, frame_code = (
         "import polars as pl; from deltalake import DeltaTable, QueryBuilder",
         f"pl.from_arrow({rows_code})",
     )
     return Query(
-        python=f"{imports}; {frame_code}",
+        python=f"{import_code}; {frame_code}",
         sql=f"from deltalake import DeltaTable, QueryBuilder; {rows_code}",
         # through polars: pandas does not accept the lists of views that the engine returns
-        pandas=f"{imports}; {frame_code}.to_pandas()",
+        pandas=f"{import_code}; {frame_code}.to_pandas()",
     )
 
 
-def _duckdb_query(file: Path, table_name: str) -> Query:
+def _duckdb_query(duckdb_path: Path, table_name: str) -> Query:
     select_statement = f"SELECT * FROM {table_name} LIMIT 10"
-    query_code = f"import duckdb; duckdb.connect({str(file)!r}, read_only=True).sql({select_statement!r})"
+    query_code = f"import duckdb; duckdb.connect({str(duckdb_path)!r}, read_only=True).sql({select_statement!r})"
     return Query(
         python=f"{query_code}.pl()",
-        sql=f"ATTACH {quote_text(file)} AS footsteps (READ_ONLY); SELECT * FROM footsteps.{table_name} LIMIT 10;",
+        sql=f"ATTACH {quote_text(duckdb_path)} AS footsteps (READ_ONLY); "
+        f"SELECT * FROM footsteps.{table_name} LIMIT 10;",
         pandas=f"{query_code}.df()",
     )
 
 
-def _postgresql_query(view: str, uri_variable: str) -> Query:
-    select_statement = f"SELECT * FROM {view} LIMIT 10"
+def _postgresql_query(view_name: str, uri_variable: str) -> Query:
+    select_statement = f"SELECT * FROM {view_name} LIMIT 10"
     uri_code = f"os.environ[{uri_variable!r}]"
     return Query(
         python=f"import os, polars as pl; pl.read_database_uri({select_statement!r}, {uri_code}, engine='adbc')",

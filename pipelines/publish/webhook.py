@@ -88,8 +88,8 @@ def read_delivery_cursor(published_folder: Path) -> int:
     Args:
         published_folder: The folder of everything that is published.
     """
-    path = published_folder / FEED_FOLDER / _CURSOR_FILE
-    return int(json.loads(path.read_text())["cursor"]) if path.exists() else 0
+    cursor_path = published_folder / FEED_FOLDER / _CURSOR_FILE
+    return int(json.loads(cursor_path.read_text())["cursor"]) if cursor_path.exists() else 0
 
 
 def sign_body(body: bytes, key: str, sent_at: datetime) -> str:
@@ -166,7 +166,7 @@ def _drop_record(_: logging.LogRecord) -> bool:
 
 
 def _open_session(options: WebhookOptions, backoff_seconds: float) -> requests.Session:
-    retry = Retry(
+    retry_policy = Retry(
         total=options.attempts - 1,
         backoff_factor=backoff_seconds,
         status_forcelist=_RETRIED_STATUS_CODES,
@@ -175,5 +175,5 @@ def _open_session(options: WebhookOptions, backoff_seconds: float) -> requests.S
     )
     session = requests.Session()
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(max_retries=retry))
+        session.mount(scheme, HTTPAdapter(max_retries=retry_policy))
     return session

@@ -74,16 +74,16 @@ def _read_published_or_own(taxonomy_config: TaxonomyConfig, landing_folder: Path
     if taxonomy_config.system == "observed":
         taxonomy = build_observed_taxonomy(texts, taxonomy_config.capability_parts)
         return LoadedTaxonomy(taxonomy, (TaxonomyCount("texts", texts.n_unique(), taxonomy.skills.height),))
-    path = landing_folder / (taxonomy_config.folder or taxonomy_config.skills or "")
+    taxonomy_path = landing_folder / (taxonomy_config.folder or taxonomy_config.skills or "")
     if taxonomy_config.system == "tabular":
         return load_own_tables(
-            path,
+            taxonomy_path,
             *(
                 landing_folder / file_name if file_name else None
                 for file_name in (taxonomy_config.prerequisites, taxonomy_config.role_profiles)
             ),
         )
-    return _LOADERS[taxonomy_config.system](path)
+    return _LOADERS[taxonomy_config.system](taxonomy_path)
 
 
 def _drop_aliases(texts: pl.Series, aliases: pl.DataFrame) -> pl.Series:
@@ -108,10 +108,10 @@ def count_taxonomy_rows(folder: Path, system: str | None = None) -> tuple[str, l
     system = system or detect_taxonomy(folder)
     if system not in _LOADERS:
         raise TaxonomyError(f"{folder.name} holds no taxonomy that its files identify: {', '.join(_LOADERS)}")
-    path = folder
+    taxonomy_path = folder
     if system in SINGLE_FILES and folder.is_dir():
-        path = require_file(folder, *SIGNATURE_FILES.get(system, ("*",)))
-    return system, list(_LOADERS[system](path).counts)
+        taxonomy_path = require_file(folder, *SIGNATURE_FILES.get(system, ("*",)))
+    return system, list(_LOADERS[system](taxonomy_path).counts)
 
 
 def detect_taxonomy(path: Path) -> str | None:

@@ -44,10 +44,10 @@ def load_digcomp(path: Path) -> LoadedTaxonomy:
 
 
 def _read_collection(path: Path) -> pl.DataFrame:
-    rows = read_rows(path, ("conceptUri", "preferredLabel"), ("altLabels", "description", _BROADER, _BROADER_NAME))
+    file_rows = read_rows(path, ("conceptUri", "preferredLabel"), ("altLabels", "description", _BROADER, _BROADER_NAME))
     # several broader concepts are separated by " | "; the first one is taken
     first_concept = pl.col(_BROADER, _BROADER_NAME).str.split("|").list.first().str.strip_chars()
-    return rows.with_columns(first_concept).select(
+    return file_rows.with_columns(first_concept).select(
         skill_id="conceptUri",
         name="preferredLabel",
         aliases=pl.col("altLabels").str.replace_all(r"\s*[\n|]\s*", "|"),
@@ -72,12 +72,12 @@ def _read_supplement(path: Path) -> pl.DataFrame:
         ) from None
     if sheet.width < len(_SHEET_COLUMNS):
         raise TaxonomyError(f"{path.name}: the sheet {_SHEET!r} has {sheet.width} columns, not {len(_SHEET_COLUMNS)}")
-    rows = sheet.select(sheet.columns[: len(_SHEET_COLUMNS)])
-    rows.columns = list(_SHEET_COLUMNS)
+    sheet_rows = sheet.select(sheet.columns[: len(_SHEET_COLUMNS)])
+    sheet_rows.columns = list(_SHEET_COLUMNS)
     # a number such as 1.0 of an area is written 1
-    whole_number = pl.col("capability_id").str.replace(r"^(\d+)\.0+$", "${1}")
+    whole_area_number = pl.col("capability_id").str.replace(r"^(\d+)\.0+$", "${1}")
     return (
-        rows.with_columns(whole_number)
+        sheet_rows.with_columns(whole_area_number)
         .drop("area_description")
         .drop_nulls(("skill_id", "name"))
         .unique("skill_id", keep="first", maintain_order=True)

@@ -72,7 +72,12 @@ _CONSEQUENCES = {
 }
 # Files that only ESCO has.
 SIGNATURE_FILES = (
-    *(pattern for form in (_TABIYA, _COMMISSION) for kind in ("profiles", "hierarchy") for pattern in form[kind][0]),
+    *(
+        pattern
+        for file_forms in (_TABIYA, _COMMISSION)
+        for file_kind in ("profiles", "hierarchy")
+        for pattern in file_forms[file_kind][0]
+    ),
     "skillGroups_*.csv",
     "skillsHierarchy_*.csv",
 )
@@ -94,14 +99,14 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
     file_forms = _TABIYA if find_file(folder, *_TABIYA["skills"][0]) else _COMMISSION
     skills_file = require_file(folder, *file_forms["skills"][0])
     skills, hierarchy, relations, profiles = (
-        _read(folder, file_forms, file_kind) for file_kind in ("skills", "hierarchy", "relations", "profiles")
+        _read_file_kind(folder, file_forms, file_kind) for file_kind in ("skills", "hierarchy", "relations", "profiles")
     )
     require_rows(skills_file, skills)
     aliases = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
-    capabilities = _nearest_groups(skills, _read(folder, file_forms, "groups"), hierarchy)
+    capabilities = _nearest_groups(skills, _read_file_kind(folder, file_forms, "groups"), hierarchy)
     essential_relations = relations.filter(_IS_ESSENTIAL)
     role_rows = filter_known_pairs(profiles, skills, "skill_id").join(
-        _role_names(_read(folder, file_forms, "occupations")), on="role_id", how="left", maintain_order="left"
+        _role_names(_read_file_kind(folder, file_forms, "occupations")), on="role_id", how="left", maintain_order="left"
     )
     taxonomy = build_taxonomy(
         skills.join(capabilities, on="skill_id", how="left", maintain_order="left").with_columns(aliases),
@@ -132,9 +137,9 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
 def _missing_files(folder: Path, file_forms: Mapping[str, _FileForm]) -> list[TaxonomyCount]:
     """One count per kind of file that the folder lacks, with what the taxonomy lacks for it."""
     return [
-        missing_file(f"file of {kind}", " or ".join(file_forms[kind][0]), consequence)
-        for kind, consequence in _CONSEQUENCES.items()
-        if find_file(folder, *file_forms[kind][0]) is None
+        missing_file(f"file of {file_kind}", " or ".join(file_forms[file_kind][0]), consequence)
+        for file_kind, consequence in _CONSEQUENCES.items()
+        if find_file(folder, *file_forms[file_kind][0]) is None
     ]
 
 
@@ -148,27 +153,27 @@ def _role_names(occupations: pl.DataFrame) -> pl.DataFrame:
 def _nearest_groups(skills: pl.DataFrame, groups: pl.DataFrame, hierarchy: pl.DataFrame) -> pl.DataFrame:
     """One row per skill with a group above it: skill_id, and the nearest group as capability_id, capability_name."""
     is_group = pl.col("child_id").is_in(groups["group_id"].implode())
-    ancestors = skills.select("skill_id", pl.col("skill_id").alias("child_id"))
+    ancestor_rows = skills.select("skill_id", pl.col("skill_id").alias("child_id"))
     nearest_groups = [pl.DataFrame(schema={"skill_id": pl.String, "capability_id": pl.String})]
     # No hierarchy is deeper than its number of rows, so a cycle in it ends too.
     for _ in range(hierarchy.height):
-        ancestors = ancestors.join(hierarchy, on="child_id").select("skill_id", child_id="parent_id").unique()
-        if not ancestors.height:
+        ancestor_rows = ancestor_rows.join(hierarchy, on="child_id").select("skill_id", child_id="parent_id").unique()
+        if not ancestor_rows.height:
             break
         nearest_groups.append(
-            ancestors.filter(is_group).group_by("skill_id").agg(capability_id=pl.col("child_id").min())
+            ancestor_rows.filter(is_group).group_by("skill_id").agg(capability_id=pl.col("child_id").min())
         )
-        ancestors = ancestors.join(nearest_groups[-1], on="skill_id", how="anti").filter(~is_group)
+        ancestor_rows = ancestor_rows.join(nearest_groups[-1], on="skill_id", how="anti").filter(~is_group)
     group_names = groups.unique("group_id").rename({"group_id": "capability_id", "group_name": "capability_name"})
     return pl.concat(nearest_groups).join(group_names, on="capability_id", how="left")
 
 
-def _read(folder: Path, file_forms: Mapping[str, _FileForm], kind: str) -> pl.DataFrame:
+def _read_file_kind(folder: Path, file_forms: Mapping[str, _FileForm], file_kind: str) -> pl.DataFrame:
     """The rows of one kind of file in the columns of `_COLUMNS`; no rows if there is no such file."""
-    (patterns, *headers), columns = file_forms[kind], _COLUMNS[kind]
+    (patterns, *headers), columns = file_forms[file_kind], _COLUMNS[file_kind]
     path = find_file(folder, *patterns)
     if path is None:
         return pl.DataFrame(schema=dict.fromkeys(columns, pl.String()))
-    required_count = 2 if kind == "skills" else len(headers)
+    required_count = 2 if file_kind == "skills" else len(headers)
     rows = read_rows(path, tuple(headers[:required_count]), tuple(headers[required_count:]))
     return rows.rename(dict(zip(headers, columns, strict=True)))

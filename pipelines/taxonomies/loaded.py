@@ -60,13 +60,13 @@ def require_rows(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
-def read_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> pl.DataFrame:
+def read_rows(path: Path, required_headers: tuple[str, ...], optional_headers: tuple[str, ...] = ()) -> pl.DataFrame:
     """Read the columns of a file as text without blanks around it.
 
     Args:
         path: A table in any format that adapters read.
-        required: Headers that the file must have.
-        optional: Headers that it may have.
+        required_headers: Headers that the file must have.
+        optional_headers: Headers that it may have.
 
     Returns:
         One row per row of the file, with a column per required and optional header; null if the cell is blank or the
@@ -81,7 +81,9 @@ def read_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...] =
         table = open_table(path)
     except ExportRefused as refusal:
         raise TaxonomyError(str(refusal)) from None
-    missing_headers = [header for header in required if table.key(table.header_like(header)) not in table.columns]
+    missing_headers = [
+        header for header in required_headers if table.key(table.header_like(header)) not in table.columns
+    ]
     if missing_headers:
         raise TaxonomyError(
             f"{path.name}: column {', '.join(missing_headers)} is missing; it has {', '.join(table.headers)}"
@@ -92,7 +94,8 @@ def read_rows(path: Path, required: tuple[str, ...], optional: tuple[str, ...] =
             f"{path.name}: {malformed_count} rows are wider or narrower than its header: export it again"
         )
     columns_by_header = {
-        header: table.columns.get(table.key(table.header_like(header)), ())[:1] for header in (*required, *optional)
+        header: table.columns.get(table.key(table.header_like(header)), ())[:1]
+        for header in (*required_headers, *optional_headers)
     }
     header_texts = (
         pl.col(*header_columns).str.strip_chars().replace("", None).alias(header)

@@ -28,7 +28,7 @@ def load_moodle_framework(path: Path) -> LoadedTaxonomy:
     lowest_competencies = competencies.join(
         competencies, left_on=_ID, right_on=_PARENT, how="anti", maintain_order="left"
     )
-    parents = file_rows.select(capability_id=_ID, capability_name=_NAME).unique("capability_id")
+    parent_names = file_rows.select(capability_id=_ID, capability_name=_NAME).unique("capability_id")
     description = pl.col("Description").str.replace_all(r"<[^>]*>", " ").str.replace_all(r"\s+", " ").str.strip_chars()
     framework_id = pl.lit(next(iter(frameworks[_ID]), None), pl.String)
     taxonomy = build_taxonomy(
@@ -37,7 +37,7 @@ def load_moodle_framework(path: Path) -> LoadedTaxonomy:
             pl.col(_NAME).alias("name"),
             description.alias("description"),
             pl.col(_PARENT).fill_null(framework_id).alias("capability_id"),
-        ).join(parents, on="capability_id", how="left", maintain_order="left")
+        ).join(parent_names, on="capability_id", how="left", maintain_order="left")
     )
     group_count = competencies.height - lowest_competencies.height
     reason = f"{group_count} with others below them are capabilities" if group_count else ""

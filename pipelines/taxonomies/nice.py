@@ -16,8 +16,8 @@ from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, count_row
 
 SIGNATURE_FILES = ("cprt_SP_800_181*.json", "*nf_components*.json")
 _STATEMENTS = ("skill", "knowledge")
-_ELEMENT = {"element_identifier": pl.String, "element_type": pl.String, "title": pl.String, "text": pl.String}
-_RELATIONSHIP = {"source_element_identifier": pl.String, "dest_element_identifier": pl.String}
+_ELEMENT_SCHEMA = {"element_identifier": pl.String, "element_type": pl.String, "title": pl.String, "text": pl.String}
+_RELATIONSHIP_SCHEMA = {"source_element_identifier": pl.String, "dest_element_identifier": pl.String}
 
 
 def load_nice(path: Path) -> LoadedTaxonomy:
@@ -30,8 +30,10 @@ def load_nice(path: Path) -> LoadedTaxonomy:
         TaxonomyError: If the file is missing, is not JSON of this form, or holds no statement.
     """
     components = _read_components(path)
-    elements = _frame(components, "elements", _ELEMENT).unique("element_identifier", keep="first", maintain_order=True)
-    element_pairs = _frame(components, "relationships", _RELATIONSHIP).rename(
+    elements = _list_objects(components, "elements", _ELEMENT_SCHEMA).unique(
+        "element_identifier", keep="first", maintain_order=True
+    )
+    element_pairs = _list_objects(components, "relationships", _RELATIONSHIP_SCHEMA).rename(
         {"source_element_identifier": "source_id", "dest_element_identifier": "skill_id"}
     )
     element_name = pl.coalesce(pl.col("title", "text").str.strip_chars().replace("", None))
@@ -40,8 +42,8 @@ def load_nice(path: Path) -> LoadedTaxonomy:
     ).drop_nulls()
     statements = require_rows(path, elements.filter(pl.col("element_type").is_in(_STATEMENTS)))
     areas, roles = (
-        elements.filter(pl.col("element_type") == kind).select(source_id="skill_id", source_name="name")
-        for kind in ("competency_area", "work_role")
+        elements.filter(pl.col("element_type") == element_kind).select(source_id="skill_id", source_name="name")
+        for element_kind in ("competency_area", "work_role")
     )
     known_pairs = element_pairs.join(statements, on="skill_id", how="semi")
     memberships = known_pairs.join(areas, on="source_id").sort("skill_id", "source_id").unique("skill_id", keep="first")
@@ -75,20 +77,20 @@ def _read_components(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
     try:
-        content = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
         raise TaxonomyError(f"{path.name} is not JSON: download the components as JSON again") from None
-    for member in ("response", "elements"):
-        if isinstance(content, dict) and isinstance(content.get(member), dict):
-            content = content[member]
-    if not isinstance(content, dict) or not isinstance(content.get("elements"), list):
+    for member_name in ("response", "elements"):
+        if isinstance(document, dict) and isinstance(document.get(member_name), dict):
+            document = document[member_name]
+    if not isinstance(document, dict) or not isinstance(document.get("elements"), list):
         raise TaxonomyError(f"{path.name} has no list `elements`: it is not the JSON of the NICE Framework components")
-    return content
+    return document
 
 
-def _frame(components: dict[str, Any], member: str, schema: dict[str, Any]) -> pl.DataFrame:
+def _list_objects(components: dict[str, Any], member_name: str, schema: dict[str, Any]) -> pl.DataFrame:
     """One row per object of a list of the components, with the texts of the columns of `schema`."""
-    objects = [json_object for json_object in components.get(member) or [] if isinstance(json_object, dict)]
+    objects = [json_object for json_object in components.get(member_name) or [] if isinstance(json_object, dict)]
     text_rows = [
         {
             column: member_value if isinstance(member_value := json_object.get(column), str) else None

@@ -65,12 +65,12 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
     group_counts = technology_rows.group_by(example_column, group_id_column).agg(
         pl.len().alias("times"), pl.col(group_name_column).first()
     )
-    most_frequent = group_counts.sort(example_column, "times", group_id_column, descending=[False, True, False]).unique(
+    common_groups = group_counts.sort(example_column, "times", group_id_column, descending=[False, True, False]).unique(
         example_column, keep="first"
     )
     is_essential = (pl.col(_HOT) == "Y") | (pl.col(_IN_DEMAND) == "Y")
     taxonomy = build_taxonomy(
-        most_frequent.select(
+        common_groups.select(
             skill_id=example_column,
             name=example_column,
             capability_id=group_id_column,

@@ -16,23 +16,23 @@ _LEFT_OUT = "a micro-skill that the table of skills does not have, or repeated"
 
 
 def load_own_tables(
-    skills: Path, prerequisites: Path | None = None, role_profiles: Path | None = None
+    skills_path: Path, prerequisites_path: Path | None = None, role_profiles_path: Path | None = None
 ) -> LoadedTaxonomy:
     """Read the company's own tables, CSV files in UTF-8 with a header.
 
     Args:
-        skills: Columns skill_id and name; optionally description, aliases (separated by `|`), capability_id,
+        skills_path: Columns skill_id and name; optionally description, aliases (separated by `|`), capability_id,
             capability_name, weight, and replaced_by (see `build_taxonomy`).
-        prerequisites: Columns skill_id, requires_skill_id.
-        role_profiles: Columns role_name, skill_id, importance.
+        prerequisites_path: Columns skill_id, requires_skill_id.
+        role_profiles_path: Columns role_name, skill_id, importance.
 
     Raises:
         TaxonomyError: If a file or column is missing, a file is empty, an id is repeated, or prerequisites or
             replacements form a cycle.
     """
-    skill_rows = require_rows(skills, _read(skills, ("skill_id", "name")))
-    prerequisite_rows = _read(prerequisites, PREREQUISITE.column_names) if prerequisites else None
-    profile_rows = _read(role_profiles, ROLE_PROFILE.column_names) if role_profiles else None
+    skill_rows = require_rows(skills_path, _read_table(skills_path, ("skill_id", "name")))
+    prerequisite_rows = _read_table(prerequisites_path, PREREQUISITE.column_names) if prerequisites_path else None
+    profile_rows = _read_table(role_profiles_path, ROLE_PROFILE.column_names) if role_profiles_path else None
     taxonomy = build_taxonomy(skill_rows, prerequisite_rows, profile_rows)
     counts = [count_rows("micro-skills", skill_rows.height, taxonomy.skills.height, "replaced by another micro-skill")]
     for row_kind, given_rows, taken_rows in (
@@ -44,7 +44,7 @@ def load_own_tables(
     return LoadedTaxonomy(taxonomy, tuple(counts))
 
 
-def _read(path: Path, needed_columns: tuple[str, ...]) -> pl.DataFrame:
+def _read_table(path: Path, needed_columns: tuple[str, ...]) -> pl.DataFrame:
     if not path.is_file():
         raise TaxonomyError(
             f"the taxonomy file {path.name} is missing: add it, or correct `taxonomy` in footsteps.yaml"

@@ -33,9 +33,9 @@ def load_sfia(path: Path) -> LoadedTaxonomy:
         pl.col("code").alias("capability_id"),
         pl.col("name").alias("capability_name"),
     )
-    lower_level = pl.col("skill_id").shift(1).over("capability_id", order_by="skill_id")
+    lower_level_id = pl.col("skill_id").shift(1).over("capability_id", order_by="skill_id")
     taxonomy = build_taxonomy(
-        skill_table, skill_table.select("skill_id", lower_level.alias("requires_skill_id")).drop_nulls()
+        skill_table, skill_table.select("skill_id", lower_level_id.alias("requires_skill_id")).drop_nulls()
     )
     has_no_level = skill_rows.select(pl.all_horizontal(pl.col(_LEVELS).is_null()).any()).item()
     capability_count = taxonomy.skills["capability_id"].n_unique()

@@ -1,4 +1,4 @@
-"""A folder of exports that is written piece by piece, with the number of rows and planted errors per file.
+"""A folder of exports that is written block by block, with the number of rows and planted errors per file.
 
 Belongs here: opening, appending, counting.
 Does not belong here: the content of the files.
@@ -20,17 +20,17 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass
 class ExportFolder:
-    """The folder of the exports. The first piece of a file replaces an earlier file; later pieces are appended.
+    """The folder of the exports. The first rows of a file replace an earlier file; later rows are appended.
 
     Attributes:
         root: The folder.
-        rows: Rows per file, without headers.
-        errors: Planted errors per file and kind.
+        row_counts: Rows per file, without headers.
+        error_counts: Planted errors per file and kind.
     """
 
     root: Path
-    rows: Counter[str] = field(default_factory=Counter)
-    errors: Counter[tuple[str, str]] = field(default_factory=Counter)
+    row_counts: Counter[str] = field(default_factory=Counter)
+    error_counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def append_csv(
         self,
@@ -50,7 +50,7 @@ class ExportFolder:
             byte_order_mark: Whether the file starts with a byte order mark.
             line_terminator: The end of a line.
         """
-        is_new_file = file_name not in self.rows
+        is_new_file = file_name not in self.row_counts
         with self._open(file_name) as export_file:
             if is_new_file:
                 export_file.write(BYTE_ORDER_MARK if byte_order_mark else b"")
@@ -60,7 +60,7 @@ class ExportFolder:
             rows.with_columns(pl.when(text_columns != "").then(text_columns).name.keep()).write_csv(
                 export_file, include_header=False, line_terminator=line_terminator
             )
-        self.rows[file_name] += rows.height
+        self.row_counts[file_name] += rows.height
 
     def append_with_errors(
         self,
@@ -86,7 +86,7 @@ class ExportFolder:
         """Append text lines to a file."""
         with self._open(file_name) as export_file:
             lines.to_frame().write_csv(export_file, include_header=False, quote_style="never")
-        self.rows[file_name] += lines.len()
+        self.row_counts[file_name] += lines.len()
 
     def plant_errors(
         self,
@@ -106,13 +106,13 @@ class ExportFolder:
     def count_errors(self, file_name: str, kind: str, count: int) -> None:
         """Add to the number of planted errors of a file; a kind that does not occur has no entry."""
         if count:
-            self.errors[file_name, kind] += count
+            self.error_counts[file_name, kind] += count
 
     def count_rows(self, prefix: str) -> int:
         """Return the rows of all files whose path starts with the prefix."""
-        return sum(count for file_name, count in self.rows.items() if file_name.startswith(prefix))
+        return sum(count for file_name, count in self.row_counts.items() if file_name.startswith(prefix))
 
     def _open(self, file_name: str) -> BinaryIO:
         path = self.root / file_name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab" if file_name in self.rows else "wb")
+        return path.open("ab" if file_name in self.row_counts else "wb")

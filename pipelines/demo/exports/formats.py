@@ -33,10 +33,10 @@ def draw_times(day_numbers: pl.Series, rng: np.random.Generator) -> pl.Series:
 
 
 def draw_values(
-    choices: Sequence[str], shares: Sequence[float], size: int, rng: np.random.Generator, column: str = ""
+    choices: Sequence[str], shares: Sequence[float], size: int, rng: np.random.Generator, series_name: str = ""
 ) -> pl.Series:
     """Draw `size` values, each with its share."""
-    return pl.Series(column, choices).gather(rng.choice(len(choices), size, p=shares))
+    return pl.Series(series_name, choices).gather(rng.choice(len(choices), size, p=shares))
 
 
 def spell_skills(skill_numbers: pl.Series, catalog: Catalog, rng: np.random.Generator) -> pl.Series:
@@ -46,9 +46,9 @@ def spell_skills(skill_numbers: pl.Series, catalog: Catalog, rng: np.random.Gene
     return spellings.gather(skill_numbers + pl.Series(spelling_kinds * catalog.size))
 
 
-def number_rows(rows: pl.DataFrame, prefix: str, block_number: int) -> pl.Expr:
+def number_rows(rows: pl.DataFrame, id_prefix: str, block_number: int) -> pl.Expr:
     """Expression for an id per row, unique over all blocks."""
-    return pl.concat_str(pl.lit(prefix), pl.int_range(rows.height) + 1 + block_number * NUMBERS_PER_BLOCK)
+    return pl.concat_str(pl.lit(id_prefix), pl.int_range(rows.height) + 1 + block_number * NUMBERS_PER_BLOCK)
 
 
 def export_date(world: World, days_after: int) -> str:
@@ -58,4 +58,4 @@ def export_date(world: World, days_after: int) -> str:
 
 def part_suffix(world: World, block_number: int) -> str:
     """Return the suffix of a file name: empty for a company of one block, else the number of the block."""
-    return "" if world.blocks == 1 else f"_{block_number + 1:04d}"
+    return "" if world.block_count == 1 else f"_{block_number + 1:04d}"

@@ -89,20 +89,22 @@ def describe_issues(world: World, issues: pl.DataFrame) -> pl.DataFrame:
 
 def write_jira(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's issues, and write some of them again with a correction the day after."""
-    rng = np.random.default_rng([world.seed, 11, history.block])
+    rng = np.random.default_rng([world.seed, 11, history.block_number])
     worked_issues = history.issues.with_columns(world.people["unit"].gather(history.issues["person"]).alias("unit"))
-    columns = ("issue", "person", "unit", "skill", "created_day", "last_day", "hours", "is_done")
+    issue_columns = ("issue", "person", "unit", "skill", "created_day", "last_day", "hours", "is_done")
     unassigned_issues = history.demands.with_columns(
         pl.lit(None, dtype=pl.Int64).alias("person"),
         pl.col("created_day").alias("last_day"),
         pl.lit(0.0).alias("hours"),
         pl.lit(False).alias("is_done"),
     )
-    issues = describe_issues(world, pl.concat([worked_issues.select(columns), unassigned_issues.select(columns)]))
+    issues = describe_issues(
+        world, pl.concat([worked_issues.select(issue_columns), unassigned_issues.select(issue_columns)])
+    )
     export_rows = format_issues(world, issues, rng)
     header = [REPEATED.get(column, column) for column in export_rows.columns]
     folder.append_with_errors(
-        f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block)}.csv",
+        f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block_number)}.csv",
         export_rows,
         (
             PlantedError("bad_date", BAD_DATE_SHARE, "Created", pl.lit("31/Feb/25 9:00 AM")),

@@ -50,9 +50,9 @@ def plant_errors(
     error_counts = [
         min(max(int(rows.height * share + rng.random()), minimum_count), rows.height // 10) for share in shares
     ]
-    error_rows = rng.choice(max(rows.height, 1), size=sum(error_counts), replace=False)
+    error_row_indices = rng.choice(max(rows.height, 1), size=sum(error_counts), replace=False)
     error_numbers = np.zeros(rows.height, dtype=np.int8)
-    error_numbers[error_rows] = np.repeat(np.arange(1, len(error_counts) + 1), error_counts)
+    error_numbers[error_row_indices] = np.repeat(np.arange(1, len(error_counts) + 1), error_counts)
     marked_rows = rows.with_columns(pl.Series("_mark", error_numbers))
     for error_number, error in enumerate(errors, start=1):
         cells = pl.when(pl.col("_mark") == error_number).then(error.value).otherwise(pl.col(error.column))

@@ -23,8 +23,10 @@ ABOUT_HELD, ABOUT_OPEN = ("dispute", "hide", "done"), ("accept", "dismiss", "sno
 
 def write_employee_input(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's consents, replies and preferences; people who have left give none."""
-    rng = np.random.default_rng([world.seed, 17, history.block])
-    people = world.people.slice(history.block * BLOCK_PEOPLE, BLOCK_PEOPLE).filter(pl.col("left_day") > world.end)
+    rng = np.random.default_rng([world.seed, 17, history.block_number])
+    people = world.people.slice(history.block_number * BLOCK_PEOPLE, BLOCK_PEOPLE).filter(
+        pl.col("left_day") > world.end
+    )
     for write_export in (_write_consents, _write_replies, _write_preferences):
         write_export(world, history, people, folder, rng)
 
@@ -42,15 +44,15 @@ def _write_consents(
         .tail(CHOSEN_SKILLS)
         .select("person", "skill")
     )
-    about_all = people.filter(openness_draw < OPEN_SHARE).select(
+    consents_about_all = people.filter(openness_draw < OPEN_SHARE).select(
         "person", pl.lit("all").alias("skill"), pl.lit("all").alias("shown_as")
     )
-    about_skill = chosen_skills.select(
+    consents_about_skill = chosen_skills.select(
         "person",
         spell_skills(chosen_skills["skill"], world.catalog, rng).alias("skill"),
         draw_values(RELATIONS, (0.35, 0.25, 0.15, 0.25), chosen_skills.height, rng, "shown_as"),
     )
-    given_consents = pl.concat([about_all, about_skill])
+    given_consents = pl.concat([consents_about_all, consents_about_skill])
     given_consents = given_consents.with_columns(
         pl.lit("granted").alias("decision"),
         pl.Series("day", world.end - rng.integers(10, 300, given_consents.height)),
@@ -61,7 +63,7 @@ def _write_consents(
     ).with_columns(pl.lit("withdrawn").alias("decision"), pl.lit(None, pl.Int64).alias("until"), pl.col("day") + 5)
     consents = pl.concat([given_consents, withdrawn_consents])
     export_rows = consents.select(
-        number_rows(consents, "co-", history.block).alias("consent_id"),
+        number_rows(consents, "co-", history.block_number).alias("consent_id"),
         world.people["employee_number"].gather(consents["person"]).alias("employee_number"),
         "skill",
         "shown_as",
@@ -88,8 +90,8 @@ def _write_replies(
     held_skills = held_skills.with_columns(answers).filter(
         (pl.col("answer") != "done") | (pl.col("stage") == "apprentice")
     )
-    importance = world.catalog.importance[repliers["role"].to_numpy()]
-    wanted_skills = (importance + rng.random(importance.shape, dtype=np.float32)).argmax(axis=1)
+    role_importance = world.catalog.importance[repliers["role"].to_numpy()]
+    wanted_skills = (role_importance + rng.random(role_importance.shape, dtype=np.float32)).argmax(axis=1)
     wanted_replies = repliers.select(
         "person",
         pl.Series("skill", wanted_skills.astype(np.int64)),
@@ -100,15 +102,15 @@ def _write_replies(
         pl.Series("day", world.end - rng.integers(0, 60, replies.height)),
         pl.Series("until", world.end + rng.integers(10, 60, replies.height)),
     )
-    blank, next_stage = pl.lit(""), pl.col("stage").replace(NEXT_STAGE)
+    blank_text, next_stage = pl.lit(""), pl.col("stage").replace(NEXT_STAGE)
     export_rows = replies.select(
-        number_rows(replies, "re-", history.block).alias("reply_id"),
+        number_rows(replies, "re-", history.block_number).alias("reply_id"),
         world.people["employee_number"].gather(replies["person"]).alias("employee_number"),
         spell_skills(replies["skill"], world.catalog, rng).alias("skill"),
-        blank.alias("goal"),
+        blank_text.alias("goal"),
         "answer",
-        pl.when(pl.col("answer") == "snooze").then(iso_day("until")).otherwise(blank).alias("until"),
-        pl.when(pl.col("answer") == "dispute").then(next_stage).otherwise(blank).alias("stage"),
+        pl.when(pl.col("answer") == "snooze").then(iso_day("until")).otherwise(blank_text).alias("until"),
+        pl.when(pl.col("answer") == "dispute").then(next_stage).otherwise(blank_text).alias("stage"),
         iso_day("day").alias("answered_on"),
     )
     planted_errors = (unknown_person("employee_number"),)
@@ -124,7 +126,7 @@ def _write_preferences(
     preferences = chosen_people.with_columns(
         pl.Series("day", world.end - rng.integers(5, 200, 2 * opted_out_count))
     ).select(
-        number_rows(chosen_people, "pr-", history.block).alias("preference_id"),
+        number_rows(chosen_people, "pr-", history.block_number).alias("preference_id"),
         "employee_number",
         pl.Series("wants_steps", ["no"] * opted_out_count + ["yes"] * opted_out_count, dtype=pl.String),
         iso_day("day").alias("said_on"),

@@ -19,7 +19,7 @@ OUT_OF_SCALE_SHARE = 0.001
 
 def write_lists(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's judgements, certificates, mentoring sessions and wishes."""
-    rng = np.random.default_rng([world.seed, 13, history.block])
+    rng = np.random.default_rng([world.seed, 13, history.block_number])
     for write_export in (_write_feedback, _write_certificates, _write_sessions, _write_wishes):
         write_export(world, history, folder, rng)
 
@@ -34,7 +34,7 @@ def _write_feedback(world: World, history: History, folder: ExportFolder, rng: n
     given_feedback = history.judgements.filter(pl.col("kind").is_in(["peer", "manager", "self", "endorsement"]))
     employee_numbers = world.people["employee_number"]
     export_rows = given_feedback.select(
-        number_rows(given_feedback, "fb-", history.block).alias("feedback_id"),
+        number_rows(given_feedback, "fb-", history.block_number).alias("feedback_id"),
         employee_numbers.gather(given_feedback["person"]).alias("employee_number"),
         employee_numbers.gather(given_feedback["giver"]).alias("given_by"),
         spell_skills(given_feedback["skill"], world.catalog, rng).alias("skill"),
@@ -55,7 +55,7 @@ def _write_certificates(world: World, history: History, folder: ExportFolder, rn
     certificates = history.judgements.filter(pl.col("kind") == "certificate")
     certificates = certificates.with_columns(pl.Series("lasts", rng.choice([365, 730, 1095, 0], certificates.height)))
     export_rows = certificates.with_columns((pl.col("day") + pl.col("lasts")).alias("until")).select(
-        number_rows(certificates, "ct-", history.block).alias("certificate_id"),
+        number_rows(certificates, "ct-", history.block_number).alias("certificate_id"),
         world.people["employee_number"].gather(certificates["person"]).alias("employee_number"),
         spell_skills(certificates["skill"], world.catalog, rng).alias("skill"),
         pl.lit("Guild of Practical Skills").alias("issuer"),
@@ -70,7 +70,7 @@ def _write_sessions(world: World, history: History, folder: ExportFolder, rng: n
     lessons, employee_numbers = history.lessons, world.people["employee_number"]
     session_kinds = draw_values(("mentoring", "workshop", "shadowing"), (0.6, 0.25, 0.15), lessons.height, rng, "kind")
     export_rows = lessons.select(
-        number_rows(lessons, "ms-", history.block).alias("session_id"),
+        number_rows(lessons, "ms-", history.block_number).alias("session_id"),
         employee_numbers.gather(lessons["person"]).alias("mentor"),
         employee_numbers.gather(lessons["learner"]).fill_null("").alias("mentee"),
         spell_skills(lessons["skill"], world.catalog, rng).alias("skill"),
@@ -86,7 +86,7 @@ def _write_wishes(world: World, history: History, folder: ExportFolder, rng: np.
     """One row per wish: a person, a micro-skill, its strength (1 to 3), and the day it was stated."""
     wishes = history.wishes
     export_rows = wishes.select(
-        number_rows(wishes, "wi-", history.block).alias("wish_id"),
+        number_rows(wishes, "wi-", history.block_number).alias("wish_id"),
         world.people["employee_number"].gather(wishes["person"]).alias("employee_number"),
         spell_skills(wishes["skill"], world.catalog, rng).alias("skill"),
         pl.col("strength"),

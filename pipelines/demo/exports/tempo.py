@@ -25,10 +25,10 @@ NOTES = ("Working session", "Draft and review", "Client workshop prep", "Follow-
 
 def write_tempo(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's worklogs by day, and write some again with other hours the day after, under the same id."""
-    rng = np.random.default_rng([world.seed, 12, history.block])
+    rng = np.random.default_rng([world.seed, 12, history.block_number])
     export_rows = format_worklogs(world, history, rng)
     folder.append_with_errors(
-        f"tempo/worklogs_{export_date(world, 0)}{part_suffix(world, history.block)}.csv",
+        f"tempo/worklogs_{export_date(world, 0)}{part_suffix(world, history.block_number)}.csv",
         export_rows,
         (
             PlantedError("bad_date", BAD_DATE_SHARE, "Work date", BAD_DATE),

@@ -38,8 +38,8 @@ EVENT_COLUMNS = ("person", "skill", "day", "verb", "score", "minutes", "is_test"
 
 def write_xapi(world: World, history: History, folder: ExportFolder) -> None:
     """Append the block's statements, month by month."""
-    rng = np.random.default_rng([world.seed, 14, history.block])
-    statements = format_statements(world, collect_events(world, history, rng), history.block, rng)
+    rng = np.random.default_rng([world.seed, 14, history.block_number])
+    statements = format_statements(world, collect_events(world, history, rng), history.block_number, rng)
     planted_errors = (
         PlantedError("bad_date", BAD_DATE_SHARE, "timestamp", pl.lit("2025-13-45T99:00:00Z")),
         PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, "actor", pl.lit(UNKNOWN_ACTOR)),
@@ -116,17 +116,17 @@ def format_statements(world: World, events: pl.DataFrame, block_number: int, rng
         pl.col("id").str.replace("-4000-", "-4001-"),
     )
     agent_template = '{"objectType":"Agent","mbox":"mailto:%s"}'
-    account_actor = _json_text('{"objectType":"Agent","account":{"homePage":"' + ACCOUNTS + '","name":"%s"}}', "number")
+    account_json = _json_text('{"objectType":"Agent","account":{"homePage":"' + ACCOUNTS + '","name":"%s"}}', "number")
     # two people in three are an e-mail address, the others an account
-    actor = pl.when(pl.col("person") % 3 > 0).then(_json_text(agent_template, "email")).otherwise(account_actor)
+    actor_json = pl.when(pl.col("person") % 3 > 0).then(_json_text(agent_template, "email")).otherwise(account_json)
     time_format = "%Y-%m-%dT%H:%M:%SZ"
     return pl.concat([statements, voiding_statements], how="diagonal").select(
         "id",
         "verb_name",
         "at",
-        actor.alias("actor"),
+        actor_json.alias("actor"),
         _json_text(agent_template, pl.col("email").str.to_uppercase()).alias("uppercase_actor"),
-        _object().alias("object"),
+        _object_json().alias("object"),
         _result_json().alias("result"),
         pl.col("at").dt.strftime(time_format).alias("timestamp"),
         (pl.col("at") + pl.duration(seconds=3)).dt.strftime(time_format).alias("stored"),
@@ -152,9 +152,9 @@ def format_lines(statements: pl.DataFrame) -> pl.Series:
     ).to_series()
 
 
-def _object() -> pl.Expr:
+def _object_json() -> pl.Expr:
     """The object as JSON: a course, a test, or the statement that is voided."""
-    activity = _json_text(
+    activity_json = _json_text(
         '{"objectType":"Activity","id":"%s%s","definition":{"type":"http://adlnet.gov/expapi/activities/%s",'
         '"name":{"en-US":"%s"}}}',
         pl.when("is_test").then(pl.lit(TESTS)).otherwise(pl.lit(COURSES)),
@@ -162,8 +162,8 @@ def _object() -> pl.Expr:
         pl.when("is_test").then(pl.lit("assessment")).otherwise(pl.lit("course")),
         "title",
     )
-    reference = _json_text('{"objectType":"StatementRef","id":"%s"}', "target")
-    return pl.when(pl.col("target").is_not_null()).then(reference).otherwise(activity)
+    reference_json = _json_text('{"objectType":"StatementRef","id":"%s"}', "target")
+    return pl.when(pl.col("target").is_not_null()).then(reference_json).otherwise(activity_json)
 
 
 def _result_json() -> pl.Expr:

@@ -66,38 +66,38 @@ def read_catalog() -> Catalog:
         .join(capabilities, on="capability_id", how="left", maintain_order="left")
         .select("skill_id", "name", "description", "aliases", "capability_id", "capability_name", "weight")
     )
-    prerequisites, profiles = read_package_csv("prerequisites.csv"), read_package_csv("role_profiles.csv")
-    role_names = profiles["role_name"].unique(maintain_order=True)
+    prerequisites, role_profiles = read_package_csv("prerequisites.csv"), read_package_csv("role_profiles.csv")
+    role_names = role_profiles["role_name"].unique(maintain_order=True)
     number_by_skill, number_by_capability, number_by_role = (
         {key: number for number, key in enumerate(ids)}
         for ids in (skills["skill_id"], capabilities["capability_id"], role_names)
     )
-    requirement_slot = prerequisites.select(pl.int_range(pl.len()).over("skill_id")).to_series()
-    skills_over_limit = prerequisites["skill_id"].filter(requirement_slot >= MAX_PREREQUISITES)
+    requirement_slots = prerequisites.select(pl.int_range(pl.len()).over("skill_id")).to_series()
+    skills_over_limit = prerequisites["skill_id"].filter(requirement_slots >= MAX_PREREQUISITES)
     if len(skills_over_limit):
         raise ValueError(
             f"{skills_over_limit[0]} needs more than {MAX_PREREQUISITES} micro-skills: drop one in prerequisites.csv"
         )
     requires = np.full((len(number_by_skill), MAX_PREREQUISITES), len(number_by_skill), dtype=np.int64)
-    requires[_codes(prerequisites["skill_id"], number_by_skill), requirement_slot] = _codes(
+    requires[_to_numbers(prerequisites["skill_id"], number_by_skill), requirement_slots] = _to_numbers(
         prerequisites["requires_skill_id"], number_by_skill
     )
     importance = np.zeros((len(role_names), len(number_by_skill)), dtype=np.float32)
-    importance_share = profiles["importance"].replace_strict(IMPORTANCE_SHARE)
-    importance[_codes(profiles["role_name"], number_by_role), _codes(profiles["skill_id"], number_by_skill)] = (
-        importance_share
-    )
+    importance_shares = role_profiles["importance"].replace_strict(IMPORTANCE_SHARE)
+    importance[
+        _to_numbers(role_profiles["role_name"], number_by_role), _to_numbers(role_profiles["skill_id"], number_by_skill)
+    ] = importance_shares
     return Catalog(
         skills=skills,
         prerequisites=prerequisites,
-        role_profiles=profiles,
+        role_profiles=role_profiles,
         role_names=tuple(role_names),
-        capability_of=_codes(skills["capability_id"], number_by_capability),
+        capability_of=_to_numbers(skills["capability_id"], number_by_capability),
         requires=requires,
         importance=importance,
         weight=skills["weight"].cast(pl.Float32).to_numpy(),
     )
 
 
-def _codes(keys: pl.Series, number_by_key: dict[str, int]) -> IntArray:
+def _to_numbers(keys: pl.Series, number_by_key: dict[str, int]) -> IntArray:
     return keys.replace_strict(number_by_key, return_dtype=pl.Int64).to_numpy()

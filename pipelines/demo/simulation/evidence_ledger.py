@@ -10,7 +10,7 @@ from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
 from pipelines.demo.simulation.world import History, World
 
 # The kind of a judgement in exports, by the planted kind.
-_KINDS = {"passed": "assessment", "endorsement": "peer"}
+_EXPORTED_KIND_BY_PLANTED_KIND = {"passed": "assessment", "endorsement": "peer"}
 
 
 def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
@@ -30,16 +30,20 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
     )
     done_issues = history.issues.filter("is_done").with_columns(day=pl.col("last_day"))
     hours, one_time, no_kind, no_giver = pl.col("hours"), pl.lit(1.0), pl.lit(None, pl.String), pl.lit(None, pl.Int64)
-    score, kind, giver = ((pl.col("score") - 1) / 4).fill_null(1.0), pl.col("kind").replace(_KINDS), pl.col("giver")
-    worklog, issue = "core_project__event_worklog", "core_project__assn_assignment"
-    course, mention = "core_learning__event_learning_record", "core_skill__event_skill_mention"
+    score, kind, giver = (
+        ((pl.col("score") - 1) / 4).fill_null(1.0),
+        pl.col("kind").replace(_EXPORTED_KIND_BY_PLANTED_KIND),
+        pl.col("giver"),
+    )
+    worklog_table, issue_table = "core_project__event_worklog", "core_project__assn_assignment"
+    course_table, mention_table = "core_learning__event_learning_record", "core_skill__event_skill_mention"
     evidence_parts = (
-        (history.worklogs, "repetition", hours, "hours", worklog, no_kind, no_giver),
-        (done_issues, "repetition", one_time, "count", issue, no_kind, no_giver),
-        (history.courses, "observation", pl.col("minutes") / 60, "hours", course, no_kind, no_giver),
+        (history.worklogs, "repetition", hours, "hours", worklog_table, no_kind, no_giver),
+        (done_issues, "repetition", one_time, "count", issue_table, no_kind, no_giver),
+        (history.courses, "observation", pl.col("minutes") / 60, "hours", course_table, no_kind, no_giver),
         (judgements, "feedback", score, "share", REVIEW_TABLE, kind, giver),
         (given_judgements, "teaching", one_time, "count", REVIEW_TABLE, no_kind, no_giver),
-        (history.lessons, "teaching", hours, "hours", mention, no_kind, no_giver),
+        (history.lessons, "teaching", hours, "hours", mention_table, no_kind, no_giver),
     )
     evidence_rows = pl.concat(
         events.select(
@@ -47,15 +51,15 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
             pl.col("day").cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us", "UTC")).alias("occurred_at"),
             pl.lit(mode).alias("mode"),
             amount.cast(pl.Float64).alias("amount"),
-            pl.lit(unit).alias("amount_unit"),
+            pl.lit(amount_unit).alias("amount_unit"),
             feedback_kind.alias("feedback_kind"),
             given_by.cast(pl.Int64).alias("giver"),
-            pl.lit(table).alias("table_name"),
+            pl.lit(table_name).alias("table_name"),
         )
-        for events, mode, amount, unit, table, feedback_kind, given_by in evidence_parts
+        for events, mode, amount, amount_unit, table_name, feedback_kind, given_by in evidence_parts
     )
     employee_numbers, skill_ids = world.people["employee_number"], world.catalog.skills["skill_id"]
-    row_code = pl.format("{}-{}", pl.lit(history.block), pl.int_range(pl.len()))
+    row_code = pl.format("{}-{}", pl.lit(history.block_number), pl.int_range(pl.len()))
     return evidence_rows.with_columns(
         employee_numbers.gather(evidence_rows["person"]).alias("person_id"),
         skill_ids.gather(evidence_rows["skill"]).alias("skill_id"),

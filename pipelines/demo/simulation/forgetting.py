@@ -25,7 +25,7 @@ def plan_half_lives(catalog: Catalog, *, seed: int) -> FloatArray:
 
 
 def generate_checks(
-    plan: Plan, practised: pl.DataFrame, half_life: FloatArray, rng: np.random.Generator
+    plan: Plan, practice_days: pl.DataFrame, half_lives: FloatArray, rng: np.random.Generator
 ) -> pl.DataFrame:
     """Draw judgements at random days after a micro-skill was reached.
 
@@ -33,8 +33,8 @@ def generate_checks(
 
     Args:
         plan: The plan of the block.
-        practised: One row per day of practice: entry, day.
-        half_life: Half-life of each micro-skill in days.
+        practice_days: One row per day of practice: entry, day.
+        half_lives: Half-life of each micro-skill in days.
         rng: The generator of the block.
 
     Returns:
@@ -43,20 +43,20 @@ def generate_checks(
     is_reached = (plan.goal >= JOURNEYMAN) & (plan.journeyman + 1 < plan.until)
     check_counts = rng.poisson(CHECKS_PER_PAIR, plan.row.size) * is_reached
     entries = np.repeat(np.arange(check_counts.size), check_counts)
-    first_day = plan.journeyman[entries] + 1
-    days = first_day + (rng.random(entries.size) * (plan.until[entries] - first_day)).astype(np.int64)
-    days_since_practice = days - last_practice(entries, days, practised, plan.journeyman[entries])
-    is_good = rng.random(entries.size) < FRESH_SHARE * 2.0 ** (-days_since_practice / half_life[plan.skill[entries]])
+    first_days = plan.journeyman[entries] + 1
+    days = first_days + (rng.random(entries.size) * (plan.until[entries] - first_days)).astype(np.int64)
+    days_since_practice = days - last_practice(entries, days, practice_days, plan.journeyman[entries])
+    is_good = rng.random(entries.size) < FRESH_SHARE * 2.0 ** (-days_since_practice / half_lives[plan.skill[entries]])
     scores = np.where(is_good, rng.integers(4, 6, entries.size), rng.integers(1, 3, entries.size))
     return judgement_frame(entries, days, rng.integers(0, 2, entries.size), scores).with_columns(
         pl.Series("judge", FIRST_JUDGE + rng.integers(0, 1_000_000, entries.size))
     )
 
 
-def last_practice(entries: IntArray, days: IntArray, practised: pl.DataFrame, default_days: IntArray) -> IntArray:
+def last_practice(entries: IntArray, days: IntArray, practice_days: pl.DataFrame, default_days: IntArray) -> IntArray:
     """Return the last practised day of each entry up to the day, or the default if there is none."""
     key_stride = 1_000_000  # more days than any history has
-    practised_keys = np.sort(practised["entry"].to_numpy() * key_stride + practised["day"].to_numpy())
+    practised_keys = np.sort(practice_days["entry"].to_numpy() * key_stride + practice_days["day"].to_numpy())
     if not practised_keys.size:
         return default_days
     key_positions = np.searchsorted(practised_keys, entries * key_stride + days, side="right") - 1

@@ -49,12 +49,12 @@ class Paths:
 def plan_curricula(catalog: Catalog, *, seed: int) -> Curricula:
     """Plan an order of micro-skills for each role with prerequisites first, and rising and fading micro-skills."""
     rng = np.random.default_rng([seed, 2])
-    roles = range(len(catalog.role_names))
-    plan_position = np.zeros((len(roles), catalog.size), dtype=np.int64)
-    for role_number in roles:
+    role_numbers = range(len(catalog.role_names))
+    plan_position = np.zeros((len(role_numbers), catalog.size), dtype=np.int64)
+    for role_number in role_numbers:
         skill_order = order_role(catalog, role_number, rng)
         plan_position[role_number, skill_order] = np.arange(1, len(skill_order) + 1)
-    step_pull = np.zeros((len(roles), int(plan_position.max()) + 1, catalog.size), dtype=np.float32)
+    step_pull = np.zeros((len(role_numbers), int(plan_position.max()) + 1, catalog.size), dtype=np.float32)
     step_pull += (ROLE_PULL * catalog.importance**0.5)[:, None, :]
     for steps_ahead, pull_bonus in enumerate(NEXT_PULLS, start=1):
         path_cells = np.nonzero(plan_position >= steps_ahead)
@@ -116,7 +116,7 @@ def choose_talents(catalog: Catalog, role_numbers: IntArray, rng: np.random.Gene
 
 def generate_paths(
     people: pl.DataFrame,
-    talent: FloatArray,
+    is_favoured: FloatArray,
     catalog: Catalog,
     curricula: Curricula,
     rng: np.random.Generator,
@@ -136,7 +136,7 @@ def generate_paths(
     path_position = np.zeros(role_numbers.size, dtype=np.int64)
     is_held = np.zeros((role_numbers.size, catalog.size + 1), dtype=bool)
     is_held[:, -1] = True
-    preference = TALENT_PULL * talent + WEIGHT_PULL * catalog.weight
+    preference = TALENT_PULL * is_favoured + WEIGHT_PULL * catalog.weight
     step_events: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
     for step in range(1, LONGEST_PATH + 1):
         gap_days = np.where(step <= early_step_count, EARLY_GAP_DAYS, pace_days) * rng.gamma(

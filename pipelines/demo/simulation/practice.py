@@ -71,18 +71,20 @@ def plan_practice(
     since: IntArray,
     until: IntArray,
     importance: FloatArray,
-    talent: FloatArray,
+    is_favoured: FloatArray,
     rng: np.random.Generator,
 ) -> Plan:
     """Draw the stage that each (person, micro-skill) aims at, and the days on which its stages are due."""
-    size = row.size
-    master_share = 0.03 + 0.08 * (importance == 1) + 0.06 * talent
-    journeyman_share = 0.16 + 0.22 * (importance == 1) + 0.10 * talent
-    draw = rng.random(size)
-    goal = APPRENTICE + (draw < master_share + journeyman_share) + (draw < master_share) * 1
+    entry_count = row.size
+    master_share = 0.03 + 0.08 * (importance == 1) + 0.06 * is_favoured
+    journeyman_share = 0.16 + 0.22 * (importance == 1) + 0.10 * is_favoured
+    stage_draws = rng.random(entry_count)
+    goal = APPRENTICE + (stage_draws < master_share + journeyman_share) + (stage_draws < master_share) * 1
     never_day = until.max(initial=0) + 10_000
-    journeyman_day = np.where(goal >= JOURNEYMAN, to_weekday(begun_day + rng.integers(*JOURNEY_DAYS, size)), never_day)
-    master_day = np.where(goal == MASTER, to_weekday(begun_day + rng.integers(*MASTER_DAYS, size)), never_day)
+    journeyman_day = np.where(
+        goal >= JOURNEYMAN, to_weekday(begun_day + rng.integers(*JOURNEY_DAYS, entry_count)), never_day
+    )
+    master_day = np.where(goal == MASTER, to_weekday(begun_day + rng.integers(*MASTER_DAYS, entry_count)), never_day)
     return Plan(
         row,
         skill,
@@ -92,50 +94,58 @@ def plan_practice(
         master_day,
         until,
         goal,
-        rng.random(size) < COURSE_SHARE,
+        rng.random(entry_count) < COURSE_SHARE,
     )
 
 
 def draw_days(
-    plan: Plan, count: IntArray, first_day: IntArray, last_day: IntArray, rng: np.random.Generator
+    plan: Plan, day_counts: IntArray, first_day: IntArray, last_day: IntArray, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
-    """Draw `count` weekdays per plan entry, evenly from `first_day` to `last_day`, none after `until`: (entry, day)."""
-    entry = np.repeat(np.arange(count.size), count)
-    number_in_entry = np.arange(entry.size) - np.repeat(np.cumsum(count) - count, count)
-    share = (number_in_entry + 0.2 + 0.6 * rng.random(entry.size)) / count[entry]
-    day = to_weekday(first_day[entry] + np.floor(share * (last_day - first_day)[entry]).astype(np.int64))
-    is_in_time = day <= plan.until[entry]
-    return entry[is_in_time], day[is_in_time]
+    """Draw `day_counts` weekdays per plan entry, evenly from `first_day` to `last_day`, none after `until`.
+
+    Returns:
+        The plan entry and the day of each draw.
+    """
+    entries = np.repeat(np.arange(day_counts.size), day_counts)
+    number_in_entry = np.arange(entries.size) - np.repeat(np.cumsum(day_counts) - day_counts, day_counts)
+    span_share = (number_in_entry + 0.2 + 0.6 * rng.random(entries.size)) / day_counts[entries]
+    days = to_weekday(first_day[entries] + np.floor(span_share * (last_day - first_day)[entries]).astype(np.int64))
+    is_in_time = days <= plan.until[entries]
+    return entries[is_in_time], days[is_in_time]
 
 
 def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per worklog: entry, day, hours (quarter hours)."""
     entry_count = plan.row.size
-    apprentice_logs = np.minimum(rng.poisson(1.5, entry_count), APPRENTICE_MAX_REPETITIONS)
-    apprentice_logs = np.where((apprentice_logs == 0) & ~plan.has_course, 1, apprentice_logs) * (
+    apprentice_log_counts = np.minimum(rng.poisson(1.5, entry_count), APPRENTICE_MAX_REPETITIONS)
+    apprentice_log_counts = np.where((apprentice_log_counts == 0) & ~plan.has_course, 1, apprentice_log_counts) * (
         plan.goal == APPRENTICE
     )
     has_journeyman, is_master = plan.goal >= JOURNEYMAN, plan.goal == MASTER
-    journeyman_logs = rng.integers(*JOURNEY_REPETITIONS, entry_count) * has_journeyman
-    master_logs = rng.integers(*MASTER_REPETITIONS, entry_count) * is_master
+    journeyman_log_counts = rng.integers(*JOURNEY_REPETITIONS, entry_count) * has_journeyman
+    master_log_counts = rng.integers(*MASTER_REPETITIONS, entry_count) * is_master
     # after the last stage practice thins out: many never use the micro-skill again and it rusts, a few stay busy
     is_busy = rng.random(entry_count) < 0.03
-    later_logs = np.where(is_busy, 40, rng.poisson(4.0, entry_count) * (rng.random(entry_count) < 0.5)) * has_journeyman
+    later_log_counts = (
+        np.where(is_busy, 40, rng.poisson(4.0, entry_count) * (rng.random(entry_count) < 0.5)) * has_journeyman
+    )
     last_stage_day = np.where(is_master, plan.master, plan.journeyman)
     later_days = np.where(is_busy, 500, rng.integers(40, 420, entry_count))
     phases = (
-        (apprentice_logs, plan.begun, plan.begun + 60, (2, 27)),
-        (journeyman_logs, plan.begun, plan.journeyman - 1, (10, 31)),
-        (master_logs, plan.journeyman + 1, plan.master - 1, (17, 31)),
-        (later_logs, last_stage_day + 1, last_stage_day + later_days, (4, 31)),
+        (apprentice_log_counts, plan.begun, plan.begun + 60, (2, 27)),
+        (journeyman_log_counts, plan.begun, plan.journeyman - 1, (10, 31)),
+        (master_log_counts, plan.journeyman + 1, plan.master - 1, (17, 31)),
+        (later_log_counts, last_stage_day + 1, last_stage_day + later_days, (4, 31)),
     )
-    frames = []
-    for count, first_day, last_day, quarters in phases:
-        entry, day = draw_days(plan, count, first_day, last_day, rng)
-        frames.append(pl.DataFrame({"entry": entry, "day": day, "hours": rng.integers(*quarters, entry.size) / 4}))
+    phase_worklogs = []
+    for log_counts, first_day, last_day, quarter_range in phases:
+        entries, days = draw_days(plan, log_counts, first_day, last_day, rng)
+        phase_worklogs.append(
+            pl.DataFrame({"entry": entries, "day": days, "hours": rng.integers(*quarter_range, entries.size) / 4})
+        )
     # people without a course began by doing: the first worklog is on the day the micro-skill was taken up
     first_entries = np.flatnonzero(~plan.has_course & (plan.begun <= plan.until))
-    frames.append(
+    phase_worklogs.append(
         pl.DataFrame(
             {
                 "entry": first_entries,
@@ -144,18 +154,18 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
             }
         )
     )
-    return pl.concat(frames).sort("entry", "day", "hours", maintain_order=True)
+    return pl.concat(phase_worklogs).sort("entry", "day", "hours", maintain_order=True)
 
 
 def generate_courses(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per completed course: entry, opened_day, day (of completion), minutes."""
-    entry = np.flatnonzero(plan.has_course)
+    entries = np.flatnonzero(plan.has_course)
     return pl.DataFrame(
         {
-            "entry": entry,
-            "opened_day": np.maximum(plan.begun[entry] - rng.integers(0, 12, entry.size), plan.since[entry]),
-            "day": plan.begun[entry],
-            "minutes": rng.integers(25, 480, entry.size),
+            "entry": entries,
+            "opened_day": np.maximum(plan.begun[entries] - rng.integers(0, 12, entries.size), plan.since[entries]),
+            "day": plan.begun[entries],
+            "minutes": rng.integers(25, 480, entries.size),
         }
     )
 
@@ -169,7 +179,7 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     entry_count, has_journeyman, is_apprentice = plan.row.size, plan.goal >= JOURNEYMAN, plan.goal == APPRENTICE
     first_entries = np.flatnonzero(has_journeyman)
     first_kinds = rng.choice(len(JUDGEMENT_SHARES), first_entries.size, p=JUDGEMENT_SHARES)
-    frames = [
+    judgement_frames = [
         judgement_frame(
             first_entries, plan.journeyman[first_entries], first_kinds, rng.integers(4, 6, first_entries.size)
         )
@@ -183,49 +193,57 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         score_range: tuple[int, int],
     ) -> None:
         plan_entries, day = draw_days(plan, judgement_counts, first_day, last_day, rng)
-        frames.append(
+        judgement_frames.append(
             judgement_frame(
                 plan_entries, day, draw_kinds(plan_entries.size), rng.integers(*score_range, plan_entries.size)
             )
         )
 
-    peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
-    master_count, begun_day, journeyman = np.where(plan.goal == MASTER, MASTER_JUDGES, 0), plan.begun, plan.journeyman
-    add_judgements(master_count, journeyman + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
+    draw_kind = partial(rng.integers, PEER, MANAGER + 1)
+    master_counts, begun_day, journeyman_day = (
+        np.where(plan.goal == MASTER, MASTER_JUDGES, 0),
+        plan.begun,
+        plan.journeyman,
+    )
+    add_judgements(master_counts, journeyman_day + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
     add_judgements(
-        rng.poisson(0.35, entry_count) * has_journeyman, journeyman + 1, journeyman + 300, peer_or_manager, (3, 6)
+        rng.poisson(0.35, entry_count) * has_journeyman, journeyman_day + 1, journeyman_day + 300, draw_kind, (3, 6)
     )
     add_judgements(
-        (rng.random(entry_count) < 0.15) * has_journeyman * 1, begun_day + 5, journeyman - 2, peer_or_manager, (1, 3)
+        (rng.random(entry_count) < 0.15) * has_journeyman * 1, begun_day + 5, journeyman_day - 2, draw_kind, (1, 3)
     )
-    attempt_count = rng.poisson(0.25, entry_count) * is_apprentice
-    add_judgements(attempt_count, begun_day + 10, begun_day + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6))
+    attempt_counts = rng.poisson(0.25, entry_count) * is_apprentice
+    add_judgements(
+        attempt_counts, begun_day + 10, begun_day + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6)
+    )
     add_judgements(
         (rng.random(entry_count) < 0.06) * 1, begun_day + 20, begun_day + 60, partial(np.full, fill_value=SELF), (2, 6)
     )
-    judgements = pl.concat(frames)
+    judgements = pl.concat(judgement_frames)
     judgements = judgements.filter(judgements["day"] <= pl.Series(plan.until).gather(judgements["entry"]))
-    first_judge = pl.Series(rng.integers(0, 1_000_000, entry_count)).gather(judgements["entry"])
-    return judgements.with_columns((first_judge + pl.int_range(pl.len()).over("entry")).alias("judge"))
+    first_judges = pl.Series(rng.integers(0, 1_000_000, entry_count)).gather(judgements["entry"])
+    return judgements.with_columns((first_judges + pl.int_range(pl.len()).over("entry")).alias("judge"))
 
 
 def judgement_frame(entry: IntArray, day: IntArray, kind: IntArray, score: IntArray) -> pl.DataFrame:
     """Build rows of entry, day, kind (from its number in JUDGEMENT_KINDS) and score."""
-    frame = pl.DataFrame({"entry": entry, "day": day, "kind": pl.Series(JUDGEMENT_KINDS).gather(kind), "score": score})
-    return frame.with_columns(pl.when(pl.col("kind") != "endorsement").then("score").alias("score"))
+    judgement_rows = pl.DataFrame(
+        {"entry": entry, "day": day, "kind": pl.Series(JUDGEMENT_KINDS).gather(kind), "score": score}
+    )
+    return judgement_rows.with_columns(pl.when(pl.col("kind") != "endorsement").then("score").alias("score"))
 
 
 def generate_lessons(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per lesson given: entry (of the teacher), day, hours. The second lesson makes a master."""
-    size, is_master = plan.row.size, plan.goal == MASTER
-    masters = np.flatnonzero(is_master & (plan.master <= plan.until))
-    rest = (rng.integers(*MASTER_LESSONS, size) - 2) * is_master
-    single = is_master | ((plan.goal == JOURNEYMAN) & (rng.random(size) < 0.12))
+    entry_count, is_master = plan.row.size, plan.goal == MASTER
+    master_entries = np.flatnonzero(is_master & (plan.master <= plan.until))
+    later_lesson_counts = (rng.integers(*MASTER_LESSONS, entry_count) - 2) * is_master
+    gives_first_lesson = is_master | ((plan.goal == JOURNEYMAN) & (rng.random(entry_count) < 0.12))
     last_day = np.where(is_master, plan.master - 1, plan.journeyman + 200)
-    first_lessons = draw_days(plan, single * 1, plan.journeyman + 1, last_day, rng)
-    later_lessons = draw_days(plan, rest, plan.master + 1, plan.master + 300, rng)
+    first_lessons = draw_days(plan, gives_first_lesson * 1, plan.journeyman + 1, last_day, rng)
+    later_lessons = draw_days(plan, later_lesson_counts, plan.master + 1, plan.master + 300, rng)
     lessons = pl.concat(
-        pl.DataFrame({"entry": entry, "day": day})
-        for entry, day in ((masters, plan.master[masters]), first_lessons, later_lessons)
+        pl.DataFrame({"entry": entries, "day": days})
+        for entries, days in ((master_entries, plan.master[master_entries]), first_lessons, later_lessons)
     ).sort("entry", "day", maintain_order=True)
     return lessons.with_columns(pl.Series("hours", rng.integers(2, 13, lessons.height) / 4))

@@ -50,7 +50,7 @@ class World:
     half_life: FloatArray  # of each micro-skill, in days
 
     @property
-    def blocks(self) -> int:
+    def block_count(self) -> int:
         return -(-self.people.height // BLOCK_PEOPLE)
 
 
@@ -58,7 +58,7 @@ class World:
 class History:
     """The events of one block of people. `person` is numbered over the whole company, `skill` over the catalogue."""
 
-    block: int
+    block_number: int
     steps: pl.DataFrame  # person, skill, step, planned_step, begun_day, stage, reached_day: one row per step taken up
     issues: pl.DataFrame  # issue, person, skill, created_day, last_day, hours, is_done: one row per issue
     worklogs: pl.DataFrame  # worklog, issue, person, skill, day, hours
@@ -98,7 +98,7 @@ def generate_world(people_count: int, *, seed: int, last_day: date) -> World:
 
 def generate_histories(world: World) -> Iterator[History]:
     """Yield the history of each block of people; a block depends only on the seed, the company and its number."""
-    for block_number in range(world.blocks):
+    for block_number in range(world.block_count):
         yield generate_history(world, block_number)
 
 
@@ -106,46 +106,50 @@ def generate_history(world: World, block_number: int) -> History:
     """Generate all events of the people of one block."""
     rng = np.random.default_rng([world.seed, 3, block_number])
     people = world.people.slice(block_number * BLOCK_PEOPLE, BLOCK_PEOPLE)
-    role = people["role"].to_numpy()
-    talent = choose_talents(world.catalog, role, rng)
+    role_numbers = people["role"].to_numpy()
+    is_favoured = choose_talents(world.catalog, role_numbers, rng)
     paths = generate_paths(
-        people, talent, world.catalog, world.curricula, rng, history_start=world.start, history_end=world.end
+        people, is_favoured, world.catalog, world.curricula, rng, history_start=world.start, history_end=world.end
     )
-    until = np.minimum(people["left_day"].to_numpy() - 1, world.end)
+    last_days = np.minimum(people["left_day"].to_numpy() - 1, world.end)
     plan = plan_practice(
         paths.row,
         paths.skill,
         paths.day,
         since=np.maximum(people["hired_day"].to_numpy(), world.start)[paths.row],
-        until=until[paths.row],
-        importance=world.catalog.importance[role[paths.row], paths.skill],
-        talent=talent[paths.row, paths.skill],
+        until=last_days[paths.row],
+        importance=world.catalog.importance[role_numbers[paths.row], paths.skill],
+        is_favoured=is_favoured[paths.row, paths.skill],
         rng=rng,
     )
     entries = pl.DataFrame({"person": people["person"].to_numpy()[plan.row], "skill": plan.skill})
     steps = entries.with_columns(
         pl.Series("step", paths.step),
-        pl.Series("planned_step", world.curricula.position[role[plan.row], plan.skill]),
+        pl.Series("planned_step", world.curricula.position[role_numbers[plan.row], plan.skill]),
         pl.Series("begun_day", plan.begun),
         pl.Series(STAGE_NAMES).gather(plan.stage).alias("stage"),
         pl.Series("reached_day", plan.reached),
     )
-    logged = generate_worklogs(plan, rng)
-    issues, worklogs = open_issues(entries, logged, world, block_number, rng)
-    judged = generate_judgements(plan, rng)
+    entry_worklogs = generate_worklogs(plan, rng)
+    issues, worklogs = open_issues(entries, entry_worklogs, world, block_number, rng)
+    entry_judgements = generate_judgements(plan, rng)
     courses, lessons = generate_courses(plan, rng), generate_lessons(plan, rng)
-    practised = pl.concat([logged.select("entry", "day"), lessons.select("entry", "day")])
-    checks = generate_checks(plan, practised, world.half_life, np.random.default_rng([world.seed, 5, block_number]))
-    judgements = attach_entries(entries, pl.concat([judged, checks.select(judged.columns)]))
+    practice_days = pl.concat([entry_worklogs.select("entry", "day"), lessons.select("entry", "day")])
+    later_judgements = generate_checks(
+        plan, practice_days, world.half_life, np.random.default_rng([world.seed, 5, block_number])
+    )
+    judgements = attach_entries(
+        entries, pl.concat([entry_judgements, later_judgements.select(entry_judgements.columns)])
+    )
     return History(
-        block=block_number,
+        block_number=block_number,
         steps=steps.sort("person", "step"),
         issues=issues,
         worklogs=worklogs,
         courses=attach_entries(entries, courses),
         judgements=choose_judges(judgements, world.people),
         lessons=choose_learners(plan, entries, lessons, rng),
-        wishes=generate_wishes(people, talent, until, world, rng),
+        wishes=generate_wishes(people, is_favoured, last_days, world, rng),
         demands=generate_demands(people, world, block_number, rng),
     )
 
@@ -165,11 +169,11 @@ def open_issues(
     """
     first_number = block_number * ISSUES_PER_BLOCK
     chunk = (pl.int_range(pl.len()).over("entry") // WORKLOGS_PER_ISSUE).alias("chunk")
-    issue_of_log = first_number + worklogs.select(pl.struct("entry", chunk).rle_id().cast(pl.Int64) + 1).to_series()
-    logged = attach_entries(entries, worklogs).with_columns(
-        issue_of_log.alias("issue"), (first_number + pl.int_range(1, pl.len() + 1)).alias("worklog")
+    issue_numbers = first_number + worklogs.select(pl.struct("entry", chunk).rle_id().cast(pl.Int64) + 1).to_series()
+    numbered_worklogs = attach_entries(entries, worklogs).with_columns(
+        issue_numbers.alias("issue"), (first_number + pl.int_range(1, pl.len() + 1)).alias("worklog")
     )
-    issues = logged.group_by("issue", maintain_order=True).agg(
+    issues = numbered_worklogs.group_by("issue", maintain_order=True).agg(
         pl.col("person").first(),
         pl.col("skill").first(),
         pl.col("day").min().alias("created_day"),
@@ -179,7 +183,7 @@ def open_issues(
     return issues.with_columns(
         pl.col("created_day") - pl.Series(rng.integers(0, 12, issues.height)),
         is_done=pl.Series(rng.random(issues.height) < 0.95) & (pl.col("last_day") <= world.end - 5),
-    ), logged
+    ), numbered_worklogs
 
 
 def choose_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
@@ -187,15 +191,15 @@ def choose_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFram
     people_by_unit = people.sort("unit", "unit_place").select("person", "unit")
     unit_start = people_by_unit["unit"].search_sorted(pl.Series(range(len(UNITS))))
     judged_people = people[judgements["person"].to_numpy()]
-    position, unit_active_count = judged_people["unit_place"], judged_people["unit_actives"]
-    colleague_place = judgements["judge"] % unit_active_count
+    judged_places, unit_active_count = judged_people["unit_place"], judged_people["unit_actives"]
+    colleague_places = judgements["judge"] % unit_active_count
     # nobody judges themselves: a colleague outside the series does, so that judges stay distinct
-    colleague_place = pl.select(
-        pl.when(colleague_place == position)
-        .then((colleague_place + unit_active_count - 7) % unit_active_count)
-        .otherwise(colleague_place)
+    colleague_places = pl.select(
+        pl.when(colleague_places == judged_places)
+        .then((colleague_places + unit_active_count - 7) % unit_active_count)
+        .otherwise(colleague_places)
     ).to_series()
-    colleague = people_by_unit["person"].gather(unit_start.gather(judged_people["unit"]) + colleague_place)
+    colleague_numbers = people_by_unit["person"].gather(unit_start.gather(judged_people["unit"]) + colleague_places)
     kind, manager = pl.col("kind"), pl.lit(judged_people["manager"])
     giver = (
         pl.when(kind == "self")
@@ -204,54 +208,65 @@ def choose_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFram
         .then(None)
         .when((kind == "manager") & (manager >= 0))
         .then(manager)
-        .otherwise(pl.lit(colleague))
+        .otherwise(pl.lit(colleague_numbers))
     )
     return judgements.with_columns(giver.alias("giver")).drop("judge").sort("day", maintain_order=True)
 
 
 def choose_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """Add a learner who had taken up the micro-skill by the day of the lesson; null if no draw finds one."""
-    order = np.argsort(plan.skill, kind="stable")
-    starts = np.searchsorted(plan.skill[order], np.arange(plan.skill.max(initial=0) + 2))
-    teacher, day = lessons["entry"].to_numpy(), lessons["day"].to_numpy()
-    skill = plan.skill[teacher]
-    learner = np.full(teacher.size, -1, dtype=np.int64)
+    entries_by_skill = np.argsort(plan.skill, kind="stable")
+    skill_starts = np.searchsorted(plan.skill[entries_by_skill], np.arange(plan.skill.max(initial=0) + 2))
+    teacher_entries, lesson_days = lessons["entry"].to_numpy(), lessons["day"].to_numpy()
+    lesson_skills = plan.skill[teacher_entries]
+    learner_entries = np.full(teacher_entries.size, -1, dtype=np.int64)
     for _ in range(6):  # about half of all draws fit
-        drawn = order[starts[skill] + (rng.random(teacher.size) * (starts[skill + 1] - starts[skill])).astype(np.int64)]
-        fits = (plan.row[drawn] != plan.row[teacher]) & (plan.begun[drawn] <= day) & (day <= plan.until[drawn])
-        learner = np.where((learner < 0) & fits, drawn, learner)
-    person = entries["person"].gather(np.maximum(learner, 0)).set(pl.Series(learner < 0), None)
-    return attach_entries(entries, lessons).with_columns(learner=person).sort("day", maintain_order=True)
+        drawn_entries = entries_by_skill[
+            skill_starts[lesson_skills]
+            + (
+                rng.random(teacher_entries.size) * (skill_starts[lesson_skills + 1] - skill_starts[lesson_skills])
+            ).astype(np.int64)
+        ]
+        is_fitting = (
+            (plan.row[drawn_entries] != plan.row[teacher_entries])
+            & (plan.begun[drawn_entries] <= lesson_days)
+            & (lesson_days <= plan.until[drawn_entries])
+        )
+        learner_entries = np.where((learner_entries < 0) & is_fitting, drawn_entries, learner_entries)
+    learner_numbers = entries["person"].gather(np.maximum(learner_entries, 0)).set(pl.Series(learner_entries < 0), None)
+    return attach_entries(entries, lessons).with_columns(learner=learner_numbers).sort("day", maintain_order=True)
 
 
 def generate_wishes(
-    people: pl.DataFrame, talent: FloatArray, until: IntArray, world: World, rng: np.random.Generator
+    people: pl.DataFrame, is_favoured: FloatArray, last_days: IntArray, world: World, rng: np.random.Generator
 ) -> pl.DataFrame:
     """Draw one row per wish of the last year: a micro-skill, mostly of a favoured capability, strength 1 to 3."""
-    count = rng.integers(1, MAX_WISHES + 1, people.height) * (rng.random(people.height) < WISHERS_SHARE)
-    row = np.repeat(np.arange(people.height), count)
-    skill = (talent[row] + rng.random((row.size, world.catalog.size), dtype=np.float32) * 1.2).argmax(axis=1)
-    first_day = np.maximum(people["hired_day"].to_numpy()[row], world.start)
+    wish_counts = rng.integers(1, MAX_WISHES + 1, people.height) * (rng.random(people.height) < WISHERS_SHARE)
+    person_rows = np.repeat(np.arange(people.height), wish_counts)
+    wished_skills = (
+        is_favoured[person_rows] + rng.random((person_rows.size, world.catalog.size), dtype=np.float32) * 1.2
+    ).argmax(axis=1)
+    first_days = np.maximum(people["hired_day"].to_numpy()[person_rows], world.start)
     return pl.DataFrame(
         {
-            "person": people["person"].to_numpy()[row],
-            "skill": skill,
-            "day": np.maximum(until[row] - rng.integers(0, 365, row.size), first_day),
-            "strength": rng.integers(1, 4, row.size),
+            "person": people["person"].to_numpy()[person_rows],
+            "skill": wished_skills,
+            "day": np.maximum(last_days[person_rows] - rng.integers(0, 365, person_rows.size), first_days),
+            "strength": rng.integers(1, 4, person_rows.size),
         }
     ).unique(["person", "skill"], keep="first", maintain_order=True)
 
 
 def generate_demands(people: pl.DataFrame, world: World, block_number: int, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per open issue without an assignee, from the roles of the unit and mostly rising micro-skills."""
-    count = max(MIN_DEMANDS, round(DEMAND_PER_PERSON * people.height))
-    row = rng.integers(0, people.height, count)
-    appeal = world.catalog.importance[people["role"].to_numpy()[row]] + 0.3 * world.curricula.trend
+    demand_count = max(MIN_DEMANDS, round(DEMAND_PER_PERSON * people.height))
+    person_rows = rng.integers(0, people.height, demand_count)
+    skill_appeal = world.catalog.importance[people["role"].to_numpy()[person_rows]] + 0.3 * world.curricula.trend
     return pl.DataFrame(
         {
-            "issue": block_number * ISSUES_PER_BLOCK + ISSUES_PER_BLOCK // 2 + np.arange(count),
-            "unit": people["unit"].to_numpy()[row],
-            "skill": (appeal + rng.random(appeal.shape, dtype=np.float32)).argmax(axis=1),
-            "created_day": world.end - rng.integers(0, 60, count),
+            "issue": block_number * ISSUES_PER_BLOCK + ISSUES_PER_BLOCK // 2 + np.arange(demand_count),
+            "unit": people["unit"].to_numpy()[person_rows],
+            "skill": (skill_appeal + rng.random(skill_appeal.shape, dtype=np.float32)).argmax(axis=1),
+            "created_day": world.end - rng.integers(0, 60, demand_count),
         }
     )

@@ -45,28 +45,31 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Pa
     pages_folder = folder / snapshot.snapshot_id
     environment = create_environment(snapshot, company)
     if not (pages_folder / "index.html").exists():
-        for leftover in folder.glob(f".*{UNFINISHED}"):
+        for leftover_folder in folder.glob(f".*{UNFINISHED}"):
             # processes of a killed run may still write into it: the next run removes what remains
-            shutil.rmtree(leftover, ignore_errors=True)
-        unfinished = folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
-        _write_pages(load_page_data(snapshot, lake, company), environment, unfinished, _newest_pages(folder))
-        unfinished.replace(pages_folder)
+            shutil.rmtree(leftover_folder, ignore_errors=True)
+        unfinished_folder = folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
+        _write_pages(load_page_data(snapshot, lake, company), environment, unfinished_folder, _newest_pages(folder))
+        unfinished_folder.replace(pages_folder)
     write_text_atomically(
         folder / "index.html",
         environment.get_template("redirect.html.j2").render(target=f"{snapshot.snapshot_id}/index.html"),
     )
-    retained = {snapshot.snapshot_id, *(version.snapshot_id for version in list_snapshots(snapshot.folder))}
+    retained_ids = {
+        snapshot.snapshot_id,
+        *(retained_snapshot.snapshot_id for retained_snapshot in list_snapshots(snapshot.folder)),
+    }
     for subfolder in folder.iterdir():
         # only folders with our marker: the folder may belong to a web server and hold other things
-        if (subfolder / _MARKER_FILE).is_file() and subfolder.name not in retained:
+        if (subfolder / _MARKER_FILE).is_file() and subfolder.name not in retained_ids:
             shutil.rmtree(subfolder)
     return pages_folder / "index.html"
 
 
 def _newest_pages(folder: Path) -> Path | None:
     """The folder of the pages that were written last."""
-    markers = sorted(folder.glob(f"*/{_MARKER_FILE}"), key=lambda marker: marker.stat().st_mtime_ns)
-    return markers[-1].parent if markers else None
+    marker_files = sorted(folder.glob(f"*/{_MARKER_FILE}"), key=lambda marker_file: marker_file.stat().st_mtime_ns)
+    return marker_files[-1].parent if marker_files else None
 
 
 def _write_pages(
@@ -74,24 +77,26 @@ def _write_pages(
 ) -> None:
     for subfolder in ("people", "teams"):
         (folder / subfolder).mkdir(parents=True)
-    people = list_people(page_data)
-    fingerprints = fingerprint_pages(page_data, people)
+    person_ids = list_people(page_data)
+    fingerprints = fingerprint_pages(page_data, person_ids)
     reused_pages = reuse_pages(fingerprints, earlier_folder, folder)
     write_people(
-        page_data, [person_id for person_id in people if page_name(person_id) not in reused_pages], folder / "people"
+        page_data,
+        [person_id for person_id in person_ids if page_name(person_id) not in reused_pages],
+        folder / "people",
     )
-    unit_by_person = {person_id: page_data.people.get(person_id, {}).get("unit_name") for person_id in people}
-    size_by_unit = Counter(unit for unit in unit_by_person.values() if unit)
+    unit_by_person = {person_id: page_data.people.get(person_id, {}).get("unit_name") for person_id in person_ids}
+    size_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
     page_by_unit = render_team_pages(
         environment.get_template("team.html.j2"), page_data, _count_holders(page_data, unit_by_person), size_by_unit
     )
-    for unit, page in page_by_unit.items():
-        (folder / "teams" / page_name(unit)).write_text(page)
+    for unit_name, page_html in page_by_unit.items():
+        (folder / "teams" / page_name(unit_name)).write_text(page_html)
     (folder / "run.html").write_text(
         environment.get_template("run.html.j2").render(sections=build_run_sections(page_data), root="")
     )
-    listed_teams = [(page_name(unit), unit, size_by_unit[unit]) for unit in page_by_unit]
-    listed_people = _list_by_unit(page_data, unit_by_person) if len(people) <= _MAX_LISTED_PEOPLE else {}
+    listed_teams = [(page_name(unit_name), unit_name, size_by_unit[unit_name]) for unit_name in page_by_unit]
+    listed_people = _list_by_unit(page_data, unit_by_person) if len(person_ids) <= _MAX_LISTED_PEOPLE else {}
     (folder / "index.html").write_text(
         environment.get_template("index.html.j2").render(teams=listed_teams, units=listed_people, root="")
     )
@@ -101,7 +106,7 @@ def _write_pages(
 
 def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, Counter[str]]:
     """Number of people at journeyman or above by unit and micro-skill, without people who hide the micro-skill."""
-    holders: dict[str, Counter[str]] = {}
+    holder_counts_by_unit: dict[str, Counter[str]] = {}
     if page_data.snapshot.has_table(OUT_MASTERY.name):
         person_units = pl.LazyFrame(
             list(unit_by_person.items()), {"person_id": pl.String, "unit_name": pl.String}, orient="row"
@@ -115,18 +120,19 @@ def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -
             .len()
             .sort("unit_name", "skill_id")
         )
-        for unit, skill_id, count in holder_counts.drop_nulls().collect().iter_rows():
-            holders.setdefault(unit, Counter())[skill_id] = count
-    return holders
+        for unit_name, skill_id, holder_count in holder_counts.drop_nulls().collect().iter_rows():
+            holder_counts_by_unit.setdefault(unit_name, Counter())[skill_id] = holder_count
+    return holder_counts_by_unit
 
 
 def _list_by_unit(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, list[tuple[str, str]]]:
     """File and name of each person's page by unit, sorted by name."""
-    people_by_unit: dict[str, list[tuple[str, str]]] = {}
-    for person_id, unit in unit_by_person.items():
-        people_by_unit.setdefault(unit or "No unit", []).append(
+    person_pages_by_unit: dict[str, list[tuple[str, str]]] = {}
+    for person_id, unit_name in unit_by_person.items():
+        person_pages_by_unit.setdefault(unit_name or "No unit", []).append(
             (page_name(person_id), page_data.person_name(person_id))
         )
     return {
-        unit: sorted(people, key=lambda person: person[1].casefold()) for unit, people in sorted(people_by_unit.items())
+        unit_name: sorted(person_pages, key=lambda person_page: person_page[1].casefold())
+        for unit_name, person_pages in sorted(person_pages_by_unit.items())
     }

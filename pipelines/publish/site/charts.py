@@ -29,12 +29,12 @@ _STYLE = {
 Interval = tuple[str, float, float | None, float | None]
 
 
-def draw_intervals(intervals: Sequence[Interval], label: str) -> str:
+def draw_intervals(intervals: Sequence[Interval], axis_label: str) -> str:
     """Draw a dot with whiskers per line, the first on top.
 
     Args:
         intervals: One entry per line.
-        label: Label of the x axis.
+        axis_label: Label of the x axis.
 
     Returns:
         The chart as an `svg` element.
@@ -47,16 +47,16 @@ def draw_intervals(intervals: Sequence[Interval], label: str) -> str:
                 axes.plot([low, high], [position, position], color=_INK, linewidth=1.5)
             axes.plot([estimate], [position], "o", color=_INK, markersize=6)
         axes.set_yticks(range(len(intervals)), [line_name for line_name, *_ in reversed(intervals)])
-        axes.set(xlim=(0, None), xlabel=label)
+        axes.set(xlim=(0, None), xlabel=axis_label)
         return _render_svg(figure)
 
 
-def draw_calibration(predicted: Sequence[float], observed: Sequence[float]) -> str:
+def draw_calibration(predicted_shares: Sequence[float], observed_shares: Sequence[float]) -> str:
     """Draw predicted against observed probability per bin, with the diagonal of perfect calibration.
 
     Args:
-        predicted: Mean predicted probability per bin.
-        observed: Share that came true per bin.
+        predicted_shares: Mean predicted probability per bin.
+        observed_shares: Share that came true per bin.
 
     Returns:
         The chart as an `svg` element.
@@ -64,17 +64,17 @@ def draw_calibration(predicted: Sequence[float], observed: Sequence[float]) -> s
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(4.4, 4.0), layout="constrained")
         axes: Axes = figure.subplots()
-        axis_end = max([*predicted, *observed, 0.01]) * 1.05
+        axis_end = max([*predicted_shares, *observed_shares, 0.01]) * 1.05
         axes.plot([0, axis_end], [0, axis_end], color=_INK, linewidth=1, linestyle=":")
-        axes.plot(predicted, observed, "o-", color=_INK, markersize=6, linewidth=1.5)
+        axes.plot(predicted_shares, observed_shares, "o-", color=_INK, markersize=6, linewidth=1.5)
         axes.set(xlabel="predicted", ylabel="came true", xlim=(0, axis_end), ylim=(0, axis_end))
         return _render_svg(figure)
 
 
 def _render_svg(figure: Figure) -> str:
-    sink = io.StringIO()
-    figure.savefig(sink, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg_text = sink.getvalue()
+    svg_buffer = io.StringIO()
+    figure.savefig(svg_buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg_text = svg_buffer.getvalue()
     return (
         svg_text[svg_text.index("<svg") :].replace(_INK, "currentColor").replace("<svg ", '<svg aria-hidden="true" ', 1)
     )

@@ -141,43 +141,41 @@ def list_people(page_data: PageData) -> list[str]:
     )
 
 
-def iterate_people(page_data: PageData, people: list[str]) -> Iterator[PersonRows]:
+def iterate_people(page_data: PageData, person_ids: list[str]) -> Iterator[PersonRows]:
     """Read all rows about each of these people.
 
     Args:
         page_data: The input of the pages.
-        people: person_id of each person.
+        person_ids: person_id of each person.
 
     Yields:
-        The rows of one person, in the order of `people`.
+        The rows of one person, in the order of `person_ids`.
     """
-    for start in range(0, len(people), _CHUNK_PEOPLE):
-        people_chunk = people[start : start + _CHUNK_PEOPLE]
+    for start in range(0, len(person_ids), _CHUNK_PEOPLE):
+        id_chunk = person_ids[start : start + _CHUNK_PEOPLE]
         # pages do not show the codes behind a sentence: decoding them to dicts would take half of the time
-        steps = _rows_by_person(
-            page_data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), people_chunk, "rank"
+        steps_by_person = _rows_by_person(
+            page_data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), id_chunk, "rank"
         )
-        held_skills: dict[str, list[Row]] = {}
+        held_skills_by_person: dict[str, list[Row]] = {}
         if page_data.snapshot.has_table(OUT_MASTERY.name):
             mastery = page_data.snapshot.scan(OUT_MASTERY.name).select("person_id", "skill_id", "stage", "is_rusty")
-            held_skills = _rows_by_person(mastery, people_chunk)
-        evidence_counts = _rows_by_person(page_data.evidence_counts.lazy(), people_chunk)
+            held_skills_by_person = _rows_by_person(mastery, id_chunk)
+        evidence_counts_by_person = _rows_by_person(page_data.evidence_counts.lazy(), id_chunk)
         frame_by_table = {table.name: _scan_shown_columns(page_data, table) for table in page_data.person_tables}
-        companions = (
-            _rows_by_person(frame_by_table.pop(COMPANION.name), people_chunk)
-            if COMPANION.name in frame_by_table
-            else {}
+        companions_by_person = (
+            _rows_by_person(frame_by_table.pop(COMPANION.name), id_chunk) if COMPANION.name in frame_by_table else {}
         )
         columns_by_table = {
-            table_name: _columns_by_person(frame, people_chunk) for table_name, frame in frame_by_table.items()
+            table_name: _columns_by_person(table_rows, id_chunk) for table_name, table_rows in frame_by_table.items()
         }
-        for person_id in people_chunk:
+        for person_id in id_chunk:
             yield PersonRows(
                 person_id,
-                steps.get(person_id, []),
-                held_skills.get(person_id, []),
-                evidence_counts.get(person_id, []),
-                companions.get(person_id, []),
+                steps_by_person.get(person_id, []),
+                held_skills_by_person.get(person_id, []),
+                evidence_counts_by_person.get(person_id, []),
+                companions_by_person.get(person_id, []),
                 {
                     table_name: columns_by_person[person_id]
                     for table_name, columns_by_person in columns_by_table.items()
@@ -227,24 +225,26 @@ def _scan_shown_columns(page_data: PageData, table: Table) -> pl.LazyFrame:
     )
 
 
-def _rows_by_person(frame: pl.LazyFrame, people: list[str], *order_columns: str) -> dict[str, list[Row]]:
-    rows = _collect_people(frame, people, *order_columns).iter_rows(named=True)
+def _rows_by_person(table_rows: pl.LazyFrame, person_ids: list[str], *order_columns: str) -> dict[str, list[Row]]:
+    rows = _collect_people(table_rows, person_ids, *order_columns).iter_rows(named=True)
     return {person_id: list(person_rows) for person_id, person_rows in groupby(rows, itemgetter("person_id"))}
 
 
-def _columns_by_person(frame: pl.LazyFrame, people: list[str]) -> dict[str, Columns]:
-    rows = _collect_people(frame, people)
+def _columns_by_person(table_rows: pl.LazyFrame, person_ids: list[str]) -> dict[str, Columns]:
+    rows = _collect_people(table_rows, person_ids)
     values_by_column = {column: rows[column].to_list() for column in rows.columns if column != "person_id"}
     columns_by_person, start = {}, 0
-    for length, person_id in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
-        end = start + length
+    for row_count, person_id in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
+        end = start + row_count
         columns_by_person[person_id] = {column: values[start:end] for column, values in values_by_column.items()}
         start = end
     return columns_by_person
 
 
-def _collect_people(frame: pl.LazyFrame, people: list[str], *order_columns: str) -> pl.DataFrame:
+def _collect_people(table_rows: pl.LazyFrame, person_ids: list[str], *order_columns: str) -> pl.DataFrame:
     # maintain_order: rows of the same rank keep the order of the file
     return (
-        frame.filter(pl.col("person_id").is_in(people)).sort("person_id", *order_columns, maintain_order=True).collect()
+        table_rows.filter(pl.col("person_id").is_in(person_ids))
+        .sort("person_id", *order_columns, maintain_order=True)
+        .collect()
     )

@@ -26,12 +26,12 @@ FINGERPRINTS_FILE = "pages.parquet"
 _RENEWED_COLUMNS = ("snapshot_id", "first_snapshot_id", "valid_until")
 
 
-def fingerprint_pages(page_data: PageData, people: list[str]) -> pl.DataFrame:
+def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFrame:
     """Fingerprint the content of every person's page.
 
     Args:
         page_data: The input of the pages.
-        people: person_id of each person.
+        person_ids: person_id of each person.
 
     Returns:
         One row (file, page_print) per person; equal if everything on the page is equal.
@@ -41,10 +41,10 @@ def fingerprint_pages(page_data: PageData, people: list[str]) -> pl.DataFrame:
         for table in (NEXT_SKILL, OUT_MASTERY, *page_data.person_tables)
         if page_data.snapshot.has_table(table.name)
     ]
-    page_people = pl.DataFrame({"person_id": people}, schema={"person_id": pl.String})
+    page_people = pl.DataFrame({"person_id": person_ids}, schema={"person_id": pl.String})
     row_hashes = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
-    for table_number, frame in enumerate((*table_frames, page_data.evidence_counts.lazy())):
-        frame_rows = frame.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
+    for table_number, table_frame in enumerate((*table_frames, page_data.evidence_counts.lazy())):
+        frame_rows = table_frame.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
         row_hashes.append(frame_rows.select("person_id").with_columns(hash_row_contents(frame_rows).alias("row")))
     # sums of hashes: the order of rows changes nothing
     hash_sums = (
@@ -93,8 +93,8 @@ def reuse_pages(fingerprints: pl.DataFrame, earlier_folder: Path | None, folder:
 def _fingerprint_lookups(page_data: PageData) -> str:
     """Fingerprint of what any page may show: names, templates and code."""
     digest = hashlib.sha256(fingerprint_code().encode())
-    for path in sorted(TEMPLATES.iterdir()):
-        digest.update(path.read_bytes())
-    lookups = [page_data.company, page_data.skills, page_data.people, sorted(page_data.skill_counts.items())]
-    digest.update(json.dumps(lookups, sort_keys=True, default=str).encode())
+    for template_path in sorted(TEMPLATES.iterdir()):
+        digest.update(template_path.read_bytes())
+    lookup_values = [page_data.company, page_data.skills, page_data.people, sorted(page_data.skill_counts.items())]
+    digest.update(json.dumps(lookup_values, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:16]

@@ -34,35 +34,35 @@ _CACHED_PIECES = 50_000
 
 
 def write_people(
-    page_data: PageData, people: list[str], folder: Path, min_pages_per_process: int = _MIN_PAGES_PER_PROCESS
+    page_data: PageData, person_ids: list[str], folder: Path, min_pages_per_process: int = _MIN_PAGES_PER_PROCESS
 ) -> None:
     """Write the page of each person; the number of processes changes nothing in a page.
 
     Args:
         page_data: The input of the pages.
-        people: person_id of each person.
+        person_ids: person_id of each person.
         folder: Folder of people's pages; it exists.
         min_pages_per_process: Number of pages that is worth a process.
     """
-    processes = min(cpu_count(), -(-len(people) // min_pages_per_process))
-    if processes <= 1:
-        _write_pages(page_data, people, folder)
+    process_count = min(cpu_count(), -(-len(person_ids) // min_pages_per_process))
+    if process_count <= 1:
+        _write_pages(page_data, person_ids, folder)
         return
-    part_size = -(-len(people) // (processes * _PARTS_PER_PROCESS))
-    people_parts = (people[start : start + part_size] for start in range(0, len(people), part_size))
+    part_size = -(-len(person_ids) // (process_count * _PARTS_PER_PROCESS))
+    person_id_parts = (person_ids[start : start + part_size] for start in range(0, len(person_ids), part_size))
     # each part gets the evidence counts of its people, so that no process counts all evidence again
-    Parallel(n_jobs=processes, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
+    Parallel(n_jobs=process_count, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
         delayed(_write_part)(
             page_data.snapshot,
             page_data.lake,
             page_data.company,
-            page_data.evidence_counts.filter(pl.col("person_id").is_in(people_part)),
-            people_part,
+            page_data.evidence_counts.filter(pl.col("person_id").is_in(person_id_part)),
+            person_id_part,
             folder,
             os.getpid(),
             current_umask(),
         )
-        for people_part in people_parts
+        for person_id_part in person_id_parts
     )
 
 
@@ -86,14 +86,17 @@ def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
     )
     environment.globals.update(snapshot=snapshot, company=company, signs=SIGNS, smallest=SMALLEST_TEAM)
     # the pieces that pages repeat most are rendered once per value
-    pieces = environment.get_template("pieces.html.j2").module
-    cell, tile = lru_cache(_CACHED_PIECES)(pieces.cell), lru_cache(_CACHED_PIECES)(pieces.tile)
+    piece_macros = environment.get_template("pieces.html.j2").module
+    render_cell, render_tile = (
+        lru_cache(_CACHED_PIECES)(piece_macros.cell),
+        lru_cache(_CACHED_PIECES)(piece_macros.tile),
+    )
 
     def render_cells(texts: Iterable[str]) -> Markup:
-        return Markup("".join(map(cell, texts)))
+        return Markup("".join(map(render_cell, texts)))
 
     def render_tiles(skills: Iterable[tuple[str, str, str]]) -> Markup:
-        return Markup("\n".join(map(tile, skills)))
+        return Markup("\n".join(map(render_tile, skills)))
 
     environment.filters.update(cells=render_cells, tiles=render_tiles)
     return environment
@@ -104,7 +107,7 @@ def _write_part(
     lake: Lake,
     company: str,
     evidence_counts: pl.DataFrame,
-    people: list[str],
+    person_ids: list[str],
     folder: Path,
     parent_pid: int,
     umask: int,
@@ -112,12 +115,12 @@ def _write_part(
     """Write the pages of some people in a process of its own, which may be older than the umask of its parent."""
     _end_with_parent(parent_pid)
     use_umask(umask)
-    _write_pages(load_page_data(snapshot, lake, company, evidence_counts), people, folder)
+    _write_pages(load_page_data(snapshot, lake, company, evidence_counts), person_ids, folder)
 
 
-def _write_pages(page_data: PageData, people: list[str], folder: Path) -> None:
+def _write_pages(page_data: PageData, person_ids: list[str], folder: Path) -> None:
     template = create_environment(page_data.snapshot, page_data.company).get_template("person.html.j2")
-    for person_rows in iterate_people(page_data, people):
+    for person_rows in iterate_people(page_data, person_ids):
         html = render_person_page(template, page_data, person_rows)
         (folder / page_name(person_rows.person_id)).write_bytes(html.encode())
 

@@ -36,17 +36,17 @@ WHY_NOT = {
     "opted_out": "You asked for no recommendations.",
     "all_dismissed": "You dismissed everything that is open; it returns when its time is over.",
 }
-_MOTIVES = {
+_MOTIVE_TEXTS = {
     "mastery": "how far this step carries you",
     "autonomy": "how it fits what you said you want",
     "purpose": "how it serves what the organisation needs",
 }
-_AGREEMENT = {
+_AGREEMENT_TEXTS = {
     "agree": "wishes and needs agree",
     "wish_without_need": "wished for, hardly needed",
     "need_without_wish": "needed, hardly wished for",
 }
-_KINDS = {"new": "take up", "deepen": "go on with", "refresh": "refresh"}
+_KIND_WORDS = {"new": "take up", "deepen": "go on with", "refresh": "refresh"}
 # Number of rows of a further table on a page.
 _MAX_TABLE_ROWS = 50
 # Cached texts per column and type: most values are one of a few thousand names, days and shares.
@@ -67,7 +67,7 @@ def render_person_page(template: jinja2.Template, page_data: PageData, person_ro
     profile = page_data.people.get(person_rows.person_id, {})
     first_step: Row = person_rows.steps[0] if person_rows.steps else {"no_recommendation_reason": "too_little_evidence"}
     reason = first_step["no_recommendation_reason"]
-    page = {
+    page_values = {
         "as_of": first_step.get("as_of"),
         "name": page_data.person_name(person_rows.person_id),
         "role": profile.get("role_name"),
@@ -77,10 +77,13 @@ def render_person_page(template: jinja2.Template, page_data: PageData, person_ro
         if reason
         else [_describe_step(page_data, step, person_rows.companions) for step in person_rows.steps],
         "capabilities": _group_by_capability(page_data, person_rows.held_skills),
-        "tables": [_format_table(page_data, table_name, columns) for table_name, columns in person_rows.tables.items()],
+        "tables": [
+            _format_table(page_data, table_name, values_by_column)
+            for table_name, values_by_column in person_rows.tables.items()
+        ],
         "evidence_counts": person_rows.evidence_counts,
     }
-    return str(template.render(page=page, root="../"))
+    return str(template.render(page=page_values, root="../"))
 
 
 def _describe_step(page_data: PageData, step: Row, companions: list[Row]) -> Row:
@@ -88,9 +91,9 @@ def _describe_step(page_data: PageData, step: Row, companions: list[Row]) -> Row
     return {
         **step,
         "title": page_data.skill_name(step["skill_id"]),
-        "kind": _KINDS[step["kind"]],
+        "kind": _KIND_WORDS[step["kind"]],
         "stages": step["from_stage"] if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
-        "motives": [(motive, motive_text, step[motive]) for motive, motive_text in _MOTIVES.items()],
+        "motives": [(motive, motive_text, step[motive]) for motive, motive_text in _MOTIVE_TEXTS.items()],
         "companions": [
             _describe_companion(page_data, row) for row in companions if row["skill_id"] == step["skill_id"]
         ],
@@ -113,32 +116,37 @@ def _group_by_capability(
     tiles_by_capability: dict[str, list[tuple[str, str, str]]] = {}
     reached_by_capability: Counter[str] = Counter()
     for row in sorted(held_skills, key=lambda row: (-STAGE_INDEX[row["stage"]], page_data.skill_name(row["skill_id"]))):
-        capability = page_data.skills.get(row["skill_id"], {}).get("capability_name") or NO_CAPABILITY
-        label = row["stage"] + (", rusty" if row.get("is_rusty") else "")
-        tiles_by_capability.setdefault(capability, []).append(
-            (SIGNS[row["stage"]], page_data.skill_name(row["skill_id"]), label)
+        capability_name = page_data.skills.get(row["skill_id"], {}).get("capability_name") or NO_CAPABILITY
+        stage_label = row["stage"] + (", rusty" if row.get("is_rusty") else "")
+        tiles_by_capability.setdefault(capability_name, []).append(
+            (SIGNS[row["stage"]], page_data.skill_name(row["skill_id"]), stage_label)
         )
-        reached_by_capability[capability] += row["stage"] != STAGES[0]
+        reached_by_capability[capability_name] += row["stage"] != STAGES[0]
     return [
-        (capability, capability_tiles, reached_by_capability[capability], page_data.skill_counts[capability])
-        for capability, capability_tiles in sorted(tiles_by_capability.items())
+        (
+            capability_name,
+            capability_tiles,
+            reached_by_capability[capability_name],
+            page_data.skill_counts[capability_name],
+        )
+        for capability_name, capability_tiles in sorted(tiles_by_capability.items())
     ]
 
 
 def _format_table(page_data: PageData, table_name: str, values_by_column: Columns) -> dict[str, Any]:
     """A further table: the columns that have a value, in words, and how many rows were left out."""
-    columns = [
+    titled_columns = [
         (column, title)
         for column, title in shown_columns(TABLES[table_name])
         if (values := values_by_column.get(column, [])).count(None) < len(values)
     ]
     text_columns = [
-        _format_values(page_data, column, values_by_column[column][:_MAX_TABLE_ROWS]) for column, _ in columns
+        _format_values(page_data, column, values_by_column[column][:_MAX_TABLE_ROWS]) for column, _ in titled_columns
     ]
     row_count = len(next(iter(values_by_column.values())))
     return {
         "title": heading(table_name.split("__", 1)[1]),
-        "headings": [title for _, title in columns],
+        "headings": [title for _, title in titled_columns],
         "rows": list(zip(*text_columns, strict=True)),
         "left_out": max(0, row_count - _MAX_TABLE_ROWS),
     }
@@ -170,7 +178,8 @@ def _choose_format(page_data: PageData, column: str, value_type: type) -> Callab
         return lambda cell: ", ".join(_format_values(page_data, column.removesuffix("s"), cell)) or "–"
     if issubclass(value_type, dict):
         return lambda cell: ", ".join(
-            f"{key.replace('_', ' ')}: {_format_values(page_data, key, [part])[0]}" for key, part in cell.items()
+            f"{field_name.replace('_', ' ')}: {_format_values(page_data, field_name, [field_value])[0]}"
+            for field_name, field_value in cell.items()
         )
     if column.endswith("skill_id"):
         return page_data.skill_name
@@ -178,25 +187,28 @@ def _choose_format(page_data: PageData, column: str, value_type: type) -> Callab
 
 
 def render_team_pages(
-    template: jinja2.Template, page_data: PageData, holders: dict[str, Counter[str]], sizes: Counter[str]
+    template: jinja2.Template,
+    page_data: PageData,
+    holder_counts_by_unit: dict[str, Counter[str]],
+    people_count_by_unit: Counter[str],
 ) -> dict[str, str]:
     """Render a page per unit of at least `SMALLEST_TEAM` people: counts of people, and no names.
 
     Args:
         template: The template `team.html.j2`.
         page_data: The input of the pages.
-        holders: By unit: number of people at journeyman or above per micro-skill.
-        sizes: Number of people per unit.
+        holder_counts_by_unit: By unit: number of people at journeyman or above per micro-skill.
+        people_count_by_unit: Number of people per unit.
 
     Returns:
         The page as HTML by unit, sorted by unit.
     """
     support_rows, alignment_rows = read_rows_by_unit(page_data, SUPPORT_GAP), read_rows_by_unit(page_data, ALIGNMENT)
     page_by_unit = {}
-    for unit, people_count in sorted(sizes.items()):
+    for unit_name, people_count in sorted(people_count_by_unit.items()):
         if people_count >= SMALLEST_TEAM:
-            holder_counts = holders.get(unit, Counter())
-            capabilities = {
+            holder_counts = holder_counts_by_unit.get(unit_name, Counter())
+            capability_names = {
                 page_data.skills[skill_id].get("capability_name")
                 for skill_id in holder_counts
                 if skill_id in page_data.skills
@@ -204,10 +216,10 @@ def render_team_pages(
             lacking_skills = [
                 skill_id
                 for skill_id, row in page_data.skills.items()
-                if row.get("capability_name") in capabilities and not holder_counts[skill_id]
+                if row.get("capability_name") in capability_names and not holder_counts[skill_id]
             ]
-            page = {
-                "name": unit,
+            page_values = {
+                "name": unit_name,
                 "people_count": people_count,
                 "holds": [
                     (*_name_skill(page_data, skill_id), _hide_small(holder_counts[skill_id]))
@@ -215,15 +227,17 @@ def render_team_pages(
                 ],
                 "lacks": [_name_skill(page_data, skill_id) for skill_id in lacking_skills],
                 "support": [
-                    row["finding"] for row in support_rows.get(unit, []) if row["recommended_count"] >= SMALLEST_TEAM
+                    row["finding"]
+                    for row in support_rows.get(unit_name, [])
+                    if row["recommended_count"] >= SMALLEST_TEAM
                 ],
                 "aims": [
-                    (row["capability_name"], row["wish_share"], row["need_share"], _AGREEMENT[row["agreement"]])
-                    for row in alignment_rows.get(unit, [])
+                    (row["capability_name"], row["wish_share"], row["need_share"], _AGREEMENT_TEXTS[row["agreement"]])
+                    for row in alignment_rows.get(unit_name, [])
                     if row["team_people_count"] >= SMALLEST_TEAM
                 ],
             }
-            page_by_unit[unit] = str(template.render(page=page, root="../"))
+            page_by_unit[unit_name] = str(template.render(page=page_values, root="../"))
     return page_by_unit
 
 

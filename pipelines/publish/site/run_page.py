@@ -82,8 +82,8 @@ def _describe_sources(page_data: PageData) -> Section:
         .collect()
     )
     rows = [
-        [source, status.replace("_", " "), f"{files:,}", f"{good_count or 0:,}", f"{bad_count or 0:,}"]
-        for source, status, files, good_count, bad_count in delivery_counts.iter_rows()
+        [source_name, status.replace("_", " "), f"{file_count:,}", f"{good_count or 0:,}", f"{bad_count or 0:,}"]
+        for source_name, status, file_count, good_count, bad_count in delivery_counts.iter_rows()
     ]
     return Section(
         "Sources and quarantine",
@@ -94,8 +94,8 @@ def _describe_sources(page_data: PageData) -> Section:
 
 
 def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
-    models = evaluation.filter(segment="all").sort("ndcg_at_10", descending=True, nulls_last=True)
-    if models.height:
+    model_rows = evaluation.filter(segment="all").sort("ndcg_at_10", descending=True, nulls_last=True)
+    if model_rows.height:
         yield Section(
             "Evaluation",
             "How well each model ranked the steps that people took afterwards; no model saw the future.",
@@ -108,18 +108,18 @@ def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
                     _format_figure(row["hr_at_10"]),
                     _format_figure(row["mrr"]),
                 ]
-                for row in models.iter_rows(named=True)
+                for row in model_rows.iter_rows(named=True)
             ],
-            _draw_ndcg(models, "model"),
-            f"NDCG@10 with 95 % intervals of {models.height} models; the table below holds the numbers.",
+            _draw_ndcg(model_rows, "model"),
+            f"NDCG@10 with 95 % intervals of {model_rows.height} models; the table below holds the numbers.",
         )
 
 
 def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
-    segments = evaluation.filter(pl.col("segment") != "all").sort("segment")
-    if "footsteps" in segments["model"]:
-        segments = segments.filter(model="footsteps")
-    if segments.height:
+    segment_rows = evaluation.filter(pl.col("segment") != "all").sort("segment")
+    if "footsteps" in segment_rows["model"]:
+        segment_rows = segment_rows.filter(model="footsteps")
+    if segment_rows.height:
         yield Section(
             "Fairness",
             "The same for groups of people: if intervals do not overlap, the ranker serves one group less well.",
@@ -131,10 +131,11 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
                     _format_figure(row["ndcg_at_10"]),
                     _format_interval(row),
                 ]
-                for row in segments.iter_rows(named=True)
+                for row in segment_rows.iter_rows(named=True)
             ],
-            _draw_ndcg(segments, "segment"),
-            f"NDCG@10 with 95 % intervals of {segments.height} groups of people; the table below holds the numbers.",
+            _draw_ndcg(segment_rows, "segment"),
+            f"NDCG@10 with 95 % intervals of {segment_rows.height} groups of people; the table below holds the "
+            "numbers.",
         )
 
 

@@ -145,7 +145,9 @@ def test_blocks_together_write_the_complete_company(tmp_path: Path, monkeypatch:
     assert len(rows) + len(read_rows(tmp_path / "tempo/worklogs_2026-06-30.csv")) == exports.count_rows("tempo/")
     repeated = sum(count - 1 for count in Counter(row["Worklog Id"] for row in rows).values())
     assert repeated == sum(
-        count for (file, kind), count in exports.errors.items() if file.startswith("tempo/") and kind == "duplicate_row"
+        count
+        for (file, kind), count in exports.error_counts.items()
+        if file.startswith("tempo/") and kind == "duplicate_row"
     )
 
 
