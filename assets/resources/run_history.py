@@ -127,9 +127,9 @@ def read_run_history(instance: DagsterInstance, run: DagsterRun, now: datetime) 
             step.ended_at, step.outcome = happened_at, _OUTCOMES[kind]
             if step.outcome == "failed" and details.error is not None:
                 step.error_class = (details.error.cause or details.error).cls_name
-    record = instance.get_run_record_by_id(run.run_id)
-    started_at = _to_time(record.start_time) if record and record.start_time else now
-    ended_at = _to_time(record.end_time) if record and record.end_time else now
+    run_record = instance.get_run_record_by_id(run.run_id)
+    started_at = _to_time(run_record.start_time) if run_record and run_record.start_time else now
+    ended_at = _to_time(run_record.end_time) if run_record and run_record.end_time else now
     outcome = _RUN_OUTCOMES.get(run.status) or _conclude(tuple(steps.values()))
     return RunHistory(run.run_id, run.job_name, started_at, ended_at, outcome, tuple(steps.values()), checks)
 
