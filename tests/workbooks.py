@@ -10,7 +10,7 @@ RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 FORMATS = ("General", "[h]:mm", "h:mm", "yyyy-mm-dd", "yyyy-mm-dd h:mm:ss", "0%", '0.0" %"', "0.00%")
 # A cell is its stored text and the position of its number format; text without a format is a string.
-Cell = tuple[str, str] | str | None
+Cell = tuple[str, str] | str | bool | None
 
 
 def write_workbook(
@@ -29,6 +29,8 @@ def write_workbook(
             reference = f"{_column_name(ord(first_column) - ord('A') + position)}{number}"
             if isinstance(cell, tuple):
                 cells += f'<c r="{reference}" s="{FORMATS.index(cell[1])}"><v>{cell[0]}</v></c>'
+            elif isinstance(cell, bool):
+                cells += f'<c r="{reference}" t="b"><v>{int(cell)}</v></c>'
             elif cell is not None:
                 cells += f'<c r="{reference}" t="inlineStr"><is><t xml:space="preserve">{escape(cell)}</t></is></c>'
         lines.append(f'<row r="{number}">{cells}</row>')

@@ -7,6 +7,7 @@ Does not belong here: the systems (`pipelines.sources`), the preview (`pipelines
 from dataclasses import asdict, astuple
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from assets.cli.terminal.console import CommandFailed, print_json, print_table, stdout_console
 from assets.cli.terminal.inputs import load_config
@@ -116,20 +117,9 @@ def _print_shapes(preview: Preview, row_limit: int) -> None:
     for shape, shape_preview in (preview.shapes or {}).items():
         if shape_preview.rows:
             _print_rows(shape, shape_preview, row_limit)
-        if shape_preview.set_aside:
-            broken_rules = [rule for set_aside_row in shape_preview.set_aside for rule in set_aside_row["rules"]]
-            print_table(
-                f"{shape}: {len(shape_preview.set_aside):,} rows set aside",
-                {"rule": "left", "rows": "right", "first row": "right"},
-                [
-                    [
-                        rule,
-                        f"{broken_rules.count(rule):,}",
-                        str(next(row["row_number"] for row in shape_preview.set_aside if rule in row["rules"])),
-                    ]
-                    for rule in sorted(set(broken_rules))
-                ],
-            )
+        _print_broken_rules(f"{shape}: {len(shape_preview.set_aside):,} rows set aside", shape_preview.set_aside)
+        left_out_count = len(shape_preview.values_left_out)
+        _print_broken_rules(f"{shape}: {left_out_count:,} rows kept without a value", shape_preview.values_left_out)
     if preview.passed_over:
         print_table(
             f"{sum(reason.count for reason in preview.passed_over):,} rows passed over",
@@ -147,6 +137,24 @@ def _print_shapes(preview: Preview, row_limit: int) -> None:
     if preview.columns_denied:
         denied_columns = ", ".join(f"{column} ({kind})" for column, kind in preview.columns_denied)
         stdout_console.print(f"Columns that are never read: {denied_columns}")
+
+
+def _print_broken_rules(title: str, broken_rows: list[dict[str, Any]]) -> None:
+    if not broken_rows:
+        return
+    broken_rules = [rule for broken_row in broken_rows for rule in broken_row["rules"]]
+    print_table(
+        title,
+        {"rule": "left", "rows": "right", "first row": "right"},
+        [
+            [
+                rule,
+                f"{broken_rules.count(rule):,}",
+                str(next(broken_row["row_number"] for broken_row in broken_rows if rule in broken_row["rules"])),
+            ]
+            for rule in sorted(set(broken_rules))
+        ],
+    )
 
 
 def _print_rows(shape: str, preview: ShapePreview, row_limit: int) -> None:

@@ -41,10 +41,13 @@ class ShapePreview:
         rows: One record per row that a run would keep, with the columns of the canonical schema; times as ISO text.
         set_aside: One record per row that a run would quarantine: `row_number` (1 is the first row after the header)
             and `rules`, the names of the rules that the row breaks.
+        values_left_out: One record per row that a run would keep without a value that breaks a rule: `row_number` and
+            `rules`.
     """
 
     rows: list[dict[str, Any]]
     set_aside: list[dict[str, Any]]
+    values_left_out: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -208,8 +211,9 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
 
 def _preview_shape(shape: CanonicalSchemaName, good_rows: pl.DataFrame, bad_rows: pl.DataFrame) -> ShapePreview:
     ordered_rows = good_rows.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
-    set_aside_rows = (
-        bad_rows.filter(~pl.col("is_row_kept")).select("row_number", rules="failed_rules").sort("row_number")
+    broken_rows = bad_rows.select("row_number", "is_row_kept", rules="failed_rules").sort("row_number")
+    set_aside_rows, kept_rows = (
+        broken_rows.filter(pl.col("is_row_kept") == is_kept).drop("is_row_kept").to_dicts() for is_kept in (False, True)
     )
     records = json.loads(ordered_rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
-    return ShapePreview(records, set_aside_rows.to_dicts())
+    return ShapePreview(records, set_aside_rows, kept_rows)

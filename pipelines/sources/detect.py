@@ -7,16 +7,18 @@ Does not belong here: reading a file by the chosen adapter (`adapter`).
 import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import yaml
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.shape_columns import list_shape_columns
 from pipelines.sources.adapter import NO_OPTIONS, all_adapters, headers_wanted, open_export, open_table
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
-from pipelines.sources.field_text import headers_read_by
+from pipelines.sources.field_text import field_text, frame_columns, headers_read_by, scan_cells
 from pipelines.sources.file_forms import refuse_unread_form
 from pipelines.sources.mapping import has_header, nearest_names
 from pipelines.sources.readers.files import ExportRefused
@@ -25,6 +27,8 @@ from pipelines.sources.reshape import unpivoted_headers
 
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
+# Rows in which a file proves that a column holds what its pattern reads.
+PROOF_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,9 @@ class SystemMatch:
         shape: The canonical shape that the file would fill.
         score: 0..1; 1 if the file has all that marks the system.
         matching: Headers of the signature that the file has.
-        missing: Required headers that the file lacks, and those of the measure of the shape if it has none of them;
-            alternatives are joined by ` or `.
+        missing: Required headers that the file lacks or, if it lacks a part of the signature, of which it holds no
+            readable text; and those of the measure of the shape if it has none of them; alternatives are joined by
+            ` or `.
         why: The reasons in one sentence.
     """
 
@@ -167,6 +172,7 @@ def _match(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> SystemMat
     signature_share = len(matching) / max(len(signature), 1)
     filled_share = len(filled) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
     read_share = len(read & set(table.columns)) / max(len(table.columns), 1)
+    unread = _unread_headers(shape_map, table) if not missing and signature_share < 1 else ()
     score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
     marks = f" ({', '.join(matching)})" if matching else ""
     why = (
@@ -175,7 +181,26 @@ def _match(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> SystemMat
     )
     for headers in missing:
         why += f"; lacks {headers}, nearest: {nearest_names(headers.split(' or ')[0], table.headers)}"
+    why += "".join(f"; {headers} holds nothing that it reads" for headers in unread)
+    missing += unread
     return SystemMatch(adapter.system, shape_map.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)
+
+
+def _unread_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
+    """Return the headers of each required field of which the pattern reads none of the first rows."""
+    patterned = [field_map for field_map in shape_map.fields if field_map.required and field_map.extract]
+    if not patterned:
+        return ()
+    headers = [header for field_map in patterned for header in field_map.headers]
+    columns = {column for header in headers for column in frame_columns(header, table)}
+    cells = scan_cells(table, sorted(columns & set(chain.from_iterable(table.columns.values()))))
+    texts = [field_text(field_map, shape_map, table).is_not_null().any() for field_map in patterned]
+    is_read = cells.head(PROOF_ROWS).select(pl.concat_list(texts).alias("is_read")).collect()["is_read"][0]
+    return tuple(
+        " or ".join(field_map.headers)
+        for field_map, is_field_read in zip(patterned, is_read, strict=True)
+        if not is_field_read
+    )
 
 
 def _measures(shape_map: ShapeMap) -> list[FieldMap]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
-from pipelines.sources.casts.placeholders import drop_placeholders, placeholders_of
+from pipelines.sources.casts.placeholders import UNSET, drop_placeholders, placeholders_of
 from pipelines.sources.casts.words import comparable, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.mapping import transform_for
@@ -19,6 +19,8 @@ from pipelines.sources.readers.text_table import TextTable, strip_cells, strippe
 
 # Before the name of a column, the column of its cells without placeholders.
 FILLED = "@filled:"
+# Kinds of values of which none is written as false.
+_KINDS_WITHOUT_TRUTH = frozenset(("text", "digest", "email", "date", "datetime"))
 
 
 def scan_cells(table: TextTable, columns: Sequence[str]) -> pl.LazyFrame:
@@ -216,8 +218,12 @@ def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, sh
     """
     if field_map.destination in CANONICAL_SCHEMAS[shape_map.shape].full_score_if_empty:
         return pl.col(column) if text is None else text
-    declared = frozenset(word.lower() for word in transform_for(field_map).values)
-    return _without_placeholder(column, text, declared, field_map.destination)
+    transform = transform_for(field_map)
+    declared = frozenset(word.lower() for word in transform.values)
+    filled_text = _without_placeholder(column, text, declared, field_map.destination)
+    if transform.kind not in _KINDS_WITHOUT_TRUTH or field_map.value_is_header or "false" in declared:
+        return filled_text
+    return pl.when(~filled_text.is_in(sorted(UNSET))).then(filled_text)
 
 
 def _without_placeholder(column: str, text: pl.Expr | None, declared: frozenset[str], destination: str = "") -> pl.Expr:

@@ -24,6 +24,8 @@ def _spellings(words: Iterable[str]) -> frozenset[str]:
 
 
 PLACEHOLDERS = _spellings((*_SIGNS, *_WORDS.split(", "), "NaN", "NaT"))
+# What Odoo writes for a field without a value, whatever its type; a text, a key or a day is never false.
+UNSET = _spellings(("false",))
 _IN_NAMES = PLACEHOLDERS - _spellings((*_PLAIN_WORDS, "NaN", "NaT"))
 
 

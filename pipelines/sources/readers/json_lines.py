@@ -191,8 +191,11 @@ def _is_wrapped(head: bytes, records_path: tuple[str, ...]) -> bool:
     if not any(f'"{_list_name(path)}"'.encode() in head for path in records_path):
         return False
     first_line = parse_json(head.split(b"\n", 1)[0], otherwise=None)
+    # An answer of GraphQL is `data` alone, whatever list it holds.
     return first_line is None or any(
-        isinstance(_member(first_line, path.split("[*]")[0]), list) for path in records_path
+        isinstance(_member(first_line, path.split("[*]")[0]), list)
+        or ("." in path and isinstance(first_line, dict) and [*first_line] == path.split(".")[:1])
+        for path in records_path
     )
 
 
@@ -213,6 +216,7 @@ def _split_array(chunks: Iterable[bytes], file_name: str, wrapper: tuple[str, ..
     # The key before each open bracket; the brackets of the records themselves lie above `array_depth`.
     keys: list[bytes] = []
     array_depth, is_inside, is_only, last_text, unread, size = 0, False, True, b"", b"", 0
+    has_array = False
     for chunk in chunks:
         size += len(chunk)
         unread += chunk
@@ -227,12 +231,13 @@ def _split_array(chunks: Iterable[bytes], file_name: str, wrapper: tuple[str, ..
             elif token in b"{[":
                 keys.append(last_text[1:-1])
                 last_text = b""
+                has_array |= token == b"[" and any(path[: len(keys)] == (*keys[1:], b"") for path in paths)
                 if is_inside:
                     start = match.start() if len(keys) == array_depth + 1 else start
                 elif (
                     token == b"[" and len(keys) <= longest_path + 1 and (path := _matching(keys[1:], paths)) is not None
                 ):
-                    array_depth, is_inside, is_only = len(keys), True, b"*" not in path
+                    array_depth, is_inside, is_only, has_array = len(keys), True, b"*" not in path, True
             else:
                 del keys[-1:]
                 last_text = b""
@@ -243,6 +248,11 @@ def _split_array(chunks: Iterable[bytes], file_name: str, wrapper: tuple[str, ..
                     is_inside = False
                     if is_only:
                         return
+                if not keys and not has_array:
+                    raise ExportRefused(
+                        f"{file_name} has no list of records at {' or '.join(wrapper)}: it holds something else than "
+                        "the system's lists that are read, so export one of these"
+                    )
                 if not keys:
                     return
         if start is not None:

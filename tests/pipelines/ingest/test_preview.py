@@ -30,8 +30,29 @@ def test_a_preview_shows_rows_and_rows_set_aside_with_their_rules(tmp_path: Path
     worklog = preview.shapes["worklog"]
     assert [(row["account_code"], row["worked_hours"]) for row in worklog.rows] == [("E1", 1.5), ("E3", None)]
     assert worklog.set_aside == [{"row_number": 2, "rules": ["worked_at|parses"]}]
+    assert worklog.values_left_out == [{"row_number": 3, "rules": ["worked_hours|parses"]}]
     assert "Client" in preview.columns_left_out
     assert [path.name for path in tmp_path.iterdir()] == ["hours.csv"]
+
+
+def test_a_duration_beyond_what_is_possible_is_left_out_by_name(tmp_path: Path) -> None:
+    """A year, two months and ten days are more than 10,000 hours: the statement counts, without them."""
+    file = tmp_path / "statements.json"
+    statement = {
+        "id": "00000000-0000-4000-8000-000000000001",
+        "actor": {"mbox": "mailto:dana@example.org"},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/completed"},
+        "object": {"id": "https://lms.example/course/1"},
+        "result": {"duration": "P1Y2M10DT2H30M"},
+        "timestamp": "2026-03-01T09:00:00Z",
+    }
+    file.write_text(json.dumps([statement]))
+    shapes = preview_file(file, "xapi", SourceOptions(), DAY).shapes
+    assert shapes is not None
+    assert [row["learning_hours"] for row in shapes["learning_record"].rows] == [None]
+    assert shapes["learning_record"].values_left_out == [{"row_number": 1, "rules": ["learning_hours|between"]}]
+    run = CliRunner().invoke(app, ["sources", "preview", str(file)])
+    assert "1 rows kept without a value" in run.stdout
 
 
 def test_a_file_that_cannot_be_read_gives_the_reason(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from benchmarks.sources import write_export
 from pipelines.config.company import SourceConfig
 from pipelines.sources.adapter import all_adapters, get_adapter, read_export
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
-from pipelines.sources.detect import describe_systems, rank_systems, suggest_source_block
+from pipelines.sources.detect import best_match, describe_systems, rank_systems, suggest_source_block
 from pipelines.sources.readers.files import ExportRefused
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -79,6 +79,18 @@ def test_every_golden_file_is_detected_as_its_own_system(raw: Path) -> None:
     assert (best.system, best.missing) == (raw.parent.name, ())
     assert not [match for match in others if match.system != best.system and match.score >= best.score]
     assert yaml.safe_load(suggest_source_block(raw))["sources"][0]["system"] == raw.parent.name
+
+
+def test_a_file_whose_ids_the_system_cannot_read_is_not_its_own(tmp_path: Path) -> None:
+    """ClickUp's tasks share `Task ID` and some headers with Asana's, but not the form of the ids."""
+    path = tmp_path / "tasks.csv"
+    path.write_text("Task ID, Task Name, Status, Start Date, Assignees, Tags\n86bq1a,Load,complete,,[Dana Lee],[sql]\n")
+    first_match = rank_systems(path)[0]
+    assert (first_match.system, first_match.missing) == ("asana", ("Task ID",))
+    assert "Task ID holds nothing that it reads" in first_match.why
+    assert best_match([first_match]) is None
+    path.write_text(path.read_text().replace("86bq1a", "1142011111111111"))
+    assert best_match(rank_systems(path)) is not None
 
 
 def test_a_match_names_the_missing_columns(tmp_path: Path) -> None:

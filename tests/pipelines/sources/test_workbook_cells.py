@@ -67,6 +67,23 @@ def test_cells_become_hours_shares_and_days(tmp_path: Path) -> None:
     assert {str(moment) for moment in frame["occurred_at"]} == {"2026-03-02 00:00:00+00:00"}
 
 
+def test_what_odoo_writes_for_a_field_without_a_value_is_nothing(tmp_path: Path) -> None:
+    """Two people without a badge would otherwise share the number FALSE."""
+    rows: list[list[Cell]] = [
+        ["id", "employee_id/barcode", "employee_id/work_email", "skill_id/name", "level_progress", "write_date"],
+        ["s.1", False, "dana@example.org", "Python", ("80", "General"), "2026-03-02 10:00:00"],
+        ["s.2", False, "eli@example.org", "SQL", ("0", "General"), "2026-03-02 10:00:00"],
+        ["s.3", "B-17", False, False, ("50", "General"), "2026-03-02 10:00:00"],
+    ]
+    export = read_export(write_workbook(tmp_path / "a.xlsx", rows), get_adapter("odoo"))
+    columns = ("employee_number", "work_email", "skill_text", "score_share")
+    assert export.shapes["feedback"].select(columns).collect().rows() == [
+        (None, "dana@example.org", "Python", 0.8),
+        (None, "eli@example.org", "SQL", 0.0),
+        ("B-17", None, None, 0.5),
+    ]
+
+
 def test_a_header_in_the_middle_of_a_sheet_is_set_aside_as_such(tmp_path: Path) -> None:
     rows: list[list[Cell]] = [["Name", "Skill"], ["a", "sql"], ["Name", "Skill"], ["Name", "git"], ["b", "go"]]
     table = read_workbook(write_workbook(tmp_path / "a.xlsx", rows), set())

@@ -124,6 +124,18 @@ def test_a_file_without_content_is_refused_as_such(adapter: Adapter, tmp_path: P
 
 
 @every_adapter
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_answer_with_another_list_is_not_called_empty(adapter: Adapter, tmp_path: Path, indent: int | None) -> None:
+    path = tmp_path / "a"
+    for records_path in adapter.records_path:
+        first_key, *_, last_key = re.sub(r"\[\*\].*", "", records_path).split(".") * 2
+        if "json" not in adapter.formats or first_key == last_key or "*" in records_path:
+            continue
+        path.write_text(json.dumps({first_key: {"elsewhere": {last_key: [{"a": 1}]}}}, indent=indent))
+        assert refusal(path, adapter).startswith(f"a has no list of records at {adapter.records_path[0]}")
+
+
+@every_adapter
 def test_a_file_of_another_format_is_refused_with_the_formats_of_the_system(adapter: Adapter, tmp_path: Path) -> None:
     path = tmp_path / "a"
     for form, given in (("json", '[{"a": 1}]'), ("csv", "a,b\n1,2\n")):

@@ -27,6 +27,8 @@ from pipelines.sources.readers.text_table import normalize_header
 
 UNREADABLE = "Zorblax"
 PLACEHOLDERS = ("-", "--", "N/A", "None", "(none)")
+# Kinds of which no value is written as false, which Odoo writes for a field without a value.
+KINDS_WITHOUT_TRUTH = ("text", "digest", "email", "date", "datetime")
 # A text of each kind that can be read, for fields that the golden row leaves empty.
 READABLE = {
     **dict.fromkeys(("date", "datetime"), "2026-01-15T10:00:00Z"),
@@ -105,7 +107,13 @@ def readable_text(probe: Probe, variants: list[FieldMap]) -> str | None:
 def add_placeholders(probes: ProbeFile, shape: ShapeMap) -> None:
     """Each header emptied, and filled with each placeholder that it does not declare as a word."""
     declared: dict[str, set[str]] = {}
+    conditions = (condition for field_map in shape.fields for condition in (field_map.when, field_map.unless))
+    headers_with_truth = {
+        header for condition in (*conditions, *shape.pass_over) if condition for header in headers_of(condition, shape)
+    }
     for field_map in shape.fields:
+        if field_map.value_is_header or transform_for(field_map).kind not in KINDS_WITHOUT_TRUTH:
+            headers_with_truth.update(field_map.all_headers)
         # None is a family name
         words = {"none"} if field_map.destination == "display_name" else transform_for(field_map).values
         for header in field_map.all_headers:
@@ -117,6 +125,8 @@ def add_placeholders(probes: ProbeFile, shape: ShapeMap) -> None:
         for text in PLACEHOLDERS:
             if text.lower() not in declared.get(header, set()):
                 probes.add("placeholder", header, text).put(header, text)
+        if header not in headers_with_truth and "[" not in header:
+            probes.add("placeholder", header, "FALSE").put(header, "FALSE")
 
 
 def test_a_placeholder_is_nothing_in_every_field(outcome: Outcome) -> None:
