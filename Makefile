@@ -61,8 +61,9 @@ services:
 	  fi; \
 	fi
 
+# Three workers on two cores: a third of the time tests wait for servers, browsers and disks.
 tests: setup services
-	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal
+	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 3 --dist worksteal
 
 contracts: setup ## test the contracts of the demo's current snapshot against its Parquet files with datacontract-cli
 	@test -f $(DEMO_ROOT)/published/CURRENT || $(MAKE) --no-print-directory run
