@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from assets.automation.remote_files import FETCH_TAG, build_remote_files_sensor, plan_fetch, read_fetch_cursor
 from assets.automation.run_selection import NewRemoteFile, select_fetch
 from assets.checks.health import check_origins, find_fetch_issues
+from assets.checks.source_states import describe_sources
 from assets.cli.app import app
-from assets.cli.run import _describe_sources
 from assets.definitions import build_definitions, build_pipeline
 from assets.resources.pipeline import PipelineResource
 from assets.tables.fetch import fetch_assets
@@ -122,7 +122,7 @@ def test_an_origin_that_fails_stops_no_other_and_is_reported_until_it_is_read_ag
     assert [issue.sentence for issue in check_origins(config)] == [problem]
     described = {
         source["name"]: (source["status"], source["fetch"])
-        for source in _describe_sources(lake, config, root / "landing")
+        for source in describe_sources(lake, config, root / "landing")
     }
     counts = {"fetched": 0, "unchanged": 0, "waiting": 0, "refused": 0, "refusals": []}
     reason = "127.0.0.1 refused the user and HR_PASSWORD"

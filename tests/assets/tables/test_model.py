@@ -102,9 +102,11 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
 
     monkeypatch.setattr(ml.registry.champion_challenger, "load_champion", keep)
     monkeypatch.setattr(
-        ml.registry.champion_challenger, "_fit", lambda training_input: found["champion"][0].recommender
+        ml.registry.champion_challenger, "_fit_challenger", lambda training_input: found["champion"][0].recommender
     )
-    monkeypatch.setattr(ml.registry.champion_challenger, "_evaluate", lambda training_input, frozen_champion: None)
+    monkeypatch.setattr(
+        ml.registry.champion_challenger, "_evaluate_recipe", lambda training_input, frozen_champion: None
+    )
     monkeypatch.setattr(ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(True, "better"))
     monkeypatch.setattr(ml.registry.champion_challenger, "save_bundle", save_poisoned)
     monkeypatch.setattr(

@@ -9,8 +9,8 @@ import pytest
 from dagster import AssetsDefinition, materialize
 from typer.testing import CliRunner
 
+from assets.checks.source_states import describe_sources
 from assets.cli.app import app
-from assets.cli.run import _describe_sources
 from assets.definitions import build_pipeline
 from assets.tables import raw
 from assets.tables.raw import COMPLETE, landing_assets
@@ -57,7 +57,7 @@ def test_a_notice_reaches_the_three_places(root: Path) -> None:
     assert notice.startswith("people: people.csv: columns that by their name hold marks or hours are not read (1)")
     assert "`Final Score`" in notice
     assert checks == [(True, "1 files")]
-    (source,) = _describe_sources(Lake(root / "lake"), read_config(root / "footsteps.yaml"), root / "landing")
+    (source,) = describe_sources(Lake(root / "lake"), read_config(root / "footsteps.yaml"), root / "landing")
     assert source["notices"] == [notice]
     in_doctor = json.loads(CliRunner().invoke(app, ["doctor", "--json", "--data-root", str(root)]).stdout)
     assert in_doctor["notices"] == [notice]
