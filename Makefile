@@ -12,11 +12,11 @@ SHARED_DATA := $(wildcard ../shared/data)
 # Bytecode is compiled once at set-up: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test services lint types architecture tests contracts up wheel lock locktools sbom audit clean
+.PHONY: help setup run test test-long services lint types architecture tests contracts up wheel lock locktools sbom audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## create .venv and install the locked dependencies of development and the project
 
@@ -61,9 +61,11 @@ services:
 	  fi; \
 	fi
 
-# Three workers on two cores: a third of the time tests wait for servers, browsers and disks.
 tests: setup services
-	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 3 --dist worksteal
+	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+
+test-long: setup ## the simulated week, the installed package, new releases of taxonomies, lineage events: about seven minutes
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 contracts: setup ## test the contracts of the demo's current snapshot against its Parquet files with datacontract-cli
 	@test -f $(DEMO_ROOT)/published/CURRENT || $(MAKE) --no-print-directory run

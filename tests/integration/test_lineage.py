@@ -22,6 +22,8 @@ from assets.tables import model
 from pipelines.contracts.catalog import EVIDENCE, PERSON
 from pipelines.storage.lake import Lake
 
+pytestmark = pytest.mark.long
+
 KEY = "s3cret-key"
 
 
