@@ -231,7 +231,8 @@ def _split_array(chunks: Iterable[bytes], file_name: str, wrapper: tuple[str, ..
             elif token in b"{[":
                 keys.append(last_text[1:-1])
                 last_text = b""
-                has_array |= token == b"[" and any(path[: len(keys)] == (*keys[1:], b"") for path in paths)
+                if token == b"[" and not has_array and len(keys) <= longest_path + 1:  # a copy of all takes too long
+                    has_array = any(path[: len(keys)] == (*keys[1:], b"") for path in paths)
                 if is_inside:
                     start = match.start() if len(keys) == array_depth + 1 else start
                 elif (
