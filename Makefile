@@ -64,7 +64,7 @@ services:
 tests: setup services
 	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
 
-test-long: setup ## the simulated week, the installed package, new releases of taxonomies, lineage events: about seven minutes
+test-long: setup ## the simulated week, the installed package, new releases of taxonomies, lineage events
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 contracts: setup ## test the contracts of the demo's current snapshot against its Parquet files with datacontract-cli

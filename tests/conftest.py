@@ -31,7 +31,7 @@ settings.load_profile("footsteps")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the long tests first: at the end, the workers then have short ones left, which they share evenly."""
-    items.sort(key=lambda item: "integration" not in item.path.parts)
+    items.sort(key=lambda item: ("integration" not in item.path.parts, item.get_closest_marker("slow") is None))
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from assets.checks.exit_codes import ExitCode, choose_exit_code
 from assets.checks.source_states import describe_sources
 from assets.checks.target_health import read_target_states
 from assets.resources.pipeline import PipelineResource
-from pipelines.config.secrets import describe_failure
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.atomic_write import replacing
 
@@ -57,25 +56,19 @@ class Metric:
     label: str = ""
 
 
-def write_configured_metrics(pipeline: PipelineResource, instance: DagsterInstance, now: datetime) -> str | None:
-    """Write the metrics to the file that footsteps.yaml names.
+def write_configured_metrics(pipeline: PipelineResource, instance: DagsterInstance, now: datetime) -> None:
+    """Write the metrics to the file that footsteps.yaml names, if it names one.
 
     Args:
         pipeline: The data root.
         instance: Dagster's instance.
         now: The current time (UTC).
 
-    Returns:
-        Why the file could not be written, in one line; None if it was, or if footsteps.yaml names none.
+    Raises:
+        OSError: If the file cannot be written; the old file stays.
     """
-    metrics_file = pipeline.config.monitoring.metrics_file
-    if metrics_file is None:
-        return None
-    try:
+    if (metrics_file := pipeline.config.monitoring.metrics_file) is not None:
         write_metrics(metrics_file, measure(pipeline, instance, now))
-    except OSError as failure:  # a run is not stopped because nobody can watch it
-        return describe_failure(failure)
-    return None
 
 
 def write_metrics(path: Path, metrics: Iterable[Metric]) -> None:
@@ -101,7 +94,6 @@ def write_metrics(path: Path, metrics: Iterable[Metric]) -> None:
             (gauge.labels(label_value) if metric.label else gauge).set(number)
     with replacing(path) as unfinished:
         unfinished.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
-    # the node exporter runs as another user, and the file holds nothing about a person
     path.chmod(_FILE_MODE)
 
 
@@ -183,7 +175,7 @@ def _measure_snapshot(snapshot: Snapshot, now: datetime) -> list[Metric]:
 
 
 def _measure_automation(pipeline: PipelineResource, instance: DagsterInstance) -> list[Metric]:
-    statuses = [run.status for run in find_failed_runs(instance, pipeline.settings.root / ".writing")]
+    statuses = [run.status for run in find_failed_runs(instance, pipeline.settings.lock_path)]
     killed_count = statuses.count(DagsterRunStatus.STARTED)
     return [
         Metric(
@@ -243,7 +235,7 @@ def build_metrics_sensor(pipeline: PipelineResource) -> SensorDefinition:
         description="Writes the metrics to the file that footsteps.yaml names under `monitoring`.",
     )
     def metrics_sensor(context: SensorEvaluationContext) -> SkipReason:
-        problem = write_configured_metrics(pipeline, context.instance, datetime.now(UTC))
-        return SkipReason(problem or "written")
+        write_configured_metrics(pipeline, context.instance, datetime.now(UTC))
+        return SkipReason("written")
 
     return metrics_sensor

@@ -6,6 +6,7 @@ Does not belong here: deliveries and the publication (`health`), blocked tables 
 
 import fcntl
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
@@ -32,16 +33,18 @@ def find_failed_runs(instance: DagsterInstance, lock_file: Path) -> list[Dagster
     """
     statuses = [*_ENDED, DagsterRunStatus.STARTED]
     runs = [record.dagster_run for record in instance.get_run_records(RunsFilter(statuses=statuses), limit=_MAX_RUNS)]
+    # of each run the steps that succeeded; of one that did not, those that began and did not succeed
+    read_steps = cache(partial(_read_steps, instance))
     later_runs: list[DagsterRun] = []
     failed_runs: list[DagsterRun] = []
     for run in runs:
         if run.status is DagsterRunStatus.STARTED and _is_locked(lock_file):
             continue
         if run.status is not DagsterRunStatus.SUCCESS:
-            unfinished_steps = _read_steps(instance, run, succeeded=False)
+            unfinished_steps = read_steps(run.run_id, False)
             if not any(
                 (unfinished_steps or later_run.job_name == run.job_name)
-                and unfinished_steps <= _read_steps(instance, later_run, later_run.status is DagsterRunStatus.SUCCESS)
+                and unfinished_steps <= read_steps(later_run.run_id, later_run.status is DagsterRunStatus.SUCCESS)
                 for later_run in later_runs
             ):
                 failed_runs.append(run)
@@ -100,13 +103,13 @@ def read_sensor_cursor(instance: DagsterInstance, name: str) -> str | None:
     return next(filter(None, cursors), None)
 
 
-def _read_steps(instance: DagsterInstance, run: DagsterRun, succeeded: bool) -> set[str]:
+def _read_steps(instance: DagsterInstance, run_id: str, is_successful: bool) -> frozenset[str]:
     """The steps of a run that succeeded, or those that began and did not."""
-    return {
+    return frozenset(
         step.step_key
-        for step in instance.get_run_step_stats(run.run_id)
-        if (step.status is not None and step.status.value == "SUCCESS") == succeeded
-    }
+        for step in instance.get_run_step_stats(run_id)
+        if (step.status is not None and step.status.value == "SUCCESS") == is_successful
+    )
 
 
 def _is_locked(lock_file: Path) -> bool:

@@ -36,14 +36,13 @@ def acknowledge(
     if source is None:
         names = ", ".join(source.name for source in company_config.sources)
         raise CommandFailed(f"footsteps.yaml has no source {source_name!r}: it has {names}")
-    with exclusive_lock(settings.root / ".writing"):
+    with exclusive_lock(settings.lock_path):
         acknowledged = acknowledge_refusals(
             Lake(settings.lake_path),
             source,
             resolve_landing_folder(settings, company_config),
             file_names,
             now,
-            now.date(),
         )
     if missing := sorted(set(file_names) - set(acknowledged)):
         raise CommandFailed(f"{source_name}: no open refusal of {', '.join(missing)}: see `footsteps doctor`")

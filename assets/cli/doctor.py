@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from assets.checks.exit_codes import ExitCode
 from assets.checks.health import check_origins, find_issues
 from assets.checks.issue import Issue
 from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
@@ -70,7 +71,7 @@ def print_health(
     document = {"healthy": not issues, "findings": sentences, "notices": notices, "vanished": vanished}
     print_result(document, _format_health(sentences, notices, vanished), as_json)
     if issues:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _format_health(issues: list[str], notices: list[str], vanished: list[str]) -> str:
@@ -119,7 +120,7 @@ def _find_dagster_issues(instance: "DagsterInstance", settings: Settings) -> lis
         read_sensor_cursor,
     )
 
-    failed_runs = find_failed_runs(instance, settings.root / ".writing")
+    failed_runs = find_failed_runs(instance, settings.lock_path)
     issues = [issue for run in failed_runs for issue in describe_run(instance, run)]
     alert_state = read_alert_state(read_sensor_cursor(instance, ALERT_SENSOR), 0.0)
     return [*issues, *find_killed_runs(failed_runs), *find_tick_issues(instance), *find_address_issues(alert_state)]

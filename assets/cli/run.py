@@ -32,15 +32,17 @@ from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from assets.resources.loggers import LOGGER_CONFIG
 from pipelines.config.company import Config
+from pipelines.config.secrets import describe_failure
 from pipelines.config.settings import Settings
 from pipelines.ingest.deliveries import count_quarantined_rows
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
 
 if TYPE_CHECKING:
-    from dagster import Definitions, ExecuteInProcessResult
+    from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
 
     from assets.automation.run_selection import Selection
+    from assets.resources.pipeline import PipelineResource
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,6 @@ def execute_run(
     # imported here because they take seconds
     from dagster import DagsterInstance
 
-    from assets.automation.metrics import write_configured_metrics
     from assets.automation.schedules import NIGHTLY_JOB, today_utc
     from assets.definitions import build_definitions, build_pipeline
     from assets.resources import run_context
@@ -151,10 +152,20 @@ def execute_run(
             partition_key=today_utc().isoformat() if selection is None or selection.has_landing else None,
         )
         failure = None if run_result.success else _explain_failure(run_result)
-        write_configured_metrics(build_pipeline(settings, config), instance, datetime.now(UTC))
+        _write_metrics(build_pipeline(settings, config), instance)
     for issue in find_monitoring_issues(settings, config):
         print_note(f"[yellow]monitoring:[/yellow] {escape(issue.sentence)}")
     return _summarize(settings, config, failure, _list_vanished(run_result))
+
+
+def _write_metrics(pipeline: "PipelineResource", instance: "DagsterInstance") -> None:
+    """Write the metrics that footsteps.yaml asks for. A run is not stopped because nobody can watch it."""
+    from assets.automation.metrics import write_configured_metrics
+
+    try:
+        write_configured_metrics(pipeline, instance, datetime.now(UTC))
+    except OSError as failure:
+        print_note(f"[yellow]monitoring:[/yellow] metrics: {escape(describe_failure(failure))}")
 
 
 def _build_tags(as_of: date | None, run_day: date | None, allow_row_count_drop: bool) -> dict[str, str]:

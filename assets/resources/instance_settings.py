@@ -1,7 +1,8 @@
 """Dagster's dagster.yaml in its home: which profile it is, and the environment variables that it needs.
 
 Belongs here: reading the file without Dagster, whose error for a missing variable is a page.
-Does not belong here: writing it (`assets.cli.run`), what the profiles contain (dagster.yaml, dagster.production.yaml).
+Does not belong here: writing it (`assets.cli.terminal.dagster_home`), what the profiles contain (dagster.yaml,
+dagster.production.yaml).
 """
 
 import os

@@ -35,7 +35,7 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
         """Wait until no other run writes to this data root, and keep others out until the run ends."""
         root = self.settings.root
         open_connections = keep_connections_open(context.instance) if context.instance else nullcontext()
-        with exclusive_lock(root / ".writing"), open_connections:
+        with exclusive_lock(self.settings.lock_path), open_connections:
             remove_unfinished(root)
             restrict_data_root(root, self.settings.published_path, self.config.publish.group)
             try:

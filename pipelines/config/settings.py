@@ -31,6 +31,11 @@ class Settings(BaseSettings):
         return (self.config or self.root / "footsteps.yaml").expanduser().resolve()
 
     @property
+    def lock_path(self) -> Path:
+        """The file that a process locks while it writes to the data root."""
+        return self.root / ".writing"
+
+    @property
     def lake_path(self) -> Path:
         """Folder of the lake's tables."""
         return self.root / "lake"

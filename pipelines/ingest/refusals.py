@@ -8,7 +8,7 @@ from the landing folder, or when somebody acknowledges it.
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -48,7 +48,7 @@ def find_open_refusals(ledger: pl.DataFrame, source: SourceConfig, landing_folde
 
 
 def acknowledge_refusals(
-    lake: Lake, source: SourceConfig, landing_folder: Path, file_names: Iterable[str], now: datetime, day: date
+    lake: Lake, source: SourceConfig, landing_folder: Path, file_names: Iterable[str], now: datetime
 ) -> list[str]:
     """End the open refusals of some files of a source by a row of the ledger.
 
@@ -58,7 +58,6 @@ def acknowledge_refusals(
         landing_folder: The landing folder.
         file_names: Names of refused files; none for all files of the source.
         now: The time that the ledger records, in UTC.
-        day: The day that the ledger records.
 
     Returns:
         The names of the files whose refusal ended.
@@ -72,7 +71,7 @@ def acknowledge_refusals(
             **refusal,
             "delivery_number": ledger.take_number(),
             "delivery_status": ACKNOWLEDGED,
-            "delivered_date": day,
+            "delivered_date": now.date(),
             "landed_at": now,
         }
         ledger.append(pl.DataFrame([acknowledgement], schema=DELIVERY.schema))

@@ -11,7 +11,7 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
-from pipelines.sources.casts.placeholders import UNSET, drop_placeholders, placeholders_of
+from pipelines.sources.casts.placeholders import drop_placeholders, drop_unset, placeholders_of
 from pipelines.sources.casts.words import comparable, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.mapping import transform_for
@@ -223,7 +223,7 @@ def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, sh
     filled_text = _without_placeholder(column, text, declared, field_map.destination)
     if transform.kind not in _KINDS_WITHOUT_TRUTH or field_map.value_is_header or "false" in declared:
         return filled_text
-    return pl.when(~filled_text.is_in(sorted(UNSET))).then(filled_text)
+    return drop_unset(filled_text)
 
 
 def _without_placeholder(column: str, text: pl.Expr | None, declared: frozenset[str], destination: str = "") -> pl.Expr:

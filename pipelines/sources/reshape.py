@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.sources.casts.placeholders import PLACEHOLDERS, UNSET, drop_placeholders
+from pipelines.sources.casts.placeholders import PLACEHOLDERS, drop_placeholders, drop_unset
 from pipelines.sources.declaration import CELL_VALUE, COLUMN_NAME, FILE_NAME, MAX_POINTS, ShapeMap, Unpivot
 from pipelines.sources.field_text import condition_holds, headers_of, headers_read_by, scan_cells
 from pipelines.sources.readers.json_lines import parse_json
@@ -97,7 +97,7 @@ def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str)
             values = pl.col(repeated[0]).str.replace_all(shape_map.explode_separator, "\x1f").str.split("\x1f")
             rows = rows.with_columns(values).explode(repeated[0])
         element = drop_placeholders(pl.col(repeated[0]).str.strip_chars())
-        is_empty = ~is_filled(element) | element.is_in(sorted(UNSET))
+        is_empty = ~is_filled(drop_unset(element))
         return _without_empty(rows, is_empty, shape_map)
 
     return replace(table, columns={**table.columns, table.key(header): repeated[:1]}, scan=scan)

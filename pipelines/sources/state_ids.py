@@ -5,14 +5,14 @@ Does not belong here: columns known by their names (`sensitive_columns`).
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 
 import polars as pl
 
-from pipelines.sources.field_text import FILLED, scan_cells
+from pipelines.sources.casts.placeholders import placeholders_of
 from pipelines.sources.readers.text_table import TextTable
 
 # A column is denied if this share of its distinct values are valid numbers of one kind, …
@@ -60,13 +60,14 @@ def find_state_ids(table: TextTable) -> Mapping[str, StateId]:
     Args:
         table: The file. If its first rows cannot be read, no header is returned: whoever reads the file refuses it.
     """
-    columns = {column for names in table.columns.values() for column in names}
-    first_rows = scan_cells(replace(table, scan=table.scan_first_rows), tuple(sorted(columns)))
+    columns = sorted({column for names in table.columns.values() for column in names})
     try:
-        cells = first_rows.select(pl.col(FILLED + column).alias(column) for column in sorted(columns)).collect()
+        cells = table.scan_first_rows(columns).collect()
     except pl.exceptions.PolarsError:
         return {}
-    kind_by_column = {column: kind for column in cells.columns if (kind := state_id_of(cells[column]))}
+    kind_by_column = {
+        column: kind for column in columns if column in cells.columns and (kind := state_id_of(cells[column]))
+    }
     return {
         header: kind_by_column[column]
         for header in table.headers
@@ -77,7 +78,8 @@ def find_state_ids(table: TextTable) -> Mapping[str, StateId]:
 
 def state_id_of(texts: pl.Series) -> StateId | None:
     """Return the kind of number that most distinct texts of a column are; None if they are no state ids."""
-    distinct_texts = list(dict.fromkeys(text for text in texts if text is not None))
+    stripped_texts = {text.strip() for text in texts.unique() if text is not None}
+    distinct_texts = stripped_texts.difference(("", *placeholders_of()))
     for kind in STATE_IDS:
         valid_count = _count_valid(distinct_texts, kind)
         if valid_count and kind.chance**valid_count <= MAX_CHANCE:
@@ -85,7 +87,7 @@ def state_id_of(texts: pl.Series) -> StateId | None:
     return None
 
 
-def _count_valid(texts: Sequence[str], kind: StateId) -> int:
+def _count_valid(texts: Collection[str], kind: StateId) -> int:
     """Return how many texts are valid numbers of the kind; 0 if less than `MIN_VALID_SHARE` of them are."""
     max_invalid_count = int((1 - MIN_VALID_SHARE) * len(texts) + _ROUNDING)
     invalid_count = 0

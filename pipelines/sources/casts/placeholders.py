@@ -25,7 +25,7 @@ def _spellings(words: Iterable[str]) -> frozenset[str]:
 
 PLACEHOLDERS = _spellings((*_SIGNS, *_WORDS.split(", "), "NaN", "NaT"))
 # What Odoo writes for a field without a value, whatever its type; a text, a key or a day is never false.
-UNSET = _spellings(("false",))
+_UNSET = tuple(sorted(_spellings(("false",))))
 _IN_NAMES = PLACEHOLDERS - _spellings((*_PLAIN_WORDS, "NaN", "NaT"))
 
 
@@ -38,6 +38,15 @@ def drop_placeholders(text: pl.Expr, destination: str = "", declared: Collection
         declared: Words that the field declares as values, in lower case; they are no placeholders.
     """
     return pl.when(~text.is_in(_word_list(placeholders_of(destination, frozenset(declared))))).then(text)
+
+
+def drop_unset(text: pl.Expr) -> pl.Expr:
+    """Return the text, or null if it is what a system writes for a field without a value, whatever its type.
+
+    Args:
+        text: Text without blanks around it, of a field that is never true or false.
+    """
+    return pl.when(~text.is_in(_word_list(_UNSET))).then(text)
 
 
 @cache

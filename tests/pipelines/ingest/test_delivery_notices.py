@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from time_sheets import TIME
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import DELIVERY
@@ -118,17 +119,6 @@ def test_a_column_that_a_note_explains_is_no_second_notice() -> None:
 def test_a_measure_that_no_row_fills() -> None:
     (notice,) = notices_of(ledger_row(empty_measures=["worked_hours"]))
     assert notice.startswith("lms: a.csv: `worked_hours` is empty in every kept row; `mapping: {worked_hours: COLUMN}`")
-
-
-TIME = SourceConfig.model_validate(
-    {
-        "name": "time",
-        "system": "tabular",
-        "shape": "worklog",
-        "path": "*.csv",
-        "mapping": {"record_code": "id", "account_code": "who", "worked_at": "day", "worked_hours": "hours"},
-    }
-)
 
 
 @pytest.mark.parametrize(("hours", "empty_measures"), [("", ["worked_hours"]), ("7", [])])

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
+from time_sheets import TIME
 
-from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.ingest.deliveries import count_landed_rows, current_deliveries, read_ledger
 from pipelines.ingest.delivery_notices import find_notices
@@ -13,15 +13,6 @@ from pipelines.ingest.landing import LandingContext, land_source
 from pipelines.storage.lake import Lake
 
 NEWEST_COLUMNS = ("file_notes", "empty_measures")
-TIME = SourceConfig.model_validate(
-    {
-        "name": "time",
-        "system": "tabular",
-        "shape": "worklog",
-        "path": "*.csv",
-        "mapping": {"record_code": "id", "account_code": "who", "worked_at": "day", "worked_hours": "hours"},
-    }
-)
 
 
 def land(folder: Path, day: int) -> LandingContext:

@@ -1,6 +1,6 @@
 """A refusal is reported until a good file follows, the file is gone, or somebody acknowledges it."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipelines.config.company import SourceConfig
@@ -75,9 +75,9 @@ def test_an_acknowledged_refusal_ends_for_good_and_changes_no_current_row(tmp_pa
     refuse(tmp_path)
     lake, now = Lake(tmp_path / "lake"), FIRST + timedelta(hours=1)
     before = current_deliveries(lake, SOURCE)
-    assert acknowledge_refusals(lake, SOURCE, tmp_path / "in", ["other.csv"], now, date(2025, 7, 1)) == []
+    assert acknowledge_refusals(lake, SOURCE, tmp_path / "in", ["other.csv"], now) == []
     assert open_refusals(tmp_path) == ["bad.csv"]
-    assert acknowledge_refusals(lake, SOURCE, tmp_path / "in", ["bad.csv"], now, date(2025, 7, 1)) == ["bad.csv"]
+    assert acknowledge_refusals(lake, SOURCE, tmp_path / "in", ["bad.csv"], now) == ["bad.csv"]
     land(tmp_path, 1)  # the file is still there, and is refused again
     assert open_refusals(tmp_path) == []
     assert current_deliveries(lake, SOURCE).equals(before)
