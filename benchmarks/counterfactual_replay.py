@@ -21,7 +21,8 @@ from assets.tables.training_data import STEP_COLUMNS, read_flow_tables, select_p
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.state import find_reached_steps
 from ml.mastery.step_items import list_memberships
-from ml.ranking.context_features import ContextTables, FeatureUnion, build_context_features
+from ml.ranking.context_features import ContextTables, build_context_features
+from ml.ranking.feature_union import FeatureUnion
 from ml.ranking.group_features import GroupFeatures
 from ml.ranking.recommender import Recommender
 from ml.recommend.counterfactuals import CounterfactualInputs, build_added_evidence

@@ -12,7 +12,8 @@ import polars as pl
 
 from assets.resources.table_reader import TableReader
 from ml.mastery.step_items import list_memberships, list_repeatable_steps, list_required_steps
-from ml.ranking.context_features import ContextTables, FeatureUnion, build_context_features
+from ml.ranking.context_features import ContextTables, build_context_features
+from ml.ranking.feature_union import FeatureUnion
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.group_features import GroupFeatures
 from ml.registry.champion_challenger import TrainingInput

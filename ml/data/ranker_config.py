@@ -11,6 +11,8 @@ import numpy as np
 
 from ml.data.interactions import Interactions
 
+# Fewer would leave out targets of people who acquired many items within a horizon.
+MIN_TRAINING_CANDIDATES = 30
 Target = Literal["window", "step"]
 
 
@@ -34,6 +36,7 @@ class RankerConfig:
     freeze_shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later ensembles see more
     cases_per_person: int = 6  # so that one long history does not teach more than six short ones
     max_cases: int = 6_000  # with a hundred candidates each, more rows than eighty weights and trees need
+    max_rows: int = 260_000  # cases x candidates: of more cases, fewer candidates each are learned from
     calibration_people: int = 2_000  # whose outcomes the probability is learned from: hundreds acquire something
     min_cases: int = 50  # with fewer cases the weights are noise: the recommender serves popularity and says so
     case_decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting a person's late cases higher
@@ -48,6 +51,10 @@ class RankerConfig:
     # everybody. If there are more people, these teach the ranker and half as many others calibrate the probability.
     training_people: int = 150_000
     block_cells: int = 1_000_000  # rows x items scored at a time: 4 MB per scorer
+
+    def n_training_candidates(self, n_cases: int) -> int:
+        """Return the number of candidates per case that the ranker is fitted on."""
+        return int(np.clip(self.max_rows // max(n_cases, 1), MIN_TRAINING_CANDIDATES, self.n_candidates))
 
     def block_rows(self, n_items: int) -> int:
         """Return the number of people per block, so that one dense score matrix has at most `block_cells` cells."""

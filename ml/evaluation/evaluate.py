@@ -40,10 +40,17 @@ from ml.evaluation.scoring import (
     measure_calibration,
     score_model,
 )
-from ml.evaluation.splits import EvalSplit, apply_rules, parse_unix_times, split_leave_last, split_time
+from ml.evaluation.splits import (
+    EvalSplit,
+    apply_rules,
+    parse_unix_times,
+    sample_people,
+    split_leave_last,
+    split_time,
+)
 from ml.ranking.calibration import Reliability
 from ml.ranking.features import ExtraFeatures
-from ml.ranking.fitting import align_item_names, fit_coded_recommender
+from ml.ranking.fitting import FittedRecommender, align_item_names, fit_coded_recommender
 from ml.ranking.recommender import Recommender
 from ml.retrieval.baselines import available_baselines, build_baseline
 
@@ -59,7 +66,7 @@ class EvaluatedRecommender:
     """An evaluation, and our recommender as it was fitted for it: it saw nothing after the freeze."""
 
     evaluation: Evaluation
-    recommender: Recommender | None
+    fitted: FittedRecommender | None
 
 
 def available_models() -> tuple[str, ...]:
@@ -124,6 +131,7 @@ def evaluate_recommender(
     *,
     split: Split = "time",
     window_choice: Window = "enough",
+    max_people: int | None = None,
     horizon_days: int = 90,
     models: Sequence[str] | None = None,
     fitted_models: Mapping[str, Recommender] | None = None,
@@ -139,6 +147,7 @@ def evaluate_recommender(
 
     Args, in addition to those of `evaluate`:
         window_choice: "last" evaluates on the last window alone.
+        max_people: Evaluate on a random sample of so many people, if there are more; on everybody if None.
         fitted_models: Recommenders by name; they must not have seen anything after the freeze.
     """
     model_names, prefitted_models = tuple(models or available_models()), fitted_models or {}
@@ -146,6 +155,8 @@ def evaluate_recommender(
     if unknown_names:
         raise ValueError(f"no model is called {', '.join(unknown_names)}; there are {', '.join(available_models())}")
     eval_split = _split_events(events, split, window_choice, horizon_days, prefitted_models, requires, repeatable)
+    if max_people is not None:
+        eval_split = sample_people(eval_split, max_people, seed)
     evaluation_run = _EvaluationRun(eval_split, item_names, extra_features, horizon_days, seed)
     scores_by_model: dict[str, ModelScores] = {}
     with threadpool_limits(1):
@@ -153,7 +164,7 @@ def evaluate_recommender(
             progress(model_name, model_index / (len(model_names) + len(prefitted_models)))
             scores_by_model[model_name] = evaluation_run.score(model_name, prefitted_models.get(model_name))
         progress("metrics", 0.95)
-        our_recommender = evaluation_run.recommender
+        our_recommender = None if evaluation_run.fitted is None else evaluation_run.fitted.recommender
         reliability = (
             None
             if our_recommender is None
@@ -169,7 +180,7 @@ def evaluate_recommender(
         evaluation=_build_evaluation(
             split, horizon_days, eval_split, scores_by_model, our_recommender, reliability, ablation_results, seed
         ),
-        recommender=our_recommender,
+        fitted=evaluation_run.fitted,
     )
 
 
@@ -190,7 +201,7 @@ class _EvaluationRun:
         self.train_item_names = align_item_names(item_names, eval_split.train.items)
         self.config = choose_config(eval_split.train, target="step" if eval_split.frozen_at is None else "window")
         self.tie_break = np.random.default_rng(seed).permutation(eval_split.full.n_items)
-        self.recommender: Recommender | None = None
+        self.fitted: FittedRecommender | None = None
 
     def score(self, model_name: str, fitted_recommender: Recommender | None) -> ModelScores:
         """The scores of the model of that name, which is fitted unless it is given."""
@@ -205,14 +216,15 @@ class _EvaluationRun:
                 build_baseline(model_name, self.config, self.seed).fit(self.eval_split.train), self.eval_split
             )
         if recommender is None:
-            recommender = self._fit_recommender(with_calibration=model_name == OURS)
+            fitted = self._fit_recommender(with_calibration=model_name == OURS)
+            recommender = fitted.recommender
             if model_name == LAMBDARANK:
                 recommender = fit_lambdarank(recommender, self.eval_split.train, self.train_item_names)
             else:
-                self.recommender = recommender
+                self.fitted = fitted
         return bind_recommender(recommender, self.eval_split, self.item_names)
 
-    def _fit_recommender(self, *, with_calibration: bool) -> Recommender:
+    def _fit_recommender(self, *, with_calibration: bool) -> FittedRecommender:
         eval_split = self.eval_split
         return fit_coded_recommender(
             eval_split.train,

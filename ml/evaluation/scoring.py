@@ -20,8 +20,8 @@ from ml.evaluation.metrics import CaseScores, concat_case_scores, score_cases
 from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.splits import EvalSplit
 from ml.ranking.calibration import Reliability, measure_reliability
+from ml.ranking.cases import Cases
 from ml.ranking.recommender import RankedBlock, Recommender
-from ml.ranking.training_set import Cases
 from ml.retrieval.base import Scorer
 from ml.retrieval.recent_popularity import RecentPopularity
 

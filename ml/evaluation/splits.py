@@ -16,7 +16,7 @@ from ml.data.encoding import encode_ids
 from ml.data.interactions import Interactions, drop_unused_ids, filter_before
 from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Ints
-from ml.ranking.training_set import Cases, build_last_moment_cases, build_window_cases, drop_closed_targets
+from ml.ranking.cases import Cases, build_last_moment_cases, build_window_cases, drop_closed_targets
 
 FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart
 # 1973 to 2286 in seconds and milliseconds: no order of events has such large numbers.
@@ -148,6 +148,25 @@ def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:
         newcomers=newcomers.with_target(),
         rules=rules,
     )
+
+
+def sample_people(eval_split: EvalSplit, max_people: int, seed: int) -> EvalSplit:
+    """The split with the cases of a random sample of people; models learn from everybody as before.
+
+    Args:
+        eval_split: A split.
+        max_people: Number of people in the sample; with no more people the split is returned unchanged.
+        seed: Seed of the sample.
+    """
+    person_codes = np.unique(np.concatenate([eval_split.all_cases.person, eval_split.newcomers.person]))
+    if len(person_codes) <= max_people:
+        return eval_split
+    sampled_codes = np.random.default_rng(seed).choice(person_codes, max_people, replace=False)
+    all_cases, newcomers = (
+        cases.take(np.flatnonzero(np.isin(cases.person, sampled_codes)))
+        for cases in (eval_split.all_cases, eval_split.newcomers)
+    )
+    return replace(eval_split, cases=all_cases.with_target(), all_cases=all_cases, newcomers=newcomers)
 
 
 def _newcomer_cases(interactions: Interactions, cutoff_ticks: Ints, horizon_ticks: int) -> Cases:

@@ -4,7 +4,6 @@ Belongs here: the declared features, what they count, and their computation stri
 Does not belong here: what colleagues took (see group_features), features from histories (see features), ranking.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from ml.data.encoding import Lookup, encode_ids, sum_by_key
-from ml.data.sparse_rows import Floats, Ints, Strings
-from ml.ranking.features import CandidateNominator, ExtraFeatures, Feature
+from ml.data.sparse_rows import Ints
+from ml.ranking.features import Feature
 
 Aggregation = Literal["log_sum", "share", "latest", "log_age"]
 KEY_COLUMNS = ("person_id", "skill_id", "capability_id")
@@ -62,19 +61,17 @@ class FeatureSource:
             pl.col("value").cast(pl.Float64),
         )
 
-    def accumulate(self, vocabularies: dict[str, pl.Series]) -> pl.DataFrame:
+    def accumulate(self, encoded_rows: pl.DataFrame) -> pl.DataFrame:
         """One row per key and ts, sorted by ts: the value from then on, and `since`, a copy of ts."""
         merged_value = pl.col("value").sum() if self.is_sum else pl.col("value").max()
-        merged_rows = self.encode_rows(vocabularies).group_by("key", "ts").agg(merged_value).sort("ts", "key")
+        merged_rows = encoded_rows.group_by("key", "ts").agg(merged_value).sort("ts", "key")
         value_so_far = pl.col("value").cum_sum().over("key") if self.is_sum else pl.col("value")
         return merged_rows.with_columns(value_so_far, since="ts")
 
-    def values_at(self, vocabularies: dict[str, pl.Series], moment: datetime) -> Lookup:
+    def values_at(self, encoded_rows: pl.DataFrame, moment: datetime) -> Lookup:
         """The feature's value per key at one moment."""
-        past_rows = (
-            self.encode_rows(vocabularies)
-            .filter(pl.col("ts") < moment)
-            .select("key", "value", age=(pl.lit(moment) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY)
+        past_rows = encoded_rows.filter(pl.col("ts") < moment).select(
+            "key", "value", age=(pl.lit(moment) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY
         )
         if self.is_sum:  # in the order of the rows, not per thread: the same sum to the last digit
             sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
@@ -140,8 +137,15 @@ class ContextFeatures:
         }
 
     @cached_property
+    def _encoded_rows(self) -> tuple[pl.DataFrame, ...]:
+        return tuple(source.encode_rows(self.vocabularies) for source in self.sources)
+
+    @cached_property
     def _accumulated_rows(self) -> tuple[pl.DataFrame, ...]:
-        return tuple(source.accumulate(self.vocabularies) for source in self.sources)
+        return tuple(
+            source.accumulate(encoded_rows)
+            for source, encoded_rows in zip(self.sources, self._encoded_rows, strict=True)
+        )
 
     def for_people(self, person_ids: pl.Series) -> "ContextFeatures":
         """The same features for pairs of these people alone; rows of other people are dropped."""
@@ -172,9 +176,11 @@ class ContextFeatures:
         if len(moments) == 1:
             return self._compute_at_one_moment(keyed_pairs, moments[0])
         keyed_pairs = keyed_pairs.sort("at", "place")
+        with _VALUES_LOCK:
+            accumulated_rows = self._accumulated_rows
         feature_columns = [
-            source.join_values(keyed_pairs, accumulated_rows)
-            for source, accumulated_rows in zip(self.sources, self._accumulated_rows, strict=True)
+            source.join_values(keyed_pairs, source_rows)
+            for source, source_rows in zip(self.sources, accumulated_rows, strict=True)
         ]
         return pl.DataFrame([keyed_pairs["place"], *feature_columns]).sort("place").drop("place")
 
@@ -183,7 +189,10 @@ class ContextFeatures:
         with _VALUES_LOCK:
             if moment not in self._lookups_at:
                 self._lookups_at.clear()  # callers go from moment to moment, and each one takes memory
-                self._lookups_at[moment] = tuple(source.values_at(self.vocabularies, moment) for source in self.sources)
+                self._lookups_at[moment] = tuple(
+                    source.values_at(encoded_rows, moment)
+                    for source, encoded_rows in zip(self.sources, self._encoded_rows, strict=True)
+                )
             lookups = self._lookups_at[moment]
         return pl.DataFrame(
             {
@@ -191,37 +200,6 @@ class ContextFeatures:
                 for source, lookup in zip(self.sources, lookups, strict=True)
             }
         )
-
-
-@dataclass(frozen=True, eq=False)
-class FeatureUnion:
-    """Several extra features as one; the first part that scores items nominates candidates."""
-
-    parts: Sequence[ExtraFeatures]
-
-    @property
-    def features(self) -> tuple[Feature, ...]:
-        return tuple(feature for extra_features in self.parts for feature in extra_features.features)
-
-    def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """One row per pair in the same order: the columns of all parts side by side."""
-        return pl.concat([extra_features(pairs) for extra_features in self.parts], how="horizontal")
-
-    def for_people(self, person_ids: pl.Series) -> "FeatureUnion":
-        """The same features for pairs of these people alone; a part that counts other people stays as it is."""
-        return FeatureUnion(
-            [
-                extra_features.for_people(person_ids) if isinstance(extra_features, ContextFeatures) else extra_features
-                for extra_features in self.parts
-            ]
-        )
-
-    def score_items(self, person_ids: Strings, moment_ticks: Ints, item_ids: Strings) -> Floats:
-        """Rows x items (see `ml.ranking.features.CandidateNominator`). Raises ValueError if no part scores items."""
-        for extra_features in self.parts:
-            if isinstance(extra_features, CandidateNominator):
-                return extra_features.score_items(person_ids, moment_ticks, item_ids)
-        raise ValueError("none of these features nominates candidates")
 
 
 @dataclass(frozen=True, eq=False)

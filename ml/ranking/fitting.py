@@ -5,7 +5,7 @@ Does not belong here: the parts themselves, scoring (see recommender), evaluatio
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -17,26 +17,41 @@ from ml.data.interactions import (
     Interactions,
     Moment,
     as_tick,
-    build_user_states,
     drop_unused_ids,
     encode_interactions,
     filter_before,
-    reindex_items,
     select_people,
 )
 from ml.data.ranker_config import RankerConfig, choose_config
-from ml.data.sparse_rows import Bools, Doubles, Floats, Strings
-from ml.ranking.calibration import CALIBRATION_CANDIDATES, Calibrator, calibration_inputs, fit_calibrator
+from ml.data.sparse_rows import Strings
+from ml.ranking.calibration_rows import CalibrationRows, calibrate, collect_calibration_rows
+from ml.ranking.cases import build_training_cases
 from ml.ranking.features import FEATURES, CandidateNominator, ExtraFeatures
 from ml.ranking.ranker import Ranker, fit_ranker
 from ml.ranking.recommender import Recommender, TrainingWindow
-from ml.ranking.training_set import Cases, TrainingRows, build_training_cases, build_training_rows, build_window_cases
+from ml.ranking.training_set import TrainingRows, build_training_rows
 from ml.retrieval.scorer_ensemble import fit_ensemble
 
 Progress = Callable[[str, float], None]
 
 CALIBRATION_SPANS = 4  # horizons looked back: more outcomes, and scorers as stale as they become in use
-ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a weighted sample of them is enough
+
+
+@dataclass(frozen=True, eq=False)
+class FittedRecommender:
+    """A recommender, and what it was fitted on, so that a fit of a later day need not compute it again.
+
+    Attributes:
+        recommender: The recommender.
+        training_rows: What its ranker was fitted on; None without a ranker.
+        person_ids: The person id of each person code of `training_rows`.
+        calibration_rows: What its calibrator was fitted on, one element per window, the latest window first.
+    """
+
+    recommender: Recommender
+    training_rows: TrainingRows | None = None
+    person_ids: Strings | None = None
+    calibration_rows: tuple[CalibrationRows, ...] = ()
 
 
 def fit_recommender(
@@ -84,7 +99,7 @@ def fit_recommender(
             seed=seed,
             progress=progress,
             rules=rules,
-        )
+        ).recommender
 
 
 def fit_coded_recommender(
@@ -99,7 +114,7 @@ def fit_coded_recommender(
     progress: Progress = lambda *_: None,
     rules: EligibilityRules = NO_RULES,
     with_calibration: bool = True,
-) -> Recommender:
+) -> FittedRecommender:
     """`fit_recommender` on coded interactions.
 
     Args:
@@ -113,6 +128,9 @@ def fit_coded_recommender(
         progress: Is called with the name of a finished stage and the share of the work.
         rules: The eligibility rules, coded by the items of `interactions`.
         with_calibration: Whether to fit the probability, about half of the cost.
+
+    Returns:
+        The recommender with the rows that it was fitted on.
     """
     training_interactions, calibration_interactions, people_per_sample = _split_people(
         interactions, config.training_people, seed
@@ -136,26 +154,28 @@ def fit_coded_recommender(
         extra_features,
         rules,
     )
-    recommender = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
+    recommender, training_rows = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
     progress("ranker", 0.6)
+    fitted = FittedRecommender(recommender, training_rows, training_interactions.people)
     if not with_calibration or recommender.ranker is None or config.target == "step" or not interactions.is_calendar:
-        return recommender
-    calibrator = _fit_calibrator(
+        return fitted
+    calibration_rows = _collect_past_calibration_rows(
         recommender, interactions, training_interactions, calibration_interactions, item_names, people_per_sample
     )
+    calibrator = calibrate(calibration_rows) if calibration_rows else None
     progress("calibration", 1.0)
-    return recommender if calibrator is None else replace(recommender, calibrator=calibrator)
+    return replace(fitted, recommender=replace(recommender, calibrator=calibrator), calibration_rows=calibration_rows)
 
 
-def _fit_calibrator(
+def _collect_past_calibration_rows(
     recommender: Recommender,
     interactions: Interactions,
     training_interactions: Interactions,
     calibration_interactions: Interactions,
     item_names: Strings | None,
     people_per_sample: float,
-) -> Calibrator | None:
-    """The calibrator of the ranker; None if the fit of earlier interactions has no ranker.
+) -> tuple[CalibrationRows, ...]:
+    """Rows to calibrate the ranker on, the latest window first; none if the fit of earlier interactions has no ranker.
 
     A second recommender is fitted on the interactions before the last one or more horizons. It has not seen the
     outcomes of these horizons, so they measure its probabilities.
@@ -185,23 +205,16 @@ def _fit_calibrator(
     )
     # otherwise the ranker did not see the people that it is measured on, and need not be fitted again
     if calibration_interactions is training_interactions:
-        earlier_recommender = _add_ranker(
+        earlier_recommender, _ = _add_ranker(
             replace(earlier_recommender, ranker=None), past_interactions, past_names, settings_from=recommender.ranker
         )
     if earlier_recommender.ranker is None:
-        return None
-    rows_per_span = [
-        _collect_calibration_rows(
+        return ()
+    return tuple(
+        collect_calibration_rows(
             earlier_recommender, calibration_interactions, training_window.end - span * horizon_ticks, horizon_ticks
         )
         for span in range(1, n_spans + 1)
-    ]
-    inputs, outcomes, weights = (np.concatenate(field_blocks) for field_blocks in zip(*rows_per_span, strict=True))
-    return fit_calibrator(
-        inputs,
-        outcomes,
-        weights,
-        np.repeat(np.arange(n_spans), [len(span_outcomes) for _, span_outcomes, _ in rows_per_span]),
     )
 
 
@@ -252,18 +265,16 @@ def _add_ranker(
     item_names: Strings | None,
     people_per_sample: float = 1.0,
     settings_from: Ranker | None = None,
-) -> Recommender:
-    """The recommender with a ranker fitted on these interactions, or with the reason why there is none."""
+) -> tuple[Recommender, TrainingRows | None]:
+    """The recommender with a ranker, and its rows; or the recommender with the reason why there is none."""
     rows_or_reason = build_ranker_rows(recommender, interactions, item_names, people_per_sample)
     if isinstance(rows_or_reason, str):
-        return replace(recommender, reason=rows_or_reason)
+        return replace(recommender, reason=rows_or_reason), None
     features = (*FEATURES, *(recommender.extra.features if recommender.extra is not None else ()))
-    return replace(
-        recommender,
-        ranker=fit_ranker(
-            rows_or_reason, features, recommender.config, seed=recommender.window.seed, settings_from=settings_from
-        ),
+    ranker = fit_ranker(
+        rows_or_reason, features, recommender.config, seed=recommender.window.seed, settings_from=settings_from
     )
+    return replace(recommender, ranker=ranker), rows_or_reason
 
 
 def _split_people(interactions: Interactions, max_people: int, seed: int) -> tuple[Interactions, Interactions, float]:
@@ -283,66 +294,6 @@ def _split_people(interactions: Interactions, max_people: int, seed: int) -> tup
         select_people(interactions, calibration_codes),
         interactions.n_people / max_people,
     )
-
-
-def _collect_calibration_rows(
-    recommender: Recommender, interactions: Interactions, cutoff_tick: int, horizon_ticks: int
-) -> tuple[Floats, Bools, Doubles]:
-    """Calibration inputs, outcomes and weights of the best candidates of people with a history at the cutoff."""
-    interactions = reindex_items(interactions, recommender.ensemble.items)
-    interactions = replace(interactions, repeatable=recommender.rules.repeatable)
-    cases = build_window_cases(interactions, np.array([cutoff_tick]), horizon_ticks, include_idle=True)
-    cases, case_weights = _sample_cases(cases, interactions, recommender)
-    updated_recommender = replace(recommender.with_interactions(interactions), calibrator=None)
-    block_rows = []
-    for case_block in cases.blocks(recommender.config.block_rows(interactions.n_items)):
-        ranked_block = updated_recommender.rank_block(
-            interactions, case_block.person, case_block.cutoff_tick, recommender.config.n_candidates
-        )
-        user_states = build_user_states(interactions, case_block.person, case_block.cutoff_tick)
-        inputs = calibration_inputs(
-            interactions,
-            user_states,
-            ranked_block.utility,
-            ranked_block.is_candidate,
-            ranked_block.features.reshape(ranked_block.is_candidate.size, -1),
-        )
-        is_top_candidate = ranked_block.is_candidate & (
-            np.arange(ranked_block.is_candidate.shape[1]) < CALIBRATION_CANDIDATES
-        )
-        block_rows.append(
-            (
-                inputs[is_top_candidate.ravel()],
-                case_block.label_candidates(ranked_block.item, interactions.n_items)[is_top_candidate],
-                is_top_candidate.sum(axis=1),
-            )
-        )
-    if not block_rows:
-        return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
-    inputs, outcomes, top_counts = (np.concatenate(field_blocks) for field_blocks in zip(*block_rows, strict=True))
-    return inputs, outcomes, np.repeat(case_weights, top_counts)
-
-
-def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recommender) -> tuple[Cases, Doubles]:
-    """At most `calibration_people` active people and a quarter as many idle ones; how many people each represents."""
-    latest_entries = (
-        np.searchsorted(interactions.search_key, interactions.time_key(cases.person, cases.cutoff_tick)) - 1
-    )
-    latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entries, 0)]
-    is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
-    max_active_cases, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
-    sampled_indices, weights = [], []
-    for group_indices, max_sampled in (
-        (np.flatnonzero(~is_idle), max_active_cases),
-        (np.flatnonzero(is_idle), max_active_cases // 4),
-    ):
-        sampled_indices.append(
-            rng.choice(group_indices, max_sampled, replace=False) if len(group_indices) > max_sampled else group_indices
-        )
-        weights.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
-    case_indices = np.concatenate(sampled_indices)
-    order = np.argsort(case_indices)
-    return cases.take(case_indices[order]), np.concatenate(weights)[order]
 
 
 def align_item_names(name_rows: pl.DataFrame | None, item_ids: Strings) -> Strings | None:

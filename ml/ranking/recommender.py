@@ -27,9 +27,10 @@ from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings
 from ml.ranking.calibration import Calibrator, calibration_inputs
+from ml.ranking.cases import iter_blocks
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.ranker import Ranker
-from ml.ranking.training_set import build_all_features, iter_blocks, score_extra_items
+from ml.ranking.training_set import build_all_features, score_extra_items
 from ml.retrieval.candidates import select_candidates, select_popular
 from ml.retrieval.scorer_ensemble import ScorerEnsemble
 

@@ -29,6 +29,16 @@ class Candidates:
     channel_scores: Floats  # channels x rows x k
     best_scores: Floats  # channels x rows: the highest score of an eligible item, at least 0
 
+    def take(self, positions: Ints) -> "Candidates":
+        """The candidates at these positions (rows x n) of each row."""
+        return Candidates(
+            np.take_along_axis(self.item, positions, axis=1),
+            np.take_along_axis(self.prior, positions, axis=1),
+            np.take_along_axis(self.is_candidate, positions, axis=1),
+            np.take_along_axis(self.channel_scores, positions[None], axis=2),
+            self.best_scores,
+        )
+
 
 def select_candidates(
     ensemble: ScorerEnsemble,

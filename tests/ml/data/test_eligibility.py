@@ -13,8 +13,8 @@ from ml.data.eligibility import encode_pairs, encode_rules
 from ml.data.interactions import build_user_states, encode_interactions
 from ml.data.ranker_config import choose_config
 from ml.evaluation.evaluate import evaluate
+from ml.ranking.cases import build_window_cases, drop_closed_targets
 from ml.ranking.fitting import fit_recommender
-from ml.ranking.training_set import build_window_cases, drop_closed_targets
 
 REQUIRES = pl.DataFrame({"skill_id": ["b", "c", "c", "d"], "requires_id": ["a", "a", "b", "unheard-of"]})
 

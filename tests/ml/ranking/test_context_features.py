@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from joined_features import JoinedFeatures
 from polars.testing import assert_frame_equal
 
-from ml.ranking.context_features import ContextTables, FeatureUnion, build_context_features
+from ml.ranking.context_features import ContextTables, build_context_features
+from ml.ranking.feature_union import FeatureUnion
 
 DAY0 = datetime(2024, 1, 1)
 

@@ -10,12 +10,8 @@ import pytest
 import ml.ranking.training_set
 from ml.data.interactions import TICKS_PER_DAY, Interactions, as_tick, encode_interactions
 from ml.data.ranker_config import choose_config
-from ml.ranking.training_set import (
-    build_last_moment_cases,
-    build_training_cases,
-    build_training_rows,
-    build_window_cases,
-)
+from ml.ranking.cases import build_last_moment_cases, build_training_cases, build_window_cases
+from ml.ranking.training_set import build_training_rows
 
 EVENTS = pl.DataFrame(
     {"person_id": ["a"] * 5 + ["b"] * 2, "skill_id": list("uvwxu") + list("uv"), "ts": [1, 4, 4, 9, 10, 6, 7]}

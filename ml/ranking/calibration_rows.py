@@ -1,0 +1,113 @@
+"""Rows that a calibrator is fitted on: the best candidates of people at past moments, and what became of them.
+
+Belongs here: which people and candidates are looked at, their inputs, outcomes and weights.
+Does not belong here: the calibrator (see calibration), which recommender ranks them (see fitting).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ml.data.interactions import TICKS_PER_DAY, Interactions, build_user_states, reindex_items
+from ml.data.parallel import parallel_map
+from ml.data.sparse_rows import Bools, Doubles, Floats
+from ml.ranking.calibration import CALIBRATION_CANDIDATES, Calibrator, calibration_inputs, fit_calibrator
+from ml.ranking.cases import Cases, build_window_cases
+from ml.ranking.recommender import Recommender
+
+ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a weighted sample of them is enough
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationRows:
+    """The best candidates of people at one moment. One row per person and candidate."""
+
+    inputs: Floats  # rows x inputs, see `ml.ranking.calibration.calibration_inputs`
+    outcomes: Bools  # whether the person acquired the item within the horizon
+    weights: Doubles  # how many people each row represents
+
+
+def collect_calibration_rows(
+    recommender: Recommender, interactions: Interactions, cutoff_tick: int, horizon_ticks: int
+) -> CalibrationRows:
+    """Rank the items of people with a history at a moment, and look up what they acquired after it.
+
+    Args:
+        recommender: Fitted on nothing at or after the cutoff, or on other people.
+        interactions: Everything that these people did; items that the recommender does not know are left out.
+        cutoff_tick: The moment in ticks.
+        horizon_ticks: Span in ticks within which an acquisition counts.
+    """
+    interactions = reindex_items(interactions, recommender.ensemble.items)
+    interactions = replace(interactions, repeatable=recommender.rules.repeatable)
+    updated_recommender = replace(recommender.with_interactions(interactions), calibrator=None)
+    cases = build_window_cases(interactions, np.array([cutoff_tick]), horizon_ticks, include_idle=True)
+    cases, case_weights = _sample_cases(cases, interactions, recommender)
+    row_blocks = parallel_map(
+        _collect_block_rows,
+        [
+            (updated_recommender, interactions, case_block)
+            for case_block in cases.blocks(recommender.config.block_rows(interactions.n_items))
+        ],
+    )
+    if not row_blocks:
+        return CalibrationRows(np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0))
+    inputs, outcomes, top_counts = (np.concatenate(field_blocks) for field_blocks in zip(*row_blocks, strict=True))
+    return CalibrationRows(inputs, outcomes, np.repeat(case_weights, top_counts))
+
+
+def calibrate(window_rows: Sequence[CalibrationRows]) -> Calibrator | None:
+    """Fit a calibrator on the rows of one or more windows; None if they do not support a probability."""
+    inputs, outcomes, weights = (
+        np.concatenate([getattr(calibration_rows, field) for calibration_rows in window_rows])
+        for field in ("inputs", "outcomes", "weights")
+    )
+    window_sizes = [len(calibration_rows.outcomes) for calibration_rows in window_rows]
+    return fit_calibrator(inputs, outcomes, weights, np.repeat(np.arange(len(window_rows)), window_sizes))
+
+
+def _collect_block_rows(
+    recommender: Recommender, interactions: Interactions, cases: Cases
+) -> tuple[Floats, Bools, Doubles]:
+    """Inputs and outcomes of the best candidates of some cases, and their number per case."""
+    ranked_block = recommender.rank_block(
+        interactions, cases.person, cases.cutoff_tick, recommender.config.n_candidates
+    )
+    inputs = calibration_inputs(
+        interactions,
+        build_user_states(interactions, cases.person, cases.cutoff_tick),
+        ranked_block.utility,
+        ranked_block.is_candidate,
+        ranked_block.features.reshape(ranked_block.is_candidate.size, -1),
+    )
+    is_top_candidate = ranked_block.is_candidate & (
+        np.arange(ranked_block.is_candidate.shape[1]) < CALIBRATION_CANDIDATES
+    )
+    return (
+        inputs[is_top_candidate.ravel()],
+        cases.label_candidates(ranked_block.item, interactions.n_items)[is_top_candidate],
+        is_top_candidate.sum(axis=1),
+    )
+
+
+def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recommender) -> tuple[Cases, Doubles]:
+    """At most `calibration_people` active people and a quarter as many idle ones; how many people each represents."""
+    latest_entries = (
+        np.searchsorted(interactions.search_key, interactions.time_key(cases.person, cases.cutoff_tick)) - 1
+    )
+    latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entries, 0)]
+    is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
+    max_active_cases, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
+    sampled_indices, weights = [], []
+    for group_indices, max_sampled in (
+        (np.flatnonzero(~is_idle), max_active_cases),
+        (np.flatnonzero(is_idle), max_active_cases // 4),
+    ):
+        sampled_indices.append(
+            rng.choice(group_indices, max_sampled, replace=False) if len(group_indices) > max_sampled else group_indices
+        )
+        weights.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
+    case_indices = np.concatenate(sampled_indices)
+    order = np.argsort(case_indices)
+    return cases.take(case_indices[order]), np.concatenate(weights)[order]
