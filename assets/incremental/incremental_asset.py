@@ -42,7 +42,7 @@ from assets.resources.pipeline import PipelineResource
 from assets.resources.table_reader import Scope
 from pipelines.contracts.table import Table
 from pipelines.storage.change_log import find_changed_people
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
 # The asset tag that holds the asset's incremental mode.

@@ -13,7 +13,8 @@ from assets.resources.metadata import table_contract
 from assets.resources.raw_inputs import list_current_deliveries
 from pipelines.config.company import Config, TaxonomyConfig
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.storage.lake import Lake, content_sha256
+from pipelines.storage.lake import Lake
+from pipelines.storage.parquet_files import content_sha256
 
 
 def fingerprint_table(

@@ -44,7 +44,7 @@ from pipelines.core.replies import (
     resolve_reply_skills,
 )
 from pipelines.snapshots.row_metadata import UNPUBLISHED, fill_snapshot_id
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 
 # What `read_employee_input` reads: replies, preferences, and the micro-skills that the texts of replies name.
 EMPLOYEE_INPUT_TABLES = (REPLY, PREFERENCE, SKILL_TEXT)

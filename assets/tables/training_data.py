@@ -31,7 +31,7 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.feature_tables import REACHED_STEP
 from pipelines.core.skill_texts import add_skill_ids
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 
 SEED = 7
 # The content of these tables decides what a ranker learns: if none of it changed, a training learns nothing new.

@@ -12,7 +12,7 @@ import polars as pl
 from pipelines.contracts.catalog import SKILL_TEXT
 from pipelines.core.courses import list_learning_texts
 from pipelines.core.taxonomy import TaxonomyError, match_texts
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 
 _TEXT_KEY = ("skill_text", "is_matched_whole")
 

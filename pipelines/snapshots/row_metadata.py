@@ -16,7 +16,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from pipelines.contracts.table import Table
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 from pipelines.validation.rule_evaluation import enforce_contract
 
 UNPUBLISHED = "unpublished"

@@ -26,7 +26,7 @@ from pipelines.snapshots.reader import (
     list_snapshots,
 )
 from pipelines.storage.atomic_write import file_sha256, write_text_atomically
-from pipelines.storage.lake import write_parquet
+from pipelines.storage.parquet_files import write_parquet
 from pipelines.validation.rule_evaluation import enforce_contract
 
 # Rows per group. A reader of one person decodes one group, and before it the metadata of every group: at ten million
