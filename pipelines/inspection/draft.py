@@ -105,11 +105,9 @@ def draft_config(folder: Path, today: date, progress: Callable[[str], None] = la
     exports, other_files = _split_exports(recognized_files)
     people = list_people(export.reading for export in exports if export.reading)
     company = _describe_company(people, exports, taxonomy)
-    left_out_files = [
-        (file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name
-    ]
+    left_out = [(file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name]
     reasons = [why_no_table(recognized_file, company) for recognized_file in other_files]
-    left_out_files += [
+    left_out += [
         (file, reason)
         for recognized_file, reason in zip(other_files, reasons, strict=True)
         if reason is not None
@@ -137,7 +135,7 @@ def draft_config(folder: Path, today: date, progress: Callable[[str], None] = la
         tuple(sources),
         tuple(undecided_tables),
         taxonomy,
-        tuple(left_out_files),
+        tuple(left_out),
         people.height,
         max(past_days, default=None),
     )

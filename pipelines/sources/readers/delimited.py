@@ -66,11 +66,9 @@ def read_delimited(
         ExportRefused: If the file has no header row or ends inside an open quote.
     """
     delimiter, headers = _read_header(opened_file, file_name, delimiter)
-    skipped_row_count = (
-        0 if row_matches(headers, _second_row(opened_file, delimiter), skip_unless) else skip_after_header
-    )
+    skipped_rows = 0 if row_matches(headers, _second_row(opened_file, delimiter), skip_unless) else skip_after_header
     column_names = tuple(f"c{position}" for position in range(len(headers)))
-    unchecked_rows = _scan_in_place(opened_file, column_names, delimiter, 1 + skipped_row_count)
+    unchecked_rows = _scan_in_place(opened_file, column_names, delimiter, 1 + skipped_rows)
     table = TextTable(
         headers,
         columns_by_header(headers),
@@ -83,7 +81,7 @@ def read_delimited(
     if check_while_reading and opened_file.path.stat().st_size > BACKGROUND_CHECK_BYTES:
         return replace(table, is_regular=_survey_in_background(opened_file, delimiter, headers))
     is_regular, line_count = _survey_rows(opened_file, delimiter, headers)
-    row_count = max(line_count - 1 - skipped_row_count, 0)
+    row_count = max(line_count - 1 - skipped_rows, 0)
     if not is_regular and _ends_in_open_quote(opened_file, delimiter):
         raise ExportRefused(
             f"{file_name} is cut off: its last row, after {row_count} complete ones, ends inside an open quote; "
@@ -93,7 +91,7 @@ def read_delimited(
         return replace(table, row_count=row_count)
     try:
         good_rows, malformed_rows, row_count = _rewrite_rows(
-            opened_file, delimiter, headers, column_names, skipped_row_count
+            opened_file, delimiter, headers, column_names, skipped_rows
         )
     except csv.Error:
         raise ExportRefused(

@@ -209,23 +209,21 @@ def _find_member(content: Any, path: str) -> Any:
 
 
 def _split_array(chunks: Iterable[bytes], file_name: str, list_paths: tuple[str, ...]) -> Iterator[bytes]:
-    """Split the top array, or the first array under one of the wrapper's dotted paths, into its elements.
+    """Split the top array, or the first array under one of the dotted paths, into its elements.
 
     The part `[*]` of a path stands for each element of a list, `*` for any key: then all such arrays are split.
     """
-    key_paths = [tuple(key.encode() for key in key_path.replace("[*]", ".").split(".")) for key_path in list_paths] or [
-        ()
-    ]
-    longest_path = max(map(len, key_paths))
+    paths = [tuple(key.encode() for key in path.replace("[*]", ".").split(".")) for path in list_paths] or [()]
+    longest_path = max(map(len, paths))
     # The key before each open bracket; the brackets of the records themselves lie above `array_depth`.
-    open_keys: list[bytes] = []
-    array_depth, is_inside_array, is_only_array, last_string, unread_bytes, byte_count = 0, False, True, b"", b"", 0
+    keys: list[bytes] = []
+    array_depth, in_array, is_only, last_string, unread, byte_count = 0, False, True, b"", b"", 0
     has_array = False
     for chunk in chunks:
         byte_count += len(chunk)
-        unread_bytes += chunk
-        record_start, read_until = None, len(unread_bytes)
-        for match in _TOKEN.finditer(unread_bytes):
+        unread += chunk
+        record_start, read_until = None, len(unread)
+        for match in _TOKEN.finditer(unread):
             token = match.group()
             if token[:1] == b'"':
                 if match.group(1) is None:
@@ -233,55 +231,46 @@ def _split_array(chunks: Iterable[bytes], file_name: str, list_paths: tuple[str,
                     break
                 last_string = token
             elif token in b"{[":
-                open_keys.append(last_string[1:-1])
+                keys.append(last_string[1:-1])
                 last_string = b""
-                if (
-                    token == b"[" and not has_array and len(open_keys) <= longest_path + 1
-                ):  # a copy of all takes too long
-                    has_array = any(key_path[: len(open_keys)] == (*open_keys[1:], b"") for key_path in key_paths)
-                if is_inside_array:
-                    record_start = match.start() if len(open_keys) == array_depth + 1 else record_start
+                if token == b"[" and not has_array and len(keys) <= longest_path + 1:  # a copy of all takes too long
+                    has_array = any(path[: len(keys)] == (*keys[1:], b"") for path in paths)
+                if in_array:
+                    record_start = match.start() if len(keys) == array_depth + 1 else record_start
                 elif (
-                    token == b"["
-                    and len(open_keys) <= longest_path + 1
-                    and (key_path := _find_matching_path(open_keys[1:], key_paths)) is not None
+                    token == b"[" and len(keys) <= longest_path + 1 and (path := _path_of(keys[1:], paths)) is not None
                 ):
-                    array_depth, is_inside_array, is_only_array, has_array = (
-                        len(open_keys),
-                        True,
-                        b"*" not in key_path,
-                        True,
-                    )
+                    array_depth, in_array, is_only, has_array = len(keys), True, b"*" not in path, True
             else:
-                del open_keys[-1:]
+                del keys[-1:]
                 last_string = b""
-                if is_inside_array and len(open_keys) == array_depth and record_start is not None:
-                    yield unread_bytes[record_start : match.end()]
+                if in_array and len(keys) == array_depth and record_start is not None:
+                    yield unread[record_start : match.end()]
                     record_start = None
-                elif is_inside_array and len(open_keys) < array_depth:
-                    is_inside_array = False
-                    if is_only_array:
+                elif in_array and len(keys) < array_depth:
+                    in_array = False
+                    if is_only:
                         return
-                if not open_keys and not has_array:
+                if not keys and not has_array:
                     raise ExportRefused(
                         f"{file_name} has no list of records at {' or '.join(list_paths)}: it holds something else "
                         "than the system's lists that are read, so export one of these"
                     )
-                if not open_keys:
+                if not keys:
                     return
         if record_start is not None:
             # The record goes on in the next block; its tokens are read again there.
             read_until = record_start
-            del open_keys[array_depth:]
-        unread_bytes = unread_bytes[read_until:]
-        if len(unread_bytes) > MAX_RECORD_BYTES:
+            del keys[array_depth:]
+        unread = unread[read_until:]
+        if len(unread) > MAX_RECORD_BYTES:
             raise ExportRefused(
                 f"{file_name} has a record of more than {MAX_RECORD_BYTES} bytes: it is damaged, export it again"
             )
     raise ExportRefused(f"{file_name} is cut off: its array is not closed after {byte_count} bytes; export it again")
 
 
-def _find_matching_path(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
+def _path_of(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
     """Return the first path that the keys follow, or None."""
     for path in paths:
         if len(path) == len(keys) and all(path_key in (key, b"*") for path_key, key in zip(path, keys, strict=True)):
