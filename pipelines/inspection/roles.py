@@ -216,7 +216,7 @@ def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | 
 
 
 def _find_day(table: _Table) -> RoleColumn | None:
-    """Find the day on which it happened: a day of planning is not it, a day of keeping the record only if need be."""
+    """Find the day on which something happened: no planned day, and a day of the record only if no other is there."""
     day_columns = [
         profile for profile in table.free if _is_day(profile) and not topic_fit(profile.header, "planned_day")
     ]

@@ -110,7 +110,7 @@ def _reason(rule: PassOver, shape_map: ShapeMap, text: pl.Expr, word: pl.Expr) -
 
 
 def _declared_reason(rule: PassOver, word: pl.Expr) -> pl.Expr:
-    """Return the reason with the word as the adapter declares it, of an IRI its last part; no other text is quoted."""
+    """Return the reason with the word that the adapter declares (the last part of an IRI); it quotes no other text."""
     declared_words = [declared_word for declared_word in rule.words if declared_word not in (ANY_TEXT, KNOWN_WORDS)]
     reason_by_word = {
         comparable_word: f"{rule.what} {_LONG_START.sub('', declared_word)}" if comparable_word else f"no {rule.what}"
@@ -129,7 +129,7 @@ def _is_unknown(field_name: str) -> pl.Expr:
 
 
 def _quoted_reason(field_name: str, text: pl.Expr) -> pl.Expr:
-    """Return the reason with the word of the file, of an IRI its last part."""
+    """Return the reason with the word of the file, or with the last part if the word is an IRI."""
     word = text.str.strip_chars("/ ").str.replace(_LONG_START.pattern, "")
     is_word = (word.str.len_chars() <= MAX_WORD_LENGTH) & ~word.str.contains("@", literal=True)
     return (

@@ -28,8 +28,8 @@ def cast_score(
 ) -> pl.Expr:
     """Read a share of 0 to 1. A value above the maximum is the maximum, one below the minimum is the minimum.
 
-    Percent and points of a maximum (17/20) are shares whatever the scale. Without a scale a number is a share; beyond
-    -1 to 1 it can be none, so it stays unread.
+    Percent and points of a maximum (17/20) are shares whatever the scale. Without a scale a number is a share;
+    a number beyond -1 to 1 is no share and stays unread.
 
     Args:
         text: The text.

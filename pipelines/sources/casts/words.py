@@ -32,7 +32,7 @@ def cast_email(text: pl.Expr) -> pl.Expr:
 
 
 def comparable(text: pl.Expr) -> pl.Expr:
-    """Return the text as words are compared: without case, blanks around it, and an IRI's s of https and last slash."""
+    """Return the text in lower case and without blanks around it; an IRI gets http and loses its last slash."""
     word = text.str.strip_chars().str.to_lowercase()
     return word.str.replace(r"^https://", "http://").str.replace(r"^(http://.*?)/+$", "${1}")
 

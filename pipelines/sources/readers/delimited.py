@@ -187,7 +187,7 @@ def _survey_rows(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]
 
 
 def _header_starts(headers: Sequence[str], delimiter: str) -> list[bytes]:
-    """Return how a line begins that may be the header again, with and without quotes; of one column nothing does."""
+    """Return the beginnings of a line that may repeat the header, with and without quotes; none for one column."""
     if len(headers) < 2:
         return []
     return [f"\n{delimiter.join(f'{quote}{header}{quote}' for header in headers[:2])}".encode() for quote in ("", '"')]

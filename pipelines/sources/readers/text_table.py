@@ -109,7 +109,7 @@ def row_matches(headers: Sequence[str], row: Sequence[str], mark: RowMark | None
 
 
 def repeats_header(headers: Sequence[str], row: Sequence[str]) -> bool:
-    """Return whether the row is the header once more, as in exports that were put together; never of one column."""
+    """Return whether the row repeats the header, as in joined exports; False for a table of one column."""
     is_as_wide = 1 < len(headers) == len(row)
     # most rows differ in the first cell, so the others are not looked at
     return is_as_wide and all(
