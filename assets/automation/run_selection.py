@@ -77,21 +77,31 @@ def find_new_remote_files(pipeline: PipelineResource) -> tuple[list[NewRemoteFil
         The new files, and one sentence per origin that could not be listed.
     """
     new_files, problems = [], []
-    for target in list_fetch_targets(pipeline.config):
+    for fetch_target in list_fetch_targets(pipeline.config):
         try:
-            for file in list_new_files(target, pipeline.lake, pipeline.landing_folder):
-                version = f"{target.name}:{file.name}:{file.size}:{file.modified_at.isoformat()}"
-                new_files.append(NewRemoteFile(tuple(target.find_sources(file)), version))
+            for remote_file in list_new_files(fetch_target, pipeline.lake, pipeline.landing_folder):
+                version = (
+                    f"{fetch_target.name}:{remote_file.name}:{remote_file.size}:{remote_file.modified_at.isoformat()}"
+                )
+                new_files.append(NewRemoteFile(tuple(fetch_target.find_sources(remote_file)), version))
         except OriginUnreadable as failure:
-            problems.append(f"{target.name}: {failure}")
+            problems.append(f"{fetch_target.name}: {failure}")
     return new_files, problems
 
 
 def select_fetch(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
     """The step that fetches exports; empty if footsteps.yaml names no origin."""
-    fetches = [asset for asset in assets if isinstance(asset, AssetsDefinition) and AssetKey(ORIGIN.name) in asset.keys]
-    keys = tuple(key for asset in fetches for key in asset.keys)
-    return Selection(keys, tuple(key for asset in fetches for key in asset.check_keys), has_landing=False)
+    fetch_assets = [
+        asset_definition
+        for asset_definition in assets
+        if isinstance(asset_definition, AssetsDefinition) and AssetKey(ORIGIN.name) in asset_definition.keys
+    ]
+    asset_keys = tuple(key for asset_definition in fetch_assets for key in asset_definition.keys)
+    return Selection(
+        asset_keys,
+        tuple(key for asset_definition in fetch_assets for key in asset_definition.check_keys),
+        has_landing=False,
+    )
 
 
 def select_incremental(assets: Sequence[AssetsDefinition | AssetSpec], sources: Sequence[SourceConfig]) -> Selection:

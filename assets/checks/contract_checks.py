@@ -40,8 +40,8 @@ def ledger_checks(config: Config) -> AssetChecksDefinition:
     """The checks of the ledger of deliveries, to which every landing op adds rows: an op of their own, after these."""
     raw_names = list(raw_tables(config.sources))
     check_specs = [
-        spec._replace(additional_deps=[AssetDep(raw_name) for raw_name in raw_names])
-        for spec in contract_check_specs(DELIVERY)
+        check_spec._replace(additional_deps=[AssetDep(raw_name) for raw_name in raw_names])
+        for check_spec in contract_check_specs(DELIVERY)
     ]
 
     @multi_asset_check(name=f"check_{DELIVERY.name}", specs=check_specs)
@@ -119,16 +119,18 @@ def describe_result(table: Table, validation: ValidationResult, rule_result: Rul
         return f"{rule_result.name} could not be evaluated: {rule_result.error}"
     if rule_result.passed:
         return "every row passes"
-    violation = f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
+    violation_sentence = (
+        f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
+    )
     counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED)
     if validation.excess is not None:
-        return f"{violation}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
+        return f"{violation_sentence}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
     if counts.rules[rule_result.name].stored:
-        return f"{violation} and are in the table: {remedy}"
-    share, limit = counts.quarantined_share, table.quarantine_limit
+        return f"{violation_sentence} and are in the table: {remedy}"
+    quarantined_share, quarantine_limit = counts.quarantined_share, table.quarantine_limit
     return (
-        f"{violation}; {counts.set_aside_count:,} rows ({share:.1%}, at most {limit:.0%}) are set aside in "
-        f"{quarantine_table(table.name).name}: {remedy}"
+        f"{violation_sentence}; {counts.set_aside_count:,} rows ({quarantined_share:.1%}, at most "
+        f"{quarantine_limit:.0%}) are set aside in {quarantine_table(table.name).name}: {remedy}"
     )
 
 

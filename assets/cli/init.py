@@ -51,7 +51,7 @@ def write_config(
             f"{config_path} exists and stays as it is: write to another file with --output, or replace it with --force"
         )
     with stderr_console.status("reading the folder") as status:
-        draft = draft_config(folder.resolve(), today, lambda label: status.update(f"reading {escape(label)}"))
+        draft = draft_config(folder.resolve(), today, lambda file_label: status.update(f"reading {escape(file_label)}"))
     if not draft.sources and not draft.undecided:
         for file, reason in draft.left_out:
             print_note(escape(f"{file.label}: {reason}"))
@@ -67,8 +67,8 @@ def write_config(
 
 def _check_folder(folder: Path) -> None:
     if not folder.is_dir():
-        fault = "is a file" if folder.exists() else "does not exist"
-        raise CommandFailed(f"{folder} {fault}: give the folder with the exports")
+        folder_problem = "is a file" if folder.exists() else "does not exist"
+        raise CommandFailed(f"{folder} {folder_problem}: give the folder with the exports")
     if is_data_root(folder):
         raise CommandFailed(f"{folder} is a data root: give the folder with the exports, such as {folder / 'landing'}")
     if not list_export_files(folder):
@@ -82,17 +82,17 @@ def _resolve_target(output: Path | None, data_root: Path | None) -> Path:
 
 def _name_landing(folder: Path, config_path: Path) -> str:
     """Name the folder as footsteps.yaml does: relative to the file if it lies beside or below it."""
-    parent = config_path.resolve().parent
-    return os.path.relpath(folder, parent) if folder.is_relative_to(parent) else str(folder)
+    config_folder = config_path.resolve().parent
+    return os.path.relpath(folder, config_folder) if folder.is_relative_to(config_folder) else str(folder)
 
 
 def _next_command(config_path: Path, output: Path | None, data_root: Path | None) -> str:
-    options = []
+    command_options = []
     if data_root is None or output is not None:
-        options += ["--config", str(config_path)]
+        command_options += ["--config", str(config_path)]
     if data_root is not None:
-        options += ["--data-root", str(data_root)]
-    return shlex.join(["footsteps", "run", *options])
+        command_options += ["--data-root", str(data_root)]
+    return shlex.join(["footsteps", "run", *command_options])
 
 
 def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> dict[str, Any]:
@@ -113,8 +113,11 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
             for source in draft.sources
         ],
         "undecided": [
-            {"files": [file.label for file in table.files], "decide": list(table.proposal.questions)}
-            for table in draft.undecided
+            {
+                "files": [file.label for file in undecided_table.files],
+                "decide": list(undecided_table.proposal.questions),
+            }
+            for undecided_table in draft.undecided
         ],
         "left_out": [{"file": file.label, "reason": reason} for file, reason in draft.left_out],
         "next": next_command,
@@ -138,15 +141,17 @@ def _print_draft(draft: ConfigDraft, config_path: Path, next_command: str) -> No
             for source in draft.sources
         ],
     )
-    for table in draft.undecided:
-        file_names = ", ".join(file.label for file in table.files)
-        print_note(f"[yellow]to decide:[/yellow] {escape(file_names)}: {escape('; '.join(table.proposal.questions))}")
+    for undecided_table in draft.undecided:
+        file_names = ", ".join(file.label for file in undecided_table.files)
+        print_note(
+            f"[yellow]to decide:[/yellow] {escape(file_names)}: {escape('; '.join(undecided_table.proposal.questions))}"
+        )
     for file, reason in draft.left_out:
         print_note(f"[yellow]not read:[/yellow] {escape(file.label)}: {escape(reason)}")
-    checks, decisions = count_marks(draft)
+    check_count, decision_count = count_marks(draft)
     stdout_console.print(
-        f"Written: {config_path}, with {checks} assumptions marked {CHECK} "
-        f"and {decisions} open questions marked {DECIDE}",
+        f"Written: {config_path}, with {check_count} assumptions marked {CHECK} "
+        f"and {decision_count} open questions marked {DECIDE}",
         soft_wrap=True,
     )
     stdout_console.print(f"Next:    {next_command}", soft_wrap=True)

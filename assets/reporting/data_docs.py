@@ -32,6 +32,6 @@ def update_data_docs(validation: ValidationResult, folder: Path) -> None:
     other_results = [
         other_result for table_name in other_names if (other_result := read_result(folder, table_name)) is not None
     ]
-    for file_name, html in render_data_docs(validation, other_results).items():
-        write_text_atomically(folder / file_name, html)
+    for file_name, page_html in render_data_docs(validation, other_results).items():
+        write_text_atomically(folder / file_name, page_html)
     write_text_atomically(folder / _RESULTS / f"{validation.table}.json", validation.to_json())

@@ -64,8 +64,13 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
         segment_headings=SEGMENT_HEADINGS,
         segments=format_segments(evaluation),
         calibration=[
-            (str(tenth_number), f"{tenth.n:,}", f"{tenth.mean_probability:.4%}", f"{tenth.observed_share:.4%}")
-            for tenth_number, tenth in enumerate(reliability.bins if reliability else (), 1)
+            (
+                str(tenth_number),
+                f"{reliability_bin.n:,}",
+                f"{reliability_bin.mean_probability:.4%}",
+                f"{reliability_bin.observed_share:.4%}",
+            )
+            for tenth_number, reliability_bin in enumerate(reliability.bins if reliability else (), 1)
         ],
         ablation=[
             (
@@ -82,7 +87,7 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
     return [folder / "index.html", *(folder / f"{picture_name}.png" for picture_name in pictures)]
 
 
-def format_ranking(models: Sequence[ModelResult]) -> list[list[str]]:
+def format_ranking(model_results: Sequence[ModelResult]) -> list[list[str]]:
     """Format the results of the models: one row per model, with the columns of `RANKING_HEADINGS`."""
     return [
         [
@@ -97,17 +102,19 @@ def format_ranking(models: Sequence[ModelResult]) -> list[list[str]]:
             f"{model_result.score_ms_per_person:.2f}",
             f"{model_result.peak_mb:,.0f}",
         ]
-        for model_result in models
+        for model_result in model_results
     ]
 
 
 def format_segments(evaluation: Evaluation) -> list[list[str]]:
     """Format the results per segment and model: one row each, with the columns of `SEGMENT_HEADINGS`."""
-    rows = []
+    segment_rows = []
     for segment_result in evaluation.segments:
-        figures = ["–", "–", "–"]
+        metric_cells = ["–", "–", "–"]
         if segment_result.n_cases:
-            interval = f"{segment_result.ndcg_at_10_low:.3f} to {segment_result.ndcg_at_10_high:.3f}"
-            figures = [f"{segment_result.hr_at_10:.3f}", f"{segment_result.ndcg_at_10:.3f}", interval]
-        rows.append([segment_result.segment, segment_result.model, f"{segment_result.n_cases:,}", *figures])
-    return rows
+            interval_text = f"{segment_result.ndcg_at_10_low:.3f} to {segment_result.ndcg_at_10_high:.3f}"
+            metric_cells = [f"{segment_result.hr_at_10:.3f}", f"{segment_result.ndcg_at_10:.3f}", interval_text]
+        segment_rows.append(
+            [segment_result.segment, segment_result.model, f"{segment_result.n_cases:,}", *metric_cells]
+        )
+    return segment_rows

@@ -1,4 +1,4 @@
-"""Companions and replies: whom to show to whom, what was done about replies, and the record of both for later runs.
+"""Companions and replies: which companions a person sees, the effects of replies, and a record of both for later runs.
 
 Belongs here: which tables companions and reply effects are made of, and what is recorded once they are published.
 Does not belong here: how (`ml.recommend.companion_matching`, `pipelines.core.replies`, `pipelines.core.consents`).
@@ -107,7 +107,7 @@ def filter_candidates_by_replies(
     """The candidates that replies and preferences allow, with is_accepted.
 
     Args:
-        policy: How long replies hold that name no end.
+        policy: How long a reply without an end date holds.
         employee_input: What people stated.
         candidates: One row per person and candidate step.
         mastery: Mastery (`feat_skill__assn_mastery`) of these people.
@@ -216,7 +216,7 @@ def update_shown_pairs(
     new_pairs = published_pairs.join(current_pairs, on=("person_id", "companion_id"), how="anti").with_columns(
         since_date=pl.lit(as_of)
     )
-    return pl.concat([pairs.select(SHOWN_COMPANION.column_names) for pairs in (recent_pairs, new_pairs)])
+    return pl.concat([pair_rows.select(SHOWN_COMPANION.column_names) for pair_rows in (recent_pairs, new_pairs)])
 
 
 def update_applied_replies(applied_replies: pl.DataFrame, reply_effects: pl.DataFrame, as_of: date) -> pl.DataFrame:

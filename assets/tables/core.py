@@ -83,14 +83,14 @@ _EVIDENCE_TABLES: dict[CanonicalSchemaName, Table] = {
 
 def core_assets(config: Config) -> list[AssetsDefinition]:
     """Every core asset. Raw tables are inputs if footsteps.yaml declares a source for them."""
-    raw_by_shape: dict[CanonicalSchemaName, list[Table]] = {shape: [] for shape in CANONICAL_SCHEMAS}
+    raw_tables_by_shape: dict[CanonicalSchemaName, list[Table]] = {shape: [] for shape in CANONICAL_SCHEMAS}
     for shape, table, _ in raw_tables(config.sources).values():
-        raw_by_shape[shape].append(table)
+        raw_tables_by_shape[shape].append(table)
     return [
-        _build_accounts([table for shape_tables in raw_by_shape.values() for table in shape_tables]),
-        _build_people(raw_by_shape["person"]),
-        *(_build_events(shape, raw_by_shape[shape]) for shape in CORE_TABLE_BY_SHAPE),
-        _build_courses(raw_by_shape["course_catalogue"]),
+        _build_accounts([table for shape_tables in raw_tables_by_shape.values() for table in shape_tables]),
+        _build_people(raw_tables_by_shape["person"]),
+        *(_build_events(shape, raw_tables_by_shape[shape]) for shape in CORE_TABLE_BY_SHAPE),
+        _build_courses(raw_tables_by_shape["course_catalogue"]),
         _build_taxonomy(config),
         skill_texts,
         evidence,
@@ -115,14 +115,17 @@ def _build_accounts(landed_tables: list[Table]) -> AssetsDefinition:
             yield from unchanged_results(tables, previous_state)
             return
         rows_by_shape = {shape: scan_rows_of_shape(lake, config, shape) for shape in CANONICAL_SCHEMAS}
-        mentions, account_maps = list_account_mentions(list(rows_by_shape.values())), read_account_maps(lake, config)
+        account_mentions, account_maps = (
+            list_account_mentions(list(rows_by_shape.values())),
+            read_account_maps(lake, config),
+        )
         people = (
             identify_people([rows_by_shape["person"]])
             if sources_of_shape(config, "person")
-            else derive_people_from_mentions(mentions)
+            else derive_people_from_mentions(account_mentions)
         )
-        yield run.materialize(ACCOUNT, match_accounts(mentions, people, account_maps))
-        yield run.materialize(CONFLICT, find_account_conflicts(mentions, people, account_maps))
+        yield run.materialize(ACCOUNT, match_accounts(account_mentions, people, account_maps))
+        yield run.materialize(CONFLICT, find_account_conflicts(account_mentions, people, account_maps))
 
     return accounts
 
@@ -168,7 +171,9 @@ def _build_events(shape: CanonicalSchemaName, landed_tables: list[Table]) -> Ass
         conformed_rows = conform_rows(exported_rows, tables.read(ACCOUNT), tables.read(PERSON))
         find_affected_people = find_related_people and partial(find_related_people, run.previous_lake)
         changed_records = None if changed_rows is None else changed_rows.records
-        yield run.materialize(table, conformed_rows, replacing=changed_records, also_affected=find_affected_people)
+        yield run.materialize(
+            table, conformed_rows, replaced_records=changed_records, find_affected_people=find_affected_people
+        )
         yield run.materialize_quarantine(table)
 
     return conform
@@ -210,7 +215,7 @@ _RELATED_PEOPLE: dict[CanonicalSchemaName, Callable[[Lake, pl.DataFrame], pl.Ser
 def _build_taxonomy(config: Config) -> AssetsDefinition:
     tables = (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION)
     is_observed = config.taxonomy.system == "observed"
-    read_texts = _read_skill_texts if is_observed else _read_no_texts
+    read_observed_texts = _read_skill_texts if is_observed else _read_no_texts
 
     @incremental_asset(
         name="taxonomy",
@@ -221,16 +226,20 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
     )
     def taxonomy(run: AssetRun) -> Results:
         """Read micro-skills, their names and their prerequisites."""
-        declared = read_declared_taxonomy(run.config.taxonomy, run.landing_folder, read_texts(run.tables)).taxonomy
+        declared_taxonomy = read_declared_taxonomy(
+            run.config.taxonomy, run.landing_folder, read_observed_texts(run.tables)
+        ).taxonomy
         taxonomy_frames = (
-            declared.skills,
-            declared.aliases,
-            declared.prerequisites,
-            declared.role_profiles,
-            declared.relations,
+            declared_taxonomy.skills,
+            declared_taxonomy.aliases,
+            declared_taxonomy.prerequisites,
+            declared_taxonomy.role_profiles,
+            declared_taxonomy.relations,
         )
-        for table, frame in zip(tables, taxonomy_frames, strict=True):
-            yield run.materialize(table, frame, known_names=declared.aliases["alias_text"] if table is SKILL else None)
+        for table, taxonomy_frame in zip(tables, taxonomy_frames, strict=True):
+            yield run.materialize(
+                table, taxonomy_frame, present_names=declared_taxonomy.aliases["alias_text"] if table is SKILL else None
+            )
 
     return taxonomy
 
@@ -269,7 +278,7 @@ def evidence(run: AssetRun) -> Results:
         )
     evidence_matches = look_up_matches(evidence_inputs.list_skill_texts(), text_matches)
     evidence_rows = collect_evidence(evidence_inputs, evidence_matches, done_evidence, people, replaced_records)
-    yield run.materialize(EVIDENCE, evidence_rows, replacing=replaced_records)
+    yield run.materialize(EVIDENCE, evidence_rows, replaced_records=replaced_records)
 
 
 @incremental_asset(

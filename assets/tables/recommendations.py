@@ -90,7 +90,7 @@ def recommendations(run: AssetRun) -> Results:
     skills, text_matches = tables.read(SKILL), tables.read(SKILL_TEXT)
     people = tables.read_scoped(PERSON).filter(is_employed())
     employee_input = read_employee_input(tables, as_of)
-    counterfactual_inputs = build_situation(tables, policy, employee_input)
+    counterfactual_inputs = build_counterfactual_inputs(tables, policy, employee_input)
     ranked_steps = rerank_candidates(counterfactual_inputs.candidates, counterfactual_inputs.context, policy)
     counterfactuals = find_counterfactuals(ranked_steps, counterfactual_inputs)
     assignments = tables.read(ASSIGNMENT)
@@ -103,10 +103,10 @@ def recommendations(run: AssetRun) -> Results:
     missing_reasons = find_no_recommendation_reasons(
         people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out
     )
-    rows = build_recommendation_rows(
+    recommendation_rows = build_recommendation_rows(
         ranked_steps, counterfactuals, counterfactual_inputs.context, practice_options, missing_reasons, policy
     )
-    yield materialize_output(run, NEXT_SKILL, rows)
+    yield materialize_output(run, NEXT_SKILL, recommendation_rows)
     yield materialize_output(run, COUNTERFACTUAL, counterfactuals)
     if run.scope.people is not None:  # support gaps are about units: a run for some people leaves them as they are
         yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
@@ -162,7 +162,7 @@ def published_evidence(run: AssetRun) -> Results:
     yield materialize_output(run, OUT_EVIDENCE, _mark_hidden(run.tables, evidence_rows, as_of))
 
 
-def build_situation(
+def build_counterfactual_inputs(
     tables: TableReader, policy: RecommendationPolicy, employee_input: EmployeeInput
 ) -> CounterfactualInputs:
     """What recommendations and their counterfactuals are computed from, for the people in scope.
@@ -224,5 +224,5 @@ def _mark_hidden(tables: TableReader, rows: pl.DataFrame, as_of: date) -> pl.Dat
 
 
 def _keep_employed(tables: TableReader, rows: pl.DataFrame) -> pl.DataFrame:
-    people = tables.read_scoped(PERSON).filter(is_employed())
-    return rows.join(people, on="person_id", how="semi", maintain_order="left")
+    employed_people = tables.read_scoped(PERSON).filter(is_employed())
+    return rows.join(employed_people, on="person_id", how="semi", maintain_order="left")

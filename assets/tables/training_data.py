@@ -63,8 +63,8 @@ def build_training_input(
         reached_steps.select("step_id", "skill_id").unique().join(tables.read(SKILL), on="skill_id", how="left")
     )
     step_names = step_names.select(skill_id="step_id", name="skill_name").sort("skill_id")
-    recipe = fingerprint_recipe(horizon_days, extra_features)
-    content_digest = hashlib.sha256(recipe.encode())
+    recipe_hash = fingerprint_recipe(horizon_days, extra_features)
+    content_digest = hashlib.sha256(recipe_hash.encode())
     for hashed_rows in (interactions, step_names, *(tables.read(table) for table in _CONTENT_TABLES)):
         content_digest.update(content_sha256(hashed_rows).encode())
     return TrainingInput(
@@ -75,7 +75,7 @@ def build_training_input(
         extra=extra_features,
         horizon_days=horizon_days,
         seed=SEED,
-        training_version=TrainingVersion(as_of, reached_steps.height, recipe, content_digest.hexdigest()[:12]),
+        training_version=TrainingVersion(as_of, reached_steps.height, recipe_hash, content_digest.hexdigest()[:12]),
     )
 
 
