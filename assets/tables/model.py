@@ -70,7 +70,7 @@ def ranker(run: AssetRun) -> Results:
     )
     training_input = build_training_input(run.tables, as_of, run.config.policy.horizon_days)
     training_outcome = run_champion_challenger(
-        training_input, models_folder, run.config.training, drifted_inputs=drifted_inputs, log=run.log.info
+        training_input, models_folder, run.config.training, drifted_inputs=drifted_inputs, log_progress=run.log.info
     )
     if training_outcome.was_trained:
         save_input_profiles(models_folder / training_input.training_version.model_version, reached_steps, as_of)
@@ -172,7 +172,7 @@ def rank_candidates(
         as_of=last_instant(as_of),
         excluded_pairs=list_blocked_steps(mastery),
         available_ids=list_steps(skill_ids),
-        k=CANDIDATES_PER_PERSON,
+        max_items=CANDIDATES_PER_PERSON,
     ).rename({"skill_id": "step_id", "utility": "prior"})
     eligible_steps = filter_eligible_steps(describe_steps(scored_steps, mastery), mastery)
     # only steps that the model does not rank: it ranks those that it knows from its training, and those reached since

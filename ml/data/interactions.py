@@ -246,7 +246,7 @@ def encode_interactions(events: pl.DataFrame, *, item_ids: Strings | None = None
     }
     encoded_events = pl.DataFrame({**code_columns, "time": as_ticks(text_events["ts"])}).filter(pl.col("item") >= 0)
     person_codes, ticks, item_codes = (
-        column.to_numpy() for column in encoded_events.select("person", "time", "item").sort(pl.all())
+        code_series.to_numpy() for code_series in encoded_events.select("person", "time", "item").sort(pl.all())
     )
     is_distinct = starts_run(person_codes, ticks, item_codes)
     person_offsets = np.searchsorted(person_codes[is_distinct], np.arange(len(person_ids) + 1)).astype(np.int64)
@@ -381,13 +381,16 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
     )
 
 
-def _first_not_before(ticks: Ints, low: Ints, high: Ints, cutoff_ticks: Ints) -> Ints:
-    """Per stretch low:high of ascending times, the first place whose time is not before the cutoff, else high."""
-    while (low < high).any():
-        middle = (low + high) // 2
-        is_before = (low < high) & (ticks[np.minimum(middle, len(ticks) - 1)] < cutoff_ticks)
-        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, np.minimum(high, middle))
-    return low
+def _first_not_before(ticks: Ints, lower_indices: Ints, upper_indices: Ints, cutoff_ticks: Ints) -> Ints:
+    """Per range of ascending times, the first index whose time is not before the cutoff; the upper index if none is."""
+    while (lower_indices < upper_indices).any():
+        middle_indices = (lower_indices + upper_indices) // 2
+        is_before = (lower_indices < upper_indices) & (ticks[np.minimum(middle_indices, len(ticks) - 1)] < cutoff_ticks)
+        lower_indices, upper_indices = (
+            np.where(is_before, middle_indices + 1, lower_indices),
+            np.where(is_before, upper_indices, np.minimum(upper_indices, middle_indices)),
+        )
+    return lower_indices
 
 
 def _list_first_uses(interactions: Interactions, repeatable: Bools | None = None) -> Acquisitions:

@@ -24,8 +24,10 @@ def ndcg_from_ranks(target_rows: Ints, target_ranks: Doubles, n_targets: Ints) -
     Returns:
         One value per row.
     """
-    gain = np.bincount(target_rows, np.where(target_ranks <= K, 1.0 / np.log2(target_ranks + 1.0), 0.0), len(n_targets))
-    return gain / _ideal_gain(n_targets)
+    row_gains = np.bincount(
+        target_rows, np.where(target_ranks <= K, 1.0 / np.log2(target_ranks + 1.0), 0.0), len(n_targets)
+    )
+    return row_gains / _ideal_gain(n_targets)
 
 
 def ndcg_from_scores(scores: Doubles, is_target: Bools, is_candidate: Bools, n_targets: Ints) -> Doubles:
@@ -41,8 +43,8 @@ def ndcg_from_scores(scores: Doubles, is_target: Bools, is_candidate: Bools, n_t
         One value per row.
     """
     order = np.argsort(-np.where(is_candidate, scores, -np.inf), axis=1, kind="stable")[:, :K]
-    gain = (np.take_along_axis(is_target, order, axis=1) * _DISCOUNT[: order.shape[1]]).sum(axis=1)
-    return np.asarray(gain / _ideal_gain(n_targets), np.float64)
+    row_gains = (np.take_along_axis(is_target, order, axis=1) * _DISCOUNT[: order.shape[1]]).sum(axis=1)
+    return np.asarray(row_gains / _ideal_gain(n_targets), np.float64)
 
 
 def _ideal_gain(n_targets: Ints) -> Doubles:

@@ -81,7 +81,7 @@ def measure_drift(
     Returns:
         One row per column that both have and that has values in both.
     """
-    drifts = []
+    column_drifts = []
     for column_name, profile in training_profiles.items():
         non_null_values = current_columns[column_name].drop_nulls() if column_name in current_columns else pl.Series()
         if not len(non_null_values) or not profile.n:
@@ -91,7 +91,7 @@ def measure_drift(
             _smooth(np.asarray(profile.shares), profile.n), _smooth(current_shares, len(non_null_values))
         )
         chance_index = (len(current_shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null_values))
-        drifts.append(
+        column_drifts.append(
             ColumnDrift(
                 column_name,
                 kind_by_column[column_name],
@@ -100,7 +100,7 @@ def measure_drift(
                 drift_index > index_limit + chance_index,
             )
         )
-    return tuple(drifts)
+    return tuple(column_drifts)
 
 
 def stability_index(earlier_shares: Doubles, current_shares: Doubles) -> float:
@@ -118,7 +118,7 @@ def write_profiles(profiles: Mapping[str, ColumnProfile]) -> str:
     return json.dumps({column_name: asdict(profile) for column_name, profile in profiles.items()}, sort_keys=True)
 
 
-def read_profiles(text: str) -> dict[str, ColumnProfile]:
+def read_profiles(profiles_json: str) -> dict[str, ColumnProfile]:
     """The profiles of `write_profiles`. Raises ValueError if the text is no such JSON."""
     try:
         return {
@@ -128,7 +128,7 @@ def read_profiles(text: str) -> dict[str, ColumnProfile]:
                 tuple(profile_fields["names"]),
                 tuple(profile_fields["shares"]),
             )
-            for column_name, profile_fields in json.loads(text).items()
+            for column_name, profile_fields in json.loads(profiles_json).items()
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("no profiles of columns") from error
@@ -136,19 +136,19 @@ def read_profiles(text: str) -> dict[str, ColumnProfile]:
 
 def _merge_close_edges(edges: Doubles) -> tuple[float, ...]:
     """The distinct edges, ascending, without those too close to the one before."""
-    kept_edges: list[float] = []
+    separate_edges: list[float] = []
     min_width = MIN_BIN_WIDTH * np.abs(edges).max(initial=0.0)
     for edge in np.unique(edges).tolist():
-        if not kept_edges or edge - kept_edges[-1] >= min_width:
-            kept_edges.append(edge)
-    return tuple(kept_edges)
+        if not separate_edges or edge - separate_edges[-1] >= min_width:
+            separate_edges.append(edge)
+    return tuple(separate_edges)
 
 
 def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], edges: tuple[float, ...]) -> Doubles:
     """The share of values per bin: of texts per name and of all others, of numbers between the edges."""
     if non_null_values.dtype == pl.String:
         count_by_text = dict(non_null_values.value_counts().iter_rows())
-        common_counts = [float(count_by_text.get(text, 0)) for text in common_texts]
+        common_counts = [float(count_by_text.get(common_text, 0)) for common_text in common_texts]
         return np.asarray([*common_counts, len(non_null_values) - sum(common_counts)], np.float64) / max(
             len(non_null_values), 1
         )

@@ -166,7 +166,7 @@ def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:
     ):
         return events
     unix_times = events["ts"].to_numpy()
-    for unit, (first_time, end_time) in _UNIX_RANGES.items():
+    for time_unit, (first_time, end_time) in _UNIX_RANGES.items():
         if first_time <= unix_times.min() and unix_times.max() < end_time:
-            return events.with_columns(pl.from_epoch("ts", time_unit=unit).cast(pl.Datetime("us")))
+            return events.with_columns(pl.from_epoch("ts", time_unit=time_unit).cast(pl.Datetime("us")))
     return events

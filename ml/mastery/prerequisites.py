@@ -17,7 +17,7 @@ from ml.data.sparse_rows import Ints
 from pipelines.contracts.feature_tables import PRECEDENCE
 from pipelines.contracts.policy import PrerequisitePolicy
 
-# Pairs are counted in a square table. If there are more micro-skills, the most acquired count: the rest has few people.
+# Pairs are counted in a square table. Of more micro-skills only those that most people acquired are counted.
 MAX_SKILLS = 4_000
 # Rows counted at a time: some twenty million pairs.
 _BLOCK_ROWS = 1_000_000
@@ -81,7 +81,7 @@ def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.D
         pl.col("held_share") >= policy.held_share,
         pl.col("before_count") / (pl.col("before_count") + pl.col("after_count")) >= policy.ahead_share,
     )
-    # micro-skills of one circle have no order
+    # micro-skills of one cycle have no order
     graph, later_codes, earlier_codes = _build_graph(accepted_pairs, counted_skills.height)
     _, component_codes = csgraph.connected_components(graph, directed=True, connection="strong")
     acyclic_pairs = accepted_pairs.filter(pl.Series(component_codes[later_codes] != component_codes[earlier_codes]))

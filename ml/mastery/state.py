@@ -180,27 +180,27 @@ def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: Knowle
     reached_columns = (*PAIR, pl.col("occurred_at").alias("reached_at"))
     stage_rises = [
         # the rows are in order of pair and time: the first of each pair that reaches the stage
-        running_counts.filter(pl.col("stage_index") >= stage)
+        running_counts.filter(pl.col("stage_index") >= stage_number)
         .filter((pair_id != pair_id.shift()).fill_null(True))
         .select(
             *reached_columns,
-            pl.lit("new" if stage == 1 else "deepen").alias("kind"),
-            pl.lit(STAGES[stage - 1]).alias("from_stage"),
-            pl.lit(STAGES[stage]).alias("to_stage"),
+            pl.lit("new" if stage_number == 1 else "deepen").alias("kind"),
+            pl.lit(STAGES[stage_number - 1]).alias("from_stage"),
+            pl.lit(STAGES[stage_number]).alias("to_stage"),
         )
-        for stage in (1, 2, 3)
+        for stage_number in (1, 2, 3)
     ]
     practised_rows = running_counts.filter(
         (pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0)
     )
     half_lives = match_skill_ids(practised_rows, tracing.parameters_by_skill.select("skill_id", "half_life"))
     allowed_gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
-    refreshes = (
+    refresh_rows = (
         practised_rows.join(half_lives, on="skill_id", how="left", maintain_order="left")
         .filter(pl.col("occurred_at") - pl.col("before_at") > allowed_gap)
         .select(*reached_columns, pl.lit("refresh").alias("kind"), from_stage=_STAGE_NAME, to_stage=_STAGE_NAME)
     )
-    steps = pl.concat([*stage_rises, refreshes]).with_columns(pl.col(PAIR).cast(pl.String))
+    steps = pl.concat([*stage_rises, refresh_rows]).with_columns(pl.col(PAIR).cast(pl.String))
     return (
         steps.with_columns(build_step_id().alias("step_id"))
         .select(REACHED_STEP.column_names)
@@ -220,13 +220,13 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
         trust_rank().alias("_trust_rank")
     )
     evidence_rows = evidence_rows[_find_order(evidence_rows)].with_columns(pl.struct(PAIR).rle_id().alias("_pair"))
-    mode, pair_id, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
+    mode, pair_id, evidence_day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
     is_feedback, is_repetition = mode == "feedback", mode == "repetition"
     is_counted = mark_counted_feedback(evidence_rows.filter(is_feedback), policy)
     evidence_rows = evidence_rows.with_columns(
         _scatter_flags(evidence_rows, is_feedback, is_counted).alias("_is_positive")
     )
-    is_new_day = ((pair_id != pair_id.shift()) | (day != day.shift())).fill_null(True)
+    is_new_day = ((pair_id != pair_id.shift()) | (evidence_day != evidence_day.shift())).fill_null(True)
     repetition_on_new_day = evidence_rows.filter(is_repetition).select(is_new_day).to_series()
     # unnamed givers count once per kind of feedback: three anonymous certificates are not three people
     giver_id = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")

@@ -119,9 +119,9 @@ def _count_activity(interactions: Interactions, person_codes: Ints, cutoff_ticks
     acquisitions, cutoff_keys = interactions.acquisitions, interactions.time_key(person_codes, cutoff_ticks)
     activity_counts = [
         np.searchsorted(event_keys, cutoff_keys)
-        - np.searchsorted(event_keys, interactions.time_key(person_codes, cutoff_ticks - days * TICKS_PER_DAY))
+        - np.searchsorted(event_keys, interactions.time_key(person_codes, cutoff_ticks - activity_days * TICKS_PER_DAY))
         for event_keys in (interactions.time_key(acquisitions.person, acquisitions.time), interactions.search_key)
-        for days in ACTIVITY_DAYS
+        for activity_days in ACTIVITY_DAYS
     ]
     return np.log1p(np.stack(activity_counts, axis=1)).astype(np.float32)
 

@@ -77,8 +77,12 @@ class FeatureSource:
             .select("key", "value", age=(pl.lit(moment) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY)
         )
         if self.is_sum:  # in the order of the rows, not per thread: the same sum to the last digit
-            sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
-            return replace(sums, value=np.log1p(np.maximum(sums.value, 0.0))) if self.aggregation == "log_sum" else sums
+            value_sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
+            return (
+                replace(value_sums, value=np.log1p(np.maximum(value_sums.value, 0.0)))
+                if self.aggregation == "log_sum"
+                else value_sums
+            )
         newest_age = pl.col("age").min()
         newest_value = pl.col("value").filter(pl.col("age") == newest_age).max()
         feature_value = newest_age.log1p() if self.aggregation == "log_age" else newest_value
@@ -132,11 +136,14 @@ class ContextFeatures:
     def vocabularies(self) -> dict[str, pl.Series]:
         """The distinct ids of each key column."""
         ids_by_column = {
-            column: [source.rows[column].cast(pl.String) for source in self.sources if column in source.key_columns]
-            for column in KEY_COLUMNS
+            key_column: [
+                source.rows[key_column].cast(pl.String) for source in self.sources if key_column in source.key_columns
+            ]
+            for key_column in KEY_COLUMNS
         }
         return {
-            column: pl.concat(id_series).drop_nulls().unique().sort() for column, id_series in ids_by_column.items()
+            key_column: pl.concat(id_series).drop_nulls().unique().sort()
+            for key_column, id_series in ids_by_column.items()
         }
 
     @cached_property
@@ -293,14 +300,14 @@ def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
 
 
 def _project_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
-    assignments = tables.assignments.drop_nulls(["skill_id", "started_date"])
+    dated_assignments = tables.assignments.drop_nulls(["skill_id", "started_date"])
     open_changes = pl.concat(
         [
-            _dated_rows(assignments, "started_date", pl.lit(1.0)),
-            _dated_rows(assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
+            _dated_rows(dated_assignments, "started_date", pl.lit(1.0)),
+            _dated_rows(dated_assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
         ]
     )
-    practice = _dated_rows(tables.practice, "occurred_at", pl.col("hours"))
+    practice_rows = _dated_rows(tables.practice, "occurred_at", pl.col("hours"))
     return (
         FeatureSource(
             Feature("demand_open", "projects", "log of 1 + open assignments that name the skill"),
@@ -314,12 +321,12 @@ def _project_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
         ),
         FeatureSource(
             Feature("practised_hours", "projects", "log of 1 + hours (or times) the person worked on it"),
-            practice,
+            practice_rows,
             "log_sum",
         ),
         FeatureSource(
             Feature("practised_idle", "projects", "log of 1 + days since the person last worked on it"),
-            practice,
+            practice_rows,
             "log_age",
         ),
     )

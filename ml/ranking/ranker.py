@@ -48,11 +48,11 @@ class Ranker:
             One value per row.
         """
         residual_weight = self.residual_weight if residual_weight is None else residual_weight
-        weights = self.weights / self.scale
+        feature_weights = self.weights / self.scale
         utilities = []
         for first_row in range(0, max(len(features), 1), CACHED_ROWS):
             feature_block = features[first_row : first_row + CACHED_ROWS].astype(np.float64)
-            utilities.append(feature_block @ weights - self.centre @ weights)
+            utilities.append(feature_block @ feature_weights - self.centre @ feature_weights)
             if self.booster is not None and residual_weight:
                 utilities[-1] = utilities[-1] + residual_weight * np.asarray(
                     self.booster.predict(feature_block), np.float64

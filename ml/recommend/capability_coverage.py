@@ -102,7 +102,7 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
             "is_next": _mark_next(held_skills, prerequisites, person_codes, skill_codes, key_index, is_held),
         }
     )
-    coverage = skill_entries.group_by("row", maintain_order=True).agg(
+    coverage_rows = skill_entries.group_by("row", maintain_order=True).agg(
         pl.col("weight").filter("is_held").sum().clip(0, 1).alias("coverage_share"),
         pl.col("skill_id").filter("is_held").alias("held_skill_ids"),
         pl.col("skill_name").filter("is_held").alias("held_skill_names"),
@@ -111,7 +111,7 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
         pl.col("weight").filter(pl.col("is_held") | pl.col("is_next")).sum().clip(0, 1).alias("completes_share"),
     )
     return (
-        coverage.with_columns(
+        coverage_rows.with_columns(
             held_skills.person_ids.gather(held_keys // n_capabilities).alias("person_id"),
             held_skills.capability_ids.gather(held_keys % n_capabilities).alias("capability_id"),
             pl.when(pl.col("next_skill_id").is_not_null()).then("completes_share").alias("completes_share"),

@@ -144,9 +144,10 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max
     asker_numbers = asker_numbers[np.argsort(asker_pools[asker_numbers], kind="stable")]
     pool_index = pool_index[asker_numbers]
     asker_turn = np.arange(asker_numbers.size) - np.searchsorted(pool_index, pool_index)
-    offer_numbers, own_pool_sizes = np.arange(max_offers), pool_sizes[pool_index][:, None]
-    is_offered = offer_numbers[None, :] < own_pool_sizes
+    offer_numbers, asker_pool_sizes = np.arange(max_offers), pool_sizes[pool_index][:, None]
+    is_offered = offer_numbers[None, :] < asker_pool_sizes
     member_positions = (
-        pool_starts[pool_index][:, None] + (asker_turn[:, None] * max_offers + offer_numbers[None, :]) % own_pool_sizes
+        pool_starts[pool_index][:, None]
+        + (asker_turn[:, None] * max_offers + offer_numbers[None, :]) % asker_pool_sizes
     )
     return np.repeat(asker_numbers, is_offered.sum(axis=1)), order[member_positions[is_offered]]

@@ -120,9 +120,11 @@ def _find_in_block(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> 
         (partial(propose_overtaking, listed_steps=listed_steps), verify_wishes),
     )
     changes = listed_steps.clear()
-    for propose, verify in proposal_rounds:
+    for propose_changes, verify_changes in proposal_rounds:
         unexplained_steps = listed_steps.join(changes, on=_SKILL_KEY, how="anti", maintain_order="left")
-        changes = pl.concat([changes, verify(propose(unexplained_steps, inputs), inputs)], how="diagonal")
+        changes = pl.concat(
+            [changes, verify_changes(propose_changes(unexplained_steps, inputs), inputs)], how="diagonal"
+        )
     # of equal preference the first proposal: the nearest follower
     return (
         changes.sort("person_id", "rank", "preference", maintain_order=True)
@@ -267,7 +269,7 @@ def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.D
     scored_versions = score_autonomy(_to_versions(steps, version_people), context)
     scored_versions = add_score(scored_versions, inputs.policy.weights, context.preferences)
     tried_steps = versions.select(pl.col("step_id").cast(step_enum), person_id="version_id")
-    listed_steps = select_listed_steps(_drop_behind(scored_versions, tried_steps, inputs.policy), inputs.policy)
+    listed_steps = select_listed_steps(_drop_steps_behind(scored_versions, tried_steps, inputs.policy), inputs.policy)
     ranks_after = listed_steps.select(pl.col("step_id").cast(pl.String), version_id="person_id", to_rank="rank")
     moved_versions = versions.join(ranks_after, on=("version_id", "step_id"), how="left", maintain_order="left").filter(
         pl.col("to_rank").ne_missing(pl.col("rank"))
@@ -275,7 +277,7 @@ def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.D
     return _add_effect(moved_versions, pl.col("to_rank"))
 
 
-def _drop_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
+def _drop_steps_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
     """Drop the steps of each version behind the step that is tried (person_id, step_id).
 
     The rank of a step depends on the steps before it, unless more than `per_capability` of its own capability are among
@@ -284,9 +286,9 @@ def _drop_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: Recomme
     group_name = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
     step_keys = steps.select("person_id", "step_id", "score", "is_accepted", group_name)
     tried_keys = step_keys.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
-    is_level = pl.col("is_accepted") == pl.col("is_accepted_tried")
+    has_same_acceptance = pl.col("is_accepted") == pl.col("is_accepted_tried")
     is_ahead = (pl.col("is_accepted") > pl.col("is_accepted_tried")) | (
-        is_level & (pl.col("score") >= pl.col("score_tried"))
+        has_same_acceptance & (pl.col("score") >= pl.col("score_tried"))
     )
     is_in_group = pl.col("group") == pl.col("group_tried")
     compared_steps = step_keys.join(
@@ -395,5 +397,5 @@ def _to_versions(table: pl.DataFrame, version_people: pl.DataFrame) -> pl.DataFr
 
 def _add_effect(changes: pl.DataFrame, to_rank: pl.Expr) -> pl.DataFrame:
     """Add row_effect and to_rank."""
-    effect = pl.when(to_rank.is_null()).then(pl.lit("leaves")).otherwise(pl.lit("moves"))
-    return changes.with_columns(effect.alias("row_effect"), to_rank.alias("to_rank")).drop("version_id")
+    row_effect = pl.when(to_rank.is_null()).then(pl.lit("leaves")).otherwise(pl.lit("moves"))
+    return changes.with_columns(row_effect.alias("row_effect"), to_rank.alias("to_rank")).drop("version_id")

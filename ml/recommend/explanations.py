@@ -96,11 +96,11 @@ def _select_clauses(
             .filter(is_named)
             .select(
                 "_row",
-                pl.lit(position).alias("position"),
+                pl.lit(clause_position).alias("position"),
                 reason_value.cast(pl.Float64).alias("value"),
                 clause_text.alias("_clauses"),
             )
-            for position, (reason_value, is_named, clause_text) in positioned_clauses
+            for clause_position, (reason_value, is_named, clause_text) in positioned_clauses
         )
         .sort("_row", "position", "value", descending=[False, False, True], maintain_order=True)
         .group_by("_row", maintain_order=True)

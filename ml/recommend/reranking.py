@@ -125,7 +125,7 @@ def build_recommendation_rows(
         .select(_COLUMNS)
     )
     people_with_evidence = context.mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
-    reason = pl.coalesce(
+    no_list_reason = pl.coalesce(
         "no_recommendation_reason",
         pl.when("has_evidence").then(pl.lit("nothing_eligible")).otherwise(pl.lit("too_little_evidence")),
     )
@@ -134,7 +134,7 @@ def build_recommendation_rows(
         .unique("person_id")
         .join(list_rows, on="person_id", how="anti")
         .join(people_with_evidence, on="person_id", how="left")
-        .select("person_id", reason.alias("no_recommendation_reason"))
+        .select("person_id", no_list_reason.alias("no_recommendation_reason"))
     )
     return pl.concat([list_rows, rows_without_list], how="diagonal").sort("person_id", "rank")
 
@@ -199,16 +199,18 @@ def add_score(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFr
         motive: (motive, pl.col(f"{motive}_weight").fill_null(getattr(weights, motive))) for motive in MOTIVES
     }
     total_weight = pl.sum_horizontal(
-        pl.when(pl.col(column).is_not_null()).then(weight).otherwise(0.0)
-        for column, weight in column_and_weight_by_term.values()
+        pl.when(pl.col(column).is_not_null()).then(term_weight).otherwise(0.0)
+        for column, term_weight in column_and_weight_by_term.values()
     )
     return (
         steps.join(preferences, on="person_id", how="left", maintain_order="left")
         .with_columns(
-            (pl.col(column) * weight / total_weight).fill_nan(0.0).alias(f"part_{term}")
-            for term, (column, weight) in column_and_weight_by_term.items()
+            (pl.col(column) * term_weight / total_weight).fill_nan(0.0).alias(f"part_{score_term}")
+            for score_term, (column, term_weight) in column_and_weight_by_term.items()
         )
-        .with_columns(pl.sum_horizontal(f"part_{term}" for term in column_and_weight_by_term).alias("score"))
+        .with_columns(
+            pl.sum_horizontal(f"part_{score_term}" for score_term in column_and_weight_by_term).alias("score")
+        )
         .drop("relative", *(f"{motive}_weight" for motive in MOTIVES))
     )
 

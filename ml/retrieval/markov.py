@@ -62,7 +62,7 @@ class Markov(ItemToItem):
             recency_weights.eliminate_zeros()
             partial_counts.append(sparse.csr_matrix(recency_weights.T @ next_items[row_slice]))
             # adding costs the size of the sum
-            if sum(counts.nnz for counts in partial_counts[1:]) >= partial_counts[0].nnz / 2:
+            if sum(count_matrix.nnz for count_matrix in partial_counts[1:]) >= partial_counts[0].nnz / 2:
                 partial_counts = [_sum_pairwise(partial_counts)]
         return _sum_pairwise(partial_counts)
 
@@ -103,19 +103,19 @@ def sample_next_items(
     np.maximum.at(last_moment_index, target_events.person, target_events.moment_index)
     is_listed = target_events.moment_index > np.maximum(last_moment_index[target_events.person] - moments_per_person, 0)
     person_codes = target_events.person[is_listed]
-    ticks = target_events.time[is_listed]
+    moment_ticks = target_events.time[is_listed]
     item_codes = target_events.item[is_listed]
-    moment_starts = np.flatnonzero(starts_run(person_codes, ticks))
+    moment_starts = np.flatnonzero(starts_run(person_codes, moment_ticks))
     moment_offsets = np.append(moment_starts, len(person_codes))
-    weights = (1.0 / np.repeat(np.diff(moment_offsets), np.diff(moment_offsets))).astype(np.float32)
+    item_weights = (1.0 / np.repeat(np.diff(moment_offsets), np.diff(moment_offsets))).astype(np.float32)
     next_items = sparse.csr_matrix(
-        (weights, item_codes, moment_offsets), shape=(len(moment_starts), interactions.n_items)
+        (item_weights, item_codes, moment_offsets), shape=(len(moment_starts), interactions.n_items)
     )
     if len(moment_starts) <= max_moments:
-        return person_codes[moment_starts], ticks[moment_starts], next_items
+        return person_codes[moment_starts], moment_ticks[moment_starts], next_items
     sampled_moments = np.sort(np.random.default_rng(seed).choice(len(moment_starts), max_moments, replace=False))
     return (
         person_codes[moment_starts[sampled_moments]],
-        ticks[moment_starts[sampled_moments]],
+        moment_ticks[moment_starts[sampled_moments]],
         next_items[sampled_moments],
     )

@@ -70,7 +70,7 @@ def test_a_person_without_history_gets_what_the_role_took(ladders: pl.DataFrame)
     config = replace(choose_config(encode_interactions(ladders)), n_trees=10)
     groups = GroupFeatures(ladders, memberships)
     recommender = fit_recommender(ladders, as_of=as_of, config=config, extra_features=groups)
-    rows = recommender.score(ladders, ["new a", "new b"], as_of=as_of + timedelta(days=1), k=5)
+    rows = recommender.score(ladders, ["new a", "new b"], as_of=as_of + timedelta(days=1), max_items=5)
     of_role = rows.filter(pl.col("skill_id").str.slice(6, 1) == pl.col("person_id").str.slice(4, 1))
     assert of_role.height >= 9
     assert "contribution_hr" in rows.columns
