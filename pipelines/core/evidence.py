@@ -20,12 +20,12 @@ FULL_SCORE = 1.0
 # A failed attempt is never positive feedback, whatever share of the points it reached.
 _FAILED_LIMIT = 0.5
 _NEAREST_COUNT = 3
-_OBSERVING = ("attended", "completed")
+_OBSERVATION_VERBS = ("attended", "completed")
 
 
 def collect_evidence(
-    inputs: EvidenceInputs,
-    matches: pl.DataFrame,
+    evidence_inputs: EvidenceInputs,
+    text_matches: pl.DataFrame,
     reply_evidence: pl.DataFrame | None = None,
     people: Collection[str] | None = None,
     record_keys: pl.DataFrame | None = None,
@@ -36,8 +36,8 @@ def collect_evidence(
     up to the hours worked.
 
     Args:
-        inputs: The core rows.
-        matches: As `look_up_matches` returns them for the texts of `inputs`: skill_text, skill_id.
+        evidence_inputs: The core rows.
+        text_matches: As `look_up_matches` returns them for the texts of `evidence_inputs`: skill_text, skill_id.
         reply_evidence: Further rows in the contract of `EVIDENCE` (see `build_done_evidence`).
         people: Return only evidence of these people; None for everybody. Assignments and feedback of other people may
             give evidence of them.
@@ -46,12 +46,12 @@ def collect_evidence(
     Returns:
         One row per person, micro-skill, mode and source record, in the contract of `EVIDENCE` and in its order.
     """
-    evidence_rows = _list_evidence_rows(inputs, matches)
+    evidence_rows = _list_evidence_rows(evidence_inputs, text_matches)
     if people is not None:
         evidence_rows = evidence_rows.filter(pl.col("person_id").is_in(sorted(people)))
     if record_keys is not None:
         evidence_rows = evidence_rows.join(record_keys, on=record_keys.columns, how="semi", maintain_order="left")
-    skill_matches = matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
+    skill_matches = text_matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
     skill_matches = skill_matches.with_columns(pl.len().over("skill_text").alias("skill_count"))
     amount = (
         pl.when(pl.col("amount_unit") == "hours").then(pl.col("amount") / pl.col("skill_count")).otherwise("amount")
@@ -75,22 +75,24 @@ def collect_evidence(
     return evidence[row_order].with_columns(evidence_ids).select(EVIDENCE.column_names)
 
 
-def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def count_unknown_mentions(
+    evidence_inputs: EvidenceInputs, text_matches: pl.DataFrame, aliases: pl.DataFrame
+) -> pl.DataFrame:
     """Count the texts that name no micro-skill of the taxonomy.
 
     Args:
-        inputs: The core rows.
-        matches: As `look_up_matches` returns them for the texts of `inputs`.
+        evidence_inputs: The core rows.
+        text_matches: As `look_up_matches` returns them for the texts of `evidence_inputs`.
         aliases: The names (`ALIAS`) that each text is compared with.
 
     Returns:
         One row per normalised text, in the contract of `UNKNOWN_MENTION`, with the micro-skills of the nearest names.
     """
-    matched_mentions = matches.drop_nulls("skill_id").select("skill_text", "mention_text").unique()
+    matched_mentions = text_matches.drop_nulls("skill_id").select("skill_text", "mention_text").unique()
     unknown_mentions = (
-        matches.filter(pl.col("skill_id").is_null())
+        text_matches.filter(pl.col("skill_id").is_null())
         .join(matched_mentions, on=("skill_text", "mention_text"), how="anti")
-        .join(inputs.with_chosen_texts(matches).count_chosen_texts(), on="skill_text")
+        .join(evidence_inputs.with_chosen_texts(text_matches).count_chosen_texts(), on="skill_text")
         .group_by("mention_text")
         .agg(pl.col("mention_count").sum().cast(pl.Int64))
         .sort("mention_text")
@@ -99,8 +101,8 @@ def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, aliase
     nearest_ids = [
         list(
             dict.fromkeys(
-                skill_by_alias[alias]
-                for alias in difflib.get_close_matches(mention_text, skill_by_alias, _NEAREST_COUNT)
+                skill_by_alias[close_alias]
+                for close_alias in difflib.get_close_matches(mention_text, skill_by_alias, _NEAREST_COUNT)
             )
         )
         for mention_text in unknown_mentions["mention_text"]
@@ -130,25 +132,27 @@ def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
     return pl.Series(first_rows[np.argsort(months.to_numpy()[first_rows], kind="stable")])
 
 
-def _list_evidence_rows(inputs: EvidenceInputs, matches: pl.DataFrame) -> pl.DataFrame:
+def _list_evidence_rows(evidence_inputs: EvidenceInputs, text_matches: pl.DataFrame) -> pl.DataFrame:
     """Every row that shows practice, assessment or teaching, with the text that names its micro-skills."""
-    learning_records = inputs.with_chosen_texts(matches).learning_record
+    learning_records = evidence_inputs.with_chosen_texts(text_matches).learning_record
     return pl.concat(
         [
-            _worklog_rows(inputs),
-            _assignment_rows(inputs.assignment),
+            _worklog_rows(evidence_inputs),
+            _assignment_rows(evidence_inputs.assignment),
             _learning_rows(learning_records),
             _scored_learning_rows(learning_records),
-            _feedback_rows(inputs.feedback),
-            _review_rows(inputs.feedback),
-            _mention_rows(inputs.skill_mention),
+            _feedback_rows(evidence_inputs.feedback),
+            _review_rows(evidence_inputs.feedback),
+            _mention_rows(evidence_inputs.skill_mention),
         ]
     )
 
 
-def _rows(source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **overrides: pl.Expr | str) -> pl.DataFrame:
+def _to_evidence_rows(
+    source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **overrides: pl.Expr | str
+) -> pl.DataFrame:
     """The rows in the columns of evidence, with the text that names the micro-skill instead of its id."""
-    expressions: dict[str, pl.Expr | str] = {
+    expression_by_column: dict[str, pl.Expr | str] = {
         "person_id": "person_id",
         "source_name": "source_name",
         "file_sha256": "file_sha256",
@@ -164,7 +168,7 @@ def _rows(source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **ove
         "given_by_id": pl.lit(None, pl.String),
         "source_column": pl.lit("skill_text"),
     }
-    return source_rows.select(**{**expressions, **overrides})
+    return source_rows.select(**{**expression_by_column, **overrides})
 
 
 def _name_filled(column: str, fallback_column: str) -> pl.Expr:
@@ -172,9 +176,9 @@ def _name_filled(column: str, fallback_column: str) -> pl.Expr:
     return pl.when(pl.col(column).is_not_null()).then(pl.lit(column)).otherwise(pl.lit(fallback_column))
 
 
-def _worklog_rows(inputs: EvidenceInputs) -> pl.DataFrame:
+def _worklog_rows(evidence_inputs: EvidenceInputs) -> pl.DataFrame:
     """Repetition in hours. A worklog without a skill text takes that of its assignment."""
-    assignments = inputs.assignment.select(
+    assignments = evidence_inputs.assignment.select(
         "assignment_code", "record_code", pl.col("skill_text").alias("assignment_text")
     )
     # Some worklogs name an assignment by its record code (Tempo Cloud: by the id of the issue).
@@ -186,8 +190,8 @@ def _worklog_rows(inputs: EvidenceInputs) -> pl.DataFrame:
     assignment_texts = (
         pl.concat(texts_by_code).drop_nulls().unique("assignment_code", keep="first", maintain_order=True)
     )
-    return _rows(
-        inputs.worklog.join(assignment_texts, on="assignment_code", how="left"),
+    return _to_evidence_rows(
+        evidence_inputs.worklog.join(assignment_texts, on="assignment_code", how="left"),
         "core_project__event_worklog",
         "repetition",
         skill_text=pl.coalesce("skill_text", "assignment_text"),
@@ -200,7 +204,7 @@ def _worklog_rows(inputs: EvidenceInputs) -> pl.DataFrame:
 
 def _assignment_rows(assignment: pl.DataFrame) -> pl.DataFrame:
     """One repetition per finished assignment. Without a flag, the date of completion marks it as finished."""
-    return _rows(
+    return _to_evidence_rows(
         assignment.filter(pl.col("is_done").fill_null(pl.col("done_at").is_not_null())),
         "core_project__assn_assignment",
         "repetition",
@@ -209,27 +213,29 @@ def _assignment_rows(assignment: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _learning_rows(records: pl.DataFrame) -> pl.DataFrame:
+def _learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
     """Attended and completed give observation; passed, failed and waived give feedback; taught gives teaching.
 
     Observation and teaching have hours if the record says how long they took.
     """
-    verb = pl.col("learning_verb")
+    learning_verb = pl.col("learning_verb")
     mode_by_verb = {
-        **dict.fromkeys(_OBSERVING, "observation"),
+        **dict.fromkeys(_OBSERVATION_VERBS, "observation"),
         **dict.fromkeys(("passed", "failed", "waived"), "feedback"),
         "taught": "teaching",
     }
-    mode = verb.replace_strict(mode_by_verb, default=None, return_dtype=pl.String)
+    mode = learning_verb.replace_strict(mode_by_verb, default=None, return_dtype=pl.String)
     is_feedback, has_hours = mode == "feedback", pl.col("learning_hours") > 0
     failed_score = pl.min_horizontal(pl.coalesce("score_share", pl.lit(0.0)), pl.lit(_FAILED_LIMIT))
-    score = pl.when(verb == "failed").then(failed_score).otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
-    return _rows(
-        records,
+    score = (
+        pl.when(learning_verb == "failed").then(failed_score).otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
+    )
+    return _to_evidence_rows(
+        learning_records,
         "core_learning__event_learning_record",
         mode,
         amount=pl.when(is_feedback).then(score).when(has_hours).then("learning_hours").otherwise(pl.lit(1.0)),
-        amount_unit=_unit(is_feedback, has_hours),
+        amount_unit=_choose_amount_unit(is_feedback, has_hours),
         feedback_kind=pl.when(is_feedback).then(pl.lit("assessment")),
         source_column=pl.when(is_feedback)
         .then(_name_filled("score_share", "learning_verb"))
@@ -239,14 +245,14 @@ def _learning_rows(records: pl.DataFrame) -> pl.DataFrame:
     ).drop_nulls("mode")
 
 
-def _unit(is_score: pl.Expr, has_hours: pl.Expr) -> pl.Expr:
+def _choose_amount_unit(is_score: pl.Expr, has_hours: pl.Expr) -> pl.Expr:
     return pl.when(is_score).then(pl.lit("share")).when(has_hours).then(pl.lit("hours")).otherwise(pl.lit("count"))
 
 
-def _scored_learning_rows(records: pl.DataFrame) -> pl.DataFrame:
+def _scored_learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
     """Feedback for each attended or completed record with a score."""
-    return _rows(
-        records.filter(pl.col("learning_verb").is_in(_OBSERVING), pl.col("score_share").is_not_null()),
+    return _to_evidence_rows(
+        learning_records.filter(pl.col("learning_verb").is_in(_OBSERVATION_VERBS), pl.col("score_share").is_not_null()),
         "core_learning__event_learning_record",
         "feedback",
         amount="score_share",
@@ -257,7 +263,7 @@ def _scored_learning_rows(records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _feedback_rows(feedback: pl.DataFrame) -> pl.DataFrame:
-    return _rows(
+    return _to_evidence_rows(
         feedback,
         REVIEW_TABLE,
         "feedback",
@@ -271,7 +277,7 @@ def _feedback_rows(feedback: pl.DataFrame) -> pl.DataFrame:
 
 def _review_rows(feedback: pl.DataFrame) -> pl.DataFrame:
     """Teaching of the person who gave feedback to another; feedback to oneself gives none."""
-    return _rows(
+    return _to_evidence_rows(
         feedback.filter(pl.col("given_by_id") != pl.col("person_id"), pl.col("feedback_kind") != "self"),
         REVIEW_TABLE,
         "teaching",
@@ -280,17 +286,17 @@ def _review_rows(feedback: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _mention_rows(mentions: pl.DataFrame) -> pl.DataFrame:
+def _mention_rows(skill_mentions: pl.DataFrame) -> pl.DataFrame:
     """The mode that a mention states; without one it is an observation, the weakest claim."""
     is_feedback, has_hours = pl.col("mode") == "feedback", pl.col("worked_hours").is_not_null()
-    return _rows(
-        mentions,
+    return _to_evidence_rows(
+        skill_mentions,
         "core_skill__event_skill_mention",
         pl.col("mode").fill_null("observation"),
         amount=pl.when(is_feedback)
         .then(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
         .otherwise(pl.coalesce("worked_hours", pl.lit(1.0))),
-        amount_unit=_unit(is_feedback, has_hours),
+        amount_unit=_choose_amount_unit(is_feedback, has_hours),
         feedback_kind=pl.when(is_feedback).then(pl.lit("peer")),
         source_column=pl.when(is_feedback)
         .then(_name_filled("score_share", "mode"))
