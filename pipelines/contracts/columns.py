@@ -383,13 +383,13 @@ def select_columns(*column_names: str) -> tuple[Column, ...]:
     return tuple(COLUMNS[column_name] for column_name in column_names)
 
 
-def stage_index(column: str) -> pl.Expr:
+def stage_index(stage_column: str) -> pl.Expr:
     """The index of each stage in `STAGES` (0 to 3, Int64); null if the column is null.
 
     Args:
-        column: Name of a column that holds stages.
+        stage_column: Name of a column that holds stages.
     """
-    return pl.col(column).replace_strict(STAGE_INDEX, return_dtype=pl.Int64)
+    return pl.col(stage_column).replace_strict(STAGE_INDEX, return_dtype=pl.Int64)
 
 
 def is_employed() -> pl.Expr:

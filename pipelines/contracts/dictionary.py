@@ -39,8 +39,8 @@ def render_dictionary() -> str:
 def render_shapes() -> str:
     """The section that lists the columns of every shape."""
     markdown_lines = ["## Shapes of sources", "", _SHAPES_HEAD, ""]
-    for name, shape_columns in list_shape_columns().items():
-        markdown_lines += [f"### shape {name}", "", CANONICAL_SCHEMAS[name].grain, ""]
+    for shape_name, shape_columns in list_shape_columns().items():
+        markdown_lines += [f"### shape {shape_name}", "", CANONICAL_SCHEMAS[shape_name].grain, ""]
         markdown_lines += ["| column | needed | type | unit | example | meaning |", "|---|---|---|---|---|---|"]
         markdown_lines += [
             _render_cells(

@@ -131,12 +131,12 @@ def parse_rule_counts(document: Any) -> RuleCounts | None:
 
 def fingerprint_contract(table: Table) -> str:
     """A hash of what the contract of a table requires of its rows; counts under another contract are of no use."""
-    digest = hashlib.sha256(repr(table.quarantine_limit).encode())
+    contract_digest = hashlib.sha256(repr(table.quarantine_limit).encode())
     for rule in table.rules:
         condition = str(rule.row.expression) if rule.row else ""
         rule_traits = (rule.name, str(rule.severity), rule.allowed, rule.minimum, rule.maximum, rule.pattern, condition)
-        digest.update(repr(rule_traits).encode())
-    return digest.hexdigest()[:16]
+        contract_digest.update(repr(rule_traits).encode())
+    return contract_digest.hexdigest()[:16]
 
 
 def _combine_numbers(counts: Mapping[str, int], other_counts: Mapping[str, int], sign: int) -> dict[str, int]:
