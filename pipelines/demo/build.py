@@ -67,14 +67,14 @@ def build_demo(
     world = generate_world(people_count, seed=seed, last_day=last_day)
     for subfolder in ("landing", "truth"):
         shutil.rmtree(folder / subfolder, ignore_errors=True)
-    exports = ExportFolder(folder / "landing")
-    write_company_exports(world, exports)
+    export_folder = ExportFolder(folder / "landing")
+    write_company_exports(world, export_folder)
     with open_truth(world, folder / "truth") as add_truth:
         for block_history in generate_histories(world):
-            write_history_exports(world, block_history, exports)
+            write_history_exports(world, block_history, export_folder)
             add_truth(block_history)
             progress("writing exports", (block_history.block_number + 1) / world.block_count)
-    write_company_truth(world, exports, folder / "truth")
+    write_company_truth(world, export_folder, folder / "truth")
     (folder / "footsteps.yaml").write_bytes(resources.files("pipelines.demo").joinpath("footsteps.yaml").read_bytes())
     progress("done", 1.0)
-    return DemoSummary(folder, people_count, world.catalog.size, exports)
+    return DemoSummary(folder, people_count, world.catalog.size, export_folder)

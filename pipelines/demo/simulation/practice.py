@@ -58,42 +58,44 @@ class Plan:
         )
 
 
-def to_weekday(day: IntArray) -> IntArray:
+def to_weekday(days: IntArray) -> IntArray:
     """Return the same day, or the Friday before a weekend; keeps order. Day 0, 1970-01-01, was a Thursday."""
-    return day - np.maximum((day + 3) % 7 - 4, 0)
+    return days - np.maximum((days + 3) % 7 - 4, 0)
 
 
 def plan_practice(
-    row: IntArray,
-    skill: IntArray,
+    person_rows: IntArray,
+    skill_numbers: IntArray,
     begun_day: IntArray,
     *,
-    since: IntArray,
-    until: IntArray,
+    first_days: IntArray,
+    last_days: IntArray,
     importance: FloatArray,
     is_favoured: FloatArray,
     rng: np.random.Generator,
 ) -> Plan:
     """Draw the stage that each (person, micro-skill) aims at, and the days on which its stages are due."""
-    entry_count = row.size
+    entry_count = person_rows.size
     master_share = 0.03 + 0.08 * (importance == 1) + 0.06 * is_favoured
     journeyman_share = 0.16 + 0.22 * (importance == 1) + 0.10 * is_favoured
     stage_draws = rng.random(entry_count)
-    goal = APPRENTICE + (stage_draws < master_share + journeyman_share) + (stage_draws < master_share) * 1
-    never_day = until.max(initial=0) + 10_000
+    goal_stages = APPRENTICE + (stage_draws < master_share + journeyman_share) + (stage_draws < master_share) * 1
+    never_day = last_days.max(initial=0) + 10_000
     journeyman_day = np.where(
-        goal >= JOURNEYMAN, to_weekday(begun_day + rng.integers(*JOURNEY_DAYS, entry_count)), never_day
+        goal_stages >= JOURNEYMAN, to_weekday(begun_day + rng.integers(*JOURNEY_DAYS, entry_count)), never_day
     )
-    master_day = np.where(goal == MASTER, to_weekday(begun_day + rng.integers(*MASTER_DAYS, entry_count)), never_day)
+    master_day = np.where(
+        goal_stages == MASTER, to_weekday(begun_day + rng.integers(*MASTER_DAYS, entry_count)), never_day
+    )
     return Plan(
-        row,
-        skill,
-        since,
+        person_rows,
+        skill_numbers,
+        first_days,
         to_weekday(begun_day),
         journeyman_day,
         master_day,
-        until,
-        goal,
+        last_days,
+        goal_stages,
         rng.random(entry_count) < COURSE_SHARE,
     )
 
@@ -192,20 +194,25 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         draw_kinds: Callable[[int], Any],
         score_range: tuple[int, int],
     ) -> None:
-        plan_entries, day = draw_days(plan, judgement_counts, first_day, last_day, rng)
+        plan_entries, judgement_days = draw_days(plan, judgement_counts, first_day, last_day, rng)
         judgement_frames.append(
             judgement_frame(
-                plan_entries, day, draw_kinds(plan_entries.size), rng.integers(*score_range, plan_entries.size)
+                plan_entries,
+                judgement_days,
+                draw_kinds(plan_entries.size),
+                rng.integers(*score_range, plan_entries.size),
             )
         )
 
     draw_kind = partial(rng.integers, PEER, MANAGER + 1)
-    master_counts, begun_day, journeyman_day = (
+    master_judgement_counts, begun_day, journeyman_day = (
         np.where(plan.goal == MASTER, MASTER_JUDGES, 0),
         plan.begun,
         plan.journeyman,
     )
-    add_judgements(master_counts, journeyman_day + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
+    add_judgements(
+        master_judgement_counts, journeyman_day + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6)
+    )
     add_judgements(
         rng.poisson(0.35, entry_count) * has_journeyman, journeyman_day + 1, journeyman_day + 300, draw_kind, (3, 6)
     )
@@ -225,10 +232,10 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     return judgements.with_columns((first_judges + pl.int_range(pl.len()).over("entry")).alias("judge"))
 
 
-def judgement_frame(entry: IntArray, day: IntArray, kind: IntArray, score: IntArray) -> pl.DataFrame:
+def judgement_frame(plan_entries: IntArray, days: IntArray, kind_numbers: IntArray, scores: IntArray) -> pl.DataFrame:
     """Build rows of entry, day, kind (from its number in JUDGEMENT_KINDS) and score."""
     judgement_rows = pl.DataFrame(
-        {"entry": entry, "day": day, "kind": pl.Series(JUDGEMENT_KINDS).gather(kind), "score": score}
+        {"entry": plan_entries, "day": days, "kind": pl.Series(JUDGEMENT_KINDS).gather(kind_numbers), "score": scores}
     )
     return judgement_rows.with_columns(pl.when(pl.col("kind") != "endorsement").then("score").alias("score"))
 
