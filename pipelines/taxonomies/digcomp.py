@@ -62,7 +62,7 @@ def _read_supplement(path: Path) -> pl.DataFrame:
 
     unpacked_size(path)  # refuses an archive bomb before anything else reads the file
     try:
-        sheet = fastexcel.read_excel(path).load_sheet(_SHEET, header_row=0, dtypes="string").to_polars()
+        sheet_table = fastexcel.read_excel(path).load_sheet(_SHEET, header_row=0, dtypes="string").to_polars()
     except BaseException as error:
         # A panic of the Rust library is not an Exception, and damaged workbooks can cause one.
         if not isinstance(error, fastexcel.FastExcelError) and type(error).__name__ != "PanicException":
@@ -70,9 +70,11 @@ def _read_supplement(path: Path) -> pl.DataFrame:
         raise TaxonomyError(
             f"{path.name} cannot be read: it needs the sheet {_SHEET!r} of the data supplement"
         ) from None
-    if sheet.width < len(_SHEET_COLUMNS):
-        raise TaxonomyError(f"{path.name}: the sheet {_SHEET!r} has {sheet.width} columns, not {len(_SHEET_COLUMNS)}")
-    sheet_rows = sheet.select(sheet.columns[: len(_SHEET_COLUMNS)])
+    if sheet_table.width < len(_SHEET_COLUMNS):
+        raise TaxonomyError(
+            f"{path.name}: the sheet {_SHEET!r} has {sheet_table.width} columns, not {len(_SHEET_COLUMNS)}"
+        )
+    sheet_rows = sheet_table.select(sheet_table.columns[: len(_SHEET_COLUMNS)])
     sheet_rows.columns = list(_SHEET_COLUMNS)
     # a number such as 1.0 of an area is written 1
     whole_area_number = pl.col("capability_id").str.replace(r"^(\d+)\.0+$", "${1}")

@@ -102,14 +102,14 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
         _read_file_kind(folder, file_forms, file_kind) for file_kind in ("skills", "hierarchy", "relations", "profiles")
     )
     require_rows(skills_file, skills)
-    aliases = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
+    alias_list = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
     capabilities = _nearest_groups(skills, _read_file_kind(folder, file_forms, "groups"), hierarchy)
     essential_relations = relations.filter(_IS_ESSENTIAL)
     role_rows = filter_known_pairs(profiles, skills, "skill_id").join(
         _role_names(_read_file_kind(folder, file_forms, "occupations")), on="role_id", how="left", maintain_order="left"
     )
     taxonomy = build_taxonomy(
-        skills.join(capabilities, on="skill_id", how="left", maintain_order="left").with_columns(aliases),
+        skills.join(capabilities, on="skill_id", how="left", maintain_order="left").with_columns(alias_list),
         filter_known_pairs(essential_relations, skills, "skill_id", "requires_skill_id"),
         role_rows.select(pl.coalesce("role_name", "role_id").alias("role_name"), "skill_id", importance=_IMPORTANCE),
         pl.concat(
@@ -170,10 +170,10 @@ def _nearest_groups(skills: pl.DataFrame, groups: pl.DataFrame, hierarchy: pl.Da
 
 def _read_file_kind(folder: Path, file_forms: Mapping[str, _FileForm], file_kind: str) -> pl.DataFrame:
     """The rows of one kind of file in the columns of `_COLUMNS`; no rows if there is no such file."""
-    (patterns, *headers), columns = file_forms[file_kind], _COLUMNS[file_kind]
-    path = find_file(folder, *patterns)
-    if path is None:
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String()))
+    (patterns, *headers), column_names = file_forms[file_kind], _COLUMNS[file_kind]
+    file_path = find_file(folder, *patterns)
+    if file_path is None:
+        return pl.DataFrame(schema=dict.fromkeys(column_names, pl.String()))
     required_count = 2 if file_kind == "skills" else len(headers)
-    rows = read_rows(path, tuple(headers[:required_count]), tuple(headers[required_count:]))
-    return rows.rename(dict(zip(headers, columns, strict=True)))
+    file_rows = read_rows(file_path, tuple(headers[:required_count]), tuple(headers[required_count:]))
+    return file_rows.rename(dict(zip(headers, column_names, strict=True)))

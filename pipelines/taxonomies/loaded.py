@@ -49,15 +49,15 @@ def missing_file(row_kind: str, pattern: str, consequence: str) -> TaxonomyCount
     return TaxonomyCount(row_kind, 0, 0, f"the folder has no file {pattern}: {consequence}; add it")
 
 
-def require_rows(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+def require_rows(path: Path, file_rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of a file that a taxonomy cannot do without.
 
     Raises:
         TaxonomyError: If there is no row.
     """
-    if rows.is_empty():
+    if file_rows.is_empty():
         raise TaxonomyError(f"{path.name} is empty: it has a header and no row; export it again")
-    return rows
+    return file_rows
 
 
 def read_rows(path: Path, required_headers: tuple[str, ...], optional_headers: tuple[str, ...] = ()) -> pl.DataFrame:
@@ -78,23 +78,25 @@ def read_rows(path: Path, required_headers: tuple[str, ...], optional_headers: t
     if not path.is_file():
         raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
     try:
-        table = open_table(path)
+        export_table = open_table(path)
     except ExportRefused as refusal:
         raise TaxonomyError(str(refusal)) from None
     missing_headers = [
-        header for header in required_headers if table.key(table.header_like(header)) not in table.columns
+        header
+        for header in required_headers
+        if export_table.key(export_table.header_like(header)) not in export_table.columns
     ]
     if missing_headers:
         raise TaxonomyError(
-            f"{path.name}: column {', '.join(missing_headers)} is missing; it has {', '.join(table.headers)}"
+            f"{path.name}: column {', '.join(missing_headers)} is missing; it has {', '.join(export_table.headers)}"
         )
-    malformed_count = table.malformed.select(pl.len()).collect().item()
+    malformed_count = export_table.malformed.select(pl.len()).collect().item()
     if malformed_count:
         raise TaxonomyError(
             f"{path.name}: {malformed_count} rows are wider or narrower than its header: export it again"
         )
     columns_by_header = {
-        header: table.columns.get(table.key(table.header_like(header)), ())[:1]
+        header: export_table.columns.get(export_table.key(export_table.header_like(header)), ())[:1]
         for header in (*required_headers, *optional_headers)
     }
     header_texts = (
@@ -104,7 +106,7 @@ def read_rows(path: Path, required_headers: tuple[str, ...], optional_headers: t
         for header, header_columns in columns_by_header.items()
     )
     present_columns = tuple(column for header_columns in columns_by_header.values() for column in header_columns)
-    return table.scan(present_columns).sort(ROW_NUMBER).select(header_texts).collect()
+    return export_table.scan(present_columns).sort(ROW_NUMBER).select(header_texts).collect()
 
 
 def find_file(folder: Path, *patterns: str) -> Path | None:

@@ -40,11 +40,11 @@ def load_moodle_framework(path: Path) -> LoadedTaxonomy:
         ).join(parent_names, on="capability_id", how="left", maintain_order="left")
     )
     group_count = competencies.height - lowest_competencies.height
-    reason = f"{group_count} with others below them are capabilities" if group_count else ""
+    left_out_reason = f"{group_count} with others below them are capabilities" if group_count else ""
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("competencies", competencies.height, taxonomy.skills.height, reason),
+            TaxonomyCount("competencies", competencies.height, taxonomy.skills.height, left_out_reason),
             TaxonomyCount("frameworks", frameworks.height, 0, "a framework is no competency"),
         ),
     )

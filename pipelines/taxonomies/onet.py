@@ -54,9 +54,11 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
         TaxonomyError: If a file or column is missing, or a file is empty.
     """
     # A folder over which a newer release was laid holds the files of both.
-    form = next((form for form in reversed(_FORMS) if find_file(folder, *form.patterns)), _FORMS[-1])
-    example_column, group_id_column, group_name_column = form.example, form.group_id, form.group_name
-    path = require_file(folder, *form.patterns)
+    file_form = next(
+        (file_form for file_form in reversed(_FORMS) if find_file(folder, *file_form.patterns)), _FORMS[-1]
+    )
+    example_column, group_id_column, group_name_column = file_form.example, file_form.group_id, file_form.group_name
+    path = require_file(folder, *file_form.patterns)
     all_rows = require_rows(
         path, read_rows(path, (_CODE, example_column, group_id_column, group_name_column), (_HOT, _IN_DEMAND))
     )
@@ -92,7 +94,9 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
         (
             TaxonomyCount("distinct technologies", technology_rows[example_column].n_unique(), taxonomy.skills.height),
             TaxonomyCount(
-                f"distinct {form.groups}", technology_rows[group_id_column].n_unique(), relations["to_id"].n_unique()
+                f"distinct {file_form.groups}",
+                technology_rows[group_id_column].n_unique(),
+                relations["to_id"].n_unique(),
             ),
             TaxonomyCount("occupations with technologies", occupation_count, profiles["role_name"].n_unique()),
             count_rows(
