@@ -96,8 +96,8 @@ def measure_acceptance_by_rank(labelled_exposures: pl.DataFrame) -> pl.DataFrame
 def measure_position_bias(labelled_exposures: pl.DataFrame) -> pl.DataFrame:
     """How much each rank is looked at compared with rank 1.
 
-    The ratio of acceptance of the same steps at rank k and at rank 1. The weight of a step is the number of times that it
-    was shown at that rank of the two at which it was shown less often.
+    The ratio of acceptance of the same steps at rank k and at rank 1. The weight of a step is how often it was shown at
+    that one of both ranks at which it was shown less often.
 
     Args:
         labelled_exposures: See `label_exposures`.

@@ -58,33 +58,33 @@ class Snapshot:
     tables: tuple[PublishedTable, ...]
     published_at: datetime | None = None
 
-    def path(self, table_name: str) -> Path:
+    def path(self, table: str) -> Path:
         """Return the Parquet file of a table.
 
         Raises:
             KeyError: If the snapshot has no such table.
         """
-        return self.folder / {published_table.name: published_table.path for published_table in self.tables}[table_name]
+        return self.folder / {published_table.name: published_table.path for published_table in self.tables}[table]
 
-    def has_table(self, table_name: str) -> bool:
+    def has_table(self, table: str) -> bool:
         """Whether the snapshot has a table of that name."""
-        return any(published_table.name == table_name for published_table in self.tables)
+        return any(published_table.name == table for published_table in self.tables)
 
     def is_stale(self, today: date) -> bool:
         """Whether the snapshot is past its last valid day; readers should not act on its rows then."""
         return today > self.valid_until
 
-    def scan(self, table_name: str) -> "pl.LazyFrame":
+    def scan(self, table: str) -> "pl.LazyFrame":
         """Return the rows of a table as a Polars LazyFrame, which stays readable after later publications."""
         import polars as pl
 
-        return pl.scan_parquet(self.path(table_name))
+        return pl.scan_parquet(self.path(table))
 
-    def pandas(self, table_name: str) -> "pd.DataFrame":
+    def pandas(self, table: str) -> "pd.DataFrame":
         """Return the rows of a table as a pandas DataFrame."""
         import pandas as pd
 
-        return pd.read_parquet(self.path(table_name))
+        return pd.read_parquet(self.path(table))
 
     def duckdb(self) -> "duckdb.DuckDBPyConnection":
         """Return a DuckDB connection in memory with one view per table."""

@@ -165,8 +165,8 @@ def _describe_calibration(page_data: PageData) -> Iterator[Section]:
                 [reliability_bin["said"] for reliability_bin in reliability_bins],
                 [reliability_bin["came_true"] for reliability_bin in reliability_bins],
             ),
-            f"Predicted against observed probability in {len(reliability_bins)} bins, with the diagonal; the table below "
-            "holds the numbers.",
+            f"Predicted against observed probability in {len(reliability_bins)} bins, with the diagonal; the table "
+            "below holds the numbers.",
         )
 
 
