@@ -107,16 +107,21 @@ def collect_alerts(
     Returns:
         The state to store, and a message with one line per waiting issue; None if no message is due.
     """
-    recently_sent = {key: sent_at for key, sent_at in state.sent.items() if now_seconds - sent_at < REPEAT_SECONDS}
+    recently_sent = {
+        issue_key: sent_at for issue_key, sent_at in state.sent.items() if now_seconds - sent_at < REPEAT_SECONDS
+    }
     waiting_issues = dict(state.waiting)
     for issue in issues:
         if issue.key in waiting_issues or issue.key not in recently_sent:
-            _, count = waiting_issues.get(issue.key, ("", 0))
-            waiting_issues[issue.key] = (issue.sentence, count + 1)
+            _, issue_count = waiting_issues.get(issue.key, ("", 0))
+            waiting_issues[issue.key] = (issue.sentence, issue_count + 1)
     state = replace(state, waiting=waiting_issues, sent=recently_sent)
     if not waiting_issues or now_seconds - state.sent_at < gather_seconds:
         return state, None
-    lines = [sentence if count == 1 else f"{sentence} ({count} times)" for sentence, count in waiting_issues.values()]
+    lines = [
+        sentence if issue_count == 1 else f"{sentence} ({issue_count} times)"
+        for sentence, issue_count in waiting_issues.values()
+    ]
     return state, "\n".join(f"• {line}" for line in lines)
 
 
@@ -195,7 +200,7 @@ def deliver(address_template: str, title: str, message: str) -> bool:
         # apprise loads every service it knows, some of them with deprecated modules
         warnings.simplefilter("ignore", DeprecationWarning)
         sender = apprise.Apprise()
-        address = _VARIABLE.sub(lambda match: os.environ.get(match[1], ""), address_template)
+        address = _VARIABLE.sub(lambda variable_match: os.environ.get(variable_match[1], ""), address_template)
         return bool(sender.add(address)) and bool(sender.notify(title=title, body=message))
 
 

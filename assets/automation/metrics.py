@@ -71,11 +71,11 @@ def write_configured_metrics(pipeline: PipelineResource, instance: DagsterInstan
         write_metrics(metrics_file, measure(pipeline, instance, now))
 
 
-def write_metrics(path: Path, metrics: Iterable[Metric]) -> None:
+def write_metrics(metrics_path: Path, metrics: Iterable[Metric]) -> None:
     """Replace a file by one with these metrics in OpenMetrics, readable for every user of the machine.
 
     Args:
-        path: The file.
+        metrics_path: The file.
         metrics: The metrics.
 
     Raises:
@@ -87,14 +87,14 @@ def write_metrics(path: Path, metrics: Iterable[Metric]) -> None:
 
     registry = CollectorRegistry()
     for metric in metrics:
-        unit = "seconds" if metric.name.endswith("_seconds") else ""
+        metric_unit = "seconds" if metric.name.endswith("_seconds") else ""
         label_names = [metric.label] if metric.label else []
-        gauge = Gauge(f"footsteps_{metric.name}", metric.description, label_names, unit=unit, registry=registry)
-        for label_value, number in metric.samples.items():
-            (gauge.labels(label_value) if metric.label else gauge).set(number)
-    with replacing(path) as unfinished_file:
+        gauge = Gauge(f"footsteps_{metric.name}", metric.description, label_names, unit=metric_unit, registry=registry)
+        for label_value, sample_value in metric.samples.items():
+            (gauge.labels(label_value) if metric.label else gauge).set(sample_value)
+    with replacing(metrics_path) as unfinished_file:
         unfinished_file.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
-    path.chmod(_FILE_MODE)
+    metrics_path.chmod(_FILE_MODE)
 
 
 def measure(pipeline: PipelineResource, instance: DagsterInstance | None, now: datetime) -> list[Metric]:

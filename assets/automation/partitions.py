@@ -30,9 +30,9 @@ def delivery_days(context: AssetExecutionContext) -> list[date]:
     return [date.fromisoformat(partition_key) for partition_key in context.partition_keys]
 
 
-def day_of_file(path: Path) -> date:
+def day_of_file(file_path: Path) -> date:
     """The first date in a file's name, or else the day of its last change in UTC."""
-    for year, month, day in _DAY_PATTERN.findall(path.name):
+    for year, month, day in _DAY_PATTERN.findall(file_path.name):
         with suppress(ValueError):  # digits that are no date, such as 2026-99-01
             return date(int(year), int(month), int(day))
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+    return datetime.fromtimestamp(file_path.stat().st_mtime, UTC).date()

@@ -63,10 +63,10 @@ def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
     ledger = read_ledger(pipeline.lake)
     contents_by_source = {source.name: find_read_contents(ledger, source) for source in pipeline.config.sources}
     return [
-        NewFile(source, path)
+        NewFile(source, landing_path)
         for source in pipeline.config.sources
-        for path in list_landing_files(pipeline.landing_folder, source.path)
-        if not contents_by_source[source.name].includes(path.name, file_sha256(path))
+        for landing_path in list_landing_files(pipeline.landing_folder, source.path)
+        if not contents_by_source[source.name].includes(landing_path.name, file_sha256(landing_path))
     ]
 
 
@@ -123,7 +123,7 @@ def select_incremental(assets: Sequence[AssetsDefinition | AssetSpec], sources: 
         unaffected_keys = set()
 
     def is_selected(asset: AssetsDefinition) -> bool:
-        is_updatable = all(spec.tags.get(INCREMENTAL_MODE_TAG, "skip") != "skip" for spec in asset.specs)
+        is_updatable = all(asset_spec.tags.get(INCREMENTAL_MODE_TAG, "skip") != "skip" for asset_spec in asset.specs)
         is_affected = is_updatable and not asset.keys & unaffected_keys
         return asset.op.name in landing_ops or is_affected or _is_publish_target(asset)
 

@@ -218,15 +218,19 @@ def _carry_times(last_seen_file: SeenFile | None, current_file: SeenFile, now_se
     )
 
 
-def _find_ready(files: Mapping[str, SeenFile], now_seconds: float, quiet_seconds: float) -> set[str]:
+def _find_ready(seen_files: Mapping[str, SeenFile], now_seconds: float, quiet_seconds: float) -> set[str]:
     """The complete files of sources that have only complete files, or whose files have waited for too long."""
     ready_keys: set[str] = set()
-    for source_name in {file.source_name for file in files.values()}:
-        source_files = {file_key: file for file_key, file in files.items() if file.source_name == source_name}
-        complete_keys = {
-            file_key for file_key, file in source_files.items() if file.is_complete(now_seconds, quiet_seconds)
+    for source_name in {seen_file.source_name for seen_file in seen_files.values()}:
+        source_files = {
+            file_key: seen_file for file_key, seen_file in seen_files.items() if seen_file.source_name == source_name
         }
-        waited_seconds = now_seconds - min(file.first for file in source_files.values())
+        complete_keys = {
+            file_key
+            for file_key, seen_file in source_files.items()
+            if seen_file.is_complete(now_seconds, quiet_seconds)
+        }
+        waited_seconds = now_seconds - min(seen_file.first for seen_file in source_files.values())
         if len(complete_keys) == len(source_files) or waited_seconds >= MAX_QUIET_PERIODS * quiet_seconds:
             ready_keys |= complete_keys
     return ready_keys
@@ -235,14 +239,16 @@ def _find_ready(files: Mapping[str, SeenFile], now_seconds: float, quiet_seconds
 def scan_landing_folder(pipeline: PipelineResource, now_seconds: float) -> dict[str, SeenFile]:
     """The files in the landing folder now, by "source:path"."""
     return {
-        f"{source.name}:{path.relative_to(pipeline.landing_folder)}": _describe_file(source.name, path, now_seconds)
+        f"{source.name}:{file_path.relative_to(pipeline.landing_folder)}": _describe_file(
+            source.name, file_path, now_seconds
+        )
         for source in pipeline.config.sources
-        for path in list_landing_files(pipeline.landing_folder, source.path)
+        for file_path in list_landing_files(pipeline.landing_folder, source.path)
     }
 
 
-def _describe_file(source_name: str, path: Path, now_seconds: float) -> SeenFile:
-    file_stat, is_done = path.stat(), path.with_name(path.name + DONE_SUFFIX).exists()
+def _describe_file(source_name: str, file_path: Path, now_seconds: float) -> SeenFile:
+    file_stat, is_done = file_path.stat(), file_path.with_name(file_path.name + DONE_SUFFIX).exists()
     return SeenFile(source_name, file_stat.st_size, file_stat.st_mtime_ns, now_seconds, now_seconds, is_done)
 
 

@@ -66,7 +66,7 @@ def contract_check_specs(table: Table) -> list[AssetCheckSpec]:
 
 
 def evaluate_contract_checks(
-    table: Table, counts: RuleCounts, docs_path: Path, *, is_unchanged: bool = False
+    table: Table, rule_counts: RuleCounts, docs_path: Path, *, is_unchanged: bool = False
 ) -> Iterator[AssetCheckResult]:
     """The results of the checks of `contract_check_specs`.
 
@@ -77,16 +77,16 @@ def evaluate_contract_checks(
 
     Args:
         table: The contract.
-        counts: Counts of the rows that arrived in the table, per rule.
+        rule_counts: Counts of the rows that arrived in the table, per rule.
         docs_path: The folder of the Data Docs.
         is_unchanged: Whether the table stayed as it is in this run.
     """
     validation = read_result(docs_path, table.name)
-    if validation is None or (validation.contract, validation.counts) != (fingerprint_contract(table), counts):
+    if validation is None or (validation.contract, validation.counts) != (fingerprint_contract(table), rule_counts):
         # the import takes seconds: only if counts changed
         from pipelines.validation.expectations import validate_counts
 
-        validation = validate_counts(table, counts)
+        validation = validate_counts(table, rule_counts)
         update_data_docs(validation, docs_path)
     for rule, rule_result in zip(table.rules, validation.results, strict=True):
         yield AssetCheckResult(
@@ -98,19 +98,19 @@ def evaluate_contract_checks(
             + ("; counted when these rows were last computed" if is_unchanged else ""),
             metadata={
                 "rule": rule.name,
-                "rows": counts.row_count,
+                "rows": rule_counts.row_count,
                 "evaluated": rule_result.evaluated_count,
                 "unexpected": rule_result.unexpected_count,
                 "unexpected_share": rule_result.unexpected_share,
-                "quarantined": counts.set_aside_count,
-                "quarantined_share": counts.quarantined_share,
+                "quarantined": rule_counts.set_aside_count,
+                "quarantined_share": rule_counts.quarantined_share,
                 "max_quarantined_share": table.quarantine_limit,
                 "data_docs": MetadataValue.path(str(page_path(docs_path, table.name))),
                 **({"unchanged": True} if is_unchanged else {}),
             },
         )
     if _holds_exports(table):
-        yield _check_readable(table, counts)
+        yield _check_readable(table, rule_counts)
 
 
 def describe_result(table: Table, validation: ValidationResult, rule_result: RuleResult) -> str:
@@ -122,14 +122,14 @@ def describe_result(table: Table, validation: ValidationResult, rule_result: Rul
     violation_sentence = (
         f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
     )
-    counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED)
+    rule_counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED)
     if validation.excess is not None:
         return f"{violation_sentence}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
-    if counts.rules[rule_result.name].stored:
+    if rule_counts.rules[rule_result.name].stored:
         return f"{violation_sentence} and are in the table: {remedy}"
-    quarantined_share, quarantine_limit = counts.quarantined_share, table.quarantine_limit
+    quarantined_share, quarantine_limit = rule_counts.quarantined_share, table.quarantine_limit
     return (
-        f"{violation_sentence}; {counts.set_aside_count:,} rows ({quarantined_share:.1%}, at most "
+        f"{violation_sentence}; {rule_counts.set_aside_count:,} rows ({quarantined_share:.1%}, at most "
         f"{quarantine_limit:.0%}) are set aside in {quarantine_table(table.name).name}: {remedy}"
     )
 
@@ -180,11 +180,15 @@ def _holds_exports(table: Table) -> bool:
     return table.layer == "raw" and table not in FILE_TABLES
 
 
-def _check_readable(table: Table, counts: RuleCounts) -> AssetCheckResult:
+def _check_readable(table: Table, rule_counts: RuleCounts) -> AssetCheckResult:
     """Whether rows were set aside, or lost a value, for reasons that are no rule of the contract."""
-    count_by_reason = counts.other_reasons
-    reason_list = ", ".join(f"{reason.split('|')[0]} in {count:,} rows" for reason, count in count_by_reason.items())
-    reason_lines = [f"| `{reason.replace('|', '¦')}` | {count:,} |" for reason, count in count_by_reason.items()]
+    count_by_reason = rule_counts.other_reasons
+    reason_list = ", ".join(
+        f"{reason.split('|')[0]} in {row_count:,} rows" for reason, row_count in count_by_reason.items()
+    )
+    reason_lines = [
+        f"| `{reason.replace('|', '¦')}` | {row_count:,} |" for reason, row_count in count_by_reason.items()
+    ]
     return AssetCheckResult(
         asset_key=table.name,
         check_name=READABLE,

@@ -93,11 +93,11 @@ def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
     from pipelines.contracts.output_tables import SNAPSHOT
     from pipelines.storage.lake import Lake
 
-    tables, config = TableReader(Lake(settings.lake_path)), load_config(settings)
-    as_of_days = tables.read(SNAPSHOT)["as_of"]
+    table_reader, config = TableReader(Lake(settings.lake_path)), load_config(settings)
+    as_of_days = table_reader.read(SNAPSHOT)["as_of"]
     if as_of_days.is_empty():
         raise CommandFailed("nothing was run here: run `footsteps run`, or give a history file")
-    training_input = build_training_input(tables, as_of_days[0], config.policy.horizon_days, with_wishes=True)
+    training_input = build_training_input(table_reader, as_of_days[0], config.policy.horizon_days, with_wishes=True)
     _evaluate(
         options,
         training_input.events,
@@ -150,11 +150,11 @@ def _evaluate(
         stdout_console.print(f"Report: {report_files[0]}")
 
 
-def read_history(path: Path) -> pl.DataFrame:
+def read_history(history_path: Path) -> pl.DataFrame:
     """Read a history.
 
     Args:
-        path: CSV or Parquet with person_id, skill_id and ts, or `order` instead of ts.
+        history_path: CSV or Parquet with person_id, skill_id and ts, or `order` instead of ts.
 
     Returns:
         One row per event: person_id and skill_id as text, ts as a UTC time or an integer order, and further columns.
@@ -162,12 +162,13 @@ def read_history(path: Path) -> pl.DataFrame:
     Raises:
         CommandFailed: If the file is missing or of another kind, lacks a column, or has times that cannot be read.
     """
-    events = _read_table(path)
+    events = _read_table(history_path)
     if "ts" not in events.columns and "order" in events.columns:
         events = events.rename({"order": "ts"})
     if missing_columns := [column for column in _HISTORY_COLUMNS if column not in events.columns]:
         raise CommandFailed(
-            f"{path.name} has no column {', '.join(missing_columns)}; it has {', '.join(events.columns)}: rename them"
+            f"{history_path.name} has no column {', '.join(missing_columns)}; it has {', '.join(events.columns)}: "
+            "rename them"
         )
     ts_type, ts_expression = events.schema["ts"], pl.col("ts")
     if ts_type == pl.String and events.select(ts_expression.str.contains(r"^-?\d+$").all()).item():
@@ -178,12 +179,12 @@ def read_history(path: Path) -> pl.DataFrame:
         ts_expression = ts_expression.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     elif not (ts_type.is_integer() or isinstance(ts_type, pl.Datetime)):
         raise CommandFailed(
-            f"{path.name}: ts is {ts_type}; give a date, a time or a whole number that orders the events"
+            f"{history_path.name}: ts is {ts_type}; give a date, a time or a whole number that orders the events"
         )
     history = events.with_columns(pl.col("person_id", "skill_id").cast(pl.String), ts_expression.alias("ts"))
     if null_count := history.select(pl.sum_horizontal(pl.col(_HISTORY_COLUMNS).null_count())).item():
         raise CommandFailed(
-            f"{path.name}: {null_count:,} of {events.height:,} rows lack a person, a skill or a readable ts: "
+            f"{history_path.name}: {null_count:,} of {events.height:,} rows lack a person, a skill or a readable ts: "
             "correct them"
         )
     return history
@@ -225,16 +226,18 @@ def _read_groups(history: pl.DataFrame, attributes_file: Path | None) -> GroupFe
     return GroupFeatures(history.select(_HISTORY_COLUMNS), pl.concat(membership_frames))
 
 
-def _read_table(path: Path) -> pl.DataFrame:
-    if not path.is_file():
-        raise CommandFailed(f"{path} does not exist: give a CSV or Parquet file with {', '.join(_HISTORY_COLUMNS)}")
+def _read_table(table_path: Path) -> pl.DataFrame:
+    if not table_path.is_file():
+        raise CommandFailed(
+            f"{table_path} does not exist: give a CSV or Parquet file with {', '.join(_HISTORY_COLUMNS)}"
+        )
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            return pl.read_parquet(path)
-        return pl.read_csv(path, infer_schema_length=10_000)
+        if table_path.suffix.lower() in (".parquet", ".pq"):
+            return pl.read_parquet(table_path)
+        return pl.read_csv(table_path, infer_schema_length=10_000)
     except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
         first_line = str(error).splitlines()[0]
-        raise CommandFailed(f"{path.name} is neither a readable CSV nor Parquet file: {first_line}") from error
+        raise CommandFailed(f"{table_path.name} is neither a readable CSV nor Parquet file: {first_line}") from error
 
 
 def _parse_horizon(horizon_text: str, config_file: Path | None) -> int:

@@ -29,12 +29,12 @@ _CONFIG_NAME = "footsteps.yaml"
 
 
 def write_config(
-    folder: Path, output: Path | None, data_root: Path | None, today: date, force: bool, as_json: bool
+    exports_folder: Path, output: Path | None, data_root: Path | None, today: date, force: bool, as_json: bool
 ) -> None:
     """Inspect a folder of exports, write footsteps.yaml for it, and print what was decided and the next command.
 
     Args:
-        folder: The folder of the exports.
+        exports_folder: The folder of the exports.
         output: The file to write; None for footsteps.yaml in the data root, or in the working directory without one.
         data_root: The data root; None if each configuration has one of its own.
         today: The day of the inspection.
@@ -44,19 +44,21 @@ def write_config(
     Raises:
         CommandFailed: If the folder holds no export, or the file exists.
     """
-    _check_folder(folder)
+    _check_folder(exports_folder)
     config_path = _resolve_target(output, data_root)
     if config_path.exists() and not force:
         raise CommandFailed(
             f"{config_path} exists and stays as it is: write to another file with --output, or replace it with --force"
         )
     with stderr_console.status("reading the folder") as status:
-        draft = draft_config(folder.resolve(), today, lambda file_label: status.update(f"reading {escape(file_label)}"))
+        draft = draft_config(
+            exports_folder.resolve(), today, lambda file_label: status.update(f"reading {escape(file_label)}")
+        )
     if not draft.sources and not draft.undecided:
         for file, reason in draft.left_out:
             print_note(escape(f"{file.label}: {reason}"))
-        raise CommandFailed(f"no file in {folder} can be read as an export, so nothing is written")
-    yaml_text = render_config(draft, _name_landing(folder.resolve(), config_path))
+        raise CommandFailed(f"no file in {exports_folder} can be read as an export, so nothing is written")
+    yaml_text = render_config(draft, _name_landing(exports_folder.resolve(), config_path))
     write_text_atomically(config_path, yaml_text)
     next_command = _next_command(config_path, output, data_root)
     if as_json:
@@ -65,14 +67,16 @@ def write_config(
         _print_draft(draft, config_path, next_command)
 
 
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder_problem = "is a file" if folder.exists() else "does not exist"
-        raise CommandFailed(f"{folder} {folder_problem}: give the folder with the exports")
-    if is_data_root(folder):
-        raise CommandFailed(f"{folder} is a data root: give the folder with the exports, such as {folder / 'landing'}")
-    if not list_export_files(folder):
-        raise CommandFailed(f"{folder} holds no file: put the exports of your systems into it")
+def _check_folder(exports_folder: Path) -> None:
+    if not exports_folder.is_dir():
+        folder_problem = "is a file" if exports_folder.exists() else "does not exist"
+        raise CommandFailed(f"{exports_folder} {folder_problem}: give the folder with the exports")
+    if is_data_root(exports_folder):
+        raise CommandFailed(
+            f"{exports_folder} is a data root: give the folder with the exports, such as {exports_folder / 'landing'}"
+        )
+    if not list_export_files(exports_folder):
+        raise CommandFailed(f"{exports_folder} holds no file: put the exports of your systems into it")
 
 
 def _resolve_target(output: Path | None, data_root: Path | None) -> Path:
@@ -80,10 +84,14 @@ def _resolve_target(output: Path | None, data_root: Path | None) -> Path:
     return (config_path / _CONFIG_NAME if config_path.is_dir() else config_path).expanduser()
 
 
-def _name_landing(folder: Path, config_path: Path) -> str:
+def _name_landing(exports_folder: Path, config_path: Path) -> str:
     """Name the folder as footsteps.yaml does: relative to the file if it lies beside or below it."""
     config_folder = config_path.resolve().parent
-    return os.path.relpath(folder, config_folder) if folder.is_relative_to(config_folder) else str(folder)
+    return (
+        os.path.relpath(exports_folder, config_folder)
+        if exports_folder.is_relative_to(config_folder)
+        else str(exports_folder)
+    )
 
 
 def _next_command(config_path: Path, output: Path | None, data_root: Path | None) -> str:
@@ -103,7 +111,7 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
         "people": draft.people_count,
         "sources": [
             {
-                **{key: source.entry.get(key) for key in ("name", "system", "shape", "path")},
+                **{entry_key: source.entry.get(entry_key) for entry_key in ("name", "system", "shape", "path")},
                 "files": source.file_count,
                 "rows": source.kept_count,
                 "set_aside": source.set_aside_count,

@@ -308,7 +308,10 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
         "Sources",
         {"source": "left", "system": "left", "status": "left", **dict.fromkeys(count_keys, "right")},
         [
-            [*(source_state[key] for key in text_keys), *(f"{source_state[key]:,}" for key in count_keys)]
+            [
+                *(source_state[state_key] for state_key in text_keys),
+                *(f"{source_state[state_key]:,}" for state_key in count_keys),
+            ]
             for source_state in summary.sources
         ],
     )

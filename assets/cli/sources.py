@@ -191,16 +191,16 @@ def _print_rows(shape: str, shape_preview: ShapePreview, row_limit: int) -> None
     )
 
 
-def print_taxonomy(folder: Path, system: str | None, as_json: bool) -> None:
+def print_taxonomy(folder_or_file: Path, system: str | None, as_json: bool) -> None:
     """Print how many rows of each kind the taxonomy's files hold, and how many are used.
 
     Raises:
         CommandFailed: If the folder does not exist or its files cannot be read.
     """
-    if not folder.exists():
-        raise CommandFailed(f"{folder} does not exist: give the folder or file of a taxonomy")
+    if not folder_or_file.exists():
+        raise CommandFailed(f"{folder_or_file} does not exist: give the folder or file of a taxonomy")
     try:
-        publisher, taxonomy_counts = count_taxonomy_rows(folder, system)
+        publisher, taxonomy_counts = count_taxonomy_rows(folder_or_file, system)
     except (TaxonomyError, ExportRefused) as refusal:
         raise CommandFailed(str(refusal)) from refusal
     count_rows = [asdict(taxonomy_count) for taxonomy_count in taxonomy_counts]
@@ -208,7 +208,7 @@ def print_taxonomy(folder: Path, system: str | None, as_json: bool) -> None:
         print_json({"system": publisher, "counts": count_rows})
         return
     print_table(
-        f"{folder.name}: {publisher}",
+        f"{folder_or_file.name}: {publisher}",
         {column: "right" if isinstance(cell, int) else "left" for column, cell in count_rows[0].items()},
         [
             [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in count_row.values()]

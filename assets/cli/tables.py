@@ -113,30 +113,35 @@ def print_contracts(write: bool, as_json: bool) -> None:
 def _write_and_release(as_json: bool) -> None:
     written_paths = write_contracts(CONTRACTS_FOLDER)
     released_paths = [
-        path for table in PUBLISHED_TABLES if (path := write_released_contract(contract_from_table(table)))
+        contract_path
+        for table in PUBLISHED_TABLES
+        if (contract_path := write_released_contract(contract_from_table(table)))
     ]
     print_result(
-        {"written": [path.name for path in written_paths], "released": [path.name for path in released_paths]},
+        {
+            "written": [contract_path.name for contract_path in written_paths],
+            "released": [contract_path.name for contract_path in released_paths],
+        },
         f"{len(written_paths)} files under {CONTRACTS_FOLDER}; {len(released_paths)} versions released",
         as_json,
     )
 
 
-def write_contracts(folder: Path) -> list[Path]:
+def write_contracts(contracts_folder: Path) -> list[Path]:
     """Write one ODCS file per published table, and the JSON Schema of the change feed.
 
     Args:
-        folder: Folder of the files; it is created if it is missing.
+        contracts_folder: Folder of the files; it is created if it is missing.
 
     Returns:
         The written files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    contracts_folder.mkdir(parents=True, exist_ok=True)
     text_by_file = {f"{table.name}.odcs.yaml": render_contract(render_odcs(table)) for table in PUBLISHED_TABLES}
     text_by_file["feed.schema.json"] = json.dumps(build_feed_event_schema(), indent=2) + "\n"
     for file_name, file_text in text_by_file.items():
-        (folder / file_name).write_text(file_text)
-    return [folder / file_name for file_name in text_by_file]
+        (contracts_folder / file_name).write_text(file_text)
+    return [contracts_folder / file_name for file_name in text_by_file]
 
 
 def print_feed(data_root: Path | None, after_sequence: int, limit: int, as_json: bool) -> None:

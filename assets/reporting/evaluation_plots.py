@@ -168,14 +168,14 @@ def png_data_uri(png: bytes) -> str:
 
 
 def _draw_bars(axes: "Axes", bars: Sequence[_Bar]) -> Any:
-    labels, lengths, interval_lows, interval_highs, highlight_flags = zip(*bars, strict=True)
+    bar_labels, lengths, interval_lows, interval_highs, highlight_flags = zip(*bars, strict=True)
     # an end may be a little beyond the mean, because the interval comes from resamples: then no whisker is drawn
     whisker_lengths = [
         [max(length - interval_low, 0.0) for length, interval_low in zip(lengths, interval_lows, strict=True)],
         [max(interval_high - length, 0.0) for length, interval_high in zip(lengths, interval_highs, strict=True)],
     ]
     colours = [_HIGHLIGHT if is_highlighted else _PALE for is_highlighted in highlight_flags]
-    return axes.barh(labels, lengths, color=colours, xerr=whisker_lengths, ecolor=_INK)
+    return axes.barh(bar_labels, lengths, color=colours, xerr=whisker_lengths, ecolor=_INK)
 
 
 def _render_png(draw: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:

@@ -27,18 +27,18 @@ RANKING_HEADINGS = (
 SEGMENT_HEADINGS = ("segment", "model", "cases", "HR@10", "NDCG@10", "95 % interval")
 
 
-def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]:
+def write_report(evaluation: Evaluation, report_folder: Path, title: str) -> list[Path]:
     """Write index.html and its pictures.
 
     Args:
         evaluation: The evaluation.
-        folder: Folder of the report; it is created if it is missing.
+        report_folder: Folder of the report; it is created if it is missing.
         title: Title of the page.
 
     Returns:
         The written files, the page first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    report_folder.mkdir(parents=True, exist_ok=True)
     pictures = {"ranking": (draw_ranking(evaluation.models), describe_ranking(evaluation.models))}
     reliability = evaluation.reliability
     if reliability is not None:
@@ -46,7 +46,7 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
     if evaluation.ablation:
         pictures["ablation"] = (draw_ablation(evaluation.ablation), describe_ablation(evaluation.ablation))
     for picture_name, (png, _) in pictures.items():
-        (folder / f"{picture_name}.png").write_bytes(png)
+        (report_folder / f"{picture_name}.png").write_bytes(png)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -83,8 +83,8 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
         ],
         our_model=OURS,
     )
-    (folder / "index.html").write_text(html, encoding="utf-8")
-    return [folder / "index.html", *(folder / f"{picture_name}.png" for picture_name in pictures)]
+    (report_folder / "index.html").write_text(html, encoding="utf-8")
+    return [report_folder / "index.html", *(report_folder / f"{picture_name}.png" for picture_name in pictures)]
 
 
 def format_ranking(model_results: Sequence[ModelResult]) -> list[list[str]]:

@@ -80,19 +80,19 @@ class EmployeeInput:
         return rows.join(self.hidden, on=("person_id", "skill_id"), how="anti")
 
 
-def read_employee_input(tables: TableReader, as_of: date) -> EmployeeInput:
+def read_employee_input(table_reader: TableReader, as_of: date) -> EmployeeInput:
     """What people stated up to a day (`EMPLOYEE_INPUT_TABLES`).
 
     Args:
-        tables: Reads the tables.
+        table_reader: Reads the tables.
         as_of: The last day whose statements count.
     """
-    replies = resolve_reply_skills(tables.read(REPLY), tables.read(SKILL_TEXT))
+    replies = resolve_reply_skills(table_reader.read(REPLY), table_reader.read(SKILL_TEXT))
     return EmployeeInput(
         replies=replies,
         accepted=find_accepted_steps(replies, as_of),
         hidden=find_hidden_skills(replies, as_of),
-        opted_out=find_opted_out_people(tables.read(PREFERENCE), as_of),
+        opted_out=find_opted_out_people(table_reader.read(PREFERENCE), as_of),
         as_of=as_of,
     )
 
@@ -138,20 +138,22 @@ def companions(run: AssetRun) -> Results:
     An incremental run, and a run that only extends the validity of earlier rows, matches nobody, because that would
     change the rows of other people. It only removes companions who may no longer be shown.
     """
-    tables, employee_input = run.tables, read_employee_input(run.tables, run.as_of)
-    consents = resolve_consent_skills(tables.read(CONSENT), tables.read(SKILL_TEXT))
+    table_reader, employee_input = run.tables, read_employee_input(run.tables, run.as_of)
+    consents = resolve_consent_skills(table_reader.read(CONSENT), table_reader.read(SKILL_TEXT))
     companion_context = CompanionContext(
-        people=tables.read(PERSON).filter(is_employed()).join(employee_input.opted_out, on="person_id", how="anti"),
-        reached_steps=tables.read(REACHED_STEP),
-        mastery=tables.read(MASTERY),
-        skills=tables.read(SKILL),
+        people=table_reader.read(PERSON)
+        .filter(is_employed())
+        .join(employee_input.opted_out, on="person_id", how="anti"),
+        reached_steps=table_reader.read(REACHED_STEP),
+        mastery=table_reader.read(MASTERY),
+        skills=table_reader.read(SKILL),
         consents=find_active_consents(consents, employee_input.as_of, run.context.last_valid_day),
         hidden_pairs=employee_input.hidden,
         shown_pairs=run.read_previous(SHOWN_COMPANION),
     )
-    recommended_steps = tables.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
+    recommended_steps = table_reader.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
     if _fingerprint_removals(run) != _MATCHES:
-        valid_companions = filter_valid_companions(tables.read(COMPANION), recommended_steps, companion_context)
+        valid_companions = filter_valid_companions(table_reader.read(COMPANION), recommended_steps, companion_context)
         yield run.materialize(COMPANION, valid_companions)
     else:
         matched_companions = match_companions(
@@ -187,11 +189,13 @@ def published_record(run: AssetRun) -> Results:
     The next run reads both tables, as `match_companions` declares. The graph shows no edge for that, because it would
     close a cycle. Recording the same run again changes nothing.
     """
-    as_of, exposure_days, tables = run.as_of, run.config.policy.companions.exposure_days, run.tables
-    shown_pairs = update_shown_pairs(tables.read(SHOWN_COMPANION), tables.read(COMPANION), as_of, exposure_days)
+    as_of, exposure_days, table_reader = run.as_of, run.config.policy.companions.exposure_days, run.tables
+    shown_pairs = update_shown_pairs(
+        table_reader.read(SHOWN_COMPANION), table_reader.read(COMPANION), as_of, exposure_days
+    )
     yield run.materialize(SHOWN_COMPANION, shown_pairs)
-    reply_effects = fill_snapshot_id(tables.read(REPLY_EFFECT), tables.read(SNAPSHOT)["snapshot_id"][0])
-    yield run.materialize(OBEYED_REPLY, update_applied_replies(tables.read(OBEYED_REPLY), reply_effects, as_of))
+    reply_effects = fill_snapshot_id(table_reader.read(REPLY_EFFECT), table_reader.read(SNAPSHOT)["snapshot_id"][0])
+    yield run.materialize(OBEYED_REPLY, update_applied_replies(table_reader.read(OBEYED_REPLY), reply_effects, as_of))
 
 
 def update_shown_pairs(

@@ -163,12 +163,12 @@ def _build_events(shape: CanonicalSchemaName, landed_tables: list[Table]) -> Ass
     )
     def conform(run: AssetRun) -> Results:
         """Assign each landed row to one person or set it aside; only rows of new files if nothing else changed."""
-        changed_rows, tables = find_new_rows(run, shape), run.tables
+        changed_rows, table_reader = find_new_rows(run, shape), run.tables
         exported_rows = (
-            scan_rows_of_shape(tables.lake, run.config, shape) if changed_rows is None else changed_rows.rows
+            scan_rows_of_shape(table_reader.lake, run.config, shape) if changed_rows is None else changed_rows.rows
         )
         conform_rows = _CONFORM.get(shape, partial(conform_event, shape))
-        conformed_rows = conform_rows(exported_rows, tables.read(ACCOUNT), tables.read(PERSON))
+        conformed_rows = conform_rows(exported_rows, table_reader.read(ACCOUNT), table_reader.read(PERSON))
         find_affected_people = find_related_people and partial(find_related_people, run.previous_lake)
         changed_records = None if changed_rows is None else changed_rows.records
         yield run.materialize(
@@ -244,9 +244,9 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
     return taxonomy
 
 
-def _read_skill_texts(tables: TableReader) -> pl.Series:
+def _read_skill_texts(table_reader: TableReader) -> pl.Series:
     """Every text of the core tables that may name a micro-skill; codes of courses are no names."""
-    skill_texts = _read_evidence_inputs(tables, tables.read).list_skill_texts()
+    skill_texts = _read_evidence_inputs(table_reader, table_reader.read).list_skill_texts()
     return skill_texts.filter(~pl.col("is_matched_whole"))["skill_text"]
 
 
@@ -264,15 +264,15 @@ def _read_no_texts(_: TableReader) -> pl.Series:
 )
 def evidence(run: AssetRun) -> Results:
     """Collect what shows that people practised or were assessed; only new records if nothing else changed."""
-    tables, changed_records = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
-    text_matches = tables.read(SKILL_TEXT)
+    table_reader, changed_records = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
+    text_matches = table_reader.read(SKILL_TEXT)
     if changed_records is None:
-        evidence_inputs, replaced_records = _read_evidence_inputs(tables, tables.read_scoped), None
-        done_evidence = build_done_evidence(resolve_reply_skills(tables.read_scoped(REPLY), text_matches))
+        evidence_inputs, replaced_records = _read_evidence_inputs(table_reader, table_reader.read_scoped), None
+        done_evidence = build_done_evidence(resolve_reply_skills(table_reader.read_scoped(REPLY), text_matches))
         people = run.scope.people
     else:
         (evidence_inputs, replaced_records), done_evidence, people = (
-            read_changed_inputs(tables.lake, changed_records),
+            read_changed_inputs(table_reader.lake, changed_records),
             None,
             None,
         )
@@ -289,13 +289,15 @@ def evidence(run: AssetRun) -> Results:
 )
 def unknown_mentions(run: AssetRun) -> Results:
     """Count skill texts that the taxonomy does not know."""
-    tables = run.tables
-    evidence_inputs = _read_evidence_inputs(tables, tables.read)
-    text_matches = look_up_matches(evidence_inputs.list_skill_texts(), tables.read(SKILL_TEXT))
-    yield run.materialize(UNKNOWN_MENTION, count_unknown_mentions(evidence_inputs, text_matches, tables.read(ALIAS)))
+    table_reader = run.tables
+    evidence_inputs = _read_evidence_inputs(table_reader, table_reader.read)
+    text_matches = look_up_matches(evidence_inputs.list_skill_texts(), table_reader.read(SKILL_TEXT))
+    yield run.materialize(
+        UNKNOWN_MENTION, count_unknown_mentions(evidence_inputs, text_matches, table_reader.read(ALIAS))
+    )
 
 
-def _read_evidence_inputs(tables: TableReader, read_table: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:
+def _read_evidence_inputs(table_reader: TableReader, read_table: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:
     """The core rows that evidence is made of.
 
     All assignments are read, because the text of one can name the skill of other people's work, and all feedback,
@@ -304,8 +306,8 @@ def _read_evidence_inputs(tables: TableReader, read_table: Callable[[Table], pl.
     unscoped_shapes = ("assignment", "feedback")
     return EvidenceInputs(
         **{
-            shape: tables.read(table) if shape in unscoped_shapes else read_table(table)
+            shape: table_reader.read(table) if shape in unscoped_shapes else read_table(table)
             for shape, table in _EVIDENCE_TABLES.items()
         },
-        course=tables.read(COURSE),
+        course=table_reader.read(COURSE),
     )

@@ -195,8 +195,8 @@ def _split_days(
         yield replace(landing_context, day=delivery_day), partial(_is_landed_on, delivery_day, landing_context.day)
 
 
-def _is_landed_on(delivery_day: date, today: date, path: Path) -> bool:
-    return delivery_day >= today or day_of_file(path) == delivery_day
+def _is_landed_on(delivery_day: date, today: date, landing_path: Path) -> bool:
+    return delivery_day >= today or day_of_file(landing_path) == delivery_day
 
 
 def _name_assets(table: Table) -> tuple[str, str]:
@@ -226,7 +226,9 @@ def _read_metadata(
     broken_rules = (
         rejected_rows.explode("failed_rules").group_by("failed_rules").len("rows").sort("rows", descending=True)
     )
-    rule_lines = [f"| `{rule.replace('|', '¦')}` | {count:,} |" for rule, count in broken_rules.iter_rows()]
+    rule_lines = [
+        f"| `{rule.replace('|', '¦')}` | {broken_count:,} |" for rule, broken_count in broken_rules.iter_rows()
+    ]
     raw_name, quarantine_name = _name_assets(table)
     return {
         raw_name: {

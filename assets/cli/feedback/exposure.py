@@ -114,7 +114,7 @@ def append_record(
     existing_records = read_rows(csv_file)
     compared_values = new_record if happened_at is None else {**new_record, time_column: format_time(happened_at)}
     if any(
-        all(existing_record.get(headers[column], "") == value for column, value in compared_values.items())
+        all(existing_record.get(headers[column], "") == cell for column, cell in compared_values.items())
         for existing_record in existing_records
     ):
         return False

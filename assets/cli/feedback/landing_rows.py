@@ -144,8 +144,8 @@ def read_rows(csv_file: Path) -> list[dict[str, str]]:
     """
     if not csv_file.exists():
         return []
-    with csv_file.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    with csv_file.open(encoding="utf-8", newline="") as csv_stream:
+        return list(csv.DictReader(csv_stream))
 
 
 def append_row(

@@ -68,8 +68,8 @@ def write_reply(
         "until_date": reply.until.isoformat() if reply.until else "",
         "stated_stage": reply.stage or "",
     }
-    row = {**export.find_person_key(person_id), **export.to_exported_values(canonical_values)}
-    is_written = append_reply(export.path, row, export.headers, replied_at or datetime.now(UTC))
+    reply_row = {**export.find_person_key(person_id), **export.to_exported_values(canonical_values)}
+    is_written = append_reply(export.path, reply_row, export.headers, replied_at or datetime.now(UTC))
     print_written({"person_id": person_id, "skill_id": skill_id}, export.path, is_written, as_json)
 
 

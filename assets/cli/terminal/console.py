@@ -67,8 +67,8 @@ def print_table(title: str, justify_by_heading: dict[str, str], rows: list[list[
     table = Table(title=title, title_justify="left", header_style="bold")
     for heading, justification in justify_by_heading.items():
         table.add_column(heading, justify=justification, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*row)
+    for row_cells in rows:
+        table.add_row(*row_cells)
     stdout_console.print(table)
 
 
