@@ -131,6 +131,6 @@ def encode_pairs(pairs: pl.DataFrame, person_ids: Strings, item_ids: Strings) ->
     """
     id_pairs = pairs.select(pl.col("person_id", "skill_id").cast(pl.String))
     person_codes, item_codes = encode_ids(id_pairs["person_id"], person_ids), encode_ids(id_pairs["skill_id"], item_ids)
-    order = np.lexsort((item_codes, person_codes))
-    order = order[(person_codes[order] >= 0) & (item_codes[order] >= 0)]
-    return PersonItemPairs(person_codes[order], item_codes[order])
+    pair_order = np.lexsort((item_codes, person_codes))
+    pair_order = pair_order[(person_codes[pair_order] >= 0) & (item_codes[pair_order] >= 0)]
+    return PersonItemPairs(person_codes[pair_order], item_codes[pair_order])

@@ -142,10 +142,10 @@ class UserStates:
             decay_days: Days after which the weight falls to 1 / e.
             weigh_uses: Whether the weight is multiplied by log2(1 + number of uses).
         """
-        weights = np.exp(-self.moments_back / decay_moments - self.idle_days / decay_days).astype(np.float32)
+        entry_weights = np.exp(-self.moments_back / decay_moments - self.idle_days / decay_days).astype(np.float32)
         if weigh_uses:
-            weights *= np.log2(1.0 + self.use_count).astype(np.float32)
-        return sparse.csr_matrix((weights, self.item, self.start), shape=(len(self), n_items))
+            entry_weights *= np.log2(1.0 + self.use_count).astype(np.float32)
+        return sparse.csr_matrix((entry_weights, self.item, self.start), shape=(len(self), n_items))
 
     @property
     def ticks_per_day(self) -> int:
@@ -366,8 +366,10 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
     )
     entry_offsets, entry_indices = take_rows(first_entries, end_entries - first_entries)
     pair_keys = entry_rows(entry_offsets) * n_items + interactions.item[entry_indices]
-    order = np.argsort(pair_keys, kind="stable")  # entries ascend in time, so the uses of each pair stay in time order
-    pair_keys, ticks = pair_keys[order], interactions.time[entry_indices][order]
+    entry_order = np.argsort(
+        pair_keys, kind="stable"
+    )  # entries ascend in time, so the uses of each pair stay in time order
+    pair_keys, ticks = pair_keys[entry_order], interactions.time[entry_indices][entry_order]
     is_first_use = starts_run(pair_keys)
     first_index, last_index = np.flatnonzero(is_first_use), np.flatnonzero(np.roll(is_first_use, -1))
     row_indices, item_codes = np.divmod(pair_keys[first_index], n_items)

@@ -42,8 +42,10 @@ def ndcg_from_scores(scores: Doubles, is_target: Bools, is_candidate: Bools, n_t
     Returns:
         One value per row.
     """
-    order = np.argsort(-np.where(is_candidate, scores, -np.inf), axis=1, kind="stable")[:, :K]
-    row_gains = (np.take_along_axis(is_target, order, axis=1) * _DISCOUNT[: order.shape[1]]).sum(axis=1)
+    candidate_order = np.argsort(-np.where(is_candidate, scores, -np.inf), axis=1, kind="stable")[:, :K]
+    row_gains = (np.take_along_axis(is_target, candidate_order, axis=1) * _DISCOUNT[: candidate_order.shape[1]]).sum(
+        axis=1
+    )
     return np.asarray(row_gains / _ideal_gain(n_targets), np.float64)
 
 

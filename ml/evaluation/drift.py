@@ -56,9 +56,11 @@ def profile_column(column: pl.Series) -> ColumnProfile:
         return ColumnProfile(
             len(non_null_values), (), common_texts, tuple(_share_per_bin(non_null_values, common_texts, ()))
         )
-    numbers = non_null_values.to_numpy().astype(np.float64)
-    edges = _merge_close_edges(np.quantile(numbers, np.arange(1, BINS) / BINS) if len(numbers) else np.zeros(0))
-    return ColumnProfile(len(non_null_values), edges, (), tuple(_share_per_bin(non_null_values, (), edges)))
+    number_values = non_null_values.to_numpy().astype(np.float64)
+    bin_edges = _merge_close_edges(
+        np.quantile(number_values, np.arange(1, BINS) / BINS) if len(number_values) else np.zeros(0)
+    )
+    return ColumnProfile(len(non_null_values), bin_edges, (), tuple(_share_per_bin(non_null_values, (), bin_edges)))
 
 
 def measure_drift(
@@ -134,17 +136,17 @@ def read_profiles(profiles_json: str) -> dict[str, ColumnProfile]:
         raise ValueError("no profiles of columns") from error
 
 
-def _merge_close_edges(edges: Doubles) -> tuple[float, ...]:
+def _merge_close_edges(bin_edges: Doubles) -> tuple[float, ...]:
     """The distinct edges, ascending, without those too close to the one before."""
     separate_edges: list[float] = []
-    min_width = MIN_BIN_WIDTH * np.abs(edges).max(initial=0.0)
-    for edge in np.unique(edges).tolist():
+    min_width = MIN_BIN_WIDTH * np.abs(bin_edges).max(initial=0.0)
+    for edge in np.unique(bin_edges).tolist():
         if not separate_edges or edge - separate_edges[-1] >= min_width:
             separate_edges.append(edge)
     return tuple(separate_edges)
 
 
-def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], edges: tuple[float, ...]) -> Doubles:
+def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], bin_edges: tuple[float, ...]) -> Doubles:
     """The share of values per bin: of texts per name and of all others, of numbers between the edges."""
     if non_null_values.dtype == pl.String:
         count_by_text = dict(non_null_values.value_counts().iter_rows())
@@ -152,5 +154,5 @@ def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], ed
         return np.asarray([*common_counts, len(non_null_values) - sum(common_counts)], np.float64) / max(
             len(non_null_values), 1
         )
-    bin_index = np.searchsorted(edges, non_null_values.to_numpy().astype(np.float64), side="left")
-    return np.bincount(bin_index, minlength=len(edges) + 1) / max(len(non_null_values), 1)
+    bin_index = np.searchsorted(bin_edges, non_null_values.to_numpy().astype(np.float64), side="left")
+    return np.bincount(bin_index, minlength=len(bin_edges) + 1) / max(len(non_null_values), 1)

@@ -18,7 +18,7 @@ def trust_rank() -> pl.Expr:
 
     Feedback without a kind ranks as feedback of a peer.
     """
-    rank_by_kind = {kind: feedback_rank for feedback_rank, kind in enumerate(FEEDBACK_KINDS)}
+    rank_by_kind = {kind_name: feedback_rank for feedback_rank, kind_name in enumerate(FEEDBACK_KINDS)}
     feedback_rank = (
         pl.col("feedback_kind")
         .fill_null("peer")

@@ -81,7 +81,7 @@ def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
 
 def feedback_trust(policy: StagePolicy) -> pl.Expr:
     """Return the trust in a row's kind of feedback; feedback without a kind counts as feedback of a peer."""
-    trust_by_kind = {kind: policy.trust.share_of(kind) for kind in FEEDBACK_KINDS}
+    trust_by_kind = {kind_name: policy.trust.share_of(kind_name) for kind_name in FEEDBACK_KINDS}
     feedback_kind = pl.col("feedback_kind").fill_null("peer")
     return feedback_kind.replace_strict(trust_by_kind, return_dtype=pl.Float64, default=trust_by_kind["peer"])
 

@@ -77,12 +77,12 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
     achievements = pl.DataFrame(
         [
             (
-                skill["skill_id"],
+                skill_row["skill_id"],
                 stage,
-                json.dumps(f"{stage.capitalize()}: {skill['skill_name']}"),
-                _achievement_json(skill, stage),
+                json.dumps(f"{stage.capitalize()}: {skill_row['skill_name']}"),
+                _achievement_json(skill_row, stage),
             )
-            for skill in skills.select("skill_id", "skill_name", "skill_description").iter_rows(named=True)
+            for skill_row in skills.select("skill_id", "skill_name", "skill_description").iter_rows(named=True)
             for stage in _CRITERIA
         ],
         schema=dict.fromkeys(("skill_id", "stage", "title", "achievement"), pl.String),
@@ -118,14 +118,14 @@ def _hash_to_urn(hashed_text: str) -> str:
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, hashed_text)}"
 
 
-def _achievement_json(skill: dict[str, Any], stage: str) -> str:
+def _achievement_json(skill_row: dict[str, Any], stage: str) -> str:
     return json.dumps(
         {
-            "id": _hash_to_urn(f"{skill['skill_id']}|{stage}"),
+            "id": _hash_to_urn(f"{skill_row['skill_id']}|{stage}"),
             "type": ["Achievement"],
             "achievementType": "Competency",
-            "name": f"{stage.capitalize()}: {skill['skill_name']}",
-            "description": skill["skill_description"] or skill["skill_name"],
+            "name": f"{stage.capitalize()}: {skill_row['skill_name']}",
+            "description": skill_row["skill_description"] or skill_row["skill_name"],
             "criteria": {"narrative": _CRITERIA[stage]},
         }
     )

@@ -36,18 +36,18 @@ def declare_prerequisites(prerequisites: pl.DataFrame) -> pl.DataFrame:
     return prerequisites.select("skill_id", "requires_skill_id", pl.lit(False).alias("is_learnt"), *null_columns)
 
 
-def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.DataFrame:
+def learn_prerequisites(reached_steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.DataFrame:
     """Return the direct prerequisites that reached steps show, without cycles.
 
     Args:
-        steps: Rows of REACHED_STEP; only steps of the kind `new` count.
+        reached_steps: Rows of REACHED_STEP; only steps of the kind `new` count.
         policy: The company's thresholds.
 
     Returns:
         Rows of PRECEDENCE, one per micro-skill and one that directly comes before it.
     """
     acquisitions = (
-        steps.filter(pl.col("kind") == "new").group_by("person_id", "skill_id").agg(pl.col("reached_at").min())
+        reached_steps.filter(pl.col("kind") == "new").group_by("person_id", "skill_id").agg(pl.col("reached_at").min())
     )
     counted_skills = acquisitions.group_by("skill_id").len("people").filter(pl.col("people") >= policy.least_people)
     counted_skills = (

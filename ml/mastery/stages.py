@@ -87,5 +87,5 @@ def _repetition_share(policy: JourneymanPolicy | MasterPolicy) -> pl.Expr:
     return pl.max_horizontal(hours_share, _goal_share(pl.col("repetition_count"), policy.repetition_days))
 
 
-def _goal_share(count: pl.Expr, goal: float) -> pl.Expr:
-    return pl.lit(1.0) if goal <= 0 else (count / goal).clip(0, 1)
+def _goal_share(reached_count: pl.Expr, goal_count: float) -> pl.Expr:
+    return pl.lit(1.0) if goal_count <= 0 else (reached_count / goal_count).clip(0, 1)

@@ -200,9 +200,9 @@ def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: Knowle
         .filter(pl.col("occurred_at") - pl.col("before_at") > allowed_gap)
         .select(*reached_columns, pl.lit("refresh").alias("kind"), from_stage=_STAGE_NAME, to_stage=_STAGE_NAME)
     )
-    steps = pl.concat([*stage_rises, refresh_rows]).with_columns(pl.col(PAIR).cast(pl.String))
+    reached_steps = pl.concat([*stage_rises, refresh_rows]).with_columns(pl.col(PAIR).cast(pl.String))
     return (
-        steps.with_columns(build_step_id().alias("step_id"))
+        reached_steps.with_columns(build_step_id().alias("step_id"))
         .select(REACHED_STEP.column_names)
         .unique()
         .sort("person_id", "reached_at", "step_id")
@@ -271,22 +271,22 @@ def _find_order(evidence_rows: pl.DataFrame) -> pl.Series:
     instant_codes = instants.search_sorted(evidence_rows["occurred_at"]).cast(pl.Int64)
     trust_ranks = evidence_rows["_trust_rank"].cast(pl.Int64)
     sort_keys = (pair_numbers * len(instants) + instant_codes) * n_ranks + trust_ranks
-    order = sort_keys.arg_sort()
-    sorted_keys = sort_keys.gather(order)
+    row_order = sort_keys.arg_sort()
+    sorted_keys = sort_keys.gather(row_order)
     is_repeated = (sorted_keys == sorted_keys.shift()).fill_null(False)
     tied_positions = (is_repeated | is_repeated.shift(-1, fill_value=False)).arg_true()
     # few rows tie; rows that are equal in all of this, too, may stand in any order: every sum over them is the same
-    tied_rows = evidence_rows[order.gather(tied_positions)].select(
+    tied_rows = evidence_rows[row_order.gather(tied_positions)].select(
         sorted_keys.gather(tied_positions).alias("key"),
         "amount",
         pl.col("mode").to_physical(),
         pl.col("amount_unit") == "hours",
         is_review().alias("is_review"),
-        order.gather(tied_positions).alias("place"),
+        row_order.gather(tied_positions).alias("place"),
     )
     tied_rows = tied_rows.sort(tied_rows.columns[:-1], descending=[False, True, False, False, False])
-    order.scatter(tied_positions, tied_rows["place"])
-    return order
+    row_order.scatter(tied_positions, tied_rows["place"])
+    return row_order
 
 
 def _scatter_flags(evidence_rows: pl.DataFrame, is_selected: pl.Expr, selected_flags: pl.Series) -> pl.Series:

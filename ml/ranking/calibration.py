@@ -148,12 +148,12 @@ def fit_calibrator(
     if n_positive < MIN_POSITIVES or n_positive == len(outcomes):
         return None
     sample_weight = np.ones(len(outcomes)) if sample_weight is None else sample_weight
-    weights, bias = _fit_line(inputs, outcomes, sample_weight, PENALTY)
+    input_weights, bias = _fit_line(inputs, outcomes, sample_weight, PENALTY)
     distinct_windows = [] if window_codes is None else np.unique(window_codes).tolist()
     if len(distinct_windows) <= 1 or not all(
         outcomes[window_codes == window_code].any() for window_code in distinct_windows
     ):
-        return Calibrator(weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
+        return Calibrator(input_weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
     predicted_log_odds = np.empty(len(outcomes))
     for window_code in distinct_windows:
         is_in_window = window_codes == window_code
@@ -164,7 +164,9 @@ def fit_calibrator(
     knots = np.quantile(predicted_log_odds[outcomes], KNOTS)
     slope_changes, intercept = _fit_line(_hinges(predicted_log_odds, knots), outcomes, sample_weight, 1e-1)
     slopes = np.maximum(np.cumsum(slope_changes), 0.0)  # a higher prediction must not lower the probability
-    return Calibrator(weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots)
+    return Calibrator(
+        input_weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots
+    )
 
 
 def _hinges(log_odds: Doubles, knots: Doubles) -> Doubles:
@@ -179,8 +181,8 @@ def _fit_line(
     # For few inputs and many rows Newton's method converges in a dozen passes; other solvers stop early.
     regression = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
     regression.fit((inputs - centre) / scale, outcomes, sample_weight=sample_weight)
-    weights = regression.coef_[0] / scale
-    return weights, float(regression.intercept_[0] - centre @ weights)
+    input_weights = regression.coef_[0] / scale
+    return input_weights, float(regression.intercept_[0] - centre @ input_weights)
 
 
 def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | None:

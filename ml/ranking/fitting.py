@@ -346,8 +346,8 @@ def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recomme
         )
         weight_blocks.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
     case_indices = np.concatenate(sampled_indices)
-    order = np.argsort(case_indices)
-    return cases.take(case_indices[order]), np.concatenate(weight_blocks)[order]
+    case_order = np.argsort(case_indices)
+    return cases.take(case_indices[case_order]), np.concatenate(weight_blocks)[case_order]
 
 
 def align_item_names(name_rows: pl.DataFrame | None, item_ids: Strings) -> Strings | None:

@@ -120,9 +120,9 @@ class Recommender:
             probability = self.calibrator.probability(
                 calibration_inputs(interactions, user_states, utility, candidates.is_candidate, features)
             ).reshape(candidate_shape)
-        order = np.lexsort((candidates.item, -utility), axis=1)[:, :max_items]
+        candidate_order = np.lexsort((candidates.item, -utility), axis=1)[:, :max_items]
         item_codes, utility, probability, is_candidate = (
-            np.take_along_axis(ranked_array, order, axis=1)
+            np.take_along_axis(ranked_array, candidate_order, axis=1)
             for ranked_array in (candidates.item, utility, probability, candidates.is_candidate)
         )
         return RankedBlock(
@@ -131,7 +131,7 @@ class Recommender:
             probability,
             is_candidate,
             prior,
-            np.take_along_axis(features.reshape(*candidate_shape, -1), order[:, :, None], axis=1),
+            np.take_along_axis(features.reshape(*candidate_shape, -1), candidate_order[:, :, None], axis=1),
         )
 
     def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "Recommender":

@@ -317,10 +317,12 @@ def build_training_rows(
     case_indices, features, is_target, is_candidate = (
         np.concatenate(field_blocks) for field_blocks in zip(*case_row_parts, strict=True)
     )
-    order = np.argsort(case_indices)
-    cases = cases.take(case_indices[order])
-    features = features.reshape(*is_target.shape, -1)[order].reshape(is_target.size, -1)
-    return TrainingRows(features, is_target[order], is_candidate[order], cases.n_targets, cases.person, cases.from_end)
+    case_order = np.argsort(case_indices)
+    cases = cases.take(case_indices[case_order])
+    features = features.reshape(*is_target.shape, -1)[case_order].reshape(is_target.size, -1)
+    return TrainingRows(
+        features, is_target[case_order], is_candidate[case_order], cases.n_targets, cases.person, cases.from_end
+    )
 
 
 def _histories_of_other_folds(

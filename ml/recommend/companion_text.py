@@ -125,9 +125,9 @@ def describe_counted(
 
 def _counted_sentence(skill_name: pl.Expr) -> pl.Expr:
     """The sentence of a slot by its standing_count, where, months and relation."""
-    count, relation = pl.col("standing_count"), pl.col("relation")
-    count_text = count.replace_strict(
-        _CAPITALISED_WORD_BY_NUMBER, default=count.cast(pl.String), return_dtype=pl.String
+    standing_count, relation = pl.col("standing_count"), pl.col("relation")
+    count_text = standing_count.replace_strict(
+        _CAPITALISED_WORD_BY_NUMBER, default=standing_count.cast(pl.String), return_dtype=pl.String
     )
     return (
         pl.when(relation == FOLLOW)

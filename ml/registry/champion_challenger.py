@@ -89,16 +89,20 @@ def run_champion_challenger(
         BundleError: The first model was saved and cannot be loaded.
     """
     training_version, extra_features = training_input.training_version, training_input.extra
-    record, record_problem = _try_read_record(bundle_folder)
-    champion, refusal = load_champion(bundle_folder, record, extra_features)
+    registry_record, record_problem = _try_read_record(bundle_folder)
+    champion, refusal = load_champion(bundle_folder, registry_record, extra_features)
     refusal = refusal or record_problem
     training_decision = decide_training(
-        record.latest if record else None, training_version, policy, drifted_inputs=drifted_inputs, refusal=refusal
+        registry_record.latest if registry_record else None,
+        training_version,
+        policy,
+        drifted_inputs=drifted_inputs,
+        refusal=refusal,
     )
-    if not training_decision.is_yes and record is not None and champion is not None:
+    if not training_decision.is_yes and registry_record is not None and champion is not None:
         model_card = read_card(bundle_folder / champion.model_version)
         return TrainingOutcome(
-            champion.model_version, model_card, training_decision, record.verdict, None, False, refusal
+            champion.model_version, model_card, training_decision, registry_record.verdict, None, False, refusal
         )
     log_progress(f"training: {training_decision.reason}")
     challenger = _fit_challenger(training_input)
@@ -121,7 +125,9 @@ def run_champion_challenger(
     winning_version = (
         training_version.model_version if promotion_decision.is_yes or champion is None else champion.model_version
     )
-    write_record(bundle_folder, _next_record(record, winning_version, champion, training_version, promotion_decision))
+    write_record(
+        bundle_folder, _next_record(registry_record, winning_version, champion, training_version, promotion_decision)
+    )
     return TrainingOutcome(
         winning_version,
         read_card(bundle_folder / winning_version),
@@ -141,14 +147,14 @@ def _try_read_record(bundle_folder: Path) -> tuple[RegistryRecord | None, str | 
 
 
 def _next_record(
-    record: RegistryRecord | None,
+    registry_record: RegistryRecord | None,
     winning_version: str,
     champion: Champion | None,
     training_version: TrainingVersion,
     promotion_decision: Decision,
 ) -> RegistryRecord:
-    if record is not None and winning_version == record.model_version:
-        return replace(record, latest=training_version, verdict=promotion_decision)
+    if registry_record is not None and winning_version == registry_record.model_version:
+        return replace(registry_record, latest=training_version, verdict=promotion_decision)
     previous_version = (
         champion.model_version if champion is not None and champion.model_version != winning_version else None
     )

@@ -71,8 +71,8 @@ def rename_former_types(skops_bytes: bytes) -> bytes:
     ).encode()
     renamed_skops_file = BytesIO()
     with ZipFile(renamed_skops_file, "w") as target_zip:
-        for file_name, content in content_by_name.items():
-            target_zip.writestr(file_name, content)
+        for file_name, file_content in content_by_name.items():
+            target_zip.writestr(file_name, file_content)
     return renamed_skops_file.getvalue()
 
 

@@ -85,8 +85,8 @@ def select_dense(
     priority = prior + np.where(is_nominated, np.float32(1e4), np.float32(0.0))
     n_listed = min(config.n_candidates, n_items)
     chosen_items = np.sort(np.argpartition(-priority, n_listed - 1, axis=1)[:, :n_listed], axis=1)
-    order = np.argsort(-np.take_along_axis(priority, chosen_items, axis=1), axis=1, kind="stable")
-    item_codes = np.take_along_axis(chosen_items, order, axis=1).astype(np.int64)
+    candidate_order = np.argsort(-np.take_along_axis(priority, chosen_items, axis=1), axis=1, kind="stable")
+    item_codes = np.take_along_axis(chosen_items, candidate_order, axis=1).astype(np.int64)
     item_priors = np.take_along_axis(prior, item_codes, axis=1)
     best_scores = [
         np.where(eligible_mask, item_scores, np.float32(0.0)).max(axis=1, initial=0.0) for item_scores in scores
@@ -177,12 +177,12 @@ def _select_sparse(
             prior += (channel_scores[channel_index] - row_means[:, None]) / (row_deviations[:, None] + np.float32(1e-9))
     prior /= len(NOMINATING_CHANNELS) + (extra_scores is not None)
     prior[item_codes < 0] = NO_SCORE
-    order = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates]
+    candidate_order = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates]
     return Candidates(
-        item=np.take_along_axis(lookup_codes, order, axis=1),
-        prior=np.take_along_axis(prior, order, axis=1),
-        is_candidate=np.take_along_axis(item_codes >= 0, order, axis=1),
-        channel_scores=np.take_along_axis(channel_scores, order[None], axis=2),
+        item=np.take_along_axis(lookup_codes, candidate_order, axis=1),
+        prior=np.take_along_axis(prior, candidate_order, axis=1),
+        is_candidate=np.take_along_axis(item_codes >= 0, candidate_order, axis=1),
+        channel_scores=np.take_along_axis(channel_scores, candidate_order[None], axis=2),
         best_scores=best_scores,
     )
 

@@ -67,10 +67,10 @@ class Markov(ItemToItem):
         return _sum_pairwise(partial_counts)
 
     def _smooth_shares(self, transitions: sparse.csr_matrix, popularity: Floats) -> Floats:
-        shares = np.asarray(transitions.toarray(), np.float32)
-        shares += self.shrink * popularity[None, :]
-        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
-        return shares
+        next_item_shares = np.asarray(transitions.toarray(), np.float32)
+        next_item_shares += self.shrink * popularity[None, :]
+        next_item_shares /= np.maximum(next_item_shares.sum(axis=1, keepdims=True), 1e-9)
+        return next_item_shares
 
 
 def _sum_pairwise(matrices: list[sparse.csr_matrix]) -> sparse.csr_matrix:
