@@ -255,8 +255,8 @@ def _find_shared_folders(sources: Sequence[SourceConfig]) -> Iterator[ConfigProb
     url_by_folder: dict[str, str] = {}
     for position, source in enumerate(sources):
         if source.fetch is not None:
-            folder, _ = split_landing_pattern(source.path)
-            if url_by_folder.setdefault(folder, source.fetch.url) != source.fetch.url:
+            landing_subfolder, _ = split_landing_pattern(source.path)
+            if url_by_folder.setdefault(landing_subfolder, source.fetch.url) != source.fetch.url:
                 message = (
                     "another source is fetched from elsewhere into this folder: give each a folder, as in hr/*.csv"
                 )
@@ -294,7 +294,11 @@ class TaxonomyConfig(ConfigSection):
             self.system, {"skills"}
         )
         allowed_keys = required_keys | {"prerequisites", "role_profiles"} if self.system == "tabular" else required_keys
-        given_keys = {key for key in ("folder", "skills", "prerequisites", "role_profiles") if getattr(self, key)}
+        given_keys = {
+            section_key
+            for section_key in ("folder", "skills", "prerequisites", "role_profiles")
+            if getattr(self, section_key)
+        }
         if required_keys - given_keys or given_keys - allowed_keys:
             need_phrase = f"needs `{min(required_keys)}`" if required_keys else "needs no file"
             raise ValueError(
@@ -365,35 +369,39 @@ class Config(ConfigSection):
         return {source.name: source for source in self.sources}[source_name]
 
 
-def read_config(path: Path) -> Config:
+def read_config(config_path: Path) -> Config:
     """Read and validate a configuration.
 
     Args:
-        path: The file footsteps.yaml.
+        config_path: The file footsteps.yaml.
 
     Raises:
         ConfigError: The file is missing, is not YAML, or has errors; the message has one line per error.
     """
-    if not path.is_file():
-        raise ConfigError(f"{path.name} is missing in {path.parent}: write it, or make a demo with `footsteps demo`")
+    if not config_path.is_file():
+        raise ConfigError(
+            f"{config_path.name} is missing in {config_path.parent}: write it, or make a demo with `footsteps demo`"
+        )
     try:
-        yaml_text = path.read_text(encoding="utf-8-sig")
+        yaml_text = config_path.read_text(encoding="utf-8-sig")
         yaml_tree = yaml.compose(yaml_text, Loader=yaml.SafeLoader)
         config_content = yaml.safe_load(yaml_text)
     except UnicodeDecodeError as error:
         line_number = 1 + error.object.count(b"\n", 0, error.start)
-        raise ConfigError(f"{path.name} line {line_number}: not UTF-8: save it as UTF-8") from error
+        raise ConfigError(f"{config_path.name} line {line_number}: not UTF-8: save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
         line_number = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path.name} line {line_number}: not YAML: {error.problem}") from error
+        raise ConfigError(f"{config_path.name} line {line_number}: not YAML: {error.problem}") from error
     if not isinstance(config_content, dict):
         actual_type = "nothing" if config_content is None else type(config_content).__name__
-        raise ConfigError(f"{path.name} line 1: expected keys such as `sources:`, found {actual_type}")
+        raise ConfigError(f"{config_path.name} line 1: expected keys such as `sources:`, found {actual_type}")
     if repeated_key := find_repeated_key(yaml_tree):
         line_number = repeated_key.start_mark.line + 1
-        raise ConfigError(f"{path.name} line {line_number}: {repeated_key.value} is given twice: keep one")
+        raise ConfigError(f"{config_path.name} line {line_number}: {repeated_key.value} is given twice: keep one")
     try:
         return Config.model_validate(config_content)
     except ValidationError as validation_error:
-        messages = [describe_error(path.name, yaml_tree, Config, dict(error)) for error in validation_error.errors()]
+        messages = [
+            describe_error(config_path.name, yaml_tree, Config, dict(error)) for error in validation_error.errors()
+        ]
         raise ConfigError("\n".join(dict.fromkeys(messages))) from validation_error

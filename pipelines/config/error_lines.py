@@ -60,8 +60,8 @@ def describe_error(
     # The last part of the place of an error in a key is "[key]".
     place = [place_part for place_part in error["loc"] if place_part != "[key]"]
     message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] != _PLACED and (key := message.split()[0]) in _allowed_keys(model_class, place):
-        place.append(key)  # a check of several keys begins its message with the key in question
+    if error["type"] != _PLACED and (first_word := message.split()[0]) in _allowed_keys(model_class, place):
+        place.append(first_word)  # a check of several keys begins its message with the key in question
     if error["type"] in _UNKNOWN_KEY:
         message = f"unknown key; allowed: {', '.join(_allowed_keys(model_class, place[:-1]))}"
     line_number, place_text = _locate(yaml_tree, place)

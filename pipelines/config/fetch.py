@@ -108,9 +108,9 @@ class FetchOptions(ConfigSection):
 
     @model_validator(mode="after")
     def _check_keys(self) -> "FetchOptions":
-        for key, schemes in _SCHEMES_OF_KEY.items():
-            if getattr(self, key) is not None and self.scheme not in schemes:
-                raise ValueError(f"{key} is for {', '.join(schemes)} only: take it out")
+        for option_key, schemes in _SCHEMES_OF_KEY.items():
+            if getattr(self, option_key) is not None and self.scheme not in schemes:
+                raise ValueError(f"{option_key} is for {', '.join(schemes)} only: take it out")
         allowed_credentials = CREDENTIALS[self.scheme]
         if unknown_names := sorted(set(self.variables) - set(allowed_credentials)):
             allowed_names = (

@@ -30,9 +30,9 @@ _SHAPES_HEAD = (
 def render_dictionary() -> str:
     """The page: a list of the tables, then one section per table."""
     raw_contracts = (raw_table("SYSTEM", schema) for schema in CANONICAL_SCHEMAS.values())
-    tables = [*raw_contracts, quarantine_table("TABLE"), *TABLES.values()]
-    index_lines = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in tables]
-    sections = [render_shapes(), *(render_table(table) for table in tables)]
+    documented_tables = [*raw_contracts, quarantine_table("TABLE"), *TABLES.values()]
+    index_lines = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in documented_tables]
+    sections = [render_shapes(), *(render_table(table) for table in documented_tables)]
     return "\n".join([_HEAD, *index_lines, "", *sections]).rstrip("\n")
 
 

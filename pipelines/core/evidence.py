@@ -53,13 +53,13 @@ def collect_evidence(
         evidence_rows = evidence_rows.join(record_keys, on=record_keys.columns, how="semi", maintain_order="left")
     skill_matches = text_matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
     skill_matches = skill_matches.with_columns(pl.len().over("skill_text").alias("skill_count"))
-    amount = (
+    shared_amount = (
         pl.when(pl.col("amount_unit") == "hours").then(pl.col("amount") / pl.col("skill_count")).otherwise("amount")
     )
     evidence = (
         evidence_rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
         .join(skill_matches, on="skill_text")
-        .with_columns(amount.alias("amount"))
+        .with_columns(shared_amount.alias("amount"))
     )
     identity_text = pl.concat_str(
         "source_name", "table_name", "record_code", "person_id", "skill_id", "mode", separator="\t"
@@ -227,14 +227,14 @@ def _learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
     mode = learning_verb.replace_strict(mode_by_verb, default=None, return_dtype=pl.String)
     is_feedback, has_hours = mode == "feedback", pl.col("learning_hours") > 0
     failed_score = pl.min_horizontal(pl.coalesce("score_share", pl.lit(0.0)), pl.lit(_FAILED_LIMIT))
-    score = (
+    feedback_score = (
         pl.when(learning_verb == "failed").then(failed_score).otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
     )
     return _to_evidence_rows(
         learning_records,
         "core_learning__event_learning_record",
         mode,
-        amount=pl.when(is_feedback).then(score).when(has_hours).then("learning_hours").otherwise(pl.lit(1.0)),
+        amount=pl.when(is_feedback).then(feedback_score).when(has_hours).then("learning_hours").otherwise(pl.lit(1.0)),
         amount_unit=_choose_amount_unit(is_feedback, has_hours),
         feedback_kind=pl.when(is_feedback).then(pl.lit("assessment")),
         source_column=pl.when(is_feedback)

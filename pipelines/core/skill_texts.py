@@ -31,9 +31,9 @@ def list_distinct_texts(
         One row per distinct text and use, sorted: skill_text, is_matched_whole (whether it is used as the code of a
         course).
     """
-    text_frames = [frame.select("skill_text", pl.lit(False).alias("is_matched_whole")) for frame in text_rows]
-    texts = pl.concat([*text_frames, list_learning_texts(learning_records, courses).lazy()])
-    return texts.drop_nulls("skill_text").unique().collect().sort(_TEXT_KEY)
+    text_frames = [text_frame.select("skill_text", pl.lit(False).alias("is_matched_whole")) for text_frame in text_rows]
+    all_texts = pl.concat([*text_frames, list_learning_texts(learning_records, courses).lazy()])
+    return all_texts.drop_nulls("skill_text").unique().collect().sort(_TEXT_KEY)
 
 
 def fingerprint_names(skills: pl.DataFrame, aliases: pl.DataFrame) -> str:
@@ -44,12 +44,12 @@ def fingerprint_names(skills: pl.DataFrame, aliases: pl.DataFrame) -> str:
 
 
 def update_matches(
-    texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame, earlier_matches: pl.DataFrame
+    text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame, earlier_matches: pl.DataFrame
 ) -> pl.DataFrame:
     """Match the texts that are new, or all of them if the taxonomy changed.
 
     Args:
-        texts: As `list_distinct_texts` returns them.
+        text_rows: As `list_distinct_texts` returns them.
         skills: The micro-skills (`SKILL`).
         aliases: Their names (`ALIAS`).
         earlier_matches: The matches so far, in the contract of `SKILL_TEXT`.
@@ -59,18 +59,18 @@ def update_matches(
     """
     taxonomy_version = fingerprint_names(skills, aliases)
     current_matches = earlier_matches.filter(pl.col("taxonomy_version") == taxonomy_version).join(
-        texts, on=_TEXT_KEY, how="semi"
+        text_rows, on=_TEXT_KEY, how="semi"
     )
-    new_texts = texts.join(current_matches, on=_TEXT_KEY, how="anti")
+    new_texts = text_rows.join(current_matches, on=_TEXT_KEY, how="anti")
     new_matches = match_texts(new_texts, skills, aliases).with_columns(taxonomy_version=pl.lit(taxonomy_version))
     return pl.concat([current_matches, new_matches.select(current_matches.columns)]).sort(pl.all())
 
 
-def look_up_matches(texts: pl.DataFrame, skill_text_rows: pl.DataFrame) -> pl.DataFrame:
+def look_up_matches(text_rows: pl.DataFrame, skill_text_rows: pl.DataFrame) -> pl.DataFrame:
     """Look up the micro-skills that texts name.
 
     Args:
-        texts: skill_text, and optionally is_matched_whole (false if missing).
+        text_rows: skill_text, and optionally is_matched_whole (false if missing).
         skill_text_rows: Rows of `SKILL_TEXT`.
 
     Returns:
@@ -80,13 +80,16 @@ def look_up_matches(texts: pl.DataFrame, skill_text_rows: pl.DataFrame) -> pl.Da
     Raises:
         TaxonomyError: A text is not in the table.
     """
-    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
-    texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).drop_nulls("skill_text").unique()
-    if unmatched_count := texts.join(skill_text_rows, on=_TEXT_KEY, how="anti").height:
+    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in text_rows.columns else pl.lit(False)
+    text_rows = (
+        text_rows.select("skill_text", is_matched_whole.alias("is_matched_whole")).drop_nulls("skill_text").unique()
+    )
+    if unmatched_count := text_rows.join(skill_text_rows, on=_TEXT_KEY, how="anti").height:
         raise TaxonomyError(
-            f"{unmatched_count:,} of {texts.height:,} skill texts are not in {SKILL_TEXT.name}: materialize it first"
+            f"{unmatched_count:,} of {text_rows.height:,} skill texts are not in {SKILL_TEXT.name}: "
+            "materialize it first"
         )
-    selected_matches = skill_text_rows.join(texts, on=_TEXT_KEY, how="semi").drop_nulls("mention_text")
+    selected_matches = skill_text_rows.join(text_rows, on=_TEXT_KEY, how="semi").drop_nulls("mention_text")
     return selected_matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
 
 

@@ -153,29 +153,29 @@ def build_observed_taxonomy(skill_texts: pl.Series, capability_parts: int) -> Ta
     return build_taxonomy(observed_skills.with_columns(name="skill_id", capability_id=capability_path))
 
 
-def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def match_skills(text_rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """Find the micro-skills that a few texts name; `pipelines.core.skill_texts` matches those of the core tables.
 
     Args:
-        texts: As `match_texts` takes them.
+        text_rows: As `match_texts` takes them.
         taxonomy: The taxonomy.
 
     Returns:
         One row per distinct text, part and micro-skill: skill_text, mention_text, skill_id (null if the part names no
         micro-skill); no row for a text without parts.
     """
-    matches = match_texts(texts, taxonomy.skills, taxonomy.aliases).drop_nulls("mention_text")
-    return matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
+    text_matches = match_texts(text_rows, taxonomy.skills, taxonomy.aliases).drop_nulls("mention_text")
+    return text_matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
 
 
-def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def match_texts(text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skills that texts name, and how they name them.
 
     A part of a text (between `|`) names a micro-skill if it is its skill_id, or if its normal form is an alias of it.
     Otherwise it names every micro-skill with an alias that occurs in it as whole words, unless the text is a code.
 
     Args:
-        texts: skill_text, and optionally is_matched_whole: whether the text is a code, whose parts are no names.
+        text_rows: skill_text, and optionally is_matched_whole: whether the text is a code, whose parts are no names.
         skills: The micro-skills (`SKILL`); only skill_id is read.
         aliases: Their names (`ALIAS`).
 
@@ -184,11 +184,13 @@ def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame
         of the part; null if the text has none), skill_id (null if the part names no micro-skill), match_method (the
         most certain one if several parts have the same normal form).
     """
-    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
-    texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).unique().drop_nulls()
+    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in text_rows.columns else pl.lit(False)
+    text_rows = text_rows.select("skill_text", is_matched_whole.alias("is_matched_whole")).unique().drop_nulls()
     split_texts = pl.col("skill_text").str.split(_SEPARATOR)
     text_parts = (
-        texts.with_columns(part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(split_texts))
+        text_rows.with_columns(
+            part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(split_texts)
+        )
         .explode("part")
         .with_columns(pl.col("part").str.strip_chars())
         .filter(pl.col("part") != "")
@@ -208,19 +210,19 @@ def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame
     contained_matches = (
         _find_inside(text_parts.filter(is_searched), aliases) if aliases.height else text_parts.filter(is_searched)
     )
-    without_parts = texts.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
-    matches = pl.concat(
+    without_parts = text_rows.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
+    text_matches = pl.concat(
         [text_parts.filter(~is_searched), contained_matches.select(text_parts.columns), without_parts], how="diagonal"
     )
     is_unknown = pl.col("skill_id").is_null()
-    matches = matches.with_columns(
+    text_matches = text_matches.with_columns(
         pl.when(is_unknown).then(pl.lit("none")).otherwise("match_method").alias("match_method")
     )
     method_order = pl.col("match_method").replace_strict(
         {method: method_rank for method_rank, method in enumerate(MATCH_METHODS)}
     )
     match_key = ("skill_text", "is_matched_whole", "mention_text", "skill_id")
-    return matches.sort(*match_key, method_order).unique(match_key, keep="first", maintain_order=True)
+    return text_matches.sort(*match_key, method_order).unique(match_key, keep="first", maintain_order=True)
 
 
 def check_acyclic(prerequisites: pl.DataFrame) -> None:
@@ -312,17 +314,17 @@ def _follow_replacements(
     return list(dict.fromkeys(chain.from_iterable(final_ids)))
 
 
-def _follow_ids(rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]], *columns: str) -> pl.DataFrame:
+def _follow_ids(id_rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]], *columns: str) -> pl.DataFrame:
     """The rows with the ids of successors in place of replaced ones: one row per successor."""
     if not successors_by_id:
-        return rows
+        return id_rows
     successor_pairs = pl.DataFrame({"old": list(successors_by_id), "new": list(successors_by_id.values())}).explode(
         "new"
     )
     for column in columns:  # a replaced id without a successor stays, and is unknown
-        joined_rows = rows.join(successor_pairs, left_on=column, right_on="old", how="left", maintain_order="left")
-        rows = joined_rows.with_columns(pl.coalesce("new", column).alias(column)).drop("new")
-    return rows
+        joined_rows = id_rows.join(successor_pairs, left_on=column, right_on="old", how="left", maintain_order="left")
+        id_rows = joined_rows.with_columns(pl.coalesce("new", column).alias(column)).drop("new")
+    return id_rows
 
 
 def _find_inside(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
@@ -332,10 +334,10 @@ def _find_inside(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFram
     patterns = [f" {alias_name.replace(' ', '  ')} " for alias_name in alias_names]
     padded_text = pl.concat_str(pl.lit(" "), pl.col("mention_text").str.replace_all(" ", "  "), pl.lit(" "))
     names_inside = padded_text.str.extract_many(patterns, leftmost=True).alias("match")
-    matches = text_parts.drop("skill_id").with_columns(names_inside, pl.lit("contained").alias("match_method"))
-    matches = matches.explode("match", empty_as_null=True)
-    matches = matches.with_columns(pl.col("match").str.replace_all("  ", " ").str.strip_chars())
-    return matches.join(aliases.rename({"alias_text": "match"}), on="match", how="left")
+    text_matches = text_parts.drop("skill_id").with_columns(names_inside, pl.lit("contained").alias("match_method"))
+    text_matches = text_matches.explode("match", empty_as_null=True)
+    text_matches = text_matches.with_columns(pl.col("match").str.replace_all("  ", " ").str.strip_chars())
+    return text_matches.join(aliases.rename({"alias_text": "match"}), on="match", how="left")
 
 
 def _build_aliases(skills: pl.DataFrame) -> pl.DataFrame:

@@ -135,10 +135,13 @@ def record_vanished_values(
             vanished_rows = vanished_rows.filter(~pl.any_horizontal(*is_present))
         if vanished_rows.height:
             is_personal = COLUMNS[column_name].personal is not Personal.NONE
-            names = () if is_personal else tuple(vanished_rows["value_name"].sort().head(_MAX_NAMES))
-            vanished_values.append(VanishedValues(column_name, vanished_rows.height, names))
-    record = {"run_day": run_day.isoformat(), "columns": [asdict(vanished_value) for vanished_value in vanished_values]}
-    write_text_atomically(lake.root / _FOLDER / f"{table.name}.json", json.dumps(record))
+            vanished_names = () if is_personal else tuple(vanished_rows["value_name"].sort().head(_MAX_NAMES))
+            vanished_values.append(VanishedValues(column_name, vanished_rows.height, vanished_names))
+    vanished_record = {
+        "run_day": run_day.isoformat(),
+        "columns": [asdict(vanished_value) for vanished_value in vanished_values],
+    }
+    write_text_atomically(lake.root / _FOLDER / f"{table.name}.json", json.dumps(vanished_record))
     return vanished_values
 
 
@@ -175,11 +178,13 @@ def describe_recently_vanished(lake: Lake, first_day: date) -> list[str]:
     sentences = []
     for table in (SKILL, PERSON, COURSE):
         record_path = lake.root / _FOLDER / f"{table.name}.json"
-        record = json.loads(record_path.read_text()) if record_path.is_file() else {"columns": []}
-        if record["columns"] and date.fromisoformat(record["run_day"]) >= first_day:
+        vanished_record = json.loads(record_path.read_text()) if record_path.is_file() else {"columns": []}
+        if vanished_record["columns"] and date.fromisoformat(vanished_record["run_day"]) >= first_day:
             vanished_values = [
                 VanishedValues(column_record["column_name"], column_record["count"], tuple(column_record["names"]))
-                for column_record in record["columns"]
+                for column_record in vanished_record["columns"]
             ]
-            sentences += [f"{record['run_day']}: {sentence}" for sentence in describe_vanished(table, vanished_values)]
+            sentences += [
+                f"{vanished_record['run_day']}: {sentence}" for sentence in describe_vanished(table, vanished_values)
+            ]
     return sentences

@@ -20,7 +20,7 @@ _ELEMENT_SCHEMA = {"element_identifier": pl.String, "element_type": pl.String, "
 _RELATIONSHIP_SCHEMA = {"source_element_identifier": pl.String, "dest_element_identifier": pl.String}
 
 
-def load_nice(path: Path) -> LoadedTaxonomy:
+def load_nice(taxonomy_file: Path) -> LoadedTaxonomy:
     """Read the NICE framework from its file.
 
     The capability of a statement is the competency area that lists it, of several the first by id; releases before
@@ -29,7 +29,7 @@ def load_nice(path: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If the file is missing, is not JSON of this form, or holds no statement.
     """
-    components = _read_components(path)
+    components = _read_components(taxonomy_file)
     elements = _list_objects(components, "elements", _ELEMENT_SCHEMA).unique(
         "element_identifier", keep="first", maintain_order=True
     )
@@ -40,7 +40,7 @@ def load_nice(path: Path) -> LoadedTaxonomy:
     elements = elements.select(
         pl.col("element_identifier").alias("skill_id"), "element_type", element_name.alias("name")
     ).drop_nulls()
-    statements = require_rows(path, elements.filter(pl.col("element_type").is_in(_STATEMENTS)))
+    statements = require_rows(taxonomy_file, elements.filter(pl.col("element_type").is_in(_STATEMENTS)))
     area_rows, role_rows = (
         elements.filter(pl.col("element_type") == element_kind).select(source_id="skill_id", source_name="name")
         for element_kind in ("competency_area", "work_role")
@@ -76,19 +76,21 @@ def load_nice(path: Path) -> LoadedTaxonomy:
     )
 
 
-def _read_components(path: Path) -> dict[str, Any]:
+def _read_components(taxonomy_file: Path) -> dict[str, Any]:
     """The object that holds the lists `elements` and `relationships`; the reference tool wraps it twice."""
-    if not path.is_file():
-        raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
+    if not taxonomy_file.is_file():
+        raise TaxonomyError(f"the taxonomy file {taxonomy_file.name} is missing: correct `taxonomy` in footsteps.yaml")
     try:
-        components_document = json.loads(path.read_bytes())
+        components_document = json.loads(taxonomy_file.read_bytes())
     except (ValueError, RecursionError):
-        raise TaxonomyError(f"{path.name} is not JSON: download the components as JSON again") from None
+        raise TaxonomyError(f"{taxonomy_file.name} is not JSON: download the components as JSON again") from None
     for member_name in ("response", "elements"):
         if isinstance(components_document, dict) and isinstance(components_document.get(member_name), dict):
             components_document = components_document[member_name]
     if not isinstance(components_document, dict) or not isinstance(components_document.get("elements"), list):
-        raise TaxonomyError(f"{path.name} has no list `elements`: it is not the JSON of the NICE Framework components")
+        raise TaxonomyError(
+            f"{taxonomy_file.name} has no list `elements`: it is not the JSON of the NICE Framework components"
+        )
     return components_document
 
 

@@ -44,7 +44,7 @@ _FORMS = (
 SIGNATURE_FILES = tuple(pattern for form in _FORMS for pattern in form.patterns)
 
 
-def load_onet(folder: Path) -> LoadedTaxonomy:
+def load_onet(taxonomy_folder: Path) -> LoadedTaxonomy:
     """Read O*NET from the folder of its files.
 
     The capability of a technology is the group that names it most often, of equals the first by code. In a role, a
@@ -55,15 +55,16 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
     """
     # A folder over which a newer release was laid holds the files of both.
     file_form = next(
-        (file_form for file_form in reversed(_FORMS) if find_file(folder, *file_form.patterns)), _FORMS[-1]
+        (file_form for file_form in reversed(_FORMS) if find_file(taxonomy_folder, *file_form.patterns)), _FORMS[-1]
     )
     example_column, group_id_column, group_name_column = file_form.example, file_form.group_id, file_form.group_name
-    path = require_file(folder, *file_form.patterns)
+    software_file = require_file(taxonomy_folder, *file_form.patterns)
     all_rows = require_rows(
-        path, read_rows(path, (_CODE, example_column, group_id_column, group_name_column), (_HOT, _IN_DEMAND))
+        software_file,
+        read_rows(software_file, (_CODE, example_column, group_id_column, group_name_column), (_HOT, _IN_DEMAND)),
     )
     technology_rows = all_rows.drop_nulls(example_column)
-    occupations = read_rows(require_file(folder, "Occupation Data.*", "Occupation_Data.*"), (_CODE, "Title"))
+    occupations = read_rows(require_file(taxonomy_folder, "Occupation Data.*", "Occupation_Data.*"), (_CODE, "Title"))
     group_counts = technology_rows.group_by(example_column, group_id_column).agg(
         pl.len().alias("times"), pl.col(group_name_column).first()
     )

@@ -14,7 +14,7 @@ from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 _LEVELS = tuple(f"level_{level}" for level in range(1, 8))
 
 
-def load_sfia(path: Path) -> LoadedTaxonomy:
+def load_sfia(taxonomy_file: Path) -> LoadedTaxonomy:
     """Read SFIA from its file.
 
     A skill does not have a level whose cell is blank; `CODE 4` is another name of its level 4.
@@ -22,7 +22,7 @@ def load_sfia(path: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If a column is missing or a code is repeated.
     """
-    skill_rows = read_rows(path, ("code", "name"), _LEVELS)
+    skill_rows = read_rows(taxonomy_file, ("code", "name"), _LEVELS)
     level_rows = skill_rows.unpivot(_LEVELS, index=["code", "name"], variable_name="level", value_name="description")
     level_rows = level_rows.drop_nulls("description").with_columns(pl.col("level").str.strip_prefix("level_"))
     skill_table = level_rows.sort("code", "level").select(

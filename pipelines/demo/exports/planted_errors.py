@@ -45,11 +45,11 @@ def plant_errors(
         The rows with errors, and the number of errors by kind; copies are the kind `duplicate_row`.
     """
     minimum_count = 1 if every_kind and rows.height >= EVERY_KIND_FROM_ROWS else 0
-    shares = [*(planted_error.share for planted_error in errors), DUPLICATE_SHARE]
+    error_shares = [*(planted_error.share for planted_error in errors), DUPLICATE_SHARE]
     # a fraction of a row counts by chance
     error_counts = [
         min(max(int(rows.height * error_share + rng.random()), minimum_count), rows.height // 10)
-        for error_share in shares
+        for error_share in error_shares
     ]
     error_row_indices = rng.choice(max(rows.height, 1), size=sum(error_counts), replace=False)
     error_numbers = np.zeros(rows.height, dtype=np.int8)

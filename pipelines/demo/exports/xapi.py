@@ -74,8 +74,8 @@ def collect_events(world: World, history: History, rng: np.random.Generator) -> 
         pl.Series("skill", rng.integers(0, n_skills, mistaken_courses.height)), pl.lit("mistaken").alias("verb")
     )
     test_results = history.judgements.filter(pl.col("kind") == "passed")
-    score, has_passed = pl.col("score"), pl.col("score") >= PASSING_SCORE
-    score_share = pl.when(has_passed).then(score.cast(pl.Float64) * 0.1 + 0.44).otherwise(score * 0.15 + 0.1)
+    test_score, has_passed = pl.col("score"), pl.col("score") >= PASSING_SCORE
+    score_share = pl.when(has_passed).then(test_score.cast(pl.Float64) * 0.1 + 0.44).otherwise(test_score * 0.15 + 0.1)
     test_results = test_results.select(
         "person",
         "skill",

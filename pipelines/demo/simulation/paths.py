@@ -76,7 +76,9 @@ def order_role(catalog: Catalog, role_number: int, rng: np.random.Generator) -> 
     skill_order: list[int] = []
     while waiting_skills:
         ready_skills = sorted(
-            skill for skill in waiting_skills if not waiting_skills & set(catalog.requires[skill].tolist())
+            skill_number
+            for skill_number in waiting_skills
+            if not waiting_skills & set(catalog.requires[skill_number].tolist())
         )
         if not ready_skills:
             role_name = catalog.role_names[role_number]

@@ -30,7 +30,8 @@ _MARKER_FILE = "snapshot.txt"
 def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) -> Path:
     """Write the pages of a snapshot into a folder of their own, unless they exist.
 
-    `folder/index.html` leads to the newest snapshot's pages. Pages of snapshots that are no longer kept are removed.
+    `site_folder/index.html` leads to the newest snapshot's pages. Pages of snapshots that are no longer kept are
+    removed.
 
     Args:
         snapshot: The snapshot to show.

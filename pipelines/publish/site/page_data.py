@@ -107,8 +107,8 @@ def load_page_data(
         snapshot,
         lake,
         company,
-        {row["skill_id"]: row for row in skills.iter_rows(named=True)},
-        {row["person_id"]: row for row in people.iter_rows(named=True)},
+        {named_row["skill_id"]: named_row for named_row in skills.iter_rows(named=True)},
+        {named_row["person_id"]: named_row for named_row in people.iter_rows(named=True)},
         _count_evidence(lake) if evidence_counts is None else evidence_counts,
         tuple(
             table

@@ -36,14 +36,14 @@ def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFram
     Returns:
         One row (file, page_print) per person; equal if everything on the page is equal.
     """
-    frames = [
+    table_scans = [
         page_data.snapshot.scan(table.name)
         for table in (NEXT_SKILL, OUT_MASTERY, *page_data.person_tables)
         if page_data.snapshot.has_table(table.name)
     ]
     page_people = pl.DataFrame({"person_id": person_ids}, schema={"person_id": pl.String})
     row_hashes = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
-    for table_number, table_rows in enumerate((*frames, page_data.evidence_counts.lazy())):
+    for table_number, table_rows in enumerate((*table_scans, page_data.evidence_counts.lazy())):
         frame_rows = table_rows.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
         row_hashes.append(frame_rows.select("person_id").with_columns(hash_row_contents(frame_rows).alias("row")))
     # sums of hashes: the order of rows changes nothing

@@ -149,8 +149,8 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
 
 def _describe_calibration(page_data: PageData) -> Iterator[Section]:
     """The reliability diagram of the ranker's card, if its last evaluation has one."""
-    cards = page_data.lake.scan(MODEL_CARD).collect()
-    reliability = json.loads(cards["card"][0]).get("reliability") if cards.height else None
+    model_cards = page_data.lake.scan(MODEL_CARD).collect()
+    reliability = json.loads(model_cards["card"][0]).get("reliability") if model_cards.height else None
     if reliability and (reliability_bins := reliability["bins"]):
         yield Section(
             "Calibration",
