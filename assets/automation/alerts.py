@@ -41,7 +41,7 @@ REPEAT_SECONDS = 24 * 3600
 _MAX_RUNS = 50
 # One address is tried this many times with one message, at one evaluation of the sensor each.
 MAX_DELIVERIES = 5
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_VARIABLE_PATTERN = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def deliver(address_template: str, title: str, message: str) -> bool:
         # apprise loads every service it knows, some of them with deprecated modules
         warnings.simplefilter("ignore", DeprecationWarning)
         sender = apprise.Apprise()
-        address = _VARIABLE.sub(lambda variable_match: os.environ.get(variable_match[1], ""), address_template)
+        address = _VARIABLE_PATTERN.sub(lambda variable_match: os.environ.get(variable_match[1], ""), address_template)
         return bool(sender.add(address)) and bool(sender.notify(title=title, body=message))
 
 

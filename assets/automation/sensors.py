@@ -154,7 +154,7 @@ def plan_next_batch(
         The cursor to store, and the run to request, if any.
     """
     seen_files = {
-        file_key: _carry_times(cursor.seen.get(file_key), seen_file, now_seconds)
+        file_key: _keep_earlier_times(cursor.seen.get(file_key), seen_file, now_seconds)
         for file_key, seen_file in current_files.items()
     }
     carried_versions = {file_key: version for file_key, version in cursor.carried.items() if file_key in current_files}
@@ -179,7 +179,7 @@ def plan_next_batch(
         if file_key not in batch_keys and seen_file.is_complete(now_seconds, quiet_seconds) and is_landed(file_key)
     }
     cursor = replace(cursor, seen=seen_files, carried=carried_versions, batch=batch)
-    ready_keys = _find_ready(
+    ready_keys = _find_ready_files(
         {
             file_key: seen_file
             for file_key, seen_file in new_files.items()
@@ -207,7 +207,7 @@ def plan_next_batch(
     return cursor, BatchRequest(source_names, cursor.number)
 
 
-def _carry_times(last_seen_file: SeenFile | None, current_file: SeenFile, now_seconds: float) -> SeenFile:
+def _keep_earlier_times(last_seen_file: SeenFile | None, current_file: SeenFile, now_seconds: float) -> SeenFile:
     """The file with the times of the earlier tick, as far as they still hold."""
     if last_seen_file is None:
         return replace(current_file, first=now_seconds, since=now_seconds)
@@ -218,7 +218,7 @@ def _carry_times(last_seen_file: SeenFile | None, current_file: SeenFile, now_se
     )
 
 
-def _find_ready(seen_files: Mapping[str, SeenFile], now_seconds: float, quiet_seconds: float) -> set[str]:
+def _find_ready_files(seen_files: Mapping[str, SeenFile], now_seconds: float, quiet_seconds: float) -> set[str]:
     """The complete files of sources that have only complete files, or whose files have waited for too long."""
     ready_keys: set[str] = set()
     for source_name in {seen_file.source_name for seen_file in seen_files.values()}:

@@ -28,7 +28,9 @@ from pipelines.contracts.table import Layer, Rule, Severity, Table
 from pipelines.validation.validation_result import RuleResult, ValidationResult
 
 READABLE = "rows_are_readable"
-_COMPUTED = "the run itself computed these rows, so keep the quarantine and report the rule as a fault of the program"
+_COMPUTED_REMEDY = (
+    "the run itself computed these rows, so keep the quarantine and report the rule as a fault of the program"
+)
 # What to do about rows that break a rule.
 _REMEDIES: dict[Layer, str] = {
     "raw": "correct the export, or its mapping in footsteps.yaml, and run again",
@@ -122,7 +124,7 @@ def describe_result(table: Table, validation: ValidationResult, rule_result: Rul
     violation_sentence = (
         f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
     )
-    rule_counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED)
+    rule_counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED_REMEDY)
     if validation.excess is not None:
         return f"{violation_sentence}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
     if rule_counts.rules[rule_result.name].stored:

@@ -31,7 +31,7 @@ from pipelines.snapshots.release_checks import (
 )
 
 # Distinguishes these checks from those of the table's own contract, which are shown on the same asset.
-_PREFIX = "gate__"
+_CHECK_PREFIX = "gate__"
 # What the checks read.
 _READ_TABLES = (NEXT_SKILL, PERSON, MODEL_CARD)
 
@@ -45,7 +45,9 @@ def publication_checks(config: Config) -> list[AssetChecksDefinition]:
     @multi_asset_check(
         name="check_publication",
         specs=[
-            check_spec for table in check_tables for check_spec in build_check_specs(table, NEXT_SKILL.name, _PREFIX)
+            check_spec
+            for table in check_tables
+            for check_spec in build_check_specs(table, NEXT_SKILL.name, _CHECK_PREFIX)
         ],
     )
     def check_publication(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
@@ -92,7 +94,7 @@ def _check_rules(table: Table, rows: pl.DataFrame) -> Iterator[AssetCheckResult]
             description = rule_result.error
         yield AssetCheckResult(
             asset_key=NEXT_SKILL.name,
-            check_name=f"{_PREFIX}{rule.check_name}",
+            check_name=f"{_CHECK_PREFIX}{rule.check_name}",
             passed=rule_result.passed,
             severity=severity_of(rule_result.is_blocking),
             description=description,

@@ -69,8 +69,8 @@ def evaluate_events(events_file: Path, config_file: Path | None, options: Evalua
     history = read_history(events_file)
     if options.again:
         history = pl.concat([history.select(_HISTORY_COLUMNS), read_history(options.again).select(_HISTORY_COLUMNS)])
-    skill_names = _read_names(history, options.names)
-    group_features = _read_groups(history, options.attributes)
+    skill_names = _read_skill_names(history, options.names)
+    group_features = _read_group_features(history, options.attributes)
     horizon_days = _parse_horizon(options.horizon, config_file)
     _evaluate(options, history, events_file.name, horizon_days, item_names=skill_names, extra_features=group_features)
 
@@ -190,7 +190,7 @@ def read_history(history_path: Path) -> pl.DataFrame:
     return history
 
 
-def _read_names(history: pl.DataFrame, names_file: Path | None) -> pl.DataFrame | None:
+def _read_skill_names(history: pl.DataFrame, names_file: Path | None) -> pl.DataFrame | None:
     """One row (skill_id, name) per skill: from the file of names, or from the history's column skill_name."""
     if names_file is not None:
         skill_names = _read_table(names_file)
@@ -204,7 +204,7 @@ def _read_names(history: pl.DataFrame, names_file: Path | None) -> pl.DataFrame 
     return history.select("skill_id", pl.col("skill_name").alias("name")).unique("skill_id", keep="first")
 
 
-def _read_groups(history: pl.DataFrame, attributes_file: Path | None) -> GroupFeatures | None:
+def _read_group_features(history: pl.DataFrame, attributes_file: Path | None) -> GroupFeatures | None:
     """Features of people with the same attribute (role, unit, school, ...); since and until limit an attribute."""
     if attributes_file is None:
         return None

@@ -45,7 +45,7 @@ def write_config(
         CommandFailed: If the folder holds no export, or the file exists.
     """
     _check_folder(exports_folder)
-    config_path = _resolve_target(output, data_root)
+    config_path = _resolve_config_path(output, data_root)
     if config_path.exists() and not force:
         raise CommandFailed(
             f"{config_path} exists and stays as it is: write to another file with --output, or replace it with --force"
@@ -58,9 +58,9 @@ def write_config(
         for file, reason in draft.left_out:
             print_note(escape(f"{file.label}: {reason}"))
         raise CommandFailed(f"no file in {exports_folder} can be read as an export, so nothing is written")
-    yaml_text = render_config(draft, _name_landing(exports_folder.resolve(), config_path))
+    yaml_text = render_config(draft, _format_landing_path(exports_folder.resolve(), config_path))
     write_text_atomically(config_path, yaml_text)
-    next_command = _next_command(config_path, output, data_root)
+    next_command = _build_next_command(config_path, output, data_root)
     if as_json:
         print_json(_to_document(draft, config_path, next_command))
     else:
@@ -79,12 +79,12 @@ def _check_folder(exports_folder: Path) -> None:
         raise CommandFailed(f"{exports_folder} holds no file: put the exports of your systems into it")
 
 
-def _resolve_target(output: Path | None, data_root: Path | None) -> Path:
+def _resolve_config_path(output: Path | None, data_root: Path | None) -> Path:
     config_path = output or (data_root or Path()) / _CONFIG_NAME
     return (config_path / _CONFIG_NAME if config_path.is_dir() else config_path).expanduser()
 
 
-def _name_landing(exports_folder: Path, config_path: Path) -> str:
+def _format_landing_path(exports_folder: Path, config_path: Path) -> str:
     """Name the folder as footsteps.yaml does: relative to the file if it lies beside or below it."""
     config_folder = config_path.resolve().parent
     return (
@@ -94,7 +94,7 @@ def _name_landing(exports_folder: Path, config_path: Path) -> str:
     )
 
 
-def _next_command(config_path: Path, output: Path | None, data_root: Path | None) -> str:
+def _build_next_command(config_path: Path, output: Path | None, data_root: Path | None) -> str:
     command_options = []
     if data_root is None or output is not None:
         command_options += ["--config", str(config_path)]

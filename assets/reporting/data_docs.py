@@ -9,7 +9,7 @@ from pathlib import Path
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.validation.validation_result import ValidationResult, parse_validation_result
 
-_RESULTS = "verdicts"
+_RESULTS_FOLDER = "verdicts"
 
 
 def page_path(docs_folder: Path, table_name: str) -> Path:
@@ -19,7 +19,7 @@ def page_path(docs_folder: Path, table_name: str) -> Path:
 
 def read_result(docs_folder: Path, table_name: str) -> ValidationResult | None:
     """The last validation result of a table; None if there is none, or if another version stored it."""
-    result_path = docs_folder / _RESULTS / f"{table_name}.json"
+    result_path = docs_folder / _RESULTS_FOLDER / f"{table_name}.json"
     return parse_validation_result(result_path.read_text(encoding="utf-8")) if result_path.exists() else None
 
 
@@ -29,7 +29,7 @@ def update_data_docs(validation: ValidationResult, docs_folder: Path) -> None:
 
     other_names = sorted(
         result_path.stem
-        for result_path in (docs_folder / _RESULTS).glob("*.json")
+        for result_path in (docs_folder / _RESULTS_FOLDER).glob("*.json")
         if result_path.stem != validation.table
     )
     # a result that another version stored is left out until its table is validated again
@@ -38,4 +38,4 @@ def update_data_docs(validation: ValidationResult, docs_folder: Path) -> None:
     ]
     for file_name, page_html in render_data_docs(validation, other_results).items():
         write_text_atomically(docs_folder / file_name, page_html)
-    write_text_atomically(docs_folder / _RESULTS / f"{validation.table}.json", validation.to_json())
+    write_text_atomically(docs_folder / _RESULTS_FOLDER / f"{validation.table}.json", validation.to_json())

@@ -51,7 +51,7 @@ class CompleteRuns:
 
     def last_as_of(self) -> date | None:
         """The day as of which the last complete run has seen data; None before the first one."""
-        last_run_state = self._read_last()
+        last_run_state = self._read_last_run()
         as_of_text = last_run_state.inputs.get("as_of") if last_run_state else None
         return date.fromisoformat(as_of_text) if as_of_text else None
 
@@ -60,17 +60,19 @@ class CompleteRuns:
 
         A run that broke off since then, or one of another day or of some assets, may have replaced them.
         """
-        last_run_state = self._read_last()
+        last_run_state = self._read_last_run()
         return (
             last_run_state is not None
             and self._has_seen_inputs(last_run_state)
-            and last_run_state.outputs == self._hash_published()
+            and last_run_state.outputs == self._hash_published_tables()
         )
 
     def record(self, as_of: date) -> None:
         """Store what a complete run has seen and published. The last action of its publication."""
         input_fingerprints = {"known": self._fingerprint_inputs(), "as_of": as_of.isoformat()}
-        write_asset_state(self.lake.root, AssetState(_LAST_COMPLETE_RUN, input_fingerprints, self._hash_published()))
+        write_asset_state(
+            self.lake.root, AssetState(_LAST_COMPLETE_RUN, input_fingerprints, self._hash_published_tables())
+        )
         clear_change_log(self.lake.root)
 
     def choose_as_of(self, today: date) -> date:
@@ -88,7 +90,7 @@ class CompleteRuns:
             )
             newest_event_time = event_times.max().collect().item()
             return newest_event_time.date() if newest_event_time else today
-        last_run_state, as_of = self._read_last(), self.last_as_of()
+        last_run_state, as_of = self._read_last_run(), self.last_as_of()
         if (
             last_run_state is None
             or as_of is None
@@ -112,13 +114,13 @@ class CompleteRuns:
         """The current day in the company's time zone."""
         return datetime.now(UTC).astimezone(ZoneInfo(self.config.time_zone)).date()
 
-    def _read_last(self) -> AssetState | None:
+    def _read_last_run(self) -> AssetState | None:
         return read_asset_state(self.lake.root, _LAST_COMPLETE_RUN)
 
     def _has_seen_inputs(self, last_run_state: AssetState) -> bool:
         return last_run_state.inputs.get("known") == self._fingerprint_inputs()
 
-    def _hash_published(self) -> dict[str, str | None]:
+    def _hash_published_tables(self) -> dict[str, str | None]:
         return {table.name: self.lake.content_hash(table) for table in PUBLISHED_TABLES}
 
     def _fingerprint_inputs(self) -> str:

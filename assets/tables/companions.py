@@ -49,7 +49,7 @@ from pipelines.storage.lake import content_sha256
 # What `read_employee_input` reads: replies, preferences, and the micro-skills that the texts of replies name.
 EMPLOYEE_INPUT_TABLES = (REPLY, PREFERENCE, SKILL_TEXT)
 # The fingerprint of a run that matches everybody. Other runs only remove companions.
-_MATCHES = "matches"
+_MATCH_EVERYBODY = "matches"
 
 
 def companion_assets() -> list[AssetsDefinition]:
@@ -152,7 +152,7 @@ def companions(run: AssetRun) -> Results:
         shown_pairs=run.read_previous(SHOWN_COMPANION),
     )
     recommended_steps = table_reader.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
-    if _fingerprint_removals(run) != _MATCHES:
+    if _fingerprint_removals(run) != _MATCH_EVERYBODY:
         valid_companions = filter_valid_companions(table_reader.read(COMPANION), recommended_steps, companion_context)
         yield run.materialize(COMPANION, valid_companions)
     else:
@@ -168,13 +168,13 @@ def companions(run: AssetRun) -> Results:
 
 
 def _fingerprint_removals(run: AssetRun) -> str:
-    """Why companions must be removed from rows that are not matched again; `_MATCHES` if everybody is matched."""
+    """Why companions must be removed from rows that are not matched again; `_MATCH_EVERYBODY` if all are matched."""
     if run.context.is_incremental:
         return "by day"
     expiring_consents = find_expiring_consents(
         run.tables.read(CONSENT), run.context.valid_until, run.context.last_valid_day
     )
-    return content_sha256(expiring_consents) if expiring_consents.height else _MATCHES
+    return content_sha256(expiring_consents) if expiring_consents.height else _MATCH_EVERYBODY
 
 
 @incremental_asset(

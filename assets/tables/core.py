@@ -69,7 +69,7 @@ from pipelines.storage.lake import Lake
 from pipelines.taxonomies.declared import read_declared_taxonomy
 from pipelines.validation.rule_evaluation import ValidatedRows
 
-_CONFORM: dict[CanonicalSchemaName, Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ValidatedRows]] = {
+_CONFORM_BY_SHAPE: dict[CanonicalSchemaName, Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ValidatedRows]] = {
     "role_period": conform_role_period,
     "learning_record": conform_learning_record,
     "feedback": conform_feedback,
@@ -167,7 +167,7 @@ def _build_events(shape: CanonicalSchemaName, landed_tables: list[Table]) -> Ass
         exported_rows = (
             scan_rows_of_shape(table_reader.lake, run.config, shape) if changed_rows is None else changed_rows.rows
         )
-        conform_rows = _CONFORM.get(shape, partial(conform_event, shape))
+        conform_rows = _CONFORM_BY_SHAPE.get(shape, partial(conform_event, shape))
         conformed_rows = conform_rows(exported_rows, table_reader.read(ACCOUNT), table_reader.read(PERSON))
         find_affected_people = find_related_people and partial(find_related_people, run.previous_lake)
         changed_records = None if changed_rows is None else changed_rows.records

@@ -30,7 +30,7 @@ from pipelines.contracts.catalog import FETCH, ORIGIN
 from pipelines.ingest.fetch_targets import list_fetch_targets
 from pipelines.ingest.fetching import FetchContext, FetchOutcome, describe_outcomes, fetch_files
 
-_NAMED_REFUSALS = 5
+_MAX_LISTED_ISSUES = 5
 
 
 def fetch_assets(config: Config) -> list[AssetsDefinition]:
@@ -110,7 +110,7 @@ def _fetch_metadata(fetch_outcomes: list[FetchOutcome]) -> dict[str, Any]:
 
 def _check_fetched(fetch_outcome: FetchOutcome) -> AssetCheckResult:
     issues = fetch_outcome.issues
-    issue_lines = "\n".join(f"- {issue}" for issue in issues[:_NAMED_REFUSALS])
+    issue_lines = "\n".join(f"- {issue}" for issue in issues[:_MAX_LISTED_ISSUES])
     return AssetCheckResult(
         asset_key=ORIGIN.name,
         check_name=f"{fetch_outcome.target.name}_is_fetched",

@@ -57,7 +57,7 @@ from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset
 ACCEPTED = "deliveries_accepted"
 COMPLETE = "good_and_bad_are_the_input"
 KNOWN_COLUMNS = "columns_are_known"
-_CHECKS = {
+_DESCRIPTION_BY_CHECK = {
     ACCEPTED: "No file of its sources is refused; a refusal ends when a good file follows, the file is gone, or by "
     "`footsteps acknowledge`.",
     KNOWN_COLUMNS: "No export has a column that the export before it did not have.",
@@ -100,7 +100,7 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fetched_source_n
             *(
                 AssetCheckSpec(check_name, asset=raw_name, description=description)
                 for raw_name in tables_by_name
-                for check_name, description in _CHECKS.items()
+                for check_name, description in _DESCRIPTION_BY_CHECK.items()
             ),
             *(check_spec for _, table, _ in tables_by_name.values() for check_spec in contract_check_specs(table)),
         ],

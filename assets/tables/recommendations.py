@@ -69,7 +69,7 @@ CONTEXT_INPUTS = (
     *(SKILL, ROLE_PROFILE, SKILL_TEXT),
 )
 # The provenance of evidence: most of its bytes, and no stage or list depends on it.
-_PROVENANCE = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
+_PROVENANCE_COLUMNS = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
 
 
 def recommendation_assets() -> list[AssetsDefinition]:
@@ -129,7 +129,7 @@ def recommendations(run: AssetRun) -> Results:
 )
 def published_mastery(run: AssetRun) -> Results:
     """List the mastery of every employed person, with what they state themselves."""
-    mastery, replies = _keep_employed(run.tables, run.tables.read_scoped(MASTERY)), _read_replies(run.tables)
+    mastery, replies = _filter_employed(run.tables, run.tables.read_scoped(MASTERY)), _read_replies(run.tables)
     mastery_rows = add_replies_to_mastery(mastery, replies, run.as_of)
     yield materialize_output(run, OUT_MASTERY, mastery_rows)
 
@@ -142,10 +142,10 @@ def published_mastery(run: AssetRun) -> Results:
 )
 def badge_evidence(run: AssetRun) -> Results:
     """List the evidence of each micro-skill that an employed person holds, with a draft of an Open Badge."""
-    as_of, mastery = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(MASTERY))
+    as_of, mastery = run.as_of, _filter_employed(run.tables, run.tables.read_scoped(MASTERY))
     evidence = run.tables.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
     badge_rows = build_badge_evidence(mastery, evidence, run.tables.read(SKILL), as_of)
-    yield materialize_output(run, MASTERY_PROOF, _mark_hidden(run.tables, badge_rows, as_of))
+    yield materialize_output(run, MASTERY_PROOF, _mark_hidden_skills(run.tables, badge_rows, as_of))
 
 
 @incremental_asset(
@@ -157,9 +157,9 @@ def badge_evidence(run: AssetRun) -> Results:
 def published_evidence(run: AssetRun) -> Results:
     """List the evidence of every employed person up to the day, with file and row."""
     # the rows keep the order of the evidence, which is that of the published table: nothing is sorted
-    as_of, evidence_rows = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(EVIDENCE))
+    as_of, evidence_rows = run.as_of, _filter_employed(run.tables, run.tables.read_scoped(EVIDENCE))
     evidence_rows = evidence_rows.filter(pl.col("occurred_at") <= last_instant(as_of))
-    yield materialize_output(run, OUT_EVIDENCE, _mark_hidden(run.tables, evidence_rows, as_of))
+    yield materialize_output(run, OUT_EVIDENCE, _mark_hidden_skills(run.tables, evidence_rows, as_of))
 
 
 def build_counterfactual_inputs(
@@ -178,7 +178,7 @@ def build_counterfactual_inputs(
     mastery, people = table_reader.read_scoped(MASTERY), table_reader.read_scoped(PERSON).filter(is_employed())
     return CounterfactualInputs(
         evidence=table_reader.read_scoped(
-            EVIDENCE, [column for column in EVIDENCE.column_names if column not in _PROVENANCE]
+            EVIDENCE, [column for column in EVIDENCE.column_names if column not in _PROVENANCE_COLUMNS]
         ),
         candidates=filter_candidates_by_replies(
             policy.replies, employee_input, candidates, mastery, people.select("person_id")
@@ -215,7 +215,7 @@ def _read_replies(table_reader: TableReader) -> pl.DataFrame:
     return resolve_reply_skills(table_reader.read(REPLY), table_reader.read(SKILL_TEXT))
 
 
-def _mark_hidden(table_reader: TableReader, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _mark_hidden_skills(table_reader: TableReader, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The rows with is_hidden, for micro-skills that only the person's own page may show."""
     hidden_skills = find_hidden_skills(_read_replies(table_reader), as_of)
     hidden_marks = hidden_skills.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
@@ -223,6 +223,6 @@ def _mark_hidden(table_reader: TableReader, rows: pl.DataFrame, as_of: date) -> 
     return rows.with_columns(pl.col("is_hidden").fill_null(False))
 
 
-def _keep_employed(table_reader: TableReader, rows: pl.DataFrame) -> pl.DataFrame:
+def _filter_employed(table_reader: TableReader, rows: pl.DataFrame) -> pl.DataFrame:
     employed_people = table_reader.read_scoped(PERSON).filter(is_employed())
     return rows.join(employed_people, on="person_id", how="semi", maintain_order="left")

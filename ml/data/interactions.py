@@ -361,7 +361,7 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
         One row per (person, cutoff), in the order given.
     """
     first_entries, n_items = interactions.start[person_codes], max(interactions.n_items, 1)
-    end_entries = _first_not_before(
+    end_entries = _find_first_not_before(
         interactions.time, first_entries, interactions.start[person_codes + 1], cutoff_ticks
     )
     entry_offsets, entry_indices = take_rows(first_entries, end_entries - first_entries)
@@ -383,7 +383,7 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
     )
 
 
-def _first_not_before(ticks: Ints, lower_indices: Ints, upper_indices: Ints, cutoff_ticks: Ints) -> Ints:
+def _find_first_not_before(ticks: Ints, lower_indices: Ints, upper_indices: Ints, cutoff_ticks: Ints) -> Ints:
     """Per range of ascending times, the first index whose time is not before the cutoff; the upper index if none is."""
     while (lower_indices < upper_indices).any():
         middle_indices = (lower_indices + upper_indices) // 2

@@ -90,7 +90,8 @@ def measure_drift(
             continue
         current_shares = _share_per_bin(non_null_values, profile.names, profile.edges)
         drift_index = stability_index(
-            _smooth(np.asarray(profile.shares), profile.n), _smooth(current_shares, len(non_null_values))
+            _smooth_bin_shares(np.asarray(profile.shares), profile.n),
+            _smooth_bin_shares(current_shares, len(non_null_values)),
         )
         chance_index = (len(current_shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null_values))
         column_drifts.append(
@@ -110,7 +111,7 @@ def stability_index(earlier_shares: Doubles, current_shares: Doubles) -> float:
     return float(rel_entr(earlier_shares, current_shares).sum() + rel_entr(current_shares, earlier_shares).sum())
 
 
-def _smooth(bin_shares: Doubles, n_values: int) -> Doubles:
+def _smooth_bin_shares(bin_shares: Doubles, n_values: int) -> Doubles:
     """Add half a value to every bin, so that an empty bin of a small sample weighs no more than it should."""
     return (bin_shares * n_values + 0.5) / (n_values + 0.5 * len(bin_shares))
 

@@ -20,7 +20,7 @@ ACCEPTED = ("accepted", "started", "done")
 # A larger weight belongs to a rank that hardly anybody looks at: a single row would decide the estimate.
 MAX_WEIGHT = 10.0
 # Draws of the bootstrap over people; the ends of a 95 % interval then vary in the third digit.
-_DRAWS = 1_000
+_BOOTSTRAP_DRAWS = 1_000
 _SEED = 7
 _Z_95 = 1.959964  # normal quantile of a two-sided 95 % interval
 # A ratio between two ranks rests on at least this number of steps that were shown at both.
@@ -165,7 +165,7 @@ def estimate_acceptance(
         return None
     weighted_hits, shown_counts = person_sums["hits"].to_numpy(), person_sums["n"].to_numpy().astype(np.float64)
     draw_counts = np.random.default_rng(_SEED).multinomial(
-        len(weighted_hits), np.full(len(weighted_hits), 1 / len(weighted_hits)), size=_DRAWS
+        len(weighted_hits), np.full(len(weighted_hits), 1 / len(weighted_hits)), size=_BOOTSTRAP_DRAWS
     )
     acceptance_low, acceptance_high = percentile_interval(
         (draw_counts @ weighted_hits) / (draw_counts @ shown_counts)

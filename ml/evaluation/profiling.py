@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_STATUS = Path("/proc/self/statm")
+_MEMORY_STATUS_FILE = Path("/proc/self/statm")
 _PAGE_MB = 4096 / 2**20
 
 
@@ -40,6 +40,6 @@ class ResourceMeter:
     def _sample_memory(self) -> None:
         is_stopped = False
         while not is_stopped:
-            if _STATUS.exists():
-                self.peak_mb = max(self.peak_mb, int(_STATUS.read_text().split()[1]) * _PAGE_MB)
+            if _MEMORY_STATUS_FILE.exists():
+                self.peak_mb = max(self.peak_mb, int(_MEMORY_STATUS_FILE.read_text().split()[1]) * _PAGE_MB)
             is_stopped = self._stop_event.wait(0.02)

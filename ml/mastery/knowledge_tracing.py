@@ -41,7 +41,7 @@ MAX_OUTCOMES = 60_000
 # Intercepts of micro-skills typically differ by one logit; coefficients are hardly held back.
 _INTERCEPT_PENALTY, _COEFFICIENT_PENALTY = 1.0, 1e-2
 # Half-lives and coefficients are fitted in turn; after the second round neither moves by more than rounding.
-_ROUNDS = 2
+_FIT_ROUNDS = 2
 _NEWTON_STEPS = 6
 # Bounds of the variance of people around the model: smaller or larger ones cannot be distinguished.
 _VARIANCE_BOUNDS = (0.05, 4.0)
@@ -140,7 +140,7 @@ def _fit_tracing(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
     half_lives = np.full(n_skills, policy.rusty_after_days, dtype=np.int64)
     features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
     parameters = _fit_parameters(features, outcomes)
-    for _ in range(_ROUNDS):
+    for _ in range(_FIT_ROUNDS):
         log_likelihood = np.column_stack(
             [
                 _skill_likelihood(parameters, features_of_candidate, outcomes)

@@ -46,7 +46,9 @@ class Calibrator:
     def probability(self, inputs: Floats) -> Doubles:
         """The probability per row of `inputs` (see `calibration_inputs`)."""
         log_odds = np.asarray(inputs @ self.weights + self.bias, np.float64)
-        return np.asarray(1.0 / (1.0 + np.exp(-(_hinges(log_odds, self.knots) @ self.tilt[1:] + self.tilt[0]))))
+        return np.asarray(
+            1.0 / (1.0 + np.exp(-(_build_hinge_columns(log_odds, self.knots) @ self.tilt[1:] + self.tilt[0])))
+        )
 
 
 @dataclass(frozen=True)
@@ -162,14 +164,14 @@ def fit_calibrator(
         )
         predicted_log_odds[is_in_window] = inputs[is_in_window] @ fold_weights + fold_bias
     knots = np.quantile(predicted_log_odds[outcomes], KNOTS)
-    slope_changes, intercept = _fit_line(_hinges(predicted_log_odds, knots), outcomes, sample_weight, 1e-1)
+    slope_changes, intercept = _fit_line(_build_hinge_columns(predicted_log_odds, knots), outcomes, sample_weight, 1e-1)
     slopes = np.maximum(np.cumsum(slope_changes), 0.0)  # a higher prediction must not lower the probability
     return Calibrator(
         input_weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots
     )
 
 
-def _hinges(log_odds: Doubles, knots: Doubles) -> Doubles:
+def _build_hinge_columns(log_odds: Doubles, knots: Doubles) -> Doubles:
     return np.stack([log_odds, *(np.maximum(log_odds - knot, 0.0) for knot in knots)], axis=1)
 
 

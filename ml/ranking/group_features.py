@@ -54,9 +54,9 @@ class GroupFeatures:
         People in no group get the share of everybody and a lift of 0; an item without events gets zeros.
         """
         person_ids, person_codes = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
-        item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._index.items)
+        item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._group_index.items)
         feature_matrix = np.zeros((pairs.height, 3), np.float32)
-        moment_ticks, moment_index = np.unique(self._on_grid(as_ticks(pairs["at"])), return_inverse=True)
+        moment_ticks, moment_index = np.unique(self._round_to_grid(as_ticks(pairs["at"])), return_inverse=True)
         for moment_number, moment_tick in enumerate(moment_ticks.tolist()):
             row_indices = np.flatnonzero((moment_index == moment_number) & (item_codes >= 0))
             feature_matrix[row_indices] = self._features_at(
@@ -67,9 +67,9 @@ class GroupFeatures:
     def score_items(self, person_ids: Strings, moment_ticks: Ints, item_ids: Strings) -> Floats:
         """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
         scores = np.zeros((len(person_ids), len(item_ids)), np.float32)
-        item_codes = encode_ids(item_ids, self._index.items)
+        item_codes = encode_ids(item_ids, self._group_index.items)
         known_columns = np.flatnonzero(item_codes >= 0)
-        grid_ticks = self._on_grid(moment_ticks)
+        grid_ticks = self._round_to_grid(moment_ticks)
         for moment_tick in np.unique(grid_ticks).tolist():
             row_indices = np.flatnonzero(grid_ticks == moment_tick)
             log_adoption_shares = self._features_at(
@@ -102,7 +102,7 @@ class GroupFeatures:
         """The log share per item, and the log lift over it: (groups + 1) x items, NaN in the last row for no group."""
         if moment_tick in self._log_shares_by_moment:
             return self._log_shares_by_moment[moment_tick]
-        group_index = self._index
+        group_index = self._group_index
         n_past_events = int(np.searchsorted(group_index.time, moment_tick))
         n_items = len(group_index.items)
         adoption_counts = np.bincount(group_index.item[:n_past_events], minlength=n_items) + 0.5
@@ -141,7 +141,7 @@ class GroupFeatures:
 
     def _groups_of(self, moment_tick: int, person_ids: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
-        group_index = self._index
+        group_index = self._group_index
         is_current = (group_index.since <= moment_tick) & (moment_tick < group_index.until)
         member_ids, group_codes = group_index.member_ids[is_current], group_index.group[is_current]
         person_codes = np.minimum(np.searchsorted(person_ids, member_ids), len(person_ids) - 1)
@@ -154,14 +154,14 @@ class GroupFeatures:
         group_code_matrix[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
         return group_code_matrix
 
-    def _on_grid(self, moment_ticks: Ints) -> Ints:
+    def _round_to_grid(self, moment_ticks: Ints) -> Ints:
         """Each moment, or the latest grid moment before it if there are more than MAX_MOMENTS."""
         distinct_ticks = np.unique(moment_ticks)
         grid_ticks = distinct_ticks[:: max(-(-len(distinct_ticks) // MAX_MOMENTS), 1)]
         return np.asarray(grid_ticks[np.searchsorted(grid_ticks, moment_ticks, side="right") - 1], np.int64)
 
     @cached_property
-    def _index(self) -> "_GroupIndex":
+    def _group_index(self) -> "_GroupIndex":
         return _GroupIndex(self.events, self.memberships)
 
 

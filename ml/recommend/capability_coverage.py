@@ -99,7 +99,7 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
             "skill_name": skill_names.gather(skill_codes),
             "weight": held_skills.weight[skill_codes],
             "is_held": is_held,
-            "is_next": _mark_next(held_skills, prerequisites, person_codes, skill_codes, key_index, is_held),
+            "is_next": _mark_next_skills(held_skills, prerequisites, person_codes, skill_codes, key_index, is_held),
         }
     )
     coverage_rows = skill_entries.group_by("row", maintain_order=True).agg(
@@ -121,7 +121,7 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
     )
 
 
-def _mark_next(
+def _mark_next_skills(
     held_skills: HeldSkills,
     prerequisites: pl.DataFrame,
     person_codes: Ints,

@@ -46,7 +46,7 @@ _MODE_OF_MISSING = {
 _UNIT_BY_MODE = {"observation": "count", "repetition": "hours", "feedback": "share", "teaching": "count"}
 _AMOUNT_BY_MODE = {"observation": 1.0, "repetition": WORKDAY_HOURS, "feedback": 1.0, "teaching": 1.0}
 # Existing data explains a row better than hypothetical data, and a wish is easier to state than evidence to gather.
-_PREFERENCE = ("remove evidence", "remove wish", "add wish", "add evidence", "add other wish")
+_KINDS_BY_PREFERENCE = ("remove evidence", "remove wish", "add wish", "add evidence", "add other wish")
 # People per block: ten rows per person and forty candidates per version take about a gigabyte.
 BLOCK_PEOPLE = 2_000
 # A wish is proposed for this many steps behind a row; a step further behind rarely overtakes it.
@@ -106,12 +106,12 @@ def find_counterfactuals(listed_steps: pl.DataFrame, inputs: CounterfactualInput
         row_effect is `leaves` (the step would not be on the list) or `moves` (to_rank is another rank).
     """
     return pl.concat(
-        _find_in_block(block_steps, block_inputs)
+        _find_counterfactuals_in_block(block_steps, block_inputs)
         for block_steps, block_inputs in _split_by_people(listed_steps.select(_ROW_COLUMNS), inputs)
     )
 
 
-def _find_in_block(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
+def _find_counterfactuals_in_block(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     # in the order of preference: a row with a better change gets no further proposal
     proposal_rounds = (
         (propose_removed_evidence, verify_evidence),
@@ -340,12 +340,12 @@ def _mark_wished(steps: pl.DataFrame, context: RecommendationContext) -> pl.Data
 
 
 def _to_proposals(changed_steps: pl.DataFrame, preference: str, changed_skill_id: pl.Expr) -> pl.DataFrame:
-    """The rows as proposals of one kind of `_PREFERENCE`; columns that a kind does not have are null."""
+    """The rows as proposals of one kind of `_KINDS_BY_PREFERENCE`; columns that a kind does not have are null."""
     expr_by_column = {
         "change": pl.lit(preference.split()[0]),
         "change_of": pl.lit(preference.split()[-1]),
         "changed_skill_id": changed_skill_id,
-        "preference": pl.lit(_PREFERENCE.index(preference)),
+        "preference": pl.lit(_KINDS_BY_PREFERENCE.index(preference)),
         **{column: pl.col(column) for column in _CHANGE_SCHEMA if column in changed_steps.columns},
     }
     changes = (

@@ -106,12 +106,14 @@ class ScorerEnsemble:
             item_names: One name per item of the interactions; the ids if None.
         """
         ensemble = (
-            self if len(interactions.items) == len(self.items) else self._with_items(interactions.items, item_names)
+            self
+            if len(interactions.items) == len(self.items)
+            else self._extend_to_items(interactions.items, item_names)
         )
         trend = replace(self.trend).count(interactions)
         return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
 
-    def _with_items(self, item_ids: Strings, item_names: Strings | None) -> "ScorerEnsemble":
+    def _extend_to_items(self, item_ids: Strings, item_names: Strings | None) -> "ScorerEnsemble":
         old_codes, new_codes = encode_ids(item_ids, self.items), encode_ids(self.items, item_ids)
         item_names = np.where(
             old_codes >= 0, np.append(self.names, "")[old_codes], item_ids if item_names is None else item_names

@@ -14,7 +14,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Place = tuple[str | int, ...]
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
-_PLACED = "placed"
+_PROBLEM_ERROR_TYPE = "placed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ def raise_problems(problems: Iterable[ConfigProblem]) -> None:
     """
     error_details = [
         InitErrorDetails(
-            type=PydanticCustomError(_PLACED, "{message}", {"message": problem.message}), loc=problem.place, input=None
+            type=PydanticCustomError(_PROBLEM_ERROR_TYPE, "{message}", {"message": problem.message}),
+            loc=problem.place,
+            input=None,
         )
         for problem in problems
     ]
@@ -60,7 +62,7 @@ def describe_error(
     # The last part of the place of an error in a key is "[key]".
     place = [place_part for place_part in error["loc"] if place_part != "[key]"]
     message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] != _PLACED and (first_word := message.split()[0]) in _allowed_keys(model_class, place):
+    if error["type"] != _PROBLEM_ERROR_TYPE and (first_word := message.split()[0]) in _allowed_keys(model_class, place):
         place.append(first_word)  # a check of several keys begins its message with the key in question
     if error["type"] in _UNKNOWN_KEY:
         message = f"unknown key; allowed: {', '.join(_allowed_keys(model_class, place[:-1]))}"
@@ -85,17 +87,17 @@ def find_repeated_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
 def _allowed_keys(model_class: Any, place: list[Any]) -> list[str]:
     """The keys that are allowed at a place of the configuration."""
     for place_part in place:
-        if place_part in _keys(model_class):
+        if place_part in _list_keys(model_class):
             inner_type = get_type_hints(model_class)[place_part]
             for type_candidate in (inner_type, *getattr(inner_type, "__args__", ())):
                 if isinstance(type_candidate, type) and (
                     issubclass(type_candidate, BaseModel) or is_dataclass(type_candidate)
                 ):
                     model_class = type_candidate
-    return _keys(model_class)
+    return _list_keys(model_class)
 
 
-def _keys(model_class: Any) -> list[str]:
+def _list_keys(model_class: Any) -> list[str]:
     """The keys of the section of the configuration that a model or a dataclass declares."""
     return (
         [model_field.name for model_field in fields(model_class)]

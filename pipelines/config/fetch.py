@@ -46,7 +46,7 @@ _SCHEMES_OF_KEY: dict[str, tuple[Scheme, ...]] = {
     "region": ("s3",),
     "endpoint": ("s3", "gs", "abfss"),
 }
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_VARIABLE_PATTERN = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NO_ADDRESS = (
     "must be a folder such as /mnt/share/hr, or an address such as sftp://user@host/folder, s3://bucket/folder, "
     "gs://bucket/folder or abfss://container@account.dfs.core.windows.net/folder"
@@ -82,7 +82,7 @@ def _check_endpoint(url: str) -> str:
 
 
 def _check_variable(variable_name: str) -> str:
-    if not _VARIABLE.fullmatch(variable_name):  # a password here would reach messages
+    if not _VARIABLE_PATTERN.fullmatch(variable_name):  # a password here would reach messages
         raise ValueError("must be the name of an environment variable in capitals, such as HR_PASSWORD, not its value")
     return variable_name
 

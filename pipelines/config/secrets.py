@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 _SECRET_WORDS = ("URI", "SECRET", "KEY", "PASSWORD", "PASSPHRASE", "TOKEN")
 # An address may carry a signature or a password in a form that is encoded otherwise than in its variable.
-_ADDRESS = re.compile(r"\S*://\S*")
+_ADDRESS_PATTERN = re.compile(r"\S*://\S*")
 _MAX_LENGTH = 300
 
 
@@ -43,5 +43,5 @@ def describe_failure(failure: Exception, secret_variables: Collection[str] = ())
         The class of the error and the first line of its message.
     """
     message_lines = str(failure).strip().splitlines() or ["no reason given"]
-    message = _ADDRESS.sub("(address)", redact_secrets(message_lines[0], secret_variables))
+    message = _ADDRESS_PATTERN.sub("(address)", redact_secrets(message_lines[0], secret_variables))
     return f"{type(failure).__name__}: {message[:_MAX_LENGTH]}"

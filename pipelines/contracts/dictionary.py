@@ -9,7 +9,7 @@ from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.shape_columns import describe_type, list_shape_columns
 from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
 
-_HEAD = """# Data dictionary
+_PAGE_HEAD = """# Data dictionary
 
 Rendered from the contracts by `footsteps dictionary`; a test fails if this page is out of date.
 
@@ -33,7 +33,7 @@ def render_dictionary() -> str:
     documented_tables = [*raw_contracts, quarantine_table("TABLE"), *TABLES.values()]
     index_lines = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in documented_tables]
     sections = [render_shapes(), *(render_table(table) for table in documented_tables)]
-    return "\n".join([_HEAD, *index_lines, "", *sections]).rstrip("\n")
+    return "\n".join([_PAGE_HEAD, *index_lines, "", *sections]).rstrip("\n")
 
 
 def render_shapes() -> str:

@@ -15,7 +15,9 @@ from pipelines.core.skill_texts import look_up_matches
 
 _EVERY_SKILL = "all"  # skill_text of a consent to every micro-skill
 _RELATION_KEY = ("person_id", "relation")
-_SCHEMA = pl.Schema({"person_id": pl.String, "relation": pl.String, "skill_id": pl.String, "is_given": pl.Boolean})
+_ACTIVE_CONSENT_SCHEMA = pl.Schema(
+    {"person_id": pl.String, "relation": pl.String, "skill_id": pl.String, "is_given": pl.Boolean}
+)
 
 
 def resolve_consent_skills(consent_rows: pl.DataFrame, skill_texts: pl.DataFrame) -> pl.DataFrame:
@@ -88,9 +90,9 @@ def find_active_consents(consents: pl.DataFrame, as_of: date, last_valid_day: da
         .with_columns(pl.col("is_given") & (~is_at_same_time | pl.col("general_given").fill_null(True)))
     )
     decision_rows = pl.concat(
-        [statements.select(list(_SCHEMA)) for statements in (general_statements, skill_statements)]
+        [statements.select(list(_ACTIVE_CONSENT_SCHEMA)) for statements in (general_statements, skill_statements)]
     )
-    return decision_rows.cast(_SCHEMA).sort(list(_SCHEMA), nulls_last=True)
+    return decision_rows.cast(_ACTIVE_CONSENT_SCHEMA).sort(list(_ACTIVE_CONSENT_SCHEMA), nulls_last=True)
 
 
 def find_expiring_consents(consent_rows: pl.DataFrame, last_valid_day: date, extended_last_day: date) -> pl.DataFrame:

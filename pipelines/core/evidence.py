@@ -171,7 +171,7 @@ def _to_evidence_rows(
     return source_rows.select(**{**expression_by_column, **overrides})
 
 
-def _name_filled(column: str, fallback_column: str) -> pl.Expr:
+def _name_filled_column(column: str, fallback_column: str) -> pl.Expr:
     """The name of the first column if it has a value in the row, otherwise the name of the second."""
     return pl.when(pl.col(column).is_not_null()).then(pl.lit(column)).otherwise(pl.lit(fallback_column))
 
@@ -198,7 +198,7 @@ def _worklog_rows(evidence_inputs: EvidenceInputs) -> pl.DataFrame:
         occurred_at="worked_at",
         amount=pl.coalesce("worked_hours", pl.lit(1.0)),
         amount_unit=pl.when(pl.col("worked_hours").is_not_null()).then(pl.lit("hours")).otherwise(pl.lit("count")),
-        source_column=_name_filled("worked_hours", "worked_at"),
+        source_column=_name_filled_column("worked_hours", "worked_at"),
     )
 
 
@@ -238,7 +238,7 @@ def _learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
         amount_unit=_choose_amount_unit(is_feedback, has_hours),
         feedback_kind=pl.when(is_feedback).then(pl.lit("assessment")),
         source_column=pl.when(is_feedback)
-        .then(_name_filled("score_share", "learning_verb"))
+        .then(_name_filled_column("score_share", "learning_verb"))
         .when(has_hours)
         .then(pl.lit("learning_hours"))
         .otherwise(pl.lit("learning_verb")),
@@ -271,7 +271,7 @@ def _feedback_rows(feedback: pl.DataFrame) -> pl.DataFrame:
         amount_unit=pl.lit("share"),
         feedback_kind="feedback_kind",
         given_by_id="given_by_id",
-        source_column=_name_filled("score_share", "feedback_kind"),
+        source_column=_name_filled_column("score_share", "feedback_kind"),
     )
 
 
@@ -299,8 +299,8 @@ def _mention_rows(skill_mentions: pl.DataFrame) -> pl.DataFrame:
         amount_unit=_choose_amount_unit(is_feedback, has_hours),
         feedback_kind=pl.when(is_feedback).then(pl.lit("peer")),
         source_column=pl.when(is_feedback)
-        .then(_name_filled("score_share", "mode"))
+        .then(_name_filled_column("score_share", "mode"))
         .when(has_hours)
         .then(pl.lit("worked_hours"))
-        .otherwise(_name_filled("mode", "skill_text")),
+        .otherwise(_name_filled_column("mode", "skill_text")),
     )

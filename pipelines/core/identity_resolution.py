@@ -19,7 +19,7 @@ _ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.St
 _HOME_PAGE = r"^https?://[^|]*\|"
 _SYSTEM_ACCOUNT = ["system_name", "account_code"]
 # What leads a mention to a person, the most trusted first, and the value of `matched_on` for each.
-_MATCHED_ON = {
+_MATCHED_ON_BY_COLUMN = {
     "settled": "settled",
     "by_number": "employee_number",
     "by_email": "work_email",
@@ -211,7 +211,8 @@ def _names_people(raw_rows: pl.LazyFrame) -> bool:
 
 
 def _match_mentions(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> pl.DataFrame:
-    """The mentions with the person that each kind of key leads to (columns of `_MATCHED_ON`), and the most trusted."""
+    """The mentions with the person that each kind of key leads to (columns of `_MATCHED_ON_BY_COLUMN`), and the most
+    trusted of these people."""
     person_by_number, person_by_email = (
         map_unambiguous(people, [key_column], person_column)
         for key_column, person_column in (("employee_number", "by_number"), ("work_email", "by_email"))
@@ -245,8 +246,9 @@ def _match_mentions(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: 
         pl.coalesce("by_settling_map", "by_general_settling_map").alias("settled")
     )
     match_reasons = [
-        pl.when(pl.col(column).is_not_null()).then(pl.lit(match_reason)) for column, match_reason in _MATCHED_ON.items()
+        pl.when(pl.col(column).is_not_null()).then(pl.lit(match_reason))
+        for column, match_reason in _MATCHED_ON_BY_COLUMN.items()
     ]
     return mention_matches.with_columns(
-        pl.coalesce(*_MATCHED_ON).alias("person_id"), pl.coalesce(match_reasons).alias("matched_on")
+        pl.coalesce(*_MATCHED_ON_BY_COLUMN).alias("person_id"), pl.coalesce(match_reasons).alias("matched_on")
     )

@@ -46,7 +46,7 @@ def count_skill_demand(
         One row per micro-skill with demand: skill_id, demand_count.
     """
     repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT_PERIOD))
-    demand_frames = (repetitions, _open_skills(assignment_rows, skill_texts, as_of))
+    demand_frames = (repetitions, _list_open_skills(assignment_rows, skill_texts, as_of))
     demanded_skills = pl.concat([skill_rows.select("skill_id") for skill_rows in demand_frames])
     return demanded_skills.group_by("skill_id").len("demand_count").sort("skill_id")
 
@@ -74,7 +74,7 @@ def find_practice_options(
         course_name (the course taken most), practising_count (people who practised it in the last quarter); null if
         there is none.
     """
-    open_assignments = _open_skills(assignment_rows, skill_texts, as_of).drop_nulls("project_code")
+    open_assignments = _list_open_skills(assignment_rows, skill_texts, as_of).drop_nulls("project_code")
     finished_courses = learning_records.filter(
         pl.col("learning_verb").is_in(["completed", "passed", "attended"]), _is_within(as_of, _COURSE_PERIOD)
     )
@@ -84,9 +84,9 @@ def find_practice_options(
     )
     return (
         skills.select("skill_id")
-        .join(_most_frequent(open_assignments, "project_code"), on="skill_id", how="left")
+        .join(_find_most_frequent(open_assignments, "project_code"), on="skill_id", how="left")
         .join(
-            _most_frequent(add_skill_ids(finished_courses.drop_nulls("course_name"), skill_texts), "course_name"),
+            _find_most_frequent(add_skill_ids(finished_courses.drop_nulls("course_name"), skill_texts), "course_name"),
             on="skill_id",
             how="left",
         )
@@ -133,7 +133,7 @@ def count_unit_support(
     unit_projects = (
         assignment_rows.join(unit_members, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
     )
-    open_skills = _open_skills(assignment_rows, skill_texts, as_of).select(
+    open_skills = _list_open_skills(assignment_rows, skill_texts, as_of).select(
         "person_id", "project_code", "skill_id", "record_code"
     )
     unit_assignments = [
@@ -201,7 +201,7 @@ def list_motive_weights(aspiration_rows: pl.DataFrame, as_of: date) -> pl.DataFr
     return last_weights.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
 
-def _open_skills(assignment_rows: pl.DataFrame, skill_texts: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _list_open_skills(assignment_rows: pl.DataFrame, skill_texts: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per open assignment and micro-skill that it names."""
     has_started = pl.col("started_date").is_null() | (pl.col("started_date") <= as_of)
     is_done = (pl.col("done_at") < end_of_day(as_of)) | (pl.col("is_done") & pl.col("done_at").is_null())
@@ -213,7 +213,7 @@ def _is_within(as_of: date, period: timedelta) -> pl.Expr:
     return pl.col("occurred_at").is_between(day_end - period, day_end, closed="left")
 
 
-def _most_frequent(skill_rows: pl.DataFrame, column: str) -> pl.DataFrame:
+def _find_most_frequent(skill_rows: pl.DataFrame, column: str) -> pl.DataFrame:
     """The most frequent value of a column per micro-skill; of equally frequent values the first by name."""
     value_counts = skill_rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
     return value_counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)

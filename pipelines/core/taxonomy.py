@@ -16,7 +16,7 @@ from pipelines.contracts.columns import MATCH_METHODS
 from pipelines.contracts.table import Table
 
 _SEPARATOR = "|"  # between several names in one text
-_OPTIONAL = ("description", "aliases", "capability_id", "capability_name", "weight", "replaced_by")
+_OPTIONAL_COLUMNS = ("description", "aliases", "capability_id", "capability_name", "weight", "replaced_by")
 
 
 class TaxonomyError(Exception):
@@ -71,7 +71,7 @@ def build_taxonomy(
         TaxonomyError: If an id is missing or repeated, or prerequisites or replacements form a cycle.
     """
     skills = skills.with_columns(
-        pl.lit(None, pl.String).alias(column) for column in _OPTIONAL if column not in skills.columns
+        pl.lit(None, pl.String).alias(column) for column in _OPTIONAL_COLUMNS if column not in skills.columns
     )
     if skills["skill_id"].null_count() or skills["name"].null_count():
         raise TaxonomyError("the taxonomy: every row needs a skill_id and a name")
@@ -94,7 +94,7 @@ def build_taxonomy(
     role_profile_rows = role_profile_rows.filter(pl.col("skill_id").is_in(skill_ids))
     check_acyclic(requirements)
     return Taxonomy(
-        _skill_rows(skills),
+        _build_skill_rows(skills),
         _build_aliases(skills),
         requirements.select(PREREQUISITE.column_names).unique().sort(pl.all()),
         role_profile_rows.select(ROLE_PROFILE.column_names)
@@ -208,7 +208,9 @@ def match_texts(text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataF
     )
     is_searched = pl.col("skill_id").is_null() & ~pl.col("is_matched_whole")
     contained_matches = (
-        _find_inside(text_parts.filter(is_searched), aliases) if aliases.height else text_parts.filter(is_searched)
+        _find_contained_names(text_parts.filter(is_searched), aliases)
+        if aliases.height
+        else text_parts.filter(is_searched)
     )
     without_parts = text_rows.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
     text_matches = pl.concat(
@@ -244,7 +246,7 @@ def check_acyclic(prerequisites: pl.DataFrame) -> None:
         raise TaxonomyError(f"prerequisites form a cycle: {cycle_path}: remove one of them") from None
 
 
-def _skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
+def _build_skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
     # a weight that is missing or no number counts 1
     skill_weight = pl.col("weight").cast(pl.Float64, strict=False).fill_null(1.0)
     capability_share = pl.when(pl.col("capability_id").is_not_null()).then(
@@ -327,7 +329,7 @@ def _follow_ids(id_rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]]
     return id_rows
 
 
-def _find_inside(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def _find_contained_names(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """Aliases that occur in a longer text as whole words; of overlapping aliases the longest."""
     # Spaces are doubled so that neighbouring names do not share one. The first pattern wins: longest first.
     alias_names = sorted(aliases["alias_text"].to_list(), key=len, reverse=True)

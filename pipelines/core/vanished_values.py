@@ -18,7 +18,7 @@ from pipelines.core.taxonomy import normalise_name
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.lake import Lake
 
-_FOLDER = ".vanished"
+_RECORD_FOLDER = ".vanished"
 _MAX_NAMES = 10
 
 
@@ -39,7 +39,7 @@ class _WatchedColumn:
     remedy: str = ""
 
 
-_WATCHED: Mapping[str, Mapping[str, _WatchedColumn]] = {
+_WATCHED_COLUMNS: Mapping[str, Mapping[str, _WatchedColumn]] = {
     SKILL.name: {
         "skill_id": _WatchedColumn(
             "skill_name",
@@ -85,7 +85,7 @@ def read_watched_values(lake: Lake, table: Table) -> ValuesByColumn:
     Returns:
         By watched column, one row per value: value_id, value_name. Empty for a table without watched columns.
     """
-    watched_columns = _WATCHED.get(table.name, {})
+    watched_columns = _WATCHED_COLUMNS.get(table.name, {})
     if not watched_columns:
         return {}
     rows = lake.scan(table)
@@ -141,7 +141,7 @@ def record_vanished_values(
         "run_day": run_day.isoformat(),
         "columns": [asdict(vanished_value) for vanished_value in vanished_values],
     }
-    write_text_atomically(lake.root / _FOLDER / f"{table.name}.json", json.dumps(vanished_record))
+    write_text_atomically(lake.root / _RECORD_FOLDER / f"{table.name}.json", json.dumps(vanished_record))
     return vanished_values
 
 
@@ -149,7 +149,7 @@ def describe_vanished(table: Table, vanished_values: list[VanishedValues]) -> li
     """Describe what vanished from a table, in one sentence per column; people are only counted."""
     sentences = []
     for vanished_value in vanished_values:
-        watched_column = _WATCHED[table.name][vanished_value.column_name]
+        watched_column = _WATCHED_COLUMNS[table.name][vanished_value.column_name]
         subject = (
             f"1 {watched_column.singular} has"
             if vanished_value.count == 1
@@ -177,7 +177,7 @@ def describe_recently_vanished(lake: Lake, first_day: date) -> list[str]:
     """
     sentences = []
     for table in (SKILL, PERSON, COURSE):
-        record_path = lake.root / _FOLDER / f"{table.name}.json"
+        record_path = lake.root / _RECORD_FOLDER / f"{table.name}.json"
         vanished_record = json.loads(record_path.read_text()) if record_path.is_file() else {"columns": []}
         if vanished_record["columns"] and date.fromisoformat(vanished_record["run_day"]) >= first_day:
             vanished_values = [

@@ -28,12 +28,12 @@ def publish_delta(snapshot: Snapshot, retention_days: int) -> DeltaSnapshot:
     Returns:
         The version of each Delta table.
     """
-    version_by_table = {table.name: _commit(snapshot, table, retention_days) for table in snapshot.tables}
+    version_by_table = {table.name: _commit_table(snapshot, table, retention_days) for table in snapshot.tables}
     write_json(snapshot.folder / DELTA_POINTER, {"snapshot_id": snapshot.snapshot_id, "versions": version_by_table})
     return DeltaSnapshot(snapshot.folder, snapshot.snapshot_id, version_by_table)
 
 
-def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> int:
+def _commit_table(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> int:
     """Commit one table and return its version."""
     parquet_path, table_folder = snapshot.path(table.name), str(delta_folder(snapshot.folder, table.name))
     table_rows = pl.scan_parquet(parquet_path)
@@ -55,7 +55,7 @@ def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> i
             {},
             int(file_status.st_mtime * 1000),
             True,
-            _statistics(table_rows, table),
+            _build_statistics(table_rows, table),
         )
         delta_table.create_write_transaction(
             [add_action],
@@ -67,7 +67,7 @@ def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> i
     return delta_table.version()
 
 
-def _statistics(table_rows: pl.LazyFrame, table: PublishedTable) -> str:
+def _build_statistics(table_rows: pl.LazyFrame, table: PublishedTable) -> str:
     """Number of rows and range of person_id as JSON: a reader needs both to skip a file."""
     statistics: dict[str, object] = {"numRecords": table.rows}
     if "person_id" in table_rows.collect_schema() and table.rows:

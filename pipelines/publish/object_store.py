@@ -56,14 +56,16 @@ def push_publication(snapshot: Snapshot, store_options: ObjectStoreOptions) -> i
         Number of bytes sent.
     """
     store, bucket_folder = _open_folder(store_options, "published")
-    sent_bytes = sum(_push(store, snapshot.path(table.name), bucket_folder / table.path) for table in snapshot.tables)
+    sent_bytes = sum(
+        _push_file(store, snapshot.path(table.name), bucket_folder / table.path) for table in snapshot.tables
+    )
     for contract_path in sorted(contract_folder(snapshot).glob("*.yaml")):
         stored_path = bucket_folder / contract_path.relative_to(snapshot.folder).as_posix()
-        sent_bytes += _push(store, contract_path, stored_path, overwrite=True)
+        sent_bytes += _push_file(store, contract_path, stored_path, overwrite=True)
     manifest_path = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
-    sent_bytes += _push(store, snapshot.folder / manifest_path, bucket_folder / manifest_path, overwrite=True)
+    sent_bytes += _push_file(store, snapshot.folder / manifest_path, bucket_folder / manifest_path, overwrite=True)
     _write_json(store, bucket_folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest_path)})
-    _drop_expired(store, bucket_folder, snapshot)
+    _drop_expired_objects(store, bucket_folder, snapshot)
     return sent_bytes
 
 
@@ -81,7 +83,7 @@ def fetch_publication(published_folder: Path, store_options: ObjectStoreOptions)
     manifest_path = _read_json(store, bucket_folder / POINTER)["manifest"]
     manifest_document = _read_json(store, bucket_folder / manifest_path)
     for stored_path in (*(table["path"] for table in manifest_document["tables"]), manifest_path, POINTER):
-        _fetch(store, bucket_folder / stored_path, published_folder / stored_path)
+        _fetch_file(store, bucket_folder / stored_path, published_folder / stored_path)
     return current_snapshot(published_folder)
 
 
@@ -106,7 +108,7 @@ def push_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
         for lake_path, local_path in local_path_by_lake_path.items()
     }
     sent_bytes = sum(
-        _push(store, local_path, bucket_folder / lake_path, overwrite=True)
+        _push_file(store, local_path, bucket_folder / lake_path, overwrite=True)
         for lake_path, local_path in local_path_by_lake_path.items()
         if sent_files.get(lake_path) != current_files[lake_path]
     )
@@ -137,7 +139,7 @@ def fetch_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
     }
     lake_paths = stored_paths & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, bucket_folder)}
     for lake_path in sorted(lake_paths):
-        _fetch(store, bucket_folder / lake_path, lake_folder / lake_path)
+        _fetch_file(store, bucket_folder / lake_path, lake_folder / lake_path)
     for table_name in {lake_path.parts[0] for lake_path in lake_paths}:
         for local_path in (lake_folder / table_name).glob("*.parquet"):
             if PurePosixPath(table_name, local_path.name) not in lake_paths:
@@ -174,7 +176,7 @@ def _write_json(store: Any, stored_path: PurePosixPath, content: object) -> None
         stored_file.write(json.dumps(content).encode())
 
 
-def _push(store: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
+def _push_file(store: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
     """Copy a file to the bucket, unless the object exists and must not be overwritten; return the bytes sent."""
     if not overwrite and _has_file(store, stored_path):
         return 0
@@ -189,7 +191,7 @@ def _push(store: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite
     return local_path.stat().st_size
 
 
-def _fetch(store: Any, stored_path: PurePosixPath, local_path: Path) -> None:
+def _fetch_file(store: Any, stored_path: PurePosixPath, local_path: Path) -> None:
     with (
         replacing(local_path) as unfinished_path,
         store.open_input_stream(str(stored_path)) as stored_file,
@@ -198,7 +200,7 @@ def _fetch(store: Any, stored_path: PurePosixPath, local_path: Path) -> None:
         shutil.copyfileobj(stored_file, unfinished_file, _CHUNK_BYTES)
 
 
-def _drop_expired(store: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> None:
+def _drop_expired_objects(store: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> None:
     """Remove the objects of snapshots that the local folder no longer keeps."""
     retained_snapshots = list_snapshots(snapshot.folder)
     retained_paths = {

@@ -76,7 +76,7 @@ def deliver_events(
                 **_sign_message(request_body, webhook, sent_at),
                 DEPRECATED_SIGNATURE_HEADER: sign_body(request_body.encode(), secret, sent_at),
             }
-            _send(session, webhook_options, request_body.encode(), signatures)
+            _send_request(session, webhook_options, request_body.encode(), signatures)
             write_json(published_folder / FEED_FOLDER / _CURSOR_FILE, {"cursor": int(event_batch[-1]["sequence"])})
             event_count += len(event_batch)
     return event_count
@@ -135,7 +135,7 @@ def _sign_message(request_body: str, webhook: Webhook, sent_at: datetime) -> dic
     }
 
 
-def _send(
+def _send_request(
     session: requests.Session, webhook_options: WebhookOptions, request_body: bytes, signatures: dict[str, str]
 ) -> None:
     try:

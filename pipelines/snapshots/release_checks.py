@@ -17,7 +17,7 @@ from pipelines.contracts.columns import COLUMNS, select_columns
 from pipelines.contracts.table import Column, Personal, RowRule, Table
 
 # An e-mail address as mail systems write it; an address in a published text is somebody's.
-_ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
+_EMAIL_PATTERN = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
 _LIST_COLUMNS = ("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
 # A row is another step if any of these differs.
 _STEP_COLUMNS = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation_reason")
@@ -228,9 +228,11 @@ def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
 
 def _count_addresses(table_rows: pl.DataFrame) -> int:
     """The number of distinct texts per column with an e-mail address."""
-    has_address = table_rows.select(cs.string().str.contains(_ADDRESS).any())
+    has_address = table_rows.select(cs.string().str.contains(_EMAIL_PATTERN).any())
     return sum(
-        int(table_rows[column.name].unique().str.contains(_ADDRESS).sum()) for column in has_address if column.any()
+        int(table_rows[column.name].unique().str.contains(_EMAIL_PATTERN).sum())
+        for column in has_address
+        if column.any()
     )
 
 

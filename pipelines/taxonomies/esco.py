@@ -22,7 +22,7 @@ from pipelines.taxonomies.loaded import (
     require_rows,
 )
 
-_LEFT_OUT = "an unknown entry, or repeated"
+_LEFT_OUT_REASON = "an unknown entry, or repeated"
 # Patterns of the file's name, and its headers.
 _FileForm = tuple[tuple[str, ...], *tuple[str, ...]]
 # The columns of each kind of file, as the code below names them.
@@ -129,10 +129,12 @@ def load_esco(taxonomy_folder: Path) -> LoadedTaxonomy:
         taxonomy,
         (
             TaxonomyCount("skills", skills.height, taxonomy.skills.height),
-            count_rows("hierarchy rows", hierarchy.height, broader_count, _LEFT_OUT),
-            count_rows("skill relations", relations.height, relation_count, _LEFT_OUT),
-            count_rows("of these, prerequisites", essential_relations.height, taxonomy.prerequisites.height, _LEFT_OUT),
-            count_rows("occupation relations", profiles.height, taxonomy.role_profiles.height, _LEFT_OUT),
+            count_rows("hierarchy rows", hierarchy.height, broader_count, _LEFT_OUT_REASON),
+            count_rows("skill relations", relations.height, relation_count, _LEFT_OUT_REASON),
+            count_rows(
+                "of these, prerequisites", essential_relations.height, taxonomy.prerequisites.height, _LEFT_OUT_REASON
+            ),
+            count_rows("occupation relations", profiles.height, taxonomy.role_profiles.height, _LEFT_OUT_REASON),
             *_missing_files(taxonomy_folder, file_forms),
         ),
     )

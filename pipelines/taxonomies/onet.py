@@ -35,13 +35,13 @@ class _Form:
 
 
 # Release 30.3 (content model modernised) replaced Technology Skills by Software Skills; onetcenter.org/dev_db.html.
-_FORMS = (
+_FILE_FORMS = (
     _Form(
         ("Technology Skills.*", "Technology_Skills.*"), "Example", "Commodity Code", "Commodity Title", "commodities"
     ),
     _Form(("Software Skills.*", "Software_Skills.*"), "Workplace Example", "Element ID", "Element Name", "categories"),
 )
-SIGNATURE_FILES = tuple(pattern for form in _FORMS for pattern in form.patterns)
+SIGNATURE_FILES = tuple(pattern for form in _FILE_FORMS for pattern in form.patterns)
 
 
 def load_onet(taxonomy_folder: Path) -> LoadedTaxonomy:
@@ -55,7 +55,8 @@ def load_onet(taxonomy_folder: Path) -> LoadedTaxonomy:
     """
     # A folder over which a newer release was laid holds the files of both.
     file_form = next(
-        (file_form for file_form in reversed(_FORMS) if find_file(taxonomy_folder, *file_form.patterns)), _FORMS[-1]
+        (file_form for file_form in reversed(_FILE_FORMS) if find_file(taxonomy_folder, *file_form.patterns)),
+        _FILE_FORMS[-1],
     )
     example_column, group_id_column, group_name_column = file_form.example, file_form.group_id, file_form.group_name
     software_file = require_file(taxonomy_folder, *file_form.patterns)

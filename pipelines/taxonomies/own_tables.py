@@ -12,7 +12,7 @@ from pipelines.contracts.catalog import PREREQUISITE, ROLE_PROFILE
 from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
 from pipelines.taxonomies.loaded import LoadedTaxonomy, count_rows, require_rows
 
-_LEFT_OUT = "a micro-skill that the table of skills does not have, or repeated"
+_LEFT_OUT_REASON = "a micro-skill that the table of skills does not have, or repeated"
 
 
 def load_own_tables(
@@ -42,7 +42,7 @@ def load_own_tables(
         ("role profiles", profile_rows, taxonomy.role_profiles),
     ):
         if file_rows is not None:
-            taxonomy_counts.append(count_rows(row_kind, file_rows.height, taxonomy_rows.height, _LEFT_OUT))
+            taxonomy_counts.append(count_rows(row_kind, file_rows.height, taxonomy_rows.height, _LEFT_OUT_REASON))
     return LoadedTaxonomy(taxonomy, tuple(taxonomy_counts))
 
 

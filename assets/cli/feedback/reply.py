@@ -58,7 +58,7 @@ def write_reply(
     Raises:
         CommandFailed: If the reply is not valid, or the export, the micro-skill or the person is unknown.
     """
-    _validate(reply)
+    _validate_reply(reply)
     export = open_export(data_root, config_file, landing_folder, "reply", _REQUIRED_COLUMNS, _DECLARATION)
     skill_id = _find_skill(export.settings, reply.skill)
     canonical_values = {
@@ -99,7 +99,7 @@ def append_reply(csv_file: Path, new_row: dict[str, str], headers: dict[str, str
     return True
 
 
-def _validate(reply: Reply) -> None:
+def _validate_reply(reply: Reply) -> None:
     for given_value, allowed_values, option_name in (
         (reply.kind, REPLY_KINDS, "the reply"),
         (reply.goal, STEP_GOALS, "--goal"),

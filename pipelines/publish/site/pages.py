@@ -227,7 +227,7 @@ def render_team_pages(
                 "name": unit_name,
                 "people_count": people_count,
                 "holds": [
-                    (*_name_skill(page_data, skill_id), _hide_small(holder_counts[skill_id]))
+                    (*_name_skill(page_data, skill_id), _hide_small_count(holder_counts[skill_id]))
                     for skill_id in _sort_skills(page_data, holder_counts)
                 ],
                 "lacks": [_name_skill(page_data, skill_id) for skill_id in lacking_skills],
@@ -267,6 +267,6 @@ def _sort_skills(page_data: PageData, holder_counts: Counter[str]) -> list[str]:
     )
 
 
-def _hide_small(people_count: int) -> str:
+def _hide_small_count(people_count: int) -> str:
     """A number of people that never points at single persons."""
     return str(people_count) if people_count >= SMALLEST_TEAM else f"fewer than {SMALLEST_TEAM}"

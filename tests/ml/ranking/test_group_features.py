@@ -57,7 +57,7 @@ def test_the_order_of_rows_changes_nothing_and_unknown_skills_get_zeros() -> Non
 def test_many_moments_use_the_latest_grid_moment_before_them() -> None:
     groups = GroupFeatures(EVENTS, ROLES)
     at = np.arange(10_000)
-    grid = groups._on_grid(at)
+    grid = groups._round_to_grid(at)
     assert len(np.unique(grid)) <= 200
     assert (grid <= at).all()
 
