@@ -131,7 +131,7 @@ def write_cursor(cursor: Cursor) -> str:
 
 def plan_next_batch(
     cursor: Cursor,
-    current_files: Mapping[str, SeenFile],
+    files: Mapping[str, SeenFile],
     now_seconds: float,
     quiet_seconds: float,
     outcome: Outcome,
@@ -144,7 +144,7 @@ def plan_next_batch(
 
     Args:
         cursor: The stored cursor.
-        current_files: The files in the landing folder now, by "source:path".
+        files: The files in the landing folder now, by "source:path".
         now_seconds: The time in seconds.
         quiet_seconds: How long a file must stay unchanged to be complete.
         outcome: What became of the run of the cursor's batch.
@@ -153,38 +153,25 @@ def plan_next_batch(
     Returns:
         The cursor to store, and the run to request, if any.
     """
-    seen_files = {
-        file_key: _keep_earlier_times(cursor.seen.get(file_key), seen_file, now_seconds)
-        for file_key, seen_file in current_files.items()
-    }
-    carried_versions = {file_key: version for file_key, version in cursor.carried.items() if file_key in current_files}
+    seen_files = {key: _keep_earlier_times(cursor.seen.get(key), file, now_seconds) for key, file in files.items()}
+    carried_versions = {key: version for key, version in cursor.carried.items() if key in files}
     batch = cursor.batch
     if batch is not None and (outcome == "carried" or (outcome == "failed" and batch.attempt >= MAX_ATTEMPTS)):
-        carried_versions |= {
-            file_key: version for file_key, version in batch.files.items() if file_key in current_files
-        }
+        carried_versions |= {key: version for key, version in batch.files.items() if key in files}
         batch = None
     elif batch is not None and outcome == "under_way":
         return replace(cursor, seen=seen_files, carried=carried_versions), None
-    new_files = {
-        file_key: seen_file
-        for file_key, seen_file in seen_files.items()
-        if carried_versions.get(file_key) != seen_file.version
-    }
+    new_files = {key: file for key, file in seen_files.items() if carried_versions.get(key) != file.version}
     # files that another run has landed or refused need no run; files that our own failed run has landed do
     batch_keys = set(batch.files) if batch else set()
     carried_versions |= {
-        file_key: seen_file.version
-        for file_key, seen_file in new_files.items()
-        if file_key not in batch_keys and seen_file.is_complete(now_seconds, quiet_seconds) and is_landed(file_key)
+        key: file.version
+        for key, file in new_files.items()
+        if key not in batch_keys and file.is_complete(now_seconds, quiet_seconds) and is_landed(key)
     }
     cursor = replace(cursor, seen=seen_files, carried=carried_versions, batch=batch)
     ready_keys = _find_ready_files(
-        {
-            file_key: seen_file
-            for file_key, seen_file in new_files.items()
-            if carried_versions.get(file_key) != seen_file.version
-        },
+        {key: file for key, file in new_files.items() if carried_versions.get(key) != file.version},
         now_seconds,
         quiet_seconds,
     )
@@ -192,13 +179,9 @@ def plan_next_batch(
         return cursor, None
     if batch is not None and outcome == "failed" and now_seconds - batch.asked_at < quiet_seconds * batch.attempt:
         return cursor, None  # a run that failed just now would fail again
-    requested_versions = {
-        file_key: seen_files[file_key].version for file_key in {*ready_keys, *(batch_keys & set(current_files))}
-    }
+    requested_versions = {key: seen_files[key].version for key in {*ready_keys, *(batch_keys & set(files))}}
     source_names = tuple(
-        sorted(
-            {*(seen_files[file_key].source_name for file_key in requested_versions), *(batch.sources if batch else ())}
-        )
+        sorted({*(seen_files[key].source_name for key in requested_versions), *(batch.sources if batch else ())})
     )
     attempt = 1 if batch is None else batch.attempt + (outcome == "failed")
     cursor = replace(

@@ -86,10 +86,8 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fetched_source_n
     upstream_names = [ORIGIN.name] if fetched_source_names & {source.name for source in sources} else []
     asset_specs = []
     for table_name, (_, table, _) in tables_by_name.items():
-        asset_spec = build_asset_spec(table, kinds={system, "parquet"})
-        asset_specs.append(
-            asset_spec.replace_attributes(freshness_policy=freshness_policy) if freshness_policy else asset_spec
-        )
+        spec = build_asset_spec(table, kinds={system, "parquet"})
+        asset_specs.append(spec.replace_attributes(freshness_policy=freshness_policy) if freshness_policy else spec)
         asset_specs.append(build_asset_spec(quarantine_table(table_name)))
     asset_specs = [asset_spec.replace_attributes(deps=upstream_names) for asset_spec in asset_specs]
 

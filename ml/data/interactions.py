@@ -366,9 +366,7 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
     )
     entry_offsets, entry_indices = take_rows(first_entries, end_entries - first_entries)
     pair_keys = entry_rows(entry_offsets) * n_items + interactions.item[entry_indices]
-    entry_order = np.argsort(
-        pair_keys, kind="stable"
-    )  # entries ascend in time, so the uses of each pair stay in time order
+    entry_order = np.argsort(pair_keys, kind="stable")  # entries ascend in time: the uses of each pair stay in order
     pair_keys, ticks = pair_keys[entry_order], interactions.time[entry_indices][entry_order]
     is_first_use = starts_run(pair_keys)
     first_index, last_index = np.flatnonzero(is_first_use), np.flatnonzero(np.roll(is_first_use, -1))
@@ -383,16 +381,13 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
     )
 
 
-def _find_first_not_before(ticks: Ints, lower_indices: Ints, upper_indices: Ints, cutoff_ticks: Ints) -> Ints:
-    """Per range of ascending times, the first index whose time is not before the cutoff; the upper index if none is."""
-    while (lower_indices < upper_indices).any():
-        middle_indices = (lower_indices + upper_indices) // 2
-        is_before = (lower_indices < upper_indices) & (ticks[np.minimum(middle_indices, len(ticks) - 1)] < cutoff_ticks)
-        lower_indices, upper_indices = (
-            np.where(is_before, middle_indices + 1, lower_indices),
-            np.where(is_before, upper_indices, np.minimum(upper_indices, middle_indices)),
-        )
-    return lower_indices
+def _find_first_not_before(ticks: Ints, starts: Ints, ends: Ints, cutoff_ticks: Ints) -> Ints:
+    """Per range of ascending times, the first index whose time is not before the cutoff; the end if none is."""
+    while (starts < ends).any():
+        middles = (starts + ends) // 2
+        is_before = (starts < ends) & (ticks[np.minimum(middles, len(ticks) - 1)] < cutoff_ticks)
+        starts, ends = np.where(is_before, middles + 1, starts), np.where(is_before, ends, np.minimum(ends, middles))
+    return starts
 
 
 def _list_first_uses(interactions: Interactions, repeatable: Bools | None = None) -> Acquisitions:

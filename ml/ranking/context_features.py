@@ -77,12 +77,8 @@ class FeatureSource:
             .select("key", "value", age=(pl.lit(moment) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY)
         )
         if self.is_sum:  # in the order of the rows, not per thread: the same sum to the last digit
-            value_sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
-            return (
-                replace(value_sums, value=np.log1p(np.maximum(value_sums.value, 0.0)))
-                if self.aggregation == "log_sum"
-                else value_sums
-            )
+            sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
+            return replace(sums, value=np.log1p(np.maximum(sums.value, 0.0))) if self.aggregation == "log_sum" else sums
         newest_age = pl.col("age").min()
         newest_value = pl.col("value").filter(pl.col("age") == newest_age).max()
         feature_value = newest_age.log1p() if self.aggregation == "log_age" else newest_value
@@ -136,14 +132,11 @@ class ContextFeatures:
     def vocabularies(self) -> dict[str, pl.Series]:
         """The distinct ids of each key column."""
         ids_by_column = {
-            key_column: [
-                source.rows[key_column].cast(pl.String) for source in self.sources if key_column in source.key_columns
-            ]
-            for key_column in KEY_COLUMNS
+            column: [source.rows[column].cast(pl.String) for source in self.sources if column in source.key_columns]
+            for column in KEY_COLUMNS
         }
         return {
-            key_column: pl.concat(id_series).drop_nulls().unique().sort()
-            for key_column, id_series in ids_by_column.items()
+            column: pl.concat(id_series).drop_nulls().unique().sort() for column, id_series in ids_by_column.items()
         }
 
     @cached_property

@@ -192,20 +192,15 @@ def _fit_calibrator(
         return None
     rows_per_span = [
         _collect_calibration_rows(
-            earlier_recommender,
-            calibration_interactions,
-            training_window.end - span_number * horizon_ticks,
-            horizon_ticks,
+            earlier_recommender, calibration_interactions, training_window.end - span * horizon_ticks, horizon_ticks
         )
-        for span_number in range(1, n_spans + 1)
+        for span in range(1, n_spans + 1)
     ]
-    inputs, outcomes, sample_weights = (
-        np.concatenate(field_blocks) for field_blocks in zip(*rows_per_span, strict=True)
-    )
+    inputs, outcomes, row_weights = (np.concatenate(field_blocks) for field_blocks in zip(*rows_per_span, strict=True))
     return fit_calibrator(
         inputs,
         outcomes,
-        sample_weights,
+        row_weights,
         np.repeat(np.arange(n_spans), [len(span_outcomes) for _, span_outcomes, _ in rows_per_span]),
     )
 
@@ -241,7 +236,7 @@ def build_ranker_rows(
         cases,
         config,
         item_names=item_names,
-        extra_features=recommender.extra,
+        extra=recommender.extra,
         seed=training_window.seed,
         rules=recommender.rules,
         people_per_sample=people_per_sample,

@@ -265,7 +265,7 @@ def build_training_rows(
     config: RankerConfig,
     *,
     item_names: Strings | None,
-    extra_features: ExtraFeatures | None,
+    extra: ExtraFeatures | None,
     seed: int,
     rules: EligibilityRules = NO_RULES,
     people_per_sample: float = 1.0,
@@ -281,7 +281,7 @@ def build_training_rows(
         cases: Cases with known targets, coded by `interactions`.
         config: Settings of scorers, candidates, folds and freezes.
         item_names: Name of each item; ids if None.
-        extra_features: Features from elsewhere.
+        extra: Features from elsewhere.
         seed: Seed of the folds and of the scorers.
         rules: The eligibility rules.
         people_per_sample: How many people each person of `interactions` represents.
@@ -295,9 +295,7 @@ def build_training_rows(
         and interactions.is_calendar
         and (cases.cutoff_tick >= sorted_ticks[int(config.freeze_shares[0] * n_ticks)]).sum() >= config.min_cases
     ):
-        freeze_ticks = [
-            int(sorted_ticks[min(int(freeze_share * n_ticks), n_ticks - 1)]) for freeze_share in config.freeze_shares
-        ]
+        freeze_ticks = [int(sorted_ticks[min(int(share * n_ticks), n_ticks - 1)]) for share in config.freeze_shares]
         histories = _histories_before_freezes(interactions, cases, freeze_ticks, item_names)
     else:
         histories = _histories_of_other_folds(interactions, cases, config, item_names, seed)
@@ -309,20 +307,15 @@ def build_training_rows(
         if interactions.is_calendar:  # adoption counts look back from each row's cutoff, so they may count everybody
             ensemble = ensemble.with_interactions(interactions, item_names)
         case_row_parts.append(
-            (
-                case_indices,
-                *build_case_rows(ensemble, interactions, cases.take(case_indices), config, extra_features, rules),
-            )
+            (case_indices, *build_case_rows(ensemble, interactions, cases.take(case_indices), config, extra, rules))
         )
     case_indices, features, is_target, is_candidate = (
         np.concatenate(field_blocks) for field_blocks in zip(*case_row_parts, strict=True)
     )
-    case_order = np.argsort(case_indices)
-    cases = cases.take(case_indices[case_order])
-    features = features.reshape(*is_target.shape, -1)[case_order].reshape(is_target.size, -1)
-    return TrainingRows(
-        features, is_target[case_order], is_candidate[case_order], cases.n_targets, cases.person, cases.from_end
-    )
+    order = np.argsort(case_indices)
+    cases = cases.take(case_indices[order])
+    features = features.reshape(*is_target.shape, -1)[order].reshape(is_target.size, -1)
+    return TrainingRows(features, is_target[order], is_candidate[order], cases.n_targets, cases.person, cases.from_end)
 
 
 def _histories_of_other_folds(
@@ -354,7 +347,7 @@ def build_case_rows(
     interactions: Interactions,
     cases: Cases,
     config: RankerConfig,
-    extra_features: ExtraFeatures | None,
+    extra: ExtraFeatures | None,
     rules: EligibilityRules = NO_RULES,
 ) -> tuple[Floats, Bools, Bools]:
     """The candidates of cases, computed block by block.
@@ -369,9 +362,9 @@ def build_case_rows(
         if config.target == "window" and interactions.is_calendar:  # an item that nobody has yet cannot be recommended
             is_eligible &= interactions.first_use[None, :] < case_block.cutoff_tick[:, None]
         candidates, _ = select_candidates(
-            ensemble, user_states, is_eligible, config, score_extra_items(extra_features, user_states, interactions)
+            ensemble, user_states, is_eligible, config, score_extra_items(extra, user_states, interactions)
         )
-        features = build_all_features(ensemble, user_states, candidates, interactions, extra_features)
+        features = build_all_features(ensemble, user_states, candidates, interactions, extra)
         is_target = case_block.label_candidates(candidates.item, interactions.n_items) & candidates.is_candidate
         row_blocks.append((features, is_target, candidates.is_candidate))
     return tuple(np.concatenate(field_blocks) for field_blocks in zip(*row_blocks, strict=True))  # type: ignore[return-value]
@@ -382,16 +375,15 @@ def build_all_features(
     user_states: UserStates,
     candidates: Candidates,
     interactions: Interactions,
-    extra_features: ExtraFeatures | None,
+    extra: ExtraFeatures | None,
 ) -> Floats:
     """(rows * k) x features: the declared features, then the extra ones."""
     features = build_features(ensemble, user_states, candidates)
-    if extra_features is None:
+    if extra is None:
         return features
     person_ids, is_calendar = interactions.people, interactions.is_calendar
     return np.concatenate(
-        [features, build_extra_features(extra_features, user_states, candidates, person_ids, ensemble, is_calendar)],
-        axis=1,
+        [features, build_extra_features(extra, user_states, candidates, person_ids, ensemble, is_calendar)], axis=1
     )
 
 

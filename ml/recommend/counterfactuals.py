@@ -120,11 +120,9 @@ def _find_counterfactuals_in_block(listed_steps: pl.DataFrame, inputs: Counterfa
         (partial(propose_overtaking, listed_steps=listed_steps), verify_wishes),
     )
     changes = listed_steps.clear()
-    for propose_changes, verify_changes in proposal_rounds:
+    for propose, verify in proposal_rounds:
         unexplained_steps = listed_steps.join(changes, on=_SKILL_KEY, how="anti", maintain_order="left")
-        changes = pl.concat(
-            [changes, verify_changes(propose_changes(unexplained_steps, inputs), inputs)], how="diagonal"
-        )
+        changes = pl.concat([changes, verify(propose(unexplained_steps, inputs), inputs)], how="diagonal")
     # of equal preference the first proposal: the nearest follower
     return (
         changes.sort("person_id", "rank", "preference", maintain_order=True)

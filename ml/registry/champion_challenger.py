@@ -88,35 +88,27 @@ def run_champion_challenger(
     Raises:
         BundleError: The first model was saved and cannot be loaded.
     """
-    training_version, extra_features = training_input.training_version, training_input.extra
-    registry_record, record_problem = _try_read_record(bundle_folder)
-    champion, refusal = load_champion(bundle_folder, registry_record, extra_features)
+    training_version, extra = training_input.training_version, training_input.extra
+    record, record_problem = _try_read_record(bundle_folder)
+    champion, refusal = load_champion(bundle_folder, record, extra)
     refusal = refusal or record_problem
     training_decision = decide_training(
-        registry_record.latest if registry_record else None,
-        training_version,
-        policy,
-        drifted_inputs=drifted_inputs,
-        refusal=refusal,
+        record.latest if record else None, training_version, policy, drifted_inputs=drifted_inputs, refusal=refusal
     )
-    if not training_decision.is_yes and registry_record is not None and champion is not None:
-        model_card = read_card(bundle_folder / champion.model_version)
-        return TrainingOutcome(
-            champion.model_version, model_card, training_decision, registry_record.verdict, None, False, refusal
-        )
+    if not training_decision.is_yes and record is not None and champion is not None:
+        card = read_card(bundle_folder / champion.model_version)
+        return TrainingOutcome(champion.model_version, card, training_decision, record.verdict, None, False, refusal)
     log_progress(f"training: {training_decision.reason}")
     challenger = _fit_challenger(training_input)
     log_progress("evaluating it on the last window, compared with the champion and simple models")
     freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
     frozen_champion = (
-        None
-        if champion is None
-        else load_fitted_before(bundle_folder, champion.model_version, freeze_tick, extra_features)
+        None if champion is None else load_fitted_before(bundle_folder, champion.model_version, freeze_tick, extra)
     )
     evaluated_recommender = _evaluate_recipe(training_input, frozen_champion)
     promotion_decision = _decide_promotion(challenger, evaluated_recommender, policy, champion, frozen_champion)
     challenger_refusal = _save_challenger(
-        challenger, evaluated_recommender, bundle_folder / training_version.model_version, extra_features
+        challenger, evaluated_recommender, bundle_folder / training_version.model_version, extra
     )
     if challenger_refusal is not None:
         if champion is None:
@@ -125,9 +117,7 @@ def run_champion_challenger(
     winning_version = (
         training_version.model_version if promotion_decision.is_yes or champion is None else champion.model_version
     )
-    write_record(
-        bundle_folder, _next_record(registry_record, winning_version, champion, training_version, promotion_decision)
-    )
+    write_record(bundle_folder, _next_record(record, winning_version, champion, training_version, promotion_decision))
     return TrainingOutcome(
         winning_version,
         read_card(bundle_folder / winning_version),

@@ -79,17 +79,15 @@ def _parse_as_of(declared_day: Any) -> Any:
         raise ValueError("no such day; allowed: today, newest_event, or a day like 2025-06-30") from error
 
 
-def _check_headers(declared_headers: Any) -> Any:
-    if isinstance(declared_headers, dict):
+def _check_headers(headers: Any) -> Any:
+    if isinstance(headers, dict):
         raise ValueError("must be a header of the file, or a list of headers")
     raise_problems(
-        ConfigProblem((position,) if isinstance(declared_headers, list) else (), _NOT_TEXT)
-        for position, header in enumerate(
-            declared_headers if isinstance(declared_headers, list) else [declared_headers]
-        )
+        ConfigProblem((position,) if isinstance(headers, list) else (), _NOT_TEXT)
+        for position, header in enumerate(headers if isinstance(headers, list) else [headers])
         if not isinstance(header, str | None)
     )
-    return declared_headers
+    return headers
 
 
 def _check_words(meaning_by_word: Any) -> Any:
@@ -294,11 +292,7 @@ class TaxonomyConfig(ConfigSection):
             self.system, {"skills"}
         )
         allowed_keys = required_keys | {"prerequisites", "role_profiles"} if self.system == "tabular" else required_keys
-        given_keys = {
-            section_key
-            for section_key in ("folder", "skills", "prerequisites", "role_profiles")
-            if getattr(self, section_key)
-        }
+        given_keys = {key for key in ("folder", "skills", "prerequisites", "role_profiles") if getattr(self, key)}
         if required_keys - given_keys or given_keys - allowed_keys:
             need_phrase = f"needs `{min(required_keys)}`" if required_keys else "needs no file"
             raise ValueError(
@@ -369,39 +363,35 @@ class Config(ConfigSection):
         return {source.name: source for source in self.sources}[source_name]
 
 
-def read_config(config_path: Path) -> Config:
+def read_config(path: Path) -> Config:
     """Read and validate a configuration.
 
     Args:
-        config_path: The file footsteps.yaml.
+        path: The file footsteps.yaml.
 
     Raises:
         ConfigError: The file is missing, is not YAML, or has errors; the message has one line per error.
     """
-    if not config_path.is_file():
-        raise ConfigError(
-            f"{config_path.name} is missing in {config_path.parent}: write it, or make a demo with `footsteps demo`"
-        )
+    if not path.is_file():
+        raise ConfigError(f"{path.name} is missing in {path.parent}: write it, or make a demo with `footsteps demo`")
     try:
-        yaml_text = config_path.read_text(encoding="utf-8-sig")
+        yaml_text = path.read_text(encoding="utf-8-sig")
         yaml_tree = yaml.compose(yaml_text, Loader=yaml.SafeLoader)
         config_content = yaml.safe_load(yaml_text)
     except UnicodeDecodeError as error:
         line_number = 1 + error.object.count(b"\n", 0, error.start)
-        raise ConfigError(f"{config_path.name} line {line_number}: not UTF-8: save it as UTF-8") from error
+        raise ConfigError(f"{path.name} line {line_number}: not UTF-8: save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
         line_number = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{config_path.name} line {line_number}: not YAML: {error.problem}") from error
+        raise ConfigError(f"{path.name} line {line_number}: not YAML: {error.problem}") from error
     if not isinstance(config_content, dict):
         actual_type = "nothing" if config_content is None else type(config_content).__name__
-        raise ConfigError(f"{config_path.name} line 1: expected keys such as `sources:`, found {actual_type}")
+        raise ConfigError(f"{path.name} line 1: expected keys such as `sources:`, found {actual_type}")
     if repeated_key := find_repeated_key(yaml_tree):
         line_number = repeated_key.start_mark.line + 1
-        raise ConfigError(f"{config_path.name} line {line_number}: {repeated_key.value} is given twice: keep one")
+        raise ConfigError(f"{path.name} line {line_number}: {repeated_key.value} is given twice: keep one")
     try:
         return Config.model_validate(config_content)
     except ValidationError as validation_error:
-        messages = [
-            describe_error(config_path.name, yaml_tree, Config, dict(error)) for error in validation_error.errors()
-        ]
+        messages = [describe_error(path.name, yaml_tree, Config, dict(error)) for error in validation_error.errors()]
         raise ConfigError("\n".join(dict.fromkeys(messages))) from validation_error

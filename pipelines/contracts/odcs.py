@@ -76,12 +76,8 @@ def render_odcs(
         ],
         "team": {"name": terms.owner},
         "support": [
-            {
-                option_name: option_text
-                for option_name, option_text in asdict(support_channel).items()
-                if option_text is not None
-            }
-            for support_channel in terms.support
+            {option: value for option, value in asdict(channel).items() if value is not None}
+            for channel in terms.support
         ],
         "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *retention_properties],
         "customProperties": [

@@ -44,7 +44,7 @@ _FILE_FORMS = (
 SIGNATURE_FILES = tuple(pattern for form in _FILE_FORMS for pattern in form.patterns)
 
 
-def load_onet(taxonomy_folder: Path) -> LoadedTaxonomy:
+def load_onet(folder: Path) -> LoadedTaxonomy:
     """Read O*NET from the folder of its files.
 
     The capability of a technology is the group that names it most often, of equals the first by code. In a role, a
@@ -54,18 +54,15 @@ def load_onet(taxonomy_folder: Path) -> LoadedTaxonomy:
         TaxonomyError: If a file or column is missing, or a file is empty.
     """
     # A folder over which a newer release was laid holds the files of both.
-    file_form = next(
-        (file_form for file_form in reversed(_FILE_FORMS) if find_file(taxonomy_folder, *file_form.patterns)),
-        _FILE_FORMS[-1],
-    )
-    example_column, group_id_column, group_name_column = file_form.example, file_form.group_id, file_form.group_name
-    software_file = require_file(taxonomy_folder, *file_form.patterns)
+    form = next((form for form in reversed(_FILE_FORMS) if find_file(folder, *form.patterns)), _FILE_FORMS[-1])
+    example_column, group_id_column, group_name_column = form.example, form.group_id, form.group_name
+    software_file = require_file(folder, *form.patterns)
     all_rows = require_rows(
         software_file,
         read_rows(software_file, (_CODE, example_column, group_id_column, group_name_column), (_HOT, _IN_DEMAND)),
     )
     technology_rows = all_rows.drop_nulls(example_column)
-    occupations = read_rows(require_file(taxonomy_folder, "Occupation Data.*", "Occupation_Data.*"), (_CODE, "Title"))
+    occupations = read_rows(require_file(folder, "Occupation Data.*", "Occupation_Data.*"), (_CODE, "Title"))
     group_counts = technology_rows.group_by(example_column, group_id_column).agg(
         pl.len().alias("times"), pl.col(group_name_column).first()
     )
@@ -96,9 +93,7 @@ def load_onet(taxonomy_folder: Path) -> LoadedTaxonomy:
         (
             TaxonomyCount("distinct technologies", technology_rows[example_column].n_unique(), taxonomy.skills.height),
             TaxonomyCount(
-                f"distinct {file_form.groups}",
-                technology_rows[group_id_column].n_unique(),
-                relations["to_id"].n_unique(),
+                f"distinct {form.groups}", technology_rows[group_id_column].n_unique(), relations["to_id"].n_unique()
             ),
             TaxonomyCount("occupations with technologies", occupation_count, profiles["role_name"].n_unique()),
             count_rows(

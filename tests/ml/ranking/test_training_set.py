@@ -73,7 +73,7 @@ def test_no_scorer_is_fitted_on_the_people_it_scores(
     monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)
     monkeypatch.setattr(ml.ranking.training_set, "build_case_rows", watch_rows)
     cases = build_last_moment_cases(interactions, 2)
-    rows = build_training_rows(interactions, cases, config, item_names=None, extra_features=None, seed=0)
+    rows = build_training_rows(interactions, cases, config, item_names=None, extra=None, seed=0)
     assert len(rows.person) == len(cases)
     assert len(fitted) == len(scored) == config.n_folds
     for fitted_people, scored_people in zip(fitted, scored, strict=True):
@@ -84,7 +84,7 @@ def test_held_items_are_never_candidates_and_labels_are_the_targets(small_ladder
     interactions = encode_interactions(small_ladders)
     config = choose_config(interactions, target="step")
     cases = build_last_moment_cases(interactions, 2)
-    rows = build_training_rows(interactions, cases, config, item_names=None, extra_features=None, seed=0)
+    rows = build_training_rows(interactions, cases, config, item_names=None, extra=None, seed=0)
     # All 36 skills fit into the candidate list, so every target must be in it, and no held skill may be.
     assert rows.label.sum(axis=1).tolist() == rows.n_targets.tolist()
     assert (rows.is_candidate.sum(axis=1) < interactions.n_items).all()
@@ -111,7 +111,7 @@ def test_frozen_scorers_saw_nothing_at_or_after_their_cases(
 
     monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)
     monkeypatch.setattr(ml.ranking.training_set, "build_case_rows", watch_rows)
-    rows = build_training_rows(interactions, cases, config, item_names=None, extra_features=None, seed=0)
+    rows = build_training_rows(interactions, cases, config, item_names=None, extra=None, seed=0)
     assert len(scored_from) == len(config.freeze_shares)
     assert all(latest < earliest for latest, earliest in zip(fitted_until, scored_from, strict=True))
     assert 0 < len(rows.person) < len(cases)
