@@ -72,7 +72,7 @@ def build_asset_spec(table: Table, *, deps: Sequence[Table] = (), kinds: set[str
     """
     return AssetSpec(
         key=table.name,
-        deps=[dep.name for dep in deps],
+        deps=[upstream_table.name for upstream_table in deps],
         description=table.description,
         metadata=contract_metadata(table, deps),
         group_name=table.layer,

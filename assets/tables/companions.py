@@ -63,21 +63,21 @@ class EmployeeInput:
 
     Attributes:
         replies: One row per reply and micro-skill it names.
-        accepted: One row per step a person accepted, as `find_accepted_steps` returns them.
-        hidden: One row per person_id and skill_id that only the person's own page may show.
-        opted_out: One row per person_id who wants no recommendations.
+        accepted_steps: One row per step a person accepted, as `find_accepted_steps` returns them.
+        hidden_pairs: One row per person_id and skill_id that only the person's own page may show.
+        opted_out_people: One row per person_id who wants no recommendations.
         as_of: The day.
     """
 
     replies: pl.DataFrame
-    accepted: pl.DataFrame
-    hidden: pl.DataFrame
-    opted_out: pl.DataFrame
+    accepted_steps: pl.DataFrame
+    hidden_pairs: pl.DataFrame
+    opted_out_people: pl.DataFrame
     as_of: date
 
     def drop_hidden(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows (person_id, skill_id, …) without hidden micro-skills, for statements about several people."""
-        return rows.join(self.hidden, on=("person_id", "skill_id"), how="anti")
+        return rows.join(self.hidden_pairs, on=("person_id", "skill_id"), how="anti")
 
 
 def read_employee_input(table_reader: TableReader, as_of: date) -> EmployeeInput:
@@ -90,9 +90,9 @@ def read_employee_input(table_reader: TableReader, as_of: date) -> EmployeeInput
     replies = resolve_reply_skills(table_reader.read(REPLY), table_reader.read(SKILL_TEXT))
     return EmployeeInput(
         replies=replies,
-        accepted=find_accepted_steps(replies, as_of),
-        hidden=find_hidden_skills(replies, as_of),
-        opted_out=find_opted_out_people(table_reader.read(PREFERENCE), as_of),
+        accepted_steps=find_accepted_steps(replies, as_of),
+        hidden_pairs=find_hidden_skills(replies, as_of),
+        opted_out_people=find_opted_out_people(table_reader.read(PREFERENCE), as_of),
         as_of=as_of,
     )
 
@@ -113,9 +113,9 @@ def filter_candidates_by_replies(
         mastery: Mastery (`feat_skill__assn_mastery`) of these people.
         people: One row per person_id to recommend for.
     """
-    accepted_steps = employee_input.accepted
+    accepted_steps = employee_input.accepted_steps
     suppressed_steps = find_suppressed_steps(employee_input.replies, employee_input.as_of, policy)
-    willing_people = people.join(employee_input.opted_out, on="person_id", how="anti")
+    willing_people = people.join(employee_input.opted_out_people, on="person_id", how="anti")
     return mark_accepted_steps(
         apply_replies(candidates, suppressed_steps, accepted_steps, mastery, willing_people), accepted_steps
     )
@@ -143,12 +143,12 @@ def companions(run: AssetRun) -> Results:
     companion_context = CompanionContext(
         people=table_reader.read(PERSON)
         .filter(is_employed())
-        .join(employee_input.opted_out, on="person_id", how="anti"),
+        .join(employee_input.opted_out_people, on="person_id", how="anti"),
         reached_steps=table_reader.read(REACHED_STEP),
         mastery=table_reader.read(MASTERY),
         skills=table_reader.read(SKILL),
         consents=find_active_consents(consents, employee_input.as_of, run.context.last_valid_day),
-        hidden_pairs=employee_input.hidden,
+        hidden_pairs=employee_input.hidden_pairs,
         shown_pairs=run.read_previous(SHOWN_COMPANION),
     )
     recommended_steps = table_reader.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())

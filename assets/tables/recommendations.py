@@ -101,7 +101,7 @@ def recommendations(run: AssetRun) -> Results:
     )
     candidate_people = table_reader.read_scoped(CANDIDATE, ["person_id"])
     missing_reasons = find_no_recommendation_reasons(
-        people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out
+        people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out_people
     )
     recommendation_rows = build_recommendation_rows(
         ranked_steps, counterfactuals, counterfactual_inputs.context, practice_options, missing_reasons, policy

@@ -75,8 +75,8 @@ def _build_statistics(table_rows: pl.LazyFrame, table: PublishedTable) -> str:
         person_range = table_rows.select(
             person_id.min().alias("first"), person_id.max().alias("last"), person_id.null_count().alias("nulls")
         )
-        for statistic_name, bound in zip(
+        for statistic_name, statistic_value in zip(
             ("minValues", "maxValues", "nullCount"), person_range.collect().row(0), strict=True
         ):
-            statistics[statistic_name] = {"person_id": bound}
+            statistics[statistic_name] = {"person_id": statistic_value}
     return json.dumps(statistics)

@@ -32,7 +32,7 @@ class Curricula:
     """The plan of the whole company: an order of micro-skills per role, and a trend per micro-skill."""
 
     position: IntArray  # role x skill -> position on the role's path from 1, 0 if the path does not contain it
-    pull: FloatArray  # role x (last position) x skill -> utility from role and curriculum
+    role_utility: FloatArray  # role x (last position) x skill -> utility from role and curriculum
     trend: FloatArray  # skill -> 1 rising, -1 fading, 0 steady
 
 
@@ -148,7 +148,9 @@ def generate_paths(
         active_rows = np.flatnonzero(current_day <= last_day)
         if not active_rows.size:
             break
-        utility = curricula.pull[role_numbers[active_rows], path_position[active_rows]] + preference[active_rows]
+        utility = (
+            curricula.role_utility[role_numbers[active_rows], path_position[active_rows]] + preference[active_rows]
+        )
         time_share = ((current_day[active_rows] - history_start) / max(history_end - history_start, 1)).astype(
             np.float32
         ) - np.float32(0.5)

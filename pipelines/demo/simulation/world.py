@@ -126,7 +126,7 @@ def generate_history(world: World, block_number: int) -> History:
     steps = entries.with_columns(
         pl.Series("step", paths.step),
         pl.Series("planned_step", world.curricula.position[role_numbers[plan.row], plan.skill]),
-        pl.Series("begun_day", plan.begun),
+        pl.Series("begun_day", plan.begun_day),
         pl.Series(STAGE_NAMES).gather(plan.stage).alias("stage"),
         pl.Series("reached_day", plan.reached),
     )
@@ -231,8 +231,8 @@ def choose_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rn
         ]
         is_fitting = (
             (plan.row[drawn_entries] != plan.row[teacher_entries])
-            & (plan.begun[drawn_entries] <= lesson_days)
-            & (lesson_days <= plan.until[drawn_entries])
+            & (plan.begun_day[drawn_entries] <= lesson_days)
+            & (lesson_days <= plan.last_day[drawn_entries])
         )
         learner_entries = np.where((learner_entries < 0) & is_fitting, drawn_entries, learner_entries)
     learner_numbers = entries["person"].gather(np.maximum(learner_entries, 0)).set(pl.Series(learner_entries < 0), None)
