@@ -178,7 +178,7 @@ def _draw_bars(axes: "Axes", bars: Sequence[_Bar]) -> Any:
     return axes.barh(bar_labels, lengths, color=colours, xerr=whisker_lengths, ecolor=_INK)
 
 
-def _render_png(draw: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:
+def _render_png(draw_on_axes: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:
     # imported here because it takes a second, and only if something is drawn
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -188,7 +188,7 @@ def _render_png(draw: Callable[["Axes"], Any], *, width: float = 7.6, height: fl
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=_INK)
-    draw(axes)
+    draw_on_axes(axes)
     png_buffer = io.BytesIO()
     figure.savefig(png_buffer, format="png", metadata={"Software": None})
     return png_buffer.getvalue()
