@@ -141,8 +141,9 @@ def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
     renewed_keys = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
     asset_definitions = [asset for asset in assets if isinstance(asset, AssetsDefinition)]
     selected_assets = [asset for asset in asset_definitions if renewed_keys & asset.keys or _is_publish_target(asset)]
-    asset_keys = tuple(key for asset in selected_assets for key in asset.keys)
-    return Selection(asset_keys, tuple(key for asset in selected_assets for key in asset.check_keys), has_landing=False)
+    asset_keys = tuple(asset_key for asset in selected_assets for asset_key in asset.keys)
+    check_keys = tuple(check_key for asset in selected_assets for check_key in asset.check_keys)
+    return Selection(asset_keys, check_keys, has_landing=False)
 
 
 def _is_publish_target(asset: AssetsDefinition) -> bool:

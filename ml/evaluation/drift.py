@@ -148,7 +148,7 @@ def _merge_close_edges(bin_edges: Doubles) -> tuple[float, ...]:
 
 
 def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], bin_edges: tuple[float, ...]) -> Doubles:
-    """The share of values per bin: of texts per name and of all others, of numbers between the edges."""
+    """The share of values per bin. Texts have a bin per common text and one for all others; numbers, between edges."""
     if non_null_values.dtype == pl.String:
         count_by_text = dict(non_null_values.value_counts().iter_rows())
         common_counts = [float(count_by_text.get(common_text, 0)) for common_text in common_texts]

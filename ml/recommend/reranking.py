@@ -82,16 +82,16 @@ def find_deepening_steps(mastery: pl.DataFrame, person_ids: pl.Series) -> pl.Dat
         One row per person and held micro-skill: person_id, skill_id, step_id, kind, from_stage, to_stage.
     """
     next_stage_by_stage = dict(pairwise(STAGES[1:]))
-    goal = pl.col("stage").replace_strict(next_stage_by_stage, return_dtype=pl.String)
+    next_stage = pl.col("stage").replace_strict(next_stage_by_stage, return_dtype=pl.String)
     return mastery.filter(
         pl.col("stage").is_in(list(next_stage_by_stage)) & pl.col("person_id").is_in(person_ids.implode())
     ).select(
         "person_id",
         "skill_id",
-        pl.concat_str("skill_id", goal, separator="|").alias("step_id"),
+        pl.concat_str("skill_id", next_stage, separator="|").alias("step_id"),
         pl.lit("deepen").alias("kind"),
         pl.col("stage").alias("from_stage"),
-        goal.alias("to_stage"),
+        next_stage.alias("to_stage"),
     )
 
 

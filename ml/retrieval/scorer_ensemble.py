@@ -121,7 +121,7 @@ class ScorerEnsemble:
         name_text = self.scorers["name_text"]
         assert isinstance(name_text, NameText)
 
-        def extend(old_statistic: Doubles) -> Doubles:
+        def extend_to_items(old_statistic: Doubles) -> Doubles:
             """The values of the old items, and their mean for new items."""
             return np.append(old_statistic, old_statistic.mean() if len(old_statistic) else 0.0)[old_codes]
 
@@ -131,8 +131,8 @@ class ScorerEnsemble:
             names=item_names,
             scorers={**self.scorers, "name_text": replace(name_text, names=item_names).fit_items(item_ids)},
             popularity=np.append(self.popularity, 0.0)[old_codes],
-            position_mean=extend(self.position_mean),
-            position_deviation=extend(self.position_deviation),
+            position_mean=extend_to_items(self.position_mean),
+            position_deviation=extend_to_items(self.position_deviation),
             name_groups=group_names(item_names),
             fitted_codes=new_codes[self.fitted_codes],
         )

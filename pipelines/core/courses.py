@@ -23,8 +23,8 @@ def conform_course(catalogue_rows: pl.LazyFrame, served_sources: pl.DataFrame) -
             the catalogue comes from the source's own system or names it: it then prevails over a general one).
 
     Returns:
-        One row per source and course code, in the contract of `COURSE`: of the catalogue that prevails, the row last
-        changed.
+        One row per source and course code, in the contract of `COURSE`: the row of the prevailing catalogue that
+        changed last.
     """
     courses = catalogue_rows.rename({"source_name": "catalogue_name"}).collect().drop_nulls("course_code")
     named_courses = courses.filter(pl.any_horizontal(pl.col("course_name", "skill_text").is_not_null()))

@@ -294,9 +294,9 @@ def _resolve_replacements(skills: pl.DataFrame) -> tuple[pl.DataFrame, dict[str,
         .group_by("skill_id", maintain_order=True)
         .agg(pl.col("inherited").str.join(_SEPARATOR))
     )
-    aliases = pl.concat_str("aliases", "inherited", separator=_SEPARATOR, ignore_nulls=True).replace("", None)
+    all_aliases = pl.concat_str("aliases", "inherited", separator=_SEPARATOR, ignore_nulls=True).replace("", None)
     skills_with_names = current_skills.join(inherited_names, on="skill_id", how="left", maintain_order="left")
-    return skills_with_names.with_columns(aliases.alias("aliases")).drop("inherited"), successors_by_id
+    return skills_with_names.with_columns(all_aliases.alias("aliases")).drop("inherited"), successors_by_id
 
 
 def _follow_replacements(

@@ -165,15 +165,16 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
 
 def generate_courses(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per completed course: entry, opened_day, day (of completion), minutes."""
-    entries = np.flatnonzero(plan.has_course)
+    course_entries = np.flatnonzero(plan.has_course)
     return pl.DataFrame(
         {
-            "entry": entries,
+            "entry": course_entries,
             "opened_day": np.maximum(
-                plan.begun_day[entries] - rng.integers(0, 12, entries.size), plan.first_day[entries]
+                plan.begun_day[course_entries] - rng.integers(0, 12, course_entries.size),
+                plan.first_day[course_entries],
             ),
-            "day": plan.begun_day[entries],
-            "minutes": rng.integers(25, 480, entries.size),
+            "day": plan.begun_day[course_entries],
+            "minutes": rng.integers(25, 480, course_entries.size),
         }
     )
 
