@@ -179,7 +179,7 @@ def _land_files(
 def _split_days(
     context: AssetExecutionContext, pipeline: PipelineResource
 ) -> Iterator[tuple[LandingContext, Callable[[Path], bool]]]:
-    """A landing for each delivery day, with its choice of files: all files for today, its own for an earlier day."""
+    """A landing context per delivery day, and a test of which files it lands: today all, an earlier day its own."""
     now, run_context = datetime.now(UTC), RunContext(context.run.tags, pipeline.complete_runs)
     landing_context = LandingContext(
         lake=pipeline.lake,

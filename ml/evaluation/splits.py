@@ -130,7 +130,7 @@ def split_leave_last(interactions: Interactions) -> EvalSplit:
 
 
 def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:
-    """The split under rules: targets that were not eligible at the cutoff are dropped, and cases left without any.
+    """The split under rules, without targets that were not eligible at the cutoff and without cases that had no other.
 
     Args:
         eval_split: A split without rules.

@@ -276,7 +276,7 @@ def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.D
 
 
 def _drop_steps_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
-    """Drop the steps of each version behind the step that is tried (person_id, step_id).
+    """Drop the steps of each version that rank after the tried step (person_id, step_id).
 
     The rank of a step depends on the steps before it, unless more than `per_capability` of its own capability are among
     these: it may then come after all others, and every step stays.

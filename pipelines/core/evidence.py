@@ -107,8 +107,8 @@ def count_unknown_mentions(
         )
         for mention_text in unknown_mentions["mention_text"]
     ]
-    nearest_column = pl.Series("nearest_skill_ids", nearest_ids, pl.List(pl.String))
-    return unknown_mentions.with_columns(nearest_column).select(UNKNOWN_MENTION.column_names)
+    nearest_id_series = pl.Series("nearest_skill_ids", nearest_ids, pl.List(pl.String))
+    return unknown_mentions.with_columns(nearest_id_series).select(UNKNOWN_MENTION.column_names)
 
 
 def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
@@ -202,10 +202,10 @@ def _worklog_rows(evidence_inputs: EvidenceInputs) -> pl.DataFrame:
     )
 
 
-def _assignment_rows(assignment: pl.DataFrame) -> pl.DataFrame:
+def _assignment_rows(assignments: pl.DataFrame) -> pl.DataFrame:
     """One repetition per finished assignment. Without a flag, the date of completion marks it as finished."""
     return _to_evidence_rows(
-        assignment.filter(pl.col("is_done").fill_null(pl.col("done_at").is_not_null())),
+        assignments.filter(pl.col("is_done").fill_null(pl.col("done_at").is_not_null())),
         "core_project__assn_assignment",
         "repetition",
         occurred_at="done_at",
