@@ -40,7 +40,7 @@ def tracing(run: AssetRun) -> Results:
     model_json = tracing_model.to_json()
     model_version = hashlib.sha256(model_json.encode()).hexdigest()[:12]
     tracing_card = pl.DataFrame({"model_version": [model_version], "card": [model_json]}, schema=TRACING.schema)
-    metadata = {"is_fitted": tracing_model.is_fitted, "judgements": sum(tracing_model.feedback_counts)}
+    metadata = {"is_fitted": tracing_model.is_fitted, "judgements": sum(tracing_model.judged)}
     yield run.materialize(TRACING, tracing_card, metadata)
     yield run.materialize(HALF_LIFE, build_half_lives(evidence, as_of, tracing_model))
 

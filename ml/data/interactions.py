@@ -204,9 +204,9 @@ def as_ticks(moments: pl.Series) -> Ints:
             .str.replace(r"^([^Tt]*[Tt][^Z+-]*)$", "${1}+00:00")  # a time without an offset
             .str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
         )
-        failed_count = parsed_moments.null_count() - moments.null_count()
-        if failed_count:
-            raise ValueError(f"{failed_count} of {len(moments)} texts in ts are no ISO date or datetime")
+        unreadable_count = parsed_moments.null_count() - moments.null_count()
+        if unreadable_count:
+            raise ValueError(f"{unreadable_count} of {len(moments)} texts in ts are no ISO date or datetime")
         moments = parsed_moments
     if moments.dtype.is_integer():
         return moments.cast(pl.Int64).to_numpy()

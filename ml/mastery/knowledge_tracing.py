@@ -61,7 +61,7 @@ class KnowledgeTracing:
     default_half_life: int
     skill_ids: tuple[str, ...] = ()
     half_lives: tuple[int, ...] = ()  # days per micro-skill
-    feedback_counts: tuple[int, ...] = ()  # feedback rows per micro-skill
+    judged: tuple[int, ...] = ()  # feedback rows per micro-skill
     intercept: float = 0.0
     intercepts: tuple[float, ...] = ()  # what each micro-skill adds
     intercept_variances: tuple[float, ...] = ()
@@ -78,7 +78,7 @@ class KnowledgeTracing:
                 "half_life": pl.Series(self.half_lives, dtype=pl.Int64),
                 "skill_intercept": pl.Series(self.intercepts, dtype=pl.Float64),
                 "skill_variance": pl.Series(self.intercept_variances, dtype=pl.Float64),
-                "judged_count": pl.Series(self.feedback_counts, dtype=pl.Int64),
+                "judged_count": pl.Series(self.judged, dtype=pl.Int64),
             }
         )
 
@@ -164,7 +164,7 @@ def _fit_tracing(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
         default_half_life=int(np.median(half_lives)),
         skill_ids=outcomes.skill_ids,
         half_lives=tuple(half_lives.tolist()),
-        feedback_counts=tuple(np.bincount(outcomes.skill, minlength=n_skills).tolist()),
+        judged=tuple(np.bincount(outcomes.skill, minlength=n_skills).tolist()),
         intercept=intercept,
         intercepts=tuple(skill_offsets.tolist()),
         intercept_variances=tuple(skill_variances.tolist()),

@@ -337,19 +337,20 @@ def _mark_wished(steps: pl.DataFrame, context: RecommendationContext) -> pl.Data
     )
 
 
-def _to_proposals(changed_steps: pl.DataFrame, preference: str, changed_skill_id: pl.Expr) -> pl.DataFrame:
+def _to_proposals(changed_steps: pl.DataFrame, proposal_kind: str, changed_skill_id: pl.Expr) -> pl.DataFrame:
     """The rows as proposals of one kind of `_KINDS_BY_PREFERENCE`; columns that a kind does not have are null."""
-    expr_by_column = {
-        "change": pl.lit(preference.split()[0]),
-        "change_of": pl.lit(preference.split()[-1]),
+    expression_by_column = {
+        "change": pl.lit(proposal_kind.split()[0]),
+        "change_of": pl.lit(proposal_kind.split()[-1]),
         "changed_skill_id": changed_skill_id,
-        "preference": pl.lit(_KINDS_BY_PREFERENCE.index(preference)),
+        "preference": pl.lit(_KINDS_BY_PREFERENCE.index(proposal_kind)),
         **{column: pl.col(column) for column in _CHANGE_SCHEMA if column in changed_steps.columns},
     }
-    changes = (
-        expr_by_column.get(column, pl.lit(None)).cast(dtype).alias(column) for column, dtype in _CHANGE_SCHEMA.items()
+    change_expressions = (
+        expression_by_column.get(column, pl.lit(None)).cast(dtype).alias(column)
+        for column, dtype in _CHANGE_SCHEMA.items()
     )
-    return changed_steps.select(*_ROW_COLUMNS, *changes)
+    return changed_steps.select(*_ROW_COLUMNS, *change_expressions)
 
 
 def _split_by_people(
