@@ -147,7 +147,7 @@ def find_run_issues(instance: DagsterInstance, since_seconds: float) -> list[Iss
 
 
 def describe_run(instance: DagsterInstance, run: DagsterRun) -> list[Issue]:
-    """List the tables that a run that ended blocked; if no check explains its failure, the steps that failed.
+    """List the tables that an ended run blocked; if no check explains its failure, list the steps that failed.
 
     Args:
         instance: Dagster's instance.
@@ -156,11 +156,15 @@ def describe_run(instance: DagsterInstance, run: DagsterRun) -> list[Issue]:
     check_issues = _find_check_issues(instance, run.run_id)
     if run.status is not DagsterRunStatus.FAILURE or check_issues:
         return check_issues
-    op_stats = instance.get_run_step_stats(run.run_id)
-    failed_ops = sorted(op.step_key for op in op_stats if op.status is not None and op.status.value == "FAILURE")
-    at_failed_ops = f" at {', '.join(failed_ops)}" if failed_ops else ""
-    sentence = f"A run of {run.job_name} failed{at_failed_ops}: look at run {run.run_id[:8]} in the UI."
-    return [Issue(f"run:{run.job_name}:{at_failed_ops}", sentence)]
+    step_stats = instance.get_run_step_stats(run.run_id)
+    failed_step_keys = sorted(
+        step_stat.step_key
+        for step_stat in step_stats
+        if step_stat.status is not None and step_stat.status.value == "FAILURE"
+    )
+    failed_steps_text = f" at {', '.join(failed_step_keys)}" if failed_step_keys else ""
+    sentence = f"A run of {run.job_name} failed{failed_steps_text}: look at run {run.run_id[:8]} in the UI."
+    return [Issue(f"run:{run.job_name}:{failed_steps_text}", sentence)]
 
 
 def _find_check_issues(instance: DagsterInstance, run_id: str) -> list[Issue]:

@@ -168,7 +168,7 @@ def companions(run: AssetRun) -> Results:
 
 
 def _fingerprint_removals(run: AssetRun) -> str:
-    """Why companions must be removed from rows that are not matched again; `_MATCH_EVERYBODY` if all are matched."""
+    """A text that changes when companions must go from unmatched rows; `_MATCH_EVERYBODY` if all rows are matched."""
     if run.context.is_incremental:
         return "by day"
     expiring_consents = find_expiring_consents(

@@ -303,7 +303,7 @@ def _check_accepted(table_name: str, pipeline: PipelineResource, sources: list[S
 
 
 def _check_columns(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
-    """Columns that no mapping names, in the last delivery of a source and not in the one before."""
+    """Check that the last delivery of each source has no column that is unmapped and missing in the one before."""
     new_columns = {column for source in sources for column in find_new_columns(pipeline.lake, source)}
     column_list = ", ".join(sorted(new_columns))
     return AssetCheckResult(

@@ -48,14 +48,14 @@ class EligibilityRules:
             new_codes: New code per old item code.
             n_items: Number of items in the new coding.
         """
-        requires = self.requires
-        if requires is not None:
-            requirements = requires.tocoo()
+        remapped_requires = self.requires
+        if remapped_requires is not None:
+            requirements = remapped_requires.tocoo()
             new_row_col = (new_codes[requirements.row], new_codes[requirements.col])
-            requires = sparse.csr_matrix((requirements.data, new_row_col), shape=(n_items, n_items))
+            remapped_requires = sparse.csr_matrix((requirements.data, new_row_col), shape=(n_items, n_items))
         required_counts = self.required_counts
         return EligibilityRules(
-            requires,
+            remapped_requires,
             None
             if required_counts is None
             else np.asarray(np.bincount(new_codes, required_counts, n_items), np.float64),

@@ -87,19 +87,21 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
     skills_of_capability = build_adjacency(
         held_skills.capability, np.arange(len(held_skills.skill_ids)), n_capabilities
     )
-    key_index, skill_codes = skills_of_capability.expand(held_keys % n_capabilities)
-    person_codes = held_keys[key_index] // n_capabilities
+    person_capability_index, skill_codes = skills_of_capability.expand(held_keys % n_capabilities)
+    person_codes = held_keys[person_capability_index] // n_capabilities
     is_held = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) > 0
     skill_names = skills.unique("skill_id").sort("skill_id")["skill_name"]
     capability_names = skills.select("capability_id", "capability_name").drop_nulls().unique("capability_id")
     skill_entries = pl.DataFrame(
         {
-            "row": key_index,
+            "row": person_capability_index,
             "skill_id": held_skills.skill_ids.gather(skill_codes),
             "skill_name": skill_names.gather(skill_codes),
             "weight": held_skills.weight[skill_codes],
             "is_held": is_held,
-            "is_next": _mark_next_skills(held_skills, prerequisites, person_codes, skill_codes, key_index, is_held),
+            "is_next": _mark_next_skills(
+                held_skills, prerequisites, person_codes, skill_codes, person_capability_index, is_held
+            ),
         }
     )
     coverage_rows = skill_entries.group_by("row", maintain_order=True).agg(
@@ -126,7 +128,7 @@ def _mark_next_skills(
     prerequisites: pl.DataFrame,
     person_codes: Ints,
     skill_codes: Ints,
-    key_index: Ints,
+    person_capability_index: Ints,
     is_held: Bools,
 ) -> Bools:
     """Mark the missing micro-skill of each row that comes next."""
@@ -143,10 +145,10 @@ def _mark_next_skills(
                 skill_codes[missing_entry_indices],
                 -held_skills.weight[skill_codes[missing_entry_indices]],
                 ~is_ready,
-                key_index[missing_entry_indices],
+                person_capability_index[missing_entry_indices],
             )
         )
     ]
-    is_next = np.zeros(len(key_index), bool)
-    is_next[ranked_entry_indices[np.diff(key_index[ranked_entry_indices], prepend=-1) != 0]] = True
+    is_next = np.zeros(len(person_capability_index), bool)
+    is_next[ranked_entry_indices[np.diff(person_capability_index[ranked_entry_indices], prepend=-1) != 0]] = True
     return is_next

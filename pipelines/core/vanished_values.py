@@ -88,9 +88,9 @@ def read_watched_values(lake: Lake, table: Table) -> ValuesByColumn:
     watched_columns = _WATCHED_COLUMNS.get(table.name, {})
     if not watched_columns:
         return {}
-    rows = lake.scan(table)
+    table_rows = lake.scan(table)
     return {
-        column_name: rows.select(
+        column_name: table_rows.select(
             pl.col(column_name).alias("value_id"), pl.col(watched_column.label).alias("value_name")
         )
         .drop_nulls("value_id")

@@ -71,12 +71,12 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema_name: str 
     data_schema = _data_schema(schema_name)
     with closing(adbc.connect(uri)) as connection:
         _create_schemas(connection, schema_name)
-        snapshots_to_keep = {*retained_ids, _visible_snapshot(connection, schema_name)}
+        ids_to_keep = {*retained_ids, _visible_snapshot(connection, schema_name)}
         stored_partitions = _fetch_rows(
             connection, f"SELECT snapshot_id, table_name, partition_name FROM {data_schema}.stored"
         )
         expired_partitions = [
-            partition_row for partition_row in stored_partitions if partition_row[0] not in snapshots_to_keep
+            partition_row for partition_row in stored_partitions if partition_row[0] not in ids_to_keep
         ]
         for _, table_name, partition_name in expired_partitions:
             _execute(

@@ -83,8 +83,13 @@ def write_record(
         "skill_id": shown_step.skill_id,
         "to_stage": shown_step.to_stage,
     }
-    record = {**export.find_person_key(shown_step.person_id), **export.to_exported_values({**step_values, **details})}
-    is_written = append_record(export.path, record, export.headers, time_column, shown_step.at, datetime.now(UTC))
+    export_record = {
+        **export.find_person_key(shown_step.person_id),
+        **export.to_exported_values({**step_values, **details}),
+    }
+    is_written = append_record(
+        export.path, export_record, export.headers, time_column, shown_step.at, datetime.now(UTC)
+    )
     print_written({"person_id": shown_step.person_id, **step_values}, export.path, is_written, as_json)
 
 

@@ -138,7 +138,7 @@ def generate_paths(
     path_position = np.zeros(role_numbers.size, dtype=np.int64)
     is_held = np.zeros((role_numbers.size, catalog.size + 1), dtype=bool)
     is_held[:, -1] = True
-    preference = TALENT_PULL * is_favoured + WEIGHT_PULL * catalog.weight
+    skill_preference = TALENT_PULL * is_favoured + WEIGHT_PULL * catalog.weight
     step_events: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
     for step_number in range(1, LONGEST_PATH + 1):
         gap_days = np.where(step_number <= early_step_count, EARLY_GAP_DAYS, pace_days) * rng.gamma(
@@ -149,7 +149,8 @@ def generate_paths(
         if not active_rows.size:
             break
         utility = (
-            curricula.role_utility[role_numbers[active_rows], path_position[active_rows]] + preference[active_rows]
+            curricula.role_utility[role_numbers[active_rows], path_position[active_rows]]
+            + skill_preference[active_rows]
         )
         time_share = ((current_day[active_rows] - history_start) / max(history_end - history_start, 1)).astype(
             np.float32

@@ -114,7 +114,7 @@ def _write_part(
     parent_pid: int,
     umask: int,
 ) -> None:
-    """Write the pages of some people in a process of its own, which may be older than the umask of its parent."""
+    """Write the pages of some people in a separate process, which may have started before its parent set the umask."""
     _end_with_parent(parent_pid)
     use_umask(umask)
     _write_pages(load_page_data(snapshot, lake, company, evidence_counts), person_ids, people_folder)
