@@ -44,7 +44,7 @@ class ColumnDrift:
 
 
 def profile_column(column: pl.Series) -> ColumnProfile:
-    """Profile numbers over tenths (fewer if edges are close), texts over the commonest; nulls do not count."""
+    """Profile numbers by tenths (fewer if edges are close) and texts by the commonest texts; nulls do not count."""
     non_null_values = column.drop_nulls()
     if non_null_values.dtype == pl.String:
         text_counts = (

@@ -61,7 +61,7 @@ class Markov(ItemToItem):
             recency_weights.data[recency_weights.data < 0.01] = 0.0  # these cost time and change nothing
             recency_weights.eliminate_zeros()
             partial_counts.append(sparse.csr_matrix(recency_weights.T @ next_items[row_slice]))
-            # adding costs the size of the sum
+            # an addition takes time in proportion to the size of the sum
             if sum(count_matrix.nnz for count_matrix in partial_counts[1:]) >= partial_counts[0].nnz / 2:
                 partial_counts = [_sum_pairwise(partial_counts)]
         return _sum_pairwise(partial_counts)

@@ -61,17 +61,17 @@ def collect_evidence(
         .join(skill_matches, on="skill_text")
         .with_columns(shared_amount.alias("amount"))
     )
-    identity_text = pl.concat_str(
+    identity_expression = pl.concat_str(
         "source_name", "table_name", "record_code", "person_id", "skill_id", "mode", separator="\t"
     )
-    identity_texts = evidence.select(identity_text.cast(pl.Binary)).to_series().to_list()
-    digests = [blake2b(identity, digest_size=16).digest() for identity in identity_texts]
+    identity_values = evidence.select(identity_expression.cast(pl.Binary)).to_series().to_list()
+    id_digests = [blake2b(identity_value, digest_size=16).digest() for identity_value in identity_values]
     evidence = evidence.select(column for column in EVIDENCE.column_names if column != "evidence_id")
     if reply_evidence is not None:
-        digests += [bytes.fromhex(evidence_id) for evidence_id in reply_evidence["evidence_id"]]
+        id_digests += [bytes.fromhex(evidence_id) for evidence_id in reply_evidence["evidence_id"]]
         evidence = pl.concat([evidence, reply_evidence.select(evidence.columns)])
-    row_order = order_first_rows(digests, evidence.select(month_number("occurred_at")).to_series())
-    evidence_ids = pl.Series("evidence_id", digests, pl.Binary).gather(row_order).bin.encode("hex")
+    row_order = order_first_rows(id_digests, evidence.select(month_number("occurred_at")).to_series())
+    evidence_ids = pl.Series("evidence_id", id_digests, pl.Binary).gather(row_order).bin.encode("hex")
     return evidence[row_order].with_columns(evidence_ids).select(EVIDENCE.column_names)
 
 
