@@ -54,11 +54,13 @@ def learn_prerequisites(reached_steps: pl.DataFrame, policy: PrerequisitePolicy)
         counted_skills.sort("people", "skill_id", descending=[True, False]).head(MAX_SKILLS).sort("skill_id")
     )
     ahead_counts = _count_precedence(acquisitions, counted_skills["skill_id"])  # later x earlier
-    both_counts, held_shares = (
+    both_acquired_counts, held_shares = (
         ahead_counts + ahead_counts.T,
         ahead_counts / counted_skills["people"].to_numpy()[:, None],
     )
-    later_codes, earlier_codes = np.nonzero((both_counts >= policy.least_people) & (ahead_counts > ahead_counts.T))
+    later_codes, earlier_codes = np.nonzero(
+        (both_acquired_counts >= policy.least_people) & (ahead_counts > ahead_counts.T)
+    )
     if not later_codes.size:
         return pl.DataFrame(schema=PRECEDENCE.schema)
     before_counts, after_counts = ahead_counts[later_codes, earlier_codes], ahead_counts[earlier_codes, later_codes]

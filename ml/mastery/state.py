@@ -261,7 +261,7 @@ def _as_enum(column: pl.Series) -> pl.Series:
 
 
 def _find_order(evidence_rows: pl.DataFrame) -> pl.Series:
-    """The places of the rows by pair, instant, trust rank and falling amount."""
+    """The numbers of the rows in the order of pair, instant, trust rank and descending amount."""
     person_codes, skill_codes = (evidence_rows[column].to_physical().cast(pl.Int64) for column in PAIR)
     pair_numbers = person_codes * (int(skill_codes.to_numpy().max(initial=0)) + 1) + skill_codes
     instants, n_ranks = evidence_rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
