@@ -15,7 +15,7 @@ from ml.data.interactions import Interactions, UserStates, build_user_states, re
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Floats, Ints, Strings
-from ml.data.statistics import K
+from ml.data.statistics import LIST_LENGTH
 from ml.evaluation.metrics import CaseScores, concat_case_scores, score_cases
 from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.splits import EvalSplit
@@ -252,6 +252,8 @@ def measure_calibration(
         return None
     block_outcomes = [
         (ranked_block.probability[ranked_block.is_candidate], is_target[ranked_block.is_candidate])
-        for _, ranked_block, is_target in rank_cases(recommender, eval_split, eval_split.all_cases, item_names, K)
+        for _, ranked_block, is_target in rank_cases(
+            recommender, eval_split, eval_split.all_cases, item_names, LIST_LENGTH
+        )
     ]
     return measure_reliability(*(np.concatenate(field_blocks) for field_blocks in zip(*block_outcomes, strict=True)))

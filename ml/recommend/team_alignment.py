@@ -46,7 +46,7 @@ def align_teams(
         pl.col(share_column) > pl.col(share_column).mean().over("unit_name")
         for share_column in ("wish_share", "need_share")
     )
-    both_label, wish_only_label, need_only_label = (pl.lit(agreement) for agreement in AGREEMENTS)
+    both_label, wish_only_label, need_only_label = (pl.lit(agreement_label) for agreement_label in AGREEMENTS)
     agreement = (
         pl.when(is_above_mean_wish & is_above_mean_need).then(both_label).when(is_above_mean_wish).then(wish_only_label)
     )
