@@ -196,11 +196,11 @@ def _fit_calibrator(
         )
         for span in range(1, n_spans + 1)
     ]
-    inputs, outcomes, weights = (np.concatenate(field_blocks) for field_blocks in zip(*rows_per_span, strict=True))
+    inputs, outcomes, row_weights = (np.concatenate(field_blocks) for field_blocks in zip(*rows_per_span, strict=True))
     return fit_calibrator(
         inputs,
         outcomes,
-        weights,
+        row_weights,
         np.repeat(np.arange(n_spans), [len(span_outcomes) for _, span_outcomes, _ in rows_per_span]),
     )
 
@@ -294,7 +294,7 @@ def _collect_calibration_rows(
     cases = build_window_cases(interactions, np.array([cutoff_tick]), horizon_ticks, include_idle=True)
     cases, case_weights = _sample_cases(cases, interactions, recommender)
     updated_recommender = replace(recommender.with_interactions(interactions), calibrator=None)
-    block_rows = []
+    row_blocks = []
     for case_block in cases.blocks(recommender.config.block_rows(interactions.n_items)):
         ranked_block = updated_recommender.rank_block(
             interactions, case_block.person, case_block.cutoff_tick, recommender.config.n_candidates
@@ -310,16 +310,16 @@ def _collect_calibration_rows(
         is_top_candidate = ranked_block.is_candidate & (
             np.arange(ranked_block.is_candidate.shape[1]) < CALIBRATION_CANDIDATES
         )
-        block_rows.append(
+        row_blocks.append(
             (
                 inputs[is_top_candidate.ravel()],
                 case_block.label_candidates(ranked_block.item, interactions.n_items)[is_top_candidate],
                 is_top_candidate.sum(axis=1),
             )
         )
-    if not block_rows:
+    if not row_blocks:
         return np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0)
-    inputs, outcomes, top_counts = (np.concatenate(field_blocks) for field_blocks in zip(*block_rows, strict=True))
+    inputs, outcomes, top_counts = (np.concatenate(field_blocks) for field_blocks in zip(*row_blocks, strict=True))
     return inputs, outcomes, np.repeat(case_weights, top_counts)
 
 
@@ -331,7 +331,7 @@ def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recomme
     latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entries, 0)]
     is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
     max_active_cases, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
-    sampled_indices, weights = [], []
+    sampled_indices, weight_blocks = [], []
     for group_indices, max_sampled in (
         (np.flatnonzero(~is_idle), max_active_cases),
         (np.flatnonzero(is_idle), max_active_cases // 4),
@@ -339,10 +339,10 @@ def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recomme
         sampled_indices.append(
             rng.choice(group_indices, max_sampled, replace=False) if len(group_indices) > max_sampled else group_indices
         )
-        weights.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
+        weight_blocks.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
     case_indices = np.concatenate(sampled_indices)
-    order = np.argsort(case_indices)
-    return cases.take(case_indices[order]), np.concatenate(weights)[order]
+    case_order = np.argsort(case_indices)
+    return cases.take(case_indices[case_order]), np.concatenate(weight_blocks)[case_order]
 
 
 def align_item_names(name_rows: pl.DataFrame | None, item_ids: Strings) -> Strings | None:
