@@ -53,7 +53,7 @@ def build_definitions(settings: Settings) -> Definitions:
         *snapshot_assets(config),
         *feedback_assets(),
     ]
-    pipeline, fetch = build_pipeline(settings, config), select_fetch(assets)
+    pipeline, fetch_selection = build_pipeline(settings, config), select_fetch(assets)
 
     def select_for_sources(source_names: Sequence[str]) -> Selection:
         return select_incremental(assets, [config.source(source_name) for source_name in source_names])
@@ -68,7 +68,7 @@ def build_definitions(settings: Settings) -> Definitions:
         schedules=[build_nightly_schedule(config.time_zone, config.nightly_hour)],
         sensors=[
             build_landed_files_sensor(pipeline, select_for_sources),
-            *([build_remote_files_sensor(pipeline, fetch)] if fetch.assets else []),
+            *([build_remote_files_sensor(pipeline, fetch_selection)] if fetch_selection.assets else []),
             build_alert_sensor(config.alerts, config.company, find_health_issues),
             build_backfill_downstream_sensor(),
             *([build_metrics_sensor(pipeline)] if config.monitoring.metrics_file else []),

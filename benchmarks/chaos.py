@@ -30,7 +30,8 @@ from pipelines.demo.build import build_demo
 from pipelines.ingest.deliveries import count_landed_rows, read_ledger
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.atomic_write import file_sha256
-from pipelines.storage.lake import Lake, content_sha256
+from pipelines.storage.lake import Lake
+from pipelines.storage.parquet_files import content_sha256
 
 _LAST_DAY = date(2026, 6, 30)
 # On the "full" disk no file may become larger than this; every table of the smallest company is larger.

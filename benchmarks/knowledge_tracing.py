@@ -72,7 +72,7 @@ def evaluate_knowledge_tracing(evidence: pl.DataFrame, split: datetime, policy: 
         TooLittleFeedback: There is too little feedback before the split, or only one kind of outcome after it.
     """
     tracing = fit_knowledge_tracing(evidence, split, policy)
-    outcomes = gather_outcomes(evidence, policy, since=split)
+    outcomes = gather_outcomes(evidence, policy, after_moment=split)
     if not tracing.is_fitted or len(np.unique(outcomes.positive)) < 2:
         raise TooLittleFeedback("too little feedback: no model can be fitted before the split, or compared after it")
     earlier = evidence.filter(pl.col("mode") == "feedback", pl.col("occurred_at") <= split)

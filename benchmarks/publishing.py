@@ -30,7 +30,7 @@ from pipelines.publish.queries import DUCKDB_FILE
 from pipelines.snapshots.reader import Snapshot, current_delta, current_snapshot, delta_folder
 from pipelines.snapshots.row_metadata import UNPUBLISHED, assign_snapshot_id
 from pipelines.snapshots.writer import publish_snapshot
-from pipelines.storage.lake import ROW_GROUP_SIZE, content_sha256
+from pipelines.storage.parquet_files import ROW_GROUP_SIZE, content_sha256
 
 _DAY, _UNTIL = date(2026, 6, 30), date(2026, 7, 2)
 # Seed and vocabulary of the made-up rows; texts of the length that real ones have.

@@ -41,7 +41,7 @@ REPEAT_SECONDS = 24 * 3600
 _MAX_RUNS = 50
 # One address is tried this many times with one message, at one evaluation of the sensor each.
 MAX_DELIVERIES = 5
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_VARIABLE_PATTERN = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -107,41 +107,47 @@ def collect_alerts(
     Returns:
         The state to store, and a message with one line per waiting issue; None if no message is due.
     """
-    recently_sent = {key: sent_at for key, sent_at in state.sent.items() if now_seconds - sent_at < REPEAT_SECONDS}
-    waiting = dict(state.waiting)
+    recently_sent = {
+        issue_key: sent_at for issue_key, sent_at in state.sent.items() if now_seconds - sent_at < REPEAT_SECONDS
+    }
+    waiting_issues = dict(state.waiting)
     for issue in issues:
-        if issue.key in waiting or issue.key not in recently_sent:
-            _, count = waiting.get(issue.key, ("", 0))
-            waiting[issue.key] = (issue.sentence, count + 1)
-    state = replace(state, waiting=waiting, sent=recently_sent)
-    if not waiting or now_seconds - state.sent_at < gather_seconds:
+        if issue.key in waiting_issues or issue.key not in recently_sent:
+            _, issue_count = waiting_issues.get(issue.key, ("", 0))
+            waiting_issues[issue.key] = (issue.sentence, issue_count + 1)
+    state = replace(state, waiting=waiting_issues, sent=recently_sent)
+    if not waiting_issues or now_seconds - state.sent_at < gather_seconds:
         return state, None
-    lines = [sentence if count == 1 else f"{sentence} ({count} times)" for sentence, count in waiting.values()]
+    lines = [
+        sentence if issue_count == 1 else f"{sentence} ({issue_count} times)"
+        for sentence, issue_count in waiting_issues.values()
+    ]
     return state, "\n".join(f"• {line}" for line in lines)
 
 
 def mark_sent(state: AlertState, now_seconds: float) -> AlertState:
     """The state after its message was handed to every address, or waits for those that are out of reach."""
-    sent = {**state.sent, **dict.fromkeys(state.waiting, now_seconds)}
-    return replace(state, waiting={}, sent=sent, sent_at=now_seconds)
+    sent_at_by_key = {**state.sent, **dict.fromkeys(state.waiting, now_seconds)}
+    return replace(state, waiting={}, sent=sent_at_by_key, sent_at=now_seconds)
 
 
-def find_run_issues(instance: DagsterInstance, since: float) -> list[Issue]:
+def find_run_issues(instance: DagsterInstance, since_seconds: float) -> list[Issue]:
     """Failed runs and blocking checks.
 
     Args:
         instance: Dagster's instance.
-        since: Only runs that ended after this time count, in seconds.
+        since_seconds: Only runs that ended after this time count, in seconds.
     """
     runs_filter = RunsFilter(
-        statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS], updated_after=datetime.fromtimestamp(since, UTC)
+        statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS],
+        updated_after=datetime.fromtimestamp(since_seconds, UTC),
     )
-    records = instance.get_run_records(runs_filter, limit=_MAX_RUNS)
-    return [issue for record in records for issue in describe_run(instance, record.dagster_run)]
+    run_records = instance.get_run_records(runs_filter, limit=_MAX_RUNS)
+    return [issue for record in run_records for issue in describe_run(instance, record.dagster_run)]
 
 
 def describe_run(instance: DagsterInstance, run: DagsterRun) -> list[Issue]:
-    """What a run that ended blocked; the steps at which it failed if no check explains the failure.
+    """List the tables that an ended run blocked; if no check explains its failure, list the steps that failed.
 
     Args:
         instance: Dagster's instance.
@@ -150,26 +156,32 @@ def describe_run(instance: DagsterInstance, run: DagsterRun) -> list[Issue]:
     check_issues = _find_check_issues(instance, run.run_id)
     if run.status is not DagsterRunStatus.FAILURE or check_issues:
         return check_issues
-    op_stats = instance.get_run_step_stats(run.run_id)
-    failed_ops = sorted(op.step_key for op in op_stats if op.status is not None and op.status.value == "FAILURE")
-    at_failed_ops = f" at {', '.join(failed_ops)}" if failed_ops else ""
-    sentence = f"A run of {run.job_name} failed{at_failed_ops}: look at run {run.run_id[:8]} in the UI."
-    return [Issue(f"run:{run.job_name}:{at_failed_ops}", sentence)]
+    step_stats = instance.get_run_step_stats(run.run_id)
+    failed_step_keys = sorted(
+        step_stat.step_key
+        for step_stat in step_stats
+        if step_stat.status is not None and step_stat.status.value == "FAILURE"
+    )
+    failed_steps_text = f" at {', '.join(failed_step_keys)}" if failed_step_keys else ""
+    sentence = f"A run of {run.job_name} failed{failed_steps_text}: look at run {run.run_id[:8]} in the UI."
+    return [Issue(f"run:{run.job_name}:{failed_steps_text}", sentence)]
 
 
 def _find_check_issues(instance: DagsterInstance, run_id: str) -> list[Issue]:
     issues = []
-    for record in instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records:
-        event = record.event_log_entry.dagster_event
-        check: Any = event.event_specific_data if event else None
-        if check is None or check.passed:
+    for event_record in instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records:
+        event = event_record.event_log_entry.dagster_event
+        check_evaluation: Any = event.event_specific_data if event else None
+        if check_evaluation is None or check_evaluation.passed:
             continue
         # a model that does not replace the champion blocks nothing, but somebody has to look at it
-        if (check.blocking and check.severity.value == "ERROR") or check.check_name == PROMOTED:
-            table_name = check.asset_key.to_user_string()
+        if (
+            check_evaluation.blocking and check_evaluation.severity.value == "ERROR"
+        ) or check_evaluation.check_name == PROMOTED:
+            table_name = check_evaluation.asset_key.to_user_string()
             problem = "The model was refused" if table_name.startswith("model_") else f"{table_name} is blocked"
-            sentence = f"{problem}: {check.check_name}: {check.description}."
-            issues.append(Issue(f"check:{table_name}:{check.check_name}", sentence))
+            sentence = f"{problem}: {check_evaluation.check_name}: {check_evaluation.description}."
+            issues.append(Issue(f"check:{table_name}:{check_evaluation.check_name}", sentence))
     return issues
 
 
@@ -192,7 +204,7 @@ def deliver(address_template: str, title: str, message: str) -> bool:
         # apprise loads every service it knows, some of them with deprecated modules
         warnings.simplefilter("ignore", DeprecationWarning)
         sender = apprise.Apprise()
-        address = _VARIABLE.sub(lambda match: os.environ.get(match[1], ""), address_template)
+        address = _VARIABLE_PATTERN.sub(lambda variable_match: os.environ.get(variable_match[1], ""), address_template)
         return bool(sender.add(address)) and bool(sender.notify(title=title, body=message))
 
 
@@ -206,16 +218,16 @@ def send_undelivered(state: AlertState, title: str) -> tuple[AlertState, list[Is
     Returns:
         The state to store, and an issue per kind of address that is out of reach, for the other addresses.
     """
-    remaining, unreachable = [], set(state.unreachable)
-    for undelivered in state.undelivered:
-        tried = replace(undelivered, attempts=undelivered.attempts + 1)
-        if deliver(undelivered.address, title, undelivered.message):
-            unreachable.discard(undelivered.address)
-        elif tried.attempts >= MAX_DELIVERIES:
-            unreachable.add(undelivered.address)
+    remaining_messages, unreachable_addresses = [], set(state.unreachable)
+    for undelivered_message in state.undelivered:
+        tried_message = replace(undelivered_message, attempts=undelivered_message.attempts + 1)
+        if deliver(undelivered_message.address, title, undelivered_message.message):
+            unreachable_addresses.discard(undelivered_message.address)
+        elif tried_message.attempts >= MAX_DELIVERIES:
+            unreachable_addresses.add(undelivered_message.address)
         else:
-            remaining.append(tried)
-    state = replace(state, undelivered=tuple(remaining), unreachable=frozenset(unreachable))
+            remaining_messages.append(tried_message)
+    state = replace(state, undelivered=tuple(remaining_messages), unreachable=frozenset(unreachable_addresses))
     return state, find_address_issues(state)
 
 
@@ -289,13 +301,18 @@ def send_due_alert(
         undelivered_count = len(state.undelivered)
         return state, f"{undelivered_count} messages are tried again" if undelivered_count else "no new issue"
     issue_count = len(state.waiting)
-    unreached = [address for address in dict.fromkeys(alerts.to) if not deliver(address, title, message)]
-    undelivered = tuple(UndeliveredMessage(address, message, attempts=1) for address in unreached)
+    unreached_addresses = [address for address in dict.fromkeys(alerts.to) if not deliver(address, title, message)]
+    undelivered_messages = tuple(UndeliveredMessage(address, message, attempts=1) for address in unreached_addresses)
     state = replace(
         mark_sent(state, now_seconds),
-        undelivered=(*state.undelivered, *undelivered),
-        unreachable=state.unreachable & set(unreached),
+        undelivered=(*state.undelivered, *undelivered_messages),
+        unreachable=state.unreachable & set(unreached_addresses),
     )
-    reached_count = len(set(alerts.to)) - len(unreached)
-    outcome = f"sent {issue_count} issues to {reached_count} addresses"
-    return state, f"{outcome}; {len(unreached)} could not be reached: they are tried again" if unreached else outcome
+    reached_count = len(set(alerts.to)) - len(unreached_addresses)
+    outcome_phrase = f"sent {issue_count} issues to {reached_count} addresses"
+    return (
+        state,
+        f"{outcome_phrase}; {len(unreached_addresses)} could not be reached: they are tried again"
+        if unreached_addresses
+        else outcome_phrase,
+    )

@@ -34,7 +34,7 @@ from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snaps
 from pipelines.storage.atomic_write import replacing
 
 METRICS_SENSOR = "metrics_sensor"
-_ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+_ENDED_STATUSES = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 # The node exporter is another user, and the file holds nothing about a person.
 _FILE_MODE = 0o644
 
@@ -71,11 +71,11 @@ def write_configured_metrics(pipeline: PipelineResource, instance: DagsterInstan
         write_metrics(metrics_file, measure(pipeline, instance, now))
 
 
-def write_metrics(path: Path, metrics: Iterable[Metric]) -> None:
+def write_metrics(metrics_path: Path, metrics: Iterable[Metric]) -> None:
     """Replace a file by one with these metrics in OpenMetrics, readable for every user of the machine.
 
     Args:
-        path: The file.
+        metrics_path: The file.
         metrics: The metrics.
 
     Raises:
@@ -87,14 +87,14 @@ def write_metrics(path: Path, metrics: Iterable[Metric]) -> None:
 
     registry = CollectorRegistry()
     for metric in metrics:
-        unit = "seconds" if metric.name.endswith("_seconds") else ""
+        metric_unit = "seconds" if metric.name.endswith("_seconds") else ""
         label_names = [metric.label] if metric.label else []
-        gauge = Gauge(f"footsteps_{metric.name}", metric.description, label_names, unit=unit, registry=registry)
-        for label_value, number in metric.samples.items():
-            (gauge.labels(label_value) if metric.label else gauge).set(number)
-    with replacing(path) as unfinished:
-        unfinished.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
-    path.chmod(_FILE_MODE)
+        gauge = Gauge(f"footsteps_{metric.name}", metric.description, label_names, unit=metric_unit, registry=registry)
+        for label_value, sample_value in metric.samples.items():
+            (gauge.labels(label_value) if metric.label else gauge).set(sample_value)
+    with replacing(metrics_path) as unfinished_file:
+        unfinished_file.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
+    metrics_path.chmod(_FILE_MODE)
 
 
 def measure(pipeline: PipelineResource, instance: DagsterInstance | None, now: datetime) -> list[Metric]:
@@ -113,25 +113,25 @@ def measure(pipeline: PipelineResource, instance: DagsterInstance | None, now: d
         snapshot = current_snapshot(pipeline.settings.published_path)
     except NothingPublished:
         snapshot = None
-    sources = describe_sources(lake, config, pipeline.landing_folder)
-    targets = read_target_states(lake, config, snapshot.snapshot_id if snapshot else "")
+    source_states = describe_sources(lake, config, pipeline.landing_folder)
+    target_states = read_target_states(lake, config, snapshot.snapshot_id if snapshot else "")
     metrics = [
         Metric(
             "open_refusals",
             "Refused files of a source that nobody has put right or acknowledged.",
-            {source["name"]: len(source["refused"]) for source in sources},
+            {source_state["name"]: len(source_state["refused"]) for source_state in source_states},
             "source",
         ),
         Metric(
             "quarantined_rows",
             "Rows of the current files of a source that are in quarantine.",
-            {source["name"]: source["quarantined"] for source in sources},
+            {source_state["name"]: source_state["quarantined"] for source_state in source_states},
             "source",
         ),
         Metric(
             "target_current",
             "Whether a publish target holds the current snapshot: 1 or 0.",
-            {target.target: float(target.problem is None) for target in targets},
+            {target_state.target: float(target_state.problem is None) for target_state in target_states},
             "target",
         ),
     ]
@@ -139,12 +139,12 @@ def measure(pipeline: PipelineResource, instance: DagsterInstance | None, now: d
         metrics += _measure_snapshot(snapshot, now)
     if instance is not None:
         metrics += _measure_automation(pipeline, instance)
-        metrics += _measure_last_run(instance, choose_exit_code(sources, targets))
+        metrics += _measure_last_run(instance, choose_exit_code(source_states, target_states))
     return metrics
 
 
 def _measure_snapshot(snapshot: Snapshot, now: datetime) -> list[Metric]:
-    end_of_validity = datetime.combine(snapshot.valid_until + timedelta(days=1), time(), UTC).timestamp()
+    validity_end_seconds = datetime.combine(snapshot.valid_until + timedelta(days=1), time(), UTC).timestamp()
     metrics = [
         Metric(
             "published_rows",
@@ -155,7 +155,7 @@ def _measure_snapshot(snapshot: Snapshot, now: datetime) -> list[Metric]:
         Metric(
             "snapshot_valid_until_timestamp_seconds",
             "End of the last day (UTC) on which the current snapshot is valid.",
-            {"": end_of_validity},
+            {"": validity_end_seconds},
         ),
     ]
     if snapshot.published_at is not None:
@@ -175,13 +175,13 @@ def _measure_snapshot(snapshot: Snapshot, now: datetime) -> list[Metric]:
 
 
 def _measure_automation(pipeline: PipelineResource, instance: DagsterInstance) -> list[Metric]:
-    statuses = [run.status for run in find_failed_runs(instance, pipeline.settings.lock_path)]
-    killed_count = statuses.count(DagsterRunStatus.STARTED)
+    unresolved_statuses = [run.status for run in find_failed_runs(instance, pipeline.settings.lock_path)]
+    killed_count = unresolved_statuses.count(DagsterRunStatus.STARTED)
     return [
         Metric(
             "unresolved_runs",
             "Failed and killed runs whose work no later run has done.",
-            {"failed": len(statuses) - killed_count, "killed": killed_count},
+            {"failed": len(unresolved_statuses) - killed_count, "killed": killed_count},
             "outcome",
         ),
         Metric(
@@ -195,15 +195,15 @@ def _measure_automation(pipeline: PipelineResource, instance: DagsterInstance) -
 
 def _measure_last_run(instance: DagsterInstance, exit_code_of_success: ExitCode) -> list[Metric]:
     """When the last run of the nightly job ended, how long it took and how it ended; when the last one succeeded."""
-    last_run = _find_last_run(instance, _ENDED)
+    last_run = _find_last_run(instance, _ENDED_STATUSES)
     if last_run is None or last_run.end_time is None:
         return []
     is_success = last_run.dagster_run.status is DagsterRunStatus.SUCCESS
     # a run that broke off before its first step has no start
-    duration = last_run.end_time - (last_run.start_time or last_run.end_time)
+    duration_seconds = last_run.end_time - (last_run.start_time or last_run.end_time)
     metrics = [
         Metric("last_run_timestamp_seconds", "When the last run ended.", {"": last_run.end_time}),
-        Metric("last_run_duration_seconds", "How long the last run took.", {"": duration}),
+        Metric("last_run_duration_seconds", "How long the last run took.", {"": duration_seconds}),
         Metric(
             "last_run_exit_code",
             "How the last run ended, as the exit code of `footsteps run`: 0 all well, 1 stopped, 3 a file refused, "
@@ -221,8 +221,8 @@ def _measure_last_run(instance: DagsterInstance, exit_code_of_success: ExitCode)
 
 def _find_last_run(instance: DagsterInstance, statuses: list[DagsterRunStatus]) -> RunRecord | None:
     """The newest run of the nightly job with one of these statuses."""
-    records = instance.get_run_records(RunsFilter(job_name=NIGHTLY_JOB, statuses=statuses), limit=1)
-    return records[0] if records else None
+    run_records = instance.get_run_records(RunsFilter(job_name=NIGHTLY_JOB, statuses=statuses), limit=1)
+    return run_records[0] if run_records else None
 
 
 def build_metrics_sensor(pipeline: PipelineResource) -> SensorDefinition:

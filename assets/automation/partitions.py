@@ -20,19 +20,19 @@ FIRST_DAY = date(2024, 1, 1)
 DELIVERY_DAYS = DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1)
 # One run lands a range of days in their order, so that deliveries are numbered in the order of the days.
 BY_RANGE = BackfillPolicy.single_run()
-_DAY = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
+_DAY_PATTERN = re.compile(r"(?<!\d)(\d{4})[-_]?(\d{2})[-_]?(\d{2})(?!\d)")
 
 
 def delivery_days(context: AssetExecutionContext) -> list[date]:
     """The delivery days of a run, in order; empty if it has no partition."""
     if not context.has_partition_key and not context.has_partition_key_range:
         return []
-    return [date.fromisoformat(key) for key in context.partition_keys]
+    return [date.fromisoformat(partition_key) for partition_key in context.partition_keys]
 
 
-def day_of_file(path: Path) -> date:
+def day_of_file(file_path: Path) -> date:
     """The first date in a file's name, or else the day of its last change in UTC."""
-    for year, month, day in _DAY.findall(path.name):
+    for year, month, day in _DAY_PATTERN.findall(file_path.name):
         with suppress(ValueError):  # digits that are no date, such as 2026-99-01
             return date(int(year), int(month), int(day))
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+    return datetime.fromtimestamp(file_path.stat().st_mtime, UTC).date()

@@ -29,7 +29,7 @@ from assets.resources.pipeline import PipelineResource
 from assets.resources.run_context import CAUSE_TAG
 
 FETCH_TAG = "footsteps/fetch"
-# A login per tick: servers lock out who comes too often.
+# Each tick logs in to each server, and servers lock out clients that log in too often.
 _INTERVAL_SECONDS = 300
 
 
@@ -54,29 +54,31 @@ def read_fetch_cursor(cursor_json: str | None) -> FetchCursor:
     return parse_cursor(_CURSOR_ADAPTER, cursor_json, FetchCursor())
 
 
-def plan_fetch(cursor: FetchCursor, files: list[NewRemoteFile]) -> tuple[FetchCursor, bool]:
+def plan_fetch(cursor: FetchCursor, new_files: list[NewRemoteFile]) -> tuple[FetchCursor, bool]:
     """Decide whether to request a fetch.
 
     Args:
         cursor: The stored cursor.
-        files: The files that no run has fetched.
+        new_files: The files that no run has fetched.
 
     Returns:
-        The cursor to store, and whether a file is there that fewer than `MAX_ATTEMPTS` fetches were requested for.
+        The cursor to store, and whether fewer than `MAX_ATTEMPTS` fetches were requested for at least one of the files.
     """
-    attempts = {file.version: cursor.attempts.get(file.version, 0) for file in files}
-    if all(count >= MAX_ATTEMPTS for count in attempts.values()):
-        return FetchCursor(attempts, cursor.number), False
-    attempts = {version: min(count + 1, MAX_ATTEMPTS) for version, count in attempts.items()}
-    return FetchCursor(attempts, cursor.number + 1), True
+    attempts_by_version = {new_file.version: cursor.attempts.get(new_file.version, 0) for new_file in new_files}
+    if all(attempt_count >= MAX_ATTEMPTS for attempt_count in attempts_by_version.values()):
+        return FetchCursor(attempts_by_version, cursor.number), False
+    attempts_by_version = {
+        version: min(attempt_count + 1, MAX_ATTEMPTS) for version, attempt_count in attempts_by_version.items()
+    }
+    return FetchCursor(attempts_by_version, cursor.number + 1), True
 
 
-def build_remote_files_sensor(pipeline: PipelineResource, fetch: Selection) -> SensorDefinition:
+def build_remote_files_sensor(pipeline: PipelineResource, fetch_selection: Selection) -> SensorDefinition:
     """The sensor that starts a fetch for files that were dropped at an origin.
 
     Args:
         pipeline: The data root.
-        fetch: The step that fetches.
+        fetch_selection: The step that fetches.
     """
 
     @sensor(
@@ -92,16 +94,16 @@ def build_remote_files_sensor(pipeline: PipelineResource, fetch: Selection) -> S
         unfinished_fetches = RunsFilter(tags={FETCH_TAG: str(cursor.number)}, statuses=list(UNFINISHED_STATUSES))
         if cursor.number and context.instance.get_runs(unfinished_fetches, limit=1):
             return SensorResult(skip_reason=SkipReason("the last fetch has not ended"))
-        files, problems = find_new_remote_files(pipeline)
-        cursor, is_due = plan_fetch(cursor, files)
-        stored = _CURSOR_ADAPTER.dump_json(cursor).decode()
+        new_files, problems = find_new_remote_files(pipeline)
+        cursor, is_due = plan_fetch(cursor, new_files)
+        new_cursor_json = _CURSOR_ADAPTER.dump_json(cursor).decode()
         if not is_due:
-            return SensorResult(skip_reason=SkipReason("; ".join(problems) or "no new file"), cursor=stored)
-        request = RunRequest(
+            return SensorResult(skip_reason=SkipReason("; ".join(problems) or "no new file"), cursor=new_cursor_json)
+        run_request = RunRequest(
             tags={FETCH_TAG: str(cursor.number), CAUSE_TAG: "new files where exports are dropped"},
-            asset_selection=list(fetch.assets),
-            asset_check_keys=list(fetch.checks),
+            asset_selection=list(fetch_selection.assets),
+            asset_check_keys=list(fetch_selection.checks),
         )
-        return SensorResult(run_requests=[request], cursor=stored)
+        return SensorResult(run_requests=[run_request], cursor=new_cursor_json)
 
     return remote_files_sensor

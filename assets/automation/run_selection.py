@@ -63,10 +63,10 @@ def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
     ledger = read_ledger(pipeline.lake)
     contents_by_source = {source.name: find_read_contents(ledger, source) for source in pipeline.config.sources}
     return [
-        NewFile(source, path)
+        NewFile(source, landing_path)
         for source in pipeline.config.sources
-        for path in list_landing_files(pipeline.landing_folder, source.path)
-        if not contents_by_source[source.name].includes(path.name, file_sha256(path))
+        for landing_path in list_landing_files(pipeline.landing_folder, source.path)
+        if not contents_by_source[source.name].includes(landing_path.name, file_sha256(landing_path))
     ]
 
 
@@ -77,21 +77,31 @@ def find_new_remote_files(pipeline: PipelineResource) -> tuple[list[NewRemoteFil
         The new files, and one sentence per origin that could not be listed.
     """
     new_files, problems = [], []
-    for target in list_fetch_targets(pipeline.config):
+    for fetch_target in list_fetch_targets(pipeline.config):
         try:
-            for file in list_new_files(target, pipeline.lake, pipeline.landing_folder):
-                version = f"{target.name}:{file.name}:{file.size}:{file.modified_at.isoformat()}"
-                new_files.append(NewRemoteFile(tuple(target.find_sources(file)), version))
+            for remote_file in list_new_files(fetch_target, pipeline.lake, pipeline.landing_folder):
+                version = (
+                    f"{fetch_target.name}:{remote_file.name}:{remote_file.size}:{remote_file.modified_at.isoformat()}"
+                )
+                new_files.append(NewRemoteFile(tuple(fetch_target.find_sources(remote_file)), version))
         except OriginUnreadable as failure:
-            problems.append(f"{target.name}: {failure}")
+            problems.append(f"{fetch_target.name}: {failure}")
     return new_files, problems
 
 
 def select_fetch(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
     """The step that fetches exports; empty if footsteps.yaml names no origin."""
-    fetches = [asset for asset in assets if isinstance(asset, AssetsDefinition) and AssetKey(ORIGIN.name) in asset.keys]
-    keys = tuple(key for asset in fetches for key in asset.keys)
-    return Selection(keys, tuple(key for asset in fetches for key in asset.check_keys), has_landing=False)
+    fetch_assets = [
+        asset_definition
+        for asset_definition in assets
+        if isinstance(asset_definition, AssetsDefinition) and AssetKey(ORIGIN.name) in asset_definition.keys
+    ]
+    asset_keys = tuple(key for asset_definition in fetch_assets for key in asset_definition.keys)
+    return Selection(
+        asset_keys,
+        tuple(key for asset_definition in fetch_assets for key in asset_definition.check_keys),
+        has_landing=False,
+    )
 
 
 def select_incremental(assets: Sequence[AssetsDefinition | AssetSpec], sources: Sequence[SourceConfig]) -> Selection:
@@ -113,7 +123,7 @@ def select_incremental(assets: Sequence[AssetsDefinition | AssetSpec], sources: 
         unaffected_keys = set()
 
     def is_selected(asset: AssetsDefinition) -> bool:
-        is_updatable = all(spec.tags.get(INCREMENTAL_MODE_TAG, "skip") != "skip" for spec in asset.specs)
+        is_updatable = all(asset_spec.tags.get(INCREMENTAL_MODE_TAG, "skip") != "skip" for asset_spec in asset.specs)
         is_affected = is_updatable and not asset.keys & unaffected_keys
         return asset.op.name in landing_ops or is_affected or _is_publish_target(asset)
 
@@ -131,8 +141,9 @@ def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
     renewed_keys = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
     asset_definitions = [asset for asset in assets if isinstance(asset, AssetsDefinition)]
     selected_assets = [asset for asset in asset_definitions if renewed_keys & asset.keys or _is_publish_target(asset)]
-    asset_keys = tuple(key for asset in selected_assets for key in asset.keys)
-    return Selection(asset_keys, tuple(key for asset in selected_assets for key in asset.check_keys), has_landing=False)
+    asset_keys = tuple(asset_key for asset in selected_assets for asset_key in asset.keys)
+    check_keys = tuple(check_key for asset in selected_assets for check_key in asset.check_keys)
+    return Selection(asset_keys, check_keys, has_landing=False)
 
 
 def _is_publish_target(asset: AssetsDefinition) -> bool:

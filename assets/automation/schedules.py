@@ -40,10 +40,10 @@ nightly_job = define_asset_job(
 
 
 def build_nightly_schedule(time_zone: str, hour: int) -> ScheduleDefinition:
-    """A complete run once a day in the company's time zone, as of the day that it is there.
+    """A complete run once a day, as of the current day in the company's time zone.
 
-    A run that no daemon was there to start is made up: when the daemon comes back, Dagster starts the newest missed
-    run, which does everything that earlier ones would have done (see dagster.yaml).
+    If no daemon is running at the scheduled time, Dagster starts the newest missed run once the daemon is back. That
+    run does everything that the earlier missed ones would have done (see dagster.yaml).
 
     Args:
         time_zone: The company's time zone, such as Europe/Berlin.
@@ -63,7 +63,7 @@ def build_nightly_schedule(time_zone: str, hour: int) -> ScheduleDefinition:
         scheduled_day = scheduled_at.astimezone(ZoneInfo(time_zone)).date().isoformat()
         partition_key = today_utc().isoformat()
         tags = {SCHEDULED_DAY_TAG: scheduled_day, CAUSE_TAG: "the nightly schedule"}
-        # with the tag, Dagster does not look the partition up as of the scheduled time: a run that is made up on a
+        # with the tag, Dagster does not look the partition up as of the scheduled time: a missed run that starts on a
         # later day lands the files of that day
         tags[_PARTITION_TAG] = partition_key
         yield RunRequest(run_key=scheduled_day, tags=tags, partition_key=partition_key)

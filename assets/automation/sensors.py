@@ -81,9 +81,11 @@ class SeenFile:
         """Size and time of change: a file with another version is a new file."""
         return self.size, self.changed_ns
 
-    def is_complete(self, now: float, quiet_seconds: float) -> bool:
+    def is_complete(self, now_seconds: float, quiet_seconds: float) -> bool:
         """Whether its marker exists, or it did not change for long enough, by our clock and by the file's time."""
-        return self.is_done or (now - self.since >= quiet_seconds and now - self.changed_ns / 1e9 >= quiet_seconds)
+        return self.is_done or (
+            now_seconds - self.since >= quiet_seconds and now_seconds - self.changed_ns / 1e9 >= quiet_seconds
+        )
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def write_cursor(cursor: Cursor) -> str:
 def plan_next_batch(
     cursor: Cursor,
     files: Mapping[str, SeenFile],
-    now: float,
+    now_seconds: float,
     quiet_seconds: float,
     outcome: Outcome,
     is_landed: Callable[[str], bool],
@@ -143,7 +145,7 @@ def plan_next_batch(
     Args:
         cursor: The stored cursor.
         files: The files in the landing folder now, by "source:path".
-        now: The time in seconds.
+        now_seconds: The time in seconds.
         quiet_seconds: How long a file must stay unchanged to be complete.
         outcome: What became of the run of the cursor's batch.
         is_landed: Whether the ledger knows the content of a file, by its "source:path".
@@ -151,82 +153,96 @@ def plan_next_batch(
     Returns:
         The cursor to store, and the run to request, if any.
     """
-    seen_files = {path: _carry_times(cursor.seen.get(path), file, now) for path, file in files.items()}
-    carried_versions = {path: version for path, version in cursor.carried.items() if path in files}
+    seen_files = {key: _keep_earlier_times(cursor.seen.get(key), file, now_seconds) for key, file in files.items()}
+    carried_versions = {key: version for key, version in cursor.carried.items() if key in files}
     batch = cursor.batch
     if batch is not None and (outcome == "carried" or (outcome == "failed" and batch.attempt >= MAX_ATTEMPTS)):
-        carried_versions |= {path: version for path, version in batch.files.items() if path in files}
+        carried_versions |= {key: version for key, version in batch.files.items() if key in files}
         batch = None
     elif batch is not None and outcome == "under_way":
         return replace(cursor, seen=seen_files, carried=carried_versions), None
-    new_files = {path: file for path, file in seen_files.items() if carried_versions.get(path) != file.version}
+    new_files = {key: file for key, file in seen_files.items() if carried_versions.get(key) != file.version}
     # files that another run has landed or refused need no run; files that our own failed run has landed do
-    batch_paths = set(batch.files) if batch else set()
+    batch_keys = set(batch.files) if batch else set()
     carried_versions |= {
-        path: file.version
-        for path, file in new_files.items()
-        if path not in batch_paths and file.is_complete(now, quiet_seconds) and is_landed(path)
+        key: file.version
+        for key, file in new_files.items()
+        if key not in batch_keys and file.is_complete(now_seconds, quiet_seconds) and is_landed(key)
     }
     cursor = replace(cursor, seen=seen_files, carried=carried_versions, batch=batch)
-    ready_paths = _find_ready(
-        {path: file for path, file in new_files.items() if carried_versions.get(path) != file.version},
-        now,
+    ready_keys = _find_ready_files(
+        {key: file for key, file in new_files.items() if carried_versions.get(key) != file.version},
+        now_seconds,
         quiet_seconds,
     )
-    if batch is None and not ready_paths:
+    if batch is None and not ready_keys:
         return cursor, None
-    if batch is not None and outcome == "failed" and now - batch.asked_at < quiet_seconds * batch.attempt:
+    if batch is not None and outcome == "failed" and now_seconds - batch.asked_at < quiet_seconds * batch.attempt:
         return cursor, None  # a run that failed just now would fail again
-    requested_versions = {path: seen_files[path].version for path in {*ready_paths, *(batch_paths & set(files))}}
+    requested_versions = {key: seen_files[key].version for key in {*ready_keys, *(batch_keys & set(files))}}
     source_names = tuple(
-        sorted({*(seen_files[path].source_name for path in requested_versions), *(batch.sources if batch else ())})
+        sorted({*(seen_files[key].source_name for key in requested_versions), *(batch.sources if batch else ())})
     )
     attempt = 1 if batch is None else batch.attempt + (outcome == "failed")
-    cursor = replace(cursor, batch=FileBatch(requested_versions, source_names, attempt, now), number=cursor.number + 1)
+    cursor = replace(
+        cursor, batch=FileBatch(requested_versions, source_names, attempt, now_seconds), number=cursor.number + 1
+    )
     return cursor, BatchRequest(source_names, cursor.number)
 
 
-def _carry_times(last_seen: SeenFile | None, file: SeenFile, now: float) -> SeenFile:
+def _keep_earlier_times(last_seen_file: SeenFile | None, current_file: SeenFile, now_seconds: float) -> SeenFile:
     """The file with the times of the earlier tick, as far as they still hold."""
-    if last_seen is None:
-        return replace(file, first=now, since=now)
-    return replace(file, first=last_seen.first, since=last_seen.since if last_seen.version == file.version else now)
+    if last_seen_file is None:
+        return replace(current_file, first=now_seconds, since=now_seconds)
+    return replace(
+        current_file,
+        first=last_seen_file.first,
+        since=last_seen_file.since if last_seen_file.version == current_file.version else now_seconds,
+    )
 
 
-def _find_ready(files: Mapping[str, SeenFile], now: float, quiet_seconds: float) -> set[str]:
+def _find_ready_files(seen_files: Mapping[str, SeenFile], now_seconds: float, quiet_seconds: float) -> set[str]:
     """The complete files of sources that have only complete files, or whose files have waited for too long."""
-    ready_paths: set[str] = set()
-    for source_name in {file.source_name for file in files.values()}:
-        source_files = {path: file for path, file in files.items() if file.source_name == source_name}
-        complete_paths = {path for path, file in source_files.items() if file.is_complete(now, quiet_seconds)}
-        waited_seconds = now - min(file.first for file in source_files.values())
-        if len(complete_paths) == len(source_files) or waited_seconds >= MAX_QUIET_PERIODS * quiet_seconds:
-            ready_paths |= complete_paths
-    return ready_paths
+    ready_keys: set[str] = set()
+    for source_name in {seen_file.source_name for seen_file in seen_files.values()}:
+        source_files = {
+            file_key: seen_file for file_key, seen_file in seen_files.items() if seen_file.source_name == source_name
+        }
+        complete_keys = {
+            file_key
+            for file_key, seen_file in source_files.items()
+            if seen_file.is_complete(now_seconds, quiet_seconds)
+        }
+        waited_seconds = now_seconds - min(seen_file.first for seen_file in source_files.values())
+        if len(complete_keys) == len(source_files) or waited_seconds >= MAX_QUIET_PERIODS * quiet_seconds:
+            ready_keys |= complete_keys
+    return ready_keys
 
 
-def scan_landing_folder(pipeline: PipelineResource, now: float) -> dict[str, SeenFile]:
+def scan_landing_folder(pipeline: PipelineResource, now_seconds: float) -> dict[str, SeenFile]:
     """The files in the landing folder now, by "source:path"."""
     return {
-        f"{source.name}:{path.relative_to(pipeline.landing_folder)}": _describe_file(source.name, path, now)
+        f"{source.name}:{file_path.relative_to(pipeline.landing_folder)}": _describe_file(
+            source.name, file_path, now_seconds
+        )
         for source in pipeline.config.sources
-        for path in list_landing_files(pipeline.landing_folder, source.path)
+        for file_path in list_landing_files(pipeline.landing_folder, source.path)
     }
 
 
-def _describe_file(source_name: str, path: Path, now: float) -> SeenFile:
-    file_stat, is_done = path.stat(), path.with_name(path.name + DONE_SUFFIX).exists()
-    return SeenFile(source_name, file_stat.st_size, file_stat.st_mtime_ns, now, now, is_done)
+def _describe_file(source_name: str, file_path: Path, now_seconds: float) -> SeenFile:
+    file_stat, is_done = file_path.stat(), file_path.with_name(file_path.name + DONE_SUFFIX).exists()
+    return SeenFile(source_name, file_stat.st_size, file_stat.st_mtime_ns, now_seconds, now_seconds, is_done)
 
 
-def find_outcome(instance: DagsterInstance, batch_number: int, asked_at: float, now: float) -> Outcome:
+def find_outcome(instance: DagsterInstance, batch_number: int, requested_at: float, now_seconds: float) -> Outcome:
     """What became of the run of a batch.
 
     Args:
         instance: Dagster's instance.
         batch_number: Number of the batch.
-        asked_at: When the run was requested, in seconds.
-        now: The time in seconds.
+        requested_at: When the run was requested, in seconds.
+        now_seconds: The time in seconds.
     """
     statuses = {run.status for run in instance.get_runs(RunsFilter(tags={BATCH_TAG: str(batch_number)}), limit=10)}
     if DagsterRunStatus.SUCCESS in statuses:
@@ -235,7 +251,7 @@ def find_outcome(instance: DagsterInstance, batch_number: int, asked_at: float, 
         return "under_way"
     if statuses:
         return "failed"
-    return "lost" if now - asked_at > _LOST_AFTER_SECONDS else "under_way"
+    return "lost" if now_seconds - requested_at > _LOST_AFTER_SECONDS else "under_way"
 
 
 def build_landed_files_sensor(
@@ -256,22 +272,24 @@ def build_landed_files_sensor(
         description="Lands complete files and updates the recommendations of the people they touch.",
     )
     def landed_files_sensor(context: SensorEvaluationContext) -> SensorResult:
-        now, cursor = datetime.now(UTC).timestamp(), read_cursor(context.cursor)
+        now_seconds, cursor = datetime.now(UTC).timestamp(), read_cursor(context.cursor)
         outcome: Outcome = "carried"
         if cursor.batch is not None:
-            outcome = find_outcome(context.instance, cursor.number, cursor.batch.asked_at, now)
+            outcome = find_outcome(context.instance, cursor.number, cursor.batch.asked_at, now_seconds)
         ledger = read_ledger(pipeline.lake)
         contents_by_source = {source.name: find_read_contents(ledger, source) for source in pipeline.config.sources}
 
         def is_landed(file_key: str) -> bool:
-            source_name, path = file_key.split(":", 1)
-            file = pipeline.landing_folder / path
-            return contents_by_source[source_name].includes(file.name, file_sha256(file))
+            source_name, relative_path = file_key.split(":", 1)
+            landed_file = pipeline.landing_folder / relative_path
+            return contents_by_source[source_name].includes(landed_file.name, file_sha256(landed_file))
 
-        files = scan_landing_folder(pipeline, now)
-        cursor, request = plan_next_batch(cursor, files, now, pipeline.config.quiet_seconds, outcome, is_landed)
+        current_files = scan_landing_folder(pipeline, now_seconds)
+        cursor, batch_request = plan_next_batch(
+            cursor, current_files, now_seconds, pipeline.config.quiet_seconds, outcome, is_landed
+        )
         return SensorResult(
-            run_requests=[_build_run_request(pipeline, request, select_assets)] if request else [],
+            run_requests=[_build_run_request(pipeline, batch_request, select_assets)] if batch_request else [],
             cursor=write_cursor(cursor),
         )
 
@@ -279,13 +297,13 @@ def build_landed_files_sensor(
 
 
 def _build_run_request(
-    pipeline: PipelineResource, request: BatchRequest, select_assets: Callable[[Sequence[str]], Selection]
+    pipeline: PipelineResource, batch_request: BatchRequest, select_assets: Callable[[Sequence[str]], Selection]
 ) -> RunRequest:
-    cause = f"new files of {', '.join(request.sources)}"
-    tags, today = {BATCH_TAG: str(request.number), CAUSE_TAG: cause}, today_utc().isoformat()
+    cause = f"new files of {', '.join(batch_request.sources)}"
+    tags, today = {BATCH_TAG: str(batch_request.number), CAUSE_TAG: cause}, today_utc().isoformat()
     if pipeline.complete_runs.last_as_of() is None:
         return RunRequest(tags=tags, partition_key=today)  # there is nothing to update yet: the first run is complete
-    selection = select_assets(request.sources)
+    selection = select_assets(batch_request.sources)
     return RunRequest(
         tags={**tags, INCREMENTAL_TAG: "true"},
         partition_key=today,

@@ -9,7 +9,7 @@ from dagster import DagsterInstance
 from assets.automation.schedules import NIGHTLY_SCHEDULE
 
 # The present name of each schedule and sensor, by its former name.
-RENAMED = {
+NAME_BY_FORMER_NAME = {
     "every_night_at_two": NIGHTLY_SCHEDULE,
     "nightly_0200": NIGHTLY_SCHEDULE,
     "files_that_landed": "landed_files_sensor",
@@ -31,15 +31,18 @@ def transfer_instigator_states(instance: DagsterInstance) -> list[str]:
         The present names of the schedules and sensors that were switched on.
     """
     instigator_states = instance.all_instigator_state()
-    stored_selector_ids, switched_on_names = {state.selector_id for state in instigator_states}, []
-    for state in instigator_states:
-        new_name = RENAMED.get(state.name)
-        if new_name is None or not state.is_running:
+    stored_selector_ids, switched_on_names = (
+        {instigator_state.selector_id for instigator_state in instigator_states},
+        [],
+    )
+    for instigator_state in instigator_states:
+        new_name = NAME_BY_FORMER_NAME.get(instigator_state.name)
+        if new_name is None or not instigator_state.is_running:
             continue
-        renamed_state = state._replace(origin=state.origin._replace(instigator_name=new_name))
+        renamed_state = instigator_state._replace(origin=instigator_state.origin._replace(instigator_name=new_name))
         if renamed_state.selector_id not in stored_selector_ids:
             instance.add_instigator_state(renamed_state)
             switched_on_names.append(new_name)
         stop_instigator = instance.stop_schedule if new_name == NIGHTLY_SCHEDULE else instance.stop_sensor
-        stop_instigator(state.instigator_origin_id, state.selector_id, None)
+        stop_instigator(instigator_state.instigator_origin_id, instigator_state.selector_id, None)
     return switched_on_names

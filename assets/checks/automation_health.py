@@ -13,7 +13,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 
 from assets.checks.issue import Issue
 
-_ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE)
+_ENDED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE)
 # A run that failed before this many others is history.
 _MAX_RUNS = 100
 
@@ -31,9 +31,9 @@ def find_failed_runs(instance: DagsterInstance, lock_file: Path) -> list[Dagster
     Returns:
         The runs, the newest first; of several that failed at the same steps, the newest.
     """
-    statuses = [*_ENDED, DagsterRunStatus.STARTED]
+    statuses = [*_ENDED_STATUSES, DagsterRunStatus.STARTED]
     runs = [record.dagster_run for record in instance.get_run_records(RunsFilter(statuses=statuses), limit=_MAX_RUNS)]
-    # of each run the steps that succeeded; of one that did not, those that began and did not succeed
+    # runs are compared with each other: the steps of each are read once
     read_steps = cache(partial(_read_steps, instance))
     later_runs: list[DagsterRun] = []
     failed_runs: list[DagsterRun] = []
@@ -78,37 +78,43 @@ def find_tick_issues(instance: DagsterInstance) -> list[Issue]:
         One issue per schedule or sensor. It names the class of the error, as its message may quote a value.
     """
     issues = []
-    for state in instance.all_instigator_state():
-        last_ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1)
-        if state.is_running and last_ticks and last_ticks[0].status.value == "FAILURE":
-            error, kind = last_ticks[0].error, state.instigator_type.value.lower()
+    for instigator_state in instance.all_instigator_state():
+        last_ticks = instance.get_ticks(instigator_state.instigator_origin_id, instigator_state.selector_id, limit=1)
+        if instigator_state.is_running and last_ticks and last_ticks[0].status.value == "FAILURE":
+            error, instigator_kind = last_ticks[0].error, instigator_state.instigator_type.value.lower()
             reason = error.cls_name if error and error.cls_name else "an error"
-            sentence = f"{kind} {state.name} failed at its last evaluation ({reason}): look at it in the UI."
-            issues.append(Issue(f"tick:{state.name}", sentence))
+            sentence = (
+                f"{instigator_kind} {instigator_state.name} failed at its last evaluation ({reason}): "
+                "look at it in the UI."
+            )
+            issues.append(Issue(f"tick:{instigator_state.name}", sentence))
     return issues
 
 
 def is_switched_on(instance: DagsterInstance, name: str) -> bool:
     """Whether a schedule or sensor was switched on."""
-    return any(state.name == name and state.is_running for state in instance.all_instigator_state())
+    return any(
+        instigator_state.name == name and instigator_state.is_running
+        for instigator_state in instance.all_instigator_state()
+    )
 
 
 def read_sensor_cursor(instance: DagsterInstance, name: str) -> str | None:
     """The cursor that a sensor stored; None if it stored none."""
     cursors = [
-        getattr(state.instigator_data, "cursor", None)
-        for state in instance.all_instigator_state()
-        if state.name == name
+        getattr(instigator_state.instigator_data, "cursor", None)
+        for instigator_state in instance.all_instigator_state()
+        if instigator_state.name == name
     ]
     return next(filter(None, cursors), None)
 
 
 def _read_steps(instance: DagsterInstance, run_id: str, is_successful: bool) -> frozenset[str]:
-    """The steps of a run that succeeded, or those that began and did not."""
+    """The steps of a run that succeeded if `is_successful` is True, else those that began and did not succeed."""
     return frozenset(
-        step.step_key
-        for step in instance.get_run_step_stats(run_id)
-        if (step.status is not None and step.status.value == "SUCCESS") == is_successful
+        step_stats.step_key
+        for step_stats in instance.get_run_step_stats(run_id)
+        if (step_stats.status is not None and step_stats.status.value == "SUCCESS") == is_successful
     )
 
 
@@ -116,9 +122,9 @@ def _is_locked(lock_file: Path) -> bool:
     """Whether a process holds the lock."""
     if not lock_file.exists():
         return False
-    with lock_file.open() as handle:
+    with lock_file.open() as lock_stream:
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(lock_stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False

@@ -28,7 +28,9 @@ from pipelines.contracts.table import Layer, Rule, Severity, Table
 from pipelines.validation.validation_result import RuleResult, ValidationResult
 
 READABLE = "rows_are_readable"
-_COMPUTED = "the run itself computed these rows, so keep the quarantine and report the rule as a fault of the program"
+_COMPUTED_REMEDY = (
+    "the run itself computed these rows, so keep the quarantine and report the rule as a fault of the program"
+)
 # What to do about rows that break a rule.
 _REMEDIES: dict[Layer, str] = {
     "raw": "correct the export, or its mapping in footsteps.yaml, and run again",
@@ -40,8 +42,8 @@ def ledger_checks(config: Config) -> AssetChecksDefinition:
     """The checks of the ledger of deliveries, to which every landing op adds rows: an op of their own, after these."""
     raw_names = list(raw_tables(config.sources))
     check_specs = [
-        spec._replace(additional_deps=[AssetDep(raw_name) for raw_name in raw_names])
-        for spec in contract_check_specs(DELIVERY)
+        check_spec._replace(additional_deps=[AssetDep(raw_name) for raw_name in raw_names])
+        for check_spec in contract_check_specs(DELIVERY)
     ]
 
     @multi_asset_check(name=f"check_{DELIVERY.name}", specs=check_specs)
@@ -66,7 +68,7 @@ def contract_check_specs(table: Table) -> list[AssetCheckSpec]:
 
 
 def evaluate_contract_checks(
-    table: Table, counts: RuleCounts, docs_path: Path, *, is_unchanged: bool = False
+    table: Table, rule_counts: RuleCounts, docs_path: Path, *, is_unchanged: bool = False
 ) -> Iterator[AssetCheckResult]:
     """The results of the checks of `contract_check_specs`.
 
@@ -77,16 +79,16 @@ def evaluate_contract_checks(
 
     Args:
         table: The contract.
-        counts: Counts of the rows that arrived in the table, per rule.
+        rule_counts: Counts of the rows that arrived in the table, per rule.
         docs_path: The folder of the Data Docs.
         is_unchanged: Whether the table stayed as it is in this run.
     """
     validation = read_result(docs_path, table.name)
-    if validation is None or (validation.contract, validation.counts) != (fingerprint_contract(table), counts):
+    if validation is None or (validation.contract, validation.counts) != (fingerprint_contract(table), rule_counts):
         # the import takes seconds: only if counts changed
         from pipelines.validation.expectations import validate_counts
 
-        validation = validate_counts(table, counts)
+        validation = validate_counts(table, rule_counts)
         update_data_docs(validation, docs_path)
     for rule, rule_result in zip(table.rules, validation.results, strict=True):
         yield AssetCheckResult(
@@ -98,19 +100,19 @@ def evaluate_contract_checks(
             + ("; counted when these rows were last computed" if is_unchanged else ""),
             metadata={
                 "rule": rule.name,
-                "rows": counts.row_count,
+                "rows": rule_counts.row_count,
                 "evaluated": rule_result.evaluated_count,
                 "unexpected": rule_result.unexpected_count,
                 "unexpected_share": rule_result.unexpected_share,
-                "quarantined": counts.set_aside_count,
-                "quarantined_share": counts.quarantined_share,
+                "quarantined": rule_counts.set_aside_count,
+                "quarantined_share": rule_counts.quarantined_share,
                 "max_quarantined_share": table.quarantine_limit,
                 "data_docs": MetadataValue.path(str(page_path(docs_path, table.name))),
                 **({"unchanged": True} if is_unchanged else {}),
             },
         )
     if _holds_exports(table):
-        yield _check_readable(table, counts)
+        yield _check_readable(table, rule_counts)
 
 
 def describe_result(table: Table, validation: ValidationResult, rule_result: RuleResult) -> str:
@@ -119,16 +121,18 @@ def describe_result(table: Table, validation: ValidationResult, rule_result: Rul
         return f"{rule_result.name} could not be evaluated: {rule_result.error}"
     if rule_result.passed:
         return "every row passes"
-    violation = f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
-    counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED)
+    violation_sentence = (
+        f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
+    )
+    rule_counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED_REMEDY)
     if validation.excess is not None:
-        return f"{violation}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
-    if counts.rules[rule_result.name].stored:
-        return f"{violation} and are in the table: {remedy}"
-    share, limit = counts.quarantined_share, table.quarantine_limit
+        return f"{violation_sentence}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
+    if rule_counts.rules[rule_result.name].stored:
+        return f"{violation_sentence} and are in the table: {remedy}"
+    quarantined_share, quarantine_limit = rule_counts.quarantined_share, table.quarantine_limit
     return (
-        f"{violation}; {counts.set_aside_count:,} rows ({share:.1%}, at most {limit:.0%}) are set aside in "
-        f"{quarantine_table(table.name).name}: {remedy}"
+        f"{violation_sentence}; {rule_counts.set_aside_count:,} rows ({quarantined_share:.1%}, at most "
+        f"{quarantine_limit:.0%}) are set aside in {quarantine_table(table.name).name}: {remedy}"
     )
 
 
@@ -178,11 +182,15 @@ def _holds_exports(table: Table) -> bool:
     return table.layer == "raw" and table not in FILE_TABLES
 
 
-def _check_readable(table: Table, counts: RuleCounts) -> AssetCheckResult:
+def _check_readable(table: Table, rule_counts: RuleCounts) -> AssetCheckResult:
     """Whether rows were set aside, or lost a value, for reasons that are no rule of the contract."""
-    count_by_reason = counts.other_reasons
-    reason_list = ", ".join(f"{reason.split('|')[0]} in {count:,} rows" for reason, count in count_by_reason.items())
-    reason_lines = [f"| `{reason.replace('|', '¦')}` | {count:,} |" for reason, count in count_by_reason.items()]
+    count_by_reason = rule_counts.other_reasons
+    reason_list = ", ".join(
+        f"{reason.split('|')[0]} in {row_count:,} rows" for reason, row_count in count_by_reason.items()
+    )
+    reason_lines = [
+        f"| `{reason.replace('|', '¦')}` | {row_count:,} |" for reason, row_count in count_by_reason.items()
+    ]
     return AssetCheckResult(
         asset_key=table.name,
         check_name=READABLE,

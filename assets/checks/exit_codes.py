@@ -26,14 +26,14 @@ class ExitCode(IntEnum):
     TARGET_FAILED = 4
 
 
-def choose_exit_code(sources: Sequence[Mapping[str, Any]], targets: Sequence[TargetState]) -> ExitCode:
+def choose_exit_code(source_states: Sequence[Mapping[str, Any]], target_states: Sequence[TargetState]) -> ExitCode:
     """The exit code of a run that published.
 
     Args:
-        sources: One entry per source, as `describe_sources` returns them.
-        targets: The state of each further target.
+        source_states: One entry per source, as `describe_sources` returns them.
+        target_states: The state of each further target.
     """
-    if any(target.problem for target in targets):
+    if any(target_state.problem for target_state in target_states):
         return ExitCode.TARGET_FAILED
-    is_refused = any(source["status"] in ("refused", "not_fetched") for source in sources)
+    is_refused = any(source_state["status"] in ("refused", "not_fetched") for source_state in source_states)
     return ExitCode.SOURCE_REFUSED if is_refused else ExitCode.SUCCESS

@@ -58,12 +58,12 @@ def find_issues(settings: Settings, config: Config, landing_folder: Path, now: d
 
 def find_fetch_issues(lake: Lake, config: Config) -> list[Issue]:
     """What the last fetch from each origin of footsteps.yaml could not read or refused."""
-    urls = {target.name: target.options.url for target in list_fetch_targets(config)}
-    last_fetches = lake.scan(ORIGIN).collect().to_dicts() if urls else []
+    url_by_source = {fetch_target.name: fetch_target.options.url for fetch_target in list_fetch_targets(config)}
+    last_fetches = lake.scan(ORIGIN).collect().to_dicts() if url_by_source else []
     return [
         Issue(f"fetch:{sentence}", sentence)
         for fetch_row in last_fetches
-        if urls.get(fetch_row["source_name"]) == fetch_row["origin_url"]
+        if url_by_source.get(fetch_row["source_name"]) == fetch_row["origin_url"]
         for sentence in describe_fetch_issues(
             fetch_row["source_name"], fetch_row["origin_url"], fetch_row["fetch_problem"], fetch_row["refusals"]
         )
@@ -77,12 +77,12 @@ def check_origins(config: Config) -> list[Issue]:
         One issue per origin that cannot be read now.
     """
     sentences: list[str] = []
-    for target in list_fetch_targets(config):
+    for fetch_target in list_fetch_targets(config):
         try:
-            with open_origin(target.options) as origin:
-                origin.list_files(pattern_depth(target.pattern))
+            with open_origin(fetch_target.options) as origin:
+                origin.list_files(pattern_depth(fetch_target.pattern))
         except OriginUnreadable as failure:
-            sentences += describe_fetch_issues(target.name, target.options.url, str(failure), ())
+            sentences += describe_fetch_issues(fetch_target.name, fetch_target.options.url, str(failure), ())
     return [Issue(f"fetch:{sentence}", sentence) for sentence in sentences]
 
 
@@ -93,15 +93,20 @@ def _find_source_issues(
         deliveries.filter(source_name=source.name, delivery_status="landed").sort("delivery_number").to_dicts()
     )
     refusals = find_open_refusals(deliveries, source, landing_folder).select("file_sha256", "delivery_reason")
-    issues = {
+    sentence_by_kind = {
         f"refused:{sha256}": f"refused: {reason}. Replace or remove the file, or run `footsteps acknowledge`."
         for sha256, reason in refusals.iter_rows()
     }
     if landed_files:
-        issues |= _find_file_issues(landed_files, source, now)
+        sentence_by_kind |= _find_file_issues(landed_files, source, now)
     else:
-        issues["no_file"] = "no file was ever landed: check its path in footsteps.yaml and the landing folder."
-    return [Issue(f"{source.name}:{kind}", f"{source.name}: {sentence}") for kind, sentence in issues.items()]
+        sentence_by_kind["no_file"] = (
+            "no file was ever landed: check its path in footsteps.yaml and the landing folder."
+        )
+    return [
+        Issue(f"{source.name}:{issue_kind}", f"{source.name}: {sentence}")
+        for issue_kind, sentence in sentence_by_kind.items()
+    ]
 
 
 def _find_file_issues(landed_files: list[dict[str, Any]], source: SourceConfig, now: datetime) -> dict[str, str]:
@@ -109,20 +114,22 @@ def _find_file_issues(landed_files: list[dict[str, Any]], source: SourceConfig, 
     last_file, previous_file = landed_files[-1], landed_files[-2:][0]
     age_days = (now - last_file["landed_at"]).total_seconds() / 86_400
     row_count = last_file["good_count"] + last_file["bad_count"]
-    issues = {}
+    sentence_by_kind = {}
     if source.freshness_days is not None and age_days > source.freshness_days:
-        issues["late"] = (
+        sentence_by_kind["late"] = (
             f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days:g} days."
         )
     # an incremental file is as large as its day
     if source.delivery == "full" and last_file["good_count"] < previous_file["good_count"] * _SHRINKING_SHARE:
-        issues["shrinking"] = (
+        sentence_by_kind["shrinking"] = (
             f"shrinking: {last_file['good_count']:,} rows in the last file, {previous_file['good_count']:,} in the one "
             "before."
         )
     if last_file["bad_count"] > row_count * _QUARANTINED_SHARE:
-        issues["quarantined"] = f"{last_file['bad_count']:,} of {row_count:,} rows of its last file are in quarantine."
-    return issues
+        sentence_by_kind["quarantined"] = (
+            f"{last_file['bad_count']:,} of {row_count:,} rows of its last file are in quarantine."
+        )
+    return sentence_by_kind
 
 
 def _find_publication_issues(settings: Settings, config: Config, today: date) -> list[Issue]:

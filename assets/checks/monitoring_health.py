@@ -13,7 +13,7 @@ from pipelines.config.settings import Settings
 
 
 def find_monitoring_issues(settings: Settings, config: Config) -> list[Issue]:
-    """Find what `monitoring` asks for and does not come about.
+    """Find the parts of `monitoring` that do not work.
 
     Args:
         settings: Where the data root is.
@@ -27,11 +27,11 @@ def find_monitoring_issues(settings: Settings, config: Config) -> list[Issue]:
     if metrics_file is not None and not (metrics_file.is_file() and os.access(metrics_file.parent, os.W_OK)):
         sentence = f"metrics: {metrics_file} could not be written: let the user of the service write to its folder."
         issues.append(Issue("monitoring:metrics", sentence))
-    undelivered = read_undelivered_lineage(settings.root)
-    if config.monitoring.openlineage is not None and undelivered.problem is not None:
-        run_count = len(undelivered.run_ids)
+    undelivered_lineage = read_undelivered_lineage(settings.root)
+    if config.monitoring.openlineage is not None and undelivered_lineage.problem is not None:
+        run_count = len(undelivered_lineage.run_ids)
         sentence = (
-            f"lineage: {undelivered.problem.rstrip('.')}. The receiver lacks events of {run_count} "
+            f"lineage: {undelivered_lineage.problem.rstrip('.')}. The receiver lacks events of {run_count} "
             f"{'run' if run_count == 1 else 'runs'}; the next run sends them again."
         )
         issues.append(Issue("monitoring:lineage", sentence))

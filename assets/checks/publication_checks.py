@@ -31,9 +31,9 @@ from pipelines.snapshots.release_checks import (
 )
 
 # Distinguishes these checks from those of the table's own contract, which are shown on the same asset.
-_PREFIX = "gate__"
+_CHECK_PREFIX = "gate__"
 # What the checks read.
-_READS = (NEXT_SKILL, PERSON, MODEL_CARD)
+_READ_TABLES = (NEXT_SKILL, PERSON, MODEL_CARD)
 
 
 def publication_checks(config: Config) -> list[AssetChecksDefinition]:
@@ -44,22 +44,26 @@ def publication_checks(config: Config) -> list[AssetChecksDefinition]:
 
     @multi_asset_check(
         name="check_publication",
-        specs=[spec for table in check_tables for spec in build_check_specs(table, NEXT_SKILL.name, _PREFIX)],
+        specs=[
+            check_spec
+            for table in check_tables
+            for check_spec in build_check_specs(table, NEXT_SKILL.name, _CHECK_PREFIX)
+        ],
     )
     def check_publication(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        readable_names = frozenset(table.name for table in _READS)
+        readable_names = frozenset(table.name for table in _READ_TABLES)
         table_reader = TableReader(DeclaredLake(pipeline.lake.root, "check_publication", readable_names))
-        steps, people = table_reader.read(NEXT_SKILL), table_reader.read(PERSON).filter(is_employed())
-        yield from _check_rules(list_table, list_check_rows(steps))
-        yield from _check_rules(person_table, person_check_rows(steps, people))
+        next_steps, employed_people = table_reader.read(NEXT_SKILL), table_reader.read(PERSON).filter(is_employed())
+        yield from _check_rules(list_table, list_check_rows(next_steps))
+        yield from _check_rules(person_table, person_check_rows(next_steps, employed_people))
         yield from _check_rules(
-            publication_table, _publication_row(table_reader, pipeline.settings.published_path, steps)
+            publication_table, _publication_row(table_reader, pipeline.settings.published_path, next_steps)
         )
 
     return [check_publication]
 
 
-def _publication_row(table_reader: TableReader, published_path: Path, steps: pl.DataFrame) -> pl.DataFrame:
+def _publication_row(table_reader: TableReader, published_path: Path, next_steps: pl.DataFrame) -> pl.DataFrame:
     """One row about the whole publication, in the contract of `publication_check_table`."""
     model_cards = table_reader.read(MODEL_CARD)
     try:
@@ -68,9 +72,9 @@ def _publication_row(table_reader: TableReader, published_path: Path, steps: pl.
         previous_steps = None
     # the other tables are made from these rows and not written yet: only their schema is checked here
     rows_by_table = {
-        table: steps if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED_TABLES
+        table: next_steps if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED_TABLES
     }
-    changed_share = measure_changed_share(previous_steps, steps.lazy())
+    changed_share = measure_changed_share(previous_steps, next_steps.lazy())
     return publication_check_row(rows_by_table, model_cards["card"][0] if model_cards.height else None, changed_share)
 
 
@@ -90,7 +94,7 @@ def _check_rules(table: Table, rows: pl.DataFrame) -> Iterator[AssetCheckResult]
             description = rule_result.error
         yield AssetCheckResult(
             asset_key=NEXT_SKILL.name,
-            check_name=f"{_PREFIX}{rule.check_name}",
+            check_name=f"{_CHECK_PREFIX}{rule.check_name}",
             passed=rule_result.passed,
             severity=severity_of(rule_result.is_blocking),
             description=description,

@@ -27,33 +27,38 @@ def describe_sources(lake: Lake, config: Config, landing_folder: Path) -> list[d
         One entry per source: its current files, rows and quarantined rows, refused files, notices and last fetch.
     """
     ledger = lake.scan(DELIVERY).collect()
-    fetches = {row["source_name"]: row for row in lake.scan(ORIGIN).collect().to_dicts()}
-    sources = []
+    fetch_by_source = {fetch_row["source_name"]: fetch_row for fetch_row in lake.scan(ORIGIN).collect().to_dicts()}
+    source_states = []
     for source in config.sources:
         current_files = current_deliveries(lake, source)
         refusals = find_open_refusals(ledger, source, landing_folder)
         refused_files = refusals.select(file="file_name", reason="delivery_reason")
-        landed_status = "landed" if current_files.height else "no_file"
-        fetch = fetches.get(source.name) if source.fetch else None
-        if fetch and fetch["fetch_problem"]:
-            landed_status = "not_fetched"
-        sources.append(
+        source_status = "landed" if current_files.height else "no_file"
+        last_fetch = fetch_by_source.get(source.name) if source.fetch else None
+        if last_fetch and last_fetch["fetch_problem"]:
+            source_status = "not_fetched"
+        source_states.append(
             {
                 "name": source.name,
                 "system": source.system,
-                "status": "refused" if refused_files.height else landed_status,
+                "status": "refused" if refused_files.height else source_status,
                 "files": current_files.height,
                 "rows": int(current_files["good_count"].sum()),
                 "quarantined": int(current_files["bad_count"].sum()),
                 "refused": refused_files.to_dicts(),
                 "notices": find_notices(ledger, source.name),
-                "fetch": fetch and _to_fetch_document(fetch),
+                "fetch": last_fetch and _to_fetch_document(last_fetch),
             }
         )
-    return sources
+    return source_states
 
 
-def _to_fetch_document(fetch: dict[str, Any]) -> dict[str, Any]:
+def _to_fetch_document(fetch_row: dict[str, Any]) -> dict[str, Any]:
     """The last fetch of a source: its address, its files by what became of them, and what went wrong."""
-    counts = {entry["why"]: entry["count"] for entry in fetch["file_counts"]}
-    return {"url": fetch["origin_url"], **counts, "refusals": fetch["refusals"], "problem": fetch["fetch_problem"]}
+    file_count_by_reason = {file_count["why"]: file_count["count"] for file_count in fetch_row["file_counts"]}
+    return {
+        "url": fetch_row["origin_url"],
+        **file_count_by_reason,
+        "refusals": fetch_row["refusals"],
+        "problem": fetch_row["fetch_problem"],
+    }

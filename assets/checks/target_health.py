@@ -39,20 +39,22 @@ def read_target_states(lake: Lake, config: Config, current_snapshot_id: str) -> 
     Returns:
         One state per target, in the order of publication.
     """
-    outcome_by_target = {row["way_name"]: row for row in lake.scan(PUBLISH_TARGET).collect().to_dicts()}
-    states = []
+    outcome_by_target = {
+        outcome_row["way_name"]: outcome_row for outcome_row in lake.scan(PUBLISH_TARGET).collect().to_dicts()
+    }
+    target_states = []
     for target in configured_targets(config.publish):
-        outcome = outcome_by_target.get(target)
-        if outcome is None:
-            states.append(TargetState(target, None, "nothing was published there yet"))
-        elif outcome["way_problem"]:
-            states.append(TargetState(target, outcome["snapshot_id"], outcome["way_problem"]))
-        elif outcome["snapshot_id"] != current_snapshot_id:
-            problem = f"it holds snapshot {outcome['snapshot_id']}, and {current_snapshot_id} is current"
-            states.append(TargetState(target, outcome["snapshot_id"], problem))
+        last_outcome = outcome_by_target.get(target)
+        if last_outcome is None:
+            target_states.append(TargetState(target, None, "nothing was published there yet"))
+        elif last_outcome["way_problem"]:
+            target_states.append(TargetState(target, last_outcome["snapshot_id"], last_outcome["way_problem"]))
+        elif last_outcome["snapshot_id"] != current_snapshot_id:
+            problem = f"it holds snapshot {last_outcome['snapshot_id']}, and {current_snapshot_id} is current"
+            target_states.append(TargetState(target, last_outcome["snapshot_id"], problem))
         else:
-            states.append(TargetState(target, current_snapshot_id, None))
-    return states
+            target_states.append(TargetState(target, current_snapshot_id, None))
+    return target_states
 
 
 def find_target_issues(lake: Lake, config: Config, current_snapshot_id: str) -> list[Issue]:
@@ -68,10 +70,10 @@ def find_target_issues(lake: Lake, config: Config, current_snapshot_id: str) -> 
     """
     return [
         Issue(
-            f"target:{state.target}",
-            f"target {state.target}: {state.problem}. Its readers do not see the current snapshot; "
+            f"target:{target_state.target}",
+            f"target {target_state.target}: {target_state.problem}. Its readers do not see the current snapshot; "
             "the next run publishes it again.",
         )
-        for state in read_target_states(lake, config, current_snapshot_id)
-        if state.problem
+        for target_state in read_target_states(lake, config, current_snapshot_id)
+        if target_state.problem
     ]

@@ -17,8 +17,8 @@ def acknowledge(
     source_name: str,
     file_names: list[str],
     data_root: Path | None,
-    config: Path | None,
-    landing: Path | None,
+    config_file: Path | None,
+    landing_folder: Path | None,
     now: datetime,
     as_json: bool,
 ) -> None:
@@ -30,21 +30,23 @@ def acknowledge(
     # imported here because it takes seconds
     from assets.resources.locking import exclusive_lock
 
-    settings = resolve_settings(data_root, config, landing)
+    settings = resolve_settings(data_root, config_file, landing_folder)
     company_config = load_config(settings)
     source = next((source for source in company_config.sources if source.name == source_name), None)
     if source is None:
-        names = ", ".join(source.name for source in company_config.sources)
-        raise CommandFailed(f"footsteps.yaml has no source {source_name!r}: it has {names}")
+        source_names = ", ".join(source.name for source in company_config.sources)
+        raise CommandFailed(f"footsteps.yaml has no source {source_name!r}: it has {source_names}")
     with exclusive_lock(settings.lock_path):
-        acknowledged = acknowledge_refusals(
+        acknowledged_names = acknowledge_refusals(
             Lake(settings.lake_path),
             source,
             resolve_landing_folder(settings, company_config),
             file_names,
             now,
         )
-    if missing := sorted(set(file_names) - set(acknowledged)):
-        raise CommandFailed(f"{source_name}: no open refusal of {', '.join(missing)}: see `footsteps doctor`")
-    sentence = f"{source_name}: acknowledged {', '.join(acknowledged)}" if acknowledged else "no refusal is open"
-    print_result({"source": source_name, "acknowledged": acknowledged}, sentence, as_json)
+    if unmatched_names := sorted(set(file_names) - set(acknowledged_names)):
+        raise CommandFailed(f"{source_name}: no open refusal of {', '.join(unmatched_names)}: see `footsteps doctor`")
+    sentence = (
+        f"{source_name}: acknowledged {', '.join(acknowledged_names)}" if acknowledged_names else "no refusal is open"
+    )
+    print_result({"source": source_name, "acknowledged": acknowledged_names}, sentence, as_json)

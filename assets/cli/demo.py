@@ -17,21 +17,25 @@ def make_demo(data_root: Path | None, people_count: int, seed: int, last_day: da
     """Write the demo company into the data root and print what was written."""
     root = resolve_settings(data_root).root
     progress_columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*progress_columns, console=stderr_console, transient=True) as bar:
-        task = bar.add_task("writing the demo company", total=1.0)
+    with Progress(*progress_columns, console=stderr_console, transient=True) as progress_bar:
+        progress_task = progress_bar.add_task("writing the demo company", total=1.0)
         try:
             summary = build_demo(
                 root,
                 people_count=people_count,
                 seed=seed,
                 last_day=last_day,
-                progress=lambda activity, share: bar.update(task, description=activity, completed=share),
+                progress=lambda activity, completed_share: progress_bar.update(
+                    progress_task, description=activity, completed=completed_share
+                ),
             )
         except OSError as error:
             raise CommandFailed(f"the demo could not be written to {root}: {error}") from error
-    files = [{"file": file, "rows": row_count} for file, row_count in sorted(summary.exports.row_counts.items())]
+    file_entries = [
+        {"file": file_name, "rows": row_count} for file_name, row_count in sorted(summary.exports.row_counts.items())
+    ]
     print_result(
-        {"data_root": str(root), "people": people_count, "seed": seed, "end": last_day, "files": files},
+        {"data_root": str(root), "people": people_count, "seed": seed, "end": last_day, "files": file_entries},
         f"{summary.sentence}\nExports: {root / 'landing'}\nNext:    footsteps run",
         as_json,
     )

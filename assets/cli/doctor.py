@@ -29,19 +29,23 @@ from pipelines.storage.lake import Lake
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-# What vanished is no issue by itself: it is shown for so long.
+# What vanished is no issue by itself: it is shown for this many days.
 _VANISHED_DAYS = 7
 
 
 def print_health(
-    data_root: Path | None, config: Path | None, landing: Path | None, as_json: bool, metrics_file: Path | None = None
+    data_root: Path | None,
+    config_file: Path | None,
+    landing_folder: Path | None,
+    as_json: bool,
+    metrics_file: Path | None = None,
 ) -> None:
     """Print one sentence per issue, per notice and on what vanished lately; exit with 1 if there is an issue.
 
     Args:
         data_root: The data root.
-        config: The footsteps.yaml, if it is not in the data root.
-        landing: The landing folder, if it is not the configured one.
+        config_file: The footsteps.yaml, if it is not in the data root.
+        landing_folder: The landing folder, if it is not the configured one.
         as_json: Whether to print one JSON document.
         metrics_file: Where to write the metrics in addition; None to write none.
 
@@ -49,7 +53,7 @@ def print_health(
         CommandFailed: If the metrics cannot be written.
         typer.Exit: With 1, if there is an issue.
     """
-    settings = resolve_settings(data_root, config, landing)
+    settings = resolve_settings(data_root, config_file, landing_folder)
     company_config = load_config(settings)
     now = datetime.now(UTC)
     issues = [
@@ -57,8 +61,8 @@ def print_health(
         *check_origins(company_config),
     ]
     notices = _list_source_notices(settings, company_config)
-    if problem := find_missing_variable(settings.dagster_home):
-        issues.append(Issue("dagster_database", f"Dagster's runs cannot be read: {problem}."))
+    if database_problem := find_missing_variable(settings.dagster_home):
+        issues.append(Issue("dagster_database", f"Dagster's runs cannot be read: {database_problem}."))
     with _open_instance(settings) as instance:
         if instance is not None:
             issues += _find_dagster_issues(instance, settings)
@@ -67,16 +71,21 @@ def print_health(
             _write_metrics(metrics_file, settings, company_config, instance, now)
     # an origin that could not be read by the last run, and cannot now, is one issue
     sentences = list(dict.fromkeys(issue.sentence for issue in issues))
-    vanished = describe_recently_vanished(Lake(settings.lake_path), now.date() - timedelta(days=_VANISHED_DAYS))
-    document = {"healthy": not issues, "findings": sentences, "notices": notices, "vanished": vanished}
-    print_result(document, _format_health(sentences, notices, vanished), as_json)
+    vanished_sentences = describe_recently_vanished(
+        Lake(settings.lake_path), now.date() - timedelta(days=_VANISHED_DAYS)
+    )
+    document = {"healthy": not issues, "findings": sentences, "notices": notices, "vanished": vanished_sentences}
+    print_result(document, _format_health(sentences, notices, vanished_sentences), as_json)
     if issues:
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _format_health(issues: list[str], notices: list[str], vanished: list[str]) -> str:
-    issue_list = "\n".join(f"• {issue}" for issue in issues) or "Nothing is late, refused, failing or shrinking."
-    vanished_list = "".join(f"\n  {sentence}" for sentence in vanished)
+def _format_health(issue_sentences: list[str], notices: list[str], vanished_sentences: list[str]) -> str:
+    issue_list = (
+        "\n".join(f"• {issue_sentence}" for issue_sentence in issue_sentences)
+        or "Nothing is late, refused, failing or shrinking."
+    )
+    vanished_list = "".join(f"\n  {sentence}" for sentence in vanished_sentences)
     notice_list = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
     return issue_list + vanished_list + notice_list
 

@@ -55,24 +55,24 @@ class EvaluationOptions:
     as_json: bool
 
 
-def evaluate_events(events: Path, config: Path | None, options: EvaluationOptions) -> None:
+def evaluate_events(events_file: Path, config_file: Path | None, options: EvaluationOptions) -> None:
     """Evaluate all models on a history file and print the results.
 
     Args:
-        events: The history (see `read_history`).
-        config: A footsteps.yaml whose horizon is used, or None.
+        events_file: The history (see `read_history`).
+        config_file: A footsteps.yaml whose horizon is used, or None.
         options: The options of the command.
 
     Raises:
         CommandFailed: If a file or an option cannot be used.
     """
-    history = read_history(events)
+    history = read_history(events_file)
     if options.again:
         history = pl.concat([history.select(_HISTORY_COLUMNS), read_history(options.again).select(_HISTORY_COLUMNS)])
-    skill_names = _read_names(history, options.names)
-    group_features = _read_groups(history, options.attributes)
-    horizon_days = _parse_horizon(options.horizon, config)
-    _evaluate(options, history, events.name, horizon_days, item_names=skill_names, extra_features=group_features)
+    skill_names = _read_skill_names(history, options.names)
+    group_features = _read_group_features(history, options.attributes)
+    horizon_days = _parse_horizon(options.horizon, config_file)
+    _evaluate(options, history, events_file.name, horizon_days, item_names=skill_names, extra_features=group_features)
 
 
 def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
@@ -93,11 +93,11 @@ def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
     from pipelines.contracts.output_tables import SNAPSHOT
     from pipelines.storage.lake import Lake
 
-    tables, config = TableReader(Lake(settings.lake_path)), load_config(settings)
-    as_of_days = tables.read(SNAPSHOT)["as_of"]
+    table_reader, config = TableReader(Lake(settings.lake_path)), load_config(settings)
+    as_of_days = table_reader.read(SNAPSHOT)["as_of"]
     if as_of_days.is_empty():
         raise CommandFailed("nothing was run here: run `footsteps run`, or give a history file")
-    training_input = build_training_input(tables, as_of_days[0], config.policy.horizon_days, with_wishes=True)
+    training_input = build_training_input(table_reader, as_of_days[0], config.policy.horizon_days, with_wishes=True)
     _evaluate(
         options,
         training_input.events,
@@ -115,17 +115,17 @@ def _evaluate(
 ) -> None:
     if options.split not in get_args(Split):
         raise CommandFailed(f"--split {options.split} is not known; allowed: {', '.join(get_args(Split))}")
-    known_models = list(available_models())
+    available_names = list(available_models())
     model_names = (
-        known_models if options.models == "all" else [model_name.strip() for model_name in options.models.split(",")]
+        available_names if options.models == "all" else [model_name.strip() for model_name in options.models.split(",")]
     )
-    if unknown_names := sorted(set(model_names) - set(known_models)):
+    if unknown_names := sorted(set(model_names) - set(available_names)):
         raise CommandFailed(
-            f"--models {', '.join(unknown_names)} is not known; allowed: all, {', '.join(known_models)}"
+            f"--models {', '.join(unknown_names)} is not known; allowed: all, {', '.join(available_names)}"
         )
     progress_columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*progress_columns, console=stderr_console, transient=True) as bar:
-        task = bar.add_task("reading", total=1.0)
+    with Progress(*progress_columns, console=stderr_console, transient=True) as progress_bar:
+        progress_task = progress_bar.add_task("reading", total=1.0)
         try:
             evaluation = evaluate(
                 history,
@@ -134,7 +134,9 @@ def _evaluate(
                 models=model_names,
                 seed=options.seed,
                 with_ablation=options.report is not None,
-                progress=lambda activity, share: bar.update(task, description=activity, completed=share),
+                progress=lambda activity, completed_share: progress_bar.update(
+                    progress_task, description=activity, completed=completed_share
+                ),
                 **optional_inputs,
             )
         except ValueError as error:
@@ -148,11 +150,11 @@ def _evaluate(
         stdout_console.print(f"Report: {report_files[0]}")
 
 
-def read_history(path: Path) -> pl.DataFrame:
+def read_history(history_path: Path) -> pl.DataFrame:
     """Read a history.
 
     Args:
-        path: CSV or Parquet with person_id, skill_id and ts, or `order` instead of ts.
+        history_path: CSV or Parquet with person_id, skill_id and ts, or `order` instead of ts.
 
     Returns:
         One row per event: person_id and skill_id as text, ts as a UTC time or an integer order, and further columns.
@@ -160,34 +162,35 @@ def read_history(path: Path) -> pl.DataFrame:
     Raises:
         CommandFailed: If the file is missing or of another kind, lacks a column, or has times that cannot be read.
     """
-    events = _read_table(path)
+    events = _read_table(history_path)
     if "ts" not in events.columns and "order" in events.columns:
         events = events.rename({"order": "ts"})
     if missing_columns := [column for column in _HISTORY_COLUMNS if column not in events.columns]:
         raise CommandFailed(
-            f"{path.name} has no column {', '.join(missing_columns)}; it has {', '.join(events.columns)}: rename them"
+            f"{history_path.name} has no column {', '.join(missing_columns)}; it has {', '.join(events.columns)}: "
+            "rename them"
         )
-    ts_type, ts = events.schema["ts"], pl.col("ts")
-    if ts_type == pl.String and events.select(ts.str.contains(r"^-?\d+$").all()).item():
-        ts = ts.cast(pl.Int64)
+    ts_type, ts_expression = events.schema["ts"], pl.col("ts")
+    if ts_type == pl.String and events.select(ts_expression.str.contains(r"^-?\d+$").all()).item():
+        ts_expression = ts_expression.cast(pl.Int64)
     elif ts_type == pl.String:
-        ts = ts.str.to_datetime(time_zone="UTC", strict=False)
+        ts_expression = ts_expression.str.to_datetime(time_zone="UTC", strict=False)
     elif ts_type == pl.Date or (isinstance(ts_type, pl.Datetime) and ts_type.time_zone is None):
-        ts = ts.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        ts_expression = ts_expression.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     elif not (ts_type.is_integer() or isinstance(ts_type, pl.Datetime)):
         raise CommandFailed(
-            f"{path.name}: ts is {ts_type}; give a date, a time or a whole number that orders the events"
+            f"{history_path.name}: ts is {ts_type}; give a date, a time or a whole number that orders the events"
         )
-    history = events.with_columns(pl.col("person_id", "skill_id").cast(pl.String), ts.alias("ts"))
+    history = events.with_columns(pl.col("person_id", "skill_id").cast(pl.String), ts_expression.alias("ts"))
     if null_count := history.select(pl.sum_horizontal(pl.col(_HISTORY_COLUMNS).null_count())).item():
         raise CommandFailed(
-            f"{path.name}: {null_count:,} of {events.height:,} rows lack a person, a skill or a readable ts: "
+            f"{history_path.name}: {null_count:,} of {events.height:,} rows lack a person, a skill or a readable ts: "
             "correct them"
         )
     return history
 
 
-def _read_names(history: pl.DataFrame, names_file: Path | None) -> pl.DataFrame | None:
+def _read_skill_names(history: pl.DataFrame, names_file: Path | None) -> pl.DataFrame | None:
     """One row (skill_id, name) per skill: from the file of names, or from the history's column skill_name."""
     if names_file is not None:
         skill_names = _read_table(names_file)
@@ -201,7 +204,7 @@ def _read_names(history: pl.DataFrame, names_file: Path | None) -> pl.DataFrame 
     return history.select("skill_id", pl.col("skill_name").alias("name")).unique("skill_id", keep="first")
 
 
-def _read_groups(history: pl.DataFrame, attributes_file: Path | None) -> GroupFeatures | None:
+def _read_group_features(history: pl.DataFrame, attributes_file: Path | None) -> GroupFeatures | None:
     """Features of people with the same attribute (role, unit, school, ...); since and until limit an attribute."""
     if attributes_file is None:
         return None
@@ -223,24 +226,26 @@ def _read_groups(history: pl.DataFrame, attributes_file: Path | None) -> GroupFe
     return GroupFeatures(history.select(_HISTORY_COLUMNS), pl.concat(membership_frames))
 
 
-def _read_table(path: Path) -> pl.DataFrame:
-    if not path.is_file():
-        raise CommandFailed(f"{path} does not exist: give a CSV or Parquet file with {', '.join(_HISTORY_COLUMNS)}")
+def _read_table(table_path: Path) -> pl.DataFrame:
+    if not table_path.is_file():
+        raise CommandFailed(
+            f"{table_path} does not exist: give a CSV or Parquet file with {', '.join(_HISTORY_COLUMNS)}"
+        )
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            return pl.read_parquet(path)
-        return pl.read_csv(path, infer_schema_length=10_000)
+        if table_path.suffix.lower() in (".parquet", ".pq"):
+            return pl.read_parquet(table_path)
+        return pl.read_csv(table_path, infer_schema_length=10_000)
     except (pl.exceptions.PolarsError, UnicodeDecodeError, OSError) as error:
         first_line = str(error).splitlines()[0]
-        raise CommandFailed(f"{path.name} is neither a readable CSV nor Parquet file: {first_line}") from error
+        raise CommandFailed(f"{table_path.name} is neither a readable CSV nor Parquet file: {first_line}") from error
 
 
-def _parse_horizon(horizon: str, config: Path | None) -> int:
-    if config is not None:
-        return load_config(Settings(config=config)).policy.horizon_days
-    day_digits = horizon.removesuffix("d")
+def _parse_horizon(horizon_text: str, config_file: Path | None) -> int:
+    if config_file is not None:
+        return load_config(Settings(config=config_file)).policy.horizon_days
+    day_digits = horizon_text.removesuffix("d")
     if not day_digits.isdigit() or int(day_digits) < 1:
-        raise CommandFailed(f"--horizon {horizon} is not a number of days; write it as 90d")
+        raise CommandFailed(f"--horizon {horizon_text} is not a number of days; write it as 90d")
     return int(day_digits)
 
 
@@ -271,7 +276,14 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         print_table(
             "Loss of NDCG@10 without a family of features",
             {"family": "left", "loss": "right", "95 % interval": "right"},
-            [[row.family, f"{row.loss:+.4f}", f"{row.low:+.4f} to {row.high:+.4f}"] for row in evaluation.ablation],
+            [
+                [
+                    ablation_row.family,
+                    f"{ablation_row.loss:+.4f}",
+                    f"{ablation_row.low:+.4f} to {ablation_row.high:+.4f}",
+                ]
+                for ablation_row in evaluation.ablation
+            ],
         )
     stdout_console.print(
         f"{evaluation.n_targets_unseen:,} of {evaluation.n_targets:,} targets were held by nobody before the freeze: "

@@ -29,12 +29,12 @@ _CONFIG_NAME = "footsteps.yaml"
 
 
 def write_config(
-    folder: Path, output: Path | None, data_root: Path | None, today: date, force: bool, as_json: bool
+    exports_folder: Path, output: Path | None, data_root: Path | None, today: date, force: bool, as_json: bool
 ) -> None:
     """Inspect a folder of exports, write footsteps.yaml for it, and print what was decided and the next command.
 
     Args:
-        folder: The folder of the exports.
+        exports_folder: The folder of the exports.
         output: The file to write; None for footsteps.yaml in the data root, or in the working directory without one.
         data_root: The data root; None if each configuration has one of its own.
         today: The day of the inspection.
@@ -44,55 +44,63 @@ def write_config(
     Raises:
         CommandFailed: If the folder holds no export, or the file exists.
     """
-    _check_folder(folder)
-    config_path = _resolve_target(output, data_root)
+    _check_folder(exports_folder)
+    config_path = _resolve_config_path(output, data_root)
     if config_path.exists() and not force:
         raise CommandFailed(
             f"{config_path} exists and stays as it is: write to another file with --output, or replace it with --force"
         )
     with stderr_console.status("reading the folder") as status:
-        draft = draft_config(folder.resolve(), today, lambda label: status.update(f"reading {escape(label)}"))
+        draft = draft_config(
+            exports_folder.resolve(), today, lambda file_label: status.update(f"reading {escape(file_label)}")
+        )
     if not draft.sources and not draft.undecided:
-        for file, reason in draft.left_out:
-            print_note(escape(f"{file.label}: {reason}"))
-        raise CommandFailed(f"no file in {folder} can be read as an export, so nothing is written")
-    yaml_text = render_config(draft, _name_landing(folder.resolve(), config_path))
+        for left_out_file, reason in draft.left_out:
+            print_note(escape(f"{left_out_file.label}: {reason}"))
+        raise CommandFailed(f"no file in {exports_folder} can be read as an export, so nothing is written")
+    yaml_text = render_config(draft, _format_landing_path(exports_folder.resolve(), config_path))
     write_text_atomically(config_path, yaml_text)
-    next_command = _next_command(config_path, output, data_root)
+    next_command = _build_next_command(config_path, output, data_root)
     if as_json:
         print_json(_to_document(draft, config_path, next_command))
     else:
         _print_draft(draft, config_path, next_command)
 
 
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        fault = "is a file" if folder.exists() else "does not exist"
-        raise CommandFailed(f"{folder} {fault}: give the folder with the exports")
-    if is_data_root(folder):
-        raise CommandFailed(f"{folder} is a data root: give the folder with the exports, such as {folder / 'landing'}")
-    if not list_export_files(folder):
-        raise CommandFailed(f"{folder} holds no file: put the exports of your systems into it")
+def _check_folder(exports_folder: Path) -> None:
+    if not exports_folder.is_dir():
+        folder_problem = "is a file" if exports_folder.exists() else "does not exist"
+        raise CommandFailed(f"{exports_folder} {folder_problem}: give the folder with the exports")
+    if is_data_root(exports_folder):
+        raise CommandFailed(
+            f"{exports_folder} is a data root: give the folder with the exports, such as {exports_folder / 'landing'}"
+        )
+    if not list_export_files(exports_folder):
+        raise CommandFailed(f"{exports_folder} holds no file: put the exports of your systems into it")
 
 
-def _resolve_target(output: Path | None, data_root: Path | None) -> Path:
+def _resolve_config_path(output: Path | None, data_root: Path | None) -> Path:
     config_path = output or (data_root or Path()) / _CONFIG_NAME
     return (config_path / _CONFIG_NAME if config_path.is_dir() else config_path).expanduser()
 
 
-def _name_landing(folder: Path, config_path: Path) -> str:
+def _format_landing_path(exports_folder: Path, config_path: Path) -> str:
     """Name the folder as footsteps.yaml does: relative to the file if it lies beside or below it."""
-    parent = config_path.resolve().parent
-    return os.path.relpath(folder, parent) if folder.is_relative_to(parent) else str(folder)
+    config_folder = config_path.resolve().parent
+    return (
+        os.path.relpath(exports_folder, config_folder)
+        if exports_folder.is_relative_to(config_folder)
+        else str(exports_folder)
+    )
 
 
-def _next_command(config_path: Path, output: Path | None, data_root: Path | None) -> str:
-    options = []
+def _build_next_command(config_path: Path, output: Path | None, data_root: Path | None) -> str:
+    command_options = []
     if data_root is None or output is not None:
-        options += ["--config", str(config_path)]
+        command_options += ["--config", str(config_path)]
     if data_root is not None:
-        options += ["--data-root", str(data_root)]
-    return shlex.join(["footsteps", "run", *options])
+        command_options += ["--data-root", str(data_root)]
+    return shlex.join(["footsteps", "run", *command_options])
 
 
 def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> dict[str, Any]:
@@ -103,7 +111,7 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
         "people": draft.people_count,
         "sources": [
             {
-                **{key: source.entry.get(key) for key in ("name", "system", "shape", "path")},
+                **{entry_key: source.entry.get(entry_key) for entry_key in ("name", "system", "shape", "path")},
                 "files": source.file_count,
                 "rows": source.kept_count,
                 "set_aside": source.set_aside_count,
@@ -113,10 +121,13 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
             for source in draft.sources
         ],
         "undecided": [
-            {"files": [file.label for file in table.files], "decide": list(table.proposal.questions)}
-            for table in draft.undecided
+            {
+                "files": [file.label for file in undecided_table.files],
+                "decide": list(undecided_table.proposal.questions),
+            }
+            for undecided_table in draft.undecided
         ],
-        "left_out": [{"file": file.label, "reason": reason} for file, reason in draft.left_out],
+        "left_out": [{"file": left_out_file.label, "reason": reason} for left_out_file, reason in draft.left_out],
         "next": next_command,
     }
 
@@ -138,15 +149,17 @@ def _print_draft(draft: ConfigDraft, config_path: Path, next_command: str) -> No
             for source in draft.sources
         ],
     )
-    for table in draft.undecided:
-        file_names = ", ".join(file.label for file in table.files)
-        print_note(f"[yellow]to decide:[/yellow] {escape(file_names)}: {escape('; '.join(table.proposal.questions))}")
-    for file, reason in draft.left_out:
-        print_note(f"[yellow]not read:[/yellow] {escape(file.label)}: {escape(reason)}")
-    checks, decisions = count_marks(draft)
+    for undecided_table in draft.undecided:
+        file_names = ", ".join(file.label for file in undecided_table.files)
+        print_note(
+            f"[yellow]to decide:[/yellow] {escape(file_names)}: {escape('; '.join(undecided_table.proposal.questions))}"
+        )
+    for left_out_file, reason in draft.left_out:
+        print_note(f"[yellow]not read:[/yellow] {escape(left_out_file.label)}: {escape(reason)}")
+    check_count, decision_count = count_marks(draft)
     stdout_console.print(
-        f"Written: {config_path}, with {checks} assumptions marked {CHECK} "
-        f"and {decisions} open questions marked {DECIDE}",
+        f"Written: {config_path}, with {check_count} assumptions marked {CHECK} "
+        f"and {decision_count} open questions marked {DECIDE}",
         soft_wrap=True,
     )
     stdout_console.print(f"Next:    {next_command}", soft_wrap=True)

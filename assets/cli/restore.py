@@ -14,26 +14,26 @@ from pipelines.publish.object_store import fetch_lake, fetch_publication
 from pipelines.storage.file_access import readable_by, restrict_data_root
 
 
-def restore_from_bucket(data_root: Path | None, config: Path | None, as_json: bool) -> None:
+def restore_from_bucket(data_root: Path | None, config_file: Path | None, as_json: bool) -> None:
     """Copy the bucket's lake and current snapshot into the data root.
 
     Raises:
         CommandFailed: If footsteps.yaml names no bucket, or the bucket cannot be read.
     """
-    settings = resolve_settings(data_root, config)
-    options = load_config(settings).publish
-    bucket, published_path = options.object_store, settings.published_path
-    if bucket is None:
+    settings = resolve_settings(data_root, config_file)
+    publish_config = load_config(settings).publish
+    bucket_options, published_path = publish_config.object_store, settings.published_path
+    if bucket_options is None:
         raise CommandFailed(
             "footsteps.yaml names no bucket: add `object_store` with its `url` under `publish`", ExitCode.CONFIGURATION
         )
     try:
-        file_count = fetch_lake(settings.lake_path, bucket)
-        restrict_data_root(settings.root, published_path, options.group)
-        with readable_by(options.group, published_path):
-            snapshot = fetch_publication(published_path, bucket)
+        file_count = fetch_lake(settings.lake_path, bucket_options)
+        restrict_data_root(settings.root, published_path, publish_config.group)
+        with readable_by(publish_config.group, published_path):
+            snapshot = fetch_publication(published_path, bucket_options)
     except OSError as error:
-        raise CommandFailed(f"{bucket.url} cannot be restored: {redact_secrets(str(error))}") from error
+        raise CommandFailed(f"{bucket_options.url} cannot be restored: {redact_secrets(str(error))}") from error
     print_result(
         {"snapshot_id": snapshot.snapshot_id, "lake_files": file_count},
         f"{file_count:,} files of the lake and snapshot {snapshot.snapshot_id} restored to {settings.root}",

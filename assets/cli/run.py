@@ -71,8 +71,8 @@ class RunSummary:
 
 def run_pipeline(
     data_root: Path | None,
-    config: Path | None,
-    landing: Path | None,
+    config_file: Path | None,
+    landing_folder: Path | None,
     as_of: date | None,
     allow_row_count_drop: bool,
     as_json: bool,
@@ -84,7 +84,7 @@ def run_pipeline(
         CommandFailed: If nothing was published.
         typer.Exit: With the code of the summary, if a file was refused or a target failed.
     """
-    settings = resolve_settings(data_root, config, landing)
+    settings = resolve_settings(data_root, config_file, landing_folder)
     company_config = load_config(settings)
     if settings.landing is not None and not settings.landing.is_dir():
         raise CommandFailed(
@@ -140,26 +140,26 @@ def execute_run(
         job = job.get_subset(
             asset_selection=frozenset(selection.assets), asset_check_selection=frozenset(selection.checks)
         )
-    tags = _build_tags(as_of, run_day, allow_row_count_drop)
+    run_tags = _build_tags(as_of, run_day, allow_row_count_drop)
     if incremental and selection is not None and selection.has_landing:
-        tags[run_context.INCREMENTAL_TAG] = "true"
+        run_tags[run_context.INCREMENTAL_TAG] = "true"
     with DagsterInstance.get() as instance, show_progress(len(job.graph.node_defs)):
         run_result = job.execute_in_process(
             run_config=LOGGER_CONFIG,
             instance=instance,
-            tags=tags,
+            tags=run_tags,
             raise_on_error=False,
             partition_key=today_utc().isoformat() if selection is None or selection.has_landing else None,
         )
-        failure = None if run_result.success else _explain_failure(run_result)
+        failure_sentence = None if run_result.success else _explain_failure(run_result)
         _write_metrics(build_pipeline(settings, config), instance)
     for issue in find_monitoring_issues(settings, config):
         print_note(f"[yellow]monitoring:[/yellow] {escape(issue.sentence)}")
-    return _summarize(settings, config, failure, _list_vanished(run_result))
+    return _summarize(settings, config, failure_sentence, _list_vanished(run_result))
 
 
 def _write_metrics(pipeline: "PipelineResource", instance: "DagsterInstance") -> None:
-    """Write the metrics that footsteps.yaml asks for. A run is not stopped because nobody can watch it."""
+    """Write the metrics that footsteps.yaml asks for. A failure to write them does not stop the run."""
     from assets.automation.metrics import write_configured_metrics
 
     try:
@@ -172,49 +172,53 @@ def _build_tags(as_of: date | None, run_day: date | None, allow_row_count_drop: 
     """The tags of a complete run."""
     from assets.resources import run_context
 
-    tags = {
+    text_by_tag = {
         run_context.AS_OF_TAG: as_of and as_of.isoformat(),
         run_context.SCHEDULED_DAY_TAG: run_day and run_day.isoformat(),
         run_context.ALLOW_ROW_COUNT_DROP_TAG: allow_row_count_drop and "true",
         run_context.CAUSE_TAG: "the command line",
     }
-    return {tag: text for tag, text in tags.items() if text}
+    return {tag: tag_text for tag, tag_text in text_by_tag.items() if tag_text}
 
 
 def _list_vanished(run_result: "ExecuteInProcessResult") -> tuple[str, ...]:
     """What the tables that the run wrote no longer have, in the sentences of their materializations."""
     from assets.resources.metadata import VANISHED
 
-    texts = [
+    vanished_texts = [
         event.materialization.metadata[VANISHED].value
         for event in run_result.all_events
         if event.event_type_value == "ASSET_MATERIALIZATION" and VANISHED in event.materialization.metadata
     ]
-    return tuple(sentence for text in texts for sentence in str(text).splitlines())
+    return tuple(sentence for vanished_text in vanished_texts for sentence in str(vanished_text).splitlines())
 
 
-def _summarize(settings: Settings, config: Config, failure: str | None, vanished: tuple[str, ...]) -> RunSummary:
+def _summarize(
+    settings: Settings, config: Config, failure_sentence: str | None, vanished_sentences: tuple[str, ...]
+) -> RunSummary:
     """Print the refused and unfetched files, then raise the failure or return the summary."""
     lake = Lake(settings.lake_path)
-    sources = describe_sources(lake, config, resolve_landing_folder(settings, config))
+    source_states = describe_sources(lake, config, resolve_landing_folder(settings, config))
     for issue in find_fetch_issues(lake, config):
         print_note(f"[yellow]fetch:[/yellow] {escape(issue.sentence)}")
-    for source in sources:
-        for refused_file in source["refused"]:
-            print_note(f"[yellow]refused:[/yellow] {source['name']}: {escape(refused_file['reason'])}")
-    for sentence in vanished:
+    for source_state in source_states:
+        for refused_file in source_state["refused"]:
+            print_note(f"[yellow]refused:[/yellow] {source_state['name']}: {escape(refused_file['reason'])}")
+    for sentence in vanished_sentences:
         print_note(f"[yellow]vanished:[/yellow] {escape(sentence)}")
-    if failure:
-        raise CommandFailed(f"{failure} The last publication remains.")
+    if failure_sentence:
+        raise CommandFailed(f"{failure_sentence} The last publication remains.")
     try:
         snapshot = current_snapshot(settings.published_path)
     except NothingPublished as error:
         raise CommandFailed(f"the run published nothing: {error}") from error
-    targets = tuple(read_target_states(lake, config, snapshot.snapshot_id))
-    for target in targets:
-        if target.problem:
-            print_note(f"[yellow]target:[/yellow] {target.target}: {escape(target.problem)}")
-    return RunSummary(snapshot, sources, count_quarantined_rows(lake, config.sources), vanished, targets)
+    target_states = tuple(read_target_states(lake, config, snapshot.snapshot_id))
+    for target_state in target_states:
+        if target_state.problem:
+            print_note(f"[yellow]target:[/yellow] {target_state.target}: {escape(target_state.problem)}")
+    return RunSummary(
+        snapshot, source_states, count_quarantined_rows(lake, config.sources), vanished_sentences, target_states
+    )
 
 
 def _select_assets(
@@ -237,11 +241,11 @@ def _select_assets(
     last_as_of = complete_runs.last_as_of()
     if last_as_of is None:
         return None
-    source_names = {file.source.name for file in find_new_files(pipeline)}
+    source_names = {new_file.source.name for new_file in find_new_files(pipeline)}
     if source_names and not incremental:
         return None  # everything is computed, whatever the origins hold
     remote_files, _ = find_new_remote_files(pipeline)  # the fetch of the run reports what cannot be listed
-    source_names |= {source_name for file in remote_files for source_name in file.sources}
+    source_names |= {source_name for new_file in remote_files for source_name in new_file.sources}
     if not source_names and not remote_files:
         is_same_day = as_of in (None, last_as_of) and complete_runs.keeps_as_of(as_of, run_day)
         is_renewal = is_same_day and complete_runs.has_no_new_input()
@@ -260,29 +264,33 @@ def _to_document(summary: RunSummary) -> dict[str, Any]:
         "valid_until": summary.snapshot.valid_until.isoformat(),
         "tables": [
             {
-                "name": table.name,
-                "path": str(summary.snapshot.path(table.name)),
+                "name": published_table.name,
+                "path": str(summary.snapshot.path(published_table.name)),
                 "format": "parquet",
-                "rows": table.rows,
-                "content_sha256": table.content_sha256,
+                "rows": published_table.rows,
+                "content_sha256": published_table.content_sha256,
             }
-            for table in summary.snapshot.tables
+            for published_table in summary.snapshot.tables
         ],
         "sources": summary.sources,
         "quarantined": summary.quarantined,
         "vanished": list(summary.vanished),
-        "targets": [asdict(target) for target in summary.targets],
+        "targets": [asdict(target_state) for target_state in summary.targets],
     }
 
 
 def _name_next_commands(settings: Settings) -> str:
     """The commands that read this run, with the options by which they find its data root and its configuration."""
-    is_default = settings.root == resolve_settings(None).root
-    root = [] if is_default else ["--data-root", os.path.relpath(settings.root)]
+    is_default_root = settings.root == resolve_settings(None).root
+    root_options = [] if is_default_root else ["--data-root", os.path.relpath(settings.root)]
     has_config_elsewhere = settings.config_path.parent != settings.root
-    config = ["--config", os.path.relpath(settings.config_path)] if has_config_elsewhere else []
-    commands = (["show", "--sample", "3", *root], ["tables", *root], ["up", *root, *config])
-    return ", ".join(shlex.join(["footsteps", *command]) for command in commands)
+    config_options = ["--config", os.path.relpath(settings.config_path)] if has_config_elsewhere else []
+    argument_lists = (
+        ["show", "--sample", "3", *root_options],
+        ["tables", *root_options],
+        ["up", *root_options, *config_options],
+    )
+    return ", ".join(shlex.join(["footsteps", *arguments]) for arguments in argument_lists)
 
 
 def _print_summary(summary: RunSummary, next_commands: str) -> None:
@@ -290,19 +298,25 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
     print_table(
         f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of}",
         {"table": "left", "rows": "right", "path": "left"},
-        [[table.name, f"{table.rows:,}", str(snapshot.path(table.name))] for table in snapshot.tables],
+        [
+            [published_table.name, f"{published_table.rows:,}", str(snapshot.path(published_table.name))]
+            for published_table in snapshot.tables
+        ],
     )
     text_keys, count_keys = ("name", "system", "status"), ("files", "rows", "quarantined")
     print_table(
         "Sources",
         {"source": "left", "system": "left", "status": "left", **dict.fromkeys(count_keys, "right")},
         [
-            [*(source[key] for key in text_keys), *(f"{source[key]:,}" for key in count_keys)]
-            for source in summary.sources
+            [
+                *(source_state[state_key] for state_key in text_keys),
+                *(f"{source_state[state_key]:,}" for state_key in count_keys),
+            ]
+            for source_state in summary.sources
         ],
     )
-    for source in summary.sources:
-        for notice in source["notices"]:
+    for source_state in summary.sources:
+        for notice in source_state["notices"]:
             stdout_console.print(f"• {notice}", soft_wrap=True, markup=False)
     stdout_console.print(
         f"{summary.quarantined:,} rows in quarantine. Next: {next_commands}",
@@ -315,9 +329,10 @@ def _explain_failure(run_result: "ExecuteInProcessResult") -> str:
     for event in run_result.all_events:
         # the check that found a violated rule says more than the op that it stops
         if event.event_type_value == "ASSET_CHECK_EVALUATION":
-            check: Any = event.event_specific_data
-            if not check.passed and check.blocking and check.severity.value == "ERROR":
-                return f"{check.asset_key.to_user_string()} breaks {check.check_name}: {check.description}."
+            check_evaluation: Any = event.event_specific_data
+            if not check_evaluation.passed and check_evaluation.blocking and check_evaluation.severity.value == "ERROR":
+                table_name = check_evaluation.asset_key.to_user_string()
+                return f"{table_name} breaks {check_evaluation.check_name}: {check_evaluation.description}."
         if event.is_step_failure:
             return f"the step {event.step_key} failed: {_first_line(event.step_failure_data.error)}."
         if event.is_job_failure:  # before any op, for example because the lock could not be acquired

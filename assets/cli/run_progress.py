@@ -25,8 +25,8 @@ def show_progress(op_count: int) -> Iterator[None]:
         op_count: Number of ops of the run.
     """
     progress_columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _open_stderr_copy() as console, Progress(*progress_columns, console=console, transient=True) as bar:
-        listener = _OpListener(bar, bar.add_task("starting", total=op_count))
+    with _open_stderr_copy() as console, Progress(*progress_columns, console=console, transient=True) as progress_bar:
+        listener = _OpListener(progress_bar, progress_bar.add_task("starting", total=op_count))
         listeners.append(listener)
         try:
             yield

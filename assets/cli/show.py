@@ -19,7 +19,7 @@ from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
-_WHY_NOT = {
+_NO_STEP_SENTENCES = {
     "too_little_evidence": "There is too little evidence to say anything good.",
     "nothing_eligible": "Nothing is open that is not reached already.",
     "opted_out": "The person asked for none.",
@@ -29,23 +29,23 @@ _WHY_NOT = {
 _STEPS_WITH_COMPANIONS = 3
 
 
-def show_people(data_root: Path | None, person: str | None, sample_size: int, as_json: bool) -> None:
+def show_people(data_root: Path | None, requested_person_id: str | None, sample_size: int, as_json: bool) -> None:
     """Print next steps and stages of a person, or of a sample of people.
 
     Args:
         data_root: The data root of the command.
-        person: person_id of the person; None for a sample.
+        requested_person_id: person_id of the person; None for a sample.
         sample_size: Number of people in the sample.
         as_json: Whether to print JSON.
 
     Raises:
         CommandFailed: If nothing is published, or nobody has the person_id.
     """
-    if person is None and not sample_size:
+    if requested_person_id is None and not sample_size:
         raise CommandFailed("name a person: `footsteps show PERSON`, or `footsteps show --sample 3`")
     settings = resolve_settings(data_root)
     snapshot = load_current_snapshot(settings)
-    person_ids = [person] if person is not None else _sample_people(snapshot, sample_size)
+    person_ids = [requested_person_id] if requested_person_id is not None else _sample_people(snapshot, sample_size)
     skill_names = Lake(settings.lake_path).scan(SKILL).select("skill_id", "skill_name").collect()
     pages = [_read_page(snapshot, person_id, skill_names) for person_id in person_ids]
     if as_json:
@@ -97,7 +97,7 @@ def _print_page(page: dict[str, Any], snapshot: Snapshot) -> None:
     steps = page["next"]
     figure_columns = ("probability", "mastery", "autonomy", "purpose")
     if reason := steps[0]["no_recommendation_reason"]:
-        stdout_console.print(f"{_WHY_NOT[reason]}\n")
+        stdout_console.print(f"{_NO_STEP_SENTENCES[reason]}\n")
     else:
         print_table(
             f"Next steps (as of {snapshot.as_of}, valid until {snapshot.valid_until})",
@@ -116,7 +116,7 @@ def _print_page(page: dict[str, Any], snapshot: Snapshot) -> None:
             _print_step(step)
     _print_companions(page)
     _print_replies(page)
-    held_stages = [row["stage"] for row in page["mastery"] if row["stage"] != STAGES[0]]
+    held_stages = [mastery_row["stage"] for mastery_row in page["mastery"] if mastery_row["stage"] != STAGES[0]]
     stage_counts = ", ".join(f"{held_stages.count(stage)} as {stage}" for stage in reversed(STAGES[1:]))
     stdout_console.print(f"Holds {len(held_stages)} micro-skills: {stage_counts}.\n")
 
@@ -135,19 +135,19 @@ def _print_step(step: dict[str, Any]) -> None:
 
 def _print_companions(page: dict[str, Any]) -> None:
     name_by_skill = {step["skill_id"]: step["skill_name"] or step["skill_id"] for step in page["next"]}
-    companions = [row for row in page["companions"] if row["rank"] <= _STEPS_WITH_COMPANIONS]
+    companions = [companion for companion in page["companions"] if companion["rank"] <= _STEPS_WITH_COMPANIONS]
     if companions:
         print_table(
             "With whom",
             {"micro-skill": "left", "relation": "left", "companion": "left", "why": "left"},
             [
                 [
-                    escape(name_by_skill[row["skill_id"]]),
-                    row["relation"].replace("_", " "),
-                    escape(row["companion_id"] or "–"),
-                    escape(row["why"]),
+                    escape(name_by_skill[companion["skill_id"]]),
+                    companion["relation"].replace("_", " "),
+                    escape(companion["companion_id"] or "–"),
+                    escape(companion["why"]),
                 ]
-                for row in companions
+                for companion in companions
             ],
         )
 

@@ -14,15 +14,15 @@ from pipelines.storage.file_access import readable_by
 from pipelines.storage.lake import Lake
 
 
-def write_site(data_root: Path | None, folder: Path | None, replace_pages: bool, as_json: bool) -> None:
+def write_site(data_root: Path | None, requested_folder: Path | None, replace_pages: bool, as_json: bool) -> None:
     """Write the pages and print their index; pages that exist are replaced only if `replace_pages` is True."""
     settings = resolve_settings(data_root)
     snapshot = load_current_snapshot(settings)
-    site_folder = (folder or settings.published_path / "site").expanduser().resolve()
+    site_folder = (requested_folder or settings.published_path / "site").expanduser().resolve()
     if replace_pages:
         shutil.rmtree(site_folder / snapshot.snapshot_id, ignore_errors=True)
     config = load_config(settings) if settings.config_path.is_file() else None
-    # a folder elsewhere may hold other things, which are not this command's to open
+    # a folder elsewhere may hold other files, whose permissions this command must not change
     group = config.publish.group if config and site_folder.is_relative_to(settings.published_path) else None
     with readable_by(group, settings.published_path):
         index_path = build_site(snapshot, Lake(settings.lake_path), config.company if config else "", site_folder)

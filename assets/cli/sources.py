@@ -33,14 +33,14 @@ def print_systems(as_json: bool) -> None:
         {"system": "left", "domain": "left", "formats": "left", "fills": "left", "needs": "left", "can use": "right"},
         [
             [
-                system["system"],
-                system["domain"],
-                ", ".join(system["formats"]),
-                ", ".join(system["shapes"]),
-                ", ".join(system["needed"]) or "what footsteps.yaml maps",
-                str(len(system["optional"])),
+                system_description["system"],
+                system_description["domain"],
+                ", ".join(system_description["formats"]),
+                ", ".join(system_description["shapes"]),
+                ", ".join(system_description["needed"]) or "what footsteps.yaml maps",
+                str(len(system_description["optional"])),
             ]
-            for system in system_descriptions
+            for system_description in system_descriptions
         ],
     )
     stdout_console.print("`tabular` fills any of these shapes, by `mapping: {COLUMN: HEADER}`.\n")
@@ -48,42 +48,51 @@ def print_systems(as_json: bool) -> None:
         print_table(
             f"shape {shape}: {CANONICAL_SCHEMAS[shape].grain}",
             dict.fromkeys(("column", "needed", "type", "unit", "example", "meaning"), "left"),
-            [list(astuple(column)) for column in shape_columns],
+            [list(astuple(column_description)) for column_description in shape_columns],
         )
 
 
-def print_matches(path: Path, as_json: bool) -> None:
+def print_matches(export_path: Path, as_json: bool) -> None:
     """Print which systems may have written the file, and the block of footsteps.yaml for the best match.
 
     Raises:
         CommandFailed: If the file does not exist or cannot be read.
     """
-    _require_file(path)
+    _require_file(export_path)
     try:
-        matches, source_block = rank_systems(path), suggest_source_block(path)
+        system_matches, source_block = rank_systems(export_path), suggest_source_block(export_path)
     except ExportRefused as refusal:
         raise CommandFailed(str(refusal)) from refusal
     if as_json:
-        print_json({"file": path.name, "guesses": [asdict(match) for match in matches], "block": source_block})
+        print_json(
+            {
+                "file": export_path.name,
+                "guesses": [asdict(system_match) for system_match in system_matches],
+                "block": source_block,
+            }
+        )
         return
     print_table(
-        path.name,
+        export_path.name,
         {"system": "left", "shape": "left", "score": "right", "why": "left"},
-        [[match.system, match.shape or "", f"{match.score:.2f}", match.why] for match in matches[:5]],
+        [
+            [system_match.system, system_match.shape or "", f"{system_match.score:.2f}", system_match.why]
+            for system_match in system_matches[:5]
+        ],
     )
     stdout_console.print("For footsteps.yaml:\n", highlight=False)
     stdout_console.out(source_block, highlight=False)
 
 
 def print_preview(
-    path: Path, system: str | None, config: Path | None, delivery_day: date, row_limit: int, as_json: bool
+    export_path: Path, system: str | None, config_file: Path | None, delivery_day: date, row_limit: int, as_json: bool
 ) -> None:
     """Print what a run would read of a file, set aside and leave out. Nothing is written.
 
     Args:
-        path: The export file.
-        system: System whose adapter reads the file; None to use the source of `config`, or the detected system.
-        config: A footsteps.yaml whose source for the file gives the options of reading; None for the defaults.
+        export_path: The export file.
+        system: System whose adapter reads the file; None to use the source of `config_file`, or the detected system.
+        config_file: A footsteps.yaml whose source for the file gives the options of reading; None for the defaults.
         delivery_day: Day of the delivery.
         row_limit: Number of rows printed per shape; the JSON document holds all rows.
         as_json: Whether to print one JSON document.
@@ -91,51 +100,60 @@ def print_preview(
     Raises:
         CommandFailed: If the file or the configuration cannot be read.
     """
-    _require_file(path)
-    sources = load_config(Settings(config=config)).sources if config else []
-    source = find_matching_source(sources, path, system)
-    if config and source is None:
-        raise CommandFailed(f"{config.name} has no source for {path.name}: name its system with --system")
+    _require_file(export_path)
+    sources = load_config(Settings(config=config_file)).sources if config_file else []
+    source = find_matching_source(sources, export_path, system)
+    if config_file and source is None:
+        raise CommandFailed(f"{config_file.name} has no source for {export_path.name}: name its system with --system")
     source_options = source.options() if source else SourceOptions()
-    preview = preview_file(path, system or (source.system if source else None), source_options, delivery_day)
+    export_preview = preview_file(
+        export_path, system or (source.system if source else None), source_options, delivery_day
+    )
     if as_json:
-        print_json(preview.as_json())
-    elif preview.refused is None:
-        _print_shapes(preview, row_limit)
-    if preview.refused is not None:
-        raise CommandFailed(preview.refused if path.name in preview.refused else f"{path.name}: {preview.refused}")
+        print_json(export_preview.as_json())
+    elif export_preview.refused is None:
+        _print_shapes(export_preview, row_limit)
+    if export_preview.refused is not None:
+        raise CommandFailed(
+            export_preview.refused
+            if export_path.name in export_preview.refused
+            else f"{export_path.name}: {export_preview.refused}"
+        )
 
 
-def _require_file(path: Path) -> None:
-    if not path.is_file():
-        raise CommandFailed(f"{path} does not exist: give an export file")
+def _require_file(export_path: Path) -> None:
+    if not export_path.is_file():
+        raise CommandFailed(f"{export_path} does not exist: give an export file")
 
 
-def _print_shapes(preview: Preview, row_limit: int) -> None:
-    detected = preview.detected or "no system for certain"
-    stdout_console.print(f"{preview.file}: read as {preview.system}; its columns fit {detected}")
-    for shape, shape_preview in (preview.shapes or {}).items():
+def _print_shapes(export_preview: Preview, row_limit: int) -> None:
+    detected_system = export_preview.detected or "no system for certain"
+    stdout_console.print(f"{export_preview.file}: read as {export_preview.system}; its columns fit {detected_system}")
+    for shape, shape_preview in (export_preview.shapes or {}).items():
         if shape_preview.rows:
             _print_rows(shape, shape_preview, row_limit)
         _print_broken_rules(f"{shape}: {len(shape_preview.set_aside):,} rows set aside", shape_preview.set_aside)
         left_out_count = len(shape_preview.values_left_out)
         _print_broken_rules(f"{shape}: {left_out_count:,} rows kept without a value", shape_preview.values_left_out)
-    if preview.passed_over:
+    if export_preview.passed_over:
         print_table(
-            f"{sum(reason.count for reason in preview.passed_over):,} rows passed over",
+            f"{sum(passed_over_reason.count for passed_over_reason in export_preview.passed_over):,} rows passed over",
             {"reason": "left", "rows": "right"},
-            [[reason.why, f"{reason.count:,}"] for reason in preview.passed_over],
+            [
+                [passed_over_reason.why, f"{passed_over_reason.count:,}"]
+                for passed_over_reason in export_preview.passed_over
+            ],
         )
-    if preview.unknown_words:
+    if export_preview.unknown_words:
         stdout_console.print("Words that no table declares; a line below the source in footsteps.yaml settles each:")
-        for word in preview.unknown_words:
-            stdout_console.out(f"  {word.count:,} records: {word.sentence}", highlight=False)
-    for note in preview.notes:
+        for unknown_word in export_preview.unknown_words:
+            stdout_console.out(f"  {unknown_word.count:,} records: {unknown_word.sentence}", highlight=False)
+    for note in export_preview.notes:
         stdout_console.print(f"Note: {note}")
-    if preview.columns_left_out:
-        stdout_console.print(f"Columns that no mapping uses: {', '.join(preview.columns_left_out)}")
-    if preview.columns_denied:
-        denied_columns = ", ".join(f"{column} ({kind})" for column, kind in preview.columns_denied)
+    if export_preview.columns_left_out:
+        stdout_console.print(f"Columns that no mapping uses: {', '.join(export_preview.columns_left_out)}")
+    if export_preview.columns_denied:
+        denied_columns = ", ".join(f"{column} ({denial_kind})" for column, denial_kind in export_preview.columns_denied)
         stdout_console.print(f"Columns that are never read: {denied_columns}")
 
 
@@ -157,35 +175,43 @@ def _print_broken_rules(title: str, broken_rows: list[dict[str, Any]]) -> None:
     )
 
 
-def _print_rows(shape: str, preview: ShapePreview, row_limit: int) -> None:
-    filled_columns = [column for column in preview.rows[0] if any(row[column] is not None for row in preview.rows)]
-    shown_rows = preview.rows[:row_limit]
+def _print_rows(shape: str, shape_preview: ShapePreview, row_limit: int) -> None:
+    filled_columns = [
+        column for column in shape_preview.rows[0] if any(row[column] is not None for row in shape_preview.rows)
+    ]
+    shown_rows = shape_preview.rows[:row_limit]
     print_table(
-        f"{shape}: {len(preview.rows):,} rows would be kept"
-        + (f", the first {len(shown_rows)}" if len(shown_rows) < len(preview.rows) else ""),
-        {column: "right" if isinstance(preview.rows[0][column], int | float) else "left" for column in filled_columns},
+        f"{shape}: {len(shape_preview.rows):,} rows would be kept"
+        + (f", the first {len(shown_rows)}" if len(shown_rows) < len(shape_preview.rows) else ""),
+        {
+            column: "right" if isinstance(shape_preview.rows[0][column], int | float) else "left"
+            for column in filled_columns
+        },
         [["" if row[column] is None else str(row[column]) for column in filled_columns] for row in shown_rows],
     )
 
 
-def print_taxonomy(folder: Path, system: str | None, as_json: bool) -> None:
+def print_taxonomy(folder_or_file: Path, system: str | None, as_json: bool) -> None:
     """Print how many rows of each kind the taxonomy's files hold, and how many are used.
 
     Raises:
         CommandFailed: If the folder does not exist or its files cannot be read.
     """
-    if not folder.exists():
-        raise CommandFailed(f"{folder} does not exist: give the folder or file of a taxonomy")
+    if not folder_or_file.exists():
+        raise CommandFailed(f"{folder_or_file} does not exist: give the folder or file of a taxonomy")
     try:
-        publisher, taxonomy_counts = count_taxonomy_rows(folder, system)
+        publisher, taxonomy_counts = count_taxonomy_rows(folder_or_file, system)
     except (TaxonomyError, ExportRefused) as refusal:
         raise CommandFailed(str(refusal)) from refusal
-    count_rows = [asdict(count) for count in taxonomy_counts]
+    count_rows = [asdict(taxonomy_count) for taxonomy_count in taxonomy_counts]
     if as_json:
         print_json({"system": publisher, "counts": count_rows})
         return
     print_table(
-        f"{folder.name}: {publisher}",
-        {column: "right" if isinstance(value, int) else "left" for column, value in count_rows[0].items()},
-        [[f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()] for row in count_rows],
+        f"{folder_or_file.name}: {publisher}",
+        {column: "right" if isinstance(cell, int) else "left" for column, cell in count_rows[0].items()},
+        [
+            [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in count_row.values()]
+            for count_row in count_rows
+        ],
     )

@@ -34,7 +34,7 @@ from pipelines.publish.contract_files import render_contract
 from pipelines.publish.feed import read_feed
 from pipelines.publish.queries import list_publish_targets
 
-DOCS = CHECKOUT / "docs" / "contracts"
+CONTRACTS_FOLDER = CHECKOUT / "docs" / "contracts"
 
 
 def print_tables(data_root: Path | None, as_json: bool) -> None:
@@ -42,19 +42,22 @@ def print_tables(data_root: Path | None, as_json: bool) -> None:
     settings = resolve_settings(data_root)
     snapshot = load_current_snapshot(settings)
     publish_options = load_config(settings).publish if settings.config_path.is_file() else PublishOptions()
-    targets = list_publish_targets(snapshot, publish_options)
+    table_locations = list_publish_targets(snapshot, publish_options)
     if as_json:
-        print_json([asdict(target) for target in targets])
+        print_json([asdict(table_location) for table_location in table_locations])
         return
     stale_note = " (stale: no run has succeeded since)" if snapshot.is_stale(datetime.now(UTC).date()) else ""
     print_table(
         f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of}, valid until {snapshot.valid_until}{stale_note}",
         {"table": "left", "format": "left", "rows": "right", "location": "left"},
-        [[target.name, target.format, f"{target.rows:,}", target.location] for target in targets],
+        [
+            [table_location.name, table_location.format, f"{table_location.rows:,}", table_location.location]
+            for table_location in table_locations
+        ],
     )
-    for target in targets[: len({target.format for target in targets})]:
-        stdout_console.print(f"\n[bold]{target.name}[/bold] by {target.format}", soft_wrap=True)
-        for language, query in asdict(target.query).items():
+    for table_location in table_locations[: len({table_location.format for table_location in table_locations})]:
+        stdout_console.print(f"\n[bold]{table_location.name}[/bold] by {table_location.format}", soft_wrap=True)
+        for language, query in asdict(table_location.query).items():
             stdout_console.print(f"  {language:<7} {escape(query)}", soft_wrap=True)
     stdout_console.print("\nQueries of the other tables: footsteps tables --json", soft_wrap=True)
 
@@ -108,32 +111,37 @@ def print_contracts(write: bool, as_json: bool) -> None:
 
 
 def _write_and_release(as_json: bool) -> None:
-    written_paths = write_contracts(DOCS)
+    written_paths = write_contracts(CONTRACTS_FOLDER)
     released_paths = [
-        path for table in PUBLISHED_TABLES if (path := write_released_contract(contract_from_table(table)))
+        contract_path
+        for table in PUBLISHED_TABLES
+        if (contract_path := write_released_contract(contract_from_table(table)))
     ]
     print_result(
-        {"written": [path.name for path in written_paths], "released": [path.name for path in released_paths]},
-        f"{len(written_paths)} files under {DOCS}; {len(released_paths)} versions released",
+        {
+            "written": [contract_path.name for contract_path in written_paths],
+            "released": [contract_path.name for contract_path in released_paths],
+        },
+        f"{len(written_paths)} files under {CONTRACTS_FOLDER}; {len(released_paths)} versions released",
         as_json,
     )
 
 
-def write_contracts(folder: Path) -> list[Path]:
+def write_contracts(contracts_folder: Path) -> list[Path]:
     """Write one ODCS file per published table, and the JSON Schema of the change feed.
 
     Args:
-        folder: Folder of the files; it is created if it is missing.
+        contracts_folder: Folder of the files; it is created if it is missing.
 
     Returns:
         The written files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    contracts_folder.mkdir(parents=True, exist_ok=True)
     text_by_file = {f"{table.name}.odcs.yaml": render_contract(render_odcs(table)) for table in PUBLISHED_TABLES}
     text_by_file["feed.schema.json"] = json.dumps(build_feed_event_schema(), indent=2) + "\n"
-    for file_name, text in text_by_file.items():
-        (folder / file_name).write_text(text)
-    return [folder / file_name for file_name in text_by_file]
+    for file_name, file_text in text_by_file.items():
+        (contracts_folder / file_name).write_text(file_text)
+    return [contracts_folder / file_name for file_name in text_by_file]
 
 
 def print_feed(data_root: Path | None, after_sequence: int, limit: int, as_json: bool) -> None:

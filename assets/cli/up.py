@@ -29,20 +29,20 @@ _LOG_BYTES, _EARLIER_LOGS = 10_000_000, 3
 _LOG_SECONDS = 10
 
 
-def serve(data_root: Path | None, config: Path | None, landing: Path | None, port: int) -> None:
+def serve(data_root: Path | None, config_file: Path | None, landing_folder: Path | None, port: int) -> None:
     """Run the web server and the daemon on 127.0.0.1 until one of them ends or Ctrl-C; then end both.
 
     Args:
         data_root: The data root of the command.
-        config: The footsteps.yaml of the command.
-        landing: The landing folder of the command.
+        config_file: The footsteps.yaml of the command.
+        landing_folder: The landing folder of the command.
         port: Port of the UI.
 
     Raises:
         CommandFailed: If the port is taken, a process ends, or the UI does not answer in time.
     """
     _check_port(port)
-    settings = resolve_settings(data_root, config, landing)
+    settings = resolve_settings(data_root, config_file, landing_folder)
     profile = load_config(settings).dagster.profile
     dagster_home, log_path = prepare_dagster_home(settings, profile), settings.root / "up.log"
     environment = {
@@ -59,12 +59,15 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
     with _rotating_log(log_path) as log_pipe:
         processes = [
             subprocess.Popen(
-                [sys.executable, "-m", *command, "-m", "assets.definitions"],
+                [sys.executable, "-m", *module_arguments, "-m", "assets.definitions"],
                 env=environment,
                 stdout=log_pipe,
                 stderr=log_pipe,
             )
-            for command in (["dagster_webserver", "-h", "127.0.0.1", "-p", str(port)], ["dagster._daemon", "run"])
+            for module_arguments in (
+                ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port)],
+                ["dagster._daemon", "run"],
+            )
         ]
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         try:
@@ -84,11 +87,11 @@ def serve(data_root: Path | None, config: Path | None, landing: Path | None, por
 
 def _check_port(port: int) -> None:
     """Refuse a port on which the web server could not listen; another program there would answer in its place."""
-    with socket.socket() as probe:
+    with socket.socket() as probe_socket:
         # as the web server does, so that connections of one that just ended do not count
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe_socket.bind(("127.0.0.1", port))
         except PermissionError as error:
             raise CommandFailed(f"port {port} needs more rights: give another with --port") from error
         except OSError as error:
@@ -107,22 +110,22 @@ def _rotating_log(log_path: Path) -> Iterator[int]:
     Yields:
         The file descriptor to which processes write. It is read until the last process that inherited it ends.
     """
-    read_end, write_end = os.pipe()
-    handler = RotatingFileHandler(log_path, maxBytes=_LOG_BYTES, backupCount=_EARLIER_LOGS, encoding="utf-8")
+    read_descriptor, write_descriptor = os.pipe()
+    log_handler = RotatingFileHandler(log_path, maxBytes=_LOG_BYTES, backupCount=_EARLIER_LOGS, encoding="utf-8")
 
     def copy_lines() -> None:
-        with os.fdopen(read_end, encoding="utf-8", errors="backslashreplace") as lines:
-            for line in lines:
-                handler.emit(logging.makeLogRecord({"msg": line.rstrip("\n")}))
-        handler.close()
+        with os.fdopen(read_descriptor, encoding="utf-8", errors="backslashreplace") as pipe_stream:
+            for log_line in pipe_stream:
+                log_handler.emit(logging.makeLogRecord({"msg": log_line.rstrip("\n")}))
+        log_handler.close()
 
-    copier = threading.Thread(target=copy_lines, daemon=True)
-    copier.start()
+    copy_thread = threading.Thread(target=copy_lines, daemon=True)
+    copy_thread.start()
     try:
-        yield write_end
+        yield write_descriptor
     finally:
-        os.close(write_end)
-        copier.join(_LOG_SECONDS)
+        os.close(write_descriptor)
+        copy_thread.join(_LOG_SECONDS)
 
 
 def _prepare_instance(dagster_home: Path) -> None:
@@ -130,8 +133,8 @@ def _prepare_instance(dagster_home: Path) -> None:
 
     States are transferred from the names that an earlier version used; only this command does so.
 
-    The web server and the daemon each create what is missing, without a lock. In a new home both would do so at once,
-    and leave an existing table or two versions of the schema, with which no process of Dagster starts again.
+    The web server and the daemon each create what is missing, without a lock. If both did so at once in a new home, one
+    would fail because a table exists, or the schema would have two versions: then no process of Dagster starts again.
     """
     from dagster import DagsterInstance
 

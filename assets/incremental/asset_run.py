@@ -68,9 +68,9 @@ class Declaration:
         The ledger is among them if it reads raw tables, because it tells which of their files are current; and the
         quarantines of its own tables, which hold the rows that break a rule.
         """
-        ledger = {DELIVERY.name} if any(table.layer == "raw" for table in self.reads) else set()
-        quarantines = {quarantine_table(table.name).name for table in self.tables}
-        return frozenset(ledger | quarantines | {table.name for table in (*self.tables, *self.upstream)})
+        ledger_names = {DELIVERY.name} if any(table.layer == "raw" for table in self.reads) else set()
+        quarantine_names = {quarantine_table(table.name).name for table in self.tables}
+        return frozenset(ledger_names | quarantine_names | {table.name for table in (*self.tables, *self.upstream)})
 
     @property
     def upstream(self) -> tuple[Table, ...]:
@@ -78,8 +78,8 @@ class Declaration:
 
         Rows do not depend on a table that only a reference points to: if it changes, the asset stays as it is.
         """
-        own_names = {table.name for table in self.tables}
-        reference_names = {reference.table for table in self.tables for reference in table.references} - own_names
+        made_names = {table.name for table in self.tables}
+        reference_names = {reference.table for table in self.tables for reference in table.references} - made_names
         return tuple(
             {table.name: table for table in (*self.reads, *map(table_contract, sorted(reference_names)))}.values()
         )
@@ -176,9 +176,9 @@ class AssetRun:
         rows: pl.DataFrame | ValidatedRows,
         metadata: Mapping[str, Any] | None = None,
         *,
-        replacing: pl.DataFrame | None = None,
-        also_affected: Callable[[pl.DataFrame], pl.Series] | None = None,
-        known_names: pl.Series | None = None,
+        replaced_records: pl.DataFrame | None = None,
+        find_affected_people: Callable[[pl.DataFrame], pl.Series] | None = None,
+        present_names: pl.Series | None = None,
     ) -> "MaterializeResult[None]":
         """Write rows to the lake; those that break a rule are set aside in the quarantine of the table.
 
@@ -189,10 +189,10 @@ class AssetRun:
             table: Contract of the table, one of those that the asset makes.
             rows: Rows of the table, validated or to be validated; validated ones are not limited to the scope.
             metadata: Dagster metadata in addition to that of the write.
-            replacing: Replace the rows that share its values in its columns, of all people. By default the
+            replaced_records: Replace the rows that share its values in its columns, of all people. By default the
                 rows of the people in scope are replaced.
-            also_affected: Returns person_id of further people whom the changed rows affect.
-            known_names: Names that count as present, as `record_vanished_values` takes them.
+            find_affected_people: Returns person_id of further people whom the changed rows affect.
+            present_names: Names that count as present, as `record_vanished_values` takes them.
 
         Returns:
             The materialization with row count, size, preview, content hash, and what vanished.
@@ -203,42 +203,42 @@ class AssetRun:
         """
         if table.name not in {declared_table.name for declared_table in self.declaration.tables}:
             raise UndeclaredRead(f"the asset {self.declaration.name} does not declare that it makes {table.name}")
-        people, lake = self.scope.people, self.tables.lake
-        if people is not None and replacing is None and isinstance(rows, pl.DataFrame):
-            replacing = pl.DataFrame({"person_id": sorted(people)}, schema={"person_id": pl.String})
+        scoped_people, lake = self.scope.people, self.tables.lake
+        if scoped_people is not None and replaced_records is None and isinstance(rows, pl.DataFrame):
+            replaced_records = pl.DataFrame({"person_id": sorted(scoped_people)}, schema={"person_id": pl.String})
             if "person_id" not in table.column_names:
                 rows = rows.clear()
-                replacing = pl.DataFrame(schema={table.column_names[0]: table.columns[0].dtype})
+                replaced_records = pl.DataFrame(schema={table.column_names[0]: table.columns[0].dtype})
             elif rows.height:
-                rows = rows.filter(pl.col("person_id").is_in(sorted(people)))
-        values_before = read_watched_values(lake, table)
+                rows = rows.filter(pl.col("person_id").is_in(sorted(scoped_people)))
+        previous_values = read_watched_values(lake, table)
         write_result = (
-            lake.write(table, rows, also_affected)
-            if replacing is None
-            else lake.merge(table, rows, replacing, also_affected)
+            lake.write(table, rows, find_affected_people)
+            if replaced_records is None
+            else lake.merge(table, rows, replaced_records, find_affected_people)
         )
         self.written[table.name] = write_result
         written_rows = rows.good if isinstance(rows, ValidatedRows) else rows
-        vanished_values = record_vanished_values(lake, table, values_before, self.context.today, known_names)
-        more_metadata: dict[str, Any] = dict(metadata or {})
-        if replacing is not None:
-            more_metadata["rows_recomputed"] = written_rows.height
+        vanished_values = record_vanished_values(lake, table, previous_values, self.context.today, present_names)
+        run_metadata: dict[str, Any] = dict(metadata or {})
+        if replaced_records is not None:
+            run_metadata["rows_recomputed"] = written_rows.height
         if vanished_values:
-            more_metadata[VANISHED] = "\n".join(describe_vanished(table, vanished_values))
+            run_metadata[VANISHED] = "\n".join(describe_vanished(table, vanished_values))
         return MaterializeResult(
             asset_key=table.name,
-            metadata={**written_metadata(write_result, written_rows, table), **more_metadata},
+            metadata={**written_metadata(write_result, written_rows, table), **run_metadata},
             data_version=DataVersion(write_result.content_sha256),
         )
 
     def materialize_quarantine(self, table: Table) -> "MaterializeResult[None]":
         """The materialization of the quarantine of a table that this execution has written."""
-        quarantine, write_result = quarantine_table(table.name), self.written[table.name].quarantine
+        quarantine_contract, write_result = quarantine_table(table.name), self.written[table.name].quarantine
         assert write_result is not None
-        first_rows = self.tables.scan(quarantine).head(PREVIEW_ROWS).collect()
+        first_rows = self.tables.scan(quarantine_contract).head(PREVIEW_ROWS).collect()
         return MaterializeResult(
-            asset_key=quarantine.name,
-            metadata=written_metadata(write_result, first_rows, quarantine),
+            asset_key=quarantine_contract.name,
+            metadata=written_metadata(write_result, first_rows, quarantine_contract),
             data_version=DataVersion(write_result.content_sha256),
         )
 

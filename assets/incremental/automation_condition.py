@@ -27,10 +27,16 @@ class FailedTooOften(AutomationCondition):  # type: ignore[type-arg]
         instance, asset_key = context.asset_graph_view.instance, context.key
         assert isinstance(asset_key, AssetKey)
         latest_materialization = instance.get_latest_materialization_event(asset_key)
-        since = datetime.fromtimestamp(latest_materialization.timestamp, UTC) if latest_materialization else None
-        failed_runs = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=since), limit=50)
-        attempt_count = sum(not run.asset_selection or asset_key in run.asset_selection for run in failed_runs)
-        true_subset = context.candidate_subset if attempt_count >= MAX_ATTEMPTS else context.get_empty_subset()
+        materialized_at = (
+            datetime.fromtimestamp(latest_materialization.timestamp, UTC) if latest_materialization else None
+        )
+        failed_runs = instance.get_runs(
+            RunsFilter(statuses=[DagsterRunStatus.FAILURE], created_after=materialized_at), limit=50
+        )
+        failure_count = sum(
+            not failed_run.asset_selection or asset_key in failed_run.asset_selection for failed_run in failed_runs
+        )
+        true_subset = context.candidate_subset if failure_count >= MAX_ATTEMPTS else context.get_empty_subset()
         return AutomationResult(context, true_subset=true_subset)
 
 

@@ -42,7 +42,7 @@ from assets.resources.pipeline import PipelineResource
 from assets.resources.table_reader import Scope
 from pipelines.contracts.table import Table
 from pipelines.storage.change_log import find_changed_people
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset_state, write_asset_state
 
 # The asset tag that holds the asset's incremental mode.
@@ -198,11 +198,11 @@ def unchanged_results(tables: Sequence[Table], state: AssetState) -> "Iterator[M
 
 def _describe_asset(declaration: Declaration, table: Table, kinds: set[str] | None = None) -> AssetSpec:
     """The asset of a table, with an edge from each table that it is made of."""
-    spec = build_asset_spec(table, deps=declaration.upstream, kinds=kinds)
+    asset_spec = build_asset_spec(table, deps=declaration.upstream, kinds=kinds)
     if not declaration.reads_previous:
-        return spec
+        return asset_spec
     previous_names = ", ".join(sorted(declaration.previous_tables))
-    return spec.merge_attributes(metadata={"reads_of_earlier_runs": previous_names})
+    return asset_spec.merge_attributes(metadata={"reads_of_earlier_runs": previous_names})
 
 
 def _describe_updatable(declaration: Declaration, incremental_mode: IncrementalMode) -> list[AssetSpec]:
@@ -223,12 +223,12 @@ def _build_asset(
     execute: Callable[[AssetExecutionContext, PipelineResource], Results],
 ) -> AssetsDefinition:
     tables = [table for declaration in declarations for table in declaration.tables]
-    contract_specs = [spec for table in tables for spec in contract_check_specs(table)]
+    contract_check_specs_of_tables = [check_spec for table in tables for check_spec in contract_check_specs(table)]
 
     @multi_asset(
         name=declarations[0].name,
         specs=asset_specs,
-        check_specs=[*contract_specs, *check_specs],
+        check_specs=[*contract_check_specs_of_tables, *check_specs],
         description=description,
         pool=POOL,
     )

@@ -97,7 +97,7 @@ def has_only_known_accounts(run: AssetRun) -> bool:
 
 def _previous_deliveries(previous_state: AssetState, raw_name: str) -> list[DeliveryKey]:
     """The deliveries of a raw table that the asset has read already."""
-    return [DeliveryKey(*key) for key in json.loads(previous_state.inputs.get(raw_name) or "[]")]
+    return [DeliveryKey(*key_fields) for key_fields in json.loads(previous_state.inputs.get(raw_name) or "[]")]
 
 
 def _are_accounts_known(run: AssetRun, raw_name: str, deliveries: list[DeliveryKey]) -> bool:

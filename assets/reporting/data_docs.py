@@ -9,29 +9,33 @@ from pathlib import Path
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.validation.validation_result import ValidationResult, parse_validation_result
 
-_RESULTS = "verdicts"
+_RESULTS_FOLDER = "verdicts"
 
 
-def page_path(folder: Path, table_name: str) -> Path:
+def page_path(docs_folder: Path, table_name: str) -> Path:
     """The page of a table, by its name."""
-    return folder / f"{table_name}.html"
+    return docs_folder / f"{table_name}.html"
 
 
-def read_result(folder: Path, table_name: str) -> ValidationResult | None:
+def read_result(docs_folder: Path, table_name: str) -> ValidationResult | None:
     """The last validation result of a table; None if there is none, or if another version stored it."""
-    result_path = folder / _RESULTS / f"{table_name}.json"
+    result_path = docs_folder / _RESULTS_FOLDER / f"{table_name}.json"
     return parse_validation_result(result_path.read_text(encoding="utf-8")) if result_path.exists() else None
 
 
-def update_data_docs(validation: ValidationResult, folder: Path) -> None:
+def update_data_docs(validation: ValidationResult, docs_folder: Path) -> None:
     """Write the page of a table and the index of all tables, and store the result; other files of the folder stay."""
     from pipelines.validation.data_docs import render_data_docs  # its import takes seconds
 
-    other_names = sorted(path.stem for path in (folder / _RESULTS).glob("*.json") if path.stem != validation.table)
+    other_names = sorted(
+        result_path.stem
+        for result_path in (docs_folder / _RESULTS_FOLDER).glob("*.json")
+        if result_path.stem != validation.table
+    )
     # a result that another version stored is left out until its table is validated again
     other_results = [
-        other_result for table_name in other_names if (other_result := read_result(folder, table_name)) is not None
+        other_result for table_name in other_names if (other_result := read_result(docs_folder, table_name)) is not None
     ]
-    for file_name, html in render_data_docs(validation, other_results).items():
-        write_text_atomically(folder / file_name, html)
-    write_text_atomically(folder / _RESULTS / f"{validation.table}.json", validation.to_json())
+    for file_name, page_html in render_data_docs(validation, other_results).items():
+        write_text_atomically(docs_folder / file_name, page_html)
+    write_text_atomically(docs_folder / _RESULTS_FOLDER / f"{validation.table}.json", validation.to_json())

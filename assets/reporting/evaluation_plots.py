@@ -21,30 +21,38 @@ _INK, _HIGHLIGHT, _PALE = "#1f2933", "#1769aa", "#b8c2cc"
 _Bar = tuple[str, float, float, float, bool]
 
 
-def draw_ranking(models: Sequence[ModelResult]) -> bytes:
+def draw_ranking(model_results: Sequence[ModelResult]) -> bytes:
     """Draw NDCG@10 of each model with its 95 % interval, the best model on top.
 
     Args:
-        models: The results of the models.
+        model_results: The results of the models.
 
     Returns:
         The plot as PNG.
     """
-    ordered_models = sorted(models, key=lambda model: model.ndcg_at_10)
+    ordered_results = sorted(model_results, key=lambda model_result: model_result.ndcg_at_10)
 
     def draw(axes: "Axes") -> None:
         bars = _draw_bars(
             axes,
             [
-                (model.model, model.ndcg_at_10, model.ndcg_at_10_low, model.ndcg_at_10_high, model.model == OURS)
-                for model in ordered_models
+                (
+                    model_result.model,
+                    model_result.ndcg_at_10,
+                    model_result.ndcg_at_10_low,
+                    model_result.ndcg_at_10_high,
+                    model_result.model == OURS,
+                )
+                for model_result in ordered_results
             ],
         )
-        axes.bar_label(bars, [f"  {model.ndcg_at_10:.3f}" for model in ordered_models], color=_INK)
-        axes.set_xlim(0, 1.15 * max((model.ndcg_at_10_high for model in ordered_models), default=0.0) or 1.0)
+        axes.bar_label(bars, [f"  {model_result.ndcg_at_10:.3f}" for model_result in ordered_results], color=_INK)
+        axes.set_xlim(
+            0, 1.15 * max((model_result.ndcg_at_10_high for model_result in ordered_results), default=0.0) or 1.0
+        )
         axes.set_xlabel("NDCG@10 with its 95 % interval over people")
 
-    return _render_png(draw, height=0.38 * len(ordered_models) + 1.1)
+    return _render_png(draw, height=0.38 * len(ordered_results) + 1.1)
 
 
 def draw_reliability(reliability: Reliability) -> bytes:
@@ -58,15 +66,18 @@ def draw_reliability(reliability: Reliability) -> bytes:
     """
 
     def draw(axes: "Axes") -> None:
-        predicted_shares = [tenth.mean_probability for tenth in reliability.bins]
-        observed_shares = [tenth.observed_share for tenth in reliability.bins]
+        predicted_shares = [reliability_bin.mean_probability for reliability_bin in reliability.bins]
+        observed_shares = [reliability_bin.observed_share for reliability_bin in reliability.bins]
         positive_shares = [share for share in (*predicted_shares, *observed_shares) if share > 0]
-        smallest, largest = min(positive_shares, default=0.001), max(positive_shares, default=1.0)
-        is_wide = largest / smallest > 100
-        axis_limits = (smallest / 1.5, min(1.0, largest * 1.5)) if is_wide else (0.0, min(1.0, largest * 1.1))
+        smallest_share, largest_share = min(positive_shares, default=0.001), max(positive_shares, default=1.0)
+        is_wide = largest_share / smallest_share > 100
+        axis_limits = (
+            (smallest_share / 1.5, min(1.0, largest_share * 1.5)) if is_wide else (0.0, min(1.0, largest_share * 1.1))
+        )
         axes.plot(axis_limits, axis_limits, color=_PALE, linewidth=1.5, label="perfect calibration")
         chance_deviations = [
-            2.0 * (tenth.mean_probability * (1 - tenth.mean_probability) / tenth.n) ** 0.5 for tenth in reliability.bins
+            2.0 * (reliability_bin.mean_probability * (1 - reliability_bin.mean_probability) / reliability_bin.n) ** 0.5
+            for reliability_bin in reliability.bins
         ]
         lower_band = [
             max(share - deviation, axis_limits[0])
@@ -107,35 +118,38 @@ def draw_ablation(ablation: Sequence[AblationResult]) -> bytes:
     Returns:
         The plot as PNG.
     """
-    ordered_families = sorted(ablation, key=lambda family_result: family_result.loss)
+    ordered_results = sorted(ablation, key=lambda family_result: family_result.loss)
 
     def draw(axes: "Axes") -> None:
         _draw_bars(
             axes,
             [
                 (family_result.family, family_result.loss, family_result.low, family_result.high, family_result.low > 0)
-                for family_result in ordered_families
+                for family_result in ordered_results
             ],
         )
         axes.axvline(0.0, color=_INK, linewidth=1)
         axes.set_xlabel("NDCG@10 lost without the family, with its 95 % interval")
 
-    return _render_png(draw, height=0.38 * len(ordered_families) + 1.1)
+    return _render_png(draw, height=0.38 * len(ordered_results) + 1.1)
 
 
 def describe_reliability(reliability: Reliability) -> str:
     """Describe the reliability diagram in words."""
-    tenth_sentences = [
-        f"{tenth.mean_probability:.2%} predicted, {tenth.observed_share:.2%} came true" for tenth in reliability.bins
+    bin_sentences = [
+        f"{reliability_bin.mean_probability:.2%} predicted, {reliability_bin.observed_share:.2%} came true"
+        for reliability_bin in reliability.bins
     ]
-    return f"Of {reliability.n:,} predictions in tenths, lowest first: {'; '.join(tenth_sentences)}."
+    return f"Of {reliability.n:,} predictions in tenths, lowest first: {'; '.join(bin_sentences)}."
 
 
-def describe_ranking(models: Sequence[ModelResult]) -> str:
+def describe_ranking(model_results: Sequence[ModelResult]) -> str:
     """Describe the ranking of the models in words."""
-    ordered_models = sorted(models, key=lambda model: -model.ndcg_at_10)
+    ordered_results = sorted(model_results, key=lambda model_result: -model_result.ndcg_at_10)
     return (
-        "NDCG@10, best first: " + ", ".join(f"{model.model} {model.ndcg_at_10:.3f}" for model in ordered_models) + "."
+        "NDCG@10, best first: "
+        + ", ".join(f"{model_result.model} {model_result.ndcg_at_10:.3f}" for model_result in ordered_results)
+        + "."
     )
 
 
@@ -154,17 +168,17 @@ def png_data_uri(png: bytes) -> str:
 
 
 def _draw_bars(axes: "Axes", bars: Sequence[_Bar]) -> Any:
-    labels, lengths, lows, highs, is_highlighted = zip(*bars, strict=True)
+    bar_labels, lengths, interval_lows, interval_highs, highlight_flags = zip(*bars, strict=True)
     # an end may be a little beyond the mean, because the interval comes from resamples: then no whisker is drawn
     whisker_lengths = [
-        [max(length - low, 0.0) for length, low in zip(lengths, lows, strict=True)],
-        [max(high - length, 0.0) for length, high in zip(lengths, highs, strict=True)],
+        [max(length - interval_low, 0.0) for length, interval_low in zip(lengths, interval_lows, strict=True)],
+        [max(interval_high - length, 0.0) for length, interval_high in zip(lengths, interval_highs, strict=True)],
     ]
-    colours = [_HIGHLIGHT if highlighted else _PALE for highlighted in is_highlighted]
-    return axes.barh(labels, lengths, color=colours, xerr=whisker_lengths, ecolor=_INK)
+    colours = [_HIGHLIGHT if is_highlighted else _PALE for is_highlighted in highlight_flags]
+    return axes.barh(bar_labels, lengths, color=colours, xerr=whisker_lengths, ecolor=_INK)
 
 
-def _render_png(draw: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:
+def _render_png(draw_on_axes: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:
     # imported here because it takes a second, and only if something is drawn
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -174,7 +188,7 @@ def _render_png(draw: Callable[["Axes"], Any], *, width: float = 7.6, height: fl
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=_INK)
-    draw(axes)
+    draw_on_axes(axes)
     png_buffer = io.BytesIO()
     figure.savefig(png_buffer, format="png", metadata={"Software": None})
     return png_buffer.getvalue()

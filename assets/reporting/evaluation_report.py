@@ -27,18 +27,18 @@ RANKING_HEADINGS = (
 SEGMENT_HEADINGS = ("segment", "model", "cases", "HR@10", "NDCG@10", "95 % interval")
 
 
-def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]:
+def write_report(evaluation: Evaluation, report_folder: Path, title: str) -> list[Path]:
     """Write index.html and its pictures.
 
     Args:
         evaluation: The evaluation.
-        folder: Folder of the report; it is created if it is missing.
+        report_folder: Folder of the report; it is created if it is missing.
         title: Title of the page.
 
     Returns:
         The written files, the page first.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    report_folder.mkdir(parents=True, exist_ok=True)
     pictures = {"ranking": (draw_ranking(evaluation.models), describe_ranking(evaluation.models))}
     reliability = evaluation.reliability
     if reliability is not None:
@@ -46,7 +46,7 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
     if evaluation.ablation:
         pictures["ablation"] = (draw_ablation(evaluation.ablation), describe_ablation(evaluation.ablation))
     for picture_name, (png, _) in pictures.items():
-        (folder / f"{picture_name}.png").write_bytes(png)
+        (report_folder / f"{picture_name}.png").write_bytes(png)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -64,8 +64,13 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
         segment_headings=SEGMENT_HEADINGS,
         segments=format_segments(evaluation),
         calibration=[
-            (str(tenth_number), f"{tenth.n:,}", f"{tenth.mean_probability:.4%}", f"{tenth.observed_share:.4%}")
-            for tenth_number, tenth in enumerate(reliability.bins if reliability else (), 1)
+            (
+                str(tenth_number),
+                f"{reliability_bin.n:,}",
+                f"{reliability_bin.mean_probability:.4%}",
+                f"{reliability_bin.observed_share:.4%}",
+            )
+            for tenth_number, reliability_bin in enumerate(reliability.bins if reliability else (), 1)
         ],
         ablation=[
             (
@@ -78,11 +83,11 @@ def write_report(evaluation: Evaluation, folder: Path, title: str) -> list[Path]
         ],
         our_model=OURS,
     )
-    (folder / "index.html").write_text(html, encoding="utf-8")
-    return [folder / "index.html", *(folder / f"{picture_name}.png" for picture_name in pictures)]
+    (report_folder / "index.html").write_text(html, encoding="utf-8")
+    return [report_folder / "index.html", *(report_folder / f"{picture_name}.png" for picture_name in pictures)]
 
 
-def format_ranking(models: Sequence[ModelResult]) -> list[list[str]]:
+def format_ranking(model_results: Sequence[ModelResult]) -> list[list[str]]:
     """Format the results of the models: one row per model, with the columns of `RANKING_HEADINGS`."""
     return [
         [
@@ -97,17 +102,19 @@ def format_ranking(models: Sequence[ModelResult]) -> list[list[str]]:
             f"{model_result.score_ms_per_person:.2f}",
             f"{model_result.peak_mb:,.0f}",
         ]
-        for model_result in models
+        for model_result in model_results
     ]
 
 
 def format_segments(evaluation: Evaluation) -> list[list[str]]:
     """Format the results per segment and model: one row each, with the columns of `SEGMENT_HEADINGS`."""
-    rows = []
+    segment_rows = []
     for segment_result in evaluation.segments:
-        figures = ["–", "–", "–"]
+        metric_cells = ["–", "–", "–"]
         if segment_result.n_cases:
-            interval = f"{segment_result.ndcg_at_10_low:.3f} to {segment_result.ndcg_at_10_high:.3f}"
-            figures = [f"{segment_result.hr_at_10:.3f}", f"{segment_result.ndcg_at_10:.3f}", interval]
-        rows.append([segment_result.segment, segment_result.model, f"{segment_result.n_cases:,}", *figures])
-    return rows
+            interval_text = f"{segment_result.ndcg_at_10_low:.3f} to {segment_result.ndcg_at_10_high:.3f}"
+            metric_cells = [f"{segment_result.hr_at_10:.3f}", f"{segment_result.ndcg_at_10:.3f}", interval_text]
+        segment_rows.append(
+            [segment_result.segment, segment_result.model, f"{segment_result.n_cases:,}", *metric_cells]
+        )
+    return segment_rows

@@ -51,22 +51,28 @@ class CompleteRuns:
 
     def last_as_of(self) -> date | None:
         """The day as of which the last complete run has seen data; None before the first one."""
-        last_run = self._read_last()
-        as_of = last_run.inputs.get("as_of") if last_run else None
-        return date.fromisoformat(as_of) if as_of else None
+        last_run_state = self._read_last_run()
+        as_of_text = last_run_state.inputs.get("as_of") if last_run_state else None
+        return date.fromisoformat(as_of_text) if as_of_text else None
 
     def has_no_new_input(self) -> bool:
         """Whether the last complete run has seen every input, and its published tables are still in place.
 
         A run that broke off since then, or one of another day or of some assets, may have replaced them.
         """
-        last_run = self._read_last()
-        return last_run is not None and self._has_seen_inputs(last_run) and last_run.outputs == self._hash_published()
+        last_run_state = self._read_last_run()
+        return (
+            last_run_state is not None
+            and self._has_seen_inputs(last_run_state)
+            and last_run_state.outputs == self._hash_published_tables()
+        )
 
     def record(self, as_of: date) -> None:
         """Store what a complete run has seen and published. The last action of its publication."""
-        inputs = {"known": self._fingerprint_inputs(), "as_of": as_of.isoformat()}
-        write_asset_state(self.lake.root, AssetState(_LAST_COMPLETE_RUN, inputs, self._hash_published()))
+        input_fingerprints = {"known": self._fingerprint_inputs(), "as_of": as_of.isoformat()}
+        write_asset_state(
+            self.lake.root, AssetState(_LAST_COMPLETE_RUN, input_fingerprints, self._hash_published_tables())
+        )
         clear_change_log(self.lake.root)
 
     def choose_as_of(self, today: date) -> date:
@@ -82,12 +88,16 @@ class CompleteRuns:
             event_times = (
                 self.lake.scan(EVIDENCE).select("occurred_at").filter(pl.col("occurred_at") < end_of_day(today))
             )
-            newest_event = event_times.max().collect().item()
-            return newest_event.date() if newest_event else today
-        last_run, as_of = self._read_last(), self.last_as_of()
-        if last_run is None or as_of is None or not timedelta(0) <= today - as_of < timedelta(days=MAX_DAYS_BEHIND):
+            newest_event_time = event_times.max().collect().item()
+            return newest_event_time.date() if newest_event_time else today
+        last_run_state, as_of = self._read_last_run(), self.last_as_of()
+        if (
+            last_run_state is None
+            or as_of is None
+            or not timedelta(0) <= today - as_of < timedelta(days=MAX_DAYS_BEHIND)
+        ):
             return today
-        return as_of if self._has_seen_inputs(last_run) else today
+        return as_of if self._has_seen_inputs(last_run_state) else today
 
     def keeps_as_of(self, as_of: date | None, scheduled_day: date | None) -> bool:
         """Whether a run would see data as of the same day as the last complete run.
@@ -104,13 +114,13 @@ class CompleteRuns:
         """The current day in the company's time zone."""
         return datetime.now(UTC).astimezone(ZoneInfo(self.config.time_zone)).date()
 
-    def _read_last(self) -> AssetState | None:
+    def _read_last_run(self) -> AssetState | None:
         return read_asset_state(self.lake.root, _LAST_COMPLETE_RUN)
 
-    def _has_seen_inputs(self, last_run: AssetState) -> bool:
-        return last_run.inputs.get("known") == self._fingerprint_inputs()
+    def _has_seen_inputs(self, last_run_state: AssetState) -> bool:
+        return last_run_state.inputs.get("known") == self._fingerprint_inputs()
 
-    def _hash_published(self) -> dict[str, str | None]:
+    def _hash_published_tables(self) -> dict[str, str | None]:
         return {table.name: self.lake.content_hash(table) for table in PUBLISHED_TABLES}
 
     def _fingerprint_inputs(self) -> str:
@@ -128,6 +138,8 @@ class CompleteRuns:
             deliveries_by_source = (
                 current_deliveries(self.lake, source).select(key_columns) for source in self.config.sources
             )
-            deliveries = [row for source_deliveries in deliveries_by_source for row in source_deliveries.rows()]
+            deliveries = [
+                delivery_row for source_deliveries in deliveries_by_source for delivery_row in source_deliveries.rows()
+            ]
             self.cache.store("deliveries", ledger_hash, deliveries)
         return deliveries

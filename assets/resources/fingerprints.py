@@ -13,7 +13,8 @@ from assets.resources.metadata import table_contract
 from assets.resources.raw_inputs import list_current_deliveries
 from pipelines.config.company import Config, TaxonomyConfig
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.storage.lake import Lake, content_sha256
+from pipelines.storage.lake import Lake
+from pipelines.storage.parquet_files import content_sha256
 
 
 def fingerprint_table(
@@ -32,7 +33,7 @@ def fingerprint_table(
         The content hash; for a raw table the keys of its current deliveries as JSON; None if the table is missing.
     """
     if table_name.startswith("raw_") and table_name != DELIVERY.name:
-        return json.dumps([list(key) for key in list_current_deliveries(lake, config, table_name)])
+        return json.dumps([list(delivery_key) for delivery_key in list_current_deliveries(lake, config, table_name)])
     table = table_contract(table_name)
     columns = columns or table.version_columns
     if not columns:
@@ -47,13 +48,13 @@ def fingerprint_taxonomy_files(taxonomy: TaxonomyConfig, landing_folder: Path) -
         taxonomy: The section of footsteps.yaml.
         landing_folder: The landing folder, to which its paths are relative.
     """
-    digest = hashlib.sha256()
+    files_digest = hashlib.sha256()
     for file_name in taxonomy.files:
-        path = landing_folder / file_name
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()[:16]
+        taxonomy_path = landing_folder / file_name
+        for taxonomy_file in sorted(taxonomy_path.rglob("*")) if taxonomy_path.is_dir() else [taxonomy_path]:
+            if taxonomy_file.is_file():
+                files_digest.update(taxonomy_file.name.encode() + taxonomy_file.read_bytes())
+    return files_digest.hexdigest()[:16]
 
 
 def fingerprint_config(config: Config) -> str:

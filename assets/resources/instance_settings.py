@@ -1,6 +1,6 @@
 """Dagster's dagster.yaml in its home: which profile it is, and the environment variables that it needs.
 
-Belongs here: reading the file without Dagster, whose error for a missing variable is a page.
+Belongs here: reading the file without Dagster, which reports a missing variable with a page of text.
 Does not belong here: writing it (`assets.cli.terminal.dagster_home`), what the profiles contain (dagster.yaml,
 dagster.production.yaml).
 """
@@ -23,12 +23,12 @@ def read_profile(dagster_home: Path) -> DagsterProfile | None:
 
 
 def find_missing_variable(dagster_home: Path) -> str | None:
-    """Return which environment variable the settings in Dagster's home name and nothing sets, in one sentence."""
-    for variable in re.findall(r"^ +env: *(\w+)", _read_settings(dagster_home), re.MULTILINE):
-        if not os.environ.get(variable):
+    """Name, in one sentence, an environment variable that the settings in Dagster's home need and that is not set."""
+    for variable_name in re.findall(r"^ +env: *(\w+)", _read_settings(dagster_home), re.MULTILINE):
+        if not os.environ.get(variable_name):
             return (
-                f"the environment variable {variable} is not set: it holds the address of Dagster's database, such as "
-                "postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
+                f"the environment variable {variable_name} is not set: it holds the address of Dagster's database, "
+                "such as postgresql+psycopg2://USER:PASSWORD@HOST/NAME"
             )
     return None
 

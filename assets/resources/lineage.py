@@ -5,7 +5,7 @@ Does not belong here: the events (`lineage_events`), what counts as an issue (`a
 
 The beginning of a run is sent when it begins, everything else when it ends. A run stays on the list of undelivered runs
 from its beginning until all its events are sent: the next run sends those of a run that was killed, or that the
-receiver did not take. Events are so delivered at least once.
+receiver did not take. So each event is delivered at least once.
 """
 
 import os
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Of runs that a receiver did not take, the newest are kept.
 _MAX_RUNS = 50
-# A receiver that is away costs a run this many repetitions of one request.
+# If the receiver cannot be reached, a run repeats one request this many times.
 _MAX_RETRIES = 2
 
 
@@ -53,25 +53,27 @@ def report_lineage(
         yield
         return
     run_ids = tuple(run_id for run_id in read_undelivered_lineage(root).run_ids if run_id != run.run_id)
-    problem = _try_to_send(receiver, _start_run(run, _choose_namespace(config), datetime.now(UTC)))
-    write_undelivered_lineage(root, UndeliveredLineage((*run_ids, run.run_id)[-_MAX_RUNS:], problem))
+    delivery_problem = _try_to_send(receiver, _start_run(run, _choose_namespace(config), datetime.now(UTC)))
+    write_undelivered_lineage(root, UndeliveredLineage((*run_ids, run.run_id)[-_MAX_RUNS:], delivery_problem))
     try:
         yield
     finally:
-        _deliver_runs(root, config, receiver, instance, run.run_id if problem is None else None)
+        _deliver_runs(root, config, receiver, instance, run.run_id if delivery_problem is None else None)
 
 
 def _deliver_runs(
     root: Path, config: Config, receiver: OpenLineageOptions, instance: DagsterInstance, started_run_id: str | None
 ) -> None:
     """Send the events of all undelivered runs, the oldest first, until one fails."""
-    run_ids, problem = list(read_undelivered_lineage(root).run_ids), None
-    while run_ids and problem is None:
+    run_ids, delivery_problem = list(read_undelivered_lineage(root).run_ids), None
+    while run_ids and delivery_problem is None:
         is_started = run_ids[0] == started_run_id
-        problem = _try_to_send(receiver, _list_events(instance, run_ids[0], _choose_namespace(config), is_started))
-        if problem is None:
+        delivery_problem = _try_to_send(
+            receiver, _list_events(instance, run_ids[0], _choose_namespace(config), is_started)
+        )
+        if delivery_problem is None:
             del run_ids[0]
-    write_undelivered_lineage(root, UndeliveredLineage(tuple(run_ids), problem))
+    write_undelivered_lineage(root, UndeliveredLineage(tuple(run_ids), delivery_problem))
 
 
 def _choose_namespace(config: Config) -> str:
@@ -99,24 +101,24 @@ def _list_events(instance: DagsterInstance, run_id: str, namespace: str, is_star
     yield from build_run_events(history, namespace)
 
 
-def _try_to_send(receiver: OpenLineageOptions, events: "Iterable[RunEvent]") -> str | None:
+def _try_to_send(receiver: OpenLineageOptions, run_events: "Iterable[RunEvent]") -> str | None:
     """Send events in order until one fails; return why it failed, without secrets and addresses."""
     from openlineage.client.transport.http import ApiKeyTokenProvider, HttpConfig, HttpTransport, TokenProvider
 
-    key = os.environ.get(receiver.key_variable)
+    api_key = os.environ.get(receiver.key_variable)
     try:
         transport = HttpTransport(
             HttpConfig(
                 url=f"{receiver.url.rstrip('/')}/",
                 endpoint=receiver.endpoint.lstrip("/"),
                 timeout=receiver.timeout_seconds,
-                auth=ApiKeyTokenProvider({"api_key": key}) if key else TokenProvider({}),
+                auth=ApiKeyTokenProvider({"api_key": api_key}) if api_key else TokenProvider({}),
                 retry={"total": _MAX_RETRIES, "backoff_factor": 0.3, "allowed_methods": ["POST"]},
             )
         )
         with closing(transport):
-            for event in events:
-                transport.emit(event)
+            for run_event in run_events:
+                transport.emit(run_event)
     except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
         return describe_failure(failure, [receiver.key_variable])
     return None

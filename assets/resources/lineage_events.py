@@ -50,56 +50,62 @@ def build_run_start(run_id: str, job_name: str, namespace: str, started_at: date
     return _build_event(RunState.START, started_at, run_id, {}, _build_job(namespace, job_name, "JOB"))
 
 
-def build_run_events(history: RunHistory, namespace: str) -> Iterator[RunEvent]:
+def build_run_events(run_history: RunHistory, namespace: str) -> Iterator[RunEvent]:
     """The events of a run that ended, except its first: beginning and end of each step, and the end of the run.
 
     Args:
-        history: What the run did.
+        run_history: What the run did.
         namespace: Namespace of jobs and datasets.
 
     Returns:
         Events in the order of the steps. The id of a step's run follows from the run and the step, so that events that
         are sent twice are the same.
     """
-    parent = ParentRunFacet(ParentRun(history.run_id), ParentJob(namespace, history.job_name))
-    for step in history.steps:
-        yield from _build_step_events(step, history, namespace, parent)
-    run_job = _build_job(namespace, history.job_name, "JOB")
-    facets = _describe_error("a step failed") if history.outcome == "failed" else {}
-    yield _build_event(_RUN_STATES[history.outcome], history.ended_at, history.run_id, facets, run_job)
+    parent_facet = ParentRunFacet(ParentRun(run_history.run_id), ParentJob(namespace, run_history.job_name))
+    for step_history in run_history.steps:
+        yield from _build_step_events(step_history, run_history, namespace, parent_facet)
+    run_job = _build_job(namespace, run_history.job_name, "JOB")
+    run_facets = _describe_error("a step failed") if run_history.outcome == "failed" else {}
+    yield _build_event(_RUN_STATES[run_history.outcome], run_history.ended_at, run_history.run_id, run_facets, run_job)
 
 
 def _build_step_events(
-    step: StepHistory, history: RunHistory, namespace: str, parent: ParentRunFacet
+    step_history: StepHistory, run_history: RunHistory, namespace: str, parent_facet: ParentRunFacet
 ) -> Iterator[RunEvent]:
-    step_run_id = str(uuid5(UUID(history.run_id), step.name))
-    job = _build_job(namespace, f"{history.job_name}.{step.name}", "OP")
-    facets: dict[str, RunFacet] = {"parent": parent}
-    inputs = [_build_input(table, namespace, history.checks.get(table.name, ())) for table in step.reads]
-    yield _build_event(RunState.START, step.started_at, step_run_id, facets, job, inputs)
-    if step.outcome == "failed":
-        facets = {**facets, **_describe_error(step.error_class or "an error")}
-    outputs = [_build_output(table, namespace, step.metadata.get(table.name)) for table in step.makes]
-    ended_at = step.ended_at or history.ended_at
-    yield _build_event(_RUN_STATES[step.outcome], ended_at, step_run_id, facets, job, inputs, outputs)
+    step_run_id = str(uuid5(UUID(run_history.run_id), step_history.name))
+    step_job = _build_job(namespace, f"{run_history.job_name}.{step_history.name}", "OP")
+    run_facets: dict[str, RunFacet] = {"parent": parent_facet}
+    input_datasets = [
+        _build_input(table, namespace, run_history.checks.get(table.name, ())) for table in step_history.reads
+    ]
+    yield _build_event(RunState.START, step_history.started_at, step_run_id, run_facets, step_job, input_datasets)
+    if step_history.outcome == "failed":
+        run_facets = {**run_facets, **_describe_error(step_history.error_class or "an error")}
+    output_datasets = [
+        _build_output(table, namespace, step_history.metadata.get(table.name)) for table in step_history.makes
+    ]
+    ended_at = step_history.ended_at or run_history.ended_at
+    yield _build_event(
+        _RUN_STATES[step_history.outcome], ended_at, step_run_id, run_facets, step_job, input_datasets, output_datasets
+    )
 
 
 def _build_event(
-    state: RunState,
+    run_state: RunState,
     happened_at: datetime,
     run_id: str,
     run_facets: dict[str, RunFacet],
     job: Job,
-    inputs: Sequence[InputDataset] = (),
-    outputs: Sequence[OutputDataset] = (),
+    input_datasets: Sequence[InputDataset] = (),
+    output_datasets: Sequence[OutputDataset] = (),
 ) -> RunEvent:
     return RunEvent(
-        eventType=state,
+        eventType=run_state,
         eventTime=happened_at.isoformat(),
         run=Run(run_id, run_facets),
         job=job,
-        inputs=list(inputs),
-        outputs=list(outputs),
+        inputs=list(input_datasets),
+        outputs=list(output_datasets),
         producer=_name_producer(),
     )
 
@@ -111,9 +117,12 @@ def _build_job(namespace: str, job_name: str, job_type: str) -> Job:
     return Job(namespace, job_name, {"jobType": job_type_facet})
 
 
-def _build_input(table: Table, namespace: str, checks: Sequence[CheckOutcome]) -> InputDataset:
+def _build_input(table: Table, namespace: str, check_outcomes: Sequence[CheckOutcome]) -> InputDataset:
     """A table that a step reads, with the checks that the run evaluated of it."""
-    assertions = [Assertion(check.name, check.passed, severity=check.severity) for check in checks]
+    assertions = [
+        Assertion(check_outcome.name, check_outcome.passed, severity=check_outcome.severity)
+        for check_outcome in check_outcomes
+    ]
     input_facets: dict[str, Any] = {}
     if assertions:
         input_facets["dataQualityAssertions"] = DataQualityAssertionsDatasetFacet(assertions, producer=_name_producer())
@@ -122,9 +131,9 @@ def _build_input(table: Table, namespace: str, checks: Sequence[CheckOutcome]) -
 
 def _build_output(table: Table, namespace: str, metadata: dict[str, Any] | None) -> OutputDataset:
     """A table that a step makes, with the number of its rows if it was made."""
-    metadata, facets = metadata or {}, _describe_schema(table)
+    metadata, dataset_facets = metadata or {}, _describe_schema(table)
     if content_hash := metadata.get("content_sha256"):
-        facets["version"] = DatasetVersionDatasetFacet(content_hash, producer=_name_producer())
+        dataset_facets["version"] = DatasetVersionDatasetFacet(content_hash, producer=_name_producer())
     output_facets: dict[str, Any] = {}
     if (row_count := metadata.get("dagster/row_count")) is not None:
         byte_count = metadata.get("bytes")
@@ -133,13 +142,15 @@ def _build_output(table: Table, namespace: str, metadata: dict[str, Any] | None)
             size=None if byte_count is None else int(byte_count),
             producer=_name_producer(),
         )
-    return OutputDataset(namespace, table.name, facets=facets, outputFacets=output_facets)
+    return OutputDataset(namespace, table.name, facets=dataset_facets, outputFacets=output_facets)
 
 
 def _describe_schema(table: Table) -> dict[str, DatasetFacet]:
     """The columns of a table, from its contract."""
-    fields = [SchemaDatasetFacetFields(column.name, str(column.dtype), column.description) for column in table.columns]
-    return {"schema": SchemaDatasetFacet(fields=fields, producer=_name_producer())}
+    schema_fields = [
+        SchemaDatasetFacetFields(column.name, str(column.dtype), column.description) for column in table.columns
+    ]
+    return {"schema": SchemaDatasetFacet(fields=schema_fields, producer=_name_producer())}
 
 
 def _describe_error(message: str) -> dict[str, RunFacet]:

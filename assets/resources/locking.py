@@ -31,7 +31,7 @@ _STATEMENT_TIMEOUT_MS, _RECYCLE_SECONDS, _MAX_OVERFLOW = 900_000, 3_600, 20
 
 
 @contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
+def exclusive_lock(lock_path: Path) -> Iterator[None]:
     """Lock a file for this process, waiting until no other process holds the lock.
 
     The pool in dagster.yaml queues runs that the daemon starts; this lock also covers runs from the command line. The
@@ -40,9 +40,9 @@ def exclusive_lock(path: Path) -> Iterator[None]:
     Raises:
         TimeoutError: Another process held the lock for four hours.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    lock_path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + _MAX_WAIT_SECONDS
-    with path.open("w") as lock_file:
+    with lock_path.open("w") as lock_file:
         while not _try_lock(lock_file):
             if time.monotonic() > deadline:
                 raise TimeoutError("another run has been writing these tables for hours: end it, then try again")
@@ -61,11 +61,11 @@ def _try_lock(lock_file: IO[str]) -> bool:
 def remove_unfinished(root: Path) -> None:
     """Remove half-written files and folders of killed runs. The caller holds the lock of the data root."""
     for folder_name in ("lake", "published"):
-        for path in list((root / folder_name).rglob(f".*{UNFINISHED}")):
-            if path.is_dir():  # pages: processes of the killed run may still write into it for a moment
-                shutil.rmtree(path, ignore_errors=True)
+        for unfinished_path in list((root / folder_name).rglob(f".*{UNFINISHED}")):
+            if unfinished_path.is_dir():  # pages: processes of the killed run may still write into it for a moment
+                shutil.rmtree(unfinished_path, ignore_errors=True)
             else:
-                path.unlink(missing_ok=True)
+                unfinished_path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -82,13 +82,13 @@ def keep_connections_open(instance: DagsterInstance) -> Iterator[None]:
         yield
         return
     instance_folder = Path(instance.root_directory)
-    with ExitStack() as stack:
+    with ExitStack() as connection_stack:
         for database_path in sorted((instance_folder / "history").rglob("*.db")) if instance_folder.is_dir() else []:
             if database_path.name in ("index.db", "runs.db"):
-                connection = stack.enter_context(closing(sqlite3.connect(database_path, timeout=20)))
+                connection = connection_stack.enter_context(closing(sqlite3.connect(database_path, timeout=20)))
                 # SQLite counts a connection as open once it has read
                 connection.execute("select count(*) from sqlite_master").fetchone()
-        stack.enter_context(_reuse_engines(instance.event_log_storage))
+        connection_stack.enter_context(_reuse_engines(instance.event_log_storage))
         yield
 
 
@@ -101,7 +101,7 @@ def _reuse_engines(storage: SqliteEventLogStorage) -> Iterator[None]:
     """
     engine_by_shard: dict[str, Engine] = {}
     connect_once = storage._connect
-    has_table = cache(storage.has_table)
+    cached_has_table = cache(storage.has_table)
 
     @contextmanager
     def connect(shard: str) -> Iterator[Connection]:
@@ -119,7 +119,7 @@ def _reuse_engines(storage: SqliteEventLogStorage) -> Iterator[None]:
         with storage._db_lock, engine_by_shard[shard].connect() as connection, connection.begin():
             yield connection
 
-    storage._connect, storage.has_table = connect, has_table  # type: ignore[method-assign]
+    storage._connect, storage.has_table = connect, cached_has_table  # type: ignore[method-assign]
     try:
         yield
     finally:

@@ -72,7 +72,7 @@ def build_asset_spec(table: Table, *, deps: Sequence[Table] = (), kinds: set[str
     """
     return AssetSpec(
         key=table.name,
-        deps=[dep.name for dep in deps],
+        deps=[upstream_table.name for upstream_table in deps],
         description=table.description,
         metadata=contract_metadata(table, deps),
         group_name=table.layer,
@@ -89,13 +89,13 @@ def contract_metadata(table: Table, inputs: Sequence[Table] = ()) -> dict[str, A
         table: Contract of the table.
         inputs: Contracts of the tables it is made of; column descriptions name the columns of origin.
     """
-    origins = find_origins(table, inputs)
+    origins_by_column = find_origins(table, inputs)
     required_columns = {*table.key, *table.required}
     columns = [
         TableColumn(
             column.name,
             str(column.dtype),
-            _describe(column, origins.get(column.name, ())),
+            _describe_column(column, origins_by_column.get(column.name, ())),
             TableColumnConstraints(nullable=column.name not in required_columns, unique=table.key == (column.name,)),
         )
         for column in table.columns
@@ -139,12 +139,12 @@ def preview_rows(rows: pl.DataFrame, table: Table) -> MetadataValue:
         for column in table.columns
         if column.personal is Personal.NONE and column.name not in (*_HASH_COLUMNS, *_SENTENCE_COLUMNS)
     ]
-    records = [
+    preview_records = [
         TableRecord({column_name: _format_cell(row[column_name]) for column_name in shown_columns})
         for row in rows.head(PREVIEW_ROWS).to_dicts()
     ]
     return MetadataValue.table(
-        records, TableSchema([TableColumn(column_name, "string") for column_name in shown_columns])
+        preview_records, TableSchema([TableColumn(column_name, "string") for column_name in shown_columns])
     )
 
 
@@ -163,16 +163,18 @@ def attach_lineage(results: Iterable[Any], context: AssetExecutionContext) -> It
     """
     for asset_result in results:
         if isinstance(asset_result, MaterializeResult) and asset_result.asset_key is not None:
-            input_names = sorted(key.to_user_string() for key in context.assets_def.asset_deps[asset_result.asset_key])
+            input_names = sorted(
+                dep_key.to_user_string() for dep_key in context.assets_def.asset_deps[asset_result.asset_key]
+            )
             contract = table_contract(asset_result.asset_key.to_user_string())
-            origins = find_origins(contract, [table_contract(column_name) for column_name in input_names])
+            origins_by_column = find_origins(contract, [table_contract(input_name) for input_name in input_names])
             lineage = TableColumnLineage(
                 {
-                    column: [
-                        TableColumnDep(asset_key=AssetKey(table), column_name=column_name)
-                        for table, column_name in column_origins
+                    own_column: [
+                        TableColumnDep(asset_key=AssetKey(origin_table), column_name=origin_column)
+                        for origin_table, origin_column in column_origins
                     ]
-                    for column, column_origins in origins.items()
+                    for own_column, column_origins in origins_by_column.items()
                 }
             )
             asset_result = asset_result._replace(
@@ -183,20 +185,25 @@ def attach_lineage(results: Iterable[Any], context: AssetExecutionContext) -> It
 
 def numeric_metadata(metadata: Mapping[str, Any]) -> dict[str, float]:
     """The numbers among an asset's metadata, by name. Dagster plots them over time."""
-    plain_metadata = {label: getattr(entry, "value", entry) for label, entry in metadata.items()}
+    plain_metadata = {
+        metadata_name: getattr(metadata_value, "value", metadata_value)
+        for metadata_name, metadata_value in metadata.items()
+    }
     return {
-        label: entry
-        for label, entry in plain_metadata.items()
-        if isinstance(entry, int | float) and not isinstance(entry, bool)
+        metadata_name: metadata_value
+        for metadata_name, metadata_value in plain_metadata.items()
+        if isinstance(metadata_value, int | float) and not isinstance(metadata_value, bool)
     }
 
 
-def _describe(column: Column, origins: Sequence[ColumnOrigin]) -> str:
-    unit = f" In {column.unit}." if column.unit else ""
-    personal = "" if column.personal is Personal.NONE else f" Personal: {column.personal}."
+def _describe_column(column: Column, origins: Sequence[ColumnOrigin]) -> str:
+    unit_text = f" In {column.unit}." if column.unit else ""
+    personal_text = "" if column.personal is Personal.NONE else f" Personal: {column.personal}."
     further_origins = f" and {len(origins) - MAX_ORIGINS} more" if len(origins) > MAX_ORIGINS else ""
-    origin_list = ", ".join(f"{table}.{column_name}" for table, column_name in origins[:MAX_ORIGINS])
-    return f"{column.description}{unit}{personal}" + (f" From {origin_list}{further_origins}." if origin_list else "")
+    origin_list = ", ".join(f"{origin_table}.{origin_column}" for origin_table, origin_column in origins[:MAX_ORIGINS])
+    return f"{column.description}{unit_text}{personal_text}" + (
+        f" From {origin_list}{further_origins}." if origin_list else ""
+    )
 
 
 def _format_cell(cell: Any) -> str | int | float | bool:

@@ -50,10 +50,10 @@ def list_current_deliveries(lake: Lake, config: Config, raw_name: str) -> list[D
         raw_name: Name of the raw table.
     """
     return [
-        DeliveryKey(*row)
+        DeliveryKey(*delivery_row)
         for source in config.sources
         if raw_name in {table.name for table in source_tables(source).values()}
-        for row in current_deliveries(lake, source).select(DeliveryKey._fields).iter_rows()
+        for delivery_row in current_deliveries(lake, source).select(DeliveryKey._fields).iter_rows()
     ]
 
 
@@ -89,9 +89,12 @@ def read_account_maps(lake: Lake, config: Config) -> pl.DataFrame:
         schema={"source_name": pl.String, "serves": pl.String, "settles": pl.Boolean},
         orient="row",
     )
-    rows = scan_rows_of_shape(lake, config, "account").select("source_name", *ACCOUNT_KEYS).collect()
+    map_rows = scan_rows_of_shape(lake, config, "account").select("source_name", *ACCOUNT_KEYS).collect()
     return (
-        rows.join(source_systems, on="source_name").select("serves", "settles", *ACCOUNT_KEYS).unique().sort(pl.all())
+        map_rows.join(source_systems, on="source_name")
+        .select("serves", "settles", *ACCOUNT_KEYS)
+        .unique()
+        .sort(pl.all())
     )
 
 

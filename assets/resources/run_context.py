@@ -53,14 +53,14 @@ class RunContext:
     @cached_property
     def today(self) -> date:
         """The day for which the run was scheduled, or the current day in the company's time zone."""
-        tag = self._read_tag(SCHEDULED_DAY_TAG)
-        return date.fromisoformat(tag) if tag else self.complete_runs.local_date()
+        scheduled_day_text = self._read_tag(SCHEDULED_DAY_TAG)
+        return date.fromisoformat(scheduled_day_text) if scheduled_day_text else self.complete_runs.local_date()
 
     @cached_property
     def as_of(self) -> date:
         """The last day whose data the run sees: from the run's tag, from footsteps.yaml, or today."""
-        tag = self._read_tag(AS_OF_TAG)
-        return date.fromisoformat(tag) if tag else self.complete_runs.choose_as_of(self.today)
+        as_of_text = self._read_tag(AS_OF_TAG)
+        return date.fromisoformat(as_of_text) if as_of_text else self.complete_runs.choose_as_of(self.today)
 
     @property
     def valid_until(self) -> date:
@@ -83,6 +83,6 @@ class RunContext:
     def _valid_days(self) -> timedelta:
         return timedelta(days=self.complete_runs.config.policy.valid_days)
 
-    def _read_tag(self, tag: str) -> str | None:
+    def _read_tag(self, tag_name: str) -> str | None:
         """The value of a tag of the run, under its present or its former name."""
-        return self.tags.get(tag) or self.tags.get(_FORMER_TAGS.get(tag, tag))
+        return self.tags.get(tag_name) or self.tags.get(_FORMER_TAGS.get(tag_name, tag_name))

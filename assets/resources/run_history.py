@@ -91,7 +91,7 @@ class RunHistory:
 def read_run_history(instance: DagsterInstance, run: DagsterRun, now: datetime) -> RunHistory:
     """Read what a run did.
 
-    A run that Dagster still holds for running is at its end, or was killed: its steps tell how it ended.
+    If Dagster still reports the run as running, it is at its end or was killed: its steps tell how it ended.
 
     Args:
         instance: Dagster's instance.
@@ -102,40 +102,45 @@ def read_run_history(instance: DagsterInstance, run: DagsterRun, now: datetime) 
         Steps that were skipped are not among its steps.
     """
     tables_by_step = _read_tables(instance, run)
-    steps: dict[str, StepHistory] = {}
-    checks: dict[str, list[CheckOutcome]] = {}
+    step_by_key: dict[str, StepHistory] = {}
+    checks_by_table: dict[str, list[CheckOutcome]] = {}
     for event_record in instance.get_records_for_run(run.run_id, of_type=_EVENT_TYPES).records:
         event = event_record.event_log_entry.dagster_event
         if event is None or event.step_key is None:
             continue
-        happened_at, kind = _to_time(event_record.event_log_entry.timestamp), event.event_type_value
-        details: Any = event.event_specific_data
-        if kind == "STEP_START":
-            reads, makes = tables_by_step.get(event.step_key, ((), ()))
+        happened_at, event_type = _to_time(event_record.event_log_entry.timestamp), event.event_type_value
+        event_details: Any = event.event_specific_data
+        if event_type == "STEP_START":
+            read_tables, made_tables = tables_by_step.get(event.step_key, ((), ()))
             # a step that is tried again begins anew
-            steps[event.step_key] = StepHistory(event.step_key, reads, makes, happened_at)
-        elif kind == "ASSET_CHECK_EVALUATION":
-            check = CheckOutcome(details.check_name, details.severity.value.lower(), details.passed)
-            checks.setdefault(details.asset_key.to_user_string(), []).append(check)
-        elif kind == "ASSET_MATERIALIZATION":
-            table_name = details.materialization.asset_key.to_user_string()
-            steps[event.step_key].metadata[table_name] = {
-                label: entry.value for label, entry in details.materialization.metadata.items()
+            step_by_key[event.step_key] = StepHistory(event.step_key, read_tables, made_tables, happened_at)
+        elif event_type == "ASSET_CHECK_EVALUATION":
+            check_outcome = CheckOutcome(
+                event_details.check_name, event_details.severity.value.lower(), event_details.passed
+            )
+            checks_by_table.setdefault(event_details.asset_key.to_user_string(), []).append(check_outcome)
+        elif event_type == "ASSET_MATERIALIZATION":
+            table_name = event_details.materialization.asset_key.to_user_string()
+            step_by_key[event.step_key].metadata[table_name] = {
+                metadata_name: metadata_entry.value
+                for metadata_name, metadata_entry in event_details.materialization.metadata.items()
             }
-        elif event.step_key in steps:
-            step = steps[event.step_key]
-            step.ended_at, step.outcome = happened_at, _OUTCOMES[kind]
-            if step.outcome == "failed" and details.error is not None:
-                step.error_class = (details.error.cause or details.error).cls_name
+        elif event.step_key in step_by_key:
+            step = step_by_key[event.step_key]
+            step.ended_at, step.outcome = happened_at, _OUTCOMES[event_type]
+            if step.outcome == "failed" and event_details.error is not None:
+                step.error_class = (event_details.error.cause or event_details.error).cls_name
     run_record = instance.get_run_record_by_id(run.run_id)
     started_at = _to_time(run_record.start_time) if run_record and run_record.start_time else now
     ended_at = _to_time(run_record.end_time) if run_record and run_record.end_time else now
-    outcome = _RUN_OUTCOMES.get(run.status) or _conclude(tuple(steps.values()))
-    return RunHistory(run.run_id, run.job_name, started_at, ended_at, outcome, tuple(steps.values()), checks)
+    outcome = _RUN_OUTCOMES.get(run.status) or _conclude_outcome(tuple(step_by_key.values()))
+    return RunHistory(
+        run.run_id, run.job_name, started_at, ended_at, outcome, tuple(step_by_key.values()), checks_by_table
+    )
 
 
-def _conclude(steps: tuple[StepHistory, ...]) -> Outcome:
-    """How a run ended whose end Dagster has not recorded."""
+def _conclude_outcome(steps: tuple[StepHistory, ...]) -> Outcome:
+    """How a run ended according to its steps, if Dagster has not recorded its end."""
     outcomes = {step.outcome for step in steps}
     if "failed" in outcomes:
         return "failed"
@@ -146,26 +151,26 @@ def _read_tables(instance: DagsterInstance, run: DagsterRun) -> dict[str, tuple[
     """The tables that each step reads and makes, by its name, as the job declared them when the run began."""
     if run.job_snapshot_id is None:
         return {}
-    snapshot = instance.get_job_snapshot(run.job_snapshot_id)
+    job_snapshot = instance.get_job_snapshot(run.job_snapshot_id)
     return {
-        op.name: (
-            _find_tables([definition.name for definition in op.input_def_snaps]),
-            _find_tables([definition.name for definition in op.output_def_snaps]),
+        op_snapshot.name: (
+            _find_tables([definition.name for definition in op_snapshot.input_def_snaps]),
+            _find_tables([definition.name for definition in op_snapshot.output_def_snaps]),
         )
-        for op in snapshot.node_defs_snapshot.op_def_snaps
+        for op_snapshot in job_snapshot.node_defs_snapshot.op_def_snaps
     }
 
 
-def _find_tables(names: list[str]) -> tuple[Table, ...]:
+def _find_tables(slot_names: list[str]) -> tuple[Table, ...]:
     """The contracts among names of inputs and outputs; the outputs of checks have none."""
-    tables = []
-    for name in names:
+    contracts = []
+    for slot_name in slot_names:
         try:
-            tables.append(table_contract(name))
+            contracts.append(table_contract(slot_name))
         except (KeyError, ValueError):
             continue
-    return tuple(tables)
+    return tuple(contracts)
 
 
-def _to_time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _to_time(timestamp_seconds: float) -> datetime:
+    return datetime.fromtimestamp(timestamp_seconds, UTC)

@@ -40,18 +40,18 @@ class Scope:
         """Whether the execution computes the rows of everybody."""
         return self.people is None and self.bucket is None
 
-    def includes(self, person_id: pl.Expr) -> pl.Expr:
+    def includes(self, person_id_expression: pl.Expr) -> pl.Expr:
         """Whether a person is in scope.
 
         Args:
-            person_id: Expression of person_id.
+            person_id_expression: Expression of person_id.
         """
         conditions = [pl.lit(True)]
         if self.people is not None:
-            conditions.append(person_id.is_in(sorted(self.people)))
+            conditions.append(person_id_expression.is_in(sorted(self.people)))
         if self.bucket is not None:
             bucket_index, bucket_count = self.bucket
-            conditions.append(person_id.hash() % bucket_count == bucket_index)
+            conditions.append(person_id_expression.hash() % bucket_count == bucket_index)
         return pl.all_horizontal(conditions)
 
 
@@ -67,16 +67,16 @@ class RunCache:
     def __init__(self) -> None:
         self._values: dict[Hashable, tuple[str, Any]] = {}
 
-    def find(self, key: Hashable, content_hash: str | None) -> Any:
+    def find(self, cache_key: Hashable, content_hash: str | None) -> Any:
         """The value stored under a key; None if there is none, or if it was computed from other content."""
-        cached = self._values.get(key)
-        return None if cached is None or content_hash is None or cached[0] != content_hash else cached[1]
+        cache_entry = self._values.get(cache_key)
+        return None if cache_entry is None or content_hash is None or cache_entry[0] != content_hash else cache_entry[1]
 
-    def store(self, key: Hashable, content_hash: str | None, computed: Any) -> None:
+    def store(self, cache_key: Hashable, content_hash: str | None, computed_value: Any) -> None:
         """Store a value that was computed from this content; content that has no hash is not stored."""
-        self._values.pop(key, None)
+        self._values.pop(cache_key, None)
         if content_hash is not None:
-            self._values[key] = content_hash, computed
+            self._values[cache_key] = content_hash, computed_value
 
     def clear(self) -> None:
         """Release all values."""
@@ -128,7 +128,7 @@ class DeclaredLake(Lake):
         rows: pl.DataFrame | None = self.cache.find((table.name, scope), content_hash)
         if rows is None:
             all_rows: pl.DataFrame | None = self.cache.find((table.name, EVERYBODY), content_hash)
-            rows = _filter(super().scan(table) if all_rows is None else all_rows.lazy(), table, scope).collect()
+            rows = _filter_scope(super().scan(table) if all_rows is None else all_rows.lazy(), table, scope).collect()
             self.cache.store((table.name, scope), content_hash, rows)
         return rows
 
@@ -155,7 +155,7 @@ class TableReader:
         Raises:
             UndeclaredRead: The asset does not declare the table.
         """
-        return _select(self.lake.scan(table), columns)
+        return _collect_columns(self.lake.scan(table), columns)
 
     def read_scoped(self, table: Table, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """Rows of a table whose person_id is in scope; all rows if the table has no person_id.
@@ -168,8 +168,8 @@ class TableReader:
             UndeclaredRead: The asset does not declare the table.
         """
         if table.name in _SHARED_TABLES and isinstance(self.lake, DeclaredLake):
-            return _select(self.lake.load(table, self.scope).lazy(), columns)
-        return _select(_filter(self.lake.scan(table), table, self.scope), columns)
+            return _collect_columns(self.lake.load(table, self.scope).lazy(), columns)
+        return _collect_columns(_filter_scope(self.lake.scan(table), table, self.scope), columns)
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """All rows of a table, lazily, in its contract.
@@ -180,11 +180,11 @@ class TableReader:
         return self.lake.scan(table)
 
 
-def _filter(rows: pl.LazyFrame, table: Table, scope: Scope) -> pl.LazyFrame:
+def _filter_scope(rows: pl.LazyFrame, table: Table, scope: Scope) -> pl.LazyFrame:
     if scope.is_everybody or "person_id" not in table.column_names:
         return rows
     return rows.filter(scope.includes(pl.col("person_id")))
 
 
-def _select(rows: pl.LazyFrame, columns: Sequence[str] | None) -> pl.DataFrame:
+def _collect_columns(rows: pl.LazyFrame, columns: Sequence[str] | None) -> pl.DataFrame:
     return (rows if columns is None else rows.select(columns)).collect()

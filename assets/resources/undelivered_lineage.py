@@ -36,18 +36,18 @@ def read_undelivered_lineage(root: Path) -> UndeliveredLineage:
     state_file = root / _STATE_FILE
     if not state_file.is_file():
         return UndeliveredLineage()
-    state = json.loads(state_file.read_text())
-    return UndeliveredLineage(tuple(state["run_ids"]), state["problem"])
+    stored_state = json.loads(state_file.read_text())
+    return UndeliveredLineage(tuple(stored_state["run_ids"]), stored_state["problem"])
 
 
-def write_undelivered_lineage(root: Path, undelivered: UndeliveredLineage) -> None:
+def write_undelivered_lineage(root: Path, undelivered_lineage: UndeliveredLineage) -> None:
     """Replace the list of a data root; an empty one has no file.
 
     Args:
         root: The data root, whose lock the caller holds.
-        undelivered: The list.
+        undelivered_lineage: The list.
     """
-    if undelivered.run_ids:
-        write_text_atomically(root / _STATE_FILE, json.dumps(asdict(undelivered)))
+    if undelivered_lineage.run_ids:
+        write_text_atomically(root / _STATE_FILE, json.dumps(asdict(undelivered_lineage)))
     else:
         (root / _STATE_FILE).unlink(missing_ok=True)

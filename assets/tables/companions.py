@@ -1,4 +1,4 @@
-"""Companions and replies: whom to show to whom, what was done about replies, and the record of both for later runs.
+"""Companions and replies: which companions a person sees, the effects of replies, and a record of both for later runs.
 
 Belongs here: which tables companions and reply effects are made of, and what is recorded once they are published.
 Does not belong here: how (`ml.recommend.companion_matching`, `pipelines.core.replies`, `pipelines.core.consents`).
@@ -44,12 +44,12 @@ from pipelines.core.replies import (
     resolve_reply_skills,
 )
 from pipelines.snapshots.row_metadata import UNPUBLISHED, fill_snapshot_id
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 
 # What `read_employee_input` reads: replies, preferences, and the micro-skills that the texts of replies name.
 EMPLOYEE_INPUT_TABLES = (REPLY, PREFERENCE, SKILL_TEXT)
 # The fingerprint of a run that matches everybody. Other runs only remove companions.
-_MATCHES = "matches"
+_MATCH_EVERYBODY = "matches"
 
 
 def companion_assets() -> list[AssetsDefinition]:
@@ -63,36 +63,36 @@ class EmployeeInput:
 
     Attributes:
         replies: One row per reply and micro-skill it names.
-        accepted: One row per step a person accepted, as `find_accepted_steps` returns them.
-        hidden: One row per person_id and skill_id that only the person's own page may show.
-        opted_out: One row per person_id who wants no recommendations.
+        accepted_steps: One row per step a person accepted, as `find_accepted_steps` returns them.
+        hidden_pairs: One row per person_id and skill_id that only the person's own page may show.
+        opted_out_people: One row per person_id who wants no recommendations.
         as_of: The day.
     """
 
     replies: pl.DataFrame
-    accepted: pl.DataFrame
-    hidden: pl.DataFrame
-    opted_out: pl.DataFrame
+    accepted_steps: pl.DataFrame
+    hidden_pairs: pl.DataFrame
+    opted_out_people: pl.DataFrame
     as_of: date
 
     def drop_hidden(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows (person_id, skill_id, …) without hidden micro-skills, for statements about several people."""
-        return rows.join(self.hidden, on=("person_id", "skill_id"), how="anti")
+        return rows.join(self.hidden_pairs, on=("person_id", "skill_id"), how="anti")
 
 
-def read_employee_input(tables: TableReader, as_of: date) -> EmployeeInput:
+def read_employee_input(table_reader: TableReader, as_of: date) -> EmployeeInput:
     """What people stated up to a day (`EMPLOYEE_INPUT_TABLES`).
 
     Args:
-        tables: Reads the tables.
+        table_reader: Reads the tables.
         as_of: The last day whose statements count.
     """
-    replies = resolve_reply_skills(tables.read(REPLY), tables.read(SKILL_TEXT))
+    replies = resolve_reply_skills(table_reader.read(REPLY), table_reader.read(SKILL_TEXT))
     return EmployeeInput(
         replies=replies,
-        accepted=find_accepted_steps(replies, as_of),
-        hidden=find_hidden_skills(replies, as_of),
-        opted_out=find_opted_out_people(tables.read(PREFERENCE), as_of),
+        accepted_steps=find_accepted_steps(replies, as_of),
+        hidden_pairs=find_hidden_skills(replies, as_of),
+        opted_out_people=find_opted_out_people(table_reader.read(PREFERENCE), as_of),
         as_of=as_of,
     )
 
@@ -107,15 +107,15 @@ def filter_candidates_by_replies(
     """The candidates that replies and preferences allow, with is_accepted.
 
     Args:
-        policy: How long replies hold that name no end.
+        policy: How long a reply without an end date holds.
         employee_input: What people stated.
         candidates: One row per person and candidate step.
         mastery: Mastery (`feat_skill__assn_mastery`) of these people.
         people: One row per person_id to recommend for.
     """
-    accepted_steps = employee_input.accepted
+    accepted_steps = employee_input.accepted_steps
     suppressed_steps = find_suppressed_steps(employee_input.replies, employee_input.as_of, policy)
-    willing_people = people.join(employee_input.opted_out, on="person_id", how="anti")
+    willing_people = people.join(employee_input.opted_out_people, on="person_id", how="anti")
     return mark_accepted_steps(
         apply_replies(candidates, suppressed_steps, accepted_steps, mastery, willing_people), accepted_steps
     )
@@ -138,20 +138,22 @@ def companions(run: AssetRun) -> Results:
     An incremental run, and a run that only extends the validity of earlier rows, matches nobody, because that would
     change the rows of other people. It only removes companions who may no longer be shown.
     """
-    tables, employee_input = run.tables, read_employee_input(run.tables, run.as_of)
-    consents = resolve_consent_skills(tables.read(CONSENT), tables.read(SKILL_TEXT))
+    table_reader, employee_input = run.tables, read_employee_input(run.tables, run.as_of)
+    consents = resolve_consent_skills(table_reader.read(CONSENT), table_reader.read(SKILL_TEXT))
     companion_context = CompanionContext(
-        people=tables.read(PERSON).filter(is_employed()).join(employee_input.opted_out, on="person_id", how="anti"),
-        reached_steps=tables.read(REACHED_STEP),
-        mastery=tables.read(MASTERY),
-        skills=tables.read(SKILL),
+        people=table_reader.read(PERSON)
+        .filter(is_employed())
+        .join(employee_input.opted_out_people, on="person_id", how="anti"),
+        reached_steps=table_reader.read(REACHED_STEP),
+        mastery=table_reader.read(MASTERY),
+        skills=table_reader.read(SKILL),
         consents=find_active_consents(consents, employee_input.as_of, run.context.last_valid_day),
-        hidden_pairs=employee_input.hidden,
+        hidden_pairs=employee_input.hidden_pairs,
         shown_pairs=run.read_previous(SHOWN_COMPANION),
     )
-    recommended_steps = tables.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
-    if _fingerprint_removals(run) != _MATCHES:
-        valid_companions = filter_valid_companions(tables.read(COMPANION), recommended_steps, companion_context)
+    recommended_steps = table_reader.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
+    if _fingerprint_removals(run) != _MATCH_EVERYBODY:
+        valid_companions = filter_valid_companions(table_reader.read(COMPANION), recommended_steps, companion_context)
         yield run.materialize(COMPANION, valid_companions)
     else:
         matched_companions = match_companions(
@@ -166,13 +168,13 @@ def companions(run: AssetRun) -> Results:
 
 
 def _fingerprint_removals(run: AssetRun) -> str:
-    """Why companions must be removed from rows that are not matched again; `_MATCHES` if everybody is matched."""
+    """A text that changes when companions must go from unmatched rows; `_MATCH_EVERYBODY` if all rows are matched."""
     if run.context.is_incremental:
         return "by day"
     expiring_consents = find_expiring_consents(
         run.tables.read(CONSENT), run.context.valid_until, run.context.last_valid_day
     )
-    return content_sha256(expiring_consents) if expiring_consents.height else _MATCHES
+    return content_sha256(expiring_consents) if expiring_consents.height else _MATCH_EVERYBODY
 
 
 @incremental_asset(
@@ -187,11 +189,13 @@ def published_record(run: AssetRun) -> Results:
     The next run reads both tables, as `match_companions` declares. The graph shows no edge for that, because it would
     close a cycle. Recording the same run again changes nothing.
     """
-    as_of, exposure_days, tables = run.as_of, run.config.policy.companions.exposure_days, run.tables
-    shown_pairs = update_shown_pairs(tables.read(SHOWN_COMPANION), tables.read(COMPANION), as_of, exposure_days)
+    as_of, exposure_days, table_reader = run.as_of, run.config.policy.companions.exposure_days, run.tables
+    shown_pairs = update_shown_pairs(
+        table_reader.read(SHOWN_COMPANION), table_reader.read(COMPANION), as_of, exposure_days
+    )
     yield run.materialize(SHOWN_COMPANION, shown_pairs)
-    reply_effects = fill_snapshot_id(tables.read(REPLY_EFFECT), tables.read(SNAPSHOT)["snapshot_id"][0])
-    yield run.materialize(OBEYED_REPLY, update_applied_replies(tables.read(OBEYED_REPLY), reply_effects, as_of))
+    reply_effects = fill_snapshot_id(table_reader.read(REPLY_EFFECT), table_reader.read(SNAPSHOT)["snapshot_id"][0])
+    yield run.materialize(OBEYED_REPLY, update_applied_replies(table_reader.read(OBEYED_REPLY), reply_effects, as_of))
 
 
 def update_shown_pairs(
@@ -216,7 +220,7 @@ def update_shown_pairs(
     new_pairs = published_pairs.join(current_pairs, on=("person_id", "companion_id"), how="anti").with_columns(
         since_date=pl.lit(as_of)
     )
-    return pl.concat([pairs.select(SHOWN_COMPANION.column_names) for pairs in (recent_pairs, new_pairs)])
+    return pl.concat([pair_rows.select(SHOWN_COMPANION.column_names) for pair_rows in (recent_pairs, new_pairs)])
 
 
 def update_applied_replies(applied_replies: pl.DataFrame, reply_effects: pl.DataFrame, as_of: date) -> pl.DataFrame:

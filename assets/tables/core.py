@@ -69,7 +69,7 @@ from pipelines.storage.lake import Lake
 from pipelines.taxonomies.declared import read_declared_taxonomy
 from pipelines.validation.rule_evaluation import ValidatedRows
 
-_CONFORM: dict[CanonicalSchemaName, Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ValidatedRows]] = {
+_CONFORM_BY_SHAPE: dict[CanonicalSchemaName, Callable[[pl.LazyFrame, pl.DataFrame, pl.DataFrame], ValidatedRows]] = {
     "role_period": conform_role_period,
     "learning_record": conform_learning_record,
     "feedback": conform_feedback,
@@ -83,14 +83,14 @@ _EVIDENCE_TABLES: dict[CanonicalSchemaName, Table] = {
 
 def core_assets(config: Config) -> list[AssetsDefinition]:
     """Every core asset. Raw tables are inputs if footsteps.yaml declares a source for them."""
-    raw_by_shape: dict[CanonicalSchemaName, list[Table]] = {shape: [] for shape in CANONICAL_SCHEMAS}
+    raw_tables_by_shape: dict[CanonicalSchemaName, list[Table]] = {shape: [] for shape in CANONICAL_SCHEMAS}
     for shape, table, _ in raw_tables(config.sources).values():
-        raw_by_shape[shape].append(table)
+        raw_tables_by_shape[shape].append(table)
     return [
-        _build_accounts([table for shape_tables in raw_by_shape.values() for table in shape_tables]),
-        _build_people(raw_by_shape["person"]),
-        *(_build_events(shape, raw_by_shape[shape]) for shape in CORE_TABLE_BY_SHAPE),
-        _build_courses(raw_by_shape["course_catalogue"]),
+        _build_accounts([table for shape_tables in raw_tables_by_shape.values() for table in shape_tables]),
+        _build_people(raw_tables_by_shape["person"]),
+        *(_build_events(shape, raw_tables_by_shape[shape]) for shape in CORE_TABLE_BY_SHAPE),
+        _build_courses(raw_tables_by_shape["course_catalogue"]),
         _build_taxonomy(config),
         skill_texts,
         evidence,
@@ -115,14 +115,17 @@ def _build_accounts(landed_tables: list[Table]) -> AssetsDefinition:
             yield from unchanged_results(tables, previous_state)
             return
         rows_by_shape = {shape: scan_rows_of_shape(lake, config, shape) for shape in CANONICAL_SCHEMAS}
-        mentions, account_maps = list_account_mentions(list(rows_by_shape.values())), read_account_maps(lake, config)
+        account_mentions, account_maps = (
+            list_account_mentions(list(rows_by_shape.values())),
+            read_account_maps(lake, config),
+        )
         people = (
             identify_people([rows_by_shape["person"]])
             if sources_of_shape(config, "person")
-            else derive_people_from_mentions(mentions)
+            else derive_people_from_mentions(account_mentions)
         )
-        yield run.materialize(ACCOUNT, match_accounts(mentions, people, account_maps))
-        yield run.materialize(CONFLICT, find_account_conflicts(mentions, people, account_maps))
+        yield run.materialize(ACCOUNT, match_accounts(account_mentions, people, account_maps))
+        yield run.materialize(CONFLICT, find_account_conflicts(account_mentions, people, account_maps))
 
     return accounts
 
@@ -160,15 +163,17 @@ def _build_events(shape: CanonicalSchemaName, landed_tables: list[Table]) -> Ass
     )
     def conform(run: AssetRun) -> Results:
         """Assign each landed row to one person or set it aside; only rows of new files if nothing else changed."""
-        changed_rows, tables = find_new_rows(run, shape), run.tables
+        changed_rows, table_reader = find_new_rows(run, shape), run.tables
         exported_rows = (
-            scan_rows_of_shape(tables.lake, run.config, shape) if changed_rows is None else changed_rows.rows
+            scan_rows_of_shape(table_reader.lake, run.config, shape) if changed_rows is None else changed_rows.rows
         )
-        conform_rows = _CONFORM.get(shape, partial(conform_event, shape))
-        conformed_rows = conform_rows(exported_rows, tables.read(ACCOUNT), tables.read(PERSON))
+        conform_rows = _CONFORM_BY_SHAPE.get(shape, partial(conform_event, shape))
+        conformed_rows = conform_rows(exported_rows, table_reader.read(ACCOUNT), table_reader.read(PERSON))
         find_affected_people = find_related_people and partial(find_related_people, run.previous_lake)
         changed_records = None if changed_rows is None else changed_rows.records
-        yield run.materialize(table, conformed_rows, replacing=changed_records, also_affected=find_affected_people)
+        yield run.materialize(
+            table, conformed_rows, replaced_records=changed_records, find_affected_people=find_affected_people
+        )
         yield run.materialize_quarantine(table)
 
     return conform
@@ -210,7 +215,7 @@ _RELATED_PEOPLE: dict[CanonicalSchemaName, Callable[[Lake, pl.DataFrame], pl.Ser
 def _build_taxonomy(config: Config) -> AssetsDefinition:
     tables = (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE, TAXONOMY_RELATION)
     is_observed = config.taxonomy.system == "observed"
-    read_texts = _read_skill_texts if is_observed else _read_no_texts
+    read_observed_texts = _read_skill_texts if is_observed else _read_no_texts
 
     @incremental_asset(
         name="taxonomy",
@@ -221,23 +226,27 @@ def _build_taxonomy(config: Config) -> AssetsDefinition:
     )
     def taxonomy(run: AssetRun) -> Results:
         """Read micro-skills, their names and their prerequisites."""
-        declared = read_declared_taxonomy(run.config.taxonomy, run.landing_folder, read_texts(run.tables)).taxonomy
+        declared_taxonomy = read_declared_taxonomy(
+            run.config.taxonomy, run.landing_folder, read_observed_texts(run.tables)
+        ).taxonomy
         taxonomy_frames = (
-            declared.skills,
-            declared.aliases,
-            declared.prerequisites,
-            declared.role_profiles,
-            declared.relations,
+            declared_taxonomy.skills,
+            declared_taxonomy.aliases,
+            declared_taxonomy.prerequisites,
+            declared_taxonomy.role_profiles,
+            declared_taxonomy.relations,
         )
-        for table, frame in zip(tables, taxonomy_frames, strict=True):
-            yield run.materialize(table, frame, known_names=declared.aliases["alias_text"] if table is SKILL else None)
+        for table, taxonomy_frame in zip(tables, taxonomy_frames, strict=True):
+            yield run.materialize(
+                table, taxonomy_frame, present_names=declared_taxonomy.aliases["alias_text"] if table is SKILL else None
+            )
 
     return taxonomy
 
 
-def _read_skill_texts(tables: TableReader) -> pl.Series:
+def _read_skill_texts(table_reader: TableReader) -> pl.Series:
     """Every text of the core tables that may name a micro-skill; codes of courses are no names."""
-    skill_texts = _read_evidence_inputs(tables, tables.read).list_skill_texts()
+    skill_texts = _read_evidence_inputs(table_reader, table_reader.read).list_skill_texts()
     return skill_texts.filter(~pl.col("is_matched_whole"))["skill_text"]
 
 
@@ -255,21 +264,21 @@ def _read_no_texts(_: TableReader) -> pl.Series:
 )
 def evidence(run: AssetRun) -> Results:
     """Collect what shows that people practised or were assessed; only new records if nothing else changed."""
-    tables, changed_records = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
-    text_matches = tables.read(SKILL_TEXT)
+    table_reader, changed_records = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
+    text_matches = table_reader.read(SKILL_TEXT)
     if changed_records is None:
-        evidence_inputs, replaced_records = _read_evidence_inputs(tables, tables.read_scoped), None
-        done_evidence = build_done_evidence(resolve_reply_skills(tables.read_scoped(REPLY), text_matches))
+        evidence_inputs, replaced_records = _read_evidence_inputs(table_reader, table_reader.read_scoped), None
+        done_evidence = build_done_evidence(resolve_reply_skills(table_reader.read_scoped(REPLY), text_matches))
         people = run.scope.people
     else:
         (evidence_inputs, replaced_records), done_evidence, people = (
-            read_changed_inputs(tables.lake, changed_records),
+            read_changed_inputs(table_reader.lake, changed_records),
             None,
             None,
         )
     evidence_matches = look_up_matches(evidence_inputs.list_skill_texts(), text_matches)
     evidence_rows = collect_evidence(evidence_inputs, evidence_matches, done_evidence, people, replaced_records)
-    yield run.materialize(EVIDENCE, evidence_rows, replacing=replaced_records)
+    yield run.materialize(EVIDENCE, evidence_rows, replaced_records=replaced_records)
 
 
 @incremental_asset(
@@ -280,13 +289,15 @@ def evidence(run: AssetRun) -> Results:
 )
 def unknown_mentions(run: AssetRun) -> Results:
     """Count skill texts that the taxonomy does not know."""
-    tables = run.tables
-    evidence_inputs = _read_evidence_inputs(tables, tables.read)
-    text_matches = look_up_matches(evidence_inputs.list_skill_texts(), tables.read(SKILL_TEXT))
-    yield run.materialize(UNKNOWN_MENTION, count_unknown_mentions(evidence_inputs, text_matches, tables.read(ALIAS)))
+    table_reader = run.tables
+    evidence_inputs = _read_evidence_inputs(table_reader, table_reader.read)
+    text_matches = look_up_matches(evidence_inputs.list_skill_texts(), table_reader.read(SKILL_TEXT))
+    yield run.materialize(
+        UNKNOWN_MENTION, count_unknown_mentions(evidence_inputs, text_matches, table_reader.read(ALIAS))
+    )
 
 
-def _read_evidence_inputs(tables: TableReader, read_table: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:
+def _read_evidence_inputs(table_reader: TableReader, read_table: Callable[[Table], pl.DataFrame]) -> EvidenceInputs:
     """The core rows that evidence is made of.
 
     All assignments are read, because the text of one can name the skill of other people's work, and all feedback,
@@ -295,8 +306,8 @@ def _read_evidence_inputs(tables: TableReader, read_table: Callable[[Table], pl.
     unscoped_shapes = ("assignment", "feedback")
     return EvidenceInputs(
         **{
-            shape: tables.read(table) if shape in unscoped_shapes else read_table(table)
+            shape: table_reader.read(table) if shape in unscoped_shapes else read_table(table)
             for shape, table in _EVIDENCE_TABLES.items()
         },
-        course=tables.read(COURSE),
+        course=table_reader.read(COURSE),
     )

@@ -48,7 +48,9 @@ def acceptance(run: AssetRun) -> Results:
     position_bias = measure_position_bias(labelled_exposures)
     acceptance_by_rank = measure_acceptance_by_rank(labelled_exposures).join(position_bias, on="shown_rank", how="left")
     yield run.materialize(
-        ACCEPTANCE, _select_columns(acceptance_by_rank, ACCEPTANCE), _metadata(run, labelled_exposures, position_bias)
+        ACCEPTANCE,
+        _select_columns(acceptance_by_rank, ACCEPTANCE),
+        _acceptance_metadata(run, labelled_exposures, position_bias),
     )
 
 
@@ -56,7 +58,9 @@ def _select_columns(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     return rows.select(pl.col(column).cast(dtype) for column, dtype in table.schema.items())
 
 
-def _metadata(run: AssetRun, labelled_exposures: pl.DataFrame, position_bias: pl.DataFrame) -> dict[str, Any]:
+def _acceptance_metadata(
+    run: AssetRun, labelled_exposures: pl.DataFrame, position_bias: pl.DataFrame
+) -> dict[str, Any]:
     """For which ranks the position bias is known, and the estimated acceptance in the published order."""
     unknown_ranks = position_bias.filter(pl.col("examined_share").is_null())["shown_rank"].to_list()
     acceptance_estimate = estimate_acceptance(
@@ -64,9 +68,9 @@ def _metadata(run: AssetRun, labelled_exposures: pl.DataFrame, position_bias: pl
     )
     acceptance_text = "there is nothing to estimate it from"
     if acceptance_estimate is not None:
-        interval = f"{acceptance_estimate.low:.3f} to {acceptance_estimate.high:.3f}"
-        sizes = f"{acceptance_estimate.people_count:,} people, {acceptance_estimate.row_count:,} rows"
-        acceptance_text = f"{acceptance_estimate.share:.3f} ({interval}, {sizes})"
+        interval_text = f"{acceptance_estimate.low:.3f} to {acceptance_estimate.high:.3f}"
+        size_text = f"{acceptance_estimate.people_count:,} people, {acceptance_estimate.row_count:,} rows"
+        acceptance_text = f"{acceptance_estimate.share:.3f} ({interval_text}, {size_text})"
     return {
         "position_bias": f"unknown for ranks {unknown_ranks}: their steps were never shown first"
         if unknown_ranks
@@ -79,8 +83,8 @@ def _read_published_ranks(run: AssetRun, labelled_exposures: pl.DataFrame) -> pl
     """The published rank of each step of the snapshots that are still stored: the key of a step, and rank."""
     snapshot_ids = set(labelled_exposures["snapshot_id"])
     published_ranks = [
-        rows.select(*_STEP_KEY, "rank").drop_nulls().collect()
-        for snapshot, rows in run.list_published(NEXT_SKILL)
+        published_rows.select(*_STEP_KEY, "rank").drop_nulls().collect()
+        for snapshot, published_rows in run.list_published(NEXT_SKILL)
         if snapshot.snapshot_id in snapshot_ids
     ]
     return pl.concat([pl.DataFrame(schema={**dict.fromkeys(_STEP_KEY, pl.String), "rank": pl.Int64}), *published_ranks])

@@ -39,9 +39,9 @@ def tracing(run: AssetRun) -> Results:
     tracing_model = learn_knowledge_tracing(evidence, as_of, run.config.policy.stages)
     model_json = tracing_model.to_json()
     model_version = hashlib.sha256(model_json.encode()).hexdigest()[:12]
-    card = pl.DataFrame({"model_version": [model_version], "card": [model_json]}, schema=TRACING.schema)
+    tracing_card = pl.DataFrame({"model_version": [model_version], "card": [model_json]}, schema=TRACING.schema)
     metadata = {"is_fitted": tracing_model.is_fitted, "judgements": sum(tracing_model.judged)}
-    yield run.materialize(TRACING, card, metadata)
+    yield run.materialize(TRACING, tracing_card, metadata)
     yield run.materialize(HALF_LIFE, build_half_lives(evidence, as_of, tracing_model))
 
 
@@ -83,10 +83,10 @@ def capabilities(run: AssetRun) -> Results:
     people = run.tables.read_scoped(PERSON).filter(is_employed())
     recommendation_context = build_recommendation_context(run.tables, run.as_of)
     employed_mastery = recommendation_context.mastery.join(people, on="person_id", how="semi")
-    coverage = compute_capability_coverage(
+    capability_coverage = compute_capability_coverage(
         employed_mastery, recommendation_context.skills, recommendation_context.prerequisites
     )
-    yield materialize_output(run, CAPABILITY, coverage)
+    yield materialize_output(run, CAPABILITY, capability_coverage)
 
 
 @incremental_asset(name="align_teams", tables=[ALIGNMENT], reads=[*CONTEXT_INPUTS, *EMPLOYEE_INPUT_TABLES, MODEL_CARD])

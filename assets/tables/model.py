@@ -69,36 +69,46 @@ def ranker(run: AssetRun) -> Results:
         models_folder, find_latest_trained(models_folder), reached_steps, as_of, run.config.training
     )
     training_input = build_training_input(run.tables, as_of, run.config.policy.horizon_days)
-    outcome = run_champion_challenger(
-        training_input, models_folder, run.config.training, drifted_inputs=drifted_inputs, log=run.log.info
+    training_outcome = run_champion_challenger(
+        training_input, models_folder, run.config.training, drifted_inputs=drifted_inputs, log_progress=run.log.info
     )
-    if outcome.was_trained:
+    if training_outcome.was_trained:
         save_input_profiles(models_folder / training_input.training_version.model_version, reached_steps, as_of)
-    training_decision, promotion_decision = outcome.training_decision, outcome.promotion_decision
-    run.log.info(f"{'trained' if outcome.was_trained else 'not trained'}: {training_decision.reason}")
-    card = json.dumps(to_stored_dict(outcome.card), sort_keys=True, default=str)
+    training_decision, promotion_decision = training_outcome.training_decision, training_outcome.promotion_decision
+    run.log.info(f"{'trained' if training_outcome.was_trained else 'not trained'}: {training_decision.reason}")
+    card_json = json.dumps(to_stored_dict(training_outcome.card), sort_keys=True, default=str)
     yield run.materialize(
         MODEL_CARD,
-        pl.DataFrame({"model_version": [outcome.model_version], "card": [card]}),
+        pl.DataFrame({"model_version": [training_outcome.model_version], "card": [card_json]}),
         {
-            "model_version": outcome.model_version,
-            "card": MetadataValue.md(render_model_card(outcome.card)),
+            "model_version": training_outcome.model_version,
+            "card": MetadataValue.md(render_model_card(training_outcome.card)),
             "training": training_decision.reason,
             "promotion": promotion_decision.reason,
         },
     )
-    evaluation_rows = _evaluation_rows(outcome.evaluation) if outcome.was_trained else run.tables.read(EVALUATION)
-    yield run.materialize(EVALUATION, evaluation_rows, _evaluation_metadata(outcome.card.reliability, evaluation_rows))
-    usage = "is in use" if promotion_decision.is_yes else "stays"
+    evaluation_rows = (
+        _evaluation_rows(training_outcome.evaluation) if training_outcome.was_trained else run.tables.read(EVALUATION)
+    )
+    yield run.materialize(
+        EVALUATION, evaluation_rows, _evaluation_metadata(training_outcome.card.reliability, evaluation_rows)
+    )
+    usage_phrase = "is in use" if promotion_decision.is_yes else "stays"
     yield AssetCheckResult(
         asset_key=MODEL_CARD.name,
         check_name=PROMOTED,
-        passed=promotion_decision.is_yes and outcome.refusal is None,
+        passed=promotion_decision.is_yes and training_outcome.refusal is None,
         severity=AssetCheckSeverity.WARN,
         description=". ".join(
-            filter(None, (outcome.refusal, f"{outcome.model_version} {usage}: {promotion_decision.reason}"))
+            filter(
+                None,
+                (
+                    training_outcome.refusal,
+                    f"{training_outcome.model_version} {usage_phrase}: {promotion_decision.reason}",
+                ),
+            )
         ),
-        metadata={"training": training_decision.reason, "was_trained": outcome.was_trained},
+        metadata={"training": training_decision.reason, "was_trained": training_outcome.was_trained},
     )
 
 
@@ -162,7 +172,7 @@ def rank_candidates(
         as_of=last_instant(as_of),
         excluded_pairs=list_blocked_steps(mastery),
         available_ids=list_steps(skill_ids),
-        k=CANDIDATES_PER_PERSON,
+        max_items=CANDIDATES_PER_PERSON,
     ).rename({"skill_id": "step_id", "utility": "prior"})
     eligible_steps = filter_eligible_steps(describe_steps(scored_steps, mastery), mastery)
     # only steps that the model does not rank: it ranks those that it knows from its training, and those reached since
@@ -179,16 +189,24 @@ def _evaluation_rows(evaluation: Evaluation | None) -> pl.DataFrame:
     if evaluation is None:
         return pl.DataFrame(schema=EVALUATION.schema)
     all_people = {"segment": "all", "people_count": evaluation.n_people_scored}
-    rows = [{**asdict(model_result), **all_people} for model_result in evaluation.models]
-    rows += [{**asdict(model_result), "people_count": model_result.n_cases} for model_result in evaluation.segments]
+    metric_rows = [{**asdict(model_result), **all_people} for model_result in evaluation.models]
+    metric_rows += [
+        {**asdict(model_result), "people_count": model_result.n_cases} for model_result in evaluation.segments
+    ]
     return pl.DataFrame(
-        [{column: row.get(column) for column in EVALUATION.column_names} for row in rows], schema=EVALUATION.schema
+        [{column: metric_row.get(column) for column in EVALUATION.column_names} for metric_row in metric_rows],
+        schema=EVALUATION.schema,
     )
 
 
 def _render_markdown(evaluation_rows: pl.DataFrame) -> str:
     table_lines = ["| model | segment | people | HR@10 | NDCG@10 | MRR |", "|---|---|---:|---:|---:|---:|"]
-    for row in evaluation_rows.to_dicts():
-        metrics = " | ".join("–" if row[metric] is None else f"{row[metric]:.3f}" for metric in _SHOWN_METRICS)
-        table_lines.append(f"| {row['model']} | {row['segment']} | {row['people_count']:,} | {metrics} |")
+    for evaluation_row in evaluation_rows.to_dicts():
+        metric_cells = " | ".join(
+            "–" if evaluation_row[metric] is None else f"{evaluation_row[metric]:.3f}" for metric in _SHOWN_METRICS
+        )
+        table_lines.append(
+            f"| {evaluation_row['model']} | {evaluation_row['segment']} | {evaluation_row['people_count']:,} "
+            f"| {metric_cells} |"
+        )
     return "\n".join(table_lines)

@@ -44,21 +44,26 @@ def target_publication(config: Config) -> FollowUp:
             config.contracts,
         )
         with readable_by(config.publish.group, settings.published_path):
-            outcomes = [publish_target(target, publish_context) for target in target_names]
+            target_outcomes = [publish_target(target_name, publish_context) for target_name in target_names]
         # locations are relative to the data root, so that the table stays the same if the root is moved
         target_rows = [
-            (outcome.target, snapshot.snapshot_id, outcome.location.removeprefix(f"{settings.root}/"), outcome.problem)
-            for outcome in outcomes
+            (
+                target_outcome.target,
+                snapshot.snapshot_id,
+                target_outcome.location.removeprefix(f"{settings.root}/"),
+                target_outcome.problem,
+            )
+            for target_outcome in target_outcomes
         ]
         yield run.materialize(PUBLISH_TARGET, pl.DataFrame(target_rows, schema=PUBLISH_TARGET.schema, orient="row"))
-        for outcome in outcomes:
+        for target_outcome in target_outcomes:
             yield AssetCheckResult(
                 asset_key=PUBLISH_TARGET.name,
-                check_name=f"{outcome.target}_is_published",
-                passed=outcome.problem is None,
+                check_name=f"{target_outcome.target}_is_published",
+                passed=target_outcome.problem is None,
                 severity=AssetCheckSeverity.WARN,
-                description=outcome.problem or outcome.location,
-                metadata={"snapshot_id": snapshot.snapshot_id, "location": outcome.location},
+                description=target_outcome.problem or target_outcome.location,
+                metadata={"snapshot_id": snapshot.snapshot_id, "location": target_outcome.location},
             )
 
     return FollowUp(
@@ -66,8 +71,10 @@ def target_publication(config: Config) -> FollowUp:
         publish_targets,
         tuple(
             AssetCheckSpec(
-                f"{target}_is_published", asset=PUBLISH_TARGET.name, description=f"{target} holds the current snapshot."
+                f"{target_name}_is_published",
+                asset=PUBLISH_TARGET.name,
+                description=f"{target_name} holds the current snapshot.",
             )
-            for target in target_names
+            for target_name in target_names
         ),
     )

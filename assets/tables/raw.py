@@ -57,7 +57,7 @@ from pipelines.storage.run_state import AssetState, fingerprint_code, read_asset
 ACCEPTED = "deliveries_accepted"
 COMPLETE = "good_and_bad_are_the_input"
 KNOWN_COLUMNS = "columns_are_known"
-_CHECKS = {
+_DESCRIPTION_BY_CHECK = {
     ACCEPTED: "No file of its sources is refused; a refusal ends when a good file follows, the file is gone, or by "
     "`footsteps acknowledge`.",
     KNOWN_COLUMNS: "No export has a column that the export before it did not have.",
@@ -70,24 +70,26 @@ _MAX_LISTED_FILES = 50
 def landing_assets(config: Config) -> list[AssetsDefinition | AssetSpec]:
     """One landing op for each system that footsteps.yaml names, and the ledger that they write."""
     systems = sorted({source.system for source in config.sources})
-    fed = list_fed_sources(list_fetch_targets(config))
-    ops = [
-        _build_landing_op(system, [source for source in config.sources if source.system == system], fed)
+    fetched_source_names = list_fed_sources(list_fetch_targets(config))
+    landing_ops = [
+        _build_landing_op(
+            system, [source for source in config.sources if source.system == system], fetched_source_names
+        )
         for system in systems
     ]
-    return [*ops, build_asset_spec(DELIVERY)]
+    return [*landing_ops, build_asset_spec(DELIVERY)]
 
 
-def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -> AssetsDefinition:
-    """The landing op of a system; it waits for the fetch if one of its sources is among those that are `fed` by it."""
-    tables, op_name, freshness_policy = raw_tables(sources), f"land_{system}", _freshness_policy(sources)
-    deps = [ORIGIN.name] if fed & {source.name for source in sources} else []
+def _build_landing_op(system: str, sources: list[SourceConfig], fetched_source_names: set[str]) -> AssetsDefinition:
+    """The landing op of a system; it waits for the fetch if `fetched_source_names` holds one of its sources."""
+    tables_by_name, op_name, freshness_policy = raw_tables(sources), f"land_{system}", _freshness_policy(sources)
+    upstream_names = [ORIGIN.name] if fetched_source_names & {source.name for source in sources} else []
     asset_specs = []
-    for table_name, (_, table, _) in tables.items():
+    for table_name, (_, table, _) in tables_by_name.items():
         spec = build_asset_spec(table, kinds={system, "parquet"})
         asset_specs.append(spec.replace_attributes(freshness_policy=freshness_policy) if freshness_policy else spec)
         asset_specs.append(build_asset_spec(quarantine_table(table_name)))
-    asset_specs = [spec.replace_attributes(deps=deps) for spec in asset_specs]
+    asset_specs = [asset_spec.replace_attributes(deps=upstream_names) for asset_spec in asset_specs]
 
     @multi_asset(
         name=op_name,
@@ -95,10 +97,10 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
         check_specs=[
             *(
                 AssetCheckSpec(check_name, asset=raw_name, description=description)
-                for raw_name in tables
-                for check_name, description in _CHECKS.items()
+                for raw_name in tables_by_name
+                for check_name, description in _DESCRIPTION_BY_CHECK.items()
             ),
-            *(check_spec for _, table, _ in tables.values() for check_spec in contract_check_specs(table)),
+            *(check_spec for _, table, _ in tables_by_name.values() for check_spec in contract_check_specs(table)),
         ],
         partitions_def=DELIVERY_DAYS,
         backfill_policy=BY_RANGE,
@@ -107,13 +109,13 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
     def land(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
         deliveries = _land_files(context, pipeline, sources)
         input_fingerprints = {
-            raw_name: fingerprint_table(pipeline.lake, pipeline.config, raw_name) for raw_name in tables
+            raw_name: fingerprint_table(pipeline.lake, pipeline.config, raw_name) for raw_name in tables_by_name
         } | {"code": fingerprint_code()}
         previous_state = read_asset_state(pipeline.lake.root, op_name)
         if previous_state is not None and dict(previous_state.inputs) != input_fingerprints:
             previous_state = None
         numeric_by_asset: dict[str, dict[str, float]] = {}
-        for table_name, (shape, table, table_sources) in tables.items():
+        for table_name, (shape, table, table_sources) in tables_by_name.items():
             source_names = {source.name for source in table_sources}
             table_deliveries = [delivery for delivery in deliveries if delivery.source_name in source_names]
             metadata_by_asset = (
@@ -121,7 +123,7 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fed: set[str]) -
                 if previous_state is None
                 else {
                     asset_name: {**previous_state.numeric_metadata.get(asset_name, {}), "unchanged": True}
-                    for asset_name in _names(table)
+                    for asset_name in _name_assets(table)
                 }
             )
             metadata_by_asset[table_name] |= _delivery_metadata(pipeline, table_sources, table_deliveries)
@@ -155,9 +157,9 @@ def _land_files(
     """Land the files of a run's days, warn of refused ones, and record the ledger if it changed."""
     deliveries = [
         delivery
-        for landing_context, lands_file in _split_days(context, pipeline)
+        for landing_context, is_chosen_file in _split_days(context, pipeline)
         for source in sources
-        for delivery in land_source(landing_context, source, lands_file)
+        for delivery in land_source(landing_context, source, is_chosen_file)
     ]
     for delivery in deliveries:
         if delivery.status == "refused":
@@ -177,7 +179,7 @@ def _land_files(
 def _split_days(
     context: AssetExecutionContext, pipeline: PipelineResource
 ) -> Iterator[tuple[LandingContext, Callable[[Path], bool]]]:
-    """A landing for each delivery day, with its choice of files: all files for today, its own for an earlier day."""
+    """A landing context per delivery day, and a test of which files it lands: today all, an earlier day its own."""
     now, run_context = datetime.now(UTC), RunContext(context.run.tags, pipeline.complete_runs)
     landing_context = LandingContext(
         lake=pipeline.lake,
@@ -191,11 +193,11 @@ def _split_days(
         yield replace(landing_context, day=delivery_day), partial(_is_landed_on, delivery_day, landing_context.day)
 
 
-def _is_landed_on(delivery_day: date, today: date, path: Path) -> bool:
-    return delivery_day >= today or day_of_file(path) == delivery_day
+def _is_landed_on(delivery_day: date, today: date, landing_path: Path) -> bool:
+    return delivery_day >= today or day_of_file(landing_path) == delivery_day
 
 
-def _names(table: Table) -> tuple[str, str]:
+def _name_assets(table: Table) -> tuple[str, str]:
     return table.name, quarantine_table(table.name).name
 
 
@@ -207,22 +209,30 @@ def _read_metadata(
     deliveries: list[LandedFile],
 ) -> dict[str, dict[str, Any]]:
     """Metadata of a raw table and of its quarantine, by name."""
-    rows = scan_current_rows(pipeline.lake, table, shape, sources)
-    rejected = scan_quarantine(pipeline.lake, table, sources).collect()
-    newest_time = [pl.col(column).max().alias("newest") for column in TIME_COLUMNS if column in table.column_names][:1]
+    current_rows = scan_current_rows(pipeline.lake, table, shape, sources)
+    rejected_rows = scan_quarantine(pipeline.lake, table, sources).collect()
+    newest_time_expressions = [
+        pl.col(column).max().alias("newest") for column in TIME_COLUMNS if column in table.column_names
+    ][:1]
     # both queries at once, so that the current deliveries are found once
-    count_row, first_rows = pl.collect_all([rows.select(pl.len().alias("rows"), *newest_time), rows.head(PREVIEW_ROWS)])
-    row_count, newest_moment = count_row["rows"][0], count_row["newest"][0] if newest_time else None
-    total_count = row_count + rejected.height
+    count_row, first_rows = pl.collect_all(
+        [current_rows.select(pl.len().alias("rows"), *newest_time_expressions), current_rows.head(PREVIEW_ROWS)]
+    )
+    row_count, newest_moment = count_row["rows"][0], count_row["newest"][0] if newest_time_expressions else None
+    total_count = row_count + rejected_rows.height
     columns_left_out = sorted({column for delivery in deliveries for column in delivery.columns_left_out})
-    broken_rules = rejected.explode("failed_rules").group_by("failed_rules").len("rows").sort("rows", descending=True)
-    rule_lines = [f"| `{rule.replace('|', '¦')}` | {count:,} |" for rule, count in broken_rules.iter_rows()]
-    raw_name, quarantine_name = _names(table)
+    broken_rules = (
+        rejected_rows.explode("failed_rules").group_by("failed_rules").len("rows").sort("rows", descending=True)
+    )
+    rule_lines = [
+        f"| `{rule.replace('|', '¦')}` | {broken_count:,} |" for rule, broken_count in broken_rules.iter_rows()
+    ]
+    raw_name, quarantine_name = _name_assets(table)
     return {
         raw_name: {
             "dagster/row_count": row_count,
-            "quarantined_count": rejected.height,
-            "quarantined_share": rejected.height / total_count if total_count else 0.0,
+            "quarantined_count": rejected_rows.height,
+            "quarantined_share": rejected_rows.height / total_count if total_count else 0.0,
             **(
                 {"newest_event": MetadataValue.timestamp(newest_moment.timestamp())}
                 if isinstance(newest_moment, datetime)
@@ -232,7 +242,7 @@ def _read_metadata(
             "preview": preview_rows(first_rows, table),
         },
         quarantine_name: {
-            "dagster/row_count": rejected.height,
+            "dagster/row_count": rejected_rows.height,
             "broken_rules": MetadataValue.md("\n".join(["| rule | rows |", "|---|---:|", *rule_lines])),
         },
     }
@@ -246,8 +256,9 @@ def _delivery_metadata(
     notices = [notice for source in sources for notice in find_notices(ledger, source.name)]
     delivery_lines = ["| source | file | status | good | bad | reason |", "|---|---|---|---:|---:|---|"]
     delivery_lines += [
-        f"| {d.source_name} | {d.file_name} | {d.status} | {d.good_count:,} | {d.bad_count:,} | {d.reason or ''} |"
-        for d in [recent_delivery for recent_delivery in deliveries if recent_delivery.status != "already_landed"][
+        f"| {new_delivery.source_name} | {new_delivery.file_name} | {new_delivery.status} "
+        f"| {new_delivery.good_count:,} | {new_delivery.bad_count:,} | {new_delivery.reason or ''} |"
+        for new_delivery in [delivery for delivery in deliveries if delivery.status != "already_landed"][
             :_MAX_LISTED_FILES
         ]
     ]
@@ -263,16 +274,23 @@ def _delivery_metadata(
 
 def _describe_unknown_words(deliveries: list[LandedFile]) -> str:
     """The words of this run's files that no table declares, with the line of footsteps.yaml that settles each."""
-    words = [(delivery.source_name, word) for delivery in deliveries for word in delivery.unknown_words]
-    lines = ["| source | records | line of footsteps.yaml |", "|---|---:|---|"]
-    lines += [f"| {source} | {word.count:,} | `{word.sentence}` |" for source, word in words[:_MAX_LISTED_FILES]]
-    return "\n".join(lines) if words else "none"
+    source_words = [
+        (delivery.source_name, unknown_word) for delivery in deliveries for unknown_word in delivery.unknown_words
+    ]
+    table_lines = ["| source | records | line of footsteps.yaml |", "|---|---:|---|"]
+    table_lines += [
+        f"| {source_name} | {unknown_word.count:,} | `{unknown_word.sentence}` |"
+        for source_name, unknown_word in source_words[:_MAX_LISTED_FILES]
+    ]
+    return "\n".join(table_lines) if source_words else "none"
 
 
 def _check_accepted(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
     """Whether no refusal of a file is open, of this run or of an earlier one."""
-    ledger, folder = read_ledger(pipeline.lake), pipeline.landing_folder
-    reasons = [reason for source in sources for reason in find_open_refusals(ledger, source, folder)["delivery_reason"]]
+    ledger, landing_folder = read_ledger(pipeline.lake), pipeline.landing_folder
+    reasons = [
+        reason for source in sources for reason in find_open_refusals(ledger, source, landing_folder)["delivery_reason"]
+    ]
     reason_list = "\n".join(f"- {reason}" for reason in reasons)
     return AssetCheckResult(
         asset_key=table_name,
@@ -285,7 +303,7 @@ def _check_accepted(table_name: str, pipeline: PipelineResource, sources: list[S
 
 
 def _check_columns(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
-    """Columns that no mapping names, in the last delivery of a source and not in the one before."""
+    """Check that the last delivery of each source has no column that is unmapped and missing in the one before."""
     new_columns = {column for source in sources for column in find_new_columns(pipeline.lake, source)}
     column_list = ", ".join(sorted(new_columns))
     return AssetCheckResult(
@@ -303,23 +321,26 @@ def _check_columns(table_name: str, pipeline: PipelineResource, sources: list[So
 def _check_complete(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
     """Whether the rows read of each landed file are those kept, set aside and passed over."""
     landed_counts = count_landed_rows(pipeline.lake, sources)
-    sentences = [
-        f"{count.source_name}: {count.file_name}: {count.read_count:,} rows read are not {count.kept_count:,} kept, "
-        f"{count.set_aside_count:,} set aside and {count.passed_over_count:,} passed over"
-        for count in landed_counts
-        if not count.is_complete
+    incomplete_sentences = [
+        f"{file_counts.source_name}: {file_counts.file_name}: {file_counts.read_count:,} rows read are not "
+        f"{file_counts.kept_count:,} kept, "
+        f"{file_counts.set_aside_count:,} set aside and {file_counts.passed_over_count:,} passed over"
+        for file_counts in landed_counts
+        if not file_counts.is_complete
     ]
     return AssetCheckResult(
         asset_key=table_name,
         check_name=COMPLETE,
-        passed=not sentences,
+        passed=not incomplete_sentences,
         severity=AssetCheckSeverity.ERROR,
-        description=sentences[0] if sentences else f"{len(landed_counts):,} files",
+        description=incomplete_sentences[0] if incomplete_sentences else f"{len(landed_counts):,} files",
         metadata={
-            "rows_read": sum(count.read_count for count in landed_counts),
-            "rows_kept": sum(count.kept_count for count in landed_counts),
-            "rows_set_aside": sum(count.set_aside_count for count in landed_counts),
-            "rows_passed_over": sum(count.passed_over_count for count in landed_counts),
-            "incomplete_files": MetadataValue.md("\n".join(f"- {s}" for s in sentences[:_MAX_LISTED_FILES]) or "none"),
+            "rows_read": sum(file_counts.read_count for file_counts in landed_counts),
+            "rows_kept": sum(file_counts.kept_count for file_counts in landed_counts),
+            "rows_set_aside": sum(file_counts.set_aside_count for file_counts in landed_counts),
+            "rows_passed_over": sum(file_counts.passed_over_count for file_counts in landed_counts),
+            "incomplete_files": MetadataValue.md(
+                "\n".join(f"- {sentence}" for sentence in incomplete_sentences[:_MAX_LISTED_FILES]) or "none"
+            ),
         },
     )

@@ -69,7 +69,7 @@ CONTEXT_INPUTS = (
     *(SKILL, ROLE_PROFILE, SKILL_TEXT),
 )
 # The provenance of evidence: most of its bytes, and no stage or list depends on it.
-_PROVENANCE = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
+_PROVENANCE_COLUMNS = ("record_code", "source_name", "file_sha256", "row_number", "source_column")
 
 
 def recommendation_assets() -> list[AssetsDefinition]:
@@ -86,27 +86,27 @@ def recommendation_assets() -> list[AssetsDefinition]:
 )
 def recommendations(run: AssetRun) -> Results:
     """Recommend steps to every employed person, find what would change each row, and what support units lack."""
-    as_of, policy, tables = run.as_of, run.config.policy, run.tables
-    skills, text_matches = tables.read(SKILL), tables.read(SKILL_TEXT)
-    people = tables.read_scoped(PERSON).filter(is_employed())
-    employee_input = read_employee_input(tables, as_of)
-    counterfactual_inputs = build_situation(tables, policy, employee_input)
+    as_of, policy, table_reader = run.as_of, run.config.policy, run.tables
+    skills, text_matches = table_reader.read(SKILL), table_reader.read(SKILL_TEXT)
+    people = table_reader.read_scoped(PERSON).filter(is_employed())
+    employee_input = read_employee_input(table_reader, as_of)
+    counterfactual_inputs = build_counterfactual_inputs(table_reader, policy, employee_input)
     ranked_steps = rerank_candidates(counterfactual_inputs.candidates, counterfactual_inputs.context, policy)
     counterfactuals = find_counterfactuals(ranked_steps, counterfactual_inputs)
-    assignments = tables.read(ASSIGNMENT)
+    assignments = table_reader.read(ASSIGNMENT)
     # statements about several people leave out what one of them hides
-    evidence = employee_input.drop_hidden(select_recent_evidence(tables.scan(EVIDENCE), as_of))
+    evidence = employee_input.drop_hidden(select_recent_evidence(table_reader.scan(EVIDENCE), as_of))
     practice_options = find_practice_options(
-        assignments, tables.read(LEARNING_RECORD), evidence, skills, text_matches, as_of
+        assignments, table_reader.read(LEARNING_RECORD), evidence, skills, text_matches, as_of
     )
-    candidate_people = tables.read_scoped(CANDIDATE, ["person_id"])
+    candidate_people = table_reader.read_scoped(CANDIDATE, ["person_id"])
     missing_reasons = find_no_recommendation_reasons(
-        people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out
+        people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out_people
     )
-    rows = build_recommendation_rows(
+    recommendation_rows = build_recommendation_rows(
         ranked_steps, counterfactuals, counterfactual_inputs.context, practice_options, missing_reasons, policy
     )
-    yield materialize_output(run, NEXT_SKILL, rows)
+    yield materialize_output(run, NEXT_SKILL, recommendation_rows)
     yield materialize_output(run, COUNTERFACTUAL, counterfactuals)
     if run.scope.people is not None:  # support gaps are about units: a run for some people leaves them as they are
         yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
@@ -129,7 +129,7 @@ def recommendations(run: AssetRun) -> Results:
 )
 def published_mastery(run: AssetRun) -> Results:
     """List the mastery of every employed person, with what they state themselves."""
-    mastery, replies = _keep_employed(run.tables, run.tables.read_scoped(MASTERY)), _read_replies(run.tables)
+    mastery, replies = _filter_employed(run.tables, run.tables.read_scoped(MASTERY)), _read_replies(run.tables)
     mastery_rows = add_replies_to_mastery(mastery, replies, run.as_of)
     yield materialize_output(run, OUT_MASTERY, mastery_rows)
 
@@ -142,10 +142,10 @@ def published_mastery(run: AssetRun) -> Results:
 )
 def badge_evidence(run: AssetRun) -> Results:
     """List the evidence of each micro-skill that an employed person holds, with a draft of an Open Badge."""
-    as_of, mastery = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(MASTERY))
+    as_of, mastery = run.as_of, _filter_employed(run.tables, run.tables.read_scoped(MASTERY))
     evidence = run.tables.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
     badge_rows = build_badge_evidence(mastery, evidence, run.tables.read(SKILL), as_of)
-    yield materialize_output(run, MASTERY_PROOF, _mark_hidden(run.tables, badge_rows, as_of))
+    yield materialize_output(run, MASTERY_PROOF, _mark_hidden_skills(run.tables, badge_rows, as_of))
 
 
 @incremental_asset(
@@ -157,72 +157,72 @@ def badge_evidence(run: AssetRun) -> Results:
 def published_evidence(run: AssetRun) -> Results:
     """List the evidence of every employed person up to the day, with file and row."""
     # the rows keep the order of the evidence, which is that of the published table: nothing is sorted
-    as_of, evidence_rows = run.as_of, _keep_employed(run.tables, run.tables.read_scoped(EVIDENCE))
+    as_of, evidence_rows = run.as_of, _filter_employed(run.tables, run.tables.read_scoped(EVIDENCE))
     evidence_rows = evidence_rows.filter(pl.col("occurred_at") <= last_instant(as_of))
-    yield materialize_output(run, OUT_EVIDENCE, _mark_hidden(run.tables, evidence_rows, as_of))
+    yield materialize_output(run, OUT_EVIDENCE, _mark_hidden_skills(run.tables, evidence_rows, as_of))
 
 
-def build_situation(
-    tables: TableReader, policy: RecommendationPolicy, employee_input: EmployeeInput
+def build_counterfactual_inputs(
+    table_reader: TableReader, policy: RecommendationPolicy, employee_input: EmployeeInput
 ) -> CounterfactualInputs:
     """What recommendations and their counterfactuals are computed from, for the people in scope.
 
     Args:
-        tables: Reads `CONTEXT_INPUTS`, the candidates and knowledge tracing.
+        table_reader: Reads `CONTEXT_INPUTS`, the candidates and knowledge tracing.
         policy: The policy of recommendations.
         employee_input: What people stated, and up to which day.
     """
-    as_of, tracing_cards = employee_input.as_of, tables.read(TRACING)["card"]
+    as_of, tracing_cards = employee_input.as_of, table_reader.read(TRACING)["card"]
     tracing_model = read_knowledge_tracing(tracing_cards[0]) if tracing_cards.len() else None
-    candidates = tables.read_scoped(CANDIDATE).rename({"prior": "utility"})
-    mastery, people = tables.read_scoped(MASTERY), tables.read_scoped(PERSON).filter(is_employed())
+    candidates = table_reader.read_scoped(CANDIDATE).rename({"prior": "utility"})
+    mastery, people = table_reader.read_scoped(MASTERY), table_reader.read_scoped(PERSON).filter(is_employed())
     return CounterfactualInputs(
-        evidence=tables.read_scoped(
-            EVIDENCE, [column for column in EVIDENCE.column_names if column not in _PROVENANCE]
+        evidence=table_reader.read_scoped(
+            EVIDENCE, [column for column in EVIDENCE.column_names if column not in _PROVENANCE_COLUMNS]
         ),
         candidates=filter_candidates_by_replies(
             policy.replies, employee_input, candidates, mastery, people.select("person_id")
         ),
-        context=build_recommendation_context(tables, as_of),
+        context=build_recommendation_context(table_reader, as_of),
         as_of=as_of,
         policy=policy,
         estimate=partial(estimate_mastery, as_of=as_of, policy=policy.stages, tracing=tracing_model),
     )
 
 
-def build_recommendation_context(tables: TableReader, as_of: date) -> RecommendationContext:
+def build_recommendation_context(table_reader: TableReader, as_of: date) -> RecommendationContext:
     """Read the tables from which motives are computed, as of a day; mastery holds only the people in scope.
 
     Args:
-        tables: Reads `CONTEXT_INPUTS`.
+        table_reader: Reads `CONTEXT_INPUTS`.
         as_of: The last day whose data counts.
     """
-    text_matches, evidence = tables.read(SKILL_TEXT), select_recent_evidence(tables.scan(EVIDENCE), as_of)
+    text_matches, evidence = table_reader.read(SKILL_TEXT), select_recent_evidence(table_reader.scan(EVIDENCE), as_of)
     return RecommendationContext(
-        mastery=tables.read_scoped(MASTERY),
-        skills=tables.read(SKILL),
-        prerequisites=tables.read(PRECEDENCE),
-        wishes=list_skill_wishes(tables.read(ASPIRATION), text_matches, as_of),
-        roles=list_current_roles(tables.read(PERSON), tables.read(ROLE_PERIOD), as_of),
-        role_profiles=tables.read(ROLE_PROFILE),
-        demand=count_skill_demand(tables.read(ASSIGNMENT), evidence, text_matches, as_of),
-        preferences=list_motive_weights(tables.read(ASPIRATION), as_of),
+        mastery=table_reader.read_scoped(MASTERY),
+        skills=table_reader.read(SKILL),
+        prerequisites=table_reader.read(PRECEDENCE),
+        wishes=list_skill_wishes(table_reader.read(ASPIRATION), text_matches, as_of),
+        roles=list_current_roles(table_reader.read(PERSON), table_reader.read(ROLE_PERIOD), as_of),
+        role_profiles=table_reader.read(ROLE_PROFILE),
+        demand=count_skill_demand(table_reader.read(ASSIGNMENT), evidence, text_matches, as_of),
+        preferences=list_motive_weights(table_reader.read(ASPIRATION), as_of),
     )
 
 
-def _read_replies(tables: TableReader) -> pl.DataFrame:
+def _read_replies(table_reader: TableReader) -> pl.DataFrame:
     """One row per reply and micro-skill it names, as `resolve_reply_skills` returns them."""
-    return resolve_reply_skills(tables.read(REPLY), tables.read(SKILL_TEXT))
+    return resolve_reply_skills(table_reader.read(REPLY), table_reader.read(SKILL_TEXT))
 
 
-def _mark_hidden(tables: TableReader, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _mark_hidden_skills(table_reader: TableReader, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The rows with is_hidden, for micro-skills that only the person's own page may show."""
-    hidden_skills = find_hidden_skills(_read_replies(tables), as_of)
+    hidden_skills = find_hidden_skills(_read_replies(table_reader), as_of)
     hidden_marks = hidden_skills.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
     rows = rows.join(hidden_marks, on=("person_id", "skill_id"), how="left", maintain_order="left")
     return rows.with_columns(pl.col("is_hidden").fill_null(False))
 
 
-def _keep_employed(tables: TableReader, rows: pl.DataFrame) -> pl.DataFrame:
-    people = tables.read_scoped(PERSON).filter(is_employed())
-    return rows.join(people, on="person_id", how="semi", maintain_order="left")
+def _filter_employed(table_reader: TableReader, rows: pl.DataFrame) -> pl.DataFrame:
+    employed_people = table_reader.read_scoped(PERSON).filter(is_employed())
+    return rows.join(employed_people, on="person_id", how="semi", maintain_order="left")

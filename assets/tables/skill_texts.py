@@ -36,12 +36,12 @@ _COURSE_TEXT_COLUMNS = ("source_name", "course_code", "course_name", "skill_text
 )
 def skill_texts(run: AssetRun) -> Results:
     """Match each text of the core tables to micro-skills; only new texts if the taxonomy and the code are the same."""
-    tables, earlier_matches = run.tables, run.tables.read(SKILL_TEXT)
+    table_reader, earlier_matches = run.tables, run.tables.read(SKILL_TEXT)
     if run.changes.previous is None or "code" in run.changes.changed_inputs():
         earlier_matches = earlier_matches.clear()
-    learning_records = tables.read(LEARNING_RECORD, _COURSE_TEXT_COLUMNS).unique()
+    learning_records = table_reader.read(LEARNING_RECORD, _COURSE_TEXT_COLUMNS).unique()
     distinct_texts = list_distinct_texts(
-        [tables.scan(table) for table in _TEXT_TABLES], learning_records, tables.read(COURSE)
+        [table_reader.scan(table) for table in _TEXT_TABLES], learning_records, table_reader.read(COURSE)
     )
-    text_matches = update_matches(distinct_texts, tables.read(SKILL), tables.read(ALIAS), earlier_matches)
+    text_matches = update_matches(distinct_texts, table_reader.read(SKILL), table_reader.read(ALIAS), earlier_matches)
     yield run.materialize(SKILL_TEXT, text_matches, {"texts": distinct_texts.height})

@@ -32,7 +32,7 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.feature_tables import REACHED_STEP
 from pipelines.core.skill_texts import add_skill_ids
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 
 SEED = 7
 # The content of these tables decides what a ranker learns: if none of it changed, a training learns nothing new.
@@ -45,28 +45,28 @@ _FINISHED_VERBS = ("completed", "passed", "attended")
 
 
 def build_training_input(
-    tables: TableReader, as_of: date, horizon_days: int, *, with_wishes: bool = False
+    table_reader: TableReader, as_of: date, horizon_days: int, *, with_wishes: bool = False
 ) -> TrainingInput:
     """What the ranker is trained on.
 
     Args:
-        tables: Reads `TRAINING_INPUTS`.
+        table_reader: Reads `TRAINING_INPUTS`.
         horizon_days: Days after the moment of a recommendation within which a reached step counts.
         as_of: The last day whose data counts.
         with_wishes: Add features of wishes, to measure what they contribute. See `read_flow_tables`.
     """
-    reached_steps = tables.read(REACHED_STEP)
+    reached_steps = table_reader.read(REACHED_STEP)
     extra_features, interactions = (
-        build_extra_features(tables, reached_steps, with_wishes=with_wishes),
+        build_extra_features(table_reader, reached_steps, with_wishes=with_wishes),
         to_events(reached_steps),
     )
     step_names = (
-        reached_steps.select("step_id", "skill_id").unique().join(tables.read(SKILL), on="skill_id", how="left")
+        reached_steps.select("step_id", "skill_id").unique().join(table_reader.read(SKILL), on="skill_id", how="left")
     )
     step_names = step_names.select(skill_id="step_id", name="skill_name").sort("skill_id")
-    recipe = fingerprint_recipe(horizon_days, extra_features)
-    content_digest = hashlib.sha256(recipe.encode())
-    for hashed_rows in (interactions, step_names, *(tables.read(table) for table in _CONTENT_TABLES)):
+    recipe_hash = fingerprint_recipe(horizon_days, extra_features)
+    content_digest = hashlib.sha256(recipe_hash.encode())
+    for hashed_rows in (interactions, step_names, *(table_reader.read(table) for table in _CONTENT_TABLES)):
         content_digest.update(content_sha256(hashed_rows).encode())
     return TrainingInput(
         events=interactions,
@@ -76,34 +76,36 @@ def build_training_input(
         extra=extra_features,
         horizon_days=horizon_days,
         seed=SEED,
-        training_version=TrainingVersion(as_of, reached_steps.height, recipe, content_digest.hexdigest()[:12]),
+        training_version=TrainingVersion(as_of, reached_steps.height, recipe_hash, content_digest.hexdigest()[:12]),
     )
 
 
-def to_events(steps: pl.DataFrame) -> pl.DataFrame:
+def to_events(reached_steps: pl.DataFrame) -> pl.DataFrame:
     """Reached steps (`feat_step__event_reached`) as events to rank on: person_id, skill_id (the step's id), ts."""
-    return steps.select("person_id", skill_id="step_id", ts="reached_at")
+    return reached_steps.select("person_id", skill_id="step_id", ts="reached_at")
 
 
 def build_extra_features(
-    tables: TableReader, reached_steps: pl.DataFrame, *, with_wishes: bool = False
+    table_reader: TableReader, reached_steps: pl.DataFrame, *, with_wishes: bool = False
 ) -> FeatureUnion:
     """Features beyond interactions: what people of the same role and unit took, and context from the lake.
 
     Args:
-        tables: Reads `TRAINING_INPUTS`; only the people in scope need features.
+        table_reader: Reads `TRAINING_INPUTS`; only the people in scope need features.
         reached_steps: Reached steps of everybody.
         with_wishes: Add features of wishes. See `read_flow_tables`.
     """
     group_features = GroupFeatures(
-        to_events(reached_steps), list_memberships(tables.read(PERSON), tables.read(ROLE_PERIOD))
+        to_events(reached_steps), list_memberships(table_reader.read(PERSON), table_reader.read(ROLE_PERIOD))
     )
     return FeatureUnion(
-        (group_features, build_context_features(read_flow_tables(tables, reached_steps, with_wishes=with_wishes)))
+        (group_features, build_context_features(read_flow_tables(table_reader, reached_steps, with_wishes=with_wishes)))
     )
 
 
-def read_flow_tables(tables: TableReader, reached_steps: pl.DataFrame, *, with_wishes: bool = False) -> ContextTables:
+def read_flow_tables(
+    table_reader: TableReader, reached_steps: pl.DataFrame, *, with_wishes: bool = False
+) -> ContextTables:
     """The core tables that context features are made of, with the micro-skills of their texts.
 
     The ranker sees no wishes. They order a list as the motive `autonomy`, by declared policy: a model that used them
@@ -111,23 +113,23 @@ def read_flow_tables(tables: TableReader, reached_steps: pl.DataFrame, *, with_w
     without scoring again. The model did not rank better with them.
 
     Args:
-        tables: Reads `TRAINING_INPUTS`; what counts per person is read for the people in scope.
+        table_reader: Reads `TRAINING_INPUTS`; what counts per person is read for the people in scope.
         reached_steps: Reached steps of everybody.
         with_wishes: Read wishes as well, to measure what they contribute.
     """
-    text_matches = tables.read(SKILL_TEXT)
-    learning_records = tables.read_scoped(LEARNING_RECORD).with_columns(
+    text_matches = table_reader.read(SKILL_TEXT)
+    learning_records = table_reader.read_scoped(LEARNING_RECORD).with_columns(
         skill_text=pl.coalesce("skill_text", "course_name")
     )
-    wishes = add_skill_ids(tables.read_scoped(ASPIRATION), text_matches) if with_wishes else None
+    wishes = add_skill_ids(table_reader.read_scoped(ASPIRATION), text_matches) if with_wishes else None
     return ContextTables(
-        people=tables.read(PERSON).select("person_id", "role_name", "hired_date"),
-        role_periods=tables.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
-        role_profiles=tables.read(ROLE_PROFILE),
-        assignments=add_skill_ids(tables.read(ASSIGNMENT), text_matches).select(
+        people=table_reader.read(PERSON).select("person_id", "role_name", "hired_date"),
+        role_periods=table_reader.read(ROLE_PERIOD).select("person_id", "role_name", "started_date", "ended_date"),
+        role_profiles=table_reader.read(ROLE_PROFILE),
+        assignments=add_skill_ids(table_reader.read(ASSIGNMENT), text_matches).select(
             "person_id", "skill_id", "started_date", "done_at"
         ),
-        practice=select_practice(tables.read_scoped(EVIDENCE, PRACTICE_COLUMNS)),
+        practice=select_practice(table_reader.read_scoped(EVIDENCE, PRACTICE_COLUMNS)),
         learning=add_skill_ids(learning_records, text_matches).select(
             "person_id",
             "skill_id",
@@ -136,8 +138,8 @@ def read_flow_tables(tables: TableReader, reached_steps: pl.DataFrame, *, with_w
             "score_share",
         ),
         steps=reached_steps.select(*STEP_COLUMNS),
-        prerequisites=tables.read(PREREQUISITE),
-        capabilities=tables.read(SKILL).select("skill_id", "capability_id"),
+        prerequisites=table_reader.read(PREREQUISITE),
+        capabilities=table_reader.read(SKILL).select("skill_id", "capability_id"),
         wishes=None if wishes is None else wishes.select("person_id", "skill_id", "stated_at", "wish_weight"),
     )
 

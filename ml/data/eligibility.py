@@ -48,14 +48,14 @@ class EligibilityRules:
             new_codes: New code per old item code.
             n_items: Number of items in the new coding.
         """
-        requires = self.requires
-        if requires is not None:
-            requirements = requires.tocoo()
+        remapped_requires = self.requires
+        if remapped_requires is not None:
+            requirements = remapped_requires.tocoo()
             new_row_col = (new_codes[requirements.row], new_codes[requirements.col])
-            requires = sparse.csr_matrix((requirements.data, new_row_col), shape=(n_items, n_items))
+            remapped_requires = sparse.csr_matrix((requirements.data, new_row_col), shape=(n_items, n_items))
         required_counts = self.required_counts
         return EligibilityRules(
-            requires,
+            remapped_requires,
             None
             if required_counts is None
             else np.asarray(np.bincount(new_codes, required_counts, n_items), np.float64),
@@ -131,6 +131,6 @@ def encode_pairs(pairs: pl.DataFrame, person_ids: Strings, item_ids: Strings) ->
     """
     id_pairs = pairs.select(pl.col("person_id", "skill_id").cast(pl.String))
     person_codes, item_codes = encode_ids(id_pairs["person_id"], person_ids), encode_ids(id_pairs["skill_id"], item_ids)
-    order = np.lexsort((item_codes, person_codes))
-    order = order[(person_codes[order] >= 0) & (item_codes[order] >= 0)]
-    return PersonItemPairs(person_codes[order], item_codes[order])
+    pair_order = np.lexsort((item_codes, person_codes))
+    pair_order = pair_order[(person_codes[pair_order] >= 0) & (item_codes[pair_order] >= 0)]
+    return PersonItemPairs(person_codes[pair_order], item_codes[pair_order])

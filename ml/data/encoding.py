@@ -51,9 +51,9 @@ def sum_by_key(keys: Ints, addends: Doubles) -> Lookup:
 
 def max_by_key(keys: Ints, values: Doubles) -> Lookup:
     """Return the largest value of each key; negative keys are dropped."""
-    order = np.lexsort((values, keys))
-    is_largest = (np.diff(keys[order], append=-1) != 0) & (keys[order] >= 0)
-    return Lookup(keys[order][is_largest], values[order][is_largest])
+    value_order = np.lexsort((values, keys))
+    is_largest = (np.diff(keys[value_order], append=-1) != 0) & (keys[value_order] >= 0)
+    return Lookup(keys[value_order][is_largest], values[value_order][is_largest])
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +86,9 @@ def build_adjacency(source_codes: Ints, target_codes: Ints, n_codes: int) -> Adj
         n_codes: Number of codes.
     """
     has_source = source_codes >= 0
-    order = np.argsort(source_codes[has_source], kind="stable")
+    link_order = np.argsort(source_codes[has_source], kind="stable")
     return Adjacency(
-        row_offsets(np.bincount(source_codes[has_source], minlength=n_codes)), target_codes[has_source][order]
+        row_offsets(np.bincount(source_codes[has_source], minlength=n_codes)), target_codes[has_source][link_order]
     )
 
 

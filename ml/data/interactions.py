@@ -142,10 +142,10 @@ class UserStates:
             decay_days: Days after which the weight falls to 1 / e.
             weigh_uses: Whether the weight is multiplied by log2(1 + number of uses).
         """
-        weights = np.exp(-self.moments_back / decay_moments - self.idle_days / decay_days).astype(np.float32)
+        entry_weights = np.exp(-self.moments_back / decay_moments - self.idle_days / decay_days).astype(np.float32)
         if weigh_uses:
-            weights *= np.log2(1.0 + self.use_count).astype(np.float32)
-        return sparse.csr_matrix((weights, self.item, self.start), shape=(len(self), n_items))
+            entry_weights *= np.log2(1.0 + self.use_count).astype(np.float32)
+        return sparse.csr_matrix((entry_weights, self.item, self.start), shape=(len(self), n_items))
 
     @property
     def ticks_per_day(self) -> int:
@@ -204,9 +204,9 @@ def as_ticks(moments: pl.Series) -> Ints:
             .str.replace(r"^([^Tt]*[Tt][^Z+-]*)$", "${1}+00:00")  # a time without an offset
             .str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
         )
-        failed_count = parsed_moments.null_count() - moments.null_count()
-        if failed_count:
-            raise ValueError(f"{failed_count} of {len(moments)} texts in ts are no ISO date or datetime")
+        unreadable_count = parsed_moments.null_count() - moments.null_count()
+        if unreadable_count:
+            raise ValueError(f"{unreadable_count} of {len(moments)} texts in ts are no ISO date or datetime")
         moments = parsed_moments
     if moments.dtype.is_integer():
         return moments.cast(pl.Int64).to_numpy()
@@ -246,7 +246,7 @@ def encode_interactions(events: pl.DataFrame, *, item_ids: Strings | None = None
     }
     encoded_events = pl.DataFrame({**code_columns, "time": as_ticks(text_events["ts"])}).filter(pl.col("item") >= 0)
     person_codes, ticks, item_codes = (
-        column.to_numpy() for column in encoded_events.select("person", "time", "item").sort(pl.all())
+        code_series.to_numpy() for code_series in encoded_events.select("person", "time", "item").sort(pl.all())
     )
     is_distinct = starts_run(person_codes, ticks, item_codes)
     person_offsets = np.searchsorted(person_codes[is_distinct], np.arange(len(person_ids) + 1)).astype(np.int64)
@@ -361,13 +361,13 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
         One row per (person, cutoff), in the order given.
     """
     first_entries, n_items = interactions.start[person_codes], max(interactions.n_items, 1)
-    end_entries = _first_not_before(
+    end_entries = _find_first_not_before(
         interactions.time, first_entries, interactions.start[person_codes + 1], cutoff_ticks
     )
     entry_offsets, entry_indices = take_rows(first_entries, end_entries - first_entries)
     pair_keys = entry_rows(entry_offsets) * n_items + interactions.item[entry_indices]
-    order = np.argsort(pair_keys, kind="stable")  # entries ascend in time, so the uses of each pair stay in time order
-    pair_keys, ticks = pair_keys[order], interactions.time[entry_indices][order]
+    entry_order = np.argsort(pair_keys, kind="stable")  # entries ascend in time: the uses of each pair stay in order
+    pair_keys, ticks = pair_keys[entry_order], interactions.time[entry_indices][entry_order]
     is_first_use = starts_run(pair_keys)
     first_index, last_index = np.flatnonzero(is_first_use), np.flatnonzero(np.roll(is_first_use, -1))
     row_indices, item_codes = np.divmod(pair_keys[first_index], n_items)
@@ -381,13 +381,13 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
     )
 
 
-def _first_not_before(ticks: Ints, low: Ints, high: Ints, cutoff_ticks: Ints) -> Ints:
-    """Per stretch low:high of ascending times, the first place whose time is not before the cutoff, else high."""
-    while (low < high).any():
-        middle = (low + high) // 2
-        is_before = (low < high) & (ticks[np.minimum(middle, len(ticks) - 1)] < cutoff_ticks)
-        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, np.minimum(high, middle))
-    return low
+def _find_first_not_before(ticks: Ints, starts: Ints, ends: Ints, cutoff_ticks: Ints) -> Ints:
+    """Per range of ascending times, the first index whose time is not before the cutoff; the end if none is."""
+    while (starts < ends).any():
+        middles = (starts + ends) // 2
+        is_before = (starts < ends) & (ticks[np.minimum(middles, len(ticks) - 1)] < cutoff_ticks)
+        starts, ends = np.where(is_before, middles + 1, starts), np.where(is_before, ends, np.minimum(ends, middles))
+    return starts
 
 
 def _list_first_uses(interactions: Interactions, repeatable: Bools | None = None) -> Acquisitions:

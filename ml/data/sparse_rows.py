@@ -102,7 +102,7 @@ def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix
         matrix: Rows x columns. If the columns of a row are sorted, the lower column wins a tie.
         n_largest: Number of entries per row.
     """
-    kept_entries = [np.zeros(0, np.int64)]
+    kept_index_blocks = [np.zeros(0, np.int64)]
     # Row by row: a row of twenty thousand entries stays in the cache, a block of many rows does not.
     for row_start, row_end in pairwise(matrix.indptr.tolist()):
         row_positions = np.arange(row_end - row_start)
@@ -114,8 +114,8 @@ def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix
             row_positions = np.delete(
                 row_positions, tied_indices[len(tied_indices) - (len(row_positions) - n_largest) :]
             )
-        kept_entries.append(row_positions + row_start)
-    entry_indices = np.concatenate(kept_entries)
+        kept_index_blocks.append(row_positions + row_start)
+    entry_indices = np.concatenate(kept_index_blocks)
     offsets = row_offsets(np.minimum(np.diff(matrix.indptr), n_largest))
     return sparse.csr_matrix((matrix.data[entry_indices], matrix.indices[entry_indices], offsets), shape=matrix.shape)
 

@@ -44,7 +44,7 @@ class ColumnDrift:
 
 
 def profile_column(column: pl.Series) -> ColumnProfile:
-    """Profile numbers over tenths (fewer if edges are close), texts over the commonest; nulls do not count."""
+    """Profile numbers by tenths (fewer if edges are close) and texts by the commonest texts; nulls do not count."""
     non_null_values = column.drop_nulls()
     if non_null_values.dtype == pl.String:
         text_counts = (
@@ -56,9 +56,11 @@ def profile_column(column: pl.Series) -> ColumnProfile:
         return ColumnProfile(
             len(non_null_values), (), common_texts, tuple(_share_per_bin(non_null_values, common_texts, ()))
         )
-    numbers = non_null_values.to_numpy().astype(np.float64)
-    edges = _merge_close_edges(np.quantile(numbers, np.arange(1, BINS) / BINS) if len(numbers) else np.zeros(0))
-    return ColumnProfile(len(non_null_values), edges, (), tuple(_share_per_bin(non_null_values, (), edges)))
+    number_values = non_null_values.to_numpy().astype(np.float64)
+    bin_edges = _merge_close_edges(
+        np.quantile(number_values, np.arange(1, BINS) / BINS) if len(number_values) else np.zeros(0)
+    )
+    return ColumnProfile(len(non_null_values), bin_edges, (), tuple(_share_per_bin(non_null_values, (), bin_edges)))
 
 
 def measure_drift(
@@ -81,17 +83,18 @@ def measure_drift(
     Returns:
         One row per column that both have and that has values in both.
     """
-    drifts = []
+    column_drifts = []
     for column_name, profile in training_profiles.items():
         non_null_values = current_columns[column_name].drop_nulls() if column_name in current_columns else pl.Series()
         if not len(non_null_values) or not profile.n:
             continue
         current_shares = _share_per_bin(non_null_values, profile.names, profile.edges)
         drift_index = stability_index(
-            _smooth(np.asarray(profile.shares), profile.n), _smooth(current_shares, len(non_null_values))
+            _smooth_bin_shares(np.asarray(profile.shares), profile.n),
+            _smooth_bin_shares(current_shares, len(non_null_values)),
         )
         chance_index = (len(current_shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null_values))
-        drifts.append(
+        column_drifts.append(
             ColumnDrift(
                 column_name,
                 kind_by_column[column_name],
@@ -100,7 +103,7 @@ def measure_drift(
                 drift_index > index_limit + chance_index,
             )
         )
-    return tuple(drifts)
+    return tuple(column_drifts)
 
 
 def stability_index(earlier_shares: Doubles, current_shares: Doubles) -> float:
@@ -108,7 +111,7 @@ def stability_index(earlier_shares: Doubles, current_shares: Doubles) -> float:
     return float(rel_entr(earlier_shares, current_shares).sum() + rel_entr(current_shares, earlier_shares).sum())
 
 
-def _smooth(bin_shares: Doubles, n_values: int) -> Doubles:
+def _smooth_bin_shares(bin_shares: Doubles, n_values: int) -> Doubles:
     """Add half a value to every bin, so that an empty bin of a small sample weighs no more than it should."""
     return (bin_shares * n_values + 0.5) / (n_values + 0.5 * len(bin_shares))
 
@@ -118,7 +121,7 @@ def write_profiles(profiles: Mapping[str, ColumnProfile]) -> str:
     return json.dumps({column_name: asdict(profile) for column_name, profile in profiles.items()}, sort_keys=True)
 
 
-def read_profiles(text: str) -> dict[str, ColumnProfile]:
+def read_profiles(profiles_json: str) -> dict[str, ColumnProfile]:
     """The profiles of `write_profiles`. Raises ValueError if the text is no such JSON."""
     try:
         return {
@@ -128,29 +131,29 @@ def read_profiles(text: str) -> dict[str, ColumnProfile]:
                 tuple(profile_fields["names"]),
                 tuple(profile_fields["shares"]),
             )
-            for column_name, profile_fields in json.loads(text).items()
+            for column_name, profile_fields in json.loads(profiles_json).items()
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("no profiles of columns") from error
 
 
-def _merge_close_edges(edges: Doubles) -> tuple[float, ...]:
+def _merge_close_edges(bin_edges: Doubles) -> tuple[float, ...]:
     """The distinct edges, ascending, without those too close to the one before."""
-    kept_edges: list[float] = []
-    min_width = MIN_BIN_WIDTH * np.abs(edges).max(initial=0.0)
-    for edge in np.unique(edges).tolist():
-        if not kept_edges or edge - kept_edges[-1] >= min_width:
-            kept_edges.append(edge)
-    return tuple(kept_edges)
+    separate_edges: list[float] = []
+    min_width = MIN_BIN_WIDTH * np.abs(bin_edges).max(initial=0.0)
+    for edge in np.unique(bin_edges).tolist():
+        if not separate_edges or edge - separate_edges[-1] >= min_width:
+            separate_edges.append(edge)
+    return tuple(separate_edges)
 
 
-def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], edges: tuple[float, ...]) -> Doubles:
-    """The share of values per bin: of texts per name and of all others, of numbers between the edges."""
+def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], bin_edges: tuple[float, ...]) -> Doubles:
+    """The share of values per bin. Texts have a bin per common text and one for all others; numbers, between edges."""
     if non_null_values.dtype == pl.String:
         count_by_text = dict(non_null_values.value_counts().iter_rows())
-        common_counts = [float(count_by_text.get(text, 0)) for text in common_texts]
+        common_counts = [float(count_by_text.get(common_text, 0)) for common_text in common_texts]
         return np.asarray([*common_counts, len(non_null_values) - sum(common_counts)], np.float64) / max(
             len(non_null_values), 1
         )
-    bin_index = np.searchsorted(edges, non_null_values.to_numpy().astype(np.float64), side="left")
-    return np.bincount(bin_index, minlength=len(edges) + 1) / max(len(non_null_values), 1)
+    bin_index = np.searchsorted(bin_edges, non_null_values.to_numpy().astype(np.float64), side="left")
+    return np.bincount(bin_index, minlength=len(bin_edges) + 1) / max(len(non_null_values), 1)

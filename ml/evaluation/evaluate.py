@@ -205,10 +205,10 @@ class _EvaluationRun:
 
     def score(self, model_name: str, fitted_recommender: Recommender | None) -> ModelScores:
         """The scores of the model of that name, which is fitted unless it is given."""
-        meter = ResourceMeter()
-        with meter:
+        resource_meter = ResourceMeter()
+        with resource_meter:
             bind_model = self._bind_model(model_name, fitted_recommender)
-        return score_model(bind_model, self.eval_split, self.config, self.tie_break, meter)
+        return score_model(bind_model, self.eval_split, self.config, self.tie_break, resource_meter)
 
     def _bind_model(self, model_name: str, recommender: Recommender | None) -> BindModel:
         if recommender is None and model_name not in (OURS, LAMBDARANK):
@@ -263,13 +263,13 @@ def _split_events(
         else split_leave_last(interactions)
     )
     freeze_tick = eval_split.frozen_at
-    late_names = sorted(
+    late_model_names = sorted(
         model_name
         for model_name, recommender in prefitted_models.items()
         if freeze_tick is None or recommender.window.end > freeze_tick
     )
-    if late_names:
-        raise ValueError(f"{', '.join(late_names)} saw some of the cases: give a model fitted before the freeze")
+    if late_model_names:
+        raise ValueError(f"{', '.join(late_model_names)} saw some of the cases: give a model fitted before the freeze")
     return apply_rules(eval_split, rules)
 
 
@@ -327,23 +327,25 @@ def _measure_segments(
     held_counts = build_user_states(eval_split.full, eval_split.cases.person, eval_split.cases.cutoff_tick).item_counts
     scores_by_segment: dict[str, dict[str, CaseScores | None]] = {
         **{
-            segment: {
+            segment_name: {
                 model_name: model_scores.cases.select((held_counts >= min_held) & (held_counts < end_held))
                 for model_name, model_scores in scores_by_model.items()
             }
-            for segment, (min_held, end_held) in SEGMENTS.items()
+            for segment_name, (min_held, end_held) in SEGMENTS.items()
         },
         NEWCOMERS: {model_name: model_scores.newcomers for model_name, model_scores in scores_by_model.items()},
         RARE: {model_name: model_scores.rare for model_name, model_scores in scores_by_model.items()},
     }
     return tuple(
         segment_result
-        for segment, segment_scores in scores_by_segment.items()
-        for segment_result in _measure_segment(segment, segment_scores, seed)
+        for segment_name, segment_scores in scores_by_segment.items()
+        for segment_result in _measure_segment(segment_name, segment_scores, seed)
     )
 
 
-def _measure_segment(segment: str, scores_by_model: dict[str, CaseScores | None], seed: int) -> Iterator[SegmentResult]:
+def _measure_segment(
+    segment_name: str, scores_by_model: dict[str, CaseScores | None], seed: int
+) -> Iterator[SegmentResult]:
     """One row per model. All models have the same cases, so the bootstrap draws the same people for each."""
     nonempty_scores = {
         model_name: case_scores
@@ -351,7 +353,7 @@ def _measure_segment(segment: str, scores_by_model: dict[str, CaseScores | None]
         if case_scores is not None and len(case_scores.hit)
     }
     if not nonempty_scores:
-        yield from (SegmentResult(segment, model_name, 0, 0.0, 0.0, 0.0, 0.0) for model_name in scores_by_model)
+        yield from (SegmentResult(segment_name, model_name, 0, 0.0, 0.0, 0.0, 0.0) for model_name in scores_by_model)
         return
     ndcg_bounds = percentile_interval(
         bootstrap_means(
@@ -360,15 +362,15 @@ def _measure_segment(segment: str, scores_by_model: dict[str, CaseScores | None]
             seed,
         )
     ).T.tolist()
-    for (model_name, case_scores), (low, high) in zip(nonempty_scores.items(), ndcg_bounds, strict=True):
+    for (model_name, case_scores), (ndcg_low, ndcg_high) in zip(nonempty_scores.items(), ndcg_bounds, strict=True):
         yield SegmentResult(
-            segment,
+            segment_name,
             model_name,
             len(case_scores.hit),
             float(case_scores.hit.mean()),
             float(case_scores.ndcg.mean()),
-            low,
-            high,
+            ndcg_low,
+            ndcg_high,
         )
 
 
@@ -378,10 +380,12 @@ def _compare_with_best(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndc
     if OURS not in model_names or best_index is None or not mean_ndcg[best_index]:
         return None
     our_index = model_names.index(OURS)
-    low, high = percentile_interval(
+    ratio_low, ratio_high = percentile_interval(
         bootstrap_ndcg[:, our_index] / np.maximum(bootstrap_ndcg[:, best_index], 1e-12)
     ).tolist()
-    return NdcgRatio(model_names[best_index], float(mean_ndcg[our_index] / mean_ndcg[best_index]), low, high)
+    return NdcgRatio(
+        model_names[best_index], float(mean_ndcg[our_index] / mean_ndcg[best_index]), ratio_low, ratio_high
+    )
 
 
 def _compare_pairs(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles) -> tuple[PairedComparison, ...]:
@@ -389,11 +393,14 @@ def _compare_pairs(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: D
     if OURS not in model_names:
         return ()
     our_index = model_names.index(OURS)
-    gains = bootstrap_ndcg[:, [our_index]] - bootstrap_ndcg
-    gain_bounds, ahead_shares = percentile_interval(gains).T.tolist(), (gains > 0).mean(axis=0).tolist()
+    bootstrap_gains = bootstrap_ndcg[:, [our_index]] - bootstrap_ndcg
+    gain_bounds, ahead_shares = (
+        percentile_interval(bootstrap_gains).T.tolist(),
+        (bootstrap_gains > 0).mean(axis=0).tolist(),
+    )
     return tuple(
-        PairedComparison(model_name, gain, low, high, ahead_share)
-        for model_name, gain, (low, high), ahead_share in zip(
+        PairedComparison(model_name, mean_gain, gain_low, gain_high, ahead_share)
+        for model_name, mean_gain, (gain_low, gain_high), ahead_share in zip(
             model_names, (mean_ndcg[our_index] - mean_ndcg).tolist(), gain_bounds, ahead_shares, strict=True
         )
         if model_name != OURS

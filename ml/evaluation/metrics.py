@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints
-from ml.data.statistics import K, ndcg_from_ranks
+from ml.data.statistics import LIST_LENGTH, ndcg_from_ranks
 
 RESAMPLES = 1000  # enough for two steady digits of a 95 % interval
 
@@ -60,7 +60,7 @@ def score_cases(
     np.minimum.at(best_ranks, target_rows, target_ranks)
     return CaseScores(
         person_codes,
-        (best_ranks <= K).astype(np.float64),
+        (best_ranks <= LIST_LENGTH).astype(np.float64),
         ndcg_from_ranks(target_rows, target_ranks, n_targets),
         1.0 / best_ranks,
         _top_items(masked_scores, tie_break),
@@ -69,7 +69,7 @@ def score_cases(
 
 def _top_items(scores: Floats, tie_break: Ints) -> Ints:
     tie_order = np.argsort(tie_break)
-    top_items = tie_order[np.argsort(-scores[:, tie_order], axis=1, kind="stable")[:, :K]]
+    top_items = tie_order[np.argsort(-scores[:, tie_order], axis=1, kind="stable")[:, :LIST_LENGTH]]
     return np.where(np.isfinite(np.take_along_axis(scores, top_items, axis=1)), top_items, -1)
 
 

@@ -20,7 +20,7 @@ ACCEPTED = ("accepted", "started", "done")
 # A larger weight belongs to a rank that hardly anybody looks at: a single row would decide the estimate.
 MAX_WEIGHT = 10.0
 # Draws of the bootstrap over people; the ends of a 95 % interval then vary in the third digit.
-_DRAWS = 1_000
+_BOOTSTRAP_DRAWS = 1_000
 _SEED = 7
 _Z_95 = 1.959964  # normal quantile of a two-sided 95 % interval
 # A ratio between two ranks rests on at least this number of steps that were shown at both.
@@ -71,39 +71,42 @@ def count_unmatched_outcomes(exposures: pl.DataFrame, outcomes: pl.DataFrame) ->
     return outcomes.join(exposures, on=_STEP_KEYS, how="anti").height
 
 
-def measure_acceptance_by_rank(labels: pl.DataFrame) -> pl.DataFrame:
+def measure_acceptance_by_rank(labelled_exposures: pl.DataFrame) -> pl.DataFrame:
     """The share of accepted steps per rank.
 
     Args:
-        labels: See `label_exposures`.
+        labelled_exposures: See `label_exposures`.
 
     Returns:
         One row per rank: shown_rank, shown_count, accepted_count, acceptance_share, acceptance_low and acceptance_high
         (Wilson's 95 % interval).
     """
-    shown_count, share = pl.col("shown_count"), pl.col("accepted_count") / pl.col("shown_count")
-    low, high = wilson_interval(share, shown_count, _Z_95)
+    shown_count, accepted_share = pl.col("shown_count"), pl.col("accepted_count") / pl.col("shown_count")
+    lower_end, upper_end = wilson_interval(accepted_share, shown_count, _Z_95)
     return (
-        labels.group_by("shown_rank")
+        labelled_exposures.group_by("shown_rank")
         .agg(shown_count=pl.len().cast(pl.Int64), accepted_count=pl.col("is_accepted").sum().cast(pl.Int64))
-        .with_columns(acceptance_share=share, acceptance_low=low.clip(0, 1), acceptance_high=high.clip(0, 1))
+        .with_columns(
+            acceptance_share=accepted_share, acceptance_low=lower_end.clip(0, 1), acceptance_high=upper_end.clip(0, 1)
+        )
         .sort("shown_rank")
     )
 
 
-def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
+def measure_position_bias(labelled_exposures: pl.DataFrame) -> pl.DataFrame:
     """How much each rank is looked at compared with rank 1.
 
-    The ratio of acceptance of the same steps at rank k and at rank 1, weighted by the rarer showing.
+    The ratio of acceptance of the same steps at rank k and at rank 1. The weight of a step is how often it was shown at
+    that one of both ranks at which it was shown less often.
 
     Args:
-        labels: See `label_exposures`.
+        labelled_exposures: See `label_exposures`.
 
     Returns:
         One row per rank: shown_rank, examined_share (1.0 for rank 1; null if fewer than five steps were shown at both
         ranks), step_count (the steps it rests on).
     """
-    acceptance_rates = labels.group_by("skill_id", "to_stage", "shown_rank").agg(
+    acceptance_rates = labelled_exposures.group_by("skill_id", "to_stage", "shown_rank").agg(
         n=pl.len(), rate=pl.col("is_accepted").mean()
     )
     rarer_showing_count = pl.min_horizontal("n", "n_first")
@@ -124,7 +127,7 @@ def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col("shown_rank") == 1).then(1.0).when(is_known).then(pl.col("ratio").clip(upper_bound=1.0))
     )
     return (
-        labels.select("shown_rank")
+        labelled_exposures.select("shown_rank")
         .unique()
         .join(rank_ratios, on="shown_rank", how="left")
         .select("shown_rank", examined_share=examined_share, step_count=pl.col("step_count").fill_null(0))
@@ -132,14 +135,16 @@ def measure_position_bias(labels: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def estimate_acceptance(labels: pl.DataFrame, position_bias: pl.DataFrame, new_ranks: pl.DataFrame) -> Estimate | None:
+def estimate_acceptance(
+    labelled_exposures: pl.DataFrame, position_bias: pl.DataFrame, new_ranks: pl.DataFrame
+) -> Estimate | None:
     """Estimate the acceptance of the shown steps, had they been shown at other ranks (inverse propensity).
 
     A row weighs how much its new rank is looked at over how much its shown rank was, at most MAX_WEIGHT. Steps that
     were never shown have no row: the estimate does not cover them. The interval is a bootstrap over people.
 
     Args:
-        labels: See `label_exposures`.
+        labelled_exposures: See `label_exposures`.
         position_bias: See `measure_position_bias`.
         new_ranks: snapshot_id, person_id, skill_id, to_stage, rank: the other order.
 
@@ -149,7 +154,7 @@ def estimate_acceptance(labels: pl.DataFrame, position_bias: pl.DataFrame, new_r
     examined_shares = position_bias.select("shown_rank", "examined_share").drop_nulls()
     row_weight = (pl.col("examined_new") / pl.col("examined_share")).clip(0, MAX_WEIGHT)
     person_sums = (
-        labels.join(new_ranks, on=_STEP_KEYS)
+        labelled_exposures.join(new_ranks, on=_STEP_KEYS)
         .join(examined_shares, on="shown_rank")
         .join(examined_shares.rename({"shown_rank": "rank", "examined_share": "examined_new"}), on="rank")
         .group_by("person_id")
@@ -160,9 +165,15 @@ def estimate_acceptance(labels: pl.DataFrame, position_bias: pl.DataFrame, new_r
         return None
     weighted_hits, shown_counts = person_sums["hits"].to_numpy(), person_sums["n"].to_numpy().astype(np.float64)
     draw_counts = np.random.default_rng(_SEED).multinomial(
-        len(weighted_hits), np.full(len(weighted_hits), 1 / len(weighted_hits)), size=_DRAWS
+        len(weighted_hits), np.full(len(weighted_hits), 1 / len(weighted_hits)), size=_BOOTSTRAP_DRAWS
     )
-    low, high = percentile_interval((draw_counts @ weighted_hits) / (draw_counts @ shown_counts)).tolist()
+    acceptance_low, acceptance_high = percentile_interval(
+        (draw_counts @ weighted_hits) / (draw_counts @ shown_counts)
+    ).tolist()
     return Estimate(
-        float(weighted_hits.sum() / shown_counts.sum()), low, high, len(weighted_hits), int(shown_counts.sum())
+        float(weighted_hits.sum() / shown_counts.sum()),
+        acceptance_low,
+        acceptance_high,
+        len(weighted_hits),
+        int(shown_counts.sum()),
     )

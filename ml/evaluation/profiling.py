@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_STATUS = Path("/proc/self/statm")
+_MEMORY_STATUS_FILE = Path("/proc/self/statm")
 _PAGE_MB = 4096 / 2**20
 
 
@@ -24,22 +24,22 @@ class ResourceMeter:
     peak_mb = 0.0
 
     def __enter__(self) -> Self:
-        self._done = threading.Event()
+        self._stop_event = threading.Event()
         self._thread = threading.Thread(target=self._sample_memory, daemon=True)
         self._thread.start()
-        self._began = time.perf_counter()
+        self._started_seconds = time.perf_counter()
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.seconds += time.perf_counter() - self._began
-        self._done.set()
+        self.seconds += time.perf_counter() - self._started_seconds
+        self._stop_event.set()
         self._thread.join()
 
     def _sample_memory(self) -> None:
-        is_done = False
-        while not is_done:
-            if _STATUS.exists():
-                self.peak_mb = max(self.peak_mb, int(_STATUS.read_text().split()[1]) * _PAGE_MB)
-            is_done = self._done.wait(0.02)
+        is_stopped = False
+        while not is_stopped:
+            if _MEMORY_STATUS_FILE.exists():
+                self.peak_mb = max(self.peak_mb, int(_MEMORY_STATUS_FILE.read_text().split()[1]) * _PAGE_MB)
+            is_stopped = self._stop_event.wait(0.02)

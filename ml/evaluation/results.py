@@ -19,8 +19,8 @@ def to_stored_dict(record: Any) -> dict[str, Any]:
     """The values of a dataclass, nested ones too, under the keys of stored and published JSON."""
     return asdict(
         record,
-        dict_factory=lambda fields: {
-            _STORED_KEYS.get(field_name, field_name): field_value for field_name, field_value in fields
+        dict_factory=lambda field_items: {
+            _STORED_KEYS.get(field_name, field_name): field_value for field_name, field_value in field_items
         },
     )
 

@@ -15,7 +15,7 @@ from ml.data.interactions import Interactions, UserStates, build_user_states, re
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Floats, Ints, Strings
-from ml.data.statistics import K
+from ml.data.statistics import LIST_LENGTH
 from ml.evaluation.metrics import CaseScores, concat_case_scores, score_cases
 from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.splits import EvalSplit
@@ -42,7 +42,7 @@ class ModelScores:
 
 
 def score_model(
-    bind_model: BindModel, eval_split: EvalSplit, config: RankerConfig, tie_break: Ints, meter: ResourceMeter
+    bind_model: BindModel, eval_split: EvalSplit, config: RankerConfig, tie_break: Ints, resource_meter: ResourceMeter
 ) -> ModelScores:
     """Score all cases of a split with one model.
 
@@ -51,22 +51,24 @@ def score_model(
         eval_split: The cases.
         config: Gives the size of a block.
         tie_break: See `ml.evaluation.metrics.score_cases`.
-        meter: Has measured the fit, and measures the scoring of cases; newcomers are not measured.
+        resource_meter: Has measured the fit, and measures the scoring of cases; newcomers are not measured.
     """
-    fit_seconds = meter.seconds
+    fit_seconds = resource_meter.seconds
     is_rare = eval_split.holder_counts < RARE_HOLDERS
-    case_scores, rare_scores = _score_cases(bind_model, eval_split, eval_split.cases, config, tie_break, meter, is_rare)
-    cost = {
+    case_scores, rare_scores = _score_cases(
+        bind_model, eval_split, eval_split.cases, config, tie_break, resource_meter, is_rare
+    )
+    cost_by_measure = {
         "fit_seconds": fit_seconds,
-        "score_ms_per_person": 1000.0 * (meter.seconds - fit_seconds) / len(eval_split.cases),
-        "peak_mb": meter.peak_mb,
+        "score_ms_per_person": 1000.0 * (resource_meter.seconds - fit_seconds) / len(eval_split.cases),
+        "peak_mb": resource_meter.peak_mb,
     }
     if not len(eval_split.newcomers):
-        return ModelScores(case_scores, None, rare_scores, cost)
+        return ModelScores(case_scores, None, rare_scores, cost_by_measure)
     newcomer_scores, _ = _score_cases(
         bind_model, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros_like(is_rare)
     )
-    return ModelScores(case_scores, newcomer_scores, rare_scores, cost)
+    return ModelScores(case_scores, newcomer_scores, rare_scores, cost_by_measure)
 
 
 def _score_cases(
@@ -75,26 +77,26 @@ def _score_cases(
     cases: Cases,
     config: RankerConfig,
     tie_break: Ints,
-    meter: ResourceMeter,
+    resource_meter: ResourceMeter,
     is_rare: Bools,
 ) -> tuple[CaseScores, CaseScores | None]:
     """The scores of all cases in their order, and of the cases with rare targets with these targets alone."""
     scored_blocks: list[tuple[CaseScores, CaseScores, float]] = []
     case_index_blocks = []
     for case_indices, history in eval_split.visible_histories(cases):
-        with meter:
+        with resource_meter:
             score_rows = bind_model(history)
-        tasks = [
+        block_arguments = [
             (score_rows, eval_split, history, case_block, tie_break, is_rare)
             for case_block in cases.take(case_indices).blocks(config.block_rows(history.n_items))
         ]
         block_meter = ResourceMeter()
         with block_meter:
-            scored_blocks += parallel_map(_score_block, tasks)
-        meter.peak_mb = max(meter.peak_mb, block_meter.peak_mb)
+            scored_blocks += parallel_map(_score_block, block_arguments)
+        resource_meter.peak_mb = max(resource_meter.peak_mb, block_meter.peak_mb)
         case_index_blocks.append(case_indices)
     block_scores, block_rare_scores, block_seconds = zip(*scored_blocks, strict=True)
-    meter.seconds += sum(block_seconds)
+    resource_meter.seconds += sum(block_seconds)
     rare_scores = concat_case_scores(list(block_rare_scores))
     all_scores = concat_case_scores(list(block_scores)).select(np.argsort(np.concatenate(case_index_blocks)))
     return all_scores, rare_scores if len(rare_scores.person) else None
@@ -107,7 +109,7 @@ def _score_block(
     user_states = build_user_states(history, cases.person, cases.cutoff_tick)
     start_seconds = time.thread_time()
     scores = score_rows(user_states)
-    seconds = time.thread_time() - start_seconds
+    scoring_seconds = time.thread_time() - start_seconds
     is_eligible = eval_split.rules.eligible_mask(user_states, history.n_items)
     rare_cases = cases.keep_targets(is_rare[cases.item])
     rare_case_indices = np.flatnonzero(rare_cases.n_targets)
@@ -126,7 +128,7 @@ def _score_block(
             (rare_cases.take(rare_case_indices), rare_case_indices),
         )
     )
-    return all_scores, rare_scores, seconds
+    return all_scores, rare_scores, scoring_seconds
 
 
 def bind_baseline(scorer: Scorer, eval_split: EvalSplit) -> BindModel:
@@ -185,7 +187,7 @@ def bind_recommender(recommender: Recommender, eval_split: EvalSplit, item_names
 
 
 def rank_cases(
-    recommender: Recommender, eval_split: EvalSplit, cases: Cases, item_names: Strings | None, k: int
+    recommender: Recommender, eval_split: EvalSplit, cases: Cases, item_names: Strings | None, max_items: int
 ) -> Iterator[tuple[Cases, RankedBlock, Bools]]:
     """Rank the items of cases, block by block.
 
@@ -194,17 +196,19 @@ def rank_cases(
         eval_split: The split that the cases belong to.
         cases: The cases to rank; blocks come by cutoff.
         item_names: Name of each item of `eval_split.full`; ids if None.
-        k: The largest number of items per case.
+        max_items: The largest number of items per case.
 
     Yields:
-        A block of cases, its ranked items, and which of these are targets (cases x k).
+        A block of cases, its ranked items, and which of these are targets (cases x ranked items).
     """
     for case_indices, history in eval_split.visible_histories(cases):
         updated_recommender, interactions, history_codes = _update_recommender(
             recommender, eval_split, history, item_names
         )
         for case_block in cases.take(case_indices).blocks(recommender.config.block_rows(history.n_items)):
-            ranked_block = updated_recommender.rank_block(interactions, case_block.person, case_block.cutoff_tick, k)
+            ranked_block = updated_recommender.rank_block(
+                interactions, case_block.person, case_block.cutoff_tick, max_items
+            )
             yield (
                 case_block,
                 ranked_block,
@@ -248,6 +252,8 @@ def measure_calibration(
         return None
     block_outcomes = [
         (ranked_block.probability[ranked_block.is_candidate], is_target[ranked_block.is_candidate])
-        for _, ranked_block, is_target in rank_cases(recommender, eval_split, eval_split.all_cases, item_names, K)
+        for _, ranked_block, is_target in rank_cases(
+            recommender, eval_split, eval_split.all_cases, item_names, LIST_LENGTH
+        )
     ]
     return measure_reliability(*(np.concatenate(field_blocks) for field_blocks in zip(*block_outcomes, strict=True)))

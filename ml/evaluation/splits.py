@@ -130,7 +130,7 @@ def split_leave_last(interactions: Interactions) -> EvalSplit:
 
 
 def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:
-    """The split under rules: targets that were not eligible at the cutoff are dropped, and cases left without any.
+    """The split under rules, without targets that were not eligible at the cutoff and without cases that had no other.
 
     Args:
         eval_split: A split without rules.
@@ -185,7 +185,7 @@ def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:
     ):
         return events
     unix_times = events["ts"].to_numpy()
-    for unit, (first_time, end_time) in _UNIX_RANGES.items():
+    for time_unit, (first_time, end_time) in _UNIX_RANGES.items():
         if first_time <= unix_times.min() and unix_times.max() < end_time:
-            return events.with_columns(pl.from_epoch("ts", time_unit=unit).cast(pl.Datetime("us")))
+            return events.with_columns(pl.from_epoch("ts", time_unit=time_unit).cast(pl.Datetime("us")))
     return events

@@ -18,7 +18,7 @@ def trust_rank() -> pl.Expr:
 
     Feedback without a kind ranks as feedback of a peer.
     """
-    rank_by_kind = {kind: feedback_rank for feedback_rank, kind in enumerate(FEEDBACK_KINDS)}
+    rank_by_kind = {kind_name: feedback_rank for feedback_rank, kind_name in enumerate(FEEDBACK_KINDS)}
     feedback_rank = (
         pl.col("feedback_kind")
         .fill_null("peer")
@@ -43,11 +43,11 @@ def mark_counted_feedback(feedback: pl.DataFrame, policy: StagePolicy) -> pl.Ser
     is_positive, standing_period = pl.col("amount") >= policy.positive_share, timedelta(days=policy.trust.standing_days)
     overruling_is_positive = pl.lit(None, pl.Boolean)
     # the least trusted kind first, so that the most trusted kind in force decides
-    for rank in reversed(range(len(FEEDBACK_KINDS) - 1)):
-        is_of_kind = pl.col("_trust_rank") == rank
+    for kind_rank in reversed(range(len(FEEDBACK_KINDS) - 1)):
+        is_of_kind = pl.col("_trust_rank") == kind_rank
         last_given_at = pl.when(is_of_kind).then("occurred_at").forward_fill().over("_pair")
         last_is_positive = pl.when(is_of_kind).then(is_positive).forward_fill().over("_pair")
-        is_in_force = (pl.col("_trust_rank") > rank) & (pl.col("occurred_at") - last_given_at <= standing_period)
+        is_in_force = (pl.col("_trust_rank") > kind_rank) & (pl.col("occurred_at") - last_given_at <= standing_period)
         overruling_is_positive = pl.when(is_in_force).then(last_is_positive).otherwise(overruling_is_positive)
     is_counted = (
         is_positive & (feedback_trust(policy) >= policy.trust.counted_share) & overruling_is_positive.fill_null(True)

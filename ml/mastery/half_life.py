@@ -73,17 +73,17 @@ def evidence_weights(policy: StagePolicy) -> list[pl.Expr]:
         "failed": ((mode == "feedback") & ~is_positive, feedback_trust(policy)),
     }
     weight_columns = [
-        pl.when(is_counted).then(weight).otherwise(0.0).alias(sum_name)
-        for sum_name, (is_counted, weight) in condition_and_weight_by_sum.items()
+        pl.when(is_counted).then(row_weight).otherwise(0.0).alias(sum_name)
+        for sum_name, (is_counted, row_weight) in condition_and_weight_by_sum.items()
     ]
     return [*weight_columns, is_practice().alias("is_practice")]
 
 
 def feedback_trust(policy: StagePolicy) -> pl.Expr:
     """Return the trust in a row's kind of feedback; feedback without a kind counts as feedback of a peer."""
-    trust_by_kind = {kind: policy.trust.share_of(kind) for kind in FEEDBACK_KINDS}
-    kind = pl.col("feedback_kind").fill_null("peer")
-    return kind.replace_strict(trust_by_kind, return_dtype=pl.Float64, default=trust_by_kind["peer"])
+    trust_by_kind = {kind_name: policy.trust.share_of(kind_name) for kind_name in FEEDBACK_KINDS}
+    feedback_kind = pl.col("feedback_kind").fill_null("peer")
+    return feedback_kind.replace_strict(trust_by_kind, return_dtype=pl.Float64, default=trust_by_kind["peer"])
 
 
 def is_review() -> pl.Expr:
@@ -97,7 +97,7 @@ def is_practice() -> pl.Expr:
 
 
 def gather_outcomes(
-    evidence: pl.DataFrame, policy: StagePolicy, max_outcomes: int | None = None, since: datetime | None = None
+    evidence: pl.DataFrame, policy: StagePolicy, max_outcomes: int | None = None, after_moment: datetime | None = None
 ) -> Outcomes:
     """Return the feedback in the evidence with what came before it.
 
@@ -105,7 +105,7 @@ def gather_outcomes(
         evidence: Rows of EVIDENCE.
         policy: The company's policy of stages.
         max_outcomes: If there is more feedback, only that of a sample of people with about this number of rows.
-        since: If given, only feedback after it becomes an outcome; earlier feedback still counts as evidence.
+        after_moment: If given, only feedback after it becomes an outcome; earlier feedback still counts as evidence.
     """
     feedback_pairs = evidence.lazy().filter(pl.col("mode") == "feedback").select(PAIR).collect()
     # people are sampled by a hash of their id: independent of other rows
@@ -113,16 +113,18 @@ def gather_outcomes(
         feedback_pairs = feedback_pairs.filter(
             pl.col("person_id").hash(seed=7) % 1000 < int(1000 * max_outcomes / feedback_pairs.height)
         )
-    columns = (*PAIR, "occurred_at", "mode", "amount", "feedback_kind", "amount_unit", "table_name")
+    evidence_columns = (*PAIR, "occurred_at", "mode", "amount", "feedback_kind", "amount_unit", "table_name")
     # rows of one instant have no order, but a sum is rounded in some order: the same rows give the same sums
-    evidence_rows = evidence.select(columns).join(feedback_pairs.unique(), on=PAIR, how="semi").sort(columns)
+    evidence_rows = (
+        evidence.select(evidence_columns).join(feedback_pairs.unique(), on=PAIR, how="semi").sort(evidence_columns)
+    )
     occurred_at, is_outcome = pl.col("occurred_at"), pl.col("mode") == "feedback"
     evidence_rows = evidence_rows.select(
         "skill_id",
         pl.struct(PAIR).rle_id().cast(pl.Int64).alias("_pair"),
         pl.struct(*PAIR, "occurred_at").rle_id().cast(pl.Int64).alias("_instant"),
         ((occurred_at - occurred_at.min()).dt.total_seconds() / 86_400).alias("day"),
-        (is_outcome if since is None else is_outcome & (occurred_at > since)).alias("is_outcome"),
+        (is_outcome if after_moment is None else is_outcome & (occurred_at > after_moment)).alias("is_outcome"),
         *evidence_weights(policy),
     )
     earlier_sums, earlier_feedback_counts, gap_days = _sum_earlier_evidence(evidence_rows, policy)
@@ -191,17 +193,17 @@ def shrink_half_lives(log_likelihood: Doubles, candidate_days: Doubles, policy: 
     """
     log_candidates, row_peak = np.log(candidate_days), log_likelihood.max(axis=1, keepdims=True)
     log_declared_days = np.log(np.clip(policy.rusty_after_days, candidate_days[0], candidate_days[-1]))
-    best_log_evidence, posterior = -np.inf, np.zeros_like(log_likelihood)
-    for centre, deviation in product(log_candidates, PRIOR_DEVIATIONS):
-        prior = np.exp(-(((log_candidates - centre) / deviation) ** 2) / 2)
-        prior /= prior.sum()
-        joint_density = np.exp(log_likelihood - row_peak) * prior
+    best_log_evidence, posterior_weights = -np.inf, np.zeros_like(log_likelihood)
+    for prior_centre, prior_deviation in product(log_candidates, PRIOR_DEVIATIONS):
+        prior_weights = np.exp(-(((log_candidates - prior_centre) / prior_deviation) ** 2) / 2)
+        prior_weights /= prior_weights.sum()
+        joint_density = np.exp(log_likelihood - row_peak) * prior_weights
         log_evidence = float((np.log(np.maximum(joint_density.sum(axis=1), 1e-300)) + row_peak[:, 0]).sum())
-        log_evidence -= float((centre - log_declared_days) / CENTRE_DEVIATION) ** 2 / 2
+        log_evidence -= float((prior_centre - log_declared_days) / CENTRE_DEVIATION) ** 2 / 2
         if log_evidence > best_log_evidence + 1e-9:
-            best_log_evidence, posterior = (
+            best_log_evidence, posterior_weights = (
                 log_evidence,
                 joint_density / np.maximum(joint_density.sum(axis=1, keepdims=True), 1e-300),
             )
-    rounded_days = ROUNDING_DAYS * np.round(np.exp(posterior @ log_candidates) / ROUNDING_DAYS)
+    rounded_days = ROUNDING_DAYS * np.round(np.exp(posterior_weights @ log_candidates) / ROUNDING_DAYS)
     return np.clip(rounded_days, policy.half_life_least_days, policy.half_life_most_days).astype(np.int64)

@@ -41,7 +41,7 @@ MAX_OUTCOMES = 60_000
 # Intercepts of micro-skills typically differ by one logit; coefficients are hardly held back.
 _INTERCEPT_PENALTY, _COEFFICIENT_PENALTY = 1.0, 1e-2
 # Half-lives and coefficients are fitted in turn; after the second round neither moves by more than rounding.
-_ROUNDS = 2
+_FIT_ROUNDS = 2
 _NEWTON_STEPS = 6
 # Bounds of the variance of people around the model: smaller or larger ones cannot be distinguished.
 _VARIANCE_BOUNDS = (0.05, 4.0)
@@ -87,17 +87,19 @@ class KnowledgeTracing:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def read_knowledge_tracing(text: str) -> KnowledgeTracing:
+def read_knowledge_tracing(model_json: str) -> KnowledgeTracing:
     """Return the model that `KnowledgeTracing.to_json` wrote.
 
     Raises:
         ValueError: The text is no JSON.
         TypeError: The JSON has other fields.
     """
-    value_by_field: dict[str, Any] = json.loads(text)
+    value_by_field: dict[str, Any] = json.loads(model_json)
     value_by_field["covariance"] = [tuple(matrix_row) for matrix_row in value_by_field["covariance"]]
     value_by_field |= {
-        field: tuple(field_value) for field, field_value in value_by_field.items() if isinstance(field_value, list)
+        field_name: tuple(field_value)
+        for field_name, field_value in value_by_field.items()
+        if isinstance(field_value, list)
     }
     return KnowledgeTracing(**value_by_field)
 
@@ -138,9 +140,12 @@ def _fit_tracing(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
     half_lives = np.full(n_skills, policy.rusty_after_days, dtype=np.int64)
     features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
     parameters = _fit_parameters(features, outcomes)
-    for _ in range(_ROUNDS):
+    for _ in range(_FIT_ROUNDS):
         log_likelihood = np.column_stack(
-            [_skill_likelihood(parameters, features_tried, outcomes) for features_tried in candidate_features]
+            [
+                _skill_likelihood(parameters, features_of_candidate, outcomes)
+                for features_of_candidate in candidate_features
+            ]
         )
         half_lives = shrink_half_lives(log_likelihood, candidate_days, policy)
         features = _build_features(outcomes.sums, outcomes.freshness(half_lives))
@@ -289,8 +294,8 @@ def estimate_levels(
     freshness = pl.max_horizontal("practice_freshness", pl.col("observed_freshness") * _OBSERVED_FRESHNESS)
     level_and_bounds = _predict_levels(pair_sums, tracing) if tracing.is_fitted else [None] * 3
     return pair_sums.select("_pair", half_life, "weight", freshness.alias("freshness")).with_columns(
-        pl.lit(level_column if level_column is None else pl.Series(level_column), pl.Float64).alias(column)
-        for column, level_column in zip(("level", "low", "high"), level_and_bounds, strict=True)
+        pl.lit(level_column if level_column is None else pl.Series(level_column), pl.Float64).alias(column_name)
+        for column_name, level_column in zip(("level", "low", "high"), level_and_bounds, strict=True)
     )
 
 
@@ -311,9 +316,9 @@ def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
         progress: Share of the way through all stages.
     """
     level = progress * pl.col("freshness")
-    low, high = wilson_interval(level, pl.col("weight") + 1.0, Z_90)
-    low, high = pl.min_horizontal(low, level), pl.max_horizontal(high, level)
-    return [level.alias("level"), low.clip(0, 1).alias("low"), high.clip(0, 1).alias("high")]
+    lower_level, upper_level = wilson_interval(level, pl.col("weight") + 1.0, Z_90)
+    lower_level, upper_level = pl.min_horizontal(lower_level, level), pl.max_horizontal(upper_level, level)
+    return [level.alias("level"), lower_level.clip(0, 1).alias("low"), upper_level.clip(0, 1).alias("high")]
 
 
 def predict_outcomes(outcomes: Outcomes, tracing: KnowledgeTracing) -> Doubles:

@@ -77,20 +77,21 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
     achievements = pl.DataFrame(
         [
             (
-                skill["skill_id"],
+                skill_row["skill_id"],
                 stage,
-                json.dumps(f"{stage.capitalize()}: {skill['skill_name']}"),
-                _achievement_json(skill, stage),
+                json.dumps(f"{stage.capitalize()}: {skill_row['skill_name']}"),
+                _achievement_json(skill_row, stage),
             )
-            for skill in skills.select("skill_id", "skill_name", "skill_description").iter_rows(named=True)
+            for skill_row in skills.select("skill_id", "skill_name", "skill_description").iter_rows(named=True)
             for stage in _CRITERIA
         ],
         schema=dict.fromkeys(("skill_id", "stage", "title", "achievement"), pl.String),
         orient="row",
     )
-    badges = held_skills.join(achievements, on=("skill_id", "stage"), how="left", maintain_order="left")
+    badge_rows = held_skills.join(achievements, on=("skill_id", "stage"), how="left", maintain_order="left")
     badge_ids = [
-        _hash_to_urn("|".join(badge_key)) for badge_key in badges.select("person_id", "skill_id", "stage").iter_rows()
+        _hash_to_urn("|".join(badge_key))
+        for badge_key in badge_rows.select("person_id", "skill_id", "stage").iter_rows()
     ]
     escaped_person_id = (
         pl.col("person_id").str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
@@ -110,21 +111,21 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
         _evidence_entries(),
         pl.lit("]}"),
     )
-    return badges.with_columns(draft_json.alias("badge_draft")).drop("achievement", "title")
+    return badge_rows.with_columns(draft_json.alias("badge_draft")).drop("achievement", "title")
 
 
 def _hash_to_urn(hashed_text: str) -> str:
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, hashed_text)}"
 
 
-def _achievement_json(skill: dict[str, Any], stage: str) -> str:
+def _achievement_json(skill_row: dict[str, Any], stage: str) -> str:
     return json.dumps(
         {
-            "id": _hash_to_urn(f"{skill['skill_id']}|{stage}"),
+            "id": _hash_to_urn(f"{skill_row['skill_id']}|{stage}"),
             "type": ["Achievement"],
             "achievementType": "Competency",
-            "name": f"{stage.capitalize()}: {skill['skill_name']}",
-            "description": skill["skill_description"] or skill["skill_name"],
+            "name": f"{stage.capitalize()}: {skill_row['skill_name']}",
+            "description": skill_row["skill_description"] or skill_row["skill_name"],
             "criteria": {"narrative": _CRITERIA[stage]},
         }
     )
@@ -142,12 +143,12 @@ def _evidence_entries() -> pl.Expr:
     mode_entries = (
         pl.when(pl.col(f"{mode}_count") > 0).then(
             pl.concat_str(
-                pl.lit(f'{{"type": ["Evidence"], "name": "{mode}", "narrative": "{label}'),
+                pl.lit(f'{{"type": ["Evidence"], "name": "{mode}", "narrative": "{narrative_label}'),
                 pl.col(f"{mode}_count").cast(pl.String),
-                suffix,
+                narrative_suffix,
                 pl.lit('"}'),
             )
         )
-        for mode, (label, suffix) in label_and_suffix_by_mode.items()
+        for mode, (narrative_label, narrative_suffix) in label_and_suffix_by_mode.items()
     )
     return pl.concat_list(mode_entries).list.drop_nulls().list.join(", ")

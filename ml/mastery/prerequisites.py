@@ -17,7 +17,7 @@ from ml.data.sparse_rows import Ints
 from pipelines.contracts.feature_tables import PRECEDENCE
 from pipelines.contracts.policy import PrerequisitePolicy
 
-# Pairs are counted in a square table. If there are more micro-skills, the most acquired count: the rest has few people.
+# Pairs are counted in a square table. Of more micro-skills only those that most people acquired are counted.
 MAX_SKILLS = 4_000
 # Rows counted at a time: some twenty million pairs.
 _BLOCK_ROWS = 1_000_000
@@ -36,29 +36,31 @@ def declare_prerequisites(prerequisites: pl.DataFrame) -> pl.DataFrame:
     return prerequisites.select("skill_id", "requires_skill_id", pl.lit(False).alias("is_learnt"), *null_columns)
 
 
-def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.DataFrame:
+def learn_prerequisites(reached_steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.DataFrame:
     """Return the direct prerequisites that reached steps show, without cycles.
 
     Args:
-        steps: Rows of REACHED_STEP; only steps of the kind `new` count.
+        reached_steps: Rows of REACHED_STEP; only steps of the kind `new` count.
         policy: The company's thresholds.
 
     Returns:
         Rows of PRECEDENCE, one per micro-skill and one that directly comes before it.
     """
     acquisitions = (
-        steps.filter(pl.col("kind") == "new").group_by("person_id", "skill_id").agg(pl.col("reached_at").min())
+        reached_steps.filter(pl.col("kind") == "new").group_by("person_id", "skill_id").agg(pl.col("reached_at").min())
     )
     counted_skills = acquisitions.group_by("skill_id").len("people").filter(pl.col("people") >= policy.least_people)
     counted_skills = (
         counted_skills.sort("people", "skill_id", descending=[True, False]).head(MAX_SKILLS).sort("skill_id")
     )
     ahead_counts = _count_precedence(acquisitions, counted_skills["skill_id"])  # later x earlier
-    both_counts, held_shares = (
+    both_acquired_counts, held_shares = (
         ahead_counts + ahead_counts.T,
         ahead_counts / counted_skills["people"].to_numpy()[:, None],
     )
-    later_codes, earlier_codes = np.nonzero((both_counts >= policy.least_people) & (ahead_counts > ahead_counts.T))
+    later_codes, earlier_codes = np.nonzero(
+        (both_acquired_counts >= policy.least_people) & (ahead_counts > ahead_counts.T)
+    )
     if not later_codes.size:
         return pl.DataFrame(schema=PRECEDENCE.schema)
     before_counts, after_counts = ahead_counts[later_codes, earlier_codes], ahead_counts[earlier_codes, later_codes]
@@ -81,7 +83,7 @@ def learn_prerequisites(steps: pl.DataFrame, policy: PrerequisitePolicy) -> pl.D
         pl.col("held_share") >= policy.held_share,
         pl.col("before_count") / (pl.col("before_count") + pl.col("after_count")) >= policy.ahead_share,
     )
-    # micro-skills of one circle have no order
+    # micro-skills of one cycle have no order
     graph, later_codes, earlier_codes = _build_graph(accepted_pairs, counted_skills.height)
     _, component_codes = csgraph.connected_components(graph, directed=True, connection="strong")
     acyclic_pairs = accepted_pairs.filter(pl.Series(component_codes[later_codes] != component_codes[earlier_codes]))

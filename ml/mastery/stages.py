@@ -16,7 +16,7 @@ def reached_stage(policy: StagePolicy) -> pl.Expr:
     The expression reads the counts that `ml.mastery.state` computes per person and micro-skill.
     """
     meets_journeyman, meets_master = (
-        pl.all_horizontal(share >= 1 for share in share_by_requirement.values())
+        pl.all_horizontal(reached_share >= 1 for reached_share in share_by_requirement.values())
         for share_by_requirement in _reached_shares(policy)
     )
     has_practised = pl.sum_horizontal("observation_count", "repetition_count", "positive_feedback_count") > 0
@@ -43,7 +43,10 @@ def stage_progress(policy: StagePolicy) -> pl.Expr:
 def missing_for_next(policy: StagePolicy) -> pl.Expr:
     """Return the codes of the unmet requirements of the stage after `stage_index`; an empty list for a master."""
     journeyman_missing_codes, master_missing_codes = (
-        pl.concat_list(pl.when(share < 1).then(pl.lit(code)) for code, share in share_by_requirement.items())
+        pl.concat_list(
+            pl.when(reached_share < 1).then(pl.lit(requirement_code))
+            for requirement_code, reached_share in share_by_requirement.items()
+        )
         for share_by_requirement in _reached_shares(policy)
     )
     stage_index, first_practice_codes = pl.col("stage_index"), pl.concat_list(pl.lit("first_practice"))
@@ -84,5 +87,5 @@ def _repetition_share(policy: JourneymanPolicy | MasterPolicy) -> pl.Expr:
     return pl.max_horizontal(hours_share, _goal_share(pl.col("repetition_count"), policy.repetition_days))
 
 
-def _goal_share(count: pl.Expr, goal: float) -> pl.Expr:
-    return pl.lit(1.0) if goal <= 0 else (count / goal).clip(0, 1)
+def _goal_share(reached_count: pl.Expr, goal_count: float) -> pl.Expr:
+    return pl.lit(1.0) if goal_count <= 0 else (reached_count / goal_count).clip(0, 1)

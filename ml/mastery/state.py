@@ -180,29 +180,29 @@ def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: Knowle
     reached_columns = (*PAIR, pl.col("occurred_at").alias("reached_at"))
     stage_rises = [
         # the rows are in order of pair and time: the first of each pair that reaches the stage
-        running_counts.filter(pl.col("stage_index") >= stage)
+        running_counts.filter(pl.col("stage_index") >= stage_number)
         .filter((pair_id != pair_id.shift()).fill_null(True))
         .select(
             *reached_columns,
-            pl.lit("new" if stage == 1 else "deepen").alias("kind"),
-            pl.lit(STAGES[stage - 1]).alias("from_stage"),
-            pl.lit(STAGES[stage]).alias("to_stage"),
+            pl.lit("new" if stage_number == 1 else "deepen").alias("kind"),
+            pl.lit(STAGES[stage_number - 1]).alias("from_stage"),
+            pl.lit(STAGES[stage_number]).alias("to_stage"),
         )
-        for stage in (1, 2, 3)
+        for stage_number in (1, 2, 3)
     ]
     practised_rows = running_counts.filter(
         (pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0)
     )
     half_lives = match_skill_ids(practised_rows, tracing.parameters_by_skill.select("skill_id", "half_life"))
     allowed_gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
-    refreshes = (
+    refresh_rows = (
         practised_rows.join(half_lives, on="skill_id", how="left", maintain_order="left")
         .filter(pl.col("occurred_at") - pl.col("before_at") > allowed_gap)
         .select(*reached_columns, pl.lit("refresh").alias("kind"), from_stage=_STAGE_NAME, to_stage=_STAGE_NAME)
     )
-    steps = pl.concat([*stage_rises, refreshes]).with_columns(pl.col(PAIR).cast(pl.String))
+    reached_steps = pl.concat([*stage_rises, refresh_rows]).with_columns(pl.col(PAIR).cast(pl.String))
     return (
-        steps.with_columns(build_step_id().alias("step_id"))
+        reached_steps.with_columns(build_step_id().alias("step_id"))
         .select(REACHED_STEP.column_names)
         .unique()
         .sort("person_id", "reached_at", "step_id")
@@ -220,13 +220,13 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
         trust_rank().alias("_trust_rank")
     )
     evidence_rows = evidence_rows[_find_order(evidence_rows)].with_columns(pl.struct(PAIR).rle_id().alias("_pair"))
-    mode, pair_id, day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
+    mode, pair_id, evidence_day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
     is_feedback, is_repetition = mode == "feedback", mode == "repetition"
     is_counted = mark_counted_feedback(evidence_rows.filter(is_feedback), policy)
     evidence_rows = evidence_rows.with_columns(
         _scatter_flags(evidence_rows, is_feedback, is_counted).alias("_is_positive")
     )
-    is_new_day = ((pair_id != pair_id.shift()) | (day != day.shift())).fill_null(True)
+    is_new_day = ((pair_id != pair_id.shift()) | (evidence_day != evidence_day.shift())).fill_null(True)
     repetition_on_new_day = evidence_rows.filter(is_repetition).select(is_new_day).to_series()
     # unnamed givers count once per kind of feedback: three anonymous certificates are not three people
     giver_id = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
@@ -261,7 +261,7 @@ def _as_enum(column: pl.Series) -> pl.Series:
 
 
 def _find_order(evidence_rows: pl.DataFrame) -> pl.Series:
-    """The places of the rows by pair, instant, trust rank and falling amount."""
+    """The numbers of the rows in the order of pair, instant, trust rank and descending amount."""
     person_codes, skill_codes = (evidence_rows[column].to_physical().cast(pl.Int64) for column in PAIR)
     pair_numbers = person_codes * (int(skill_codes.to_numpy().max(initial=0)) + 1) + skill_codes
     instants, n_ranks = evidence_rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
@@ -271,22 +271,22 @@ def _find_order(evidence_rows: pl.DataFrame) -> pl.Series:
     instant_codes = instants.search_sorted(evidence_rows["occurred_at"]).cast(pl.Int64)
     trust_ranks = evidence_rows["_trust_rank"].cast(pl.Int64)
     sort_keys = (pair_numbers * len(instants) + instant_codes) * n_ranks + trust_ranks
-    order = sort_keys.arg_sort()
-    sorted_keys = sort_keys.gather(order)
+    row_order = sort_keys.arg_sort()
+    sorted_keys = sort_keys.gather(row_order)
     is_repeated = (sorted_keys == sorted_keys.shift()).fill_null(False)
     tied_positions = (is_repeated | is_repeated.shift(-1, fill_value=False)).arg_true()
     # few rows tie; rows that are equal in all of this, too, may stand in any order: every sum over them is the same
-    tied_rows = evidence_rows[order.gather(tied_positions)].select(
+    tied_rows = evidence_rows[row_order.gather(tied_positions)].select(
         sorted_keys.gather(tied_positions).alias("key"),
         "amount",
         pl.col("mode").to_physical(),
         pl.col("amount_unit") == "hours",
         is_review().alias("is_review"),
-        order.gather(tied_positions).alias("place"),
+        row_order.gather(tied_positions).alias("place"),
     )
     tied_rows = tied_rows.sort(tied_rows.columns[:-1], descending=[False, True, False, False, False])
-    order.scatter(tied_positions, tied_rows["place"])
-    return order
+    row_order.scatter(tied_positions, tied_rows["place"])
+    return row_order
 
 
 def _scatter_flags(evidence_rows: pl.DataFrame, is_selected: pl.Expr, selected_flags: pl.Series) -> pl.Series:

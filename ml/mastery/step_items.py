@@ -17,8 +17,8 @@ def list_steps(skill_ids: pl.Series) -> pl.Series:
     Args:
         skill_ids: skill_id of the micro-skills.
     """
-    goals = pl.DataFrame({"goal": [*STAGES[1:], REFRESH]})
-    step_rows = skill_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame().join(goals, how="cross")
+    goal_rows = pl.DataFrame({"goal": [*STAGES[1:], REFRESH]})
+    step_rows = skill_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame().join(goal_rows, how="cross")
     return step_rows.select(pl.concat_str("skill_id", "goal", separator="|").alias("skill_id")).to_series()
 
 

@@ -46,7 +46,9 @@ class Calibrator:
     def probability(self, inputs: Floats) -> Doubles:
         """The probability per row of `inputs` (see `calibration_inputs`)."""
         log_odds = np.asarray(inputs @ self.weights + self.bias, np.float64)
-        return np.asarray(1.0 / (1.0 + np.exp(-(_hinges(log_odds, self.knots) @ self.tilt[1:] + self.tilt[0]))))
+        return np.asarray(
+            1.0 / (1.0 + np.exp(-(_build_hinge_columns(log_odds, self.knots) @ self.tilt[1:] + self.tilt[0])))
+        )
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,9 @@ def _count_activity(interactions: Interactions, person_codes: Ints, cutoff_ticks
     acquisitions, cutoff_keys = interactions.acquisitions, interactions.time_key(person_codes, cutoff_ticks)
     activity_counts = [
         np.searchsorted(event_keys, cutoff_keys)
-        - np.searchsorted(event_keys, interactions.time_key(person_codes, cutoff_ticks - days * TICKS_PER_DAY))
+        - np.searchsorted(event_keys, interactions.time_key(person_codes, cutoff_ticks - activity_days * TICKS_PER_DAY))
         for event_keys in (interactions.time_key(acquisitions.person, acquisitions.time), interactions.search_key)
-        for days in ACTIVITY_DAYS
+        for activity_days in ACTIVITY_DAYS
     ]
     return np.log1p(np.stack(activity_counts, axis=1)).astype(np.float32)
 
@@ -148,12 +150,12 @@ def fit_calibrator(
     if n_positive < MIN_POSITIVES or n_positive == len(outcomes):
         return None
     sample_weight = np.ones(len(outcomes)) if sample_weight is None else sample_weight
-    weights, bias = _fit_line(inputs, outcomes, sample_weight, PENALTY)
+    input_weights, bias = _fit_line(inputs, outcomes, sample_weight, PENALTY)
     distinct_windows = [] if window_codes is None else np.unique(window_codes).tolist()
     if len(distinct_windows) <= 1 or not all(
         outcomes[window_codes == window_code].any() for window_code in distinct_windows
     ):
-        return Calibrator(weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
+        return Calibrator(input_weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
     predicted_log_odds = np.empty(len(outcomes))
     for window_code in distinct_windows:
         is_in_window = window_codes == window_code
@@ -162,12 +164,14 @@ def fit_calibrator(
         )
         predicted_log_odds[is_in_window] = inputs[is_in_window] @ fold_weights + fold_bias
     knots = np.quantile(predicted_log_odds[outcomes], KNOTS)
-    slope_changes, intercept = _fit_line(_hinges(predicted_log_odds, knots), outcomes, sample_weight, 1e-1)
+    slope_changes, intercept = _fit_line(_build_hinge_columns(predicted_log_odds, knots), outcomes, sample_weight, 1e-1)
     slopes = np.maximum(np.cumsum(slope_changes), 0.0)  # a higher prediction must not lower the probability
-    return Calibrator(weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots)
+    return Calibrator(
+        input_weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots
+    )
 
 
-def _hinges(log_odds: Doubles, knots: Doubles) -> Doubles:
+def _build_hinge_columns(log_odds: Doubles, knots: Doubles) -> Doubles:
     return np.stack([log_odds, *(np.maximum(log_odds - knot, 0.0) for knot in knots)], axis=1)
 
 
@@ -179,8 +183,8 @@ def _fit_line(
     # For few inputs and many rows Newton's method converges in a dozen passes; other solvers stop early.
     regression = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
     regression.fit((inputs - centre) / scale, outcomes, sample_weight=sample_weight)
-    weights = regression.coef_[0] / scale
-    return weights, float(regression.intercept_[0] - centre @ weights)
+    input_weights = regression.coef_[0] / scale
+    return input_weights, float(regression.intercept_[0] - centre @ input_weights)
 
 
 def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | None:

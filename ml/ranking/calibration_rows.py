@@ -99,7 +99,7 @@ def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recomme
     latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entries, 0)]
     is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
     max_active_cases, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
-    sampled_indices, weights = [], []
+    sampled_indices, weight_blocks = [], []
     for group_indices, max_sampled in (
         (np.flatnonzero(~is_idle), max_active_cases),
         (np.flatnonzero(is_idle), max_active_cases // 4),
@@ -107,7 +107,7 @@ def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recomme
         sampled_indices.append(
             rng.choice(group_indices, max_sampled, replace=False) if len(group_indices) > max_sampled else group_indices
         )
-        weights.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
+        weight_blocks.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
     case_indices = np.concatenate(sampled_indices)
-    order = np.argsort(case_indices)
-    return cases.take(case_indices[order]), np.concatenate(weights)[order]
+    case_order = np.argsort(case_indices)
+    return cases.take(case_indices[case_order]), np.concatenate(weight_blocks)[case_order]

@@ -218,34 +218,34 @@ class ContextTables:
     wishes: pl.DataFrame | None = None  # person_id, skill_id, stated_at, wish_weight; None if they are no features
 
 
-def build_context_features(tables: ContextTables) -> ContextFeatures:
+def build_context_features(context_tables: ContextTables) -> ContextFeatures:
     """Declare all features of the flow's tables.
 
     Args:
-        tables: The rows to aggregate. A feature of an empty table is 0 everywhere: the list of features depends on
-            nothing but whether `tables.wishes` is given.
+        context_tables: The rows to aggregate. A feature of an empty table is 0 everywhere: the list of features depends
+            on nothing but whether `context_tables.wishes` is given.
 
     Returns:
         Extra features for `ml.ranking.fitting.fit_recommender`.
     """
-    wish_sources = () if tables.wishes is None else _wish_sources(tables.wishes)
+    wish_sources = () if context_tables.wishes is None else _wish_sources(context_tables.wishes)
     sources = (
-        *_hr_sources(tables),
-        *_project_sources(tables),
-        *_learning_sources(tables.learning),
-        *_taxonomy_sources(tables),
+        *_hr_sources(context_tables),
+        *_project_sources(context_tables),
+        *_learning_sources(context_tables.learning),
+        *_taxonomy_sources(context_tables),
         *wish_sources,
     )
-    return ContextFeatures(sources, tables.capabilities.select("skill_id", "capability_id").unique("skill_id"))
+    return ContextFeatures(sources, context_tables.capabilities.select("skill_id", "capability_id").unique("skill_id"))
 
 
-def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
+def _hr_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
     dated_roles = pl.concat(
         [
-            tables.people.join(tables.role_periods, on="person_id", how="anti").select(
+            context_tables.people.join(context_tables.role_periods, on="person_id", how="anti").select(
                 "person_id", "role_name", ts=BEFORE_ALL, until=pl.lit(None, pl.Datetime)
             ),
-            tables.role_periods.select(
+            context_tables.role_periods.select(
                 "person_id", "role_name", ts=_as_moment("started_date"), until=_as_moment("ended_date")
             ),
         ],
@@ -254,7 +254,7 @@ def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
     importance_weight = pl.col("importance").replace_strict(
         {"essential": 1.0, "optional": 0.4}, default=0.4, return_dtype=pl.Float64
     )
-    role_needs = dated_roles.join(tables.role_profiles.with_columns(value=importance_weight), on="role_name")
+    role_needs = dated_roles.join(context_tables.role_profiles.with_columns(value=importance_weight), on="role_name")
     ended_needs = role_needs.drop_nulls("until").select("person_id", "skill_id", ts="until", value=-pl.col("value"))
     return (
         FeatureSource(
@@ -264,21 +264,21 @@ def _hr_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
         ),
         FeatureSource(
             Feature("log_hired", "hr", "log of 1 + days since the person was hired"),
-            tables.people.select("person_id", ts=_as_moment("hired_date"), value=pl.lit(1.0)),
+            context_tables.people.select("person_id", ts=_as_moment("hired_date"), value=pl.lit(1.0)),
             "log_age",
         ),
     )
 
 
-def _project_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
-    assignments = tables.assignments.drop_nulls(["skill_id", "started_date"])
+def _project_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
+    dated_assignments = context_tables.assignments.drop_nulls(["skill_id", "started_date"])
     open_changes = pl.concat(
         [
-            _dated_rows(assignments, "started_date", pl.lit(1.0)),
-            _dated_rows(assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
+            _dated_rows(dated_assignments, "started_date", pl.lit(1.0)),
+            _dated_rows(dated_assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
         ]
     )
-    practice = _dated_rows(tables.practice, "occurred_at", pl.col("hours"))
+    practice_rows = _dated_rows(context_tables.practice, "occurred_at", pl.col("hours"))
     return (
         FeatureSource(
             Feature("demand_open", "projects", "log of 1 + open assignments that name the skill"),
@@ -292,12 +292,12 @@ def _project_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
         ),
         FeatureSource(
             Feature("practised_hours", "projects", "log of 1 + hours (or times) the person worked on it"),
-            practice,
+            practice_rows,
             "log_sum",
         ),
         FeatureSource(
             Feature("practised_idle", "projects", "log of 1 + days since the person last worked on it"),
-            practice,
+            practice_rows,
             "log_age",
         ),
     )
@@ -324,16 +324,16 @@ def _learning_sources(learning: pl.DataFrame) -> tuple[FeatureSource, ...]:
     )
 
 
-def _taxonomy_sources(tables: ContextTables) -> tuple[FeatureSource, ...]:
-    first_held_rows = tables.steps.group_by("person_id", "skill_id").agg(ts=_as_moment("reached_at").min())
-    prerequisite_links = tables.prerequisites.select("skill_id", "requires_skill_id").unique()
+def _taxonomy_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
+    first_held_rows = context_tables.steps.group_by("person_id", "skill_id").agg(ts=_as_moment("reached_at").min())
+    prerequisite_links = context_tables.prerequisites.select("skill_id", "requires_skill_id").unique()
     met_prerequisites = first_held_rows.join(
         prerequisite_links.with_columns(value=1.0 / pl.len().over("skill_id")),
         left_on="skill_id",
         right_on="requires_skill_id",
         suffix="_next",
     )
-    capability_shares = tables.capabilities.with_columns(value=1.0 / pl.len().over("capability_id"))
+    capability_shares = context_tables.capabilities.with_columns(value=1.0 / pl.len().over("capability_id"))
     return (
         FeatureSource(
             Feature("prerequisites_asked", "taxonomy", "1 where the skill has prerequisites"),

@@ -53,7 +53,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature("prior", "history", "mean standard score of the nominating scorers"),
     Feature("log_popularity", "trend", "log of 1 + people who ever acquired it"),
-    *(Feature(f"trend_{bins}", "trend", f"log adoption share in the last {bins} time bins") for bins in WINDOWS),
+    *(Feature(f"trend_{n_bins}", "trend", f"log adoption share in the last {n_bins} time bins") for n_bins in WINDOWS),
     Feature("trend_all", "trend", "log adoption share so far"),
     Feature("trend_rise", "trend", "short trend less the share so far"),
     *(
@@ -202,7 +202,10 @@ def _person_features(user_states: UserStates) -> Floats:
         for use_ticks in first_and_latest_use(user_states)
     ]
     return np.stack(
-        [np.log1p(np.maximum(column, 0)) for column in ((user_states.item_counts, moment_counts, *days_since_use))],
+        [
+            np.log1p(np.maximum(person_values, 0))
+            for person_values in ((user_states.item_counts, moment_counts, *days_since_use))
+        ],
         axis=1,
     ).astype(np.float32)
 

@@ -54,26 +54,26 @@ class GroupFeatures:
         People in no group get the share of everybody and a lift of 0; an item without events gets zeros.
         """
         person_ids, person_codes = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
-        item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._index.items)
+        item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._group_index.items)
         feature_matrix = np.zeros((pairs.height, 3), np.float32)
-        moments, moment_index = np.unique(self._on_grid(as_ticks(pairs["at"])), return_inverse=True)
-        for moment_number, moment in enumerate(moments.tolist()):
+        moment_ticks, moment_index = np.unique(self._round_to_grid(as_ticks(pairs["at"])), return_inverse=True)
+        for moment_number, moment_tick in enumerate(moment_ticks.tolist()):
             row_indices = np.flatnonzero((moment_index == moment_number) & (item_codes >= 0))
             feature_matrix[row_indices] = self._features_at(
-                moment, person_ids, person_codes[row_indices], item_codes[row_indices]
+                moment_tick, person_ids, person_codes[row_indices], item_codes[row_indices]
             )
         return pl.DataFrame(feature_matrix, schema=[feature.name for feature in self.features], orient="row")
 
     def score_items(self, person_ids: Strings, moment_ticks: Ints, item_ids: Strings) -> Floats:
         """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
         scores = np.zeros((len(person_ids), len(item_ids)), np.float32)
-        item_codes = encode_ids(item_ids, self._index.items)
+        item_codes = encode_ids(item_ids, self._group_index.items)
         known_columns = np.flatnonzero(item_codes >= 0)
-        grid_ticks = self._on_grid(moment_ticks)
-        for moment in np.unique(grid_ticks).tolist():
-            row_indices = np.flatnonzero(grid_ticks == moment)
+        grid_ticks = self._round_to_grid(moment_ticks)
+        for moment_tick in np.unique(grid_ticks).tolist():
+            row_indices = np.flatnonzero(grid_ticks == moment_tick)
             log_adoption_shares = self._features_at(
-                moment,
+                moment_tick,
                 person_ids[row_indices],
                 np.repeat(np.arange(len(row_indices)), len(known_columns)),
                 np.tile(item_codes[known_columns], len(row_indices)),
@@ -84,9 +84,9 @@ class GroupFeatures:
             )
         return scores
 
-    def _features_at(self, moment: int, person_ids: Strings, person_codes: Ints, item_codes: Ints) -> Floats:
-        log_share, lift_per_group = self._log_shares_at(moment)
-        group_lifts = lift_per_group[self._groups_of(moment, person_ids)[person_codes], item_codes[:, None]]
+    def _features_at(self, moment_tick: int, person_ids: Strings, person_codes: Ints, item_codes: Ints) -> Floats:
+        log_share, lift_per_group = self._log_shares_at(moment_tick)
+        group_lifts = lift_per_group[self._groups_of(moment_tick, person_ids)[person_codes], item_codes[:, None]]
         has_lift = np.isfinite(group_lifts)
         mean_lift = np.nansum(group_lifts, axis=1) / np.maximum(has_lift.sum(axis=1), 1)
         return np.stack(
@@ -98,16 +98,16 @@ class GroupFeatures:
             axis=1,
         ).astype(np.float32)
 
-    def _log_shares_at(self, moment: int) -> tuple[Floats, Floats]:
+    def _log_shares_at(self, moment_tick: int) -> tuple[Floats, Floats]:
         """The log share per item, and the log lift over it: (groups + 1) x items, NaN in the last row for no group."""
-        if moment in self._log_shares_by_moment:
-            return self._log_shares_by_moment[moment]
-        group_index = self._index
-        n_past_events = int(np.searchsorted(group_index.time, moment))
+        if moment_tick in self._log_shares_by_moment:
+            return self._log_shares_by_moment[moment_tick]
+        group_index = self._group_index
+        n_past_events = int(np.searchsorted(group_index.time, moment_tick))
         n_items = len(group_index.items)
         adoption_counts = np.bincount(group_index.item[:n_past_events], minlength=n_items) + 0.5
         overall_share = adoption_counts / adoption_counts.sum()
-        is_member = (group_index.since <= moment) & (moment < group_index.until) & (group_index.member >= 0)
+        is_member = (group_index.since <= moment_tick) & (moment_tick < group_index.until) & (group_index.member >= 0)
         membership_matrix = sparse.csr_matrix(
             (np.ones(int(is_member.sum()), np.float32), (group_index.group[is_member], group_index.member[is_member])),
             shape=(group_index.n_groups, group_index.n_people),
@@ -136,13 +136,13 @@ class GroupFeatures:
             ).astype(np.float32),
         )
         if (len(self._log_shares_by_moment) + 1) * (group_index.n_groups + 1) * n_items <= CACHED_CELLS:
-            self._log_shares_by_moment[moment] = log_shares_and_lifts
+            self._log_shares_by_moment[moment_tick] = log_shares_and_lifts
         return log_shares_and_lifts
 
-    def _groups_of(self, moment: int, person_ids: Strings) -> Ints:
+    def _groups_of(self, moment_tick: int, person_ids: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
-        group_index = self._index
-        is_current = (group_index.since <= moment) & (moment < group_index.until)
+        group_index = self._group_index
+        is_current = (group_index.since <= moment_tick) & (moment_tick < group_index.until)
         member_ids, group_codes = group_index.member_ids[is_current], group_index.group[is_current]
         person_codes = np.minimum(np.searchsorted(person_ids, member_ids), len(person_ids) - 1)
         is_listed = person_ids[person_codes] == member_ids
@@ -154,14 +154,14 @@ class GroupFeatures:
         group_code_matrix[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
         return group_code_matrix
 
-    def _on_grid(self, moment_ticks: Ints) -> Ints:
+    def _round_to_grid(self, moment_ticks: Ints) -> Ints:
         """Each moment, or the latest grid moment before it if there are more than MAX_MOMENTS."""
         distinct_ticks = np.unique(moment_ticks)
         grid_ticks = distinct_ticks[:: max(-(-len(distinct_ticks) // MAX_MOMENTS), 1)]
         return np.asarray(grid_ticks[np.searchsorted(grid_ticks, moment_ticks, side="right") - 1], np.int64)
 
     @cached_property
-    def _index(self) -> "_GroupIndex":
+    def _group_index(self) -> "_GroupIndex":
         return _GroupIndex(self.events, self.memberships)
 
 

@@ -48,11 +48,11 @@ class Ranker:
             One value per row.
         """
         residual_weight = self.residual_weight if residual_weight is None else residual_weight
-        weights = self.weights / self.scale
+        feature_weights = self.weights / self.scale
         utilities = []
         for first_row in range(0, max(len(features), 1), CACHED_ROWS):
             feature_block = features[first_row : first_row + CACHED_ROWS].astype(np.float64)
-            utilities.append(feature_block @ weights - self.centre @ weights)
+            utilities.append(feature_block @ feature_weights - self.centre @ feature_weights)
             if self.booster is not None and residual_weight:
                 utilities[-1] = utilities[-1] + residual_weight * np.asarray(
                     self.booster.predict(feature_block), np.float64
@@ -105,10 +105,10 @@ def fit_ranker(
     else:
         case_decay, residual_weight = settings_from.case_decay, settings_from.residual_weight
     ranker = fit_logit(training_rows, features, config, case_decay)
-    return _fit_mix(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
+    return _fit_residual_trees(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
 
 
-def _fit_mix(
+def _fit_residual_trees(
     ranker: Ranker, training_rows: TrainingRows, config: RankerConfig, residual_weight: float, seed: int
 ) -> Ranker:
     """The ranker with trees fitted on what its linear part leaves unexplained."""
@@ -140,7 +140,7 @@ def _choose_settings(
     best_ranker = max(rankers, key=held_out_ndcg)
     if not config.boosting or int(fitted_rows.has_target.sum()) < config.min_boosting_cases:
         return best_ranker.case_decay, 0.0
-    mixed_ranker = _fit_mix(best_ranker, fitted_rows, config, 1.0, seed)
+    mixed_ranker = _fit_residual_trees(best_ranker, fitted_rows, config, 1.0, seed)
     weighted_rankers = [
         replace(mixed_ranker, residual_weight=residual_weight) for residual_weight in config.residual_weights
     ]

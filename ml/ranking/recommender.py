@@ -84,7 +84,7 @@ class Recommender:
         interactions: Interactions,
         person_codes: Ints,
         cutoff_ticks: Ints,
-        k: int,
+        max_items: int,
         is_excluded: Bools | None = None,
     ) -> RankedBlock:
         """Rank the items of one block of people.
@@ -93,7 +93,7 @@ class Recommender:
             interactions: What people did, coded by this recommender's items (see `with_interactions`).
             person_codes: Person code of each row.
             cutoff_ticks: Moment of each row in ticks; what happened at or after it is not looked at.
-            k: The largest number of items per row.
+            max_items: The largest number of items per row.
             is_excluded: Rows x items that must not be recommended.
         """
         user_states = build_user_states(interactions, person_codes, cutoff_ticks)
@@ -121,9 +121,9 @@ class Recommender:
             probability = self.calibrator.probability(
                 calibration_inputs(interactions, user_states, utility, candidates.is_candidate, features)
             ).reshape(candidate_shape)
-        order = np.lexsort((candidates.item, -utility), axis=1)[:, :k]
+        candidate_order = np.lexsort((candidates.item, -utility), axis=1)[:, :max_items]
         item_codes, utility, probability, is_candidate = (
-            np.take_along_axis(ranked_array, order, axis=1)
+            np.take_along_axis(ranked_array, candidate_order, axis=1)
             for ranked_array in (candidates.item, utility, probability, candidates.is_candidate)
         )
         return RankedBlock(
@@ -132,7 +132,7 @@ class Recommender:
             probability,
             is_candidate,
             prior,
-            np.take_along_axis(features.reshape(*candidate_shape, -1), order[:, :, None], axis=1),
+            np.take_along_axis(features.reshape(*candidate_shape, -1), candidate_order[:, :, None], axis=1),
         )
 
     def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "Recommender":
@@ -158,7 +158,7 @@ class Recommender:
         as_of: Moment,
         excluded_pairs: pl.DataFrame | None = None,
         available_ids: pl.Series | None = None,
-        k: int = 10,
+        max_items: int = 10,
         n_jobs: int | None = None,
     ) -> pl.DataFrame:
         """Recommend items to people.
@@ -173,7 +173,7 @@ class Recommender:
             excluded_pairs: person_id, skill_id of pairs that must not be recommended.
             available_ids: Ids of the items that exist now; items that the fit knew and that are not among them are
                 recommended to nobody. None if every item exists.
-            k: The largest number of items per person.
+            max_items: The largest number of items per person.
             n_jobs: Number of jobs (see `ml.data.parallel`); it does not change the result.
 
         Returns:
@@ -193,18 +193,18 @@ class Recommender:
         is_vanished_item = (
             None if available_ids is None else ~np.isin(history.items, np.asarray(available_ids.to_list(), str))
         )
-        tasks = [
+        block_arguments = [
             (
                 slice_people(interactions, people_slice),
                 item_ids,
                 cutoff_tick,
-                k,
+                max_items,
                 None if coded_pairs is None else coded_pairs.slice_rows(people_slice),
                 is_vanished_item,
             )
             for people_slice in iter_blocks(len(person_ids) if interactions.n_items else 0, PEOPLE_PER_TASK)
         ]
-        score_blocks = parallel_map(updated_recommender._score_people, tasks, n_jobs=n_jobs)
+        score_blocks = parallel_map(updated_recommender._score_people, block_arguments, n_jobs=n_jobs)
         return pl.concat([self._empty_scores(), *score_blocks], rechunk=True)
 
     def _score_people(
@@ -212,7 +212,7 @@ class Recommender:
         interactions: Interactions,
         item_ids: pl.Series,
         cutoff_tick: int,
-        k: int,
+        max_items: int,
         excluded_pairs: PersonItemPairs | None,
         is_vanished_item: Bools | None,
     ) -> pl.DataFrame:
@@ -228,7 +228,7 @@ class Recommender:
                     else is_excluded | is_vanished_item
                 )
             ranked_block = self.rank_block(
-                interactions, person_codes, np.full(len(person_codes), cutoff_tick), k, is_excluded
+                interactions, person_codes, np.full(len(person_codes), cutoff_tick), max_items, is_excluded
             )
             row_indices, list_positions = np.nonzero(ranked_block.is_candidate)
             utility = ranked_block.utility[row_indices, list_positions]

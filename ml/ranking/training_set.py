@@ -133,10 +133,10 @@ def _histories_of_other_folds(
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per fold of people: the rows of its cases, and what the people of the other folds did."""
     fold_by_person = assign_folds(interactions.n_people, config.n_folds, seed)
-    for fold in np.unique(fold_by_person[cases.person]).tolist():
+    for fold_number in np.unique(fold_by_person[cases.person]).tolist():
         yield (
-            np.flatnonzero(fold_by_person[cases.person] == fold),
-            filter_people(interactions, fold_by_person != fold),
+            np.flatnonzero(fold_by_person[cases.person] == fold_number),
+            filter_people(interactions, fold_by_person != fold_number),
             item_names,
         )
 

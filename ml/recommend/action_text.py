@@ -70,14 +70,14 @@ def write_counterfactuals(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.Dat
     changed_names = skills.select(
         pl.col("skill_id").alias("changed_skill_id"), pl.col("skill_name").alias("changed_name")
     )
-    is_own, is_added = pl.col("changed_skill_id") == pl.col("skill_id"), pl.col("change") == "add"
+    is_own_skill, is_added = pl.col("changed_skill_id") == pl.col("skill_id"), pl.col("change") == "add"
     sentence = (
         pl.when(pl.col("change_of") == "wish")
         .then(
             pl.format(
                 "Had you {} you want {}, this step would {}.",
                 pl.when(is_added).then(pl.lit("said")).otherwise(pl.lit("not said")),
-                pl.when(is_own).then(pl.lit("it")).otherwise(pl.format("“{}”", "changed_name")),
+                pl.when(is_own_skill).then(pl.lit("it")).otherwise(pl.format("“{}”", "changed_name")),
                 pl.when(pl.col("to_rank").is_null())
                 .then(pl.lit("not be on this list"))
                 .otherwise(pl.format("stand at place {} instead of {}", "to_rank", "rank")),

@@ -87,22 +87,24 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
     skills_of_capability = build_adjacency(
         held_skills.capability, np.arange(len(held_skills.skill_ids)), n_capabilities
     )
-    key_index, skill_codes = skills_of_capability.expand(held_keys % n_capabilities)
-    person_codes = held_keys[key_index] // n_capabilities
+    person_capability_index, skill_codes = skills_of_capability.expand(held_keys % n_capabilities)
+    person_codes = held_keys[person_capability_index] // n_capabilities
     is_held = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) > 0
     skill_names = skills.unique("skill_id").sort("skill_id")["skill_name"]
     capability_names = skills.select("capability_id", "capability_name").drop_nulls().unique("capability_id")
     skill_entries = pl.DataFrame(
         {
-            "row": key_index,
+            "row": person_capability_index,
             "skill_id": held_skills.skill_ids.gather(skill_codes),
             "skill_name": skill_names.gather(skill_codes),
             "weight": held_skills.weight[skill_codes],
             "is_held": is_held,
-            "is_next": _mark_next(held_skills, prerequisites, person_codes, skill_codes, key_index, is_held),
+            "is_next": _mark_next_skills(
+                held_skills, prerequisites, person_codes, skill_codes, person_capability_index, is_held
+            ),
         }
     )
-    coverage = skill_entries.group_by("row", maintain_order=True).agg(
+    coverage_rows = skill_entries.group_by("row", maintain_order=True).agg(
         pl.col("weight").filter("is_held").sum().clip(0, 1).alias("coverage_share"),
         pl.col("skill_id").filter("is_held").alias("held_skill_ids"),
         pl.col("skill_name").filter("is_held").alias("held_skill_names"),
@@ -111,7 +113,7 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
         pl.col("weight").filter(pl.col("is_held") | pl.col("is_next")).sum().clip(0, 1).alias("completes_share"),
     )
     return (
-        coverage.with_columns(
+        coverage_rows.with_columns(
             held_skills.person_ids.gather(held_keys // n_capabilities).alias("person_id"),
             held_skills.capability_ids.gather(held_keys % n_capabilities).alias("capability_id"),
             pl.when(pl.col("next_skill_id").is_not_null()).then("completes_share").alias("completes_share"),
@@ -121,12 +123,12 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
     )
 
 
-def _mark_next(
+def _mark_next_skills(
     held_skills: HeldSkills,
     prerequisites: pl.DataFrame,
     person_codes: Ints,
     skill_codes: Ints,
-    key_index: Ints,
+    person_capability_index: Ints,
     is_held: Bools,
 ) -> Bools:
     """Mark the missing micro-skill of each row that comes next."""
@@ -143,10 +145,10 @@ def _mark_next(
                 skill_codes[missing_entry_indices],
                 -held_skills.weight[skill_codes[missing_entry_indices]],
                 ~is_ready,
-                key_index[missing_entry_indices],
+                person_capability_index[missing_entry_indices],
             )
         )
     ]
-    is_next = np.zeros(len(key_index), bool)
-    is_next[ranked_entry_indices[np.diff(key_index[ranked_entry_indices], prepend=-1) != 0]] = True
+    is_next = np.zeros(len(person_capability_index), bool)
+    is_next[ranked_entry_indices[np.diff(person_capability_index[ranked_entry_indices], prepend=-1) != 0]] = True
     return is_next

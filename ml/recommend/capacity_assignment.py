@@ -49,8 +49,12 @@ def assign_companions(edges: Edges, companion_load: Ints, free_capacity: Ints, n
     """
     companion_of_slot = np.full(n_slots, -1, np.int64)
     # by slot, the cheapest first; a repeated edge counts once
-    order = np.lexsort((edges.cost, edges.companion, edges.slot))
-    edge_slots, edge_companions, edge_costs = edges.slot[order], edges.companion[order], edges.cost[order]
+    edge_order = np.lexsort((edges.cost, edges.companion, edges.slot))
+    edge_slots, edge_companions, edge_costs = (
+        edges.slot[edge_order],
+        edges.companion[edge_order],
+        edges.cost[edge_order],
+    )
     is_distinct_edge = np.ones(edge_slots.size, bool)
     is_distinct_edge[1:] = (edge_slots[1:] != edge_slots[:-1]) | (edge_companions[1:] != edge_companions[:-1])
     edge_slots = edge_slots[is_distinct_edge]
@@ -135,8 +139,10 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max
     Returns:
         Asker and member of each offer, by number; no offer occurs twice.
     """
-    order = np.lexsort((member_ranks, member_pools))
-    distinct_pools, pool_starts, pool_sizes = np.unique(member_pools[order], return_index=True, return_counts=True)
+    member_order = np.lexsort((member_ranks, member_pools))
+    distinct_pools, pool_starts, pool_sizes = np.unique(
+        member_pools[member_order], return_index=True, return_counts=True
+    )
     pool_index = np.searchsorted(distinct_pools, asker_pools)
     pool_index[pool_index == distinct_pools.size] = 0
     has_members = distinct_pools[pool_index] == asker_pools if distinct_pools.size else np.zeros(asker_pools.size, bool)
@@ -144,9 +150,10 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max
     asker_numbers = asker_numbers[np.argsort(asker_pools[asker_numbers], kind="stable")]
     pool_index = pool_index[asker_numbers]
     asker_turn = np.arange(asker_numbers.size) - np.searchsorted(pool_index, pool_index)
-    offer_numbers, own_pool_sizes = np.arange(max_offers), pool_sizes[pool_index][:, None]
-    is_offered = offer_numbers[None, :] < own_pool_sizes
+    offer_numbers, asker_pool_sizes = np.arange(max_offers), pool_sizes[pool_index][:, None]
+    is_offered = offer_numbers[None, :] < asker_pool_sizes
     member_positions = (
-        pool_starts[pool_index][:, None] + (asker_turn[:, None] * max_offers + offer_numbers[None, :]) % own_pool_sizes
+        pool_starts[pool_index][:, None]
+        + (asker_turn[:, None] * max_offers + offer_numbers[None, :]) % asker_pool_sizes
     )
-    return np.repeat(asker_numbers, is_offered.sum(axis=1)), order[member_positions[is_offered]]
+    return np.repeat(asker_numbers, is_offered.sum(axis=1)), member_order[member_positions[is_offered]]

@@ -136,11 +136,15 @@ def find_slots(listed_steps: pl.DataFrame, context: CompanionContext, id_index: 
             listed_steps.filter(~is_new).select("person", "step", "rank", companion_skill="skill", goal="from_stage"),
         ]
     )
-    own_steps = listed_steps.select("person", "step", "rank", companion_skill="skill", goal="goal")
+    unchanged_steps = listed_steps.select("person", "step", "rank", companion_skill="skill", goal="goal")
     return (
         pl.concat(
             companion_steps.with_columns(pl.lit(relation).alias("relation"))
-            for relation, companion_steps in ((FOLLOW, own_steps), (WALK_WITH, own_steps), (LEAD, led_steps))
+            for relation, companion_steps in (
+                (FOLLOW, unchanged_steps),
+                (WALK_WITH, unchanged_steps),
+                (LEAD, led_steps),
+            )
         )
         .with_columns((pl.col("companion_skill") * GOAL_COUNT + pl.col("goal")).alias("companion_step"))
         .with_columns((pl.col("companion_step") * RELATION_COUNT + pl.col("relation")).alias("pool"))
@@ -175,7 +179,7 @@ def find_candidates(
         (pl.col("pool") % RELATION_COUNT).alias("relation"),
     )
     hidden_skills = id_index.encode(context.hidden_pairs.select("person_id", "skill_id"))
-    relation_code_by_name = {relation: code for code, relation in enumerate(RELATIONS)}
+    relation_code_by_name = {relation: relation_number for relation_number, relation in enumerate(RELATIONS)}
     relation_code = pl.col("relation").replace_strict(relation_code_by_name, return_dtype=pl.Int64)
     consents = id_index.encode(context.consents.select("person_id", "skill_id", relation_code, "is_given"))
     candidates = candidates.join(hidden_skills, on=("person", "skill"), how="anti")
@@ -211,12 +215,12 @@ def _find_moves(context: CompanionContext, id_index: IdIndex, as_of: date) -> pl
     moves = id_index.encode(
         context.reached_steps.select("person_id", "skill_id", _goal_code().alias("goal"), reached_day)
     ).select("person", (pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"), "goal", "day")
-    is_refresh, is_deeper = pl.col("goal") == REFRESH, pl.col("goal") > 1
+    is_refresh, is_deepening = pl.col("goal") == REFRESH, pl.col("goal") > 1
     earlier_moves = moves.filter(~is_refresh).select("person", pl.col("step") + 1, began="day")
     move_months = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_PER_MONTH
     return pl.concat(
         [
-            moves.filter(is_deeper)
+            moves.filter(is_deepening)
             .join(earlier_moves, on=("person", "step"), how="left")
             .select("person", "step", "day", move_months.alias("months")),
             moves.filter(pl.col("goal") == 1).select("person", "step", "day", _NO_MOVE[1]),

@@ -90,32 +90,38 @@ def _choose_companions(
     """The code of the companion of each slot, null if no consenting candidate is free."""
     n_people = people.height
     manager_chains = _NO_PAIRS if policy.manager_chain_may_walk else find_manager_chains(people)
-    problem = _build_problem(slots, candidates.filter(pl.col("is_given")), people, _pair_keys(manager_chains, n_people))
+    matching_problem = _build_problem(
+        slots, candidates.filter(pl.col("is_given")), people, _pair_keys(manager_chains, n_people)
+    )
     earlier_pairs = _begun_pairs(shown_pairs, people, as_of, EXPOSURE_TERMS * policy.exposure_days)
     current_pairs = earlier_pairs.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
     companion_load, current_load = (
-        np.bincount(pairs["companion"].to_numpy(), minlength=n_people).astype(np.int64)
-        for pairs in (earlier_pairs, current_pairs)
+        np.bincount(begun_pairs["companion"].to_numpy(), minlength=n_people).astype(np.int64)
+        for begun_pairs in (earlier_pairs, current_pairs)
     )
     free_capacity = np.maximum(policy.load_cap - current_load, 0)
     companion_of_slot = np.full(slots.height, -1, np.int64)
-    lasting_pairs = _lasting_pairs(problem, current_pairs, policy.load_cap)
+    lasting_pairs = _lasting_pairs(matching_problem, current_pairs, policy.load_cap)
     companion_of_slot[lasting_pairs["slot"].to_numpy()] = lasting_pairs["companion"].to_numpy()
     used_pair_keys = _pair_keys(current_pairs, n_people)
     rng = np.random.default_rng(as_of.toordinal())  # the order of people and pools changes from day to day
-    person_order, pool_order = rng.permutation(n_people), rng.permutation(int(problem.pool.max(initial=0)) + 1)
-    for rank in np.unique(problem.rank):
+    person_order, pool_order = rng.permutation(n_people), rng.permutation(int(matching_problem.pool.max(initial=0)) + 1)
+    for list_rank in np.unique(matching_problem.rank):
         if not free_capacity.any():
             break
-        empty_slots = np.flatnonzero((problem.rank == rank) & (companion_of_slot < 0))
+        empty_slots = np.flatnonzero((matching_problem.rank == list_rank) & (companion_of_slot < 0))
         empty_slots = empty_slots[
-            np.lexsort((person_order[problem.person[empty_slots]], pool_order[problem.pool[empty_slots]]))
+            np.lexsort(
+                (person_order[matching_problem.person[empty_slots]], pool_order[matching_problem.pool[empty_slots]])
+            )
         ]
-        edges = _build_edges(problem, empty_slots, free_capacity, companion_load, person_order, used_pair_keys)
+        edges = _build_edges(matching_problem, empty_slots, free_capacity, companion_load, person_order, used_pair_keys)
         companion_of_slot[empty_slots] = assign_companions(edges, companion_load, free_capacity, empty_slots.size)
         filled_slots = empty_slots[companion_of_slot[empty_slots] >= 0]
         used_pair_keys = np.sort(
-            np.concatenate([used_pair_keys, problem.person[filled_slots] * n_people + companion_of_slot[filled_slots]])
+            np.concatenate(
+                [used_pair_keys, matching_problem.person[filled_slots] * n_people + companion_of_slot[filled_slots]]
+            )
         )
     return pl.Series("companion", companion_of_slot).replace(-1, None)
 
@@ -252,7 +258,7 @@ def _build_problem(
 
 
 def _build_edges(
-    problem: _Problem,
+    matching_problem: _Problem,
     empty_slots: Ints,
     free_capacity: Ints,
     companion_load: Ints,
@@ -260,25 +266,25 @@ def _build_edges(
     used_pair_keys: Ints,
 ) -> Edges:
     """Edges from the slots to free members of their pools: members of the own unit first, then any."""
-    n_people = problem.n_people
-    free_members = np.flatnonzero(free_capacity[problem.member] > 0)
-    member_people, member_pools = problem.member[free_members], problem.member_pool[free_members]
+    n_people = matching_problem.n_people
+    free_members = np.flatnonzero(free_capacity[matching_problem.member] > 0)
+    member_people, member_pools = matching_problem.member[free_members], matching_problem.member_pool[free_members]
     member_ranks = companion_load[member_people] * n_people + person_order[member_people]
-    slot_pools, slot_people = problem.pool[empty_slots], problem.person[empty_slots]
+    slot_pools, slot_people = matching_problem.pool[empty_slots], matching_problem.person[empty_slots]
     n_units = 2 * n_people + 1
     near_offers = offer_members(
-        slot_pools * n_units + problem.unit[slot_people],
-        member_pools * n_units + problem.unit[member_people],
+        slot_pools * n_units + matching_problem.unit[slot_people],
+        member_pools * n_units + matching_problem.unit[member_people],
         member_ranks,
         NEAR,
     )
     far_offers = offer_members(slot_pools, member_pools, member_ranks, FAR)
     offer_slots, offered_members = (
-        np.concatenate(asker_or_member) for asker_or_member in zip(near_offers, far_offers, strict=True)
+        np.concatenate(offer_arrays) for offer_arrays in zip(near_offers, far_offers, strict=True)
     )
     pair_keys = slot_people[offer_slots] * n_people + member_people[offered_members]
-    is_allowed = problem.is_allowed(
-        slot_people[offer_slots], member_people[offered_members], problem.is_walk[empty_slots[offer_slots]]
+    is_allowed = matching_problem.is_allowed(
+        slot_people[offer_slots], member_people[offered_members], matching_problem.is_walk[empty_slots[offer_slots]]
     )
     is_allowed &= ~_is_in_sorted(used_pair_keys, pair_keys)
     offer_slots = offer_slots[is_allowed]
@@ -289,27 +295,29 @@ def _build_edges(
     offer_order = offer_order[np.diff(pair_keys[offer_order], prepend=-1) != 0]
     offer_slots, offered_members = offer_slots[offer_order], offered_members[offer_order]
     edge_people, edge_companions = slot_people[offer_slots], member_people[offered_members]
-    unit_cost = OTHER_UNIT * (problem.unit[edge_people] != problem.unit[edge_companions])
-    role_cost = OTHER_ROLE * (problem.role[edge_people] != problem.role[edge_companions])
+    unit_cost = OTHER_UNIT * (matching_problem.unit[edge_people] != matching_problem.unit[edge_companions])
+    role_cost = OTHER_ROLE * (matching_problem.role[edge_people] != matching_problem.role[edge_companions])
     return Edges(
         offer_slots,
         edge_companions,
-        np.asarray(unit_cost + role_cost + problem.move_cost[free_members][offered_members], np.float32),
+        np.asarray(unit_cost + role_cost + matching_problem.move_cost[free_members][offered_members], np.float32),
     )
 
 
-def _lasting_pairs(problem: _Problem, current_pairs: pl.DataFrame, load_cap: int) -> pl.DataFrame:
+def _lasting_pairs(matching_problem: _Problem, current_pairs: pl.DataFrame, load_cap: int) -> pl.DataFrame:
     """One row (slot, companion) per pair of an earlier run that stays valid.
 
     Each pair keeps its best slot, each slot one pair, the earliest pairs come first, and nobody is in more than
     `load_cap` lists.
     """
-    slot_rows = pl.DataFrame({"person": problem.person, "pool": problem.pool, "is_walk": problem.is_walk})
+    slot_rows = pl.DataFrame(
+        {"person": matching_problem.person, "pool": matching_problem.pool, "is_walk": matching_problem.is_walk}
+    )
     slot_rows = slot_rows.with_row_index("slot").join(current_pairs.select("person").unique(), on="person", how="semi")
-    member_rows = pl.DataFrame({"companion": problem.member, "pool": problem.member_pool})
+    member_rows = pl.DataFrame({"companion": matching_problem.member, "pool": matching_problem.member_pool})
     member_rows = member_rows.join(current_pairs.select("companion").unique(), on="companion", how="semi")
     possible_pairs = current_pairs.join(slot_rows, on="person").join(member_rows, on=("companion", "pool"))
-    is_allowed = problem.is_allowed(
+    is_allowed = matching_problem.is_allowed(
         *(possible_pairs[column].to_numpy() for column in ("person", "companion", "is_walk"))
     )
     return (

@@ -88,9 +88,9 @@ def describe_counted(
     candidates = candidates.select(
         "pool", "person", "months", unit_names.gather(candidates["person"]).alias("unit_name")
     )
-    own_candidacy = candidates.select("pool", "person", pl.lit(1).alias("self"), own_months="months")
+    viewer_candidacies = candidates.select("pool", "person", pl.lit(1).alias("self"), own_months="months")
     counted_slots = slots.with_columns(unit_names.gather(slots["person"]).alias("unit_name")).join(
-        own_candidacy, on=("pool", "person"), how="left", maintain_order="left"
+        viewer_candidacies, on=("pool", "person"), how="left", maintain_order="left"
     )
     timed_move_count = pl.col("timed").fill_null(0) - pl.col("own_months").is_not_null().cast(pl.Int64)
     mean_months = (pl.col("sum") - pl.col("own_months").fill_null(0.0)) / timed_move_count
@@ -125,9 +125,9 @@ def describe_counted(
 
 def _counted_sentence(skill_name: pl.Expr) -> pl.Expr:
     """The sentence of a slot by its standing_count, where, months and relation."""
-    count, relation = pl.col("standing_count"), pl.col("relation")
-    count_text = count.replace_strict(
-        _CAPITALISED_WORD_BY_NUMBER, default=count.cast(pl.String), return_dtype=pl.String
+    standing_count, relation = pl.col("standing_count"), pl.col("relation")
+    count_text = standing_count.replace_strict(
+        _CAPITALISED_WORD_BY_NUMBER, default=standing_count.cast(pl.String), return_dtype=pl.String
     )
     return (
         pl.when(relation == FOLLOW)
@@ -144,9 +144,9 @@ def _companion_skill_name(slots: pl.DataFrame, id_index: IdIndex) -> pl.Expr:
     return pl.lit(quoted_names.gather(slots["companion_skill"]))
 
 
-def _duration_text(column: str, text_suffix: str) -> pl.Expr:
+def _duration_text(months_column: str, text_suffix: str) -> pl.Expr:
     """The duration of a move in whole months, as words; empty if it is unknown."""
-    whole_months = pl.col(column).round(0).cast(pl.Int64)
+    whole_months = pl.col(months_column).round(0).cast(pl.Int64)
     month_text = whole_months.replace_strict(
         _WORD_BY_NUMBER, default=whole_months.cast(pl.String), return_dtype=pl.String
     )

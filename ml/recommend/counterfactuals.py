@@ -46,7 +46,7 @@ _MODE_OF_MISSING = {
 _UNIT_BY_MODE = {"observation": "count", "repetition": "hours", "feedback": "share", "teaching": "count"}
 _AMOUNT_BY_MODE = {"observation": 1.0, "repetition": WORKDAY_HOURS, "feedback": 1.0, "teaching": 1.0}
 # Existing data explains a row better than hypothetical data, and a wish is easier to state than evidence to gather.
-_PREFERENCE = ("remove evidence", "remove wish", "add wish", "add evidence", "add other wish")
+_KINDS_BY_PREFERENCE = ("remove evidence", "remove wish", "add wish", "add evidence", "add other wish")
 # People per block: ten rows per person and forty candidates per version take about a gigabyte.
 BLOCK_PEOPLE = 2_000
 # A wish is proposed for this many steps behind a row; a step further behind rarely overtakes it.
@@ -106,12 +106,12 @@ def find_counterfactuals(listed_steps: pl.DataFrame, inputs: CounterfactualInput
         row_effect is `leaves` (the step would not be on the list) or `moves` (to_rank is another rank).
     """
     return pl.concat(
-        _find_in_block(block_steps, block_inputs)
+        _find_counterfactuals_in_block(block_steps, block_inputs)
         for block_steps, block_inputs in _split_by_people(listed_steps.select(_ROW_COLUMNS), inputs)
     )
 
 
-def _find_in_block(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
+def _find_counterfactuals_in_block(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     # in the order of preference: a row with a better change gets no further proposal
     proposal_rounds = (
         (propose_removed_evidence, verify_evidence),
@@ -267,7 +267,7 @@ def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.D
     scored_versions = score_autonomy(_to_versions(steps, version_people), context)
     scored_versions = add_score(scored_versions, inputs.policy.weights, context.preferences)
     tried_steps = versions.select(pl.col("step_id").cast(step_enum), person_id="version_id")
-    listed_steps = select_listed_steps(_drop_behind(scored_versions, tried_steps, inputs.policy), inputs.policy)
+    listed_steps = select_listed_steps(_drop_steps_behind(scored_versions, tried_steps, inputs.policy), inputs.policy)
     ranks_after = listed_steps.select(pl.col("step_id").cast(pl.String), version_id="person_id", to_rank="rank")
     moved_versions = versions.join(ranks_after, on=("version_id", "step_id"), how="left", maintain_order="left").filter(
         pl.col("to_rank").ne_missing(pl.col("rank"))
@@ -275,8 +275,8 @@ def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.D
     return _add_effect(moved_versions, pl.col("to_rank"))
 
 
-def _drop_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
-    """Drop the steps of each version behind the step that is tried (person_id, step_id).
+def _drop_steps_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
+    """Drop the steps of each version that rank after the tried step (person_id, step_id).
 
     The rank of a step depends on the steps before it, unless more than `per_capability` of its own capability are among
     these: it may then come after all others, and every step stays.
@@ -284,9 +284,9 @@ def _drop_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: Recomme
     group_name = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
     step_keys = steps.select("person_id", "step_id", "score", "is_accepted", group_name)
     tried_keys = step_keys.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
-    is_level = pl.col("is_accepted") == pl.col("is_accepted_tried")
+    has_same_acceptance = pl.col("is_accepted") == pl.col("is_accepted_tried")
     is_ahead = (pl.col("is_accepted") > pl.col("is_accepted_tried")) | (
-        is_level & (pl.col("score") >= pl.col("score_tried"))
+        has_same_acceptance & (pl.col("score") >= pl.col("score_tried"))
     )
     is_in_group = pl.col("group") == pl.col("group_tried")
     compared_steps = step_keys.join(
@@ -337,19 +337,20 @@ def _mark_wished(steps: pl.DataFrame, context: RecommendationContext) -> pl.Data
     )
 
 
-def _to_proposals(changed_steps: pl.DataFrame, preference: str, changed_skill_id: pl.Expr) -> pl.DataFrame:
-    """The rows as proposals of one kind of `_PREFERENCE`; columns that a kind does not have are null."""
-    expr_by_column = {
-        "change": pl.lit(preference.split()[0]),
-        "change_of": pl.lit(preference.split()[-1]),
+def _to_proposals(changed_steps: pl.DataFrame, proposal_kind: str, changed_skill_id: pl.Expr) -> pl.DataFrame:
+    """The rows as proposals of one kind of `_KINDS_BY_PREFERENCE`; columns that a kind does not have are null."""
+    expression_by_column = {
+        "change": pl.lit(proposal_kind.split()[0]),
+        "change_of": pl.lit(proposal_kind.split()[-1]),
         "changed_skill_id": changed_skill_id,
-        "preference": pl.lit(_PREFERENCE.index(preference)),
+        "preference": pl.lit(_KINDS_BY_PREFERENCE.index(proposal_kind)),
         **{column: pl.col(column) for column in _CHANGE_SCHEMA if column in changed_steps.columns},
     }
-    changes = (
-        expr_by_column.get(column, pl.lit(None)).cast(dtype).alias(column) for column, dtype in _CHANGE_SCHEMA.items()
+    change_expressions = (
+        expression_by_column.get(column, pl.lit(None)).cast(dtype).alias(column)
+        for column, dtype in _CHANGE_SCHEMA.items()
     )
-    return changed_steps.select(*_ROW_COLUMNS, *changes)
+    return changed_steps.select(*_ROW_COLUMNS, *change_expressions)
 
 
 def _split_by_people(
@@ -395,5 +396,5 @@ def _to_versions(table: pl.DataFrame, version_people: pl.DataFrame) -> pl.DataFr
 
 def _add_effect(changes: pl.DataFrame, to_rank: pl.Expr) -> pl.DataFrame:
     """Add row_effect and to_rank."""
-    effect = pl.when(to_rank.is_null()).then(pl.lit("leaves")).otherwise(pl.lit("moves"))
-    return changes.with_columns(effect.alias("row_effect"), to_rank.alias("to_rank")).drop("version_id")
+    row_effect = pl.when(to_rank.is_null()).then(pl.lit("leaves")).otherwise(pl.lit("moves"))
+    return changes.with_columns(row_effect.alias("row_effect"), to_rank.alias("to_rank")).drop("version_id")

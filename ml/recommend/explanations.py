@@ -51,7 +51,10 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
     )
     motive_clauses = _motive_clauses()
     value_by_code = {
-        **{code: pl.when(reason_value > 0).then(reason_value) for code, (reason_value, _, _) in motive_clauses.items()},
+        **{
+            reason_code: pl.when(reason_value > 0).then(reason_value)
+            for reason_code, (reason_value, _, _) in motive_clauses.items()
+        },
         **{f"model_{family}": pl.col(f"contribution_{family}") for family in families},
         **{column: pl.col(column) for column in steps.columns if column.startswith("part_")},
     }
@@ -59,7 +62,8 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
     # one row per code, then lists: a struct of every code for every step, most of it dropped, takes longer
     reason_lists = (
         numbered_steps.select(
-            "_row", *(reason_value.cast(pl.Float64).alias(code) for code, reason_value in value_by_code.items())
+            "_row",
+            *(reason_value.cast(pl.Float64).alias(reason_code) for reason_code, reason_value in value_by_code.items()),
         )
         .unpivot(index="_row", variable_name="code")
         .drop_nulls("value")
@@ -96,11 +100,11 @@ def _select_clauses(
             .filter(is_named)
             .select(
                 "_row",
-                pl.lit(position).alias("position"),
+                pl.lit(clause_position).alias("position"),
                 reason_value.cast(pl.Float64).alias("value"),
                 clause_text.alias("_clauses"),
             )
-            for position, (reason_value, is_named, clause_text) in positioned_clauses
+            for clause_position, (reason_value, is_named, clause_text) in positioned_clauses
         )
         .sort("_row", "position", "value", descending=[False, False, True], maintain_order=True)
         .group_by("_row", maintain_order=True)
@@ -111,11 +115,11 @@ def _select_clauses(
 
 def _headline() -> pl.Expr:
     """The step in a few words."""
-    kind = pl.col("kind")
+    step_kind = pl.col("kind")
     return (
-        pl.when(kind == "new")
+        pl.when(step_kind == "new")
         .then(pl.format("Take up “{}”", "skill_name"))
-        .when(kind == "deepen")
+        .when(step_kind == "deepen")
         .then(pl.format("Go on to {} in “{}”", "to_stage", "skill_name"))
         .otherwise(pl.format("Refresh “{}”", "skill_name"))
     )

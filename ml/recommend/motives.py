@@ -121,15 +121,15 @@ def _coverage_after_step(held_skills: HeldSkills, person_codes: Ints, skill_code
     """The covered weight of the capability after each step: the weight of the step's micro-skill plus the weights of
     those held at the step's stage or above."""
     capability_keys = held_skills.capability_key(person_codes, skill_codes)
-    own_weights = np.where(skill_codes < 0, 0.0, held_skills.weight[skill_codes])
+    step_skill_weights = np.where(skill_codes < 0, 0.0, held_skills.weight[skill_codes])
     held_weights = np.zeros(len(skill_codes))
-    for stage in np.unique(goal_stages):
-        has_goal = goal_stages == stage
-        held_weights[has_goal] = held_skills.covered_weight(int(stage)).get(capability_keys[has_goal])
+    for goal_stage in np.unique(goal_stages):
+        has_goal = goal_stages == goal_stage
+        held_weights[has_goal] = held_skills.covered_weight(int(goal_stage)).get(capability_keys[has_goal])
     is_counted = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) >= np.maximum(
         goal_stages, 1
     )
-    return np.clip(own_weights + held_weights - np.where(is_counted, own_weights, 0.0), 0.0, 1.0)
+    return np.clip(step_skill_weights + held_weights - np.where(is_counted, step_skill_weights, 0.0), 0.0, 1.0)
 
 
 def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
@@ -146,10 +146,10 @@ def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.Da
     person_codes, skill_codes = encode_ids(steps["person_id"], wisher_ids), held_skills.encode_skills(steps["skill_id"])
     wished_capability_keys = held_skills.capability_key(wisher_codes, wished_skill_codes)
     capability_keys = held_skills.capability_key(person_codes, skill_codes)
-    own_wishes = max_by_key(held_skills.pair_key(wisher_codes, wished_skill_codes), wish_weights).get(
+    skill_wish_weights = max_by_key(held_skills.pair_key(wisher_codes, wished_skill_codes), wish_weights).get(
         held_skills.pair_key(person_codes, skill_codes)
     )
-    near_wishes = max_by_key(wished_capability_keys, wish_weights).get(capability_keys) * NEAR_WISH
+    capability_wish_weights = max_by_key(wished_capability_keys, wish_weights).get(capability_keys) * NEAR_WISH
     # the position of the strongest wish per capability; of equal ones the last by micro-skill
     wish_order = np.lexsort((wished_skill_codes, wish_weights, wished_capability_keys))
     strongest_wish_positions = max_by_key(wished_capability_keys[wish_order], np.arange(1.0, len(wish_order) + 1)).get(
@@ -163,8 +163,8 @@ def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.Da
     return (
         steps.with_columns(
             pl.Series("_has_wish", person_codes >= 0),
-            pl.Series("_own", own_wishes),
-            pl.Series("_near", near_wishes),
+            pl.Series("_own", skill_wish_weights),
+            pl.Series("_near", capability_wish_weights),
             near_skill_ids.alias("_near_skill"),
         )
         .with_columns(

@@ -64,5 +64,5 @@ def find_no_recommendation_reasons(
         pl.col("person_id").is_in(people_rows["person_id"].unique().implode())
         for people_rows in (candidates, open_steps, opted_out_people)
     )
-    reason = pl.when(is_opted_out).then(pl.lit("opted_out")).when(has_candidates & ~has_open_steps)
-    return people.select("person_id", reason.then(pl.lit("all_dismissed")).alias("no_recommendation_reason"))
+    reason_expression = pl.when(is_opted_out).then(pl.lit("opted_out")).when(has_candidates & ~has_open_steps)
+    return people.select("person_id", reason_expression.then(pl.lit("all_dismissed")).alias("no_recommendation_reason"))

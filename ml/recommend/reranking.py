@@ -33,7 +33,7 @@ def describe_steps(person_steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.Data
     """
     current_stages = mastery.select("person_id", "skill_id", pl.col("stage").alias("from_stage"))
     is_refresh, is_first_stage = pl.col("goal") == "refresh", pl.col("goal") == STAGES[1]
-    kind = pl.when(is_refresh).then(pl.lit("refresh")).when(is_first_stage).then(pl.lit("new"))
+    step_kind = pl.when(is_refresh).then(pl.lit("refresh")).when(is_first_stage).then(pl.lit("new"))
     return (
         person_steps.with_columns(
             # a skill_id may contain the separator, a goal never does: split at the last one
@@ -43,7 +43,7 @@ def describe_steps(person_steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.Data
         .join(current_stages, on=("person_id", "skill_id"), how="left", maintain_order="left")
         .with_columns(pl.col("from_stage").fill_null(STAGES[0]))
         .with_columns(
-            kind.otherwise(pl.lit("deepen")).alias("kind"),
+            step_kind.otherwise(pl.lit("deepen")).alias("kind"),
             pl.when(is_refresh).then("from_stage").otherwise("goal").alias("to_stage"),
         )
         .drop("goal")
@@ -82,16 +82,16 @@ def find_deepening_steps(mastery: pl.DataFrame, person_ids: pl.Series) -> pl.Dat
         One row per person and held micro-skill: person_id, skill_id, step_id, kind, from_stage, to_stage.
     """
     next_stage_by_stage = dict(pairwise(STAGES[1:]))
-    goal = pl.col("stage").replace_strict(next_stage_by_stage, return_dtype=pl.String)
+    next_stage = pl.col("stage").replace_strict(next_stage_by_stage, return_dtype=pl.String)
     return mastery.filter(
         pl.col("stage").is_in(list(next_stage_by_stage)) & pl.col("person_id").is_in(person_ids.implode())
     ).select(
         "person_id",
         "skill_id",
-        pl.concat_str("skill_id", goal, separator="|").alias("step_id"),
+        pl.concat_str("skill_id", next_stage, separator="|").alias("step_id"),
         pl.lit("deepen").alias("kind"),
         pl.col("stage").alias("from_stage"),
-        goal.alias("to_stage"),
+        next_stage.alias("to_stage"),
     )
 
 
@@ -125,7 +125,7 @@ def build_recommendation_rows(
         .select(_COLUMNS)
     )
     people_with_evidence = context.mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
-    reason = pl.coalesce(
+    no_list_reason = pl.coalesce(
         "no_recommendation_reason",
         pl.when("has_evidence").then(pl.lit("nothing_eligible")).otherwise(pl.lit("too_little_evidence")),
     )
@@ -134,7 +134,7 @@ def build_recommendation_rows(
         .unique("person_id")
         .join(list_rows, on="person_id", how="anti")
         .join(people_with_evidence, on="person_id", how="left")
-        .select("person_id", reason.alias("no_recommendation_reason"))
+        .select("person_id", no_list_reason.alias("no_recommendation_reason"))
     )
     return pl.concat([list_rows, rows_without_list], how="diagonal").sort("person_id", "rank")
 
@@ -166,7 +166,7 @@ def add_names(candidates: pl.DataFrame, context: RecommendationContext) -> pl.Da
     return candidates.join(skill_names, on="skill_id", how="left", maintain_order="left")
 
 
-def blend(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
+def blend(steps: pl.DataFrame, policy_weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
     """Add `score`, the weighted mean of the relative probability and the motives, and its parts.
 
     A motive that is null has no weight. The parts are part_probability, part_mastery, part_autonomy and part_purpose;
@@ -174,10 +174,10 @@ def blend(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame)
 
     Args:
         steps: One row per person and step: person_id, probability, utility, mastery, autonomy, purpose.
-        weights: The policy's weights.
+        policy_weights: The policy's weights.
         preferences: The weights that people chose; a weight that is not null replaces the policy's.
     """
-    return add_score(add_relative_probability(steps), weights, preferences)
+    return add_score(add_relative_probability(steps), policy_weights, preferences)
 
 
 def add_relative_probability(steps: pl.DataFrame) -> pl.DataFrame:
@@ -192,23 +192,25 @@ def add_relative_probability(steps: pl.DataFrame) -> pl.DataFrame:
     return steps.with_columns((likelihood / likelihood.max().over("person_id")).fill_nan(0.0).alias("relative"))
 
 
-def add_score(steps: pl.DataFrame, weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
+def add_score(steps: pl.DataFrame, policy_weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and its parts to steps with `relative` and the motives; see `blend`."""
-    column_and_weight_by_term = {"probability": ("relative", pl.lit(weights.probability))}
+    column_and_weight_by_term = {"probability": ("relative", pl.lit(policy_weights.probability))}
     column_and_weight_by_term |= {
-        motive: (motive, pl.col(f"{motive}_weight").fill_null(getattr(weights, motive))) for motive in MOTIVES
+        motive: (motive, pl.col(f"{motive}_weight").fill_null(getattr(policy_weights, motive))) for motive in MOTIVES
     }
     total_weight = pl.sum_horizontal(
-        pl.when(pl.col(column).is_not_null()).then(weight).otherwise(0.0)
-        for column, weight in column_and_weight_by_term.values()
+        pl.when(pl.col(column).is_not_null()).then(term_weight).otherwise(0.0)
+        for column, term_weight in column_and_weight_by_term.values()
     )
     return (
         steps.join(preferences, on="person_id", how="left", maintain_order="left")
         .with_columns(
-            (pl.col(column) * weight / total_weight).fill_nan(0.0).alias(f"part_{term}")
-            for term, (column, weight) in column_and_weight_by_term.items()
+            (pl.col(column) * term_weight / total_weight).fill_nan(0.0).alias(f"part_{score_term}")
+            for score_term, (column, term_weight) in column_and_weight_by_term.items()
         )
-        .with_columns(pl.sum_horizontal(f"part_{term}" for term in column_and_weight_by_term).alias("score"))
+        .with_columns(
+            pl.sum_horizontal(f"part_{score_term}" for score_term in column_and_weight_by_term).alias("score")
+        )
         .drop("relative", *(f"{motive}_weight" for motive in MOTIVES))
     )
 

@@ -16,15 +16,19 @@ _COLUMN_AND_WORDS_BY_LACK = {
 
 
 def find_support_gaps(
-    listed_steps: pl.DataFrame, people: pl.DataFrame, support: pl.DataFrame, skills: pl.DataFrame, minimum_people: int
+    listed_steps: pl.DataFrame,
+    people: pl.DataFrame,
+    unit_support: pl.DataFrame,
+    skills: pl.DataFrame,
+    minimum_people: int,
 ) -> pl.DataFrame:
     """Find the units that lack support for a micro-skill that is recommended in them.
 
     Args:
         listed_steps: The listed steps: person_id, skill_id.
         people: person_id, unit_name.
-        support: One row per unit and micro-skill with any support: unit_name, skill_id, given_hours, project_count,
-            holder_count. A pair without a row has no support.
+        unit_support: One row per unit and micro-skill with any support: unit_name, skill_id, given_hours,
+            project_count, holder_count. A pair without a row has no support.
         skills: skill_id, skill_name.
         minimum_people: The smallest number of people of a unit that a row describes.
 
@@ -32,12 +36,15 @@ def find_support_gaps(
         One row per unit and micro-skill that lacks something, in the contract `out__support_gap` without the metadata
         of the run.
     """
-    condition_by_code = {code: pl.when(pl.col(column) <= 0) for code, (column, _) in _COLUMN_AND_WORDS_BY_LACK.items()}
+    condition_by_code = {
+        lack_code: pl.when(pl.col(column) <= 0) for lack_code, (column, _) in _COLUMN_AND_WORDS_BY_LACK.items()
+    }
     lack_codes = pl.concat_list(
-        condition.then(pl.lit(code)) for code, condition in condition_by_code.items()
+        lack_condition.then(pl.lit(lack_code)) for lack_code, lack_condition in condition_by_code.items()
     ).list.drop_nulls()
     lack_texts = pl.concat_list(
-        condition.then(pl.lit(_COLUMN_AND_WORDS_BY_LACK[code][1])) for code, condition in condition_by_code.items()
+        lack_condition.then(pl.lit(_COLUMN_AND_WORDS_BY_LACK[lack_code][1]))
+        for lack_code, lack_condition in condition_by_code.items()
     )
     finding_text = pl.format(
         "“{}” is a next step for {} people in {}, but {}.",
@@ -53,7 +60,7 @@ def find_support_gaps(
         .group_by(_GROUP_COLUMNS)
         .agg(pl.col("person_id").n_unique().cast(pl.Int64).alias("recommended_count"))
         .filter(pl.col("recommended_count") >= minimum_people)
-        .join(support, on=_GROUP_COLUMNS, how="left")
+        .join(unit_support, on=_GROUP_COLUMNS, how="left")
         .with_columns(pl.col("given_hours").fill_null(0.0), pl.col("project_count", "holder_count").fill_null(0))
         .with_columns(lack_codes.alias("lacks"))
         .filter(pl.col("lacks").list.len() > 0)

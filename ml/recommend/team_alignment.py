@@ -34,26 +34,26 @@ def align_teams(
     """
     skill_shares = _share_in_capability(context.skills)
     team_size = pl.len().over("unit_name").cast(pl.Int64).alias("team_people_count")
-    teams = (
+    team_members = (
         people.drop_nulls("unit_name")
         .unique("person_id")
         .select("person_id", "unit_name", team_size)
         .filter(pl.col("team_people_count") >= team_people)
     )
-    wishing_people = context.wishes.select("person_id").unique().join(teams, on="person_id")
+    wishing_people = context.wishes.select("person_id").unique().join(team_members, on="person_id")
     wisher_counts = wishing_people.group_by("unit_name").agg(pl.len().cast(pl.Int64).alias("wishing_people_count"))
     is_above_mean_wish, is_above_mean_need = (
         pl.col(share_column) > pl.col(share_column).mean().over("unit_name")
         for share_column in ("wish_share", "need_share")
     )
-    both_label, wish_only_label, need_only_label = (pl.lit(agreement) for agreement in AGREEMENTS)
+    both_label, wish_only_label, need_only_label = (pl.lit(agreement_label) for agreement_label in AGREEMENTS)
     agreement = (
         pl.when(is_above_mean_wish & is_above_mean_need).then(both_label).when(is_above_mean_wish).then(wish_only_label)
     )
     agreement = agreement.when(is_above_mean_need).then(need_only_label)
     return (
-        _need_per_cell(teams, context, skill_shares)
-        .join(_wishes_per_cell(teams, context, skill_shares), on=_CELL_KEY, how="left")
+        _need_per_cell(team_members, context, skill_shares)
+        .join(_wishes_per_cell(team_members, context, skill_shares), on=_CELL_KEY, how="left")
         .join(wisher_counts, on="unit_name")
         .filter(pl.col("wishing_people_count") >= minimum_people)
         .with_columns(
@@ -85,7 +85,9 @@ def _share_in_capability(skills: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame) -> pl.DataFrame:
+def _need_per_cell(
+    team_members: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame
+) -> pl.DataFrame:
     """One row per team and capability: team_people_count, need_share."""
     demanded_skills = skill_shares.join(scale_demand(context.demand), on="skill_id", how="left").with_columns(
         pl.col("demand").fill_null(0.0)
@@ -103,7 +105,7 @@ def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_sh
         .agg(pl.col("surplus").sum())
     )
     surplus_by_team = (
-        context.roles.join(teams, on="person_id")
+        context.roles.join(team_members, on="person_id")
         .join(surplus_by_role, on="role_name")
         .group_by("person_id", *_CELL_KEY)
         .agg(pl.col("surplus").max())
@@ -112,7 +114,7 @@ def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_sh
     )
     total_need = pl.col("need") + pl.col("surplus").fill_null(0.0) / pl.col("team_people_count")
     return (
-        teams.select("unit_name", "team_people_count")
+        team_members.select("unit_name", "team_people_count")
         .unique()
         .join(demand_by_capability, how="cross")
         .join(surplus_by_team, on=_CELL_KEY, how="left")
@@ -121,13 +123,15 @@ def _need_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_sh
     )
 
 
-def _wishes_per_cell(teams: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame) -> pl.DataFrame:
+def _wishes_per_cell(
+    team_members: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame
+) -> pl.DataFrame:
     """One row per team and capability: the sum of its people's strongest wishes, and how many people wish."""
     return (
         context.wishes.with_columns(pl.col("wish_weight").fill_null(1.0))
         .filter(pl.col("wish_weight") > 0)
         .join(skill_shares, on="skill_id")
-        .join(teams, on="person_id")
+        .join(team_members, on="person_id")
         .group_by("person_id", *_CELL_KEY)
         .agg(pl.col("wish_weight").max())
         .group_by(_CELL_KEY)

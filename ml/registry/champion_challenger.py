@@ -79,7 +79,7 @@ def run_champion_challenger(
     policy: TrainingPolicy,
     *,
     drifted_inputs: Sequence[str] = (),
-    log: Log = lambda _: None,
+    log_progress: Log = lambda _: None,
 ) -> TrainingOutcome:
     """Train a challenger if it is due, and promote it if it is better than the champion; else the champion stays.
 
@@ -88,29 +88,29 @@ def run_champion_challenger(
         bundle_folder: The folder of bundles and of their record; both are updated.
         policy: When to train, and what a challenger must show.
         drifted_inputs: Inputs that moved beyond the limit since the latest training.
-        log: Is called with what is done next.
+        log_progress: Is called with what is done next.
 
     Raises:
         BundleError: The first model was saved and cannot be loaded.
     """
     training_version, extra = training_input.training_version, training_input.extra
-    record, record_fault = _try_read_record(bundle_folder)
+    record, record_problem = _try_read_record(bundle_folder)
     champion, refusal = load_champion(bundle_folder, record, extra)
-    refusal = refusal or record_fault
+    refusal = refusal or record_problem
     training_decision = decide_training(
         record.latest if record else None, training_version, policy, drifted_inputs=drifted_inputs, refusal=refusal
     )
     if not training_decision.is_yes and record is not None and champion is not None:
         card = read_card(bundle_folder / champion.model_version)
         return TrainingOutcome(champion.model_version, card, training_decision, record.verdict, None, False, refusal)
-    log(f"training: {training_decision.reason}")
-    log("evaluating the recipe on the last window, compared with the champion and simple models")
+    log_progress(f"training: {training_decision.reason}")
+    log_progress("evaluating the recipe on the last window, compared with the champion and simple models")
     freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
     frozen_champion = (
         None if champion is None else load_fitted_before(bundle_folder, champion.model_version, freeze_tick, extra)
     )
     evaluated_recommender = _evaluate_recipe(training_input, frozen_champion)
-    log("fitting the challenger on everything")
+    log_progress("fitting the challenger on everything")
     challenger = _fit_challenger(
         training_input, None if evaluated_recommender is None else evaluated_recommender.fitted
     )
@@ -145,14 +145,14 @@ def _try_read_record(bundle_folder: Path) -> tuple[RegistryRecord | None, str | 
 
 
 def _next_record(
-    record: RegistryRecord | None,
+    registry_record: RegistryRecord | None,
     winning_version: str,
     champion: Champion | None,
     training_version: TrainingVersion,
     promotion_decision: Decision,
 ) -> RegistryRecord:
-    if record is not None and winning_version == record.model_version:
-        return replace(record, latest=training_version, verdict=promotion_decision)
+    if registry_record is not None and winning_version == registry_record.model_version:
+        return replace(registry_record, latest=training_version, verdict=promotion_decision)
     previous_version = (
         champion.model_version if champion is not None and champion.model_version != winning_version else None
     )
@@ -224,23 +224,23 @@ def _decide_promotion(
 def _save_challenger(
     challenger: Recommender,
     evaluated_recommender: EvaluatedRecommender | None,
-    folder: Path,
+    challenger_folder: Path,
     extra_features: ExtraFeatures | None,
 ) -> str | None:
     """Save the challenger and its twin of the evaluation. Returns why the bundle cannot be loaded, if so."""
     if evaluated_recommender is None:
-        save_bundle(challenger, folder)
+        save_bundle(challenger, challenger_folder)
     else:
         if evaluated_recommender.fitted is not None:
-            save_bundle(evaluated_recommender.fitted.recommender, folder / FROZEN_FOLDER)
+            save_bundle(evaluated_recommender.fitted.recommender, challenger_folder / FROZEN_FOLDER)
         save_bundle(
             challenger,
-            folder,
+            challenger_folder,
             metrics=_collect_metrics(evaluated_recommender.evaluation),
             reliability=evaluated_recommender.evaluation.reliability,
         )
     try:
-        load_bundle(folder, extra_features=extra_features)
+        load_bundle(challenger_folder, extra_features=extra_features)
     except (BundleError, OSError) as refusal:
         return str(refusal)
     return None

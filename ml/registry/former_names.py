@@ -71,25 +71,26 @@ def rename_former_types(skops_bytes: bytes) -> bytes:
     ).encode()
     renamed_skops_file = BytesIO()
     with ZipFile(renamed_skops_file, "w") as target_zip:
-        for file_name, content in content_by_name.items():
-            target_zip.writestr(file_name, content)
+        for file_name, file_content in content_by_name.items():
+            target_zip.writestr(file_name, file_content)
     return renamed_skops_file.getvalue()
 
 
-def _rename_node(node: dict[str, Any]) -> dict[str, Any]:
+def _rename_node(schema_node: dict[str, Any]) -> dict[str, Any]:
     """One node of the schema under its current names."""
-    former_type = f"{node.get('__module__')}.{node.get('__class__')}"
+    former_type = f"{schema_node.get('__module__')}.{schema_node.get('__class__')}"
     if former_type not in FORMER_TYPES:
-        return node
+        return schema_node
     module_name, _, class_name = FORMER_TYPES[former_type].rpartition(".")
     content_by_field = {
-        FORMER_FIELDS.get(field, field): content for field, content in node["content"]["content"].items()
+        FORMER_FIELDS.get(field_name, field_name): content
+        for field_name, content in schema_node["content"]["content"].items()
     }
     return {
-        **node,
+        **schema_node,
         "__module__": module_name,
         "__class__": class_name,
-        "content": {**node["content"], "content": content_by_field},
+        "content": {**schema_node["content"], "content": content_by_field},
     }
 
 

@@ -36,7 +36,7 @@ class BundleError(ValueError):
 
 def save_bundle(
     recommender: Recommender,
-    folder: Path,
+    model_folder: Path,
     *,
     metrics: Mapping[str, float] | None = None,
     reliability: Reliability | None = None,
@@ -45,13 +45,13 @@ def save_bundle(
 
     Args:
         recommender: Its extra features are not stored; `load_bundle` needs them again.
-        folder: Is created if it is missing.
+        model_folder: Is created if it is missing.
         metrics: Measures for the card.
         reliability: How well the probabilities match outcomes, for the card.
     """
     import skops.io  # its import takes more than a second, and most runs neither save nor load a model
 
-    folder.mkdir(parents=True, exist_ok=True)
+    model_folder.mkdir(parents=True, exist_ok=True)
     extra_features = recommender.extra.features if recommender.extra is not None else ()
     features = (*FEATURES, *extra_features)
     model_bytes = skops.io.dumps(replace(recommender, extra=None))
@@ -76,17 +76,17 @@ def save_bundle(
         types=tuple(sorted(set(skops.io.get_untrusted_types(data=model_bytes)) & set(TRUSTED_TYPES))),
         reliability=reliability,
     )
-    (folder / MODEL_FILE).write_bytes(model_bytes)
-    (folder / PAGE_FILE).write_text(render_model_card(card))
-    (folder / CARD_FILE).write_text(json.dumps(to_stored_dict(card), indent=2, sort_keys=True) + "\n")
+    (model_folder / MODEL_FILE).write_bytes(model_bytes)
+    (model_folder / PAGE_FILE).write_text(render_model_card(card))
+    (model_folder / CARD_FILE).write_text(json.dumps(to_stored_dict(card), indent=2, sort_keys=True) + "\n")
     return card
 
 
-def read_card(folder: Path) -> ModelCard:
+def read_card(model_folder: Path) -> ModelCard:
     """The card of a bundle, without the model. Raises BundleError if it is missing or of another schema."""
-    card_path = folder / CARD_FILE
+    card_path = model_folder / CARD_FILE
     if not card_path.exists():
-        raise BundleError(f"{folder.name} holds no {CARD_FILE}: it is no finished bundle, train again")
+        raise BundleError(f"{model_folder.name} holds no {CARD_FILE}: it is no finished bundle, train again")
     try:
         stored_card: dict[str, Any] = json.loads(card_path.read_text())
         if stored_card["schema_version"] != SCHEMA_VERSION:
@@ -103,7 +103,7 @@ def read_card(folder: Path) -> ModelCard:
             }
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder.name}/{CARD_FILE} is no card of this code: train again") from error
+        raise BundleError(f"{model_folder.name}/{CARD_FILE} is no card of this code: train again") from error
 
 
 def _read_reliability(stored_reliability: dict[str, Any] | None) -> Reliability | None:
@@ -120,18 +120,18 @@ def _read_reliability(stored_reliability: dict[str, Any] | None) -> Reliability 
     )
 
 
-def load_bundle(folder: Path, *, extra_features: ExtraFeatures | None = None) -> Recommender:
+def load_bundle(model_folder: Path, *, extra_features: ExtraFeatures | None = None) -> Recommender:
     """Load the recommender of a bundle, after its card, bytes, versions, features and types were checked.
 
     Args:
-        folder: The folder given to `save_bundle`. Bundles of former versions of this code load, too.
+        model_folder: The folder given to `save_bundle`. Bundles of former versions of this code load, too.
         extra_features: The extra features that the recommender was fitted with.
 
     Raises:
         BundleError: A check failed; the message names it.
     """
-    card = read_card(folder)
-    model_bytes = (folder / MODEL_FILE).read_bytes() if (folder / MODEL_FILE).exists() else b""
+    card = read_card(model_folder)
+    model_bytes = (model_folder / MODEL_FILE).read_bytes() if (model_folder / MODEL_FILE).exists() else b""
     if hashlib.sha256(model_bytes).hexdigest() != card.model_sha256:
         raise BundleError(f"{MODEL_FILE} is missing or not the file its card describes: train again")
     installed_versions = _list_versions()

@@ -44,7 +44,7 @@ def render_model_card(card: ModelCard) -> str:
     names_by_family: dict[str, list[str]] = {}
     for feature in card.features:
         names_by_family.setdefault(feature.family, []).append(f"`{feature.name}`")
-    horizon = f"{card.horizon // TICKS_PER_DAY} days" if card.is_calendar else f"{card.horizon} steps of the order"
+    horizon_text = f"{card.horizon // TICKS_PER_DAY} days" if card.is_calendar else f"{card.horizon} steps of the order"
     first_day, end_day = (
         date(1970, 1, 1) + timedelta(microseconds=tick) if card.is_calendar else tick
         for tick in (card.data_first, card.data_end)
@@ -54,7 +54,7 @@ def render_model_card(card: ModelCard) -> str:
             "# Model card: the next step",
             "",
             "Ranks, for a person, the steps (micro-skill and stage) not yet reached, and gives the probability of "
-            f"reaching each within {horizon}. For development only: it must not rank people or gate anything.",
+            f"reaching each within {horizon_text}. For development only: it must not rank people or gate anything.",
             "",
             "## Training data",
             "",
@@ -77,7 +77,7 @@ def render_model_card(card: ModelCard) -> str:
             "## Made with",
             "",
             f"- seed {card.seed}; "
-            + ", ".join(f"{package} {version}" for package, version in sorted(card.versions.items())),
+            + ", ".join(f"{package} {package_version}" for package, package_version in sorted(card.versions.items())),
             f"- contract `{card.contract_sha256[:16]}`, file `{card.model_sha256[:16]}` (SHA-256, first 16 digits)",
             "- types trusted on loading: " + ", ".join(f"`{type_name}`" for type_name in card.types),
             "",
@@ -93,7 +93,7 @@ def _list_metrics(card: ModelCard) -> list[str]:
         "",
         "| measure | value |",
         "|---|---:|",
-        *(f"| {metric} | {measure:.4f} |" for metric, measure in sorted(card.metrics.items())),
+        *(f"| {metric_name} | {metric_value:.4f} |" for metric_name, metric_value in sorted(card.metrics.items())),
     ]
 
 

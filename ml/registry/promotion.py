@@ -54,13 +54,13 @@ def decide_training(
     """
     if latest_training is None:
         return Decision(True, "there is no model yet")
-    days_since = (current_training.as_of - latest_training.as_of).days
+    days_since_training = (current_training.as_of - latest_training.as_of).days
     step_growth = abs(current_training.step_count - latest_training.step_count) / max(latest_training.step_count, 1)
     change_text = (
-        f"{days_since} days and {step_growth:.1%} of steps since the training of {latest_training.as_of}; "
+        f"{days_since_training} days and {step_growth:.1%} of steps since the training of {latest_training.as_of}; "
         f"due at {policy.every_days} days or {policy.new_steps_share:.0%}"
     )
-    rules = (
+    decision_rules = (
         (refusal is not None, True, f"the champion cannot be used: {refusal}"),
         (
             current_training.recipe != latest_training.recipe,
@@ -68,7 +68,7 @@ def decide_training(
             "horizon, features or learning code changed since the latest training",
         ),
         (
-            days_since < 0,
+            days_since_training < 0,
             True,
             f"the latest training saw days after {current_training.as_of}, up to {latest_training.as_of}",
         ),
@@ -77,15 +77,15 @@ def decide_training(
             False,
             f"nothing changed since the training of {latest_training.as_of}",
         ),
-        (days_since >= policy.every_days or step_growth >= policy.new_steps_share, True, change_text),
+        (days_since_training >= policy.every_days or step_growth >= policy.new_steps_share, True, change_text),
         (
-            bool(drifted_inputs) and days_since > 0,
+            bool(drifted_inputs) and days_since_training > 0,
             True,
             f"{', '.join(drifted_inputs)} drifted since the training of {latest_training.as_of}",
         ),
         (True, False, change_text),
     )
-    return next(Decision(is_yes, reason) for is_met, is_yes, reason in rules if is_met)
+    return next(Decision(is_yes, reason) for is_met, is_yes, reason in decision_rules if is_met)
 
 
 def decide_promotion(
@@ -110,7 +110,7 @@ def decide_promotion(
     """
     faults = ["too little history to measure it"] if evaluation is None else list(_find_faults(evaluation, policy))
     n_people = 0 if evaluation is None else evaluation.n_people_scored
-    rules = (
+    decision_rules = (
         (not has_champion, True, "; ".join(["the first model, there is no other", *faults])),
         (not challenger_has_ranker, False, "the challenger had too little to learn from and orders by popularity"),
         (not champion_has_ranker, True, "the champion only orders by popularity, the challenger has learned"),
@@ -122,7 +122,7 @@ def decide_promotion(
         (bool(faults), False, "; ".join(faults)),
         (True, True, f"NDCG@10 on the last window beats {_list_gains(evaluation)}"),
     )
-    return next(Decision(is_yes, reason) for is_met, is_yes, reason in rules if is_met)
+    return next(Decision(is_yes, reason) for is_met, is_yes, reason in decision_rules if is_met)
 
 
 def _list_gains(evaluation: Evaluation | None) -> str:

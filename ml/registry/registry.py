@@ -61,34 +61,34 @@ def read_record(bundle_folder: Path) -> RegistryRecord | None:
 def find_latest_trained(bundle_folder: Path) -> str | None:
     """The version that was trained last, promoted or not; None if there is none or the record cannot be read."""
     try:
-        record = read_record(bundle_folder)
+        registry_record = read_record(bundle_folder)
     except BundleError:
         return None
-    return record.latest.model_version if record is not None else None
+    return registry_record.latest.model_version if registry_record is not None else None
 
 
-def write_record(bundle_folder: Path, record: RegistryRecord) -> None:
+def write_record(bundle_folder: Path, registry_record: RegistryRecord) -> None:
     """Replace the record as a whole: a reader sees the old or the new one."""
     write_text_atomically(
-        bundle_folder / RECORD_FILE, json.dumps(asdict(record), indent=2, sort_keys=True, default=str) + "\n"
+        bundle_folder / RECORD_FILE, json.dumps(asdict(registry_record), indent=2, sort_keys=True, default=str) + "\n"
     )
 
 
 def load_champion(
-    bundle_folder: Path, record: RegistryRecord | None, extra_features: ExtraFeatures | None
+    bundle_folder: Path, registry_record: RegistryRecord | None, extra_features: ExtraFeatures | None
 ) -> tuple[Champion | None, str | None]:
     """Load the model in use, or the one before it if its bundle is refused.
 
     Args:
         bundle_folder: The folder of bundles.
-        record: Its record.
+        registry_record: Its record.
         extra_features: The extra features of the bundles.
 
     Returns:
         The champion, None if no bundle can be used; and why bundles were refused, None if none was.
     """
     refusals: list[str] = []
-    model_versions = () if record is None else (record.model_version, record.previous)
+    model_versions = () if registry_record is None else (registry_record.model_version, registry_record.previous)
     for model_version in dict.fromkeys(filter(None, model_versions)):
         try:
             champion = Champion(
@@ -114,10 +114,10 @@ def load_fitted_before(
     Returns:
         None if both saw more, or cannot be used.
     """
-    for folder in (bundle_folder / model_version, bundle_folder / model_version / FROZEN_FOLDER):
+    for model_folder in (bundle_folder / model_version, bundle_folder / model_version / FROZEN_FOLDER):
         try:
-            if read_card(folder).data_end <= freeze_tick:
-                return load_bundle(folder, extra_features=extra_features)
+            if read_card(model_folder).data_end <= freeze_tick:
+                return load_bundle(model_folder, extra_features=extra_features)
         except (BundleError, OSError):
             continue
     return None

@@ -26,7 +26,7 @@ def available_baselines() -> tuple[str, ...]:
 
 def build_baseline(model_name: str, config: RankerConfig, seed: int) -> Scorer:
     """Return the unfitted scorer of that name, with the settings that our recommender uses for it."""
-    scorers: dict[str, Scorer] = {
+    scorer_by_name: dict[str, Scorer] = {
         "popularity": Popularity(),
         "recent_popularity": RecentPopularity(),
         "item_knn": ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink),
@@ -35,4 +35,4 @@ def build_baseline(model_name: str, config: RankerConfig, seed: int) -> Scorer:
         "user_knn": UserKNN(neighbours=config.user_neighbours, seed=seed),
         **{implicit_name: ImplicitFactors(implicit_name, seed) for implicit_name in IMPLICIT_MODELS},
     }
-    return scorers[model_name]
+    return scorer_by_name[model_name]

@@ -95,8 +95,8 @@ def select_dense(
     priority = prior + np.where(is_nominated, np.float32(1e4), np.float32(0.0))
     n_listed = min(config.n_candidates, n_items)
     chosen_items = np.sort(np.argpartition(-priority, n_listed - 1, axis=1)[:, :n_listed], axis=1)
-    order = np.argsort(-np.take_along_axis(priority, chosen_items, axis=1), axis=1, kind="stable")
-    item_codes = np.take_along_axis(chosen_items, order, axis=1).astype(np.int64)
+    candidate_order = np.argsort(-np.take_along_axis(priority, chosen_items, axis=1), axis=1, kind="stable")
+    item_codes = np.take_along_axis(chosen_items, candidate_order, axis=1).astype(np.int64)
     item_priors = np.take_along_axis(prior, item_codes, axis=1)
     best_scores = [
         np.where(eligible_mask, item_scores, np.float32(0.0)).max(axis=1, initial=0.0) for item_scores in scores
@@ -132,10 +132,10 @@ def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConf
 def standardise(scores: Floats, eligible_mask: Bools) -> Floats:
     """Return rows x items: scores minus their row mean, over their row deviation, both over eligible items."""
     eligible_counts = np.maximum(eligible_mask.sum(axis=1, keepdims=True), 1)
-    mean = np.where(eligible_mask, scores, np.float32(0.0)).sum(axis=1, keepdims=True) / eligible_counts
-    standard_scores = np.where(eligible_mask, scores - mean, np.float32(0.0)).astype(np.float32)
-    deviation = np.sqrt(np.einsum("ij,ij->i", standard_scores, standard_scores)[:, None] / eligible_counts)
-    standard_scores /= (deviation + 1e-9).astype(np.float32)
+    row_means = np.where(eligible_mask, scores, np.float32(0.0)).sum(axis=1, keepdims=True) / eligible_counts
+    standard_scores = np.where(eligible_mask, scores - row_means, np.float32(0.0)).astype(np.float32)
+    row_deviations = np.sqrt(np.einsum("ij,ij->i", standard_scores, standard_scores)[:, None] / eligible_counts)
+    standard_scores /= (row_deviations + 1e-9).astype(np.float32)
     return standard_scores
 
 
@@ -181,18 +181,18 @@ def _select_sparse(
                 sparse_scores[channel].toarray(out=dense_buffer), lookup_codes, axis=1
             )
         if channel in NOMINATING_CHANNELS:
-            mean, deviation = (
+            row_means, row_deviations = (
                 trend_mean_and_deviation if channel == TREND else _measure_rows(sparse_scores[channel], eligible_counts)
             )
-            prior += (channel_scores[channel_index] - mean[:, None]) / (deviation[:, None] + np.float32(1e-9))
+            prior += (channel_scores[channel_index] - row_means[:, None]) / (row_deviations[:, None] + np.float32(1e-9))
     prior /= len(NOMINATING_CHANNELS) + (extra_scores is not None)
     prior[item_codes < 0] = NO_SCORE
-    order = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates]
+    candidate_order = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates]
     return Candidates(
-        item=np.take_along_axis(lookup_codes, order, axis=1),
-        prior=np.take_along_axis(prior, order, axis=1),
-        is_candidate=np.take_along_axis(item_codes >= 0, order, axis=1),
-        channel_scores=np.take_along_axis(channel_scores, order[None], axis=2),
+        item=np.take_along_axis(lookup_codes, candidate_order, axis=1),
+        prior=np.take_along_axis(prior, candidate_order, axis=1),
+        is_candidate=np.take_along_axis(item_codes >= 0, candidate_order, axis=1),
+        channel_scores=np.take_along_axis(channel_scores, candidate_order[None], axis=2),
         best_scores=best_scores,
     )
 
@@ -200,9 +200,9 @@ def _select_sparse(
 def _measure_rows(scores: sparse.csr_matrix, eligible_counts: Ints) -> tuple[Floats, Floats]:
     """Mean and deviation of each row over the eligible items, most of which have no stored score and count as 0."""
     row_indices, n_rows = entry_rows(scores.indptr), len(eligible_counts)
-    mean = np.bincount(row_indices, scores.data, n_rows) / eligible_counts
+    row_means = np.bincount(row_indices, scores.data, n_rows) / eligible_counts
     mean_square = np.bincount(row_indices, np.square(scores.data, dtype=np.float64), n_rows) / eligible_counts
-    return mean.astype(np.float32), np.sqrt(np.maximum(mean_square - mean**2, 0.0)).astype(np.float32)
+    return row_means.astype(np.float32), np.sqrt(np.maximum(mean_square - row_means**2, 0.0)).astype(np.float32)
 
 
 def _find_trending(

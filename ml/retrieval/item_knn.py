@@ -24,11 +24,11 @@ class ItemKNN(ItemToItem):
 
     def fit(self, interactions: Interactions) -> Self:
         acquisitions = acquisition_matrix(interactions)
-        norms = np.sqrt(np.asarray(acquisitions.multiply(acquisitions).sum(axis=0)).ravel()).astype(np.float32)
-        cosine_blocks = [sparse.csr_matrix((0, len(norms)), dtype=np.float32)]
+        item_norms = np.sqrt(np.asarray(acquisitions.multiply(acquisitions).sum(axis=0)).ravel()).astype(np.float32)
+        cosine_blocks = [sparse.csr_matrix((0, len(item_norms)), dtype=np.float32)]
         for row_slice, similarities in iter_gram_blocks(acquisitions):
             np.fill_diagonal(similarities[:, row_slice], 0.0)
-            similarities /= norms[row_slice, None] * norms[None, :] + np.float32(self.shrink + 1e-9)
+            similarities /= item_norms[row_slice, None] * item_norms[None, :] + np.float32(self.shrink + 1e-9)
             cosine_blocks.append(keep_largest(sparse.csr_matrix(similarities), self.neighbours))
         self.matrix = sparse.csr_matrix(sparse.vstack(cosine_blocks))
         return self

@@ -61,16 +61,16 @@ class Markov(ItemToItem):
             recency_weights.data[recency_weights.data < 0.01] = 0.0  # these cost time and change nothing
             recency_weights.eliminate_zeros()
             partial_counts.append(sparse.csr_matrix(recency_weights.T @ next_items[row_slice]))
-            # adding costs the size of the sum
-            if sum(counts.nnz for counts in partial_counts[1:]) >= partial_counts[0].nnz / 2:
+            # an addition takes time in proportion to the size of the sum
+            if sum(count_matrix.nnz for count_matrix in partial_counts[1:]) >= partial_counts[0].nnz / 2:
                 partial_counts = [_sum_pairwise(partial_counts)]
         return _sum_pairwise(partial_counts)
 
     def _smooth_shares(self, transitions: sparse.csr_matrix, popularity: Floats) -> Floats:
-        shares = np.asarray(transitions.toarray(), np.float32)
-        shares += self.shrink * popularity[None, :]
-        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
-        return shares
+        next_item_shares = np.asarray(transitions.toarray(), np.float32)
+        next_item_shares += self.shrink * popularity[None, :]
+        next_item_shares /= np.maximum(next_item_shares.sum(axis=1, keepdims=True), 1e-9)
+        return next_item_shares
 
 
 def _sum_pairwise(matrices: list[sparse.csr_matrix]) -> sparse.csr_matrix:
@@ -103,19 +103,19 @@ def sample_next_items(
     np.maximum.at(last_moment_index, target_events.person, target_events.moment_index)
     is_listed = target_events.moment_index > np.maximum(last_moment_index[target_events.person] - moments_per_person, 0)
     person_codes = target_events.person[is_listed]
-    ticks = target_events.time[is_listed]
+    moment_ticks = target_events.time[is_listed]
     item_codes = target_events.item[is_listed]
-    moment_starts = np.flatnonzero(starts_run(person_codes, ticks))
+    moment_starts = np.flatnonzero(starts_run(person_codes, moment_ticks))
     moment_offsets = np.append(moment_starts, len(person_codes))
-    weights = (1.0 / np.repeat(np.diff(moment_offsets), np.diff(moment_offsets))).astype(np.float32)
+    item_weights = (1.0 / np.repeat(np.diff(moment_offsets), np.diff(moment_offsets))).astype(np.float32)
     next_items = sparse.csr_matrix(
-        (weights, item_codes, moment_offsets), shape=(len(moment_starts), interactions.n_items)
+        (item_weights, item_codes, moment_offsets), shape=(len(moment_starts), interactions.n_items)
     )
     if len(moment_starts) <= max_moments:
-        return person_codes[moment_starts], ticks[moment_starts], next_items
+        return person_codes[moment_starts], moment_ticks[moment_starts], next_items
     sampled_moments = np.sort(np.random.default_rng(seed).choice(len(moment_starts), max_moments, replace=False))
     return (
         person_codes[moment_starts[sampled_moments]],
-        ticks[moment_starts[sampled_moments]],
+        moment_ticks[moment_starts[sampled_moments]],
         next_items[sampled_moments],
     )

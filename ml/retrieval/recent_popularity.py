@@ -74,11 +74,11 @@ class RecentPopularity:
 
     def score_moments(self, cutoff_ticks: Ints) -> tuple[Floats, Ints]:
         """Return the scores as distinct moments x items, and the index of each cutoff's moment."""
-        moments, moment_index = np.unique(cutoff_ticks, return_inverse=True)
-        total_adoptions = self.total_counts(moments)
+        distinct_cutoffs, moment_index = np.unique(cutoff_ticks, return_inverse=True)
+        total_adoptions = self.total_counts(distinct_cutoffs)
         totals_bound = np.float32(1.0) + total_adoptions.max(axis=1, initial=1.0, keepdims=True)
         return np.asarray(
-            self.recent_counts(moments, self.window) + total_adoptions / totals_bound, np.float32
+            self.recent_counts(distinct_cutoffs, self.window) + total_adoptions / totals_bound, np.float32
         ), moment_index
 
     def _find_bin(self, ticks: Ints) -> Ints:

@@ -106,12 +106,14 @@ class ScorerEnsemble:
             item_names: One name per item of the interactions; the ids if None.
         """
         ensemble = (
-            self if len(interactions.items) == len(self.items) else self._with_items(interactions.items, item_names)
+            self
+            if len(interactions.items) == len(self.items)
+            else self._extend_to_items(interactions.items, item_names)
         )
         trend = replace(self.trend).count(interactions)
         return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
 
-    def _with_items(self, item_ids: Strings, item_names: Strings | None) -> "ScorerEnsemble":
+    def _extend_to_items(self, item_ids: Strings, item_names: Strings | None) -> "ScorerEnsemble":
         old_codes, new_codes = encode_ids(item_ids, self.items), encode_ids(self.items, item_ids)
         item_names = np.where(
             old_codes >= 0, np.append(self.names, "")[old_codes], item_ids if item_names is None else item_names
@@ -119,7 +121,7 @@ class ScorerEnsemble:
         name_text = self.scorers["name_text"]
         assert isinstance(name_text, NameText)
 
-        def extend(old_statistic: Doubles) -> Doubles:
+        def extend_to_items(old_statistic: Doubles) -> Doubles:
             """The values of the old items, and their mean for new items."""
             return np.append(old_statistic, old_statistic.mean() if len(old_statistic) else 0.0)[old_codes]
 
@@ -129,8 +131,8 @@ class ScorerEnsemble:
             names=item_names,
             scorers={**self.scorers, "name_text": replace(name_text, names=item_names).fit_items(item_ids)},
             popularity=np.append(self.popularity, 0.0)[old_codes],
-            position_mean=extend(self.position_mean),
-            position_deviation=extend(self.position_deviation),
+            position_mean=extend_to_items(self.position_mean),
+            position_deviation=extend_to_items(self.position_deviation),
             name_groups=group_names(item_names),
             fitted_codes=new_codes[self.fitted_codes],
         )

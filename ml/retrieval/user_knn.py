@@ -38,7 +38,9 @@ class UserKNN:
         person_codes, cutoff_ticks, self.votes = sample_next_items(
             interactions, MOMENTS_PER_PERSON, INDEX_ROWS, self.seed
         )
-        self.index = sparse.csr_matrix(self._weigh(build_user_states(interactions, person_codes, cutoff_ticks)).T)
+        self.index = sparse.csr_matrix(
+            self._weigh_states(build_user_states(interactions, person_codes, cutoff_ticks)).T
+        )
         return self
 
     def score(self, user_states: UserStates) -> Floats:
@@ -47,11 +49,11 @@ class UserKNN:
     def score_sparse(self, user_states: UserStates) -> sparse.csr_matrix:
         if not self.index.shape[1]:
             return sparse.csr_matrix((len(user_states), len(self.idf)), dtype=np.float32)
-        similarities = keep_largest(sparse.csr_matrix(self._weigh(user_states) @ self.index), self.neighbours)
+        similarities = keep_largest(sparse.csr_matrix(self._weigh_states(user_states) @ self.index), self.neighbours)
         similarities.data = similarities.data**self.power
         return sparse.csr_matrix(similarities @ self.votes)
 
-    def _weigh(self, user_states: UserStates) -> sparse.csr_matrix:
+    def _weigh_states(self, user_states: UserStates) -> sparse.csr_matrix:
         weighted_states = user_states.matrix(len(self.idf), self.decay_moments)
         weighted_states.data = (weighted_states.data * self.idf[weighted_states.indices]).astype(np.float32)
         return normalize(weighted_states) if weighted_states.shape[0] else weighted_states

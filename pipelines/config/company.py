@@ -70,32 +70,32 @@ def _check_scale(scale: tuple[float, float]) -> tuple[float, float]:
     return scale
 
 
-def _parse_as_of(day: Any) -> Any:
-    if isinstance(day, date) or day in ("today", "newest_event"):
-        return day
+def _parse_as_of(declared_day: Any) -> Any:
+    if isinstance(declared_day, date) or declared_day in ("today", "newest_event"):
+        return declared_day
     try:
-        return date.fromisoformat(day)
+        return date.fromisoformat(declared_day)
     except (TypeError, ValueError) as error:
         raise ValueError("no such day; allowed: today, newest_event, or a day like 2025-06-30") from error
 
 
-def _check_headers(column: Any) -> Any:
-    if isinstance(column, dict):
+def _check_headers(headers: Any) -> Any:
+    if isinstance(headers, dict):
         raise ValueError("must be a header of the file, or a list of headers")
     raise_problems(
-        ConfigProblem((position,) if isinstance(column, list) else (), _NOT_TEXT)
-        for position, header in enumerate(column if isinstance(column, list) else [column])
+        ConfigProblem((position,) if isinstance(headers, list) else (), _NOT_TEXT)
+        for position, header in enumerate(headers if isinstance(headers, list) else [headers])
         if not isinstance(header, str | None)
     )
-    return column
+    return headers
 
 
 def _check_words(meaning_by_word: Any) -> Any:
     word_pairs = meaning_by_word.items() if isinstance(meaning_by_word, dict) else ()
     raise_problems(
-        ConfigProblem((text if isinstance(text, str | int) else repr(text),), _NOT_TEXT)
-        for text, word in word_pairs
-        if not isinstance(text, str) or not isinstance(word, str)
+        ConfigProblem((exported_word if isinstance(exported_word, str | int) else repr(exported_word),), _NOT_TEXT)
+        for exported_word, meaning in word_pairs
+        if not isinstance(exported_word, str) or not isinstance(meaning, str)
     )
     return meaning_by_word
 
@@ -166,8 +166,8 @@ class SourceConfig(ConfigSection):
         if not isinstance(mapping, dict):
             return mapping
         return {
-            column: {"column": declared} if isinstance(declared, str | list) else declared
-            for column, declared in mapping.items()
+            column: {"column": column_entry} if isinstance(column_entry, str | list) else column_entry
+            for column, column_entry in mapping.items()
         }
 
     @model_validator(mode="after")
@@ -218,9 +218,10 @@ class SourceConfig(ConfigSection):
         for position, system in enumerate(self.serves):
             if system not in systems:
                 message = f"no source has the system {system!r}: correct it, or declare the source"
-                nearest = nearest_names(system, systems)
+                nearest_systems = nearest_names(system, systems)
                 yield ConfigProblem(
-                    ("serves", position), f"{message}; nearest: {nearest}; allowed: {', '.join(sorted(systems))}"
+                    ("serves", position),
+                    f"{message}; nearest: {nearest_systems}; allowed: {', '.join(sorted(systems))}",
                 )
 
     @property
@@ -252,8 +253,8 @@ def _find_shared_folders(sources: Sequence[SourceConfig]) -> Iterator[ConfigProb
     url_by_folder: dict[str, str] = {}
     for position, source in enumerate(sources):
         if source.fetch is not None:
-            folder, _ = split_landing_pattern(source.path)
-            if url_by_folder.setdefault(folder, source.fetch.url) != source.fetch.url:
+            landing_subfolder, _ = split_landing_pattern(source.path)
+            if url_by_folder.setdefault(landing_subfolder, source.fetch.url) != source.fetch.url:
                 message = (
                     "another source is fetched from elsewhere into this folder: give each a folder, as in hr/*.csv"
                 )
@@ -376,21 +377,21 @@ def read_config(path: Path) -> Config:
     try:
         yaml_text = path.read_text(encoding="utf-8-sig")
         yaml_tree = yaml.compose(yaml_text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(yaml_text)
+        config_content = yaml.safe_load(yaml_text)
     except UnicodeDecodeError as error:
-        line = 1 + error.object.count(b"\n", 0, error.start)
-        raise ConfigError(f"{path.name} line {line}: not UTF-8: save it as UTF-8") from error
+        line_number = 1 + error.object.count(b"\n", 0, error.start)
+        raise ConfigError(f"{path.name} line {line_number}: not UTF-8: save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path.name} line {line}: not YAML: {error.problem}") from error
-    if not isinstance(content, dict):
-        actual_type = "nothing" if content is None else type(content).__name__
+        line_number = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{path.name} line {line_number}: not YAML: {error.problem}") from error
+    if not isinstance(config_content, dict):
+        actual_type = "nothing" if config_content is None else type(config_content).__name__
         raise ConfigError(f"{path.name} line 1: expected keys such as `sources:`, found {actual_type}")
     if repeated_key := find_repeated_key(yaml_tree):
-        line = repeated_key.start_mark.line + 1
-        raise ConfigError(f"{path.name} line {line}: {repeated_key.value} is given twice: keep one")
+        line_number = repeated_key.start_mark.line + 1
+        raise ConfigError(f"{path.name} line {line_number}: {repeated_key.value} is given twice: keep one")
     try:
-        return Config.model_validate(content)
+        return Config.model_validate(config_content)
     except ValidationError as validation_error:
         messages = [describe_error(path.name, yaml_tree, Config, dict(error)) for error in validation_error.errors()]
         raise ConfigError("\n".join(dict.fromkeys(messages))) from validation_error

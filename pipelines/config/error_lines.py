@@ -14,7 +14,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Place = tuple[str | int, ...]
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
-_PLACED = "placed"
+_PROBLEM_ERROR_TYPE = "placed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,73 +36,83 @@ def raise_problems(problems: Iterable[ConfigProblem]) -> None:
     Raises:
         ValidationError: If there is a problem.
     """
-    details = [
+    error_details = [
         InitErrorDetails(
-            type=PydanticCustomError(_PLACED, "{message}", {"message": problem.message}), loc=problem.place, input=None
+            type=PydanticCustomError(_PROBLEM_ERROR_TYPE, "{message}", {"message": problem.message}),
+            loc=problem.place,
+            input=None,
         )
         for problem in problems
     ]
-    if details:
-        raise ValidationError.from_exception_data("footsteps.yaml", details)
+    if error_details:
+        raise ValidationError.from_exception_data("footsteps.yaml", error_details)
 
 
-def describe_error(file_name: str, tree: yaml.Node | None, model: type[BaseModel], error: dict[str, Any]) -> str:
+def describe_error(
+    file_name: str, yaml_tree: yaml.Node | None, model_class: type[BaseModel], error: dict[str, Any]
+) -> str:
     """One error of pydantic as `file line N: place: message; allowed: …`.
 
     Args:
         file_name: Name of the configuration file.
-        tree: Its YAML nodes.
-        model: The model of the whole configuration.
+        yaml_tree: Its YAML nodes.
+        model_class: The model of the whole configuration.
         error: One element of `ValidationError.errors()`.
     """
     # The last part of the place of an error in a key is "[key]".
     place = [place_part for place_part in error["loc"] if place_part != "[key]"]
     message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] != _PLACED and (key := message.split()[0]) in _allowed_keys(model, place):
-        place.append(key)  # a check of several keys begins its message with the key in question
+    if error["type"] != _PROBLEM_ERROR_TYPE and (first_word := message.split()[0]) in _allowed_keys(model_class, place):
+        place.append(first_word)  # a check of several keys begins its message with the key in question
     if error["type"] in _UNKNOWN_KEY:
-        message = f"unknown key; allowed: {', '.join(_allowed_keys(model, place[:-1]))}"
-    line, where = _locate(tree, place)
-    return f"{file_name} line {line}: {where or 'top level'}: {message}"
+        message = f"unknown key; allowed: {', '.join(_allowed_keys(model_class, place[:-1]))}"
+    line_number, place_text = _locate(yaml_tree, place)
+    return f"{file_name} line {line_number}: {place_text or 'top level'}: {message}"
 
 
 def find_repeated_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
     """The second of two equal keys of one mapping; YAML would silently drop the first."""
     seen_keys: set[str] = set()
-    for child in node.value if isinstance(node, yaml.CollectionNode) else ():
-        key, child_value = child if isinstance(child, tuple) else (None, child)
-        if isinstance(key, yaml.ScalarNode):
-            if key.value in seen_keys:
-                return key
-            seen_keys.add(key.value)
-        if repeated := find_repeated_key(child_value):
-            return repeated
+    for child_node in node.value if isinstance(node, yaml.CollectionNode) else ():
+        key_node, value_node = child_node if isinstance(child_node, tuple) else (None, child_node)
+        if isinstance(key_node, yaml.ScalarNode):
+            if key_node.value in seen_keys:
+                return key_node
+            seen_keys.add(key_node.value)
+        if repeated_key := find_repeated_key(value_node):
+            return repeated_key
     return None
 
 
-def _allowed_keys(model: Any, place: list[Any]) -> list[str]:
+def _allowed_keys(model_class: Any, place: list[Any]) -> list[str]:
     """The keys that are allowed at a place of the configuration."""
     for place_part in place:
-        if place_part in _keys(model):
-            inner_type = get_type_hints(model)[place_part]
-            for candidate in (inner_type, *getattr(inner_type, "__args__", ())):
-                if isinstance(candidate, type) and (issubclass(candidate, BaseModel) or is_dataclass(candidate)):
-                    model = candidate
-    return _keys(model)
+        if place_part in _list_keys(model_class):
+            inner_type = get_type_hints(model_class)[place_part]
+            for type_candidate in (inner_type, *getattr(inner_type, "__args__", ())):
+                if isinstance(type_candidate, type) and (
+                    issubclass(type_candidate, BaseModel) or is_dataclass(type_candidate)
+                ):
+                    model_class = type_candidate
+    return _list_keys(model_class)
 
 
-def _keys(model: Any) -> list[str]:
+def _list_keys(model_class: Any) -> list[str]:
     """The keys of the section of the configuration that a model or a dataclass declares."""
-    return [model_field.name for model_field in fields(model)] if is_dataclass(model) else list(model.model_fields)
+    return (
+        [model_field.name for model_field in fields(model_class)]
+        if is_dataclass(model_class)
+        else list(model_class.model_fields)
+    )
 
 
 def _locate(node: yaml.Node | None, place: list[Any]) -> tuple[int, str]:
     """The line of the innermost part of the place that is in the file (the first is 1), and the place as written."""
-    line, written_parts = 1, [str(place_part) for place_part in place]
+    line_number, written_parts = 1, [str(place_part) for place_part in place]
     for position, place_part in enumerate(place):
         if isinstance(node, yaml.SequenceNode) and isinstance(place_part, int) and place_part < len(node.value):
             node = node.value[place_part]
-            line = node.start_mark.line + 1
+            line_number = node.start_mark.line + 1
         elif isinstance(node, yaml.MappingNode):
             matching_pairs = [
                 (key_node, value_node) for key_node, value_node in node.value if _is_key(key_node, place_part)
@@ -110,16 +120,16 @@ def _locate(node: yaml.Node | None, place: list[Any]) -> tuple[int, str]:
             if not matching_pairs:
                 break
             key_node, node = matching_pairs[0]
-            line, written_parts[position] = key_node.start_mark.line + 1, key_node.value
-    return line, ".".join(written_parts)
+            line_number, written_parts[position] = key_node.start_mark.line + 1, key_node.value
+    return line_number, ".".join(written_parts)
 
 
-def _is_key(key: yaml.Node, place_part: str | int) -> bool:
+def _is_key(key_node: yaml.Node, place_part: str | int) -> bool:
     """Whether a key of the file is the given part of an error's place.
 
     Pydantic names a key that is not text by the value that YAML reads, such as 0 for `no`.
     """
-    if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+    if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
         return False
-    key_value = yaml.SafeLoader("").construct_object(key)
+    key_value = yaml.SafeLoader("").construct_object(key_node)
     return bool(key_value == place_part) or repr(key_value) == place_part

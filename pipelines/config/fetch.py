@@ -46,7 +46,7 @@ _SCHEMES_OF_KEY: dict[str, tuple[Scheme, ...]] = {
     "region": ("s3",),
     "endpoint": ("s3", "gs", "abfss"),
 }
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_VARIABLE_PATTERN = re.compile(r"[A-Z_][A-Z0-9_]*")
 _NO_ADDRESS = (
     "must be a folder such as /mnt/share/hr, or an address such as sftp://user@host/folder, s3://bucket/folder, "
     "gs://bucket/folder or abfss://container@account.dfs.core.windows.net/folder"
@@ -82,7 +82,7 @@ def _check_endpoint(url: str) -> str:
 
 
 def _check_variable(variable_name: str) -> str:
-    if not _VARIABLE.fullmatch(variable_name):  # a password here would reach messages
+    if not _VARIABLE_PATTERN.fullmatch(variable_name):  # a password here would reach messages
         raise ValueError("must be the name of an environment variable in capitals, such as HR_PASSWORD, not its value")
     return variable_name
 
@@ -108,9 +108,9 @@ class FetchOptions(ConfigSection):
 
     @model_validator(mode="after")
     def _check_keys(self) -> "FetchOptions":
-        for key, schemes in _SCHEMES_OF_KEY.items():
-            if getattr(self, key) is not None and self.scheme not in schemes:
-                raise ValueError(f"{key} is for {', '.join(schemes)} only: take it out")
+        for option_key, schemes in _SCHEMES_OF_KEY.items():
+            if getattr(self, option_key) is not None and self.scheme not in schemes:
+                raise ValueError(f"{option_key} is for {', '.join(schemes)} only: take it out")
         allowed_credentials = CREDENTIALS[self.scheme]
         if unknown_names := sorted(set(self.variables) - set(allowed_credentials)):
             allowed_names = (
@@ -140,7 +140,11 @@ class FetchOptions(ConfigSection):
         value_by_credential = {
             credential: os.environ.get(self.variable(credential)) for credential in CREDENTIALS[self.scheme]
         }
-        return {credential: value for credential, value in value_by_credential.items() if value}
+        return {
+            credential: credential_value
+            for credential, credential_value in value_by_credential.items()
+            if credential_value
+        }
 
     @property
     def unset_credentials(self) -> list[str]:
@@ -157,22 +161,28 @@ class FetchOptions(ConfigSection):
         return tuple(self.variable(credential) for credential in CREDENTIALS[self.scheme] if credential != "user")
 
 
-def bucket_fetch_options(bucket: ObjectStoreOptions) -> FetchOptions:
+def bucket_fetch_options(bucket_options: ObjectStoreOptions) -> FetchOptions:
     """How exports are fetched from the bucket of `publish.object_store`, whose section was checked by itself."""
-    endpoint = bucket.endpoint if bucket.endpoint is None or "://" in bucket.endpoint else f"https://{bucket.endpoint}"
-    return FetchOptions.model_construct(url=f"{bucket.url}/landing", endpoint=endpoint, region=bucket.region)
+    endpoint = (
+        bucket_options.endpoint
+        if bucket_options.endpoint is None or "://" in bucket_options.endpoint
+        else f"https://{bucket_options.endpoint}"
+    )
+    return FetchOptions.model_construct(
+        url=f"{bucket_options.url}/landing", endpoint=endpoint, region=bucket_options.region
+    )
 
 
-def split_landing_pattern(path: str) -> tuple[str, str]:
-    """The folder in the landing folder that `path` of a source fixes, and the pattern of files in it.
+def split_landing_pattern(path_pattern: str) -> tuple[str, str]:
+    """The folder in the landing folder that `path_pattern` of a source fixes, and the pattern of files in it.
 
     Args:
-        path: Such as `hr/people_*.csv`.
+        path_pattern: Such as `hr/people_*.csv`.
 
     Returns:
         Such as `hr` and `people_*.csv`; the folder is empty if the pattern is for the landing folder itself.
     """
-    path_parts = PurePosixPath(path).parts
-    has_wildcard = [any(character in part for character in "*?[") for part in path_parts[:-1]]
-    fixed_count = has_wildcard.index(True) if True in has_wildcard else len(has_wildcard)
+    path_parts = PurePosixPath(path_pattern).parts
+    wildcard_flags = [any(character in path_part for character in "*?[") for path_part in path_parts[:-1]]
+    fixed_count = wildcard_flags.index(True) if True in wildcard_flags else len(wildcard_flags)
     return "/".join(path_parts[:fixed_count]), "/".join(path_parts[fixed_count:])

@@ -12,12 +12,12 @@ from pydantic import AfterValidator, Field
 from pipelines.config.publish import ConfigSection, Endpoint
 
 
-def _check_metrics_file(path: Path) -> Path:
-    if not path.is_absolute() or path.suffix != ".prom":
+def _check_metrics_file(metrics_path: Path) -> Path:
+    if not metrics_path.is_absolute() or metrics_path.suffix != ".prom":
         raise ValueError(
             "must be an absolute path that ends with .prom, such as /var/lib/node_exporter/textfile/footsteps.prom"
         )
-    return path
+    return metrics_path
 
 
 class OpenLineageOptions(ConfigSection):

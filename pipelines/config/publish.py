@@ -25,10 +25,10 @@ def _check_bucket(url: str) -> str:
 
 def _check_endpoint(url: str) -> str:
     try:
-        parts = urlsplit(url)
+        url_parts = urlsplit(url)
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+        url_parts = urlsplit("")
+    if url_parts.scheme not in ("https", "http") or not url_parts.hostname:
         raise ValueError("must be an address such as https://portal.example/footsteps")
     return url
 
@@ -73,16 +73,16 @@ class WebhookOptions(ConfigSection):
 
     @model_validator(mode="after")
     def _check_encryption(self) -> "WebhookOptions":
-        parts = urlsplit(self.url)
-        if parts.scheme == "http" and not (self.allow_insecure or _is_this_machine(parts.hostname or "")):
+        url_parts = urlsplit(self.url)
+        if url_parts.scheme == "http" and not (self.allow_insecure or _is_this_machine(url_parts.hostname or "")):
             raise ValueError("url is plain http to another machine: use https, or declare allow_insecure: true")
         return self
 
     @property
     def shown_url(self) -> str:
         """Scheme and host of the address: its path, query and user may contain a token."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.hostname}"
+        url_parts = urlsplit(self.url)
+        return f"{url_parts.scheme}://{url_parts.hostname}"
 
 
 class PublishOptions(ConfigSection):

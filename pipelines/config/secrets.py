@@ -10,36 +10,38 @@ from collections.abc import Collection
 
 _SECRET_WORDS = ("URI", "SECRET", "KEY", "PASSWORD", "PASSPHRASE", "TOKEN")
 # An address may carry a signature or a password in a form that is encoded otherwise than in its variable.
-_ADDRESS = re.compile(r"\S*://\S*")
+_ADDRESS_PATTERN = re.compile(r"\S*://\S*")
 _MAX_LENGTH = 300
 
 
-def redact_secrets(text: str, variables: Collection[str] = ()) -> str:
+def redact_secrets(message: str, secret_variables: Collection[str] = ()) -> str:
     """Replace the value of each environment variable that holds a secret by the variable's name.
 
     Args:
-        text: A message of another system, such as a driver's error.
-        variables: Names of variables that hold a secret although their name does not show it.
+        message: A message of another system, such as a driver's error.
+        secret_variables: Names of variables that hold a secret although their name does not show it.
 
     Returns:
         The message without secrets.
     """
-    for variable, secret in os.environ.items():
-        if len(secret) > 3 and (variable in variables or any(word in variable for word in _SECRET_WORDS)):
-            text = text.replace(secret, f"${variable}")
-    return text
+    for variable_name, secret in os.environ.items():
+        if len(secret) > 3 and (
+            variable_name in secret_variables or any(secret_word in variable_name for secret_word in _SECRET_WORDS)
+        ):
+            message = message.replace(secret, f"${variable_name}")
+    return message
 
 
-def describe_failure(failure: Exception, variables: Collection[str] = ()) -> str:
+def describe_failure(failure: Exception, secret_variables: Collection[str] = ()) -> str:
     """An error of another system in one line, without secrets and without addresses.
 
     Args:
         failure: The error.
-        variables: Names of variables that hold a secret although their name does not show it.
+        secret_variables: Names of variables that hold a secret although their name does not show it.
 
     Returns:
         The class of the error and the first line of its message.
     """
     message_lines = str(failure).strip().splitlines() or ["no reason given"]
-    message = _ADDRESS.sub("(address)", redact_secrets(message_lines[0], variables))
+    message = _ADDRESS_PATTERN.sub("(address)", redact_secrets(message_lines[0], secret_variables))
     return f"{type(failure).__name__}: {message[:_MAX_LENGTH]}"

@@ -172,7 +172,7 @@ def _is_in_order(first_column: str, last_column: str) -> RowRule:
     )
 
 
-def _schema(
+def _declare_schema(
     name: CanonicalSchemaName,
     kind: Literal["entity", "event", "scd", "assn"],
     grain: str,
@@ -198,7 +198,7 @@ _ACCOUNT_KEYS = "account_code employee_number work_email"
 CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
     schema.name: schema
     for schema in (
-        _schema(
+        _declare_schema(
             "person",
             "entity",
             "One row per person of an HR export.",
@@ -212,14 +212,14 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
                 DecisiveColumn("left_date", pl.col("employment_status").is_null(), "the person is still employed"),
             ),
         ),
-        _schema(
+        _declare_schema(
             "account",
             "assn",
             "Connects an account of a system to an employee number or e-mail address.",
             f"{_ACCOUNT_KEYS} changed_at",
             key=("account_code",),
         ),
-        _schema(
+        _declare_schema(
             "role_period",
             "scd",
             "One row each time a person takes up a role in a unit.",
@@ -228,7 +228,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             (_NAMES_A_PERSON, _is_in_order("started_date", "ended_date"), _is_plausible("started_date")),
             decisive=(DecisiveColumn("ended_date", pl.lit(True), "the person still has the role"),),
         ),
-        _schema(
+        _declare_schema(
             "assignment",
             "assn",
             "Connects a person to a piece of project work: an issue, a task or a booking.",
@@ -238,7 +238,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             """,
             row_rules=(_is_in_order("started_date", "ended_date"),),
         ),
-        _schema(
+        _declare_schema(
             "worklog",
             "event",
             "One row each time a person worked on something.",
@@ -248,7 +248,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             measure="worked_hours",
             has_repeated_records=True,
         ),
-        _schema(
+        _declare_schema(
             "learning_record",
             "event",
             "One row each time a person did something with a course or learning item.",
@@ -259,14 +259,14 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "occurred_at",
             (_NAMES_A_PERSON, _HAS_VERB_OR_CANCELS, _is_plausible("occurred_at")),
         ),
-        _schema(
+        _declare_schema(
             "course_catalogue",
             "entity",
             "One row per course of a catalogue; it names courses that learning records know by their code.",
             "course_code course_name skill_text changed_at",
             key=("course_code",),
         ),
-        _schema(
+        _declare_schema(
             "feedback",
             "event",
             "One row each time a person received feedback.",
@@ -278,7 +278,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             measure="score_share",
             has_repeated_records=True,
         ),
-        _schema(
+        _declare_schema(
             "aspiration",
             "event",
             "One row each time a person stated what they want to learn or do.",
@@ -289,7 +289,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "skill_text stated_at",
             (_NAMES_A_PERSON, _is_plausible("stated_at")),
         ),
-        _schema(
+        _declare_schema(
             "skill_mention",
             "event",
             "One row each time a system recorded that a person used, learnt or taught a skill.",
@@ -302,7 +302,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             ),
             full_score_if_empty=("score_share",),
         ),
-        _schema(
+        _declare_schema(
             "consent",
             "event",
             "One row each time a person granted or withdrew consent to be shown to others.",
@@ -313,7 +313,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             (_NAMES_A_PERSON, _GRANT_HAS_LAST_DAY, _is_plausible("stated_at")),
             decisive=(DecisiveColumn("stated_at", pl.lit(True), "the person stated it on the day of delivery"),),
         ),
-        _schema(
+        _declare_schema(
             "reply",
             "event",
             "One row each time a person replied to a recommended step or an estimate.",
@@ -324,7 +324,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             (_NAMES_A_PERSON, _REPLY_IS_COMPLETE, _is_plausible("replied_at")),
             decisive=(DecisiveColumn("step_goal", pl.lit(True), "the reply concerns every step of the micro-skill"),),
         ),
-        _schema(
+        _declare_schema(
             "preference",
             "event",
             "One row each time a person stated whether they want recommendations.",
@@ -332,7 +332,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "is_opted_out stated_at",
             (_NAMES_A_PERSON, _is_plausible("stated_at")),
         ),
-        _schema(
+        _declare_schema(
             "exposure",
             "event",
             "One row each time a reader of the published tables showed a recommended step to its person.",
@@ -340,7 +340,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "snapshot_id skill_id to_stage shown_rank shown_at",
             (_NAMES_A_PERSON, _is_plausible("shown_at")),
         ),
-        _schema(
+        _declare_schema(
             "outcome",
             "event",
             "One row each time a shown recommended step had an outcome.",

@@ -58,26 +58,26 @@ AccountKind = Literal["own", "employee_number", "work_email"]
 TIMESTAMP = pl.Datetime("us", "UTC")
 
 
-def _columns_of(dtype: Any, **default_fields: Any) -> Callable[..., Column]:
+def _build_column_factory(dtype: Any, **default_fields: Any) -> Callable[..., Column]:
     """A function that declares a column of this type from its name, its description and further traits of Column."""
     return lambda name, description, **column_fields: Column(
         name, dtype, description, **{**default_fields, **column_fields}
     )
 
 
-_text = _columns_of(pl.String)
-_texts = _columns_of(pl.List(pl.String))
-_person = _columns_of(pl.String, personal=Personal.PSEUDONYM)
-_number = _columns_of(pl.Float64)
-_share = _columns_of(pl.Float64, minimum=0, maximum=1)
-_hours = _columns_of(pl.Float64, unit="hours", minimum=0)
-_integer = _columns_of(pl.Int64)
-_count = _columns_of(pl.Int64, minimum=0)
-_moment = _columns_of(TIMESTAMP)
-_day = _columns_of(pl.Date)
-_flag = _columns_of(pl.Boolean)
-_counts = _columns_of(pl.List(pl.Struct({"why": pl.String, "count": pl.Int64})))
-_reasons = _columns_of(pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})))
+_text = _build_column_factory(pl.String)
+_texts = _build_column_factory(pl.List(pl.String))
+_person = _build_column_factory(pl.String, personal=Personal.PSEUDONYM)
+_number = _build_column_factory(pl.Float64)
+_share = _build_column_factory(pl.Float64, minimum=0, maximum=1)
+_hours = _build_column_factory(pl.Float64, unit="hours", minimum=0)
+_integer = _build_column_factory(pl.Int64)
+_count = _build_column_factory(pl.Int64, minimum=0)
+_moment = _build_column_factory(TIMESTAMP)
+_day = _build_column_factory(pl.Date)
+_flag = _build_column_factory(pl.Boolean)
+_counts = _build_column_factory(pl.List(pl.Struct({"why": pl.String, "count": pl.Int64})))
+_reasons = _build_column_factory(pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})))
 
 _DECLARATIONS = (
     # Origin of a row
@@ -383,13 +383,13 @@ def select_columns(*column_names: str) -> tuple[Column, ...]:
     return tuple(COLUMNS[column_name] for column_name in column_names)
 
 
-def stage_index(column: str) -> pl.Expr:
+def stage_index(stage_column: str) -> pl.Expr:
     """The index of each stage in `STAGES` (0 to 3, Int64); null if the column is null.
 
     Args:
-        column: Name of a column that holds stages.
+        stage_column: Name of a column that holds stages.
     """
-    return pl.col(column).replace_strict(STAGE_INDEX, return_dtype=pl.Int64)
+    return pl.col(stage_column).replace_strict(STAGE_INDEX, return_dtype=pl.Int64)
 
 
 def is_employed() -> pl.Expr:

@@ -53,7 +53,7 @@ class ReleasedContract:
     @property
     def version_numbers(self) -> tuple[int, ...]:
         """The version as numbers, for comparison."""
-        return tuple(int(part) for part in self.version.split("."))
+        return tuple(int(number_text) for number_text in self.version.split("."))
 
 
 def contract_from_table(table: Table) -> ReleasedContract:
@@ -76,7 +76,7 @@ def contract_from_table(table: Table) -> ReleasedContract:
 
 def read_released_contracts(table_name: str) -> list[ReleasedContract]:
     """Every released contract of the table with this name, oldest version first."""
-    contracts = (_read_contract(path) for path in (_RELEASED_FOLDER / table_name).glob("*.json"))
+    contracts = (_read_contract(contract_path) for contract_path in (_RELEASED_FOLDER / table_name).glob("*.json"))
     return sorted(contracts, key=lambda contract: contract.version_numbers)
 
 
@@ -100,8 +100,8 @@ def find_breaking_changes(earlier_contract: ReleasedContract, later_contract: Re
     Returns:
         One sentence per change; empty if the major versions differ.
     """
-    major, minor = earlier_contract.version_numbers[:2]
-    if later_contract.version_numbers[0] != major:
+    major_version, minor_version = earlier_contract.version_numbers[:2]
+    if later_contract.version_numbers[0] != major_version:
         return []
     later_column_by_name = {column.name: column for column in later_contract.columns}
     breaking_changes = (
@@ -119,7 +119,7 @@ def find_breaking_changes(earlier_contract: ReleasedContract, later_contract: Re
     if later_contract.version_numbers < earlier_contract.version_numbers:
         breaking_changes.append(f"version {later_contract.version} comes after {earlier_contract.version}")
     if later_contract.version == earlier_contract.version and later_contract.guarantees != earlier_contract.guarantees:
-        breaking_changes.append(f"the columns changed: declare version {major}.{minor + 1}.0")
+        breaking_changes.append(f"the columns changed: declare version {major_version}.{minor_version + 1}.0")
     return breaking_changes
 
 
@@ -137,7 +137,9 @@ def _compare_columns(old_column: ReleasedColumn, new_column: ReleasedColumn) -> 
     return [change for is_broken, change in comparisons if is_broken]
 
 
-def _read_contract(path: Path) -> ReleasedContract:
-    document = json.loads(path.read_text())
-    columns = tuple(ReleasedColumn(**{**column, "allowed": tuple(column["allowed"])}) for column in document["columns"])
-    return ReleasedContract(**{**document, "key": tuple(document["key"]), "columns": columns})
+def _read_contract(contract_path: Path) -> ReleasedContract:
+    stored_contract = json.loads(contract_path.read_text())
+    columns = tuple(
+        ReleasedColumn(**{**column, "allowed": tuple(column["allowed"])}) for column in stored_contract["columns"]
+    )
+    return ReleasedContract(**{**stored_contract, "key": tuple(stored_contract["key"]), "columns": columns})

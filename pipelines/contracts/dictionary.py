@@ -9,7 +9,7 @@ from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.shape_columns import describe_type, list_shape_columns
 from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
 
-_HEAD = """# Data dictionary
+_PAGE_HEAD = """# Data dictionary
 
 Rendered from the contracts by `footsteps dictionary`; a test fails if this page is out of date.
 
@@ -30,17 +30,17 @@ _SHAPES_HEAD = (
 def render_dictionary() -> str:
     """The page: a list of the tables, then one section per table."""
     raw_contracts = (raw_table("SYSTEM", schema) for schema in CANONICAL_SCHEMAS.values())
-    tables = [*raw_contracts, quarantine_table("TABLE"), *TABLES.values()]
-    index_lines = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in tables]
-    sections = [render_shapes(), *(render_table(table) for table in tables)]
-    return "\n".join([_HEAD, *index_lines, "", *sections]).rstrip("\n")
+    documented_tables = [*raw_contracts, quarantine_table("TABLE"), *TABLES.values()]
+    index_lines = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in documented_tables]
+    sections = [render_shapes(), *(render_table(table) for table in documented_tables)]
+    return "\n".join([_PAGE_HEAD, *index_lines, "", *sections]).rstrip("\n")
 
 
 def render_shapes() -> str:
     """The section that lists the columns of every shape."""
     markdown_lines = ["## Shapes of sources", "", _SHAPES_HEAD, ""]
-    for name, shape_columns in list_shape_columns().items():
-        markdown_lines += [f"### shape {name}", "", CANONICAL_SCHEMAS[name].grain, ""]
+    for shape_name, shape_columns in list_shape_columns().items():
+        markdown_lines += [f"### shape {shape_name}", "", CANONICAL_SCHEMAS[shape_name].grain, ""]
         markdown_lines += ["| column | needed | type | unit | example | meaning |", "|---|---|---|---|---|---|"]
         markdown_lines += [
             _render_cells(

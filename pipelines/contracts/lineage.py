@@ -74,24 +74,24 @@ RUN_COLUMNS = frozenset(ROW_METADATA_COLUMNS) | {
 }
 
 
-def columns_of(table: Table, columns: str) -> Origins:
+def columns_of(table: Table, column_list: str) -> Origins:
     """These columns of a table as origins.
 
     Args:
         table: The table.
-        columns: Names of columns, separated by white space.
+        column_list: Names of columns, separated by white space.
 
     Raises:
         KeyError: The table does not have one of the columns.
     """
-    column_names = columns.split()
+    column_names = column_list.split()
     if missing_names := set(column_names) - set(table.column_names):
         raise KeyError(f"{table.name} has no {', '.join(sorted(missing_names))}")
     return tuple((table.name, column_name) for column_name in column_names)
 
 
-def _columns_of_each(tables: Iterable[Table], columns: str) -> Origins:
-    return tuple(origin for table in tables for origin in columns_of(table, columns))
+def _columns_of_each(tables: Iterable[Table], column_list: str) -> Origins:
+    return tuple(origin for table in tables for origin in columns_of(table, column_list))
 
 
 _EVENTS = (ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)

@@ -76,7 +76,8 @@ def render_odcs(
         ],
         "team": {"name": terms.owner},
         "support": [
-            {key: text for key, text in asdict(channel).items() if text is not None} for channel in terms.support
+            {option: value for option, value in asdict(channel).items() if value is not None}
+            for channel in terms.support
         ],
         "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *retention_properties],
         "customProperties": [
@@ -120,20 +121,20 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
 def _render_items(dtype: Any) -> dict[str, Any]:
     if not isinstance(dtype, pl.Struct):
         return _render_type(dtype)
-    properties = [{"name": field.name, **_render_items(field.dtype)} for field in dtype.fields]
+    properties = [{"name": struct_field.name, **_render_items(struct_field.dtype)} for struct_field in dtype.fields]
     return {**_render_type(dtype), "properties": properties}
 
 
 def _render_type(dtype: Any) -> dict[str, Any]:
-    logical_type, physical_type = next(names for polars_type, names in _TYPES.items() if dtype == polars_type)
+    logical_type, physical_type = next(type_names for polars_type, type_names in _TYPES.items() if dtype == polars_type)
     return {"logicalType": logical_type, "physicalType": physical_type}
 
 
-def _render_closed_set(allowed: Sequence[str]) -> dict[str, Any]:
+def _render_closed_set(allowed_values: Sequence[str]) -> dict[str, Any]:
     return {
         "type": "library",
         "metric": "invalidValues",
-        "arguments": {"validValues": list(allowed)},
+        "arguments": {"validValues": list(allowed_values)},
         "mustBe": 0,
         "severity": "error",
     }

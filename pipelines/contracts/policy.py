@@ -71,17 +71,17 @@ class TrustPolicy(_Bounded):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        shares = [self.share_of(kind) for kind in FEEDBACK_KINDS]
-        if shares != sorted(shares, reverse=True):
+        trust_shares = [self.share_of(feedback_kind) for feedback_kind in FEEDBACK_KINDS]
+        if trust_shares != sorted(trust_shares, reverse=True):
             raise ValueError("trust must not rise in the order certificate, assessment, manager, peer, self")
 
-    def share_of(self, kind: str) -> float:
+    def share_of(self, feedback_kind: str) -> float:
         """The trust in a kind of feedback, 0 to 1.
 
         Args:
-            kind: One of `FEEDBACK_KINDS`.
+            feedback_kind: One of `FEEDBACK_KINDS`.
         """
-        return float(getattr(self, f"{kind}_share"))
+        return float(getattr(self, f"{feedback_kind}_share"))
 
 
 @dataclass(frozen=True)

@@ -131,18 +131,22 @@ def parse_rule_counts(document: Any) -> RuleCounts | None:
 
 def fingerprint_contract(table: Table) -> str:
     """A hash of what the contract of a table requires of its rows; counts under another contract are of no use."""
-    digest = hashlib.sha256(repr(table.quarantine_limit).encode())
+    contract_digest = hashlib.sha256(repr(table.quarantine_limit).encode())
     for rule in table.rules:
         condition = str(rule.row.expression) if rule.row else ""
         rule_traits = (rule.name, str(rule.severity), rule.allowed, rule.minimum, rule.maximum, rule.pattern, condition)
-        digest.update(repr(rule_traits).encode())
-    return digest.hexdigest()[:16]
+        contract_digest.update(repr(rule_traits).encode())
+    return contract_digest.hexdigest()[:16]
 
 
-def _combine_numbers(counts: Mapping[str, int], other_counts: Mapping[str, int], sign: int) -> dict[str, int]:
-    counted_names = sorted({*counts, *other_counts})
+def _combine_numbers(
+    numbers_by_name: Mapping[str, int], other_numbers_by_name: Mapping[str, int], sign: int
+) -> dict[str, int]:
+    counted_names = sorted({*numbers_by_name, *other_numbers_by_name})
     combined_counts = {
-        counted_name: counts.get(counted_name, 0) + sign * other_counts.get(counted_name, 0)
+        counted_name: numbers_by_name.get(counted_name, 0) + sign * other_numbers_by_name.get(counted_name, 0)
         for counted_name in counted_names
     }
-    return {counted_name: count for counted_name, count in combined_counts.items() if count}
+    return {
+        counted_name: combined_number for counted_name, combined_number in combined_counts.items() if combined_number
+    }

@@ -56,17 +56,17 @@ class ShapeColumn:
 def list_shape_columns() -> Mapping[CanonicalSchemaName, tuple[ShapeColumn, ...]]:
     """Return the columns of every canonical schema, in order."""
     return {
-        name: tuple(_describe(COLUMNS[column], schema) for column in schema.columns)
-        for name, schema in CANONICAL_SCHEMAS.items()
+        schema_name: tuple(_describe_shape_column(COLUMNS[column_name], schema) for column_name in schema.columns)
+        for schema_name, schema in CANONICAL_SCHEMAS.items()
     }
 
 
-def _describe(column: Column, schema: CanonicalSchema) -> ShapeColumn:
-    groups = [group for group in schema.needed_columns if column.name in group]
-    needed = "yes" if (column.name,) in groups else " or ".join(groups[0]) if groups else ""
+def _describe_shape_column(column: Column, schema: CanonicalSchema) -> ShapeColumn:
+    column_groups = [column_group for column_group in schema.needed_columns if column.name in column_group]
+    needed_text = "yes" if (column.name,) in column_groups else " or ".join(column_groups[0]) if column_groups else ""
     return ShapeColumn(
         column.name,
-        needed,
+        needed_text,
         describe_type(column.dtype),
         column.unit or "",
         column.example or (column.allowed[0] if column.allowed else "") or _example_of(column),
@@ -83,5 +83,7 @@ def describe_type(dtype: Any) -> str:
     if isinstance(dtype, pl.List):
         return f"list of {describe_type(dtype.inner)}"
     if isinstance(dtype, pl.Struct):
-        return " and ".join(f"{field.name} ({describe_type(field.dtype)})" for field in dtype.fields)
-    return next(name for polars_type, name in _TYPE_NAMES if dtype == polars_type)
+        return " and ".join(
+            f"{struct_field.name} ({describe_type(struct_field.dtype)})" for struct_field in dtype.fields
+        )
+    return next(type_name for polars_type, type_name in _TYPE_NAMES if dtype == polars_type)

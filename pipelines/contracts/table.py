@@ -127,29 +127,31 @@ class Rule:
         Raises:
             ValueError: The rule is a reference and its values are missing.
         """
-        column = pl.col(self.columns[0])
+        first_column = pl.col(self.columns[0])
         match self.kind:
             case "not_null":
-                return column.is_not_null()
+                return first_column.is_not_null()
             case "unique":
-                key_values = pl.struct(self.columns) if len(self.columns) > 1 else column
+                key_values = pl.struct(self.columns) if len(self.columns) > 1 else first_column
                 return pl.when(pl.all_horizontal(pl.col(self.columns).is_not_null())).then(
                     key_values.is_first_distinct()
                 )
             case "in_set":
-                return column.is_in(list(self.allowed))
+                return first_column.is_in(list(self.allowed))
             case "between":
-                reaches_minimum = pl.lit(True) if self.minimum is None else column >= self.minimum
+                reaches_minimum = pl.lit(True) if self.minimum is None else first_column >= self.minimum
                 # Polars sorts NaN above every number: without an upper limit NaN must be excluded explicitly.
-                return reaches_minimum & (column.is_not_nan() if self.maximum is None else column <= self.maximum)
+                return reaches_minimum & (
+                    first_column.is_not_nan() if self.maximum is None else first_column <= self.maximum
+                )
             case "matches":
-                return column.str.contains(self.pattern or "")
+                return first_column.str.contains(self.pattern or "")
             case "references":
                 assert self.reference is not None
-                target = self.reference.target
-                if reference_values is None or target not in reference_values:
-                    raise ValueError(f"{self.name}: the values of {target} are missing")
-                return column.is_in(reference_values[target].implode())
+                reference_target = self.reference.target
+                if reference_values is None or reference_target not in reference_values:
+                    raise ValueError(f"{self.name}: the values of {reference_target} are missing")
+                return first_column.is_in(reference_values[reference_target].implode())
             case "row":
                 assert self.row is not None
                 return self.row.expression
@@ -279,11 +281,11 @@ class Table:
         )
 
 
-def month_number(column: str) -> pl.Expr:
+def month_number(timestamp_column: str) -> pl.Expr:
     """The month of a timestamp as a number that increases by 1 per month; the largest number for null.
 
     Args:
-        column: Name of a timestamp column.
+        timestamp_column: Name of a timestamp column.
     """
-    timestamp = pl.col(column).dt
-    return (timestamp.year() * 12 + timestamp.month().cast(pl.Int32) - 1).fill_null(NO_MONTH)
+    timestamp_parts = pl.col(timestamp_column).dt
+    return (timestamp_parts.year() * 12 + timestamp_parts.month().cast(pl.Int32) - 1).fill_null(NO_MONTH)

@@ -15,14 +15,14 @@ PREREQUISITE_REFERENCE = Reference("requires_skill_id", "core_taxonomy__codes_sk
 
 
 def declare_table(
-    name: str, description: str, columns: str, key: str = "", required: str = "", **table_fields: Any
+    name: str, description: str, column_list: str, key: str = "", required: str = "", **table_fields: Any
 ) -> Table:
     """Declare a table from declared columns.
 
     Args:
         name: Name of the table.
         description: Grain of the table.
-        columns: Names of the columns, in order, separated by white space; `key` and `required` are written likewise.
+        column_list: Names of the columns, in order, separated by white space; so are those of `key` and `required`.
         key: Columns whose combination is unique and never null.
         required: Further columns that are never null.
         table_fields: Other fields of Table.
@@ -31,5 +31,5 @@ def declare_table(
         KeyError: A column is not declared.
         ValueError: The declaration contradicts itself.
     """
-    table_columns = select_columns(*columns.split())
+    table_columns = select_columns(*column_list.split())
     return Table(name, description, table_columns, tuple(key.split()), tuple(required.split()), **table_fields)

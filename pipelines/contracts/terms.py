@@ -51,5 +51,7 @@ class ContractTerms:
 
     def __post_init__(self) -> None:
         if not self.owner or not self.support or not self.purposes:
-            empty_field = next(name for name in ("owner", "support", "purposes") if not getattr(self, name))
+            empty_field = next(
+                field_name for field_name in ("owner", "support", "purposes") if not getattr(self, field_name)
+            )
             raise ValueError(f"{empty_field} is empty: readers need at least one, or leave the key out")

@@ -48,13 +48,13 @@ CORE_TABLE_BY_SHAPE: Mapping[CanonicalSchemaName, Table] = {
 }
 
 
-def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def conform_person(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The people of the company.
 
     If the export gives no status, a person with a last day up to `as_of` has left, and everybody else is active.
 
     Args:
-        rows: Current rows of the canonical schema `person`.
+        raw_rows: Current rows of the canonical schema `person`.
         accounts: The table of accounts (`ACCOUNT`).
         as_of: The day of the run.
 
@@ -63,68 +63,70 @@ def conform_person(rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) -> p
     """
     people = accounts.select("person_id").drop_nulls().unique().sort("person_id")
     exported_people = (
-        _add_person_id(rows, accounts)
+        _add_person_id(raw_rows, accounts)
         .collect()
         .drop_nulls("person_id")
         .sort("changed_at", "source_name", "row_number", nulls_last=False)
         .unique("person_id", keep="last", maintain_order=True)
     )
-    managers = _map_codes(accounts, "manager_code", "manager_id")
+    manager_ids = _map_codes(accounts, "manager_code", "manager_id")
     joined_people = people.join(exported_people, on="person_id", how="left").join(
-        managers, on="manager_code", how="left"
+        manager_ids, on="manager_code", how="left"
     )
-    status = pl.coalesce("employment_status", pl.when(pl.col("left_date") <= as_of).then(pl.lit("left")))
-    return joined_people.with_columns(status.fill_null("active").alias("employment_status")).select(PERSON.column_names)
+    employment_status = pl.coalesce("employment_status", pl.when(pl.col("left_date") <= as_of).then(pl.lit("left")))
+    return joined_people.with_columns(employment_status.fill_null("active").alias("employment_status")).select(
+        PERSON.column_names
+    )
 
 
-def conform_role_period(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
+def conform_role_period(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
     """One row per role that a person took up; without an end it ends when the next role in the same unit starts.
 
     The arguments are those of `conform_event`.
     """
-    periods = _add_person_id(rows, accounts).sort("started_date", "source_name", "record_code")
+    periods = _add_person_id(raw_rows, accounts).sort("started_date", "source_name", "record_code")
     next_start = pl.col("started_date").shift(-1).over("person_id", "unit_name")
-    return _split(
+    return _validate_rows(
         periods.with_columns(pl.coalesce("ended_date", next_start).alias("ended_date")), "role_period", people
     )
 
 
-def conform_learning_record(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
+def conform_learning_record(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
     """One row per learning record that no record voids; a voiding record gives no row.
 
     A record voids the record of the same source whose code it names, whichever of the two came first. Of the records of
     a source with the same state_code, only the last state counts. The arguments are those of `conform_event`.
     """
-    voided_codes = rows.select("source_name", pl.col("voids_code").alias("record_code")).drop_nulls().unique()
-    valid_records = rows.join(voided_codes, on=("source_name", "record_code"), how="anti").filter(
+    voided_codes = raw_rows.select("source_name", pl.col("voids_code").alias("record_code")).drop_nulls().unique()
+    valid_records = raw_rows.join(voided_codes, on=("source_name", "record_code"), how="anti").filter(
         pl.col("voids_code").is_null()
     )
     return conform_event("learning_record", keep_last_states(valid_records), accounts, people)
 
 
-def conform_feedback(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
+def conform_feedback(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
     """One row per assessment of a person by somebody; given_by_id is null if the assessor is unknown.
 
     The arguments are those of `conform_event`.
     """
     assessors = _map_codes(accounts, "given_by_code", "given_by_id")
-    return _split(
-        _add_person_id(rows, accounts).join(assessors.lazy(), on="given_by_code", how="left"), "feedback", people
+    return _validate_rows(
+        _add_person_id(raw_rows, accounts).join(assessors.lazy(), on="given_by_code", how="left"), "feedback", people
     )
 
 
-def conform_consent(rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
+def conform_consent(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame) -> ValidatedRows:
     """One row per consent given or withdrawn; without a time it was stated at the start of the day of delivery.
 
     The arguments are those of `conform_event`.
     """
     delivered_at = pl.col("delivered_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    dated_consents = rows.with_columns(pl.coalesce("stated_at", delivered_at).alias("stated_at"))
+    dated_consents = raw_rows.with_columns(pl.coalesce("stated_at", delivered_at).alias("stated_at"))
     return conform_event("consent", dated_consents, accounts, people)
 
 
 def conform_event(
-    shape: CanonicalSchemaName, rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame
+    shape: CanonicalSchemaName, raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame
 ) -> ValidatedRows:
     """One row per event of a schema that only needs its person, such as worklog, assignment or reply.
 
@@ -132,33 +134,37 @@ def conform_event(
 
     Args:
         shape: The canonical schema.
-        rows: Its current rows, with system_name.
+        raw_rows: Its current rows, with system_name.
         accounts: The table of accounts (`ACCOUNT`).
         people: The people (`PERSON`); only person_id is read.
 
     Returns:
         The rows in the contract of the core table of the schema, and those set aside.
     """
-    return _split(_add_person_id(rows, accounts), shape, people)
+    return _validate_rows(_add_person_id(raw_rows, accounts), shape, people)
 
 
-def _add_person_id(rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.LazyFrame:
+def _add_person_id(raw_rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.LazyFrame:
     account_key = ("system_name", *ACCOUNT_KEYS)
-    return rows.join(accounts.lazy().select(*account_key, "person_id"), on=account_key, how="left", nulls_equal=True)
+    return raw_rows.join(
+        accounts.lazy().select(*account_key, "person_id"), on=account_key, how="left", nulls_equal=True
+    )
 
 
-def _split(rows: pl.LazyFrame, shape: CanonicalSchemaName, people: pl.DataFrame) -> ValidatedRows:
+def _validate_rows(identified_rows: pl.LazyFrame, shape: CanonicalSchemaName, people: pl.DataFrame) -> ValidatedRows:
     """Split by the rules of the core table. An account that no HR export names breaks `person_id|references`."""
     table, canonical_columns = CORE_TABLE_BY_SHAPE[shape], CANONICAL_SCHEMAS[shape].columns
     has_account = pl.any_horizontal(pl.col(account_key).is_not_null() for account_key in ACCOUNT_KEYS)
     # A text replaces the unknown id, so that the row breaks the reference and not the rule against nulls.
     person_id = pl.when(has_account & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise("person_id")
-    columns = dict.fromkeys((*table.column_names, *canonical_columns, "system_name", *PROVENANCE_COLUMNS))
-    conformed_rows = rows.with_columns(person_id.alias("person_id")).select(*columns).collect()
+    output_columns = dict.fromkeys((*table.column_names, *canonical_columns, "system_name", *PROVENANCE_COLUMNS))
+    conformed_rows = identified_rows.with_columns(person_id.alias("person_id")).select(*output_columns).collect()
     return validate_rows(table, conformed_rows, {PERSON_REFERENCE.target: people["person_id"]}, canonical_columns)
 
 
 def _map_codes(accounts: pl.DataFrame, code_column: str, person_column: str) -> pl.DataFrame:
     """Codes by which a row may refer to another person (any account key), with the only person that has it."""
-    person_by_code = pl.concat([accounts.select(pl.col(key).alias(code_column), "person_id") for key in ACCOUNT_KEYS])
+    person_by_code = pl.concat(
+        [accounts.select(pl.col(account_key).alias(code_column), "person_id") for account_key in ACCOUNT_KEYS]
+    )
     return map_unambiguous(person_by_code, [code_column], person_column)

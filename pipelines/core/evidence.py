@@ -20,12 +20,12 @@ FULL_SCORE = 1.0
 # A failed attempt is never positive feedback, whatever share of the points it reached.
 _FAILED_LIMIT = 0.5
 _NEAREST_COUNT = 3
-_OBSERVING = ("attended", "completed")
+_OBSERVATION_VERBS = ("attended", "completed")
 
 
 def collect_evidence(
-    inputs: EvidenceInputs,
-    matches: pl.DataFrame,
+    evidence_inputs: EvidenceInputs,
+    text_matches: pl.DataFrame,
     reply_evidence: pl.DataFrame | None = None,
     people: Collection[str] | None = None,
     record_keys: pl.DataFrame | None = None,
@@ -36,8 +36,8 @@ def collect_evidence(
     up to the hours worked.
 
     Args:
-        inputs: The core rows.
-        matches: As `look_up_matches` returns them for the texts of `inputs`: skill_text, skill_id.
+        evidence_inputs: The core rows.
+        text_matches: As `look_up_matches` returns them for the texts of `evidence_inputs`: skill_text, skill_id.
         reply_evidence: Further rows in the contract of `EVIDENCE` (see `build_done_evidence`).
         people: Return only evidence of these people; None for everybody. Assignments and feedback of other people may
             give evidence of them.
@@ -46,51 +46,53 @@ def collect_evidence(
     Returns:
         One row per person, micro-skill, mode and source record, in the contract of `EVIDENCE` and in its order.
     """
-    evidence_rows = _list_evidence_rows(inputs, matches)
+    evidence_rows = _list_evidence_rows(evidence_inputs, text_matches)
     if people is not None:
         evidence_rows = evidence_rows.filter(pl.col("person_id").is_in(sorted(people)))
     if record_keys is not None:
         evidence_rows = evidence_rows.join(record_keys, on=record_keys.columns, how="semi", maintain_order="left")
-    skill_matches = matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
+    skill_matches = text_matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
     skill_matches = skill_matches.with_columns(pl.len().over("skill_text").alias("skill_count"))
-    amount = (
+    shared_amount = (
         pl.when(pl.col("amount_unit") == "hours").then(pl.col("amount") / pl.col("skill_count")).otherwise("amount")
     )
     evidence = (
         evidence_rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
         .join(skill_matches, on="skill_text")
-        .with_columns(amount.alias("amount"))
+        .with_columns(shared_amount.alias("amount"))
     )
-    identity_text = pl.concat_str(
+    identity_expression = pl.concat_str(
         "source_name", "table_name", "record_code", "person_id", "skill_id", "mode", separator="\t"
     )
-    identity_texts = evidence.select(identity_text.cast(pl.Binary)).to_series().to_list()
-    digests = [blake2b(identity, digest_size=16).digest() for identity in identity_texts]
+    identity_values = evidence.select(identity_expression.cast(pl.Binary)).to_series().to_list()
+    id_digests = [blake2b(identity_value, digest_size=16).digest() for identity_value in identity_values]
     evidence = evidence.select(column for column in EVIDENCE.column_names if column != "evidence_id")
     if reply_evidence is not None:
-        digests += [bytes.fromhex(evidence_id) for evidence_id in reply_evidence["evidence_id"]]
+        id_digests += [bytes.fromhex(evidence_id) for evidence_id in reply_evidence["evidence_id"]]
         evidence = pl.concat([evidence, reply_evidence.select(evidence.columns)])
-    row_order = order_first_rows(digests, evidence.select(month_number("occurred_at")).to_series())
-    evidence_ids = pl.Series("evidence_id", digests, pl.Binary).gather(row_order).bin.encode("hex")
+    row_order = order_first_rows(id_digests, evidence.select(month_number("occurred_at")).to_series())
+    evidence_ids = pl.Series("evidence_id", id_digests, pl.Binary).gather(row_order).bin.encode("hex")
     return evidence[row_order].with_columns(evidence_ids).select(EVIDENCE.column_names)
 
 
-def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def count_unknown_mentions(
+    evidence_inputs: EvidenceInputs, text_matches: pl.DataFrame, aliases: pl.DataFrame
+) -> pl.DataFrame:
     """Count the texts that name no micro-skill of the taxonomy.
 
     Args:
-        inputs: The core rows.
-        matches: As `look_up_matches` returns them for the texts of `inputs`.
+        evidence_inputs: The core rows.
+        text_matches: As `look_up_matches` returns them for the texts of `evidence_inputs`.
         aliases: The names (`ALIAS`) that each text is compared with.
 
     Returns:
         One row per normalised text, in the contract of `UNKNOWN_MENTION`, with the micro-skills of the nearest names.
     """
-    matched_mentions = matches.drop_nulls("skill_id").select("skill_text", "mention_text").unique()
+    matched_mentions = text_matches.drop_nulls("skill_id").select("skill_text", "mention_text").unique()
     unknown_mentions = (
-        matches.filter(pl.col("skill_id").is_null())
+        text_matches.filter(pl.col("skill_id").is_null())
         .join(matched_mentions, on=("skill_text", "mention_text"), how="anti")
-        .join(inputs.with_chosen_texts(matches).count_chosen_texts(), on="skill_text")
+        .join(evidence_inputs.with_chosen_texts(text_matches).count_chosen_texts(), on="skill_text")
         .group_by("mention_text")
         .agg(pl.col("mention_count").sum().cast(pl.Int64))
         .sort("mention_text")
@@ -99,14 +101,14 @@ def count_unknown_mentions(inputs: EvidenceInputs, matches: pl.DataFrame, aliase
     nearest_ids = [
         list(
             dict.fromkeys(
-                skill_by_alias[alias]
-                for alias in difflib.get_close_matches(mention_text, skill_by_alias, _NEAREST_COUNT)
+                skill_by_alias[close_alias]
+                for close_alias in difflib.get_close_matches(mention_text, skill_by_alias, _NEAREST_COUNT)
             )
         )
         for mention_text in unknown_mentions["mention_text"]
     ]
-    nearest_column = pl.Series("nearest_skill_ids", nearest_ids, pl.List(pl.String))
-    return unknown_mentions.with_columns(nearest_column).select(UNKNOWN_MENTION.column_names)
+    nearest_id_series = pl.Series("nearest_skill_ids", nearest_ids, pl.List(pl.String))
+    return unknown_mentions.with_columns(nearest_id_series).select(UNKNOWN_MENTION.column_names)
 
 
 def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
@@ -130,25 +132,27 @@ def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
     return pl.Series(first_rows[np.argsort(months.to_numpy()[first_rows], kind="stable")])
 
 
-def _list_evidence_rows(inputs: EvidenceInputs, matches: pl.DataFrame) -> pl.DataFrame:
+def _list_evidence_rows(evidence_inputs: EvidenceInputs, text_matches: pl.DataFrame) -> pl.DataFrame:
     """Every row that shows practice, assessment or teaching, with the text that names its micro-skills."""
-    learning_records = inputs.with_chosen_texts(matches).learning_record
+    learning_records = evidence_inputs.with_chosen_texts(text_matches).learning_record
     return pl.concat(
         [
-            _worklog_rows(inputs),
-            _assignment_rows(inputs.assignment),
+            _worklog_rows(evidence_inputs),
+            _assignment_rows(evidence_inputs.assignment),
             _learning_rows(learning_records),
             _scored_learning_rows(learning_records),
-            _feedback_rows(inputs.feedback),
-            _review_rows(inputs.feedback),
-            _mention_rows(inputs.skill_mention),
+            _feedback_rows(evidence_inputs.feedback),
+            _review_rows(evidence_inputs.feedback),
+            _mention_rows(evidence_inputs.skill_mention),
         ]
     )
 
 
-def _rows(source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **overrides: pl.Expr | str) -> pl.DataFrame:
+def _to_evidence_rows(
+    source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **overrides: pl.Expr | str
+) -> pl.DataFrame:
     """The rows in the columns of evidence, with the text that names the micro-skill instead of its id."""
-    expressions: dict[str, pl.Expr | str] = {
+    expression_by_column: dict[str, pl.Expr | str] = {
         "person_id": "person_id",
         "source_name": "source_name",
         "file_sha256": "file_sha256",
@@ -164,17 +168,17 @@ def _rows(source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **ove
         "given_by_id": pl.lit(None, pl.String),
         "source_column": pl.lit("skill_text"),
     }
-    return source_rows.select(**{**expressions, **overrides})
+    return source_rows.select(**{**expression_by_column, **overrides})
 
 
-def _name_filled(column: str, fallback_column: str) -> pl.Expr:
+def _name_filled_column(column: str, fallback_column: str) -> pl.Expr:
     """The name of the first column if it has a value in the row, otherwise the name of the second."""
     return pl.when(pl.col(column).is_not_null()).then(pl.lit(column)).otherwise(pl.lit(fallback_column))
 
 
-def _worklog_rows(inputs: EvidenceInputs) -> pl.DataFrame:
+def _worklog_rows(evidence_inputs: EvidenceInputs) -> pl.DataFrame:
     """Repetition in hours. A worklog without a skill text takes that of its assignment."""
-    assignments = inputs.assignment.select(
+    assignments = evidence_inputs.assignment.select(
         "assignment_code", "record_code", pl.col("skill_text").alias("assignment_text")
     )
     # Some worklogs name an assignment by its record code (Tempo Cloud: by the id of the issue).
@@ -186,22 +190,22 @@ def _worklog_rows(inputs: EvidenceInputs) -> pl.DataFrame:
     assignment_texts = (
         pl.concat(texts_by_code).drop_nulls().unique("assignment_code", keep="first", maintain_order=True)
     )
-    return _rows(
-        inputs.worklog.join(assignment_texts, on="assignment_code", how="left"),
+    return _to_evidence_rows(
+        evidence_inputs.worklog.join(assignment_texts, on="assignment_code", how="left"),
         "core_project__event_worklog",
         "repetition",
         skill_text=pl.coalesce("skill_text", "assignment_text"),
         occurred_at="worked_at",
         amount=pl.coalesce("worked_hours", pl.lit(1.0)),
         amount_unit=pl.when(pl.col("worked_hours").is_not_null()).then(pl.lit("hours")).otherwise(pl.lit("count")),
-        source_column=_name_filled("worked_hours", "worked_at"),
+        source_column=_name_filled_column("worked_hours", "worked_at"),
     )
 
 
-def _assignment_rows(assignment: pl.DataFrame) -> pl.DataFrame:
+def _assignment_rows(assignments: pl.DataFrame) -> pl.DataFrame:
     """One repetition per finished assignment. Without a flag, the date of completion marks it as finished."""
-    return _rows(
-        assignment.filter(pl.col("is_done").fill_null(pl.col("done_at").is_not_null())),
+    return _to_evidence_rows(
+        assignments.filter(pl.col("is_done").fill_null(pl.col("done_at").is_not_null())),
         "core_project__assn_assignment",
         "repetition",
         occurred_at="done_at",
@@ -209,44 +213,46 @@ def _assignment_rows(assignment: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _learning_rows(records: pl.DataFrame) -> pl.DataFrame:
+def _learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
     """Attended and completed give observation; passed, failed and waived give feedback; taught gives teaching.
 
     Observation and teaching have hours if the record says how long they took.
     """
-    verb = pl.col("learning_verb")
+    learning_verb = pl.col("learning_verb")
     mode_by_verb = {
-        **dict.fromkeys(_OBSERVING, "observation"),
+        **dict.fromkeys(_OBSERVATION_VERBS, "observation"),
         **dict.fromkeys(("passed", "failed", "waived"), "feedback"),
         "taught": "teaching",
     }
-    mode = verb.replace_strict(mode_by_verb, default=None, return_dtype=pl.String)
+    mode = learning_verb.replace_strict(mode_by_verb, default=None, return_dtype=pl.String)
     is_feedback, has_hours = mode == "feedback", pl.col("learning_hours") > 0
     failed_score = pl.min_horizontal(pl.coalesce("score_share", pl.lit(0.0)), pl.lit(_FAILED_LIMIT))
-    score = pl.when(verb == "failed").then(failed_score).otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
-    return _rows(
-        records,
+    feedback_score = (
+        pl.when(learning_verb == "failed").then(failed_score).otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
+    )
+    return _to_evidence_rows(
+        learning_records,
         "core_learning__event_learning_record",
         mode,
-        amount=pl.when(is_feedback).then(score).when(has_hours).then("learning_hours").otherwise(pl.lit(1.0)),
-        amount_unit=_unit(is_feedback, has_hours),
+        amount=pl.when(is_feedback).then(feedback_score).when(has_hours).then("learning_hours").otherwise(pl.lit(1.0)),
+        amount_unit=_choose_amount_unit(is_feedback, has_hours),
         feedback_kind=pl.when(is_feedback).then(pl.lit("assessment")),
         source_column=pl.when(is_feedback)
-        .then(_name_filled("score_share", "learning_verb"))
+        .then(_name_filled_column("score_share", "learning_verb"))
         .when(has_hours)
         .then(pl.lit("learning_hours"))
         .otherwise(pl.lit("learning_verb")),
     ).drop_nulls("mode")
 
 
-def _unit(is_score: pl.Expr, has_hours: pl.Expr) -> pl.Expr:
+def _choose_amount_unit(is_score: pl.Expr, has_hours: pl.Expr) -> pl.Expr:
     return pl.when(is_score).then(pl.lit("share")).when(has_hours).then(pl.lit("hours")).otherwise(pl.lit("count"))
 
 
-def _scored_learning_rows(records: pl.DataFrame) -> pl.DataFrame:
+def _scored_learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
     """Feedback for each attended or completed record with a score."""
-    return _rows(
-        records.filter(pl.col("learning_verb").is_in(_OBSERVING), pl.col("score_share").is_not_null()),
+    return _to_evidence_rows(
+        learning_records.filter(pl.col("learning_verb").is_in(_OBSERVATION_VERBS), pl.col("score_share").is_not_null()),
         "core_learning__event_learning_record",
         "feedback",
         amount="score_share",
@@ -257,7 +263,7 @@ def _scored_learning_rows(records: pl.DataFrame) -> pl.DataFrame:
 
 
 def _feedback_rows(feedback: pl.DataFrame) -> pl.DataFrame:
-    return _rows(
+    return _to_evidence_rows(
         feedback,
         REVIEW_TABLE,
         "feedback",
@@ -265,13 +271,13 @@ def _feedback_rows(feedback: pl.DataFrame) -> pl.DataFrame:
         amount_unit=pl.lit("share"),
         feedback_kind="feedback_kind",
         given_by_id="given_by_id",
-        source_column=_name_filled("score_share", "feedback_kind"),
+        source_column=_name_filled_column("score_share", "feedback_kind"),
     )
 
 
 def _review_rows(feedback: pl.DataFrame) -> pl.DataFrame:
     """Teaching of the person who gave feedback to another; feedback to oneself gives none."""
-    return _rows(
+    return _to_evidence_rows(
         feedback.filter(pl.col("given_by_id") != pl.col("person_id"), pl.col("feedback_kind") != "self"),
         REVIEW_TABLE,
         "teaching",
@@ -280,21 +286,21 @@ def _review_rows(feedback: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _mention_rows(mentions: pl.DataFrame) -> pl.DataFrame:
+def _mention_rows(skill_mentions: pl.DataFrame) -> pl.DataFrame:
     """The mode that a mention states; without one it is an observation, the weakest claim."""
     is_feedback, has_hours = pl.col("mode") == "feedback", pl.col("worked_hours").is_not_null()
-    return _rows(
-        mentions,
+    return _to_evidence_rows(
+        skill_mentions,
         "core_skill__event_skill_mention",
         pl.col("mode").fill_null("observation"),
         amount=pl.when(is_feedback)
         .then(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
         .otherwise(pl.coalesce("worked_hours", pl.lit(1.0))),
-        amount_unit=_unit(is_feedback, has_hours),
+        amount_unit=_choose_amount_unit(is_feedback, has_hours),
         feedback_kind=pl.when(is_feedback).then(pl.lit("peer")),
         source_column=pl.when(is_feedback)
-        .then(_name_filled("score_share", "mode"))
+        .then(_name_filled_column("score_share", "mode"))
         .when(has_hours)
         .then(pl.lit("worked_hours"))
-        .otherwise(_name_filled("mode", "skill_text")),
+        .otherwise(_name_filled_column("mode", "skill_text")),
     )

@@ -44,7 +44,7 @@ class EvidenceInputs:
         learning_texts = list_learning_texts(self.learning_record, self.course)
         text_frames = [
             learning_texts,
-            *(texts.with_columns(pl.lit(False).alias("is_matched_whole")) for texts in self._other_texts()),
+            *(text_rows.with_columns(pl.lit(False).alias("is_matched_whole")) for text_rows in self._other_texts()),
         ]
         return pl.concat(text_frames).group_by("skill_text").agg(pl.col("is_matched_whole").all()).sort("skill_text")
 
@@ -53,21 +53,21 @@ class EvidenceInputs:
 
         The learning records must have their chosen texts (see `with_chosen_texts`).
         """
-        texts = pl.concat([self.learning_record.select("skill_text").drop_nulls(), *self._other_texts()])
-        return texts.group_by("skill_text").len("mention_count").sort("skill_text")
+        text_rows = pl.concat([self.learning_record.select("skill_text").drop_nulls(), *self._other_texts()])
+        return text_rows.group_by("skill_text").len("mention_count").sort("skill_text")
 
-    def with_chosen_texts(self, matches: pl.DataFrame) -> "EvidenceInputs":
+    def with_chosen_texts(self, text_matches: pl.DataFrame) -> "EvidenceInputs":
         """The same rows; skill_text of each learning record is the text by which it names its micro-skills.
 
         Args:
-            matches: As `look_up_matches` returns them for `list_skill_texts`.
+            text_matches: As `look_up_matches` returns them for `list_skill_texts`.
         """
-        matched_texts = matches.drop_nulls("skill_id")["skill_text"].unique()
+        matched_texts = text_matches.drop_nulls("skill_id")["skill_text"].unique()
         return replace(self, learning_record=choose_learning_texts(self.learning_record, self.course, matched_texts))
 
     def _other_texts(self) -> list[pl.DataFrame]:
         other_inputs = (self.assignment, self.worklog, self.feedback, self.skill_mention, self.aspiration)
-        return [rows.select("skill_text").drop_nulls() for rows in other_inputs]
+        return [input_rows.select("skill_text").drop_nulls() for input_rows in other_inputs]
 
 
 def read_changed_inputs(
@@ -86,8 +86,8 @@ def read_changed_inputs(
         The rows, and their records: table_name, source_name, record_code.
     """
     changed_rows = {
-        table: lake.scan(table).join(records.lazy(), on=RECORD_KEY, how="semi")
-        for table, records in changed_records.items()
+        table: lake.scan(table).join(record_keys.lazy(), on=RECORD_KEY, how="semi")
+        for table, record_keys in changed_records.items()
     }
     worklogs = pl.concat([changed_rows[WORKLOG], scan_worklogs_on(lake, changed_records[ASSIGNMENT])])
     worklog = worklogs.unique(RECORD_KEY).sort(RECORD_KEY).collect()
@@ -106,8 +106,8 @@ def read_changed_inputs(
     )
     all_worklogs = pl.concat([changed_records[WORKLOG].select(RECORD_KEY), worklog.select(RECORD_KEY)]).unique()
     record_frames = [
-        records.select(pl.lit(table.name).alias("table_name"), *RECORD_KEY)
-        for table, records in {**changed_records, WORKLOG: all_worklogs}.items()
+        record_keys.select(pl.lit(table.name).alias("table_name"), *RECORD_KEY)
+        for table, record_keys in {**changed_records, WORKLOG: all_worklogs}.items()
     ]
     return evidence_inputs, pl.concat(record_frames)
 

@@ -17,9 +17,9 @@ ACCOUNT_KEYS = ("account_code", "employee_number", "work_email")
 _ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String)}
 # An account of xAPI is its home page and its name.
 _HOME_PAGE = r"^https?://[^|]*\|"
-_OWN_ACCOUNT = ["system_name", "account_code"]
+_SYSTEM_ACCOUNT = ["system_name", "account_code"]
 # What leads a mention to a person, the most trusted first, and the value of `matched_on` for each.
-_MATCHED_ON = {
+_MATCHED_ON_BY_COLUMN = {
     "settled": "settled",
     "by_number": "employee_number",
     "by_email": "work_email",
@@ -78,39 +78,43 @@ def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
     return people_rows.unique("person_id", keep="first", maintain_order=True)
 
 
-def assign_account_keys(rows: pl.LazyFrame, kind_by_source: Mapping[str, AccountKind]) -> pl.LazyFrame:
+def assign_account_keys(raw_rows: pl.LazyFrame, kind_by_source: Mapping[str, AccountKind]) -> pl.LazyFrame:
     """Copy the account of each row to the key that it really is.
 
     Args:
-        rows: Rows of a raw table.
+        raw_rows: Rows of a raw table.
         kind_by_source: What the accounts of a source are (`accounts` in footsteps.yaml), by source name.
 
     Returns:
         The rows; an empty employee_number or work_email is filled from account_code if the source declares so, from an
         account of xAPI without its home page. Rows that name nobody, such as a catalogue of courses, stay as they are.
     """
-    if not _names_people(rows):
-        return rows
+    if not _names_people(raw_rows):
+        return raw_rows
     source_names_by_key = {
-        key: [source_name for source_name, account_kind in kind_by_source.items() if account_kind == key]
-        for key in ("employee_number", "work_email")
+        key_column: [source_name for source_name, account_kind in kind_by_source.items() if account_kind == key_column]
+        for key_column in ("employee_number", "work_email")
     }
-    return rows.with_columns(
-        pl.when(pl.col("source_name").is_in(source_names) & pl.col(key).is_null())
+    return raw_rows.with_columns(
+        pl.when(pl.col("source_name").is_in(source_names) & pl.col(key_column).is_null())
         .then(pl.col("account_code").str.replace(_HOME_PAGE, ""))
-        .otherwise(key)
-        .alias(key)
-        for key, source_names in source_names_by_key.items()
+        .otherwise(key_column)
+        .alias(key_column)
+        for key_column, source_names in source_names_by_key.items()
         if source_names
     )
 
 
-def list_account_mentions(rows_by_shape: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+def list_account_mentions(frames_by_shape: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     """One row per distinct combination of keys by which a system refers to a person: system_name, account keys.
 
     Frames that name nobody, such as a catalogue of courses, give no row.
     """
-    mentions = [rows.select("system_name", *ACCOUNT_KEYS).unique() for rows in rows_by_shape if _names_people(rows)]
+    mentions = [
+        raw_rows.select("system_name", *ACCOUNT_KEYS).unique()
+        for raw_rows in frames_by_shape
+        if _names_people(raw_rows)
+    ]
     return pl.concat(mentions or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).unique().collect().sort(pl.all())
 
 
@@ -131,7 +135,7 @@ def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: p
     Returns:
         One row per mention, in the contract of `ACCOUNT`; person_id is null if no key leads to a person.
     """
-    return _match(mentions, people, account_maps).select(ACCOUNT.column_names).unique().sort(pl.all())
+    return _match_mentions(mentions, people, account_maps).select(ACCOUNT.column_names).unique().sort(pl.all())
 
 
 def hash_addresses(people: pl.DataFrame) -> pl.DataFrame:
@@ -167,46 +171,51 @@ def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, account
     Returns:
         One row per mention and reason, in the contract of `CONFLICT`.
     """
-    matches = _match(mentions, people, account_maps).filter(pl.col("settled").is_null())
+    mention_matches = _match_mentions(mentions, people, account_maps).filter(pl.col("settled").is_null())
     people_by_key = pl.concat_list("by_number", "by_email", "by_email_hash", "by_map")
-    candidates = people_by_key.list.drop_nulls().list.unique().list.sort()
-    disagreeing_matches = matches.with_columns(candidates.alias("candidate_ids")).filter(
+    candidate_ids = people_by_key.list.drop_nulls().list.unique().list.sort()
+    disagreeing_matches = mention_matches.with_columns(candidate_ids.alias("candidate_ids")).filter(
         pl.col("candidate_ids").list.len() > 1
     )
     conflict_frames = [disagreeing_matches.with_columns(pl.lit("keys_disagree").alias("conflict_reason"))]
-    for key in ("employee_number", "work_email"):
-        owners = people.drop_nulls(key).group_by(key).agg(pl.col("person_id").unique().sort().alias("candidate_ids"))
-        shared_keys = owners.filter(pl.col("candidate_ids").list.len() > 1)
-        unmatched_mentions = matches.filter(pl.col("person_id").is_null()).join(shared_keys, on=key)
+    for key_column in ("employee_number", "work_email"):
+        key_owners = (
+            people.drop_nulls(key_column)
+            .group_by(key_column)
+            .agg(pl.col("person_id").unique().sort().alias("candidate_ids"))
+        )
+        shared_keys = key_owners.filter(pl.col("candidate_ids").list.len() > 1)
+        unmatched_mentions = mention_matches.filter(pl.col("person_id").is_null()).join(shared_keys, on=key_column)
         conflict_frames.append(unmatched_mentions.with_columns(pl.lit("key_is_shared").alias("conflict_reason")))
-    rows = pl.concat([conflicts.select(CONFLICT.column_names) for conflicts in conflict_frames])
-    return rows.sort("system_name", *ACCOUNT_KEYS, "conflict_reason")
+    conflict_rows = pl.concat([conflicts.select(CONFLICT.column_names) for conflicts in conflict_frames])
+    return conflict_rows.sort("system_name", *ACCOUNT_KEYS, "conflict_reason")
 
 
-def map_unambiguous(rows: pl.DataFrame, key_columns: list[str], person_column: str = "person_id") -> pl.DataFrame:
+def map_unambiguous(key_rows: pl.DataFrame, key_columns: list[str], person_column: str = "person_id") -> pl.DataFrame:
     """The keys that lead to exactly one person.
 
     Args:
-        rows: person_id and the key columns; several rows may repeat a key.
+        key_rows: person_id and the key columns; several rows may repeat a key.
         key_columns: The key columns. Rows with a null in one of them are left out.
         person_column: Name of the column that holds the person in the returned frame.
 
     Returns:
         One row per key: the key columns and the person.
     """
-    key_person_pairs = rows.select(*key_columns, pl.col("person_id").alias(person_column)).drop_nulls().unique()
+    key_person_pairs = key_rows.select(*key_columns, pl.col("person_id").alias(person_column)).drop_nulls().unique()
     return key_person_pairs.filter(pl.col(person_column).n_unique().over(key_columns) == 1)
 
 
-def _names_people(rows: pl.LazyFrame) -> bool:
-    return set(ACCOUNT_KEYS) <= set(rows.collect_schema().names())
+def _names_people(raw_rows: pl.LazyFrame) -> bool:
+    return set(ACCOUNT_KEYS) <= set(raw_rows.collect_schema().names())
 
 
-def _match(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> pl.DataFrame:
-    """The mentions with the person that each kind of key leads to (columns of `_MATCHED_ON`), and the most trusted."""
+def _match_mentions(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> pl.DataFrame:
+    """The mentions with the person that each kind of key leads to (columns of `_MATCHED_ON_BY_COLUMN`), and the most
+    trusted of these people."""
     person_by_number, person_by_email = (
-        map_unambiguous(people, [key], person_column)
-        for key, person_column in (("employee_number", "by_number"), ("work_email", "by_email"))
+        map_unambiguous(people, [key_column], person_column)
+        for key_column, person_column in (("employee_number", "by_number"), ("work_email", "by_email"))
     )
     mapped_accounts = (
         account_maps.join(person_by_number, on="employee_number", how="left")
@@ -217,24 +226,29 @@ def _match(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFr
     hashed_addresses = (
         hash_addresses(people).join(person_by_email, on="work_email").select("account_code", by_email_hash="by_email")
     )
-    matches = (
+    mention_matches = (
         mentions.join(person_by_number, on="employee_number", how="left")
         .join(person_by_email, on="work_email", how="left")
         .join(hashed_addresses, left_on=pl.col("account_code").str.to_lowercase(), right_on="account_code", how="left")
     )
-    for accounts, own_column, general_column in (
+    for accounts, system_column, general_column in (
         (mapped_accounts.filter(~pl.col("settles")), "by_map", "by_general_map"),
         (people, "by_hr_account", "by_same_account"),
         (mapped_accounts.filter("settles"), "by_settling_map", "by_general_settling_map"),
     ):
         accounts_without_system = accounts.filter(pl.col("system_name").is_null())
-        matches = matches.join(map_unambiguous(accounts, _OWN_ACCOUNT, own_column), on=_OWN_ACCOUNT, how="left").join(
+        mention_matches = mention_matches.join(
+            map_unambiguous(accounts, _SYSTEM_ACCOUNT, system_column), on=_SYSTEM_ACCOUNT, how="left"
+        ).join(
             map_unambiguous(accounts_without_system, ["account_code"], general_column), on="account_code", how="left"
         )
-    matches = matches.with_columns(pl.coalesce("by_settling_map", "by_general_settling_map").alias("settled"))
+    mention_matches = mention_matches.with_columns(
+        pl.coalesce("by_settling_map", "by_general_settling_map").alias("settled")
+    )
     match_reasons = [
-        pl.when(pl.col(column).is_not_null()).then(pl.lit(reason)) for column, reason in _MATCHED_ON.items()
+        pl.when(pl.col(column).is_not_null()).then(pl.lit(match_reason))
+        for column, match_reason in _MATCHED_ON_BY_COLUMN.items()
     ]
-    return matches.with_columns(
-        pl.coalesce(*_MATCHED_ON).alias("person_id"), pl.coalesce(match_reasons).alias("matched_on")
+    return mention_matches.with_columns(
+        pl.coalesce(*_MATCHED_ON_BY_COLUMN).alias("person_id"), pl.coalesce(match_reasons).alias("matched_on")
     )

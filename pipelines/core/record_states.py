@@ -6,7 +6,7 @@ Does not belong here: which records have a state_code (the adapters).
 
 import polars as pl
 
-_STATE = ("source_name", "state_code")
+_STATE_KEY = ("source_name", "state_code")
 
 
 def keep_last_states(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -22,11 +22,11 @@ def keep_last_states(records: pl.LazyFrame) -> pl.LazyFrame:
     Returns:
         The records without a state_code, and one per state_code and source.
     """
-    states = records.drop_nulls("state_code").sort("occurred_at", "changed_at", "delivery_number", "row_number")
-    is_new = (pl.col("learning_verb") != pl.col("learning_verb").shift(1)).fill_null(True)
-    numbered_states = states.with_columns(is_new.over(_STATE).alias("@is_new")).with_columns(
-        pl.col("@is_new").cum_sum().over(_STATE).alias("@number")
+    state_records = records.drop_nulls("state_code").sort("occurred_at", "changed_at", "delivery_number", "row_number")
+    is_new_state = (pl.col("learning_verb") != pl.col("learning_verb").shift(1)).fill_null(True)
+    numbered_states = state_records.with_columns(is_new_state.over(_STATE_KEY).alias("@is_new")).with_columns(
+        pl.col("@is_new").cum_sum().over(_STATE_KEY).alias("@number")
     )
-    is_last = pl.col("@number") == pl.col("@number").max().over(_STATE)
-    last_states = numbered_states.filter(pl.col("@is_new"), is_last).drop("@is_new", "@number")
+    is_last_state = pl.col("@number") == pl.col("@number").max().over(_STATE_KEY)
+    last_states = numbered_states.filter(pl.col("@is_new"), is_last_state).drop("@is_new", "@number")
     return pl.concat([records.filter(pl.col("state_code").is_null()), last_states])

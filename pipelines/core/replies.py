@@ -39,27 +39,29 @@ _EFFECT_COLUMNS = (
     "first_snapshot_id",
     "time_to_effect_days",
 )
-_SKILL = ("person_id", "skill_id")
-_STEP = ("person_id", "step_id")
+_SKILL_KEY = ("person_id", "skill_id")
+_STEP_KEY = ("person_id", "step_id")
 
 
-def resolve_reply_skills(reply: pl.DataFrame, matches: pl.DataFrame) -> pl.DataFrame:
+def resolve_reply_skills(reply_rows: pl.DataFrame, skill_texts: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skills that each reply names.
 
     Args:
-        reply: Rows in the contract of `REPLY`.
-        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        reply_rows: Rows in the contract of `REPLY`.
+        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
 
     Returns:
         One row per reply and micro-skill: the columns of `REPLY` without skill_text, reply_id, and skill_id (null if
         the reply names no micro-skill of the taxonomy). The other functions of this module take these rows.
     """
-    text_matches = look_up_matches(reply.select("skill_text"), matches).select("skill_text", "skill_id").unique()
+    text_matches = (
+        look_up_matches(reply_rows.select("skill_text"), skill_texts).select("skill_text", "skill_id").unique()
+    )
     # if a text names a micro-skill, its other words are ignored
     is_known = pl.col("skill_id").is_not_null()
     reply_skills = text_matches.filter(is_known | ~is_known.any().over("skill_text"))
-    reply_id = _digest(pl.concat_str("source_name", "record_code", separator="\t")).alias("reply_id")
-    replies = reply.join(reply_skills, on="skill_text", how="left").with_columns(reply_id).drop("skill_text")
+    reply_id = _hash_identities(pl.concat_str("source_name", "record_code", separator="\t")).alias("reply_id")
+    replies = reply_rows.join(reply_skills, on="skill_text", how="left").with_columns(reply_id).drop("skill_text")
     return replies.sort("person_id", "replied_at", "reply_id", "skill_id", nulls_last=True)
 
 
@@ -72,7 +74,7 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
     Args:
         replies: As `resolve_reply_skills` returns them.
         as_of: The day of the run.
-        policy: How long replies hold that name no end.
+        policy: How long a reply without an end date holds.
 
     Returns:
         One row per person and step: person_id, step_id, reason (kind of the reply), until (first day on which the step
@@ -90,8 +92,8 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
     postponed_steps = (
         _last_step_replies(replies, as_of).with_columns(suppressed_until.alias("until")).filter(pl.col("until") > as_of)
     )
-    goals = pl.DataFrame({"goal": STAGES[1:]})
-    claimed_stages = find_disputes(replies, as_of).join(goals, how="cross")
+    goal_rows = pl.DataFrame({"goal": STAGES[1:]})
+    claimed_stages = find_disputes(replies, as_of).join(goal_rows, how="cross")
     disputed_steps = claimed_stages.filter(stage_index("goal") <= stage_index("stated_stage")).select(
         "person_id",
         pl.concat_str("skill_id", "goal", separator="|").alias("step_id"),
@@ -99,25 +101,25 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
         pl.lit(None, pl.Date).alias("until"),
     )
     suppressed_steps = pl.concat(
-        [disputed_steps, postponed_steps.select(*_STEP, pl.col("reply_kind").alias("reason"), "until")]
+        [disputed_steps, postponed_steps.select(*_STEP_KEY, pl.col("reply_kind").alias("reason"), "until")]
     )
-    return suppressed_steps.unique(_STEP, keep="first", maintain_order=True).sort(_STEP)
+    return suppressed_steps.unique(_STEP_KEY, keep="first", maintain_order=True).sort(_STEP_KEY)
 
 
 def find_accepted_steps(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and step whose last reply up to that day is an accept: person_id, step_id."""
     accepted_replies = _last_step_replies(replies, as_of).filter(pl.col("reply_kind") == "accept")
-    return accepted_replies.select(_STEP).sort(_STEP)
+    return accepted_replies.select(_STEP_KEY).sort(_STEP_KEY)
 
 
 def find_disputes(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill whose estimate the person disputes: person_id, skill_id, stated_stage."""
-    return _last_skill_replies(replies, as_of, "dispute").select(*_SKILL, "stated_stage")
+    return _last_skill_replies(replies, as_of, "dispute").select(*_SKILL_KEY, "stated_stage")
 
 
 def find_hidden_skills(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill that only the person's own page may show: person_id, skill_id."""
-    return _last_skill_replies(replies, as_of, "hide").select(_SKILL)
+    return _last_skill_replies(replies, as_of, "hide").select(_SKILL_KEY)
 
 
 def add_replies_to_mastery(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -137,14 +139,14 @@ def add_replies_to_mastery(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: 
     """
     stated_stages = find_disputes(replies, as_of)
     hidden_skills = find_hidden_skills(replies, as_of).with_columns(pl.lit(True).alias("is_hidden"))
-    without_evidence = stated_stages.join(mastery, on=_SKILL, how="anti").select(_SKILL)
-    added_rows = pl.concat([mastery.clear(), without_evidence], how="diagonal").with_columns(
+    skills_without_evidence = stated_stages.join(mastery, on=_SKILL_KEY, how="anti").select(_SKILL_KEY)
+    added_rows = pl.concat([mastery.clear(), skills_without_evidence], how="diagonal").with_columns(
         pl.col("stage").fill_null(STAGES[0]), cs.numeric().fill_null(0), cs.boolean().fill_null(False)
     )
     mastery_rows = (
         pl.concat([mastery, added_rows])
-        .join(stated_stages, on=_SKILL, how="left", maintain_order="left")
-        .join(hidden_skills, on=_SKILL, how="left", maintain_order="left")
+        .join(stated_stages, on=_SKILL_KEY, how="left", maintain_order="left")
+        .join(hidden_skills, on=_SKILL_KEY, how="left", maintain_order="left")
         .with_columns(pl.col("is_hidden").fill_null(False))
     )
     stated_index, estimated_index = stage_index("stated_stage"), stage_index("stage")
@@ -171,7 +173,7 @@ def build_done_evidence(replies: pl.DataFrame) -> pl.DataFrame:
     done_replies = replies.filter((pl.col("reply_kind") == "done") & pl.col("skill_id").is_not_null())
     identity_text = pl.concat_str(pl.lit(REPLY.name), "reply_id", "skill_id", separator="\t")
     done_evidence = done_replies.with_columns(
-        _digest(identity_text).alias("evidence_id"),
+        _hash_identities(identity_text).alias("evidence_id"),
         pl.col("replied_at").alias("occurred_at"),
         pl.lit("feedback").alias("mode"),
         pl.lit(1.0).alias("amount"),
@@ -200,8 +202,8 @@ def list_reply_effects(replies: pl.DataFrame, earlier_effects: pl.DataFrame, as_
         an effect in this run has no first_snapshot_id yet, because the id of a snapshot follows from its content.
     """
     past_effects = earlier_effects.filter(pl.col("obeyed_date") < as_of).sort("obeyed_date")
-    effects = (
-        _until(replies, as_of)
+    effect_rows = (
+        _filter_until(replies, as_of)
         .join(
             past_effects.unique("reply_id", keep="first", maintain_order=True),
             on="reply_id",
@@ -220,10 +222,10 @@ def list_reply_effects(replies: pl.DataFrame, earlier_effects: pl.DataFrame, as_
         .then(pl.lit("superseded"))
         .otherwise(pl.col("reply_kind").replace_strict(_EFFECT_BY_KIND, return_dtype=pl.String))
     )
-    first_date = pl.when(is_understood).then(pl.coalesce("obeyed_date", pl.lit(as_of)))
+    first_effect_date = pl.when(is_understood).then(pl.coalesce("obeyed_date", pl.lit(as_of)))
     effect_days = (pl.col("obeyed_date") - pl.col("replied_at").dt.date()).dt.total_days().clip(lower_bound=0)
     return (
-        effects.with_columns(effect.alias("effect"), first_date.alias("obeyed_date"))
+        effect_rows.with_columns(effect.alias("effect"), first_effect_date.alias("obeyed_date"))
         .with_columns(effect_days.alias("time_to_effect_days"))
         .select(_EFFECT_COLUMNS)
         .sort("person_id", "replied_at", "reply_id", "skill_id")
@@ -238,13 +240,15 @@ def _newest_positions() -> list[pl.Expr]:
     """
     is_about_step, position = pl.col("reply_kind").is_in(_STEP_REPLIES), pl.col("position")
     has_no_goal = pl.col("step_goal").is_null()
-    about_all_steps = pl.when(is_about_step & has_no_goal).then(position).max().over(_SKILL)
-    about_same_step = pl.when(is_about_step).then(position).max().over(*_SKILL, "step_goal")
-    retracting_all = pl.when((pl.col("reply_kind") == "retract") & has_no_goal).then(position).max().over(_SKILL)
-    of_same_kind = position.max().over(*_SKILL, "reply_kind")
+    newest_about_all_steps = pl.when(is_about_step & has_no_goal).then(position).max().over(_SKILL_KEY)
+    newest_about_same_step = pl.when(is_about_step).then(position).max().over(*_SKILL_KEY, "step_goal")
+    newest_retracting_all = (
+        pl.when((pl.col("reply_kind") == "retract") & has_no_goal).then(position).max().over(_SKILL_KEY)
+    )
+    newest_of_same_kind = position.max().over(*_SKILL_KEY, "reply_kind")
     return [
-        pl.when(is_about_step).then(about_all_steps).otherwise(retracting_all),
-        pl.when(is_about_step).then(about_same_step).otherwise(of_same_kind),
+        pl.when(is_about_step).then(newest_about_all_steps).otherwise(newest_retracting_all),
+        pl.when(is_about_step).then(newest_about_same_step).otherwise(newest_of_same_kind),
     ]
 
 
@@ -253,34 +257,34 @@ def _last_step_replies(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     all_goals = pl.lit(list(STEP_GOALS))
     reply_goals = pl.when(pl.col("step_goal").is_null()).then(all_goals).otherwise(pl.concat_list("step_goal"))
     step_replies = (
-        _until(replies, as_of)
+        _filter_until(replies, as_of)
         .filter(pl.col("reply_kind").is_in(_STEP_REPLIES), pl.col("skill_id").is_not_null())
         .with_columns(reply_goals.alias("goal"))
         .explode("goal")
         .with_columns(pl.concat_str("skill_id", "goal", separator="|").alias("step_id"))
     )
-    last_replies = step_replies.sort("replied_at", "reply_id").unique(_STEP, keep="last", maintain_order=True)
-    return last_replies.select(*_STEP, "reply_kind", "replied_at", "until_date")
+    last_replies = step_replies.sort("replied_at", "reply_id").unique(_STEP_KEY, keep="last", maintain_order=True)
+    return last_replies.select(*_STEP_KEY, "reply_kind", "replied_at", "until_date")
 
 
-def _last_skill_replies(replies: pl.DataFrame, as_of: date, kind: str) -> pl.DataFrame:
+def _last_skill_replies(replies: pl.DataFrame, as_of: date, reply_kind: str) -> pl.DataFrame:
     """The last reply of a kind about each micro-skill, unless the person retracted everything about it since."""
     retracts_all = (pl.col("reply_kind") == "retract") & pl.col("step_goal").is_null()
     last_replies = (
-        _until(replies, as_of)
+        _filter_until(replies, as_of)
         .drop_nulls("skill_id")
-        .filter((pl.col("reply_kind") == kind) | retracts_all)
+        .filter((pl.col("reply_kind") == reply_kind) | retracts_all)
         .sort("replied_at", "reply_id")
-        .unique(_SKILL, keep="last", maintain_order=True)
+        .unique(_SKILL_KEY, keep="last", maintain_order=True)
     )
-    return last_replies.filter(pl.col("reply_kind") == kind).sort(_SKILL)
+    return last_replies.filter(pl.col("reply_kind") == reply_kind).sort(_SKILL_KEY)
 
 
-def _until(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _filter_until(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     return replies.filter(pl.col("replied_at") < end_of_day(as_of))
 
 
-def _digest(identity_text: pl.Expr) -> pl.Expr:
+def _hash_identities(identity_text: pl.Expr) -> pl.Expr:
     """A 128-bit id of a text, the same on every machine."""
     return identity_text.map_batches(
         lambda identities: pl.Series(

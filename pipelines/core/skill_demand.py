@@ -13,7 +13,7 @@ from pipelines.contracts.dates import end_of_day
 from pipelines.core.skill_texts import add_skill_ids
 
 # The work of the last quarter shows what is asked for now, and courses stay in use for about two years.
-_RECENT, _COURSE_PERIOD = timedelta(days=90), timedelta(days=730)
+_RECENT_PERIOD, _COURSE_PERIOD = timedelta(days=90), timedelta(days=730)
 _UNIT_SKILL = ["unit_name", "skill_id"]
 
 
@@ -27,46 +27,46 @@ def select_recent_evidence(evidence: pl.LazyFrame, as_of: date) -> pl.DataFrame:
     Returns:
         One row per row of evidence: person_id, skill_id, occurred_at, mode, amount, amount_unit.
     """
-    columns = ("person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit")
-    return evidence.select(columns).filter(_is_within(as_of, _RECENT)).collect()
+    evidence_columns = ("person_id", "skill_id", "occurred_at", "mode", "amount", "amount_unit")
+    return evidence.select(evidence_columns).filter(_is_within(as_of, _RECENT_PERIOD)).collect()
 
 
 def count_skill_demand(
-    assignment: pl.DataFrame, evidence: pl.DataFrame, matches: pl.DataFrame, as_of: date
+    assignment_rows: pl.DataFrame, evidence: pl.DataFrame, skill_texts: pl.DataFrame, as_of: date
 ) -> pl.DataFrame:
     """Count the demand for each micro-skill: open assignments that name it, and repetitions in the last quarter.
 
     Args:
-        assignment: Rows in the contract of `ASSIGNMENT`.
+        assignment_rows: Rows in the contract of `ASSIGNMENT`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
-        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
         One row per micro-skill with demand: skill_id, demand_count.
     """
-    repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT))
-    demand_frames = (repetitions, _open_skills(assignment, matches, as_of))
+    repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT_PERIOD))
+    demand_frames = (repetitions, _list_open_skills(assignment_rows, skill_texts, as_of))
     demanded_skills = pl.concat([skill_rows.select("skill_id") for skill_rows in demand_frames])
     return demanded_skills.group_by("skill_id").len("demand_count").sort("skill_id")
 
 
 def find_practice_options(
-    assignment: pl.DataFrame,
+    assignment_rows: pl.DataFrame,
     learning_records: pl.DataFrame,
     evidence: pl.DataFrame,
     skills: pl.DataFrame,
-    matches: pl.DataFrame,
+    skill_texts: pl.DataFrame,
     as_of: date,
 ) -> pl.DataFrame:
     """Find where each micro-skill can be practised and learnt.
 
     Args:
-        assignment: Rows in the contract of `ASSIGNMENT`.
+        assignment_rows: Rows in the contract of `ASSIGNMENT`.
         learning_records: Rows in the contract of `LEARNING_RECORD`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
         skills: The micro-skills (`SKILL`); only skill_id is read.
-        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
@@ -74,17 +74,19 @@ def find_practice_options(
         course_name (the course taken most), practising_count (people who practised it in the last quarter); null if
         there is none.
     """
-    open_assignments = _open_skills(assignment, matches, as_of).drop_nulls("project_code")
+    open_assignments = _list_open_skills(assignment_rows, skill_texts, as_of).drop_nulls("project_code")
     finished_courses = learning_records.filter(
         pl.col("learning_verb").is_in(["completed", "passed", "attended"]), _is_within(as_of, _COURSE_PERIOD)
     )
     finished_courses = finished_courses.with_columns(pl.coalesce("skill_text", "course_name").alias("skill_text"))
-    recent_practice = evidence.filter(pl.col("mode").is_in(["repetition", "teaching"]), _is_within(as_of, _RECENT))
+    recent_practice = evidence.filter(
+        pl.col("mode").is_in(["repetition", "teaching"]), _is_within(as_of, _RECENT_PERIOD)
+    )
     return (
         skills.select("skill_id")
-        .join(_most_frequent(open_assignments, "project_code"), on="skill_id", how="left")
+        .join(_find_most_frequent(open_assignments, "project_code"), on="skill_id", how="left")
         .join(
-            _most_frequent(add_skill_ids(finished_courses.drop_nulls("course_name"), matches), "course_name"),
+            _find_most_frequent(add_skill_ids(finished_courses.drop_nulls("course_name"), skill_texts), "course_name"),
             on="skill_id",
             how="left",
         )
@@ -98,21 +100,21 @@ def find_practice_options(
 
 
 def count_unit_support(
-    assignment: pl.DataFrame,
+    assignment_rows: pl.DataFrame,
     evidence: pl.DataFrame,
     mastery: pl.DataFrame,
     unit_members: pl.DataFrame,
-    matches: pl.DataFrame,
+    skill_texts: pl.DataFrame,
     as_of: date,
 ) -> pl.DataFrame:
     """Count what the organisation gives each unit to practise a micro-skill with.
 
     Args:
-        assignment: Rows in the contract of `ASSIGNMENT`.
+        assignment_rows: Rows in the contract of `ASSIGNMENT`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
         mastery: person_id, skill_id, stage.
         unit_members: person_id, unit_name.
-        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
@@ -121,7 +123,7 @@ def count_unit_support(
         masters).
     """
     recent_worklogs = evidence.filter(
-        pl.col("mode") == "repetition", pl.col("amount_unit") == "hours", _is_within(as_of, _RECENT)
+        pl.col("mode") == "repetition", pl.col("amount_unit") == "hours", _is_within(as_of, _RECENT_PERIOD)
     )
     unit_hours = (
         recent_worklogs.join(unit_members, on="person_id")
@@ -129,9 +131,9 @@ def count_unit_support(
         .agg(pl.col("amount").sum().alias("given_hours"))
     )
     unit_projects = (
-        assignment.join(unit_members, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
+        assignment_rows.join(unit_members, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
     )
-    open_skills = _open_skills(assignment, matches, as_of).select(
+    open_skills = _list_open_skills(assignment_rows, skill_texts, as_of).select(
         "person_id", "project_code", "skill_id", "record_code"
     )
     unit_assignments = [
@@ -143,52 +145,54 @@ def count_unit_support(
     )
     holders = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(unit_members, on="person_id")
     unit_support = unit_hours
-    for rows, counted_column, count_column in (
+    for counted_rows, counted_column, count_column in (
         (assignments, "record_code", "project_count"),
         (holders, "person_id", "holder_count"),
     ):
-        skill_counts = rows.group_by(_UNIT_SKILL).agg(
+        skill_counts = counted_rows.group_by(_UNIT_SKILL).agg(
             pl.col(counted_column).n_unique().cast(pl.Int64).alias(count_column)
         )
         unit_support = unit_support.join(skill_counts, on=_UNIT_SKILL, how="full", coalesce=True)
     return unit_support.drop_nulls("unit_name").sort(_UNIT_SKILL)
 
 
-def list_current_roles(person: pl.DataFrame, role_period: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def list_current_roles(person_rows: pl.DataFrame, role_period_rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and role held on a day: person_id, role_name.
 
     Args:
-        person: Rows in the contract of `PERSON`; their role counts too.
-        role_period: Rows in the contract of `ROLE_PERIOD`.
+        person_rows: Rows in the contract of `PERSON`; their role counts too.
+        role_period_rows: Rows in the contract of `ROLE_PERIOD`.
         as_of: The day.
     """
     is_running = pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
-    current_periods = role_period.filter(pl.col("started_date") <= as_of, is_running)
-    roles = pl.concat([person_roles.select("person_id", "role_name") for person_roles in (person, current_periods)])
-    return roles.drop_nulls().unique().sort(pl.all())
+    current_periods = role_period_rows.filter(pl.col("started_date") <= as_of, is_running)
+    role_rows = pl.concat(
+        [person_roles.select("person_id", "role_name") for person_roles in (person_rows, current_periods)]
+    )
+    return role_rows.drop_nulls().unique().sort(pl.all())
 
 
-def list_skill_wishes(aspiration: pl.DataFrame, matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def list_skill_wishes(aspiration_rows: pl.DataFrame, skill_texts: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill that the person wished for up to a day: person_id, skill_id, wish_weight.
 
     Args:
-        aspiration: Rows in the contract of `ASPIRATION`; the last wish for a micro-skill counts.
-        matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        aspiration_rows: Rows in the contract of `ASPIRATION`; the last wish for a micro-skill counts.
+        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day.
     """
-    stated_wishes = add_skill_ids(aspiration.filter(pl.col("stated_at") < end_of_day(as_of)), matches)
+    stated_wishes = add_skill_ids(aspiration_rows.filter(pl.col("stated_at") < end_of_day(as_of)), skill_texts)
     wishes = stated_wishes.select("person_id", "skill_id", "wish_weight", "stated_at").sort("stated_at")
     return wishes.unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
 
 
-def list_motive_weights(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def list_motive_weights(aspiration_rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person who stated up to a day how much a motive weighs: the last weight of each, null if none.
 
     Args:
-        aspiration: Rows in the contract of `ASPIRATION`.
+        aspiration_rows: Rows in the contract of `ASPIRATION`.
         as_of: The day.
     """
-    stated_weights = aspiration.filter(pl.col("stated_at") < end_of_day(as_of)).sort(
+    stated_weights = aspiration_rows.filter(pl.col("stated_at") < end_of_day(as_of)).sort(
         "stated_at", "source_name", "record_code"
     )
     last_weights = stated_weights.group_by("person_id").agg(
@@ -197,11 +201,11 @@ def list_motive_weights(aspiration: pl.DataFrame, as_of: date) -> pl.DataFrame:
     return last_weights.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
 
-def _open_skills(assignment: pl.DataFrame, matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _list_open_skills(assignment_rows: pl.DataFrame, skill_texts: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per open assignment and micro-skill that it names."""
     has_started = pl.col("started_date").is_null() | (pl.col("started_date") <= as_of)
     is_done = (pl.col("done_at") < end_of_day(as_of)) | (pl.col("is_done") & pl.col("done_at").is_null())
-    return add_skill_ids(assignment.filter(has_started & ~is_done.fill_null(False)), matches)
+    return add_skill_ids(assignment_rows.filter(has_started & ~is_done.fill_null(False)), skill_texts)
 
 
 def _is_within(as_of: date, period: timedelta) -> pl.Expr:
@@ -209,7 +213,7 @@ def _is_within(as_of: date, period: timedelta) -> pl.Expr:
     return pl.col("occurred_at").is_between(day_end - period, day_end, closed="left")
 
 
-def _most_frequent(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+def _find_most_frequent(skill_rows: pl.DataFrame, column: str) -> pl.DataFrame:
     """The most frequent value of a column per micro-skill; of equally frequent values the first by name."""
-    value_counts = rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
+    value_counts = skill_rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
     return value_counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)

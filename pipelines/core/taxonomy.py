@@ -16,7 +16,7 @@ from pipelines.contracts.columns import MATCH_METHODS
 from pipelines.contracts.table import Table
 
 _SEPARATOR = "|"  # between several names in one text
-_OPTIONAL = ("description", "aliases", "capability_id", "capability_name", "weight", "replaced_by")
+_OPTIONAL_COLUMNS = ("description", "aliases", "capability_id", "capability_name", "weight", "replaced_by")
 
 
 class TaxonomyError(Exception):
@@ -42,9 +42,9 @@ class Taxonomy:
     relations: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=TAXONOMY_RELATION.schema))
 
 
-def normalise_name(text: pl.Expr) -> pl.Expr:
+def normalise_name(name_expression: pl.Expr) -> pl.Expr:
     """The normal form of a name: lower case, one space for every run of characters other than letters and digits."""
-    return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}+#]+", " ").str.strip_chars()
+    return name_expression.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}+#]+", " ").str.strip_chars()
 
 
 def build_taxonomy(
@@ -55,10 +55,10 @@ def build_taxonomy(
 ) -> Taxonomy:
     """Build a taxonomy from tables in the columns that `load_own_tables` reads.
 
-    A micro-skill with the id of another one as replaced_by is none of the taxonomy: the other one inherits its id,
-    name and aliases as further names, so that its evidence follows. If several ids are given, separated by `|`, it was
-    split: no text can tell which part it means, so its names name none of them. Prerequisites and roles follow in both
-    cases.
+    A micro-skill whose replaced_by holds the id of another one is not part of the taxonomy: the other one inherits its
+    id, name and aliases as further names, so that its evidence follows. If replaced_by holds several ids, separated by
+    `|`, the micro-skill was split: no text can tell which of them it means, so its names name none of them.
+    Prerequisites and roles follow in both cases.
 
     Args:
         skills: One row per micro-skill, all columns text. A weight becomes a share of its capability.
@@ -71,7 +71,7 @@ def build_taxonomy(
         TaxonomyError: If an id is missing or repeated, or prerequisites or replacements form a cycle.
     """
     skills = skills.with_columns(
-        pl.lit(None, pl.String).alias(column) for column in _OPTIONAL if column not in skills.columns
+        pl.lit(None, pl.String).alias(column) for column in _OPTIONAL_COLUMNS if column not in skills.columns
     )
     if skills["skill_id"].null_count() or skills["name"].null_count():
         raise TaxonomyError("the taxonomy: every row needs a skill_id and a name")
@@ -80,22 +80,26 @@ def build_taxonomy(
         raise TaxonomyError(
             f"the taxonomy: skill_id {repeated_rows['skill_id'][0]} occurs more than once: keep one row"
         )
-    skills, successors = _resolve_replacements(skills)
-    requirements = _follow_ids(_or_empty(prerequisites, PREREQUISITE), successors, "skill_id", "requires_skill_id")
-    if successors:  # merged micro-skills do not require themselves
+    skills, successors_by_id = _resolve_replacements(skills)
+    requirements = _follow_ids(
+        _or_empty(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
+    )
+    if successors_by_id:  # merged micro-skills do not require themselves
         requirements = requirements.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
-    profiles = _follow_ids(_or_empty(role_profiles, ROLE_PROFILE), successors, "skill_id")
+    role_profile_rows = _follow_ids(_or_empty(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id")
     skill_ids = skills["skill_id"].implode()
     requirements = requirements.filter(
         pl.col("skill_id").is_in(skill_ids) & pl.col("requires_skill_id").is_in(skill_ids)
     )
-    profiles = profiles.filter(pl.col("skill_id").is_in(skill_ids))
+    role_profile_rows = role_profile_rows.filter(pl.col("skill_id").is_in(skill_ids))
     check_acyclic(requirements)
     return Taxonomy(
-        _skill_rows(skills),
+        _build_skill_rows(skills),
         _build_aliases(skills),
         requirements.select(PREREQUISITE.column_names).unique().sort(pl.all()),
-        profiles.select(ROLE_PROFILE.column_names).unique(("role_name", "skill_id"), keep="first").sort(pl.all()),
+        role_profile_rows.select(ROLE_PROFILE.column_names)
+        .unique(("role_name", "skill_id"), keep="first")
+        .sort(pl.all()),
         _or_empty(relations, TAXONOMY_RELATION)
         .select(TAXONOMY_RELATION.column_names)
         .drop_nulls()
@@ -145,33 +149,33 @@ def build_observed_taxonomy(skill_texts: pl.Series, capability_parts: int) -> Ta
         capability_parts: Number of leading parts of a text (`a/b` of `a/b/c`) that name its capability.
     """
     observed_skills = skill_texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
-    capability = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
-    return build_taxonomy(observed_skills.with_columns(name="skill_id", capability_id=capability))
+    capability_path = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
+    return build_taxonomy(observed_skills.with_columns(name="skill_id", capability_id=capability_path))
 
 
-def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def match_skills(text_rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """Find the micro-skills that a few texts name; `pipelines.core.skill_texts` matches those of the core tables.
 
     Args:
-        texts: As `match_texts` takes them.
+        text_rows: As `match_texts` takes them.
         taxonomy: The taxonomy.
 
     Returns:
         One row per distinct text, part and micro-skill: skill_text, mention_text, skill_id (null if the part names no
         micro-skill); no row for a text without parts.
     """
-    matches = match_texts(texts, taxonomy.skills, taxonomy.aliases).drop_nulls("mention_text")
-    return matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
+    text_matches = match_texts(text_rows, taxonomy.skills, taxonomy.aliases).drop_nulls("mention_text")
+    return text_matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
 
 
-def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def match_texts(text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skills that texts name, and how they name them.
 
     A part of a text (between `|`) names a micro-skill if it is its skill_id, or if its normal form is an alias of it.
     Otherwise it names every micro-skill with an alias that occurs in it as whole words, unless the text is a code.
 
     Args:
-        texts: skill_text, and optionally is_matched_whole: whether the text is a code, whose parts are no names.
+        text_rows: skill_text, and optionally is_matched_whole: whether the text is a code, whose parts are no names.
         skills: The micro-skills (`SKILL`); only skill_id is read.
         aliases: Their names (`ALIAS`).
 
@@ -180,11 +184,13 @@ def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame
         of the part; null if the text has none), skill_id (null if the part names no micro-skill), match_method (the
         most certain one if several parts have the same normal form).
     """
-    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
-    texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).unique().drop_nulls()
+    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in text_rows.columns else pl.lit(False)
+    text_rows = text_rows.select("skill_text", is_matched_whole.alias("is_matched_whole")).unique().drop_nulls()
     split_texts = pl.col("skill_text").str.split(_SEPARATOR)
     text_parts = (
-        texts.with_columns(part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(split_texts))
+        text_rows.with_columns(
+            part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(split_texts)
+        )
         .explode("part")
         .with_columns(pl.col("part").str.strip_chars())
         .filter(pl.col("part") != "")
@@ -202,19 +208,23 @@ def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame
     )
     is_searched = pl.col("skill_id").is_null() & ~pl.col("is_matched_whole")
     contained_matches = (
-        _find_inside(text_parts.filter(is_searched), aliases) if aliases.height else text_parts.filter(is_searched)
+        _find_contained_names(text_parts.filter(is_searched), aliases)
+        if aliases.height
+        else text_parts.filter(is_searched)
     )
-    without_parts = texts.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
-    matches = pl.concat(
+    without_parts = text_rows.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
+    text_matches = pl.concat(
         [text_parts.filter(~is_searched), contained_matches.select(text_parts.columns), without_parts], how="diagonal"
     )
     is_unknown = pl.col("skill_id").is_null()
-    matches = matches.with_columns(
+    text_matches = text_matches.with_columns(
         pl.when(is_unknown).then(pl.lit("none")).otherwise("match_method").alias("match_method")
     )
-    method_order = pl.col("match_method").replace_strict({method: rank for rank, method in enumerate(MATCH_METHODS)})
+    method_order = pl.col("match_method").replace_strict(
+        {method: method_rank for method_rank, method in enumerate(MATCH_METHODS)}
+    )
     match_key = ("skill_text", "is_matched_whole", "mention_text", "skill_id")
-    return matches.sort(*match_key, method_order).unique(match_key, keep="first", maintain_order=True)
+    return text_matches.sort(*match_key, method_order).unique(match_key, keep="first", maintain_order=True)
 
 
 def check_acyclic(prerequisites: pl.DataFrame) -> None:
@@ -226,27 +236,29 @@ def check_acyclic(prerequisites: pl.DataFrame) -> None:
     Raises:
         TaxonomyError: With the path of a cycle.
     """
-    required = prerequisites.group_by("skill_id").agg("requires_skill_id").sort("skill_id")
+    required_skills = prerequisites.group_by("skill_id").agg("requires_skill_id").sort("skill_id")
     try:
-        TopologicalSorter(dict(required.iter_rows())).prepare()
+        TopologicalSorter(dict(required_skills.iter_rows())).prepare()
     except CycleError as error:
-        cycle = error.args[1][:0:-1]  # each requires the next one, and the last the first
-        smallest_index = cycle.index(min(cycle))
-        cycle_path = " → ".join([*cycle[smallest_index:], *cycle[: smallest_index + 1]])
+        cycle_ids = error.args[1][:0:-1]  # each requires the next one, and the last the first
+        smallest_index = cycle_ids.index(min(cycle_ids))
+        cycle_path = " → ".join([*cycle_ids[smallest_index:], *cycle_ids[: smallest_index + 1]])
         raise TaxonomyError(f"prerequisites form a cycle: {cycle_path}: remove one of them") from None
 
 
-def _skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
+def _build_skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
     # a weight that is missing or no number counts 1
-    weight = pl.col("weight").cast(pl.Float64, strict=False).fill_null(1.0)
-    share = pl.when(pl.col("capability_id").is_not_null()).then(weight / weight.sum().over("capability_id"))
+    skill_weight = pl.col("weight").cast(pl.Float64, strict=False).fill_null(1.0)
+    capability_share = pl.when(pl.col("capability_id").is_not_null()).then(
+        skill_weight / skill_weight.sum().over("capability_id")
+    )
     return skills.select(
         "skill_id",
         pl.col("name").alias("skill_name"),
         pl.col("description").alias("skill_description"),
         "capability_id",
         pl.coalesce("capability_name", "capability_id").alias("capability_name"),
-        share.alias("capability_weight"),
+        capability_share.alias("capability_weight"),
     ).sort("skill_id")
 
 
@@ -262,14 +274,16 @@ def _resolve_replacements(skills: pl.DataFrame) -> tuple[pl.DataFrame, dict[str,
     """
     replaced_skills = skills.filter(pl.col("replaced_by").str.strip_chars().replace("", None).is_not_null())
     current_skills = skills.join(replaced_skills, on="skill_id", how="anti", maintain_order="left")
-    replacements = {
-        skill_id: [part.strip() for part in replaced_by.split(_SEPARATOR) if part.strip()]
+    replacements_by_id = {
+        skill_id: [successor_id.strip() for successor_id in replaced_by.split(_SEPARATOR) if successor_id.strip()]
         for skill_id, replaced_by in replaced_skills.select("skill_id", "replaced_by").iter_rows()
     }
     current_ids = set(current_skills["skill_id"])
-    successors = {skill_id: _follow_replacements(skill_id, replacements, current_ids, ()) for skill_id in replacements}
+    successors_by_id = {
+        skill_id: _follow_replacements(skill_id, replacements_by_id, current_ids, ()) for skill_id in replacements_by_id
+    }
     heir_by_skill = {
-        skill_id: successor_ids[0] for skill_id, successor_ids in successors.items() if len(successor_ids) == 1
+        skill_id: successor_ids[0] for skill_id, successor_ids in successors_by_id.items() if len(successor_ids) == 1
     }
     inherited_names = (
         replaced_skills.filter(pl.col("skill_id").is_in(list(heir_by_skill)))
@@ -280,50 +294,52 @@ def _resolve_replacements(skills: pl.DataFrame) -> tuple[pl.DataFrame, dict[str,
         .group_by("skill_id", maintain_order=True)
         .agg(pl.col("inherited").str.join(_SEPARATOR))
     )
-    aliases = pl.concat_str("aliases", "inherited", separator=_SEPARATOR, ignore_nulls=True).replace("", None)
+    all_aliases = pl.concat_str("aliases", "inherited", separator=_SEPARATOR, ignore_nulls=True).replace("", None)
     skills_with_names = current_skills.join(inherited_names, on="skill_id", how="left", maintain_order="left")
-    return skills_with_names.with_columns(aliases.alias("aliases")).drop("inherited"), successors
+    return skills_with_names.with_columns(all_aliases.alias("aliases")).drop("inherited"), successors_by_id
 
 
 def _follow_replacements(
-    skill_id: str, replacements: Mapping[str, list[str]], current_ids: set[str], visited_ids: tuple[str, ...]
+    skill_id: str, replacements_by_id: Mapping[str, list[str]], current_ids: set[str], visited_ids: tuple[str, ...]
 ) -> list[str]:
     """The micro-skills that take the place of this one in the end and exist, each once."""
     if skill_id in visited_ids:
         raise TaxonomyError(
             f"replaced_by goes in a circle: {' → '.join((*visited_ids, skill_id))}: correct one of them"
         )
-    if skill_id not in replacements:
+    if skill_id not in replacements_by_id:
         return [skill_id] if skill_id in current_ids else []
     final_ids = [
-        _follow_replacements(successor, replacements, current_ids, (*visited_ids, skill_id))
-        for successor in replacements[skill_id]
+        _follow_replacements(successor_id, replacements_by_id, current_ids, (*visited_ids, skill_id))
+        for successor_id in replacements_by_id[skill_id]
     ]
     return list(dict.fromkeys(chain.from_iterable(final_ids)))
 
 
-def _follow_ids(rows: pl.DataFrame, successors: Mapping[str, list[str]], *columns: str) -> pl.DataFrame:
+def _follow_ids(id_rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]], *columns: str) -> pl.DataFrame:
     """The rows with the ids of successors in place of replaced ones: one row per successor."""
-    if not successors:
-        return rows
-    successor_pairs = pl.DataFrame({"old": list(successors), "new": list(successors.values())}).explode("new")
+    if not successors_by_id:
+        return id_rows
+    successor_pairs = pl.DataFrame({"old": list(successors_by_id), "new": list(successors_by_id.values())}).explode(
+        "new"
+    )
     for column in columns:  # a replaced id without a successor stays, and is unknown
-        joined_rows = rows.join(successor_pairs, left_on=column, right_on="old", how="left", maintain_order="left")
-        rows = joined_rows.with_columns(pl.coalesce("new", column).alias(column)).drop("new")
-    return rows
+        joined_rows = id_rows.join(successor_pairs, left_on=column, right_on="old", how="left", maintain_order="left")
+        id_rows = joined_rows.with_columns(pl.coalesce("new", column).alias(column)).drop("new")
+    return id_rows
 
 
-def _find_inside(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def _find_contained_names(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """Aliases that occur in a longer text as whole words; of overlapping aliases the longest."""
     # Spaces are doubled so that neighbouring names do not share one. The first pattern wins: longest first.
     alias_names = sorted(aliases["alias_text"].to_list(), key=len, reverse=True)
     patterns = [f" {alias_name.replace(' ', '  ')} " for alias_name in alias_names]
     padded_text = pl.concat_str(pl.lit(" "), pl.col("mention_text").str.replace_all(" ", "  "), pl.lit(" "))
     names_inside = padded_text.str.extract_many(patterns, leftmost=True).alias("match")
-    matches = text_parts.drop("skill_id").with_columns(names_inside, pl.lit("contained").alias("match_method"))
-    matches = matches.explode("match", empty_as_null=True)
-    matches = matches.with_columns(pl.col("match").str.replace_all("  ", " ").str.strip_chars())
-    return matches.join(aliases.rename({"alias_text": "match"}), on="match", how="left")
+    text_matches = text_parts.drop("skill_id").with_columns(names_inside, pl.lit("contained").alias("match_method"))
+    text_matches = text_matches.explode("match", empty_as_null=True)
+    text_matches = text_matches.with_columns(pl.col("match").str.replace_all("  ", " ").str.strip_chars())
+    return text_matches.join(aliases.rename({"alias_text": "match"}), on="match", how="left")
 
 
 def _build_aliases(skills: pl.DataFrame) -> pl.DataFrame:
@@ -331,9 +347,9 @@ def _build_aliases(skills: pl.DataFrame) -> pl.DataFrame:
     other_names = skills.select("skill_id", pl.col("aliases").str.split(_SEPARATOR).alias("name")).explode("name")
     name_frames = [
         named_skills.select(
-            "skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(order).alias("order")
+            "skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(name_order).alias("order")
         )
-        for order, named_skills in enumerate((skills, other_names.drop_nulls()))
+        for name_order, named_skills in enumerate((skills, other_names.drop_nulls()))
     ]
     name_rows = pl.concat(name_frames).filter(pl.col("alias_text") != "").unique(maintain_order=True)
     preferred_names = name_rows.filter(pl.col("order") == pl.col("order").min().over("alias_text"))

@@ -18,7 +18,7 @@ from pipelines.core.taxonomy import normalise_name
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.lake import Lake
 
-_FOLDER = ".vanished"
+_RECORD_FOLDER = ".vanished"
 _MAX_NAMES = 10
 
 
@@ -39,7 +39,7 @@ class _WatchedColumn:
     remedy: str = ""
 
 
-_WATCHED: Mapping[str, Mapping[str, _WatchedColumn]] = {
+_WATCHED_COLUMNS: Mapping[str, Mapping[str, _WatchedColumn]] = {
     SKILL.name: {
         "skill_id": _WatchedColumn(
             "skill_name",
@@ -85,86 +85,106 @@ def read_watched_values(lake: Lake, table: Table) -> ValuesByColumn:
     Returns:
         By watched column, one row per value: value_id, value_name. Empty for a table without watched columns.
     """
-    watched = _WATCHED.get(table.name, {})
-    if not watched:
+    watched_columns = _WATCHED_COLUMNS.get(table.name, {})
+    if not watched_columns:
         return {}
-    rows = lake.scan(table)
+    table_rows = lake.scan(table)
     return {
-        column_name: rows.select(pl.col(column_name).alias("value_id"), pl.col(column.label).alias("value_name"))
+        column_name: table_rows.select(
+            pl.col(column_name).alias("value_id"), pl.col(watched_column.label).alias("value_name")
+        )
         .drop_nulls("value_id")
         .group_by("value_id")
         .agg(pl.col("value_name").min())
         .collect()
-        for column_name, column in watched.items()
+        for column_name, watched_column in watched_columns.items()
     }
 
 
 def record_vanished_values(
-    lake: Lake, table: Table, values_before: ValuesByColumn, run_day: date, known_names: pl.Series | None = None
+    lake: Lake,
+    table: Table,
+    previous_values_by_column: ValuesByColumn,
+    run_day: date,
+    present_names: pl.Series | None = None,
 ) -> list[VanishedValues]:
     """Find what the last write of a table removed, and record it for `describe_recently_vanished`.
 
     Args:
         lake: The lake, after the write.
         table: The table that was written.
-        values_before: Its values before the write, as `read_watched_values` returns them.
+        previous_values_by_column: Its values before the write, as `read_watched_values` returns them.
         run_day: The day of the run.
-        known_names: Normalised names that still mean something: a value with such an id or name was renamed or merged
+        present_names: Normalised names that still mean something: a value with such an id or name was renamed or merged
             and has not vanished.
 
     Returns:
         One entry per column with vanished values.
     """
-    if not values_before:
+    if not previous_values_by_column:
         return []
-    values_now = read_watched_values(lake, table)
+    current_values_by_column = read_watched_values(lake, table)
     vanished_values = []
-    for column_name, before in values_before.items():
-        vanished = before.join(values_now[column_name], on="value_id", how="anti")
-        if known_names is not None:
-            is_known = (
-                normalise_name(pl.col(part)).is_in(known_names.implode()) for part in ("value_id", "value_name")
+    for column_name, previous_values in previous_values_by_column.items():
+        vanished_rows = previous_values.join(current_values_by_column[column_name], on="value_id", how="anti")
+        if present_names is not None:
+            is_present = (
+                normalise_name(pl.col(value_column)).is_in(present_names.implode())
+                for value_column in ("value_id", "value_name")
             )
-            vanished = vanished.filter(~pl.any_horizontal(*is_known))
-        if vanished.height:
+            vanished_rows = vanished_rows.filter(~pl.any_horizontal(*is_present))
+        if vanished_rows.height:
             is_personal = COLUMNS[column_name].personal is not Personal.NONE
-            names = () if is_personal else tuple(vanished["value_name"].sort().head(_MAX_NAMES))
-            vanished_values.append(VanishedValues(column_name, vanished.height, names))
-    record = {"run_day": run_day.isoformat(), "columns": [asdict(entry) for entry in vanished_values]}
-    write_text_atomically(lake.root / _FOLDER / f"{table.name}.json", json.dumps(record))
+            vanished_names = () if is_personal else tuple(vanished_rows["value_name"].sort().head(_MAX_NAMES))
+            vanished_values.append(VanishedValues(column_name, vanished_rows.height, vanished_names))
+    vanished_record = {
+        "run_day": run_day.isoformat(),
+        "columns": [asdict(vanished_value) for vanished_value in vanished_values],
+    }
+    write_text_atomically(lake.root / _RECORD_FOLDER / f"{table.name}.json", json.dumps(vanished_record))
     return vanished_values
 
 
 def describe_vanished(table: Table, vanished_values: list[VanishedValues]) -> list[str]:
     """Describe what vanished from a table, in one sentence per column; people are only counted."""
     sentences = []
-    for entry in vanished_values:
-        column = _WATCHED[table.name][entry.column_name]
-        subject = f"1 {column.singular} has" if entry.count == 1 else f"{entry.count:,} {column.plural} have"
-        more = f" and {entry.count - len(entry.names):,} more" if entry.count > len(entry.names) else ""
-        names = f": {', '.join(entry.names)}{more}" if entry.names else ""
-        sentences.append(f"{subject} vanished{names}.{column.remedy}")
+    for vanished_value in vanished_values:
+        watched_column = _WATCHED_COLUMNS[table.name][vanished_value.column_name]
+        subject = (
+            f"1 {watched_column.singular} has"
+            if vanished_value.count == 1
+            else f"{vanished_value.count:,} {watched_column.plural} have"
+        )
+        more_phrase = (
+            f" and {vanished_value.count - len(vanished_value.names):,} more"
+            if vanished_value.count > len(vanished_value.names)
+            else ""
+        )
+        name_phrase = f": {', '.join(vanished_value.names)}{more_phrase}" if vanished_value.names else ""
+        sentences.append(f"{subject} vanished{name_phrase}.{watched_column.remedy}")
     return sentences
 
 
-def describe_recently_vanished(lake: Lake, since: date) -> list[str]:
+def describe_recently_vanished(lake: Lake, first_day: date) -> list[str]:
     """Describe what vanished from the watched tables when each was last computed.
 
     Args:
         lake: The lake.
-        since: Runs of an earlier day are left out.
+        first_day: Runs of an earlier day are left out.
 
     Returns:
         One sentence per table and column, with the day of the run.
     """
     sentences = []
     for table in (SKILL, PERSON, COURSE):
-        path = lake.root / _FOLDER / f"{table.name}.json"
-        record = json.loads(path.read_text()) if path.is_file() else {"columns": []}
-        if record["columns"] and date.fromisoformat(record["run_day"]) >= since:
+        record_path = lake.root / _RECORD_FOLDER / f"{table.name}.json"
+        vanished_record = json.loads(record_path.read_text()) if record_path.is_file() else {"columns": []}
+        if vanished_record["columns"] and date.fromisoformat(vanished_record["run_day"]) >= first_day:
             vanished_values = [
-                VanishedValues(entry["column_name"], entry["count"], tuple(entry["names"]))
-                for entry in record["columns"]
+                VanishedValues(column_record["column_name"], column_record["count"], tuple(column_record["names"]))
+                for column_record in vanished_record["columns"]
             ]
-            sentences += [f"{record['run_day']}: {text}" for text in describe_vanished(table, vanished_values)]
+            sentences += [
+                f"{vanished_record['run_day']}: {sentence}" for sentence in describe_vanished(table, vanished_values)
+            ]
     return sentences

@@ -39,7 +39,7 @@ class DemoSummary:
 
 
 def build_demo(
-    folder: Path,
+    demo_folder: Path,
     *,
     people_count: int = 300,
     seed: int = 7,
@@ -51,7 +51,7 @@ def build_demo(
     The same arguments give the same bytes.
 
     Args:
-        folder: The folder of the demo.
+        demo_folder: The folder of the demo.
         people_count: Number of people.
         seed: Seed of the company; another seed gives another company.
         last_day: The day of the exports; the history ends the day before.
@@ -66,15 +66,17 @@ def build_demo(
     progress("planting the company", 0.0)
     world = generate_world(people_count, seed=seed, last_day=last_day)
     for subfolder in ("landing", "truth"):
-        shutil.rmtree(folder / subfolder, ignore_errors=True)
-    exports = ExportFolder(folder / "landing")
-    write_company_exports(world, exports)
-    with open_truth(world, folder / "truth") as add_truth:
+        shutil.rmtree(demo_folder / subfolder, ignore_errors=True)
+    export_folder = ExportFolder(demo_folder / "landing")
+    write_company_exports(world, export_folder)
+    with open_truth(world, demo_folder / "truth") as add_truth:
         for block_history in generate_histories(world):
-            write_history_exports(world, block_history, exports)
+            write_history_exports(world, block_history, export_folder)
             add_truth(block_history)
             progress("writing exports", (block_history.block_number + 1) / world.block_count)
-    write_company_truth(world, exports, folder / "truth")
-    (folder / "footsteps.yaml").write_bytes(resources.files("pipelines.demo").joinpath("footsteps.yaml").read_bytes())
+    write_company_truth(world, export_folder, demo_folder / "truth")
+    (demo_folder / "footsteps.yaml").write_bytes(
+        resources.files("pipelines.demo").joinpath("footsteps.yaml").read_bytes()
+    )
     progress("done", 1.0)
-    return DemoSummary(folder, people_count, world.catalog.size, exports)
+    return DemoSummary(demo_folder, people_count, world.catalog.size, export_folder)

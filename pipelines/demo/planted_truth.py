@@ -33,16 +33,16 @@ PATHS = pa.schema(
 
 
 @contextmanager
-def open_truth(world: World, folder: Path) -> Iterator[Callable[[History], None]]:
+def open_truth(world: World, truth_folder: Path) -> Iterator[Callable[[History], None]]:
     """Open the files of stages and paths; the context is a function that appends one block.
 
     The files have one row per person and micro-skill taken up; person_id is the employee number of the HR export.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    truth_folder.mkdir(parents=True, exist_ok=True)
     employee_numbers, skill_ids = world.people["employee_number"], world.catalog.skills["skill_id"]
     with (
-        pq.ParquetWriter(folder / "stages.parquet", STAGES) as stage_writer,
-        pq.ParquetWriter(folder / "paths.parquet", PATHS) as path_writer,
+        pq.ParquetWriter(truth_folder / "stages.parquet", STAGES) as stage_writer,
+        pq.ParquetWriter(truth_folder / "paths.parquet", PATHS) as path_writer,
     ):
 
         def add_history(history: History) -> None:
@@ -61,7 +61,7 @@ def open_truth(world: World, folder: Path) -> Iterator[Callable[[History], None]
         yield add_history
 
 
-def write_company_truth(world: World, exports: ExportFolder, folder: Path) -> None:
+def write_company_truth(world: World, export_folder: ExportFolder, truth_folder: Path) -> None:
     """Write what is planted for the whole company.
 
     The files are prerequisites, trends (1 rising, -1 fading, 0 steady), half-lives, the curriculum of each role, roles,
@@ -85,8 +85,10 @@ def write_company_truth(world: World, exports: ExportFolder, folder: Path) -> No
         "roles": world.people.select(pl.col("employee_number").alias("person_id"), "role_name"),
     }
     for table_name, truth_rows in truth_tables.items():
-        truth_rows.write_parquet(folder / f"{table_name}.parquet")
+        truth_rows.write_parquet(truth_folder / f"{table_name}.parquet")
     errors_by_file: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for (file_name, kind), count in exports.error_counts.items():
-        errors_by_file[file_name][kind] = count
-    (folder / "dirt.json").write_text(json.dumps(errors_by_file, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for (file_name, error_kind), error_count in export_folder.error_counts.items():
+        errors_by_file[file_name][error_kind] = error_count
+    (truth_folder / "dirt.json").write_text(
+        json.dumps(errors_by_file, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )

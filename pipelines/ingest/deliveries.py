@@ -77,16 +77,16 @@ def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
         deliveries.sort("delivery_number")
         .with_columns(arrival_number.alias("arrival"))
         .filter(pl.col("delivery_status") == "landed")
-        # the reading under the current mapping wins, otherwise the last reading
+        # of several readings of a file, the one under the current mapping counts, or else the last one
         .sort(pl.col("mapping_code") == source.mapping_code, "delivery_number")
         .unique("file_sha256", keep="last", maintain_order=True)
         .sort("arrival")
     )
     # Only a manifest identifies a file by its name; without one the name may contain the day.
-    file_series = pl.when(pl.col("is_whole").is_not_null() & pl.lit(source.member is None)).then("file_name")
-    full_count = is_full_delivery(source).cast(pl.Int64).cum_sum()
-    is_current = (full_count == full_count.max()).over("group")
-    return landed_deliveries.with_columns(file_series.alias("group")).filter(is_current).drop("arrival", "group")
+    series_name = pl.when(pl.col("is_whole").is_not_null() & pl.lit(source.member is None)).then("file_name")
+    full_export_number = is_full_delivery(source).cast(pl.Int64).cum_sum()
+    is_current = (full_export_number == full_export_number.max()).over("group")
+    return landed_deliveries.with_columns(series_name.alias("group")).filter(is_current).drop("arrival", "group")
 
 
 def scan_current_rows(
@@ -167,16 +167,18 @@ def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> list[Lande
     Returns:
         One entry per landed row of the ledger, by source and in the order of arrival.
     """
-    landed = read_ledger(lake).filter(delivery_status="landed").sort("delivery_number")
+    landed_deliveries = read_ledger(lake).filter(delivery_status="landed").sort("delivery_number")
     landed_counts = []
     for source in sources:
-        deliveries = landed.filter(source_name=source.name)
+        source_deliveries = landed_deliveries.filter(source_name=source.name)
         tables = source_tables(source).values()
-        kept_counts = _count_by_delivery(lake, tables, deliveries, pl.lit(True))
+        kept_counts = _count_by_delivery(lake, tables, source_deliveries, pl.lit(True))
         quarantines = [quarantine_table(table.name) for table in tables]
-        set_aside_counts = _count_by_delivery(lake, quarantines, deliveries, ~pl.col("is_row_kept").fill_null(False))
-        counts = zip(deliveries.iter_rows(named=True), kept_counts, set_aside_counts, strict=True)
-        landed_counts += [_to_row_counts(*delivery_counts) for delivery_counts in counts]
+        set_aside_counts = _count_by_delivery(
+            lake, quarantines, source_deliveries, ~pl.col("is_row_kept").fill_null(False)
+        )
+        counted_deliveries = zip(source_deliveries.iter_rows(named=True), kept_counts, set_aside_counts, strict=True)
+        landed_counts += [_to_row_counts(*delivery_counts) for delivery_counts in counted_deliveries]
     return landed_counts
 
 
@@ -185,8 +187,10 @@ def find_new_columns(lake: Lake, source: SourceConfig) -> list[str]:
     landed_deliveries = read_ledger(lake).filter(
         pl.col("source_name") == source.name, pl.col("delivery_status") == "landed"
     )
-    columns_left_out = landed_deliveries.sort("delivery_number").tail(2)["columns_left_out"].to_list()
-    return sorted(set(columns_left_out[1]) - set(columns_left_out[0])) if len(columns_left_out) > 1 else []
+    columns_of_last_files = landed_deliveries.sort("delivery_number").tail(2)["columns_left_out"].to_list()
+    return (
+        sorted(set(columns_of_last_files[1]) - set(columns_of_last_files[0])) if len(columns_of_last_files) > 1 else []
+    )
 
 
 def read_ledger(lake: Lake) -> pl.DataFrame:

@@ -52,14 +52,14 @@ def find_notices(ledger: pl.DataFrame, source_name: str) -> list[str]:
         One sentence per notice. Notices of several files that differ in counts alone are one, with the sums and the
         name of the first file. None has a value of a cell except words that the ledger records.
     """
-    landed = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number")
-    last_run = landed.filter(pl.col("landed_at").eq_missing(pl.col("landed_at").max()))
+    landed_deliveries = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number")
+    last_landed = landed_deliveries.filter(pl.col("landed_at").eq_missing(pl.col("landed_at").max()))
     joined_notices: dict[Hashable, _Notice] = {}
-    for delivery in last_run.to_dicts():
+    for delivery in last_landed.to_dicts():
         for notice in _list_notices(delivery):
-            joined = joined_notices.setdefault(notice.subject, _Notice(notice.subject, notice.describe))
-            joined.counts.update(notice.counts)
-            joined.file_names.append(delivery["file_name"])
+            joined_notice = joined_notices.setdefault(notice.subject, _Notice(notice.subject, notice.describe))
+            joined_notice.counts.update(notice.counts)
+            joined_notice.file_names.append(delivery["file_name"])
     return [
         f"{source_name}: {_describe_files(notice.file_names)}: {notice.describe(notice.counts)}"
         for notice in joined_notices.values()
@@ -82,39 +82,40 @@ def _list_notices(delivery: Mapping[str, Any]) -> Iterator[_Notice]:
         yield _Notice("none kept", _describe_none_kept, Counter({_READ: read_count}))
     file_notes = delivery["file_notes"] or ()
     # A note that names a column says why it is not read, and what reads it.
-    measures = [
+    measure_columns = [
         column
         for column in delivery["columns_left_out"] or ()
         if _MEASURE.search(column) and not any(f"`{column}`" in file_note for file_note in file_notes)
     ]
-    if measures:
-        listed = ", ".join(f"`{column}`" for column in measures[:_MAX_NAMED])
-        yield _state(
-            f"columns that by their name hold marks or hours are not read ({len(measures):,}): {listed}; "
+    if measure_columns:
+        listed_columns = ", ".join(f"`{column}`" for column in measure_columns[:_MAX_NAMED])
+        yield _state_notice(
+            f"columns that by their name hold marks or hours are not read ({len(measure_columns):,}): "
+            f"{listed_columns}; "
             "`mapping` of the source in footsteps.yaml reads a column."
         )
     for measure in delivery["empty_measures"] or ():
-        yield _state(
+        yield _state_notice(
             f"`{measure}` is empty in every kept row; `mapping: {{{measure}: COLUMN}}` of the source in footsteps.yaml "
             "names the column that holds it."
         )
     for file_note in file_notes:
-        yield _state(f"{file_note}.")
+        yield _state_notice(f"{file_note}.")
     for word in delivery["unknown_words"] or ():
         yield _describe_word(word["why"], word["count"])
 
 
-def _state(sentence: str) -> _Notice:
-    """A notice whose counts are of one file: of several files, those of the first are stated."""
+def _state_notice(sentence: str) -> _Notice:
+    """A notice whose counts belong to one file; if several files have it, it states those of the first file."""
     subject = _QUOTED_OR_NUMBER.sub(lambda match: match[0] if match[0].startswith("`") else "#", sentence)
     return _Notice(subject, lambda _: sentence)
 
 
 def _describe_passed_over(counts: Counter[str]) -> str:
-    reason_counts = Counter({why: count for why, count in counts.items() if why != _READ})
-    listed = ", ".join(f"{why} ({count:,})" for why, count in reason_counts.most_common(_MAX_NAMED))
+    reason_counts = Counter({reason: count for reason, count in counts.items() if reason != _READ})
+    listed_reasons = ", ".join(f"{reason} ({count:,})" for reason, count in reason_counts.most_common(_MAX_NAMED))
     return (
-        f"{reason_counts.total():,} of {counts[_READ]:,} rows are passed over, most often for: {listed}; "
+        f"{reason_counts.total():,} of {counts[_READ]:,} rows are passed over, most often for: {listed_reasons}; "
         "`footsteps sources preview` shows them."
     )
 

@@ -136,7 +136,7 @@ def list_new_files(target: FetchTarget, lake: Lake, landing_folder: Path) -> lis
     """
     fetched_before = read_known_versions(target, lake, landing_folder)
     with open_origin(target.options) as origin:
-        files = _list_wanted(origin, target).files
+        files = _list_wanted_files(origin, target).files
     return [file for file in files if file not in fetched_before and not _find_refusal(file, target, landing_folder)]
 
 
@@ -147,10 +147,10 @@ def read_known_versions(target: FetchTarget, lake: Lake, landing_folder: Path) -
         read_ledger(lake).filter(pl.col("source_name").is_in(list(target.source_paths)))["file_sha256"]
     )
     fetched_rows = fetched_files.select("remote_name", "remote_size", "remote_modified_at", "file_sha256").iter_rows()
-    versions = [(RemoteFile(*fetched_row[:3]), fetched_row[3]) for fetched_row in fetched_rows]
+    versions_with_hashes = [(RemoteFile(*fetched_row[:3]), fetched_row[3]) for fetched_row in fetched_rows]
     return {
         file
-        for file, sha256 in versions
+        for file, sha256 in versions_with_hashes
         if sha256 in delivered_hashes or (landing_folder / target.landing_name(file)).is_file()
     }
 
@@ -175,7 +175,7 @@ def describe_outcomes(outcomes: Collection[FetchOutcome], fetched_at: datetime) 
             "source_name": outcome.target.name,
             "origin_url": outcome.target.options.url,
             "fetched_at": fetched_at,
-            "file_counts": [{"why": state, "count": count} for state, count in outcome.counts.items()],
+            "file_counts": [{"why": outcome_name, "count": count} for outcome_name, count in outcome.counts.items()],
             "refusals": outcome.refused[:_MAX_NAMED_REFUSALS],
             "fetch_problem": outcome.problem,
         }
@@ -200,22 +200,22 @@ class _Fetch:
     def run(self) -> None:
         """List the origin and copy its files; if a new file may still be written, wait once and list it again."""
         with open_origin(self.target.options) as origin:
-            listing = _list_wanted(origin, self.target)
-            if not self._has_recent_file(listing):
-                self._take_files(origin, listing, frozenset(listing.files))
+            first_listing = _list_wanted_files(origin, self.target)
+            if not self._has_recent_file(first_listing):
+                self._take_files(origin, first_listing, frozenset(first_listing.files))
                 return
         # the connection would be idle meanwhile
         self.context.wait(self.target.quiet_seconds)
         with open_origin(self.target.options) as origin:
-            second_listing = _list_wanted(origin, self.target)
-            self._take_files(origin, second_listing, frozenset(listing.files) | second_listing.done)
+            second_listing = _list_wanted_files(origin, self.target)
+            self._take_files(origin, second_listing, frozenset(first_listing.files) | second_listing.done)
 
     def record(self) -> None:
         """Add the copied files to the record."""
         if not self.fetched:
             return
         fetch_rows = [
-            (self.target.name, self.target.options.url, *_row(file), sha256, self.context.now)
+            (self.target.name, self.target.options.url, *_version_fields(file), sha256, self.context.now)
             for file, sha256 in self.fetched
         ]
         new_records = pl.DataFrame(fetch_rows, schema=FETCH.schema, orient="row")
@@ -258,7 +258,7 @@ class _Fetch:
         return True
 
 
-def _list_wanted(origin: Origin, target: FetchTarget) -> _Listing:
+def _list_wanted_files(origin: Origin, target: FetchTarget) -> _Listing:
     """The files of an origin that its target names, and which of them have a `.done` marker."""
     listed_files = sorted(origin.list_files(pattern_depth(target.pattern)), key=lambda file: file.name)
     files = tuple(file for file in listed_files if target.is_wanted(file.name))
@@ -296,18 +296,18 @@ def _download(origin: Origin, file: RemoteFile, path: Path) -> str | None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     digest, copied_bytes = hashlib.sha256(), 0
     try:
-        with replacing(path) as unfinished:
-            with unfinished.open("wb") as sink, closing(origin.read(file.name)) as chunks:
+        with replacing(path) as unfinished_path:
+            with unfinished_path.open("wb") as target_file, closing(origin.read(file.name)) as chunks:
                 for chunk in chunks:
                     copied_bytes += len(chunk)
                     if copied_bytes > file.size:
                         raise _Changed
                     digest.update(chunk)
-                    sink.write(chunk)
+                    target_file.write(chunk)
             if copied_bytes != file.size or not file.is_same_version(origin.describe(file.name)):
                 raise _Changed
             modified_seconds = file.modified_at.timestamp()
-            os.utime(unfinished, (modified_seconds, modified_seconds))
+            os.utime(unfinished_path, (modified_seconds, modified_seconds))
     except _Changed:
         return None
     return digest.hexdigest()
@@ -323,5 +323,5 @@ def _remove_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _row(file: RemoteFile) -> tuple[str, int, datetime]:
+def _version_fields(file: RemoteFile) -> tuple[str, int, datetime]:
     return file.name, file.size, file.modified_at

@@ -44,14 +44,14 @@ def count_landed_rules(lake: Lake, table: Table, sources: Sequence[SourceConfig]
 def _read_counts(lake: Lake, table: Table, source_name: str, file_sha256: str, mapping_code: str) -> RuleCounts:
     """The counts of one delivery as recorded; if an earlier version landed it, or under other rules, they are counted
     now from the files, and recorded."""
-    path = delivery_files(lake, table, source_name, file_sha256, mapping_code).counts
-    stored_document = json.loads(path.read_text()) if path.exists() else {}
+    counts_path = delivery_files(lake, table, source_name, file_sha256, mapping_code).counts
+    stored_document = json.loads(counts_path.read_text()) if counts_path.exists() else {}
     if stored_document.get("contract") == fingerprint_contract(table):
         counts = parse_rule_counts(stored_document["counts"])
         if counts is not None:
             return counts
     delivery = pl.DataFrame([(source_name, file_sha256, mapping_code)], schema=list(_DELIVERY_KEY), orient="row")
-    quarantined = scan_deliveries(lake, quarantine_table(table.name), delivery).collect()
-    counts = count_rules(table, scan_deliveries(lake, table, delivery)) + count_quarantined(table, quarantined)
-    write_text_atomically(path, format_landed_counts(table, counts))
+    quarantined_rows = scan_deliveries(lake, quarantine_table(table.name), delivery).collect()
+    counts = count_rules(table, scan_deliveries(lake, table, delivery)) + count_quarantined(table, quarantined_rows)
+    write_text_atomically(counts_path, format_landed_counts(table, counts))
     return counts

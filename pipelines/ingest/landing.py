@@ -117,8 +117,8 @@ def land_source(
     files_being_read: deque[tuple[_NewFile, Future[LandedFile]]] = deque()
 
     def conclude_first() -> None:
-        new_file, outcome = files_being_read.popleft()
-        outcomes.append(_conclude(landing, source, ledger, new_file, outcome.result()))
+        new_file, outcome_future = files_being_read.popleft()
+        outcomes.append(_conclude_file(landing, source, ledger, new_file, outcome_future.result()))
 
     with (
         _writing_ledger(landing.lake) as ledger,
@@ -130,13 +130,13 @@ def land_source(
                 source, path, sha256, [new_file for new_file, _ in files_being_read]
             ):
                 conclude_first()
-            examined = _examine(landing, source, ledger, path, sha256)
-            if isinstance(examined, _NewFile):
-                files_being_read.append((examined, pool.submit(_read_file, landing, source, examined)))
+            examined_file = _examine_file(landing, source, ledger, path, sha256)
+            if isinstance(examined_file, _NewFile):
+                files_being_read.append((examined_file, pool.submit(_read_file, landing, source, examined_file)))
                 continue
             while files_being_read:
                 conclude_first()
-            outcomes += [] if examined is None else [examined]
+            outcomes += [] if examined_file is None else [examined_file]
         while files_being_read:
             conclude_first()
     return outcomes
@@ -189,9 +189,9 @@ class _NewFile:
 
 def _may_read_ahead(source: SourceConfig, path: Path, sha256: str, files_being_read: Sequence[_NewFile]) -> bool:
     """Whether a file may be read while others are: it is small, and what they hold decides nothing about it."""
-    sizes = [file.stat().st_size for file in (path, *(new_file.path for new_file in files_being_read))]
+    file_sizes = [file.stat().st_size for file in (path, *(new_file.path for new_file in files_being_read))]
     is_new = all(new_file.landed_file.file_sha256 != sha256 for new_file in files_being_read)
-    is_small = max(sizes) <= SMALL_FILE_BYTES
+    is_small = max(file_sizes) <= SMALL_FILE_BYTES
     return _is_independent(source) and is_new and is_small and len(files_being_read) < READING_THREADS
 
 
@@ -200,7 +200,7 @@ def _is_independent(source: SourceConfig) -> bool:
     return source.delivery == "incremental" and get_adapter(source.system).manifest is None
 
 
-def _examine(
+def _examine_file(
     landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, path: Path, sha256: str
 ) -> LandedFile | _NewFile | None:
     """The outcome of a file that is not read, or what is known before it is read; None if its manifest calls it absent.
@@ -212,26 +212,26 @@ def _examine(
         path: The file.
         sha256: Its content.
     """
-    manifest, mode, refusal = get_adapter(source.system).manifest, None, None
+    manifest, manifest_mode, refusal = get_adapter(source.system).manifest, None, None
     try:
-        mode = read_manifest_mode(path, manifest, source.member) if manifest else None
-    except ExportRefused as mode_refusal:
-        refusal = mode_refusal
-    if mode == "absent":
+        manifest_mode = read_manifest_mode(path, manifest, source.member) if manifest else None
+    except ExportRefused as manifest_refusal:
+        refusal = manifest_refusal
+    if manifest_mode == "absent":
         landing.progress(f"{source.name}: {path.name} is absent by its manifest")
         return None
-    is_full = None if mode is None else mode == "bulk"
+    is_full = None if manifest_mode is None else manifest_mode == "bulk"
     landed_file = LandedFile(source.name, path.name, sha256, "refused")
     deliveries = ledger.rows.filter(source_name=landed_file.source_name, file_sha256=landed_file.file_sha256)
     attempts = deliveries.filter(pl.col("mapping_code") == source.mapping_code)
-    counts = attempts.filter(pl.col("delivery_status") == "landed").select("good_count", "bad_count")
-    if counts.height:
-        landed_file = replace(landed_file, status="already_landed", is_full=is_full, **counts.row(0, named=True))
+    row_counts = attempts.filter(pl.col("delivery_status") == "landed").select("good_count", "bad_count")
+    if row_counts.height:
+        landed_file = replace(landed_file, status="already_landed", is_full=is_full, **row_counts.row(0, named=True))
         # the contents are searched only for a full export: a source may have thousands of others
         if _is_full_export(source, landed_file) and find_read_contents(ledger.rows, source).has_returned(
             path.name, sha256
         ):
-            _record(landing, source, ledger, landed_file, ledger.take_number())
+            _record_delivery(landing, source, ledger, landed_file, ledger.take_number())
         return landed_file
     landing.progress(f"{source.name}: {path.name}")
     landed_file = replace(landed_file, status="landed", is_full=is_full)
@@ -246,7 +246,7 @@ def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile
     try:
         if new_file.refusal:
             raise new_file.refusal
-        return process_export(path, source.system, source.options(), partial(_store, landing, source, new_file))
+        return process_export(path, source.system, source.options(), partial(_store_export, landing, source, new_file))
     except ExportRefused as refusal:
         prefix = "" if path.name in str(refusal) else f"{path.name}: "
         return replace(refused_file, reason=f"{prefix}{refusal}")
@@ -254,16 +254,16 @@ def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile
         return replace(refused_file, reason=f"{path.name} {describe_broken_end(error)}")
 
 
-def _conclude(
+def _conclude_file(
     landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, new_file: _NewFile, landed_file: LandedFile
 ) -> LandedFile:
     """Record the outcome of a file that was read; a refusal only if the ledger does not hold it yet."""
     if landed_file.status == "landed" or landed_file.reason not in new_file.attempts["delivery_reason"].to_list():
-        _record(landing, source, ledger, landed_file, new_file.number)
+        _record_delivery(landing, source, ledger, landed_file, new_file.number)
     return landed_file
 
 
-def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
+def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
     """Write the raw tables and quarantines of an export; its files replace others only after every check passed."""
     landed_file, earlier_landings = new_file.landed_file, new_file.earlier
     # content that is read again under another mapping keeps its number
@@ -295,11 +295,11 @@ def _store(landing: LandingContext, source: SourceConfig, new_file: _NewFile, ex
 def _find_empty_measures(
     source: SourceConfig, files_by_shape: Mapping[CanonicalSchemaName, DeliveryFiles]
 ) -> tuple[str, ...]:
-    """The measures that the source reads and no kept row fills. A table of certificates, for one, reads no score."""
-    measures = {shape: CANONICAL_SCHEMAS[shape].measure for shape in files_by_shape}
+    """The measures that the source reads and no kept row fills. For example, certificates have no score."""
+    measure_by_shape = {shape: CANONICAL_SCHEMAS[shape].measure for shape in files_by_shape}
     return tuple(
         measure
-        for shape, measure in measures.items()
+        for shape, measure in measure_by_shape.items()
         if measure
         and (source.shape is None or measure in source.mapping)
         and is_column_empty(files_by_shape[shape].good, measure)
@@ -328,7 +328,7 @@ def _check_row_count(
         )
 
 
-def _record(
+def _record_delivery(
     landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, landed_file: LandedFile, delivery_number: int
 ) -> None:
     """Append a row to the ledger; it is written at once if later files of the source depend on it."""
@@ -349,7 +349,7 @@ def _record(
             "columns_left_out": [list(landed_file.columns_left_out)],
             "is_whole": [landed_file.is_full],
             "read_count": [landed_file.read_count],
-            "passed_over": [[{"why": why, "count": count} for why, count in landed_file.passed_over.items()]],
+            "passed_over": [[{"why": reason, "count": count} for reason, count in landed_file.passed_over.items()]],
             "unknown_words": [[{"why": word.sentence, "count": word.count} for word in landed_file.unknown_words]],
             "file_notes": [list(landed_file.file_notes)],
             "empty_measures": [list(landed_file.empty_measures)],

@@ -72,16 +72,16 @@ def read_new_deliveries(
         table_name: sorted(set(current_by_table[table_name]) - set(earlier_by_table[table_name]))
         for table_name in sources_by_table
     }
-    changes = [
+    changes_of_tables = [
         _read_changed_rows(lake, shape, *sources_by_table[table_name], new_keys, current_by_table[table_name])
         for table_name, new_keys in new_by_table.items()
         if new_keys
     ]
-    if not changes:
+    if not changes_of_tables:
         return None
     return ChangedRows(
-        pl.concat([change.rows for change in changes]),
-        pl.concat([change.records for change in changes]).unique(),
+        pl.concat([changed_rows.rows for changed_rows in changes_of_tables]),
+        pl.concat([changed_rows.records for changed_rows in changes_of_tables]).unique(),
     )
 
 

@@ -202,10 +202,10 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
     Returns:
         The only source of that system, or else the first whose `path` pattern matches; None if there is none.
     """
-    candidates = [source for source in sources if system in (None, source.system)]
-    if len(candidates) == 1:
-        return candidates[0]
-    sources_matching_path = (source for source in candidates if PurePath(path).match(source.path))
+    candidate_sources = [source for source in sources if system in (None, source.system)]
+    if len(candidate_sources) == 1:
+        return candidate_sources[0]
+    sources_matching_path = (source for source in candidate_sources if PurePath(path).match(source.path))
     return next(sources_matching_path, None)
 
 

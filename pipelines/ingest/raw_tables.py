@@ -98,32 +98,32 @@ def format_landed_counts(table: Table, counts: RuleCounts) -> str:
     return json.dumps({"contract": fingerprint_contract(table), "counts": counts.to_document()})
 
 
-def process_export(path: Path, system: str, options: SourceOptions, work: Callable[[Export], T]) -> T:
-    """Read an export and call `work` with it; a second time, after a slower reading, if the file proves irregular.
+def process_export(path: Path, system: str, options: SourceOptions, use_export: Callable[[Export], T]) -> T:
+    """Read an export and call `use_export` with it; if the file proves irregular, read it slower and call it again.
 
     Args:
         path: The export file.
         system: System whose adapter reads the file.
         options: How the source declares that its files are read.
-        work: Uses the export. It must leave nothing behind if it raises.
+        use_export: Uses the export. It must leave nothing behind if it raises.
 
     Returns:
-        What `work` returns.
+        What `use_export` returns.
 
     Raises:
-        ExportRefused: If the file cannot be read. Errors of `work` are raised too.
+        ExportRefused: If the file cannot be read. Errors of `use_export` are raised too.
     """
     adapter = get_adapter(system)
     export: Export | None = None
     try:
         export = read_export(path, adapter, options, check_while_reading=True)
-        outcome = work(export)
+        use_outcome = use_export(export)
         if export.is_regular():
-            return outcome
+            return use_outcome
     except (pl.exceptions.PolarsError, ExportRefused, RuntimeError):
         if export is not None and export.is_regular():
             raise
-    return work(read_export(path, adapter, options))
+    return use_export(read_export(path, adapter, options))
 
 
 def describe_broken_end(error: pl.exceptions.PolarsError) -> str:
@@ -237,12 +237,14 @@ def write_raw_table(
     malformed_rows = _scan_malformed(export, shape, system).with_columns(provenance)
     no_words = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
     reason_counts, word_counts = export.reason_counts.get(shape), export.word_counts.get(shape, no_words)
-    sunk = _sink(landed_split, malformed_rows, table, files, reason_counts, word_counts)
-    rule_counts = read_landed_counts(table, sunk.counts, source_name) + _count_malformed(sunk.malformed, source_name)
+    sunk_frames = _sink_rows(landed_split, malformed_rows, table, files, reason_counts, word_counts)
+    rule_counts = read_landed_counts(table, sunk_frames.counts, source_name) + _count_malformed(
+        sunk_frames.malformed, source_name
+    )
     landed_files = LandedFiles(
         files.good,
         files.bad,
-        sunk.tested,
+        sunk_frames.tested,
         lambda row_numbers: export.read_again(shape, row_numbers).with_columns(provenance),
     )
     if has_repeated_keys(landed_files):
@@ -257,25 +259,25 @@ def write_raw_table(
     if _count_stored(files) != (rule_counts.kept_count, rule_counts.set_aside_count):
         raise RuntimeError(f"{table.name}: the files hold other numbers of rows than were kept and set aside")
     files.counts.write_text(format_landed_counts(table, rule_counts))
-    return _count_read(table, rule_counts, sunk)
+    return _count_read(table, rule_counts, sunk_frames)
 
 
-def _count_read(table: Table, rule_counts: RuleCounts, sunk: "_Sunk") -> RowCounts:
+def _count_read(table: Table, rule_counts: RuleCounts, sunk_frames: "_Sunk") -> RowCounts:
     """The number of rows of a schema by what became of them.
 
     Raises:
         RuntimeError: If the rows kept, set aside and passed over are not the rows read.
     """
     good_count, bad_count = rule_counts.kept_count, rule_counts.set_aside_count
-    if sunk.reasons is None:
-        return RowCounts(good_count + bad_count, good_count, bad_count, {}, sunk.words)
-    passed_over = passed_over_by_reason(sunk.reasons)
-    read_count = int(sunk.reasons["count"].sum()) + sunk.malformed.height
+    if sunk_frames.reasons is None:
+        return RowCounts(good_count + bad_count, good_count, bad_count, {}, sunk_frames.words)
+    passed_over = passed_over_by_reason(sunk_frames.reasons)
+    read_count = int(sunk_frames.reasons["count"].sum()) + sunk_frames.malformed.height
     if read_count != good_count + bad_count + sum(passed_over.values()):
         raise RuntimeError(
             f"{table.name}: {read_count} rows in the file, {good_count + bad_count} read, {passed_over} passed over"
         )
-    return RowCounts(read_count, good_count, bad_count, passed_over, sunk.words)
+    return RowCounts(read_count, good_count, bad_count, passed_over, sunk_frames.words)
 
 
 def _scan_malformed(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:
@@ -316,8 +318,8 @@ class _Sunk(NamedTuple):
     reasons: pl.DataFrame | None
 
 
-def _sink(
-    split: LandedSplit,
+def _sink_rows(
+    landed_split: LandedSplit,
     set_aside_rows: pl.LazyFrame,
     table: Table,
     files: DeliveryFiles,
@@ -325,15 +327,15 @@ def _sink(
     unknown_words: pl.LazyFrame,
 ) -> _Sunk:
     """Sink both sides and count in one pass."""
-    bad_rows = pl.concat([split.bad, set_aside_rows.select(quarantine_table(table.name).column_names)])
-    sinks = [split.good.sink_parquet(files.good, lazy=True), bad_rows.sink_parquet(files.bad, lazy=True)]
+    bad_rows = pl.concat([landed_split.bad, set_aside_rows.select(quarantine_table(table.name).column_names)])
+    sink_queries = [landed_split.good.sink_parquet(files.good, lazy=True), bad_rows.sink_parquet(files.bad, lazy=True)]
     # Whether a key is the first of its kind would hold up the stream. Hashes are compared after the rows have passed.
     record_key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
-    tested_query = split.tested.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, record_key.hash().alias(HASH))
-    queries = [tested_query, split.counts, set_aside_rows.select("failed_rules"), unknown_words]
+    tested_query = landed_split.tested.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, record_key.hash().alias(HASH))
+    queries = [tested_query, landed_split.counts, set_aside_rows.select("failed_rules"), unknown_words]
     queries += [] if reason_counts is None else [reason_counts]
     tested_rows, split_counts, malformed_rows, word_counts, *other_frames = pl.collect_all(
-        [*queries, *sinks], engine="streaming"
+        [*queries, *sink_queries], engine="streaming"
     )
     return _Sunk(
         tested_rows, split_counts, malformed_rows, word_counts, None if reason_counts is None else other_frames[0]

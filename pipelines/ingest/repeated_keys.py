@@ -44,8 +44,8 @@ class LandedFiles:
 
 def has_repeated_keys(files: LandedFiles) -> bool:
     """Whether two rows of the raw table's file have the same key."""
-    hashes = files.tested.filter(IS_KEPT)[HASH].sort()
-    return bool((hashes[1:] == hashes[:-1]).any())
+    key_hashes = files.tested.filter(IS_KEPT)[HASH].sort()
+    return bool((key_hashes[1:] == key_hashes[:-1]).any())
 
 
 def number_repeated_rows(schema: CanonicalSchema, files: LandedFiles) -> None:
@@ -78,19 +78,19 @@ def set_aside_repeated_rows(schema: CanonicalSchema, table: Table, system: str, 
     """
     unique_rule = Rule("unique", table.key).name
     further_rows = _rank_repeated_rows(schema, files)
-    # the k-th reduced row is the k-th row of the quarantine that is kept without a value
+    # reduced rows are in the order in which the quarantine holds the rows that are kept without a value
     reduced_places = pl.scan_parquet(files.bad).select(pl.col("is_row_kept").arg_true().alias(_PLACE)).collect()
     reduced_rows = _kept_rows(files).filter(IS_REDUCED).select(_INDEX)
     reduced_rows = reduced_rows.with_columns(reduced_places[_PLACE].cast(pl.UInt32)).join(
         further_rows.select(_INDEX), on=_INDEX, how="semi"
     )
     quarantined_rows = pl.scan_parquet(files.bad).with_row_index(_PLACE)
-    broken_before = quarantined_rows.join(reduced_rows.lazy(), on=_PLACE).select(_INDEX, "failed_rules").collect()
+    rules_broken_before = quarantined_rows.join(reduced_rows.lazy(), on=_PLACE).select(_INDEX, "failed_rules").collect()
     no_rules, unique_rules = (
         pl.lit(pl.Series([rule_names], dtype=pl.List(pl.String))) for rule_names in ([], [unique_rule])
     )
     moved_rows = (
-        further_rows.join(broken_before, on=_INDEX, how="left", maintain_order="left")
+        further_rows.join(rules_broken_before, on=_INDEX, how="left", maintain_order="left")
         .with_columns(
             text_of_row(schema.columns).alias("row_text"),
             pl.coalesce("failed_rules", no_rules).list.concat(unique_rules).list.sort().alias("failed_rules"),
@@ -151,5 +151,5 @@ def _scan_indexed(file: Path) -> pl.LazyFrame:
 
 
 def _rewrite(file: Path, rows: pl.LazyFrame) -> None:
-    with replacing(file) as unfinished:
-        rows.sink_parquet(unfinished)
+    with replacing(file) as unfinished_path:
+        rows.sink_parquet(unfinished_path)

@@ -77,12 +77,12 @@ def list_mentions(readings: Iterable[FileReading]) -> pl.DataFrame:
     return mentions.filter(has_key).group_by("system_name", *ACCOUNT_KEYS).agg(pl.col("row_count").sum())
 
 
-def list_account_map(readings: Iterable[FileReading], serves: Sequence[str | None]) -> pl.DataFrame:
+def list_account_map(readings: Iterable[FileReading], served_systems: Sequence[str | None]) -> pl.DataFrame:
     """List the entries of an account map, in the form that `match_accounts` takes.
 
     Args:
         readings: Files that fill the canonical schema `account`, and any others.
-        serves: The systems whose accounts it lists; None for any.
+        served_systems: The systems whose accounts it lists; None for any.
     """
     map_frames = [
         shape_rows.mentions.select(
@@ -90,7 +90,7 @@ def list_account_map(readings: Iterable[FileReading], serves: Sequence[str | Non
         )
         for reading in readings
         if (shape_rows := reading.shapes.get("account")) is not None and shape_rows.mentions is not None
-        for system in serves
+        for system in served_systems
     ]
     return pl.concat(map_frames) if map_frames else pl.DataFrame(schema=_MAP_SCHEMA)
 
@@ -105,14 +105,15 @@ def match_source(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.
     """
     row_count = int(mentions["row_count"].sum())
     unmatched_counts = {
-        kind: int(find_unmatched(mentions, people, account_maps, kind)["row_count"].sum()) for kind in _KINDS
+        account_kind: int(find_unmatched(mentions, people, account_maps, account_kind)["row_count"].sum())
+        for account_kind in _KINDS
     }
-    best_kind = min(_KINDS, key=lambda kind: unmatched_counts[kind])
+    best_kind = min(_KINDS, key=lambda account_kind: unmatched_counts[account_kind])
     return MatchedRows(best_kind, row_count, row_count - unmatched_counts[best_kind])
 
 
 def find_unmatched(
-    mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame, kind: AccountKind
+    mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame, account_kind: AccountKind
 ) -> pl.DataFrame:
     """Find the mentions that lead to nobody.
 
@@ -120,13 +121,13 @@ def find_unmatched(
         mentions: As `list_mentions` returns them.
         people: As `list_people` returns them.
         account_maps: As `list_account_map` returns them.
-        kind: What the accounts are.
+        account_kind: What the accounts are.
 
     Returns:
-        Their rows of `mentions`, with the keys that follow from `kind`.
+        Their rows of `mentions`, with the keys that follow from `account_kind`.
     """
     keyed_mentions = assign_account_keys(
-        mentions.lazy().with_columns(source_name=pl.lit("source")), {"source": kind}
+        mentions.lazy().with_columns(source_name=pl.lit("source")), {"source": account_kind}
     ).collect()
     accounts = match_accounts(keyed_mentions.select("system_name", *ACCOUNT_KEYS).unique(), people, account_maps)
     matched_accounts = accounts.drop_nulls("person_id")

@@ -145,13 +145,13 @@ def _profile(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
     texts = cells.drop_nulls()
     text_frame = texts.to_frame("text")
     lower_texts = text_frame.select(pl.col("text").str.to_lowercase()).to_series()
-    addresses = _select(text_frame, cast_email(pl.col("text")))
+    addresses = _evaluate(text_frame, cast_email(pl.col("text")))
     share_by_key = {
         "employee_number": _share_in(texts, company.keys.get("employee_number", set())),
         "work_email": _share_in(addresses, company.keys.get("work_email", set())),
         "account_code": _share_in(texts, company.keys.get("account_code", set())),
     }
-    key = max(share_by_key, key=lambda candidate: share_by_key[candidate])
+    best_key = max(share_by_key, key=lambda candidate: share_by_key[candidate])
     numbers = _numbers(texts)
     distinct_count = texts.n_unique()
     return ColumnProfile(
@@ -159,8 +159,8 @@ def _profile(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
         texts.len() / max(cells.len(), 1),
         distinct_count,
         distinct_count == texts.len(),
-        key if share_by_key[key] else None,
-        share_by_key[key],
+        best_key if share_by_key[best_key] else None,
+        share_by_key[best_key],
         _filled_share(addresses),
         _share_in(lower_texts, company.names),
         _share_in(lower_texts, company.organisation),
@@ -177,7 +177,7 @@ def _profile(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
     )
 
 
-def _select(text_frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
+def _evaluate(text_frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
     """Return the expression, evaluated for each text of the column `text`."""
     return text_frame.select(expression.alias("value")).to_series()
 
@@ -186,18 +186,24 @@ def _filled_share(values: pl.Series) -> float:
     return 1 - values.null_count() / max(values.len(), 1)
 
 
-def _share_in(values: pl.Series, allowed: set[str]) -> float:
-    return float(values.is_in(list(allowed)).fill_null(False).sum()) / max(values.len(), 1) if allowed else 0.0
+def _share_in(values: pl.Series, allowed_values: set[str]) -> float:
+    return (
+        float(values.is_in(list(allowed_values)).fill_null(False).sum()) / max(values.len(), 1)
+        if allowed_values
+        else 0.0
+    )
 
 
 def _numbers(texts: pl.Series) -> pl.Series:
     """Return the numbers, and durations in hours; both decimal signs are read."""
-    if not _mostly(_sample(texts).str.contains(r"\d")):
+    if not _is_mostly_true(_sample(texts).str.contains(r"\d")):
         return pl.Series("number", [], pl.Float64)
-    hours = (cast_text(pl.col("text"), Transform("hours", decimal_comma=is_comma), "UTC") for is_comma in (False, True))
+    hours_readings = (
+        cast_text(pl.col("text"), Transform("hours", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
+    )
     is_day = pl.col("text").str.contains(_DAY_OF_EIGHT_DIGITS)
     number_by_text = (
-        texts.unique().to_frame("text").with_columns(pl.when(~is_day).then(pl.coalesce(hours)).alias("number"))
+        texts.unique().to_frame("text").with_columns(pl.when(~is_day).then(pl.coalesce(hours_readings)).alias("number"))
     )
     return texts.to_frame("text").join(number_by_text, on="text").drop_nulls("number")["number"]
 
@@ -206,13 +212,13 @@ def _day_share(texts: pl.Series) -> float:
     """Return the share of days under the order of day and month that reads more of them; plain numbers are none."""
     sample = _sample(texts)
     is_number = sample.str.contains(_PLAIN_NUMBER) & ~sample.str.contains(_DAY_OF_EIGHT_DIGITS)
-    candidates = sample.filter(~is_number & sample.str.contains(r"\d"))
-    if candidates.len() < sample.len() / 2:
+    date_candidates = sample.filter(~is_number & sample.str.contains(r"\d"))
+    if date_candidates.len() < sample.len() / 2:
         return 0.0
-    candidate_frame = candidates.to_frame("text")
-    transforms = (Transform("datetime", date_order=order) for order in _DATE_ORDERS)
+    date_frame = date_candidates.to_frame("text")
+    transforms = (Transform("datetime", date_order=date_order) for date_order in _DATE_ORDERS)
     day_counts = (
-        candidate_frame.select(cast_text(pl.col("text"), transform, "UTC", candidates).count()).item()
+        date_frame.select(cast_text(pl.col("text"), transform, "UTC", date_candidates).count()).item()
         for transform in transforms
     )
     return float(max(day_counts)) / sample.len()
@@ -223,7 +229,7 @@ def _sample(texts: pl.Series) -> pl.Series:
     return texts.unique(maintain_order=True).gather_every(max(texts.n_unique() // SAMPLE_TEXTS, 1))
 
 
-def _mostly(flags: pl.Series) -> bool:
+def _is_mostly_true(flags: pl.Series) -> bool:
     """Whether at least half of the flags are true."""
     return bool(flags.sum() * 2 >= flags.len())
 
@@ -246,4 +252,4 @@ def _skill_share(text_frame: pl.DataFrame, skills: set[str]) -> float:
     if not skills:
         return 0.0
     text_parts = text_frame.select(pl.col("text").str.split("|").alias("part")).explode("part")
-    return _share_in(_select(text_parts, normalise_name(pl.col("part"))), skills)
+    return _share_in(_evaluate(text_parts, normalise_name(pl.col("part"))), skills)

@@ -98,22 +98,24 @@ def draft_config(folder: Path, today: date, progress: Callable[[str], None] = la
         if file.has_usable_name and file not in taxonomy.files and not _is_manifest(file):
             files_by_pattern.setdefault(generalise_path(file.label), []).append(file)
     recognized_files = [
-        candidate
-        for series in files_by_pattern.values()
-        for candidate in _recognize_series(folder, series, today, progress)
+        recognized_file
+        for series_files in files_by_pattern.values()
+        for recognized_file in _recognize_series(folder, series_files, today, progress)
     ]
-    exports, others = _split_exports(recognized_files)
+    exports, other_files = _split_exports(recognized_files)
     people = list_people(export.reading for export in exports if export.reading)
     company = _describe_company(people, exports, taxonomy)
     left_out = [(file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name]
-    reasons = [why_no_table(candidate, company) for candidate in others]
+    reasons = [why_no_table(recognized_file, company) for recognized_file in other_files]
     left_out += [
         (file, reason)
-        for candidate, reason in zip(others, reasons, strict=True)
+        for recognized_file, reason in zip(other_files, reasons, strict=True)
         if reason is not None
-        for file in (candidate.file, *candidate.unread)
+        for file in (recognized_file.file, *recognized_file.unread)
     ]
-    tables = group_own_tables([candidate for candidate, reason in zip(others, reasons, strict=True) if reason is None])
+    tables = group_own_tables(
+        [recognized_file for recognized_file, reason in zip(other_files, reasons, strict=True) if reason is None]
+    )
     if people.is_empty():
         people = list_people(_read_people(folder, tables, company, today))
         company = _describe_company(people, exports, taxonomy)
@@ -123,7 +125,7 @@ def draft_config(folder: Path, today: date, progress: Callable[[str], None] = la
     sources = build_sources(
         folder, systems, [*own_readings, *_find_maps_in_hr(folder, exports, company, today)], people, files
     )
-    days = [
+    past_days = [
         past_day for source in sources for reading in source.readings for past_day in reading.days if past_day <= today
     ]
     return ConfigDraft(
@@ -135,7 +137,7 @@ def draft_config(folder: Path, today: date, progress: Callable[[str], None] = la
         taxonomy,
         tuple(left_out),
         people.height,
-        max(days, default=None),
+        max(past_days, default=None),
     )
 
 
@@ -188,30 +190,32 @@ def _split_exports(
 ) -> tuple[list[RecognizedFile], list[RecognizedFile]]:
     """Split files into exports of systems and others; a lonely account map of a learning system is an own table."""
     exports = [
-        candidate for candidate in recognized_files if candidate.reading is not None and not _reads_nothing(candidate)
+        recognized_file
+        for recognized_file in recognized_files
+        if recognized_file.reading is not None and not _reads_nothing(recognized_file)
     ]
     systems_with_records = {
-        candidate.reading.system
-        for candidate in exports
-        if candidate.reading is not None and set(candidate.reading.shapes) - {"account"}
+        recognized_file.reading.system
+        for recognized_file in exports
+        if recognized_file.reading is not None and set(recognized_file.reading.shapes) - {"account"}
     }
     lonely_maps = [
-        candidate
-        for candidate in exports
-        if candidate.reading is not None
-        and set(candidate.reading.shapes) == {"account"}
-        and candidate.reading.system not in systems_with_records
-        and candidate.table is not None
-        and not candidate.table.has_open_schema
+        recognized_file
+        for recognized_file in exports
+        if recognized_file.reading is not None
+        and set(recognized_file.reading.shapes) == {"account"}
+        and recognized_file.reading.system not in systems_with_records
+        and recognized_file.table is not None
+        and not recognized_file.table.has_open_schema
     ]
-    other_files = [candidate for candidate in recognized_files if candidate not in exports]
+    other_files = [recognized_file for recognized_file in recognized_files if recognized_file not in exports]
     return [export for export in exports if export not in lonely_maps], [*other_files, *lonely_maps]
 
 
-def _reads_nothing(candidate: RecognizedFile) -> bool:
+def _reads_nothing(recognized_file: RecognizedFile) -> bool:
     """Whether a system that fits a table only roughly keeps no row of it."""
-    reading = candidate.reading
-    is_rough = candidate.score < CERTAIN_SCORE and candidate.table is not None
+    reading = recognized_file.reading
+    is_rough = recognized_file.score < CERTAIN_SCORE and recognized_file.table is not None
     return is_rough and reading is not None and reading.refusal is None and not reading.kept_count
 
 
@@ -226,11 +230,11 @@ def _describe_company(
         for system in sorted({reading.system for reading in readings}):
             system_readings = [reading for reading in readings if reading.system == system]
             mentions, account_maps = list_mentions(system_readings), list_account_map(system_readings, (system,))
-            unmatched = find_unmatched(
+            unmatched_mentions = find_unmatched(
                 mentions, people, account_maps, match_source(mentions, people, account_maps).kind
             )
-            if codes := set(unmatched["account_code"].drop_nulls()):
-                unmatched_by_system[system] = codes
+            if unmatched_codes := set(unmatched_mentions["account_code"].drop_nulls()):
+                unmatched_by_system[system] = unmatched_codes
     return CompanyValues(
         known_accounts(people),
         {name.lower() for name in _collect_texts(readings, "display_name")},
@@ -281,9 +285,9 @@ def _prefer_own_tables(
     system_exports: list[RecognizedFile] = []
     moved_exports: list[RecognizedFile] = []
     for export in exports:
-        names_people = export.reading is not None and "person" in export.reading.shapes
+        lists_people = export.reading is not None and "person" in export.reading.shapes
         is_table = export.table is not None and not export.table.has_open_schema
-        is_rough = export.score < CERTAIN_SCORE and is_table and not names_people
+        is_rough = export.score < CERTAIN_SCORE and is_table and not lists_people
         is_own = is_rough and _reads_more(folder, export, company, people, today)
         (moved_exports if is_own else system_exports).append(export)
     return system_exports, [*own_tables, *group_own_tables(moved_exports)]

@@ -37,8 +37,8 @@ def render_config(draft: ConfigDraft, landing: str) -> str:
         YAML that `read_config` accepts if the draft has a source.
     """
     lines = [
-        *_comment(_INTRODUCTION),
-        f"landing: {_flow(landing)}",
+        *_comment_lines(_INTRODUCTION),
+        f"landing: {_yaml_line(landing)}",
         *_render_as_of(draft),
         "",
         "sources:" if draft.sources else "sources: []",
@@ -47,13 +47,15 @@ def render_config(draft: ConfigDraft, landing: str) -> str:
         lines += _render_source(source)
     for table in draft.undecided:
         lines += _render_undecided(table)
-    lines += ["", *_comment("; ".join(draft.taxonomy.comments))]
-    lines += [line for question in draft.taxonomy.questions for line in _comment(f"{CHECK} {question}")]
-    lines += [f"taxonomy: {_flow(draft.taxonomy.section)}"]
+    lines += ["", *_comment_lines("; ".join(draft.taxonomy.comments))]
+    lines += [line for question in draft.taxonomy.questions for line in _comment_lines(f"{CHECK} {question}")]
+    lines += [f"taxonomy: {_yaml_line(draft.taxonomy.section)}"]
     if draft.left_out:
         lines += ["", "# Files that no source reads:"]
         lines += [
-            line for file, reason in draft.left_out for line in _comment(f"- {file.label}: {reason}", hanging="  ")
+            line
+            for file, reason in draft.left_out
+            for line in _comment_lines(f"- {file.label}: {reason}", hanging="  ")
         ]
     return "\n".join([*lines, ""])
 
@@ -71,24 +73,24 @@ def _render_as_of(draft: ConfigDraft) -> list[str]:
     if draft.newest_day is None or draft.newest_day >= draft.today - timedelta(days=MAX_AGE_DAYS):
         return []
     comment = f"the newest record is of {draft.newest_day}; take this out once new exports arrive every day"
-    return [*_comment(comment), "as_of: newest_event"]
+    return [*_comment_lines(comment), "as_of: newest_event"]
 
 
 def _render_source(source: DraftSource) -> Iterator[str]:
     yield ""
     for comment in source.comments:
-        yield from _comment(comment, "  ")
+        yield from _comment_lines(comment, "  ")
     for question in source.questions:
-        yield from _comment(f"{CHECK} {question}", "  ")
+        yield from _comment_lines(f"{CHECK} {question}", "  ")
     for position, (entry_key, entry_value) in enumerate(source.entry.items()):
         line_start = "  - " if not position else "    "
         if entry_key != "mapping":
-            yield f"{line_start}{entry_key}: {_flow(entry_value)}"
+            yield f"{line_start}{entry_key}: {_yaml_line(entry_value)}"
             continue
         yield f"{line_start}mapping:"
         for destination, field_entry in entry_value.items():
             note = source.notes_by_column.get(destination)
-            yield f"      {destination}: {_flow(field_entry)}" + (f"  # {note}" if note else "")
+            yield f"      {destination}: {_yaml_line(field_entry)}" + (f"  # {note}" if note else "")
 
 
 def _render_undecided(table: UndecidedTable) -> Iterator[str]:
@@ -96,27 +98,31 @@ def _render_undecided(table: UndecidedTable) -> Iterator[str]:
     proposal = table.proposal
     yield ""
     file_names = ", ".join(file.label for file in table.files)
-    yield from _comment(f"{DECIDE} {file_names}: {'; '.join(proposal.questions)}", "  ")
-    yield from _comment(f"columns: {', '.join(table.headers)}", "  ")
+    yield from _comment_lines(f"{DECIDE} {file_names}: {'; '.join(proposal.questions)}", "  ")
+    yield from _comment_lines(f"columns: {', '.join(table.headers)}", "  ")
     source_entry = {"name": source_name(table.files[0].stem, ()), "system": "tabular", "shape": proposal.shape or "?"}
     entry_lines = [
-        f"{entry_key}: {_flow(entry_value)}"
+        f"{entry_key}: {_yaml_line(entry_value)}"
         for entry_key, entry_value in {**source_entry, "path": table.files[0].path}.items()
     ]
     entry_lines += ["mapping:"]
     entry_lines += [
-        f"  {proposed.destination}: {_flow(proposed.entry)}  # {proposed.reason}" for proposed in proposal.fields
+        f"  {proposed_field.destination}: {_yaml_line(proposed_field.entry)}  # {proposed_field.reason}"
+        for proposed_field in proposal.fields
     ]
-    entry_lines += [f"  {needed.split(' or ')[0]}: ?  # needed: {needed}" for needed in proposal.missing_columns]
+    entry_lines += [
+        f"  {column_alternatives.split(' or ')[0]}: ?  # needed: {column_alternatives}"
+        for column_alternatives in proposal.missing_columns
+    ]
     for position, entry_line in enumerate(entry_lines):
         yield f"  # {'  ' if position else '- '}{entry_line}"
 
 
-def _comment(text: str, indent: str = "", hanging: str = "") -> Iterable[str]:
+def _comment_lines(comment_text: str, indent: str = "", hanging: str = "") -> Iterable[str]:
     """Return the lines of a YAML comment; all but the first are indented by `hanging` in addition."""
     prefix = f"{indent}# "
     return wrap(
-        "".join(sign if sign.isprintable() else " " for sign in text),
+        "".join(character if character.isprintable() else " " for character in comment_text),
         _WIDTH,
         initial_indent=prefix,
         subsequent_indent=f"{prefix}{hanging}",
@@ -125,7 +131,7 @@ def _comment(text: str, indent: str = "", hanging: str = "") -> Iterable[str]:
     )
 
 
-def _flow(yaml_value: Any) -> str:
+def _yaml_line(yaml_value: Any) -> str:
     """Return a value of footsteps.yaml in one line of YAML."""
     yaml_text = yaml.safe_dump(yaml_value, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
     return yaml_text.removesuffix("\n").removesuffix("\n...")

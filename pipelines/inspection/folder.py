@@ -69,10 +69,10 @@ def list_export_files(folder: Path) -> list[ExportFile]:
     """
     files: list[ExportFile] = []
     for path in list_landing_files(folder, "**/*"):
-        relative = path.relative_to(folder)
-        is_hidden = any(part.startswith(".") for part in relative.parts)
+        relative_path = path.relative_to(folder)
+        is_hidden = any(path_part.startswith(".") for path_part in relative_path.parts)
         if not is_hidden and path.suffix != DONE_SUFFIX and path.name not in _CONFIG_NAMES:
-            files += [ExportFile(relative.as_posix(), member) for member in _list_members(path)]
+            files += [ExportFile(relative_path.as_posix(), member) for member in _list_members(path)]
     return sorted(files, key=lambda file: (file.path, file.member or ""))
 
 

@@ -55,11 +55,11 @@ def settle_forms(
             None if scaled_options is None else settle_forms(folder, file, system, delivery_day, scaled_options)
         )
     else:
-        ways = [
+        option_readings = [
             settle_forms(folder, file, system, delivery_day, replace(options, **{option: choice}))
             for choice in _CHOICES[option]
         ]
-        settled_reading, reason = _choose_way(option, ways, delivery_day)
+        settled_reading, reason = _choose_way(option, option_readings, delivery_day)
     if settled_reading is None:
         return reading
     return replace(
@@ -82,12 +82,14 @@ def _describe_option(option: str, options: SourceOptions) -> str:
     return f"{option} {getattr(options, option)}".lower()
 
 
-def _choose_way(option: str, ways: Sequence[FileReading], delivery_day: date) -> tuple[FileReading | None, str]:
+def _choose_way(
+    option: str, option_readings: Sequence[FileReading], delivery_day: date
+) -> tuple[FileReading | None, str]:
     """Return the way that reads more of the file, or else the one whose days are plausible, and why."""
-    readable_ways = [way for way in ways if way.refusal is None]
-    if len(readable_ways) < 2:
-        return next(iter(readable_ways), None), "its values: read the other way, the file is refused"
-    for candidate, alternative in (ways, ways[::-1]):
+    accepted_readings = [option_reading for option_reading in option_readings if option_reading.refusal is None]
+    if len(accepted_readings) < 2:
+        return next(iter(accepted_readings), None), "its values: read the other way, the file is refused"
+    for candidate, alternative in (option_readings, option_readings[::-1]):
         if _volume(candidate) > _volume(alternative):
             return candidate, "its values: read the other way, fewer of them can be read"
         if option != "date_order" or _volume(candidate) < _volume(alternative) or not candidate.days.len():
@@ -133,8 +135,8 @@ def _read_numbers(table: TextTable, unproven: UnprovenForm) -> pl.Series:
     columns = [column for header in unproven.headers for column in table.columns.get(table.key(header), ())]
     if not columns:
         return pl.Series("score", [], pl.Float64)
-    text = pl.coalesce(columns).str.strip_chars()
+    score_text = pl.coalesce(columns).str.strip_chars()
     score = pl.coalesce(
-        cast_text(text, Transform("number", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
+        cast_text(score_text, Transform("number", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
     )
     return table.scan(columns).select(score.alias("score").drop_nulls()).collect().to_series()

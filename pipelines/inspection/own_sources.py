@@ -52,21 +52,21 @@ class OwnTable:
 def group_own_tables(recognized_files: Sequence[RecognizedFile]) -> list[OwnTable]:
     """Group files that are tables of text by their headers, in the order of the first file of each group."""
     files_by_headers: dict[tuple[str, ...], list[RecognizedFile]] = {}
-    for candidate in recognized_files:
-        assert candidate.table is not None
-        header_key = tuple(sorted(map(normalize_header, candidate.table.headers)))
-        files_by_headers.setdefault(header_key, []).append(candidate)
+    for recognized_file in recognized_files:
+        assert recognized_file.table is not None
+        header_key = tuple(sorted(map(normalize_header, recognized_file.table.headers)))
+        files_by_headers.setdefault(header_key, []).append(recognized_file)
     return [_make_table(grouped_files) for grouped_files in files_by_headers.values()]
 
 
-def why_no_table(candidate: RecognizedFile, company: CompanyValues) -> str | None:
+def why_no_table(recognized_file: RecognizedFile, company: CompanyValues) -> str | None:
     """Return why a file is no table that a mapping could read; None if it is one."""
-    if candidate.refusal is not None or candidate.table is None:
-        return candidate.refusal or "no system fits it, and it is no table"
-    headers = [header for header in candidate.table.headers if header.strip()]
+    if recognized_file.refusal is not None or recognized_file.table is None:
+        return recognized_file.refusal or "no system fits it, and it is no table"
+    headers = [header for header in recognized_file.table.headers if header.strip()]
     if len(headers) < MIN_COLUMNS:
         return "it is no table: its first line has one column"
-    if candidate.table.row_count == 0:
+    if recognized_file.table.row_count == 0:
         return "it holds a header and no row"
     if looks_like_data(headers, company):
         return "its first row holds values in place of column names: export it with a header"
@@ -94,11 +94,13 @@ def read_table(folder: Path, table: OwnTable, proposal: TableProposal, delivery_
 
 def _make_table(grouped_files: Sequence[RecognizedFile]) -> OwnTable:
     cell_frames = [
-        read_cells(candidate.table) for candidate in grouped_files[:MAX_FILES] if candidate.table is not None
+        read_cells(grouped_file.table) for grouped_file in grouped_files[:MAX_FILES] if grouped_file.table is not None
     ]
     cells = pl.concat(cell_frames, how="diagonal")
     allowed_headers = [
         header for header in cells.columns if sensitive_class(header) is None and state_id_of(cells[header]) is None
     ]
-    unread_files = tuple(file for candidate in grouped_files for file in candidate.unread)
-    return OwnTable(tuple(candidate.file for candidate in grouped_files), cells.select(allowed_headers), unread_files)
+    unread_files = tuple(file for grouped_file in grouped_files for file in grouped_file.unread)
+    return OwnTable(
+        tuple(grouped_file.file for grouped_file in grouped_files), cells.select(allowed_headers), unread_files
+    )

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.inspection.columns import ColumnProfile, CompanyValues
 from pipelines.inspection.proposal import MappingDraft, TableProposal
-from pipelines.inspection.roles import ColumnRoles, RoleColumn, assign_roles
+from pipelines.inspection.role_columns import ColumnRoles, RoleColumn
+from pipelines.inspection.roles import assign_roles
 from pipelines.inspection.schema_tables import propose_by_schema
 from pipelines.inspection.vocabulary import (
     FEEDBACK_KIND_WORDS,
@@ -106,13 +107,13 @@ def _propose_role_period(draft: MappingDraft) -> CanonicalSchemaName | None:
     roles = draft.roles
     if roles.role is None or not roles.persons or roles.skill or roles.hours or roles.course:
         return None
-    start = roles.start or roles.day
-    if start is None:
+    start_column = roles.start or roles.day
+    if start_column is None:
         return None
     draft.fill_person(roles.persons)
     draft.fill("unit_name", roles.unit)
     draft.fill("role_name", roles.role)
-    draft.fill("started_date", start)
+    draft.fill("started_date", start_column)
     draft.fill("ended_date", roles.end)
     return "role_period"
 
@@ -147,9 +148,9 @@ def _propose_teaching(draft: MappingDraft) -> CanonicalSchemaName | None:
     roles = draft.roles
     if not roles.skill or not (roles.mentor or "teaching" in draft.subjects):
         return None
-    teacher = roles.mentor or (roles.persons[0] if roles.persons else None)
-    if teacher is not None:
-        draft.fill(teacher.key or "account_code", teacher)
+    teacher_column = roles.mentor or (roles.persons[0] if roles.persons else None)
+    if teacher_column is not None:
+        draft.fill(teacher_column.key or "account_code", teacher_column)
     draft.fill("record_code", roles.record)
     draft.fill("skill_text", roles.skill)
     draft.fill("occurred_at", roles.day)

@@ -33,9 +33,9 @@ def choose_patterns(folder: Path, paths: Collection[str], other_paths: Collectio
     while remaining_paths:
         pattern, selected_paths = next(
             (pattern, selected_paths)
-            for path_group in _groups(remaining_paths)
-            for pattern in _candidates(path_group)
-            if (selected_paths := _select(folder, pattern))
+            for path_group in _path_groups(remaining_paths)
+            for pattern in _candidate_patterns(path_group)
+            if (selected_paths := _select_paths(folder, pattern))
             and selected_paths >= set(path_group)
             and _is_exact(selected_paths, paths, other_paths)
         )
@@ -44,9 +44,9 @@ def choose_patterns(folder: Path, paths: Collection[str], other_paths: Collectio
     return paths_by_pattern
 
 
-def source_name(text: str, taken_names: Collection[str]) -> str:
+def source_name(label: str, taken_names: Collection[str]) -> str:
     """Make the name of a source: lower case letters, digits and underscores, unlike every taken name."""
-    ascii_text = unicodedata.normalize("NFKD", _CHANGING.sub(" ", text)).encode("ascii", "ignore").decode()
+    ascii_text = unicodedata.normalize("NFKD", _CHANGING.sub(" ", label)).encode("ascii", "ignore").decode()
     base_name = re.sub(r"[^a-z0-9]+", "_", ascii_text.lower()).strip("_")
     base_name = base_name if base_name[:1].isalpha() else f"source_{base_name}".rstrip("_")
     return next(candidate for candidate in _numbered_names(base_name) if candidate not in taken_names)
@@ -60,7 +60,7 @@ def _numbered_names(base_name: str) -> Iterator[str]:
         number += 1
 
 
-def _groups(paths: list[str]) -> Iterator[list[str]]:
+def _path_groups(paths: list[str]) -> Iterator[list[str]]:
     """Yield all paths, those of the first path's folder, those that differ from it in numbers alone, and itself."""
     first_path = PurePosixPath(paths[0])
     yield paths
@@ -69,21 +69,21 @@ def _groups(paths: list[str]) -> Iterator[list[str]]:
     yield paths[:1]
 
 
-def _candidates(paths: list[str]) -> Iterator[str]:
+def _candidate_patterns(paths: list[str]) -> Iterator[str]:
     """Yield patterns that select all of the paths, the narrowest first; at last the path itself."""
     pure_paths = [PurePosixPath(path) for path in paths]
     generalised_paths = {generalise_path(path) for path in paths}
     if len(generalised_paths) == 1:
         yield generalised_paths.pop()
-    parents = {str(pure_path.parent) for pure_path in pure_paths}
+    parent_folders = {str(pure_path.parent) for pure_path in pure_paths}
     file_names = [pure_path.name for pure_path in pure_paths]
     if len(paths) > 1:
         prefix = _common_start(file_names).rstrip("0123456789")
         suffix = _common_start([file_name[len(prefix) :][::-1] for file_name in file_names])[::-1].lstrip("0123456789")
         is_same_name = len(set(file_names)) == 1
         pattern = generalise_path(file_names[0] if is_same_name else f"{prefix}0000{suffix}")
-        if len(parents) == 1:
-            yield str(PurePosixPath(escape(parents.pop())) / pattern)
+        if len(parent_folders) == 1:
+            yield str(PurePosixPath(escape(parent_folders.pop())) / pattern)
         elif prefix or suffix:
             yield f"**/{pattern}"
     yield escape(paths[0])
@@ -113,7 +113,7 @@ def _common_start(names: Sequence[str]) -> str:
     ]
 
 
-def _select(folder: Path, pattern: str) -> set[str]:
+def _select_paths(folder: Path, pattern: str) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in list_landing_files(folder, pattern)}
 
 

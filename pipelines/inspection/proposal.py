@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import COLUMNS
-from pipelines.inspection.roles import ColumnRoles, RoleColumn
+from pipelines.inspection.role_columns import ColumnRoles, RoleColumn
 from pipelines.inspection.vocabulary import Subject
 
 # The columns of events that tell when something happened.
@@ -53,7 +53,7 @@ class TableProposal:
     @property
     def mapping(self) -> dict[str, Any]:
         """The section `mapping` of the source."""
-        return {proposed.destination: proposed.entry for proposed in self.fields}
+        return {proposed_field.destination: proposed_field.entry for proposed_field in self.fields}
 
     @property
     def missing_columns(self) -> tuple[str, ...]:
@@ -88,8 +88,8 @@ class MappingDraft:
     def fill(self, destination: str, column: RoleColumn | None, **options: Any) -> None:
         """Fill a column of the canonical schema from a column of the table, if there is one."""
         if column is not None:
-            entry: Any = {"column": column.header, **options} if options else column.header
-            self.fields.append(ProposedField(destination, entry, column.reason, column.is_sure))
+            field_entry: Any = {"column": column.header, **options} if options else column.header
+            self.fields.append(ProposedField(destination, field_entry, column.reason, column.is_sure))
 
     def fill_constant(self, destination: str, constant: str, reason: str, is_sure: bool) -> None:
         """Fill a column of the canonical schema with one value for all rows."""
@@ -110,19 +110,19 @@ class MappingDraft:
 
     def fill_hours(self, destination: str) -> None:
         """Fill hours with their unit."""
-        hours = self.roles.hours
-        if hours is not None and hours.unit == "minutes":
-            self.fill(destination, hours, unit="minutes")
+        hours_column = self.roles.hours
+        if hours_column is not None and hours_column.unit == "minutes":
+            self.fill(destination, hours_column, unit="minutes")
         else:
-            self.fill(destination, hours)
+            self.fill(destination, hours_column)
 
     def fill_score(self, destination: str) -> None:
         """Fill a score with its scale."""
-        score = self.roles.score
-        if score is not None and score.scale is not None:
-            self.fill(destination, score, scale=list(score.scale))
+        score_column = self.roles.score
+        if score_column is not None and score_column.scale is not None:
+            self.fill(destination, score_column, scale=list(score_column.scale))
         else:
-            self.fill(destination, score)
+            self.fill(destination, score_column)
 
     def fill_category(self, destination: str, column: RoleColumn | None, meaning_by_word: Mapping[str, str]) -> None:
         """Fill a column of the canonical schema from words; a word that stands for none is only counted."""
@@ -147,7 +147,7 @@ class MappingDraft:
         """Return the proposal with the fields that the shape has."""
         self.questions += self.roles.questions
         shape_columns = CANONICAL_SCHEMAS[shape].columns
-        field_by_destination = {proposed.destination: proposed for proposed in reversed(self.fields)}
+        field_by_destination = {proposed_field.destination: proposed_field for proposed_field in reversed(self.fields)}
         ordered_fields = tuple(
             field_by_destination[column] for column in shape_columns if column in field_by_destination
         )
@@ -161,5 +161,5 @@ class MappingDraft:
             f"`{column}: {{constant: 2026-06-30}}`"
             for column in missing_days
         ]
-        serves = self.roles.account.serves if shape == "account" and self.roles.account else ()
-        return TableProposal(shape, ordered_fields, tuple(dict.fromkeys(self.questions)), serves)
+        served_systems = self.roles.account.serves if shape == "account" and self.roles.account else ()
+        return TableProposal(shape, ordered_fields, tuple(dict.fromkeys(self.questions)), served_systems)

@@ -84,12 +84,12 @@ class FileReading:
     @property
     def kept_count(self) -> int:
         """Number of rows that a run would keep."""
-        return sum(rows.kept_count for rows in self.shapes.values())
+        return sum(shape_rows.kept_count for shape_rows in self.shapes.values())
 
     @property
     def set_aside_count(self) -> int:
         """Number of rows that a run would set aside."""
-        return sum(rows.set_aside_count for rows in self.shapes.values())
+        return sum(shape_rows.set_aside_count for shape_rows in self.shapes.values())
 
     @property
     def kept_share(self) -> float:
@@ -108,7 +108,7 @@ class FileReading:
     @property
     def filled_cells(self) -> int:
         """Number of values that a run would read."""
-        return sum(sum(rows.filled.values()) for rows in self.shapes.values())
+        return sum(sum(shape_rows.filled.values()) for shape_rows in self.shapes.values())
 
 
 def read_file(folder: Path, file: ExportFile, system: str, options: SourceOptions, delivery_day: date) -> FileReading:

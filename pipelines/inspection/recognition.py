@@ -56,7 +56,7 @@ class RecognizedFile:
 
 
 def recognize_file(
-    folder: Path, file: ExportFile, delivery_day: date, earlier: RecognizedFile | None = None
+    folder: Path, file: ExportFile, delivery_day: date, earlier_file: RecognizedFile | None = None
 ) -> RecognizedFile:
     """Find out what a file is.
 
@@ -64,11 +64,11 @@ def recognize_file(
         folder: The folder of the exports.
         file: The file.
         delivery_day: Day of the delivery.
-        earlier: An earlier file of the same series; its systems are tried first.
+        earlier_file: An earlier file of the same series; its systems are tried first.
     """
     path = folder / file.path
     try:
-        earlier_systems = {match.system for match in earlier.matches} if earlier else set()
+        earlier_systems = {match.system for match in earlier_file.matches} if earlier_file else set()
         ranked_matches = rank_systems(path, file.options, earlier_systems) if earlier_systems else []
         ranked_matches = ranked_matches if best_match(ranked_matches) else rank_systems(path, file.options)
     except ExportRefused as refusal:

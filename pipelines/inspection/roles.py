@@ -6,10 +6,10 @@ Does not belong here: what the roles make together (`own_tables`), the figures o
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from pipelines.inspection.columns import ColumnProfile, CompanyValues
 from pipelines.inspection.forms import suggest_scale
+from pipelines.inspection.role_columns import ColumnRoles, RoleColumn
 from pipelines.inspection.vocabulary import Topic, header_words, names_a_topic, names_former_state, topic_fit
 
 # Most cells of a column are of one kind; the others are typing errors.
@@ -31,68 +31,6 @@ _OTHER_PEOPLE: tuple[Topic, ...] = ("giver", "manager", "mentor")
 _NUMBER_WORDS = {"number", "no", "nr", "id", "code", "matricule", "mitarbeiternummer", "personalnummer", "matricola"}
 
 
-@dataclass(frozen=True)
-class RoleColumn:
-    """A column in its role.
-
-    Attributes:
-        header: Its header.
-        reason: What decided it, without any value.
-        is_sure: Whether its values or an exact name decided.
-        key: The key of a person that it holds.
-        is_unique: Whether no value is repeated.
-        unit: Unit of hours.
-        scale: Lowest and highest score.
-        words: Its distinct words, if they are few.
-        serves: The systems whose accounts it lists.
-    """
-
-    header: str
-    reason: str
-    is_sure: bool = True
-    key: str | None = None
-    is_unique: bool = False
-    unit: Literal["hours", "minutes"] = "hours"
-    scale: tuple[int, int] | None = None
-    words: frozenset[str] = frozenset()
-    serves: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ColumnRoles:
-    """The column of each role; None if no column has it.
-
-    Attributes:
-        persons: Keys of the person whom the row is about, the most trusted first.
-        questions: What could not be decided.
-        has_former_state: Whether a column tells what was before, as in a table of changes.
-    """
-
-    persons: tuple[RoleColumn, ...]
-    account: RoleColumn | None
-    giver: RoleColumn | None
-    mentor: RoleColumn | None
-    manager: RoleColumn | None
-    day: RoleColumn | None
-    start: RoleColumn | None
-    end: RoleColumn | None
-    planned_day: RoleColumn | None
-    hours: RoleColumn | None
-    score: RoleColumn | None
-    kind: RoleColumn | None
-    status: RoleColumn | None
-    record: RoleColumn | None
-    skill: RoleColumn | None
-    course: RoleColumn | None
-    project: RoleColumn | None
-    task: RoleColumn | None
-    name: RoleColumn | None
-    unit: RoleColumn | None
-    role: RoleColumn | None
-    questions: tuple[str, ...] = ()
-    has_former_state: bool = False
-
-
 @dataclass
 class _Table:
     """The columns that have no role yet."""
@@ -104,7 +42,9 @@ class _Table:
     def take(self, topic: Topic, test: Callable[[ColumnProfile], bool]) -> RoleColumn | None:
         """Take the free column that the topic names best, if the test holds for it."""
         candidates = [
-            (topic_fit(col.header, topic), not names_former_state(col.header), col) for col in self.free if test(col)
+            (topic_fit(profile.header, topic), not names_former_state(profile.header), profile)
+            for profile in self.free
+            if test(profile)
         ]
         fit, _, profile = max(candidates, key=lambda candidate: candidate[:2], default=(0, False, None))
         if profile is None or not fit:
@@ -145,11 +85,13 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
     planned_day = table.take("planned_day", _is_day)
     hours = _find_hours(table)
     score = _find_score(table)
-    kind, status = (table.take(topic, lambda col: col.is_text and bool(col.words)) for topic in ("kind", "status"))
-    record = table.take("record", lambda col: col.is_unique and topic_fit(col.header, "record") > 0)
+    kind, status = (
+        table.take(topic, lambda profile: profile.is_text and bool(profile.words)) for topic in ("kind", "status")
+    )
+    record = table.take("record", lambda profile: profile.is_unique and topic_fit(profile.header, "record") > 0)
     skill = _find_skill(table)
     text_columns = {
-        topic: table.take(topic, lambda col: col.is_text or col.number_share > 0)
+        topic: table.take(topic, lambda profile: profile.is_text or profile.number_share > 0)
         for topic in ("course", "project", "task", "unit", "role", "name")
     }
     skill = skill or _find_repeated_text(table, bool(day))
@@ -219,7 +161,7 @@ def _find_persons(table: _Table) -> tuple[RoleColumn, ...]:
     company = table.company
     ranked_columns = sorted(
         (profile for profile in table.free if _is_key(profile, company)),
-        key=lambda col: (-topic_fit(col.header, "person"), -col.key_share),
+        key=lambda profile: (-topic_fit(profile.header, "person"), -profile.key_share),
     )
     _ask_which_person(table, ranked_columns)
     column_by_key: dict[str, RoleColumn] = {}
@@ -235,16 +177,20 @@ def _find_persons(table: _Table) -> tuple[RoleColumn, ...]:
 
 def _ask_which_person(table: _Table, ranked_columns: Sequence[ColumnProfile]) -> None:
     """Ask which column is meant if several hold the same key and no name decides."""
-    same_key = [col for col in ranked_columns if col.key == ranked_columns[0].key]
-    if len(same_key) > 1 and topic_fit(same_key[0].header, "person") == topic_fit(same_key[1].header, "person"):
-        headers = " and ".join(f"`{col.header}`" for col in same_key)
+    same_key_columns = [profile for profile in ranked_columns if profile.key == ranked_columns[0].key]
+    if len(same_key_columns) > 1 and topic_fit(same_key_columns[0].header, "person") == topic_fit(
+        same_key_columns[1].header, "person"
+    ):
+        headers = " and ".join(f"`{profile.header}`" for profile in same_key_columns)
         table.questions.append(f"{headers} name people: check that the first is the person whom the row is about")
 
 
 def _find_named_number(table: _Table, address_columns: Sequence[ColumnProfile]) -> RoleColumn | None:
     """Find the number or account of the person by its name, as no HR export is there to compare with."""
-    named_columns = [col for col in table.free if topic_fit(col.header, "person") > 1 and col not in address_columns]
-    profile = next((col for col in named_columns if not _is_day(col) and not _has_blanks(col)), None)
+    named_columns = [
+        profile for profile in table.free if topic_fit(profile.header, "person") > 1 and profile not in address_columns
+    ]
+    profile = next((profile for profile in named_columns if not _is_day(profile) and not _has_blanks(profile)), None)
     if profile is None:
         return None
     key = "employee_number" if _NUMBER_WORDS & set(header_words(profile.header)) else "account_code"
@@ -253,7 +199,7 @@ def _find_named_number(table: _Table, address_columns: Sequence[ColumnProfile]) 
 
 def _find_served_account(table: _Table) -> RoleColumn | None:
     """Find the column that lists accounts of other exports that lead to nobody."""
-    profile = next((col for col in table.free if col.serves and col.is_unique), None)
+    profile = next((profile for profile in table.free if profile.serves and profile.is_unique), None)
     if profile is None:
         return None
     reason = f"it lists accounts of {' and '.join(profile.serves)} that HR does not know"
@@ -264,55 +210,69 @@ def _find_account(table: _Table, persons: Sequence[RoleColumn]) -> RoleColumn | 
     """Find a unique account beside a unique key of a person."""
     if not persons or not persons[0].is_unique:
         return None
-    return table.take("login", lambda col: col.is_unique and col.is_text and not _has_blanks(col)) or None
+    return (
+        table.take("login", lambda profile: profile.is_unique and profile.is_text and not _has_blanks(profile)) or None
+    )
 
 
 def _find_day(table: _Table) -> RoleColumn | None:
-    """Find the day on which it happened: a day of planning is not it, a day of keeping the record only if need be."""
-    day_columns = [col for col in table.free if _is_day(col) and not topic_fit(col.header, "planned_day")]
+    """Find the day on which something happened: no planned day, and a day of the record only if no other is there."""
+    day_columns = [
+        profile for profile in table.free if _is_day(profile) and not topic_fit(profile.header, "planned_day")
+    ]
     if not day_columns:
         return None
-    fits = [topic_fit(col.header, "day") - 3 * bool(topic_fit(col.header, "record_day")) for col in day_columns]
-    best_fit = max(fits)
-    chosen, *tied_columns = (col for fit, col in zip(fits, day_columns, strict=True) if fit == best_fit)
+    day_fits = [
+        topic_fit(profile.header, "day") - 3 * bool(topic_fit(profile.header, "record_day")) for profile in day_columns
+    ]
+    best_fit = max(day_fits)
+    chosen_profile, *tied_columns = (
+        profile for day_fit, profile in zip(day_fits, day_columns, strict=True) if day_fit == best_fit
+    )
     if tied_columns:
-        tied = ", ".join(f"`{col.header}`" for col in tied_columns)
-        table.questions.append(f"{tied} also hold days: check that `{chosen.header}` is the day on which it happened")
+        tied_headers = ", ".join(f"`{profile.header}`" for profile in tied_columns)
+        table.questions.append(
+            f"{tied_headers} also hold days: check that `{chosen_profile.header}` is the day on which it happened"
+        )
     reason = "its values are days" if best_fit < 2 else "its name, and its values are days"
     if best_fit < 0:
         reason = "the only days, though its name speaks of the record"
-    return table.use(chosen, reason, is_sure=best_fit >= 0 and not tied_columns)
+    return table.use(chosen_profile, reason, is_sure=best_fit >= 0 and not tied_columns)
 
 
 def _find_hours(table: _Table) -> RoleColumn | None:
     """Find the hours: numbers that can be hours of a day or week, by their name or, if it is the only one, alone."""
     number_columns = [
-        col for col in table.free if col.number_share >= MIN_SHARE and col.lowest >= 0 and not _is_day(col)
+        profile
+        for profile in table.free
+        if profile.number_share >= MIN_SHARE and profile.lowest >= 0 and not _is_day(profile)
     ]
     for profile in number_columns:
         if topic_fit(profile.header, "minutes") and profile.highest <= HOURS_PER_WEEK * 60:
             return table.use(profile, "its name, and its values are numbers", unit="minutes")
         fit = topic_fit(profile.header, "hours")
         if fit and profile.highest <= HOURS_PER_WEEK:
-            return table.use(profile, f"its name, and its values lie between 0 and {_limit(profile)}", is_sure=fit > 1)
+            return table.use(
+                profile, f"its name, and its values lie between 0 and {_hours_limit(profile)}", is_sure=fit > 1
+            )
         if fit:
             table.questions.append(
                 f"`{profile.header}` goes beyond {HOURS_PER_WEEK}: if it holds minutes, map it with `unit: minutes`"
             )
     unnamed_columns = [
-        col
-        for col in number_columns
-        if not any(topic_fit(col.header, topic) for topic in ("score", "number", "record", "hours", "minutes"))
-        and 0 < col.highest <= HOURS_PER_DAY
-        and col.has_fractions
-        and not col.is_unique
+        profile
+        for profile in number_columns
+        if not any(topic_fit(profile.header, topic) for topic in ("score", "number", "record", "hours", "minutes"))
+        and 0 < profile.highest <= HOURS_PER_DAY
+        and profile.has_fractions
+        and not profile.is_unique
     ]
     if len(unnamed_columns) == 1:
         return table.use(unnamed_columns[0], f"the only numbers between 0 and {HOURS_PER_DAY}", is_sure=False)
     return None
 
 
-def _limit(profile: ColumnProfile) -> int:
+def _hours_limit(profile: ColumnProfile) -> int:
     return HOURS_PER_DAY if profile.highest <= HOURS_PER_DAY else HOURS_PER_WEEK
 
 
@@ -320,9 +280,9 @@ def _find_score(table: _Table) -> RoleColumn | None:
     """Find a score, with the scale that its lowest and highest value suggest."""
     profile = next(
         (
-            col
-            for col in table.free
-            if topic_fit(col.header, "score") and col.number_share >= MIN_SHARE and col.lowest >= 0
+            profile
+            for profile in table.free
+            if topic_fit(profile.header, "score") and profile.number_share >= MIN_SHARE and profile.lowest >= 0
         ),
         None,
     )
@@ -342,17 +302,21 @@ def _find_score(table: _Table) -> RoleColumn | None:
 def _find_skill(table: _Table) -> RoleColumn | None:
     """Find the texts that name micro-skills: by the texts, or by the name of the column."""
     text_columns = [
-        col for col in table.free if col.is_text and col.mean_length <= MAX_SKILL_LENGTH and col.name_share < 0.5
+        profile
+        for profile in table.free
+        if profile.is_text and profile.mean_length <= MAX_SKILL_LENGTH and profile.name_share < 0.5
     ]
-    skill_columns = [col for col in text_columns if col.skill_share >= MIN_SKILL_SHARE]
+    skill_columns = [profile for profile in text_columns if profile.skill_share >= MIN_SKILL_SHARE]
     if skill_columns:
-        chosen_column = max(skill_columns, key=lambda col: (topic_fit(col.header, "skill"), col.skill_share))
+        chosen_column = max(
+            skill_columns, key=lambda profile: (topic_fit(profile.header, "skill"), profile.skill_share)
+        )
         origin = "micro-skills of the taxonomy" if table.company.has_taxonomy else "skills of other exports"
         return table.use(chosen_column, f"{chosen_column.skill_share:.0%} of its texts name {origin}")
-    named_columns = [col for col in text_columns if topic_fit(col.header, "skill")]
+    named_columns = [profile for profile in text_columns if topic_fit(profile.header, "skill")]
     if not named_columns:
         return None
-    chosen_column = max(named_columns, key=lambda col: topic_fit(col.header, "skill"))
+    chosen_column = max(named_columns, key=lambda profile: topic_fit(profile.header, "skill"))
     has_taxonomy = table.company.has_taxonomy
     reason = "its name, though few of its texts name a micro-skill of the taxonomy" if has_taxonomy else "its name"
     return table.use(chosen_column, reason, is_sure=not has_taxonomy and topic_fit(chosen_column.header, "skill") > 1)
@@ -361,19 +325,19 @@ def _find_skill(table: _Table) -> RoleColumn | None:
 def _find_repeated_text(table: _Table, has_day: bool) -> RoleColumn | None:
     """Find the only short text that repeats, in a table of what people did."""
     repeated_columns = [
-        col
-        for col in table.free
-        if col.is_text
-        and not col.is_unique
-        and col.distinct_count > 1
-        and not names_a_topic(col.header)
-        and col.mean_length <= MAX_SKILL_LENGTH
-        and max(col.name_share, col.organisation_share, col.key_share) < MIN_KEY_SHARE
+        profile
+        for profile in table.free
+        if profile.is_text
+        and not profile.is_unique
+        and profile.distinct_count > 1
+        and not names_a_topic(profile.header)
+        and profile.mean_length <= MAX_SKILL_LENGTH
+        and max(profile.name_share, profile.organisation_share, profile.key_share) < MIN_KEY_SHARE
     ]
     if not has_day or not repeated_columns:
         return None
     if len(repeated_columns) > 1:
-        headers = ", ".join(f"`{col.header}`" for col in repeated_columns)
+        headers = ", ".join(f"`{profile.header}`" for profile in repeated_columns)
         table.questions.append(f"each of {headers} may name the skill: map one of them to `skill_text`")
         return None
     return table.use(repeated_columns[0], "the only short texts that repeat", is_sure=False)
@@ -385,14 +349,16 @@ def _has_blanks(profile: ColumnProfile) -> bool:
 
 
 def _explain_missing_person(table: _Table, profiles: Sequence[ColumnProfile]) -> None:
-    name_columns = [col for col in profiles if col.name_share >= 0.5]
+    name_columns = [profile for profile in profiles if profile.name_share >= 0.5]
     if name_columns:
         table.questions.append(
             f"`{name_columns[0].header}` holds names of people, and a name identifies nobody: export the employee "
             "number or the work e-mail address with it"
         )
     key_columns = [
-        col for col in profiles if topic_fit(col.header, "person") and not _is_day(col) and col not in name_columns
+        profile
+        for profile in profiles
+        if topic_fit(profile.header, "person") and not _is_day(profile) and profile not in name_columns
     ]
     if key_columns and table.company.has_people:
         table.questions.append(

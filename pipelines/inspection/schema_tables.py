@@ -43,16 +43,18 @@ def _propose_canonical(profiles: Sequence[ColumnProfile]) -> TableProposal | Non
     best_proposal: TableProposal | None = None
     for shape_name, schema in CANONICAL_SCHEMAS.items():
         columns = [column for column in schema.columns if column in profile_by_column]
-        fields = tuple(
+        proposed_fields = tuple(
             ProposedField(column, profile_by_column[column].header, "its name")
             for column in columns
             if _has_allowed_words(profile_by_column[column], column)
         )
-        proposal = TableProposal(shape_name, fields)
+        proposal = TableProposal(shape_name, proposed_fields)
         is_enough = (
-            len(columns) >= MIN_CANONICAL_HEADERS and len(fields) == len(columns) and not proposal.missing_columns
+            len(columns) >= MIN_CANONICAL_HEADERS
+            and len(proposed_fields) == len(columns)
+            and not proposal.missing_columns
         )
-        if is_enough and (best_proposal is None or len(fields) > len(best_proposal.fields)):
+        if is_enough and (best_proposal is None or len(proposed_fields) > len(best_proposal.fields)):
             best_proposal = proposal
     return best_proposal
 
@@ -93,5 +95,5 @@ def _propose_closed(
 
 
 def _has_allowed_words(profile: ColumnProfile, column: str) -> bool:
-    allowed = COLUMNS[column].allowed
-    return not allowed or (bool(profile.words) and profile.words <= set(allowed))
+    allowed_words = COLUMNS[column].allowed
+    return not allowed_words or (bool(profile.words) and profile.words <= set(allowed_words))

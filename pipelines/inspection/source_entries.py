@@ -141,21 +141,21 @@ def build_sources(
 
 
 def _group_systems(system_readings: Sequence[SystemReading]) -> list[_Group]:
-    exports_by_kind: dict[tuple[str, tuple[str, ...], str | None], list[SystemReading]] = {}
-    for export in system_readings:
-        reading = export.reading
-        kind = (reading.system, tuple(sorted(reading.shapes)), reading.file.member)
-        exports_by_kind.setdefault(kind, []).append(export)
-    system_names = [system for system, _, _ in exports_by_kind]
+    readings_by_kind: dict[tuple[str, tuple[str, ...], str | None], list[SystemReading]] = {}
+    for system_reading in system_readings:
+        reading = system_reading.reading
+        export_kind = (reading.system, tuple(sorted(reading.shapes)), reading.file.member)
+        readings_by_kind.setdefault(export_kind, []).append(system_reading)
+    system_names = [system for system, _, _ in readings_by_kind]
     return [
         _Group(
             system,
-            "" if system_names.count(system) == 1 else exports[0].reading.file.stem,
-            tuple(export.reading for export in exports),
-            exports[0].recognized.notes,
-            unread=tuple(file for export in exports for file in export.recognized.unread),
+            "" if system_names.count(system) == 1 else kind_readings[0].reading.file.stem,
+            tuple(system_reading.reading for system_reading in kind_readings),
+            kind_readings[0].recognized.notes,
+            unread=tuple(file for system_reading in kind_readings for file in system_reading.recognized.unread),
         )
-        for (system, _, _), exports in exports_by_kind.items()
+        for (system, _, _), kind_readings in readings_by_kind.items()
     ]
 
 
@@ -172,10 +172,10 @@ def _group_own(own_reading: OwnReading) -> _Group:
 def _compare_people(group: _Group, groups: Sequence[_Group]) -> _Group:
     """Say how many people of an HR export other HR exports list as well, and whether they are the same people."""
     other_readings = [reading for other_group in groups if other_group is not group for reading in other_group.readings]
-    people, listed_elsewhere = list_people(group.readings), list_people(other_readings)
-    if "person" not in group.shapes or listed_elsewhere.is_empty():
+    people, people_elsewhere = list_people(group.readings), list_people(other_readings)
+    if "person" not in group.shapes or people_elsewhere.is_empty():
         return group
-    shared_people = people.join(listed_elsewhere, on="person_id", suffix="_other")
+    shared_people = people.join(people_elsewhere, on="person_id", suffix="_other")
     comment = (
         f"{shared_people.height:,} of its {people.height:,} people are in another HR export too, by employee number"
     )
@@ -212,14 +212,14 @@ def _build_source(
     account_maps: pl.DataFrame,
 ) -> DraftSource:
     proposal = group.own_reading.proposal if group.own_reading else None
-    name_stem = group.label if proposal else f"{group.system} {group.label}"
-    source_entry: dict[str, Any] = {"name": source_name(name_stem, taken_names), "system": group.system}
+    name_label = group.label if proposal else f"{group.system} {group.label}"
+    source_entry: dict[str, Any] = {"name": source_name(name_label, taken_names), "system": group.system}
     if proposal is not None:
         source_entry["shape"] = proposal.shape
     source_entry["path"], file_count = pattern_and_count
     if readings[0].file.member is not None:
         source_entry["member"] = readings[0].file.member
-    source_entry["delivery"], why_delivery = _choose_delivery(group.shapes, readings)
+    source_entry["delivery"], delivery_reasons = _choose_delivery(group.shapes, readings)
     if served_systems := _serves(group):
         source_entry["serves"] = list(served_systems)
     mentions = list_mentions(readings)
@@ -229,7 +229,12 @@ def _build_source(
         source_entry["accounts"] = matched_rows.kind
     source_entry |= _shared_options(readings)
     origin_comments = (f"own table, read as {proposal.shape}",) if proposal else group.comments
-    comments = (*origin_comments, *_describe_rows(readings, file_count), *_describe_match(matched_rows), *why_delivery)
+    comments = (
+        *origin_comments,
+        *_describe_rows(readings, file_count),
+        *_describe_match(matched_rows),
+        *delivery_reasons,
+    )
     inspection_questions = (*group.questions, *(proposal.questions if proposal else ()))
     questions = (*_ask_about_rows(readings, matched_rows), *inspection_questions)
     notes_by_column = {}
@@ -251,10 +256,13 @@ def _choose_delivery(shapes: set[CanonicalSchemaName], readings: Sequence[FileRe
     if len(readings) == 1:
         return "full", ("full: one file holds them all; incremental if several files add up to all",)
     records_by_file = [
-        {record for shape_rows in reading.shapes.values() for record in shape_rows.records}
+        {record_hash for shape_rows in reading.shapes.values() for record_hash in shape_rows.records}
         for reading in sorted(readings, key=lambda reading: reading.file.path)
     ]
-    if all(len(earlier & later) >= MIN_REPEATED_SHARE * len(earlier) for earlier, later in pairwise(records_by_file)):
+    if all(
+        len(earlier_records & later_records) >= MIN_REPEATED_SHARE * len(earlier_records)
+        for earlier_records, later_records in pairwise(records_by_file)
+    ):
         return "full", ("full: each file holds the records of the file before; the last one counts",)
     return "incremental", ("incremental: the files hold different records and add up",)
 
@@ -284,7 +292,7 @@ def _describe_rows(readings: Sequence[FileReading], file_count: int) -> list[str
     sentence = f"{file_phrase}: {kept_count:,} of {kept_count + set_aside_count:,} rows would be kept"
     if passed_over:
         sentence += f", {passed_over:,} are passed over"
-    settlements = dict.fromkeys(sentence for reading in readings for sentence in reading.settled)
+    settlements = dict.fromkeys(settlement for reading in readings for settlement in reading.settled)
     return [sentence, *settlements]
 
 
@@ -305,16 +313,16 @@ def _ask_about_rows(readings: Sequence[FileReading], matched_rows: MatchedRows |
     count_by_rule: dict[str, int] = {}
     for reading in readings:
         for shape_rows in reading.shapes.values():
-            for rule, count in shape_rows.broken_rules.items():
-                count_by_rule[rule] = count_by_rule.get(rule, 0) + count
+            for rule_name, count in shape_rows.broken_rules.items():
+                count_by_rule[rule_name] = count_by_rule.get(rule_name, 0) + count
     kept_count, set_aside_count = (
         sum(reading.kept_count for reading in readings),
         sum(reading.set_aside_count for reading in readings),
     )
     if count_by_rule and kept_count < MIN_KEPT_SHARE * (kept_count + set_aside_count):
         listed_rules = ", ".join(
-            f"{rule} ({count:,})"
-            for rule, count in sorted(count_by_rule.items(), key=lambda rule_and_count: -rule_and_count[1])[:3]
+            f"{rule_name} ({count:,})"
+            for rule_name, count in sorted(count_by_rule.items(), key=lambda rule_and_count: -rule_and_count[1])[:3]
         )
         questions.append(
             f"many rows would be set aside, by the rules {listed_rules}: footsteps sources preview shows them"

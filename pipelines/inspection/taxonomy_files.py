@@ -85,7 +85,7 @@ def find_taxonomy(folder: Path, files: Sequence[ExportFile]) -> FolderTaxonomy:
         except TaxonomyError as error:
             questions.append(f"files that look like a taxonomy are not used: {error}")
             continue
-        other_names = [_name_of(other_section) for other_section, _ in candidates if other_section is not section]
+        other_names = [_name_taxonomy(other_section) for other_section, _ in candidates if other_section is not section]
         if other_names:
             questions.append(
                 f"the folder holds another taxonomy ({', '.join(other_names)}): use the one of the company"
@@ -96,28 +96,28 @@ def find_taxonomy(folder: Path, files: Sequence[ExportFile]) -> FolderTaxonomy:
     return FolderTaxonomy({"system": "observed"}, None, claimed_files, (comment,), tuple(questions))
 
 
-def _name_of(section: dict[str, Any]) -> str:
+def _name_taxonomy(section: dict[str, Any]) -> str:
     return str(section.get("folder") or section.get("skills"))
 
 
 def _find_published(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Candidate]:
     """Find published taxonomies by the names of their files."""
     plain_files = [file for file in files if file.member is None]
-    for parent in sorted({str(PurePosixPath(file.path).parent) for file in plain_files}):
-        system = detect_taxonomy(folder / parent)
+    for parent_folder in sorted({str(PurePosixPath(file.path).parent) for file in plain_files}):
+        system = detect_taxonomy(folder / parent_folder)
         if system is None:
             continue
-        folder_files = frozenset(file for file in plain_files if str(PurePosixPath(file.path).parent) == parent)
+        folder_files = frozenset(file for file in plain_files if str(PurePosixPath(file.path).parent) == parent_folder)
         member_files = (
             folder_files
-            if parent != "."
+            if parent_folder != "."
             else frozenset(file for file in folder_files if detect_taxonomy(folder / file.path) == system)
         )
         if system in SINGLE_FILES:
             member_files = frozenset(file for file in folder_files if detect_taxonomy(folder / file.path) == system)
             yield {"system": system, "skills": min(member_files).path}, member_files
         else:
-            yield {"system": system, "folder": parent}, member_files
+            yield {"system": system, "folder": parent_folder}, member_files
 
 
 def _find_by_headers(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Candidate]:

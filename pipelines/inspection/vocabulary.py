@@ -169,7 +169,7 @@ def topic_fit(header: str, topic: Topic) -> int:
     words = header_words(header)
     if words in _PHRASES[topic]:
         return 2
-    return int(any(_contains(words, phrase) for phrase in _PHRASES[topic]))
+    return int(any(_contains_phrase(words, phrase) for phrase in _PHRASES[topic]))
 
 
 def subjects_of(words: set[str]) -> set[Subject]:
@@ -180,11 +180,13 @@ def subjects_of(words: set[str]) -> set[Subject]:
 def category_values(words_by_meaning: dict[str, str]) -> dict[str, str]:
     """Return the canonical word by each word of a declaration like `FEEDBACK_KIND_WORDS`."""
     return {
-        word: canonical for canonical, listed_words in words_by_meaning.items() for word in listed_words.split(", ")
+        word: canonical_word
+        for canonical_word, listed_words in words_by_meaning.items()
+        for word in listed_words.split(", ")
     }
 
 
-def _contains(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
+def _contains_phrase(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
     """Whether the words hold the phrase; a short word such as `on` or `id` counts at the end alone."""
     if len(phrase) == 1 and len(phrase[0]) <= 2:
         return words[-1:] == phrase

@@ -25,25 +25,27 @@ def contract_folder(snapshot: Snapshot) -> Path:
     return snapshot.folder / SNAPSHOTS / snapshot.snapshot_id / "contracts"
 
 
-def publish_contracts(snapshot: Snapshot, options: PublishOptions, terms: ContractTerms) -> Path:
+def publish_contracts(snapshot: Snapshot, publish_options: PublishOptions, terms: ContractTerms) -> Path:
     """Write the contract of each table of a snapshot.
 
     Args:
         snapshot: The snapshot that the contracts describe.
-        options: The section `publish` of footsteps.yaml: the targets that become servers.
+        publish_options: The section `publish` of footsteps.yaml: the targets that become servers.
         terms: Owner, support and terms of use.
 
     Returns:
         The folder of the contracts: one file `<table>.odcs.yaml` per table.
     """
-    folder = contract_folder(snapshot)
-    folder.mkdir(parents=True, exist_ok=True)
+    contracts_folder = contract_folder(snapshot)
+    contracts_folder.mkdir(parents=True, exist_ok=True)
     declared_tables = {table.name: table for table in PUBLISHED_TABLES}
     for published_table in snapshot.tables:
-        servers = list_servers(published_table, options)
-        document = render_odcs(declared_tables[published_table.name], terms, servers)
-        write_text_atomically(folder / f"{published_table.name}.odcs.yaml", render_contract(document))
-    return folder
+        servers = list_servers(published_table, publish_options)
+        contract_document = render_odcs(declared_tables[published_table.name], terms, servers)
+        write_text_atomically(
+            contracts_folder / f"{published_table.name}.odcs.yaml", render_contract(contract_document)
+        )
+    return contracts_folder
 
 
 def render_contract(contract_document: dict[str, Any]) -> str:
@@ -51,12 +53,12 @@ def render_contract(contract_document: dict[str, Any]) -> str:
     return yaml.safe_dump(contract_document, sort_keys=False, allow_unicode=True, width=120)
 
 
-def list_servers(table: PublishedTable, options: PublishOptions) -> list[dict[str, Any]]:
+def list_servers(table: PublishedTable, publish_options: PublishOptions) -> list[dict[str, Any]]:
     """List where the rows of a table can be read, as servers of the standard; none contains a user or a password.
 
     Args:
         table: A table of a snapshot.
-        options: The section `publish` of footsteps.yaml.
+        publish_options: The section `publish` of footsteps.yaml.
 
     Returns:
         One server for the Parquet file, and one per configured target that the standard can describe. PostgreSQL is
@@ -71,20 +73,21 @@ def list_servers(table: PublishedTable, options: PublishOptions) -> list[dict[st
             "format": "parquet",
         }
     ]
-    if options.postgresql is not None and (uri := os.environ.get(options.postgresql.uri_variable)):
-        servers.append(_postgresql_server(uri, options.postgresql.schema_name))
-    if options.object_store is not None:
-        servers.append(_object_store_server(table, options.object_store))
+    if publish_options.postgresql is not None and (uri := os.environ.get(publish_options.postgresql.uri_variable)):
+        servers.append(_postgresql_server(uri, publish_options.postgresql.schema_name))
+    if publish_options.object_store is not None:
+        servers.append(_object_store_server(table, publish_options.object_store))
     return servers
 
 
 def _postgresql_server(uri: str, schema_name: str) -> dict[str, Any]:
     from psycopg.conninfo import conninfo_to_dict
 
-    parts = conninfo_to_dict(uri)
+    uri_parts = conninfo_to_dict(uri)
     # a URI may name several hosts, of which the first is tried first, and leaves out what libpq has a default for
     host, port = (
-        str(parts.get(key) or "").split(",")[0] or fallback for key, fallback in _POSTGRESQL_FALLBACKS.items()
+        str(uri_parts.get(uri_key) or "").split(",")[0] or fallback
+        for uri_key, fallback in _POSTGRESQL_FALLBACKS.items()
     )
     return {
         "server": "postgresql",
@@ -92,17 +95,17 @@ def _postgresql_server(uri: str, schema_name: str) -> dict[str, Any]:
         "description": "Views on the current snapshot; columns of logical type array or object are JSON.",
         "host": host,
         "port": int(port),
-        "database": parts.get("dbname") or parts.get("user") or "postgres",
+        "database": uri_parts.get("dbname") or uri_parts.get("user") or "postgres",
         "schema": schema_name,
     }
 
 
-def _object_store_server(table: PublishedTable, options: ObjectStoreOptions) -> dict[str, Any]:
+def _object_store_server(table: PublishedTable, store_options: ObjectStoreOptions) -> dict[str, Any]:
     return {
         "server": "object_store",
         "type": "s3",
         "description": "A copy of the file of this snapshot.",
-        "location": f"{options.url}/published/{table.path}",
-        **({"endpointUrl": options.endpoint} if options.endpoint else {}),
+        "location": f"{store_options.url}/published/{table.path}",
+        **({"endpointUrl": store_options.endpoint} if store_options.endpoint else {}),
         "format": "parquet",
     }

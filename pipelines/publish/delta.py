@@ -28,25 +28,25 @@ def publish_delta(snapshot: Snapshot, retention_days: int) -> DeltaSnapshot:
     Returns:
         The version of each Delta table.
     """
-    versions = {table.name: _commit(snapshot, table, retention_days) for table in snapshot.tables}
-    write_json(snapshot.folder / DELTA_POINTER, {"snapshot_id": snapshot.snapshot_id, "versions": versions})
-    return DeltaSnapshot(snapshot.folder, snapshot.snapshot_id, versions)
+    version_by_table = {table.name: _commit_table(snapshot, table, retention_days) for table in snapshot.tables}
+    write_json(snapshot.folder / DELTA_POINTER, {"snapshot_id": snapshot.snapshot_id, "versions": version_by_table})
+    return DeltaSnapshot(snapshot.folder, snapshot.snapshot_id, version_by_table)
 
 
-def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> int:
+def _commit_table(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> int:
     """Commit one table and return its version."""
-    parquet_path, folder = snapshot.path(table.name), str(delta_folder(snapshot.folder, table.name))
+    parquet_path, table_folder = snapshot.path(table.name), str(delta_folder(snapshot.folder, table.name))
     table_rows = pl.scan_parquet(parquet_path)
-    schema = Schema.from_arrow(pl.DataFrame(schema=table_rows.collect_schema()).to_arrow().schema)
-    if DeltaTable.is_deltatable(folder):
-        delta_table = DeltaTable(folder)
+    delta_schema = Schema.from_arrow(pl.DataFrame(schema=table_rows.collect_schema()).to_arrow().schema)
+    if DeltaTable.is_deltatable(table_folder):
+        delta_table = DeltaTable(table_folder)
     else:
         configuration = {
             "delta.enableChangeDataFeed": "true",
             "delta.logRetentionDuration": f"interval {retention_days} days",
             "delta.deletedFileRetentionDuration": f"interval {retention_days} days",
         }
-        delta_table = DeltaTable.create(folder, schema=schema, configuration=configuration)
+        delta_table = DeltaTable.create(table_folder, schema=delta_schema, configuration=configuration)
     if delta_table.history(1)[0].get("snapshot_id") != snapshot.snapshot_id:
         file_status = parquet_path.stat()
         add_action = AddAction(
@@ -55,28 +55,28 @@ def _commit(snapshot: Snapshot, table: PublishedTable, retention_days: int) -> i
             {},
             int(file_status.st_mtime * 1000),
             True,
-            _statistics(table_rows, table),
+            _build_statistics(table_rows, table),
         )
         delta_table.create_write_transaction(
             [add_action],
             "overwrite",
-            schema,
+            delta_schema,
             commit_properties=CommitProperties(custom_metadata={"snapshot_id": snapshot.snapshot_id}),
         )
         delta_table.update_incremental()
     return delta_table.version()
 
 
-def _statistics(table_rows: pl.LazyFrame, table: PublishedTable) -> str:
+def _build_statistics(table_rows: pl.LazyFrame, table: PublishedTable) -> str:
     """Number of rows and range of person_id as JSON: a reader needs both to skip a file."""
     statistics: dict[str, object] = {"numRecords": table.rows}
     if "person_id" in table_rows.collect_schema() and table.rows:
-        person = pl.col("person_id")
+        person_id = pl.col("person_id")
         person_range = table_rows.select(
-            person.min().alias("first"), person.max().alias("last"), person.null_count().alias("nulls")
+            person_id.min().alias("first"), person_id.max().alias("last"), person_id.null_count().alias("nulls")
         )
-        for statistic, bound in zip(
+        for statistic_name, statistic_value in zip(
             ("minValues", "maxValues", "nullCount"), person_range.collect().row(0), strict=True
         ):
-            statistics[statistic] = {"person_id": bound}
+            statistics[statistic_name] = {"person_id": statistic_value}
     return json.dumps(statistics)

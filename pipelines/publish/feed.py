@@ -66,22 +66,25 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
     retained_snapshots = {
         retained_snapshot.snapshot_id: retained_snapshot for retained_snapshot in list_snapshots(snapshot.folder)
     }
-    changes = _changed_people(retained_snapshots.get(last_file.snapshot_id), snapshot)
+    changed_people = _changed_people(retained_snapshots.get(last_file.snapshot_id), snapshot)
     previous_id, event_time = last_file.snapshot_id or None, published_at.isoformat()
     events = (
         FeedEvent(sequence, person_id, change, snapshot.snapshot_id, previous_id, source, event_time).to_cloud_event()
-        for sequence, (person_id, change) in enumerate(changes.iter_rows(), start=last_file.last + 1)
+        for sequence, (person_id, change) in enumerate(changed_people.iter_rows(), start=last_file.last + 1)
     )
-    sequence_range = f"{last_file.last + 1:020d}-{last_file.last + changes.height:020d}"
+    sequence_range = f"{last_file.last + 1:020d}-{last_file.last + changed_people.height:020d}"
     outbox_path = (
         snapshot.folder / FEED_FOLDER / f"{last_file.number + 1:08d}-{sequence_range}-{snapshot.snapshot_id}.jsonl"
     )
-    with replacing(outbox_path) as unfinished_path, unfinished_path.open("w", encoding="utf-8", newline="") as sink:
-        sink.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
+    with (
+        replacing(outbox_path) as unfinished_path,
+        unfinished_path.open("w", encoding="utf-8", newline="") as unfinished_file,
+    ):
+        unfinished_file.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
     for outbox_file in outbox_files[:-1]:
         if outbox_file.snapshot_id not in retained_snapshots:
             outbox_file.path.unlink()
-    return changes.height
+    return changed_people.height
 
 
 def list_outbox_files(published_folder: Path) -> list[OutboxFile]:
@@ -94,9 +97,9 @@ def list_outbox_files(published_folder: Path) -> list[OutboxFile]:
         One entry per file.
     """
     outbox_files = []
-    for path in sorted((published_folder / FEED_FOLDER).glob("*.jsonl")):
-        file_number, first_event, last_event, snapshot_id = path.stem.split("-", 3)
-        outbox_files.append(OutboxFile(path, int(file_number), int(first_event), int(last_event), snapshot_id))
+    for outbox_path in sorted((published_folder / FEED_FOLDER).glob("*.jsonl")):
+        file_number, first_event, last_event, snapshot_id = outbox_path.stem.split("-", 3)
+        outbox_files.append(OutboxFile(outbox_path, int(file_number), int(first_event), int(last_event), snapshot_id))
     return outbox_files
 
 
@@ -123,7 +126,7 @@ def _read_events(published_folder: Path, after_sequence: int) -> Iterator[dict[s
 
 def _changed_people(earlier_snapshot: Snapshot | None, new_snapshot: Snapshot) -> pl.DataFrame:
     """One row (person_id, change) per person whose list differs; everyone if there is no snapshot before."""
-    appeared_text, changed_text, disappeared_text = (pl.lit(word) for word in get_args(FeedChange))
+    appeared_text, changed_text, disappeared_text = (pl.lit(change_word) for change_word in get_args(FeedChange))
     person_lists = fingerprint_lists(new_snapshot.scan(NEXT_SKILL.name))
     if earlier_snapshot is None:
         return person_lists.select("person_id", change=appeared_text).collect().sort("person_id")

@@ -23,26 +23,26 @@ _CHUNK_BYTES = 1 << 20
 _SENT_FILES = "sent.json"
 
 
-def open_store(options: ObjectStoreOptions) -> tuple[Any, str]:
+def open_store(store_options: ObjectStoreOptions) -> tuple[Any, str]:
     """Connect to a bucket; keys come from the environment.
 
     Args:
-        options: Address of the bucket.
+        store_options: Address of the bucket.
 
     Returns:
         The file system, and the folder of the bucket that footsteps.yaml names.
     """
     store = pafs.S3FileSystem(
-        region=options.region,
-        endpoint_override=options.endpoint.split("://", 1)[-1] if options.endpoint else None,
-        scheme="http" if (options.endpoint or "").startswith("http://") else "https",
+        region=store_options.region,
+        endpoint_override=store_options.endpoint.split("://", 1)[-1] if store_options.endpoint else None,
+        scheme="http" if (store_options.endpoint or "").startswith("http://") else "https",
         connect_timeout=10,
         request_timeout=60,
     )
-    return store, options.url.removeprefix("s3://")
+    return store, store_options.url.removeprefix("s3://")
 
 
-def push_publication(snapshot: Snapshot, options: ObjectStoreOptions) -> int:
+def push_publication(snapshot: Snapshot, store_options: ObjectStoreOptions) -> int:
     """Copy a snapshot's files and contracts, then its manifest, then the pointer.
 
     A single object is replaced atomically, so that a reader who follows the pointer sees one whole snapshot. Files that
@@ -50,53 +50,55 @@ def push_publication(snapshot: Snapshot, options: ObjectStoreOptions) -> int:
 
     Args:
         snapshot: The snapshot to publish.
-        options: Address of the bucket.
+        store_options: Address of the bucket.
 
     Returns:
         Number of bytes sent.
     """
-    store, folder = _open_folder(options, "published")
-    sent_bytes = sum(_push(store, snapshot.path(table.name), folder / table.path) for table in snapshot.tables)
+    store, bucket_folder = _open_folder(store_options, "published")
+    sent_bytes = sum(
+        _push_file(store, snapshot.path(table.name), bucket_folder / table.path) for table in snapshot.tables
+    )
     for contract_path in sorted(contract_folder(snapshot).glob("*.yaml")):
-        stored_path = folder / contract_path.relative_to(snapshot.folder).as_posix()
-        sent_bytes += _push(store, contract_path, stored_path, overwrite=True)
+        stored_path = bucket_folder / contract_path.relative_to(snapshot.folder).as_posix()
+        sent_bytes += _push_file(store, contract_path, stored_path, overwrite=True)
     manifest_path = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
-    sent_bytes += _push(store, snapshot.folder / manifest_path, folder / manifest_path, overwrite=True)
-    _write_json(store, folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest_path)})
-    _drop_expired(store, folder, snapshot)
+    sent_bytes += _push_file(store, snapshot.folder / manifest_path, bucket_folder / manifest_path, overwrite=True)
+    _write_json(store, bucket_folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest_path)})
+    _drop_expired_objects(store, bucket_folder, snapshot)
     return sent_bytes
 
 
-def fetch_publication(published_folder: Path, options: ObjectStoreOptions) -> Snapshot:
+def fetch_publication(published_folder: Path, store_options: ObjectStoreOptions) -> Snapshot:
     """Copy the bucket's current snapshot into a folder; the folder's pointer is replaced last.
 
     Args:
         published_folder: The folder of everything that is published.
-        options: Address of the bucket.
+        store_options: Address of the bucket.
 
     Returns:
         The snapshot in the folder.
     """
-    store, folder = _open_folder(options, "published")
-    manifest_path = _read_json(store, folder / POINTER)["manifest"]
-    manifest_document = _read_json(store, folder / manifest_path)
+    store, bucket_folder = _open_folder(store_options, "published")
+    manifest_path = _read_json(store, bucket_folder / POINTER)["manifest"]
+    manifest_document = _read_json(store, bucket_folder / manifest_path)
     for stored_path in (*(table["path"] for table in manifest_document["tables"]), manifest_path, POINTER):
-        _fetch(store, folder / stored_path, published_folder / stored_path)
+        _fetch_file(store, bucket_folder / stored_path, published_folder / stored_path)
     return current_snapshot(published_folder)
 
 
-def push_lake(lake_folder: Path, options: ObjectStoreOptions) -> int:
+def push_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
     """Copy the lake's files whose size or time changed, and remove objects that the lake no longer has.
 
     Args:
         lake_folder: The folder of the lake.
-        options: Address of the bucket.
+        store_options: Address of the bucket.
 
     Returns:
         Number of bytes sent.
     """
-    store, folder = _open_folder(options, "lake")
-    sent_files = _read_sent_files(store, folder)
+    store, bucket_folder = _open_folder(store_options, "lake")
+    sent_files = _read_sent_files(store, bucket_folder)
     local_path_by_lake_path = {
         local_path.relative_to(lake_folder).as_posix(): local_path
         for local_path in sorted(lake_folder.rglob("*.parquet"))
@@ -106,19 +108,19 @@ def push_lake(lake_folder: Path, options: ObjectStoreOptions) -> int:
         for lake_path, local_path in local_path_by_lake_path.items()
     }
     sent_bytes = sum(
-        _push(store, local_path, folder / lake_path, overwrite=True)
+        _push_file(store, local_path, bucket_folder / lake_path, overwrite=True)
         for lake_path, local_path in local_path_by_lake_path.items()
         if sent_files.get(lake_path) != current_files[lake_path]
     )
     # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
     for lake_path in sorted(set(sent_files) - set(current_files)):
         with suppress(FileNotFoundError):
-            store.delete_file(str(folder / lake_path))
-    _write_json(store, folder / _SENT_FILES, current_files)
+            store.delete_file(str(bucket_folder / lake_path))
+    _write_json(store, bucket_folder / _SENT_FILES, current_files)
     return sent_bytes
 
 
-def fetch_lake(lake_folder: Path, options: ObjectStoreOptions) -> int:
+def fetch_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
     """Copy the bucket's lake into an empty or older folder, for example on another machine.
 
     Nothing is copied before a push was completed. A local file of a copied table that the bucket does not have is
@@ -126,16 +128,18 @@ def fetch_lake(lake_folder: Path, options: ObjectStoreOptions) -> int:
 
     Args:
         lake_folder: The folder of the lake.
-        options: Address of the bucket.
+        store_options: Address of the bucket.
 
     Returns:
         Number of copied files.
     """
-    store, folder = _open_folder(options, "lake")
-    stored_paths = {PurePosixPath(file_info.path).relative_to(folder) for file_info in _list_files(store, folder)}
-    lake_paths = stored_paths & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, folder)}
+    store, bucket_folder = _open_folder(store_options, "lake")
+    stored_paths = {
+        PurePosixPath(file_info.path).relative_to(bucket_folder) for file_info in _list_files(store, bucket_folder)
+    }
+    lake_paths = stored_paths & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, bucket_folder)}
     for lake_path in sorted(lake_paths):
-        _fetch(store, folder / lake_path, lake_folder / lake_path)
+        _fetch_file(store, bucket_folder / lake_path, lake_folder / lake_path)
     for table_name in {lake_path.parts[0] for lake_path in lake_paths}:
         for local_path in (lake_folder / table_name).glob("*.parquet"):
             if PurePosixPath(table_name, local_path.name) not in lake_paths:
@@ -143,66 +147,72 @@ def fetch_lake(lake_folder: Path, options: ObjectStoreOptions) -> int:
     return len(lake_paths)
 
 
-def _open_folder(options: ObjectStoreOptions, subfolder: str) -> tuple[Any, PurePosixPath]:
-    store, bucket_folder = open_store(options)
+def _open_folder(store_options: ObjectStoreOptions, subfolder: str) -> tuple[Any, PurePosixPath]:
+    store, bucket_folder = open_store(store_options)
     return store, PurePosixPath(bucket_folder) / subfolder
 
 
-def _list_files(store: Any, folder: PurePosixPath) -> list[Any]:
-    selector = pafs.FileSelector(str(folder), recursive=True, allow_not_found=True)
+def _list_files(store: Any, bucket_folder: PurePosixPath) -> list[Any]:
+    selector = pafs.FileSelector(str(bucket_folder), recursive=True, allow_not_found=True)
     return [file_info for file_info in store.get_file_info(selector) if file_info.type == pafs.FileType.File]
 
 
-def _has_file(store: Any, path: PurePosixPath) -> bool:
-    return bool(store.get_file_info(str(path)).type == pafs.FileType.File)
+def _has_file(store: Any, stored_path: PurePosixPath) -> bool:
+    return bool(store.get_file_info(str(stored_path)).type == pafs.FileType.File)
 
 
-def _read_sent_files(store: Any, folder: PurePosixPath) -> dict[str, list[int]]:
+def _read_sent_files(store: Any, bucket_folder: PurePosixPath) -> dict[str, list[int]]:
     """Size and time by name of the files that the last completed push left in the bucket."""
-    return _read_json(store, folder / _SENT_FILES) if _has_file(store, folder / _SENT_FILES) else {}
+    return _read_json(store, bucket_folder / _SENT_FILES) if _has_file(store, bucket_folder / _SENT_FILES) else {}
 
 
-def _read_json(store: Any, path: PurePosixPath) -> dict[str, Any]:
-    with store.open_input_stream(str(path)) as stream:
-        return dict(json.loads(bytes(stream.read())))
+def _read_json(store: Any, stored_path: PurePosixPath) -> dict[str, Any]:
+    with store.open_input_stream(str(stored_path)) as stored_file:
+        return dict(json.loads(bytes(stored_file.read())))
 
 
-def _write_json(store: Any, path: PurePosixPath, content: object) -> None:
-    with store.open_output_stream(str(path), metadata={"Content-Type": "application/json"}) as stream:
-        stream.write(json.dumps(content).encode())
+def _write_json(store: Any, stored_path: PurePosixPath, content: object) -> None:
+    with store.open_output_stream(str(stored_path), metadata={"Content-Type": "application/json"}) as stored_file:
+        stored_file.write(json.dumps(content).encode())
 
 
-def _push(store: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
+def _push_file(store: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
     """Copy a file to the bucket, unless the object exists and must not be overwritten; return the bytes sent."""
     if not overwrite and _has_file(store, stored_path):
         return 0
     # without an explicit type an object gets one that some stores refuse
     with (
         local_path.open("rb") as local_file,
-        store.open_output_stream(str(stored_path), metadata={"Content-Type": "application/octet-stream"}) as sink,
+        store.open_output_stream(
+            str(stored_path), metadata={"Content-Type": "application/octet-stream"}
+        ) as stored_file,
     ):
-        shutil.copyfileobj(local_file, sink, _CHUNK_BYTES)
+        shutil.copyfileobj(local_file, stored_file, _CHUNK_BYTES)
     return local_path.stat().st_size
 
 
-def _fetch(store: Any, stored_path: PurePosixPath, local_path: Path) -> None:
+def _fetch_file(store: Any, stored_path: PurePosixPath, local_path: Path) -> None:
     with (
         replacing(local_path) as unfinished_path,
-        store.open_input_stream(str(stored_path)) as stream,
-        unfinished_path.open("wb") as sink,
+        store.open_input_stream(str(stored_path)) as stored_file,
+        unfinished_path.open("wb") as unfinished_file,
     ):
-        shutil.copyfileobj(stream, sink, _CHUNK_BYTES)
+        shutil.copyfileobj(stored_file, unfinished_file, _CHUNK_BYTES)
 
 
-def _drop_expired(store: Any, folder: PurePosixPath, snapshot: Snapshot) -> None:
+def _drop_expired_objects(store: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> None:
     """Remove the objects of snapshots that the local folder no longer keeps."""
     retained_snapshots = list_snapshots(snapshot.folder)
     retained_paths = {
-        str(folder / table.path) for retained_snapshot in retained_snapshots for table in retained_snapshot.tables
+        str(bucket_folder / table.path)
+        for retained_snapshot in retained_snapshots
+        for table in retained_snapshot.tables
     }
     for retained_snapshot in retained_snapshots:
         snapshot_paths = (snapshot.folder / SNAPSHOTS / retained_snapshot.snapshot_id).rglob("*.*")
-        retained_paths |= {str(folder / path.relative_to(snapshot.folder).as_posix()) for path in snapshot_paths}
-    for file_info in (*_list_files(store, folder / SNAPSHOTS), *_list_files(store, folder / "tables")):
+        retained_paths |= {
+            str(bucket_folder / local_path.relative_to(snapshot.folder).as_posix()) for local_path in snapshot_paths
+        }
+    for file_info in (*_list_files(store, bucket_folder / SNAPSHOTS), *_list_files(store, bucket_folder / "tables")):
         if file_info.path not in retained_paths and "_delta_log" not in file_info.path:
             store.delete_file(file_info.path)

@@ -71,12 +71,12 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema_name: str 
     data_schema = _data_schema(schema_name)
     with closing(adbc.connect(uri)) as connection:
         _create_schemas(connection, schema_name)
-        snapshots_to_keep = {*retained_ids, _visible_snapshot(connection, schema_name)}
+        ids_to_keep = {*retained_ids, _visible_snapshot(connection, schema_name)}
         stored_partitions = _fetch_rows(
             connection, f"SELECT snapshot_id, table_name, partition_name FROM {data_schema}.stored"
         )
         expired_partitions = [
-            partition_row for partition_row in stored_partitions if partition_row[0] not in snapshots_to_keep
+            partition_row for partition_row in stored_partitions if partition_row[0] not in ids_to_keep
         ]
         for _, table_name, partition_name in expired_partitions:
             _execute(
@@ -90,20 +90,22 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema_name: str 
     return sorted({partition_row[0] for partition_row in expired_partitions})
 
 
-def copy_parquet(connection: Any, path: Path, schema_name: str, table_name: str) -> None:
+def copy_parquet(connection: Any, parquet_path: Path, schema_name: str, table_name: str) -> None:
     """COPY the rows of a Parquet file into an existing table; nested values become JSON.
 
     Args:
         connection: An open ADBC connection.
-        path: The Parquet file.
+        parquet_path: The Parquet file.
         schema_name: Schema of the table.
         table_name: Name of the table.
     """
-    table_rows = pl.scan_parquet(path)
+    table_rows = pl.scan_parquet(parquet_path)
     json_columns = [_encode_json(column) for column, dtype in table_rows.collect_schema().items() if dtype.is_nested()]
     with connection.cursor() as cursor:
-        for batch in table_rows.with_columns(json_columns).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
-            cursor.adbc_ingest(table_name, batch.to_arrow(), mode="append", db_schema_name=schema_name)
+        for row_batch in table_rows.with_columns(json_columns).collect_batches(
+            chunk_size=_BATCH_ROWS, maintain_order=True
+        ):
+            cursor.adbc_ingest(table_name, row_batch.to_arrow(), mode="append", db_schema_name=schema_name)
 
 
 def sql_type(dtype: pl.DataType) -> str:
@@ -189,12 +191,12 @@ def _add_columns(
     """Give the partitioned table and the readers' view every new column; columns are never removed."""
     parent_table = f"{_data_schema(schema_name)}.{_quote(table_name)}"
     declaration_by_column = {column: f"{_quote(column)} {sql_type(dtype)}" for column, dtype in dtype_by_column.items()}
-    attributes = _fetch_rows(
+    attribute_rows = _fetch_rows(
         connection,
         f"SELECT attname FROM pg_attribute WHERE attrelid = to_regclass({quote_text(parent_table)}) AND attnum > 0 "
         "AND NOT attisdropped ORDER BY attnum",
     )
-    existing_columns = {attribute[0] for attribute in attributes}
+    existing_columns = {attribute_row[0] for attribute_row in attribute_rows}
     if existing_columns >= set(dtype_by_column):
         return
     if existing_columns:

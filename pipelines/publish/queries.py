@@ -37,17 +37,17 @@ class PublishTarget:
     query: Query
 
 
-def list_publish_targets(snapshot: Snapshot, options: PublishOptions) -> list[PublishTarget]:
+def list_publish_targets(snapshot: Snapshot, publish_options: PublishOptions) -> list[PublishTarget]:
     """List where the tables of a snapshot can be read.
 
     Args:
         snapshot: The current snapshot.
-        options: The section `publish` of footsteps.yaml.
+        publish_options: The section `publish` of footsteps.yaml.
 
     Returns:
         One entry per table of the snapshot and target that holds it.
     """
-    return [target for table in snapshot.tables for target in _targets_of_table(snapshot, table, options)]
+    return [target for table in snapshot.tables for target in _targets_of_table(snapshot, table, publish_options)]
 
 
 def quote_text(literal: object) -> str:
@@ -55,33 +55,35 @@ def quote_text(literal: object) -> str:
     return "'" + str(literal).replace("'", "''") + "'"
 
 
-def _targets_of_table(snapshot: Snapshot, table: PublishedTable, options: PublishOptions) -> Iterator[PublishTarget]:
-    path = snapshot.path(table.name)
-    yield PublishTarget(table.name, "parquet", str(path), table.rows, _parquet_query(path))
+def _targets_of_table(
+    snapshot: Snapshot, table: PublishedTable, publish_options: PublishOptions
+) -> Iterator[PublishTarget]:
+    parquet_path = snapshot.path(table.name)
+    yield PublishTarget(table.name, "parquet", str(parquet_path), table.rows, _parquet_query(parquet_path))
     delta_versions = current_delta(snapshot.folder).versions if (snapshot.folder / DELTA_POINTER).exists() else {}
     if table.name in delta_versions:
-        folder = delta_folder(snapshot.folder, table.name)
-        query = _delta_query(folder, delta_versions[table.name])
-        yield PublishTarget(table.name, "delta", str(folder), table.rows, query)
+        table_folder = delta_folder(snapshot.folder, table.name)
+        query = _delta_query(table_folder, delta_versions[table.name])
+        yield PublishTarget(table.name, "delta", str(table_folder), table.rows, query)
     if (duckdb_path := snapshot.folder / DUCKDB_FILE).exists():
         yield PublishTarget(table.name, "duckdb", str(duckdb_path), table.rows, _duckdb_query(duckdb_path, table.name))
-    if options.postgresql is not None:
-        view_name = f"{options.postgresql.schema_name}.{table.name}"
-        query = _postgresql_query(view_name, options.postgresql.uri_variable)
+    if publish_options.postgresql is not None:
+        view_name = f"{publish_options.postgresql.schema_name}.{table.name}"
+        query = _postgresql_query(view_name, publish_options.postgresql.uri_variable)
         yield PublishTarget(table.name, "postgresql", view_name, table.rows, query)
 
 
-def _parquet_query(path: Path) -> Query:
+def _parquet_query(parquet_path: Path) -> Query:
     return Query(
-        python=f"import polars as pl; pl.scan_parquet({str(path)!r}).head(10).collect()",
-        sql=f"SELECT * FROM read_parquet({quote_text(path)}) LIMIT 10;",
-        pandas=f"import pandas as pd; pd.read_parquet({str(path)!r}).head(10)",
+        python=f"import polars as pl; pl.scan_parquet({str(parquet_path)!r}).head(10).collect()",
+        sql=f"SELECT * FROM read_parquet({quote_text(parquet_path)}) LIMIT 10;",
+        pandas=f"import pandas as pd; pd.read_parquet({str(parquet_path)!r}).head(10)",
     )
 
 
-def _delta_query(folder: Path, version: int) -> Query:
+def _delta_query(table_folder: Path, version: int) -> Query:
     """Query a Delta table; its SQL runs in Python, because a SQL console needs an extension to read Delta."""
-    table_code = f"DeltaTable({str(folder)!r}, version={version})"
+    table_code = f"DeltaTable({str(table_folder)!r}, version={version})"
     # By delta-rs: Arrow's threads, which read through deltalake's datasets, sometimes abort a process as it ends.
     rows_code = f"QueryBuilder().register('t', {table_code}).execute('SELECT * FROM t LIMIT 10').read_all()"
     import_code, frame_code = (

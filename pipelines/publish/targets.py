@@ -56,16 +56,18 @@ class TargetNotReady(Exception):
     """A configured target lacks something it needs; the message says what to do."""
 
 
-def configured_targets(options: PublishOptions) -> tuple[str, ...]:
+def configured_targets(publish_options: PublishOptions) -> tuple[str, ...]:
     """Name the targets that footsteps.yaml asks for.
 
     Args:
-        options: The section `publish` of footsteps.yaml.
+        publish_options: The section `publish` of footsteps.yaml.
 
     Returns:
         Names for `publish_target`, in the order in which they are published.
     """
-    return tuple(target_name for target_name, (select_options, _) in _TARGETS.items() if select_options(options))
+    return tuple(
+        target_name for target_name, (select_options, _) in _TARGETS.items() if select_options(publish_options)
+    )
 
 
 def publish_target(target_name: str, context: PublishContext) -> PublishOutcome:
@@ -78,18 +80,18 @@ def publish_target(target_name: str, context: PublishContext) -> PublishOutcome:
     Returns:
         The outcome. An exception of the target becomes its `problem`, so that one target never stops the others.
     """
-    select_options, publish = _TARGETS[target_name]
+    select_options, publish_function = _TARGETS[target_name]
     try:
-        return PublishOutcome(target_name, publish(context, select_options(context.options)))
+        return PublishOutcome(target_name, publish_function(context, select_options(context.options)))
     except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
         message_lines = str(failure).strip().splitlines() or ["no reason given"]
         return PublishOutcome(target_name, "", f"{type(failure).__name__}: {redact_secrets(message_lines[0])}")
 
 
-def _require_secret(variable: str, description: str) -> str:
-    if not os.environ.get(variable):
-        raise TargetNotReady(f"set {variable} to {description}")
-    return os.environ[variable]
+def _require_secret(variable_name: str, description: str) -> str:
+    if not os.environ.get(variable_name):
+        raise TargetNotReady(f"set {variable_name} to {description}")
+    return os.environ[variable_name]
 
 
 # Each target imports its libraries when it is published: together they take seconds.
@@ -114,24 +116,26 @@ def _publish_duckdb(context: PublishContext, _: bool) -> str:
     return str(publish_duckdb(context.snapshot))
 
 
-def _publish_postgresql(context: PublishContext, options: PostgresqlOptions) -> str:
+def _publish_postgresql(context: PublishContext, postgresql_options: PostgresqlOptions) -> str:
     from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
 
-    uri = _require_secret(options.uri_variable, "the URI of the PostgreSQL server")
-    publish_postgresql(context.snapshot, uri, options.schema_name)
+    uri = _require_secret(postgresql_options.uri_variable, "the URI of the PostgreSQL server")
+    publish_postgresql(context.snapshot, uri, postgresql_options.schema_name)
     drop_expired_postgresql(
-        [snapshot.snapshot_id for snapshot in list_snapshots(context.snapshot.folder)], uri, options.schema_name
+        [snapshot.snapshot_id for snapshot in list_snapshots(context.snapshot.folder)],
+        uri,
+        postgresql_options.schema_name,
     )
-    return f"schema {options.schema_name}"
+    return f"schema {postgresql_options.schema_name}"
 
 
-def _publish_object_store(context: PublishContext, options: ObjectStoreOptions) -> str:
+def _publish_object_store(context: PublishContext, store_options: ObjectStoreOptions) -> str:
     from pipelines.publish.object_store import push_lake, push_publication
 
-    push_publication(context.snapshot, options)
-    if options.lake:
-        push_lake(context.lake.root, options)
-    return f"{options.url}/published"
+    push_publication(context.snapshot, store_options)
+    if store_options.lake:
+        push_lake(context.lake.root, store_options)
+    return f"{store_options.url}/published"
 
 
 def _publish_feed(context: PublishContext, _: bool) -> str:
@@ -142,16 +146,16 @@ def _publish_feed(context: PublishContext, _: bool) -> str:
     return str(context.snapshot.folder / FEED_FOLDER)
 
 
-def _deliver_webhook(context: PublishContext, options: WebhookOptions) -> str:
+def _deliver_webhook(context: PublishContext, webhook_options: WebhookOptions) -> str:
     from pipelines.publish.webhook import deliver_events
 
     deliver_events(
         context.snapshot.folder,
-        options,
-        secret=_require_secret(options.secret_variable, "the secret that deliveries are signed with"),
+        webhook_options,
+        secret=_require_secret(webhook_options.secret_variable, "the secret that deliveries are signed with"),
         clock=context.clock,
     )
-    return options.shown_url
+    return webhook_options.shown_url
 
 
 def _publish_site(context: PublishContext, _: bool) -> str:

@@ -44,7 +44,7 @@ class UnusableWebhookSecret(Exception):
 
 def deliver_events(
     published_folder: Path,
-    options: WebhookOptions,
+    webhook_options: WebhookOptions,
     secret: str,
     clock: Callable[[], datetime],
     backoff_seconds: float = 0.5,
@@ -55,7 +55,7 @@ def deliver_events(
 
     Args:
         published_folder: The folder of everything that is published.
-        options: The endpoint, the size of a batch, attempts and timeout.
+        webhook_options: The endpoint, the size of a batch, attempts and timeout.
         secret: The secret that bodies are signed with: `whsec_` and Base64, or any other text.
         clock: The current time, in UTC: receivers refuse a batch that was signed minutes ago.
         backoff_seconds: Factor of the exponential waiting time between attempts.
@@ -69,16 +69,16 @@ def deliver_events(
     """
     webhook = Webhook(_decode_secret(secret))
     events, event_count = read_feed(published_folder, after_sequence=read_delivery_cursor(published_folder)), 0
-    with _without_addresses_in_logs(), _open_session(options, backoff_seconds) as session:
-        while batch := list(islice(events, options.batch)):
-            body, sent_at = json.dumps(batch, ensure_ascii=False), clock()
+    with _without_addresses_in_logs(), _open_session(webhook_options, backoff_seconds) as session:
+        while event_batch := list(islice(events, webhook_options.batch)):
+            request_body, sent_at = json.dumps(event_batch, ensure_ascii=False), clock()
             signatures = {
-                **_sign_message(body, webhook, sent_at),
-                DEPRECATED_SIGNATURE_HEADER: sign_body(body.encode(), secret, sent_at),
+                **_sign_message(request_body, webhook, sent_at),
+                DEPRECATED_SIGNATURE_HEADER: sign_body(request_body.encode(), secret, sent_at),
             }
-            _send(session, options, body.encode(), signatures)
-            write_json(published_folder / FEED_FOLDER / _CURSOR_FILE, {"cursor": int(batch[-1]["sequence"])})
-            event_count += len(batch)
+            _send_request(session, webhook_options, request_body.encode(), signatures)
+            write_json(published_folder / FEED_FOLDER / _CURSOR_FILE, {"cursor": int(event_batch[-1]["sequence"])})
+            event_count += len(event_batch)
     return event_count
 
 
@@ -92,66 +92,72 @@ def read_delivery_cursor(published_folder: Path) -> int:
     return int(json.loads(cursor_path.read_text())["cursor"]) if cursor_path.exists() else 0
 
 
-def sign_body(body: bytes, key: str, sent_at: datetime) -> str:
+def sign_body(request_body: bytes, shared_key: str, sent_at: datetime) -> str:
     """Sign a body with an HMAC-SHA256 over `seconds.body`, the deprecated form.
 
     Args:
-        body: The body of the request.
-        key: The key that sender and receiver share.
+        request_body: The body of the request.
+        shared_key: The key that sender and receiver share.
         sent_at: The time in the signature.
 
     Returns:
         The value of the header: `t=seconds,v1=hex`.
     """
-    seconds = int(sent_at.timestamp())
-    digest = hmac.new(key.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={seconds},v1={digest}"
+    timestamp_seconds = int(sent_at.timestamp())
+    signature_hex = hmac.new(
+        shared_key.encode(), f"{timestamp_seconds}.".encode() + request_body, hashlib.sha256
+    ).hexdigest()
+    return f"t={timestamp_seconds},v1={signature_hex}"
 
 
 def _decode_secret(secret: str) -> bytes:
     if not secret.startswith(_SECRET_PREFIX):
         return secret.encode()
     try:
-        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+        signing_key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     except binascii.Error:
-        key = b""
-    if len(key) not in _SECRET_BYTES:
+        signing_key = b""
+    if len(signing_key) not in _SECRET_BYTES:
         raise UnusableWebhookSecret(
             f"a secret with {_SECRET_PREFIX} is followed by the Base64 of 24 to 64 random bytes"
         )
-    return key
+    return signing_key
 
 
-def _sign_message(body: str, webhook: Webhook, sent_at: datetime) -> dict[str, str]:
+def _sign_message(request_body: str, webhook: Webhook, sent_at: datetime) -> dict[str, str]:
     """The headers of Standard Webhooks; the id follows from the body, so that a repeated message has the same."""
-    message_id = f"msg_{hashlib.sha256(body.encode()).hexdigest()[:32]}"
+    message_id = f"msg_{hashlib.sha256(request_body.encode()).hexdigest()[:32]}"
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(sent_at.timestamp())),
         # the library takes the digits of the time as UTC
-        "webhook-signature": webhook.sign(message_id, sent_at.astimezone(UTC), body),
+        "webhook-signature": webhook.sign(message_id, sent_at.astimezone(UTC), request_body),
     }
 
 
-def _send(session: requests.Session, options: WebhookOptions, body: bytes, signatures: dict[str, str]) -> None:
+def _send_request(
+    session: requests.Session, webhook_options: WebhookOptions, request_body: bytes, signatures: dict[str, str]
+) -> None:
     try:
         response = session.post(
-            options.url,
-            data=body,
+            webhook_options.url,
+            data=request_body,
             headers={"Content-Type": "application/cloudevents-batch+json; charset=utf-8", **signatures},
-            timeout=options.timeout_seconds,
+            timeout=webhook_options.timeout_seconds,
             allow_redirects=False,
         )
     except requests.RequestException as failure:
-        raise WebhookDeliveryFailed(f"{options.shown_url} did not confirm: {type(failure).__name__}") from failure
+        raise WebhookDeliveryFailed(
+            f"{webhook_options.shown_url} did not confirm: {type(failure).__name__}"
+        ) from failure
     if not 200 <= response.status_code < 300:
-        raise WebhookDeliveryFailed(f"{options.shown_url} answered {response.status_code}: it must answer 2xx")
+        raise WebhookDeliveryFailed(f"{webhook_options.shown_url} answered {response.status_code}: it must answer 2xx")
 
 
 @contextmanager
 def _without_addresses_in_logs() -> Iterator[None]:
     """Silence urllib3, which logs path and query of each attempt; the outcome tells what failed."""
-    loggers = [logging.getLogger(f"urllib3.{module}") for module in ("connectionpool", "util.retry")]
+    loggers = [logging.getLogger(f"urllib3.{module_name}") for module_name in ("connectionpool", "util.retry")]
     for logger in loggers:
         logger.addFilter(_drop_record)
     try:
@@ -165,9 +171,9 @@ def _drop_record(_: logging.LogRecord) -> bool:
     return False
 
 
-def _open_session(options: WebhookOptions, backoff_seconds: float) -> requests.Session:
+def _open_session(webhook_options: WebhookOptions, backoff_seconds: float) -> requests.Session:
     retry_policy = Retry(
-        total=options.attempts - 1,
+        total=webhook_options.attempts - 1,
         backoff_factor=backoff_seconds,
         status_forcelist=_RETRIED_STATUS_CODES,
         allowed_methods=None,  # a batch may be sent twice: its events have ids

@@ -64,11 +64,11 @@ class Snapshot:
         Raises:
             KeyError: If the snapshot has no such table.
         """
-        return self.folder / {published.name: published.path for published in self.tables}[table]
+        return self.folder / {published_table.name: published_table.path for published_table in self.tables}[table]
 
     def has_table(self, table: str) -> bool:
         """Whether the snapshot has a table of that name."""
-        return any(published.name == table for published in self.tables)
+        return any(published_table.name == table for published_table in self.tables)
 
     def is_stale(self, today: date) -> bool:
         """Whether the snapshot is past its last valid day; readers should not act on its rows then."""
@@ -92,8 +92,8 @@ class Snapshot:
 
         connection = duckdb.connect()
         for table in self.tables:
-            source = str(self.path(table.name)).replace("'", "''")
-            connection.execute(f"CREATE VIEW \"{table.name}\" AS SELECT * FROM read_parquet('{source}')")
+            quoted_path = str(self.path(table.name)).replace("'", "''")
+            connection.execute(f"CREATE VIEW \"{table.name}\" AS SELECT * FROM read_parquet('{quoted_path}')")
         return connection
 
 
@@ -127,9 +127,9 @@ class DeltaSnapshot:
         return pl.scan_parquet([unquote(uri) for uri in self.table(table_name).file_uris()])
 
 
-def delta_folder(folder: Path, table: str) -> Path:
+def delta_folder(folder: Path, table_name: str) -> Path:
     """Return the folder of a table's Parquet files and Delta log, within the published folder."""
-    return folder / "tables" / table
+    return folder / "tables" / table_name
 
 
 def current_snapshot(folder: Path) -> Snapshot:
@@ -141,15 +141,15 @@ def current_snapshot(folder: Path) -> Snapshot:
     Raises:
         NothingPublished: If there is no pointer yet.
     """
-    pointer = folder / POINTER
-    if not pointer.is_file():
+    pointer_path = folder / POINTER
+    if not pointer_path.is_file():
         raise NothingPublished("nothing is published yet: run `footsteps run` first")
-    return read_manifest(folder, folder / json.loads(pointer.read_text())["manifest"])
+    return read_manifest(folder, folder / json.loads(pointer_path.read_text())["manifest"])
 
 
 def list_snapshots(folder: Path) -> list[Snapshot]:
     """Return all snapshots of the published folder that are still there, in the order of publication."""
-    snapshots = [read_manifest(folder, path) for path in (folder / SNAPSHOTS).glob(f"*/{MANIFEST}")]
+    snapshots = [read_manifest(folder, manifest_path) for manifest_path in (folder / SNAPSHOTS).glob(f"*/{MANIFEST}")]
     return sorted(snapshots, key=lambda snapshot: (str(snapshot.published_at or snapshot.as_of), snapshot.snapshot_id))
 
 
@@ -162,22 +162,22 @@ def current_delta(folder: Path) -> DeltaSnapshot:
     Raises:
         NothingPublished: If no Delta tables are published yet.
     """
-    pointer = folder / DELTA_POINTER
-    if not pointer.is_file():
+    pointer_path = folder / DELTA_POINTER
+    if not pointer_path.is_file():
         raise NothingPublished("nothing is published as Delta tables yet")
-    content = json.loads(pointer.read_text())
-    return DeltaSnapshot(folder, content["snapshot_id"], content["versions"])
+    pointer_content = json.loads(pointer_path.read_text())
+    return DeltaSnapshot(folder, pointer_content["snapshot_id"], pointer_content["versions"])
 
 
-def read_manifest(folder: Path, manifest: Path) -> Snapshot:
+def read_manifest(folder: Path, manifest_path: Path) -> Snapshot:
     """Return the snapshot that a manifest file describes."""
-    content = json.loads(manifest.read_text())
-    published_at = content.get("published_at")
+    manifest_content = json.loads(manifest_path.read_text())
+    published_at = manifest_content.get("published_at")
     return Snapshot(
         folder,
-        content["snapshot_id"],
-        date.fromisoformat(content["as_of"]),
-        date.fromisoformat(content["valid_until"]),
-        tuple(PublishedTable(**table) for table in content["tables"]),
+        manifest_content["snapshot_id"],
+        date.fromisoformat(manifest_content["as_of"]),
+        date.fromisoformat(manifest_content["valid_until"]),
+        tuple(PublishedTable(**table) for table in manifest_content["tables"]),
         datetime.fromisoformat(published_at) if published_at else None,
     )

@@ -17,21 +17,21 @@ from pipelines.contracts.columns import COLUMNS, select_columns
 from pipelines.contracts.table import Column, Personal, RowRule, Table
 
 # An e-mail address as mail systems write it; an address in a published text is somebody's.
-_ADDRESS = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
+_EMAIL_PATTERN = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
 _LIST_COLUMNS = ("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
 # A row is another step if any of these differs.
-_STEP = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation_reason")
+_STEP_COLUMNS = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 # A person's list is another list if any of these differs.
-_LISTED = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
+_LIST_ROW_COLUMNS = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 
 
 def list_check_table(list_length: int) -> Table:
     """Return the contract of whole lists; a list shorter than `list_length` without a reason gives a warning."""
-    person, rank = pl.col("person_id"), pl.col("rank")
+    person_id, rank = pl.col("person_id"), pl.col("rank")
     list_row_count = pl.len().over("person_id")
     has_reason = pl.col("no_recommendation_reason").is_not_null()
     step_columns = ("person_id", "skill_id", "to_stage")
-    rules = (
+    row_rules = (
         RowRule(
             "has_enough_steps_or_a_reason",
             ("person_id", "no_recommendation_reason"),
@@ -53,7 +53,7 @@ def list_check_table(list_length: int) -> Table:
         RowRule(
             "has_ranks_from_one",
             ("person_id", "rank"),
-            has_reason | ((rank >= 1) & (rank <= list_row_count) & pl.struct(person, rank).is_first_distinct()),
+            has_reason | ((rank >= 1) & (rank <= list_row_count) & pl.struct(person_id, rank).is_first_distinct()),
             "ranks are 1 to the length of the list, each once",
         ),
     )
@@ -62,7 +62,7 @@ def list_check_table(list_length: int) -> Table:
         "One row per person and recommended step, checked as part of its list.",
         select_columns(*_LIST_COLUMNS),
         (),
-        row_rules=rules,
+        row_rules=row_rules,
         warnings=("person_id+no_recommendation_reason|has_enough_steps_or_a_reason",),
     )
 
@@ -82,26 +82,26 @@ def person_check_table() -> Table:
     )
 
 
-def publication_check_table(options: PublishOptions) -> Table:
+def publication_check_table(publish_options: PublishOptions) -> Table:
     """Return the contract of the publication as a whole, with the limits of the options.
 
     A calibration error above its limit is a warning: lists and motives do not depend on calibration, and the champion
     kept its place in a comparison that includes it. A first champion has had no comparison.
     """
-    columns = (
+    check_columns = (
         Column(
             "calibration_error_share",
             pl.Float64,
             "Mean difference of predicted and observed probability, beyond chance.",
             minimum=0,
-            maximum=options.most_calibration_error,
+            maximum=publish_options.most_calibration_error,
         ),
         Column(
             "changed_share",
             pl.Float64,
             "Share of the rows of people in both snapshots that were not in their list.",
             minimum=0,
-            maximum=options.most_changed_share,
+            maximum=publish_options.most_changed_share,
         ),
         Column(
             "personal_column_count",
@@ -115,7 +115,7 @@ def publication_check_table(options: PublishOptions) -> Table:
     return Table(
         "out__release_publication",
         "One row: the publication that is about to happen.",
-        columns,
+        check_columns,
         (),
         warnings=("calibration_error_share|between",),
     )
@@ -147,58 +147,68 @@ def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl
 
 
 def publication_check_row(
-    frames: Mapping[Table, pl.DataFrame], card: str | None, changed_share: float | None
+    rows_by_table: Mapping[Table, pl.DataFrame], card_json: str | None, changed_share: float | None
 ) -> pl.DataFrame:
     """Build the one row of `publication_check_table`.
 
     Args:
-        frames: The rows of each published table.
-        card: The card of the model in use as JSON, None if there is no model.
+        rows_by_table: The rows of each published table.
+        card_json: The card of the model in use as JSON, None if there is no model.
         changed_share: As `measure_changed_share` returns it.
 
     Returns:
         One row; a value is null if there is nothing to compare with or nothing was measured.
     """
     personal_column_count = sum(
-        column.personal in (Personal.DIRECT, Personal.TEXT) for table in frames for column in table.columns
+        column.personal in (Personal.DIRECT, Personal.TEXT) for table in rows_by_table for column in table.columns
     )
-    address_count = sum(_count_addresses(frame) for frame in frames.values())
-    calibration_error = _calibration_error(json.loads(card)) if card else None
+    address_count = sum(_count_addresses(table_rows) for table_rows in rows_by_table.values())
+    calibration_error = _calibration_error(json.loads(card_json)) if card_json else None
     schema = publication_check_table(PublishOptions()).schema
     return pl.DataFrame(
         [(calibration_error, changed_share, personal_column_count, address_count)], schema=schema, orient="row"
     )
 
 
-def reject_email_addresses(frames: Mapping[Table, pl.DataFrame]) -> None:
+def reject_email_addresses(rows_by_table: Mapping[Table, pl.DataFrame]) -> None:
     """Check all published tables for e-mail addresses, as the last check before publication.
 
     Raises:
         ValueError: If a text of any table contains an e-mail address.
     """
-    address_counts = {table.name: _count_addresses(frame) for table, frame in frames.items()}
-    affected = ", ".join(f"{column} in {count:,} texts" for column, count in address_counts.items() if count)
-    if affected:
-        raise ValueError(f"e-mail addresses would be published: {affected}. Check the source of these texts")
+    address_counts = {table.name: _count_addresses(table_rows) for table, table_rows in rows_by_table.items()}
+    affected_tables = ", ".join(
+        f"{table_name} in {address_count:,} texts"
+        for table_name, address_count in address_counts.items()
+        if address_count
+    )
+    if affected_tables:
+        raise ValueError(f"e-mail addresses would be published: {affected_tables}. Check the source of these texts")
 
 
-def measure_changed_share(earlier_rows: pl.LazyFrame | None, now: pl.LazyFrame) -> float | None:
+def measure_changed_share(earlier_rows: pl.LazyFrame | None, new_rows: pl.LazyFrame) -> float | None:
     """Measure the share of rows whose step was not in the person's list before.
 
     Another order is not a change: probabilities move a little in every run.
 
     Args:
         earlier_rows: Rows of `out__next_skill` of the snapshot before, None if there is none.
-        now: Rows of `out__next_skill` that are about to be published.
+        new_rows: Rows of `out__next_skill` that are about to be published.
 
     Returns:
         The share (0 to 1) over the people in both; None if nobody is in both.
     """
     if earlier_rows is None:
         return None
-    rows_of_both = now.join(earlier_rows, on="person_id", how="semi")
-    unchanged_rows = rows_of_both.join(earlier_rows.select(_STEP).unique(), on=_STEP, how="semi", nulls_equal=True)
-    row_counts = pl.concat([frame.select(pl.len()) for frame in (rows_of_both, unchanged_rows)]).collect().to_series()
+    rows_of_both = new_rows.join(earlier_rows, on="person_id", how="semi")
+    unchanged_rows = rows_of_both.join(
+        earlier_rows.select(_STEP_COLUMNS).unique(), on=_STEP_COLUMNS, how="semi", nulls_equal=True
+    )
+    row_counts = (
+        pl.concat([counted_rows.select(pl.len()) for counted_rows in (rows_of_both, unchanged_rows)])
+        .collect()
+        .to_series()
+    )
     return 1.0 - row_counts[1] / row_counts[0] if row_counts[0] else None
 
 
@@ -211,20 +221,24 @@ def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
     Returns:
         One row per person: person_id, list.
     """
-    rows = recommendations.select("person_id", pl.struct(_LISTED).hash(seed=0).alias("row"))
+    hashed_rows = recommendations.select("person_id", pl.struct(_LIST_ROW_COLUMNS).hash(seed=0).alias("row"))
     joined_hashes = pl.col("row").sort().cast(pl.String).implode().list.join(",")
-    return rows.group_by("person_id").agg(joined_hashes.first().alias("list"))
+    return hashed_rows.group_by("person_id").agg(joined_hashes.first().alias("list"))
 
 
-def _count_addresses(frame: pl.DataFrame) -> int:
+def _count_addresses(table_rows: pl.DataFrame) -> int:
     """The number of distinct texts per column with an e-mail address."""
-    has_address = frame.select(cs.string().str.contains(_ADDRESS).any())
-    return sum(int(frame[column.name].unique().str.contains(_ADDRESS).sum()) for column in has_address if column.any())
+    has_address = table_rows.select(cs.string().str.contains(_EMAIL_PATTERN).any())
+    return sum(
+        int(table_rows[column.name].unique().str.contains(_EMAIL_PATTERN).sum())
+        for column in has_address
+        if column.any()
+    )
 
 
-def _calibration_error(card: Mapping[str, Any]) -> float | None:
+def _calibration_error(model_card: Mapping[str, Any]) -> float | None:
     """The calibration error on the model card (`ml.ranking.calibration`), minus the error that chance alone gives."""
-    reliability = card.get("reliability")
+    reliability = model_card.get("reliability")
     if not reliability:
         return None
     chance_deviations = (

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from pipelines.contracts.table import Table
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 from pipelines.validation.rule_evaluation import enforce_contract
 
 UNPUBLISHED = "unpublished"
@@ -49,12 +49,12 @@ class SnapshotContent:
     frames: Mapping[Table, pl.DataFrame]
 
 
-def add_row_metadata(table: Table, frame: pl.DataFrame, metadata: RowMetadata) -> pl.DataFrame:
+def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) -> pl.DataFrame:
     """Add the metadata columns that a table has; the snapshot id is not known yet.
 
     Args:
         table: The contract of the table.
-        frame: The rows, with all other columns of the contract.
+        rows: The rows, with all other columns of the contract.
         metadata: The metadata of the run.
 
     Returns:
@@ -68,16 +68,16 @@ def add_row_metadata(table: Table, frame: pl.DataFrame, metadata: RowMetadata) -
         "policy_version": metadata.policy_version,
         "schema_version": table.version,
     }
-    columns = (
+    metadata_columns = (
         pl.lit(metadata_values[column.name], column.dtype).alias(column.name)
         for column in table.columns
         if column.name in metadata_values
     )
-    return frame.with_columns(columns).select(table.column_names)
+    return rows.with_columns(metadata_columns).select(table.column_names)
 
 
 def assign_snapshot_id(
-    frames: Mapping[Table, pl.DataFrame],
+    rows_by_table: Mapping[Table, pl.DataFrame],
     as_of: date,
     valid_days: int,
     content_hashes: Mapping[Table, str | None] | None = None,
@@ -85,7 +85,7 @@ def assign_snapshot_id(
     """Compute the id of all tables from their content: the same day and content give the same id.
 
     Args:
-        frames: The rows of each table, with metadata.
+        rows_by_table: The rows of each table, with metadata.
         as_of: The day of the snapshot if no table has a row.
         valid_days: The days of validity if no table has a row.
         content_hashes: The hash of a table's rows if it is known, as the lake's files record it. The rows are then
@@ -96,15 +96,18 @@ def assign_snapshot_id(
     """
     recorded_hashes = {table: content_hash for table, content_hash in (content_hashes or {}).items() if content_hash}
     ordered_rows = {
-        table: rows if table in recorded_hashes else enforce_contract(table, rows) for table, rows in frames.items()
+        table: rows if table in recorded_hashes else enforce_contract(table, rows)
+        for table, rows in rows_by_table.items()
     }
-    days = pl.concat(rows.select("as_of", "valid_until") for rows in ordered_rows.values())
-    newest_day, earliest_end = days.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
+    day_rows = pl.concat(rows.select("as_of", "valid_until") for rows in ordered_rows.values())
+    newest_day, earliest_end = day_rows.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
     newest_day = newest_day or as_of
-    digest = hashlib.sha256()
+    content_digest = hashlib.sha256()
     for table in sorted(ordered_rows, key=lambda table: table.name):
-        digest.update(f"{table.name} {recorded_hashes.get(table) or content_sha256(ordered_rows[table])}\n".encode())
-    snapshot_id = f"{newest_day:%Y%m%d}-{digest.hexdigest()[:12]}"
+        content_digest.update(
+            f"{table.name} {recorded_hashes.get(table) or content_sha256(ordered_rows[table])}\n".encode()
+        )
+    snapshot_id = f"{newest_day:%Y%m%d}-{content_digest.hexdigest()[:12]}"
     return SnapshotContent(
         snapshot_id,
         newest_day,
@@ -113,12 +116,12 @@ def assign_snapshot_id(
     )
 
 
-def hash_extended_content(content: str, until: date) -> str:
+def hash_extended_content(content_hash: str, valid_until: date) -> str:
     """Compute the hash of a table's rows after all of them became valid until that day, from the hash before."""
-    return hashlib.sha256(f"{content} valid until {until}".encode()).hexdigest()
+    return hashlib.sha256(f"{content_hash} valid until {valid_until}".encode()).hexdigest()
 
 
-def fill_snapshot_id(frame: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
+def fill_snapshot_id(rows: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
     """Replace `UNPUBLISHED` by the id in the columns snapshot_id and first_snapshot_id that the frame has."""
-    id_columns = pl.col([column for column in ("snapshot_id", "first_snapshot_id") if column in frame.columns])
-    return frame.with_columns(id_columns.replace(UNPUBLISHED, snapshot_id))
+    id_columns = pl.col([column for column in ("snapshot_id", "first_snapshot_id") if column in rows.columns])
+    return rows.with_columns(id_columns.replace(UNPUBLISHED, snapshot_id))

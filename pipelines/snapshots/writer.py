@@ -26,7 +26,7 @@ from pipelines.snapshots.reader import (
     list_snapshots,
 )
 from pipelines.storage.atomic_write import file_sha256, write_text_atomically
-from pipelines.storage.lake import write_parquet
+from pipelines.storage.parquet_files import write_parquet
 from pipelines.validation.rule_evaluation import enforce_contract
 
 # Rows per group. A reader of one person decodes one group, and before it the metadata of every group: at ten million
@@ -35,8 +35,8 @@ ROW_GROUP = 50_000
 
 
 def publish_snapshot(
-    folder: Path,
-    frames: Mapping[Table, pl.DataFrame],
+    published_folder: Path,
+    rows_by_table: Mapping[Table, pl.DataFrame],
     snapshot_id: str,
     as_of: date,
     valid_until: date,
@@ -49,8 +49,8 @@ def publish_snapshot(
     their table, so that a Delta log in it can name the same files. A file that exists already is not replaced.
 
     Args:
-        folder: The published folder.
-        frames: The rows of each table.
+        published_folder: The published folder.
+        rows_by_table: The rows of each table.
         snapshot_id: The id of the snapshot.
         as_of: The newest day of any row.
         valid_until: The last valid day.
@@ -65,23 +65,26 @@ def publish_snapshot(
         ValueError: If the id has been published with other rows; the pointer does not move.
     """
     ordered_rows = {
-        table: rows if table in checked_tables else enforce_contract(table, rows) for table, rows in frames.items()
+        table: rows if table in checked_tables else enforce_contract(table, rows)
+        for table, rows in rows_by_table.items()
     }
-    tables = tuple(_write_table(folder, table, rows, snapshot_id) for table, rows in ordered_rows.items())
-    manifest = Path(SNAPSHOTS) / snapshot_id / MANIFEST
-    content = {
+    published_tables = tuple(
+        _write_table(published_folder, table, rows, snapshot_id) for table, rows in ordered_rows.items()
+    )
+    manifest_path = Path(SNAPSHOTS) / snapshot_id / MANIFEST
+    manifest_content = {
         "snapshot_id": snapshot_id,
         "as_of": as_of.isoformat(),
         "valid_until": valid_until.isoformat(),
         "published_at": published_at.isoformat() if published_at else None,
-        "tables": [asdict(table) for table in tables],
+        "tables": [asdict(table) for table in published_tables],
     }
-    write_json(folder / manifest, content)
-    write_json(folder / POINTER, {"snapshot_id": snapshot_id, "manifest": str(manifest)})
-    return Snapshot(folder, snapshot_id, as_of, valid_until, tables, published_at)
+    write_json(published_folder / manifest_path, manifest_content)
+    write_json(published_folder / POINTER, {"snapshot_id": snapshot_id, "manifest": str(manifest_path)})
+    return Snapshot(published_folder, snapshot_id, as_of, valid_until, published_tables, published_at)
 
 
-def remove_expired_snapshots(folder: Path, retention_days: int, now: datetime) -> list[str]:
+def remove_expired_snapshots(published_folder: Path, retention_days: int, now: datetime) -> list[str]:
     """Remove the snapshots that were published more than `retention_days` ago.
 
     The current snapshot stays, and so does a snapshot without a moment of publication.
@@ -89,32 +92,38 @@ def remove_expired_snapshots(folder: Path, retention_days: int, now: datetime) -
     Returns:
         The ids of the removed snapshots.
     """
-    current_id, oldest_moment = current_snapshot(folder).snapshot_id, now - timedelta(days=retention_days)
+    current_id, oldest_moment = current_snapshot(published_folder).snapshot_id, now - timedelta(days=retention_days)
     expired_snapshots = [
         snapshot
-        for snapshot in list_snapshots(folder)
+        for snapshot in list_snapshots(published_folder)
         if snapshot.snapshot_id != current_id and snapshot.published_at and snapshot.published_at < oldest_moment
     ]
     for snapshot in expired_snapshots:
         # the manifest first: after that no reader finds the files
-        shutil.rmtree(folder / SNAPSHOTS / snapshot.snapshot_id)
+        shutil.rmtree(published_folder / SNAPSHOTS / snapshot.snapshot_id)
         for table in snapshot.tables:
             snapshot.path(table.name).unlink(missing_ok=True)
     return [snapshot.snapshot_id for snapshot in expired_snapshots]
 
 
-def write_json(path: Path, content: Mapping[str, object]) -> None:
+def write_json(json_path: Path, content: Mapping[str, object]) -> None:
     """Write a small JSON file atomically; its folder is created."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(path, json.dumps(content, indent=1) + "\n")
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(json_path, json.dumps(content, indent=1) + "\n")
 
 
-def _write_table(folder: Path, table: Table, rows: pl.DataFrame, snapshot_id: str) -> PublishedTable:
+def _write_table(published_folder: Path, table: Table, rows: pl.DataFrame, snapshot_id: str) -> PublishedTable:
     """Write one table, unless its file exists with the same rows; readers may have that file open."""
-    path = delta_folder(folder, table.name) / f"{snapshot_id}.parquet"
-    if not path.exists():
-        write_parquet(rows, path, {"contract": f"{table.name} {table.version}"}, ROW_GROUP)
+    parquet_path = delta_folder(published_folder, table.name) / f"{snapshot_id}.parquet"
+    if not parquet_path.exists():
+        write_parquet(rows, parquet_path, {"contract": f"{table.name} {table.version}"}, ROW_GROUP)
     # another release writes the same rows in other bytes: rows are compared
-    elif not pl.read_parquet(path).equals(rows):
+    elif not pl.read_parquet(parquet_path).equals(rows):
         raise ValueError(f"snapshot {snapshot_id} was published with another {table.name}: give it an id of its own")
-    return PublishedTable(table.name, str(path.relative_to(folder)), rows.height, file_sha256(path), table.version)
+    return PublishedTable(
+        table.name,
+        str(parquet_path.relative_to(published_folder)),
+        rows.height,
+        file_sha256(parquet_path),
+        table.version,
+    )

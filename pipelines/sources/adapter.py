@@ -104,8 +104,8 @@ def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
     """
     adapter_by_system: dict[str, Adapter] = {}
     for adapter in adapters:
-        if namesake := adapter_by_system.get(adapter.system):
-            raise ValueError(f"two adapters are called {adapter.system}: {namesake.title} and {adapter.title}")
+        if other_adapter := adapter_by_system.get(adapter.system):
+            raise ValueError(f"two adapters are called {adapter.system}: {other_adapter.title} and {adapter.title}")
         adapter_by_system[adapter.system] = adapter
     return dict(sorted(adapter_by_system.items()))
 
@@ -117,7 +117,7 @@ def all_adapters() -> Mapping[str, Adapter]:
     for folder in FOLDERS:
         package = importlib.import_module(f"pipelines.sources.{folder}")
         module_names += [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
-    return adapters_by_system(importlib.import_module(module).ADAPTER for module in module_names)
+    return adapters_by_system(importlib.import_module(module_name).ADAPTER for module_name in module_names)
 
 
 def get_adapter(system: str) -> Adapter:
@@ -152,38 +152,38 @@ def read_export(
     """
     table = open_export(path, adapter, options, check_while_reading)
     refuse_unread_form(table, adapter, path.name)
-    declared_maps = declared_shape_maps(adapter, options)
-    maps_with_tables = list(_fit_maps(select_shape_maps(declared_maps, table), table, options, path.name))
+    shape_maps = declared_shape_maps(adapter, options)
+    maps_with_tables = list(_fit_shape_maps(select_shape_maps(shape_maps, table), table, options, path.name))
     unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
-    class_by_header = _find_sensitive(table, unused_headers, path.name)
+    class_by_header = _find_sensitive_headers(table, unused_headers, path.name)
     byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
     compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
     filled_by_shape = _fill_shapes(maps_with_tables, table, options, path.name, compute)
-    frames = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in declared_maps}
-    frames |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_by_shape.items()}
+    frame_by_shape = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in shape_maps}
+    frame_by_shape |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_by_shape.items()}
 
     def read_again(shape: CanonicalSchemaName, row_numbers: pl.Series) -> pl.LazyFrame:
         is_wanted = pl.col(ROW_NUMBER).is_in(row_numbers.implode())
         if byte_count <= SMALL_FILE_BYTES:
-            return frames[shape].filter(is_wanted)
-        return _fill_again(filled_by_shape[shape], options, is_wanted)
+            return frame_by_shape[shape].filter(is_wanted)
+        return _fill_wanted_rows(filled_by_shape[shape], options, is_wanted)
 
     return Export(
-        frames,
-        _hide_text(table.malformed, bool(class_by_header)).cache(),
+        frame_by_shape,
+        _hide_row_text(table.malformed, bool(class_by_header)).cache(),
         tuple(header for header in unused_headers if header not in class_by_header),
         tuple(class_by_header.items()),
         table.encoding,
         table.delimiter,
         table.row_count,
         {
-            shape: count_reasons(filled.rows)
-            for shape, filled in filled_by_shape.items()
-            if filled.shape_map.pass_over or filled.shape_map.counts_empty
+            shape: count_reasons(filled_shape.rows)
+            for shape, filled_shape in filled_by_shape.items()
+            if filled_shape.shape_map.pass_over or filled_shape.shape_map.counts_empty
         },
         {
-            shape: count_unknown_words(filled.shape_map, filled.rows, filled.typed_rows)
-            for shape, filled in filled_by_shape.items()
+            shape: count_unknown_words(filled_shape.shape_map, filled_shape.rows, filled_shape.typed_rows)
+            for shape, filled_shape in filled_by_shape.items()
         },
         (*table.notes, *describe_noted_forms(table, adapter)),
         frozenset(shape for shape, filled_shape in filled_by_shape.items() if is_hashed(filled_shape.shape_map)),
@@ -192,7 +192,7 @@ def read_export(
     )
 
 
-def _fit_maps(
+def _fit_shape_maps(
     shape_maps: Iterable[ShapeMap], table: TextTable, options: SourceOptions, file_name: str
 ) -> Iterator[tuple[ShapeMap, TextTable]]:
     """Yield each shape map with the mapping of the source applied, and the file reshaped for it."""
@@ -201,7 +201,7 @@ def _fit_maps(
         yield apply_overrides(shape_map, options, reshaped_table, file_name), reshaped_table
 
 
-def _hide_text(malformed_rows: pl.LazyFrame, has_sensitive_column: bool) -> pl.LazyFrame:
+def _hide_row_text(malformed_rows: pl.LazyFrame, has_sensitive_column: bool) -> pl.LazyFrame:
     """Return the malformed rows; nobody can tell which of their fields is a sensitive one, so none of it is kept."""
     hidden_text = pl.lit(None, pl.String).alias("row_text")
     return malformed_rows.with_columns(hidden_text) if has_sensitive_column else malformed_rows
@@ -246,12 +246,14 @@ def _fill_shapes(
         file_name: Name of the file, for messages.
         compute: Takes the frames of each step and returns the same rows, held in memory or not.
     """
-    shape_maps, tables = zip(*maps_with_tables, strict=True)
-    rows_by_shape = compute([_scan_rows(shape_map, reshaped) for shape_map, reshaped in maps_with_tables])
-    read_rows = [scanned.filter(pl.col(REASON).is_null()) for scanned in rows_by_shape]
-    scanned_texts = compute([scan_texts(*arguments) for arguments in zip(shape_maps, read_rows, tables, strict=True)])
+    shape_maps, reshaped_tables = zip(*maps_with_tables, strict=True)
+    rows_of_shapes = compute([_scan_rows(shape_map, reshaped_table) for shape_map, reshaped_table in maps_with_tables])
+    read_rows = [scanned_rows.filter(pl.col(REASON).is_null()) for scanned_rows in rows_of_shapes]
+    scanned_texts = compute(
+        [scan_texts(*arguments) for arguments in zip(shape_maps, read_rows, reshaped_tables, strict=True)]
+    )
     texts_of_shapes = [
-        read_texts(shape_map, scanned) for shape_map, scanned in zip(shape_maps, scanned_texts, strict=True)
+        read_texts(shape_map, shape_texts) for shape_map, shape_texts in zip(shape_maps, scanned_texts, strict=True)
     ]
     # JSON, Parquet and workbooks write numbers with a decimal point.
     transforms = prove_forms(texts_of_shapes, options, file_name, table.has_open_schema or table.encoding is None)
@@ -263,12 +265,12 @@ def _fill_shapes(
     )
     filled_shapes = (
         _FilledShape(*fields)
-        for fields in zip(tables, rows_by_shape, texts_of_shapes, transforms, typed_frames, strict=True)
+        for fields in zip(reshaped_tables, rows_of_shapes, texts_of_shapes, transforms, typed_frames, strict=True)
     )
     return {filled_shape.shape_map.shape: filled_shape for filled_shape in filled_shapes}
 
 
-def _fill_again(filled_shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
+def _fill_wanted_rows(filled_shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
     """Return the frame of a shape with only some of its rows, which are chosen before any text is cast."""
     wanted_table = replace(filled_shape.table, scan=lambda columns: filled_shape.table.scan(columns).filter(is_wanted))
     wanted_rows = _scan_rows(filled_shape.shape_map, wanted_table).filter(pl.col(REASON).is_null())
@@ -291,21 +293,21 @@ def _unused_headers(shape_maps: Sequence[ShapeMap], table: TextTable) -> list[st
     return [header for header in table.headers if header.strip() and not is_read(table.key(header))]
 
 
-def _find_sensitive(table: TextTable, unused_headers: Sequence[str], file_name: str) -> Mapping[str, str]:
+def _find_sensitive_headers(table: TextTable, unused_headers: Sequence[str], file_name: str) -> Mapping[str, str]:
     """Return the unused headers that are never read, by their names or their values, with their classes.
 
     Raises:
         ExportRefused: If a column that is read holds state ids.
     """
-    kind_by_header = find_state_ids(table)
-    for header, kind in kind_by_header.items():
+    state_id_by_header = find_state_ids(table)
+    for header, state_id in state_id_by_header.items():
         if header not in unused_headers:
             raise ExportRefused(
-                f"the column {header} of {file_name} holds {kind.title}, which is never read (class "
-                f"{kind.class_name}): map another column, or export the file without it"
+                f"the column {header} of {file_name} holds {state_id.title}, which is never read (class "
+                f"{state_id.class_name}): map another column, or export the file without it"
             )
     class_by_header = {header: sensitive_class(header) for header in unused_headers}
-    class_by_header |= {header: kind.class_name for header, kind in kind_by_header.items()}
+    class_by_header |= {header: state_id.class_name for header, state_id in state_id_by_header.items()}
     return {header: class_name for header, class_name in class_by_header.items() if class_name}
 
 
@@ -350,10 +352,10 @@ def open_export(
     wanted_headers = headers_wanted(adapter, options) if known_headers is None else known_headers
     if options.member is None and "csv" in adapter.formats and is_workbook(path):
         return read_workbook(path, wanted_headers, adapter.skip_after_header, adapter.skip_unless)
-    opened = open_file(path, options.encoding, options.member)
+    opened_file = open_file(path, options.encoding, options.member)
     if "json" in adapter.formats:
-        opened = drop_line_prefixes(opened)
-    with opened.open() as handle:
+        opened_file = drop_line_prefixes(opened_file)
+    with opened_file.open() as handle:
         is_json = handle.read(1 << 12).lstrip()[:1] in (b"{", b"[")
     if ("json" if is_json else "csv") not in adapter.formats:
         raise ExportRefused(
@@ -361,14 +363,14 @@ def open_export(
             f"{', '.join(adapter.formats)}: export it as such"
         )
     if is_json:
-        return read_json(opened, path.name, adapter.records_path, check_while_reading)
-    opened, notes = skip_title_lines(opened, wanted_headers, options.delimiter)
+        return read_json(opened_file, path.name, adapter.records_path, check_while_reading)
+    opened_file, title_notes = skip_title_lines(opened_file, wanted_headers, options.delimiter)
     if adapter.record_terminator:
-        opened = rewrite_terminated(opened, path.name, adapter.record_terminator, options.delimiter)
+        opened_file = rewrite_terminated(opened_file, path.name, adapter.record_terminator, options.delimiter)
     table = read_delimited(
-        opened, path.name, options.delimiter, adapter.skip_after_header, check_while_reading, adapter.skip_unless
+        opened_file, path.name, options.delimiter, adapter.skip_after_header, check_while_reading, adapter.skip_unless
     )
-    return replace(table, notes=notes)
+    return replace(table, notes=title_notes)
 
 
 def _compute_now(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:

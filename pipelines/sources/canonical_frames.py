@@ -75,17 +75,24 @@ def scan_texts(shape_map: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.
     """
     variants_by_field = _variants_by_field(shape_map)
     # which variant is chosen is a column of its own: inside each text it would be computed again
-    chosen_by_destination = {
+    variant_position_by_destination = {
         destination: choose_variant(variants, shape_map, table)
         for destination, variants in variants_by_field.items()
         if len(variants) > 1 or variants[0].is_conditional
     }
     rows = rows.with_columns(
-        **{f"{_CHOSEN}{destination}": variant for destination, variant in chosen_by_destination.items()}
+        **{
+            f"{_CHOSEN}{destination}": variant_position
+            for destination, variant_position in variant_position_by_destination.items()
+        }
     )
     return rows.select(
         ROW_NUMBER,
-        *(text for variants in variants_by_field.values() for text in _field_texts(variants, shape_map, table)),
+        *(
+            text_expression
+            for variants in variants_by_field.values()
+            for text_expression in _field_texts(variants, shape_map, table)
+        ),
     )
 
 
@@ -113,13 +120,18 @@ def prove_forms(
     Raises:
         ExportRefused: If the cells can be read in two ways and the file proves neither.
     """
-    columns_by_shape = [_text_columns_to_prove(shape_texts, options) for shape_texts in texts_of_shapes]
+    columns_of_shapes = [_text_columns_to_prove(shape_texts, options) for shape_texts in texts_of_shapes]
     proven_transforms = iter(
         prove_transforms(
-            [column for shape_columns in columns_by_shape for column in shape_columns], file_name, has_typed_numbers
+            [text_column for shape_columns in columns_of_shapes for text_column in shape_columns],
+            file_name,
+            has_typed_numbers,
         )
     )
-    return [{column.name: next(proven_transforms) for column in shape_columns} for shape_columns in columns_by_shape]
+    return [
+        {text_column.name: next(proven_transforms) for text_column in shape_columns}
+        for shape_columns in columns_of_shapes
+    ]
 
 
 def fill_shape(shape_texts: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:
@@ -136,24 +148,26 @@ def fill_shape(shape_texts: ShapeTexts, transforms: Mapping[str, Transform], opt
     """
     columns = CANONICAL_SCHEMAS[shape_texts.shape_map.shape].columns
 
-    def cast(column: str) -> pl.Expr:
+    def cast_column(text_column: str) -> pl.Expr:
         lowest, highest = (
-            pl.col(f"{column}:{bound}") if f"{column}:{bound}" in transforms else None for bound in _BOUNDS
+            pl.col(f"{text_column}:{bound}") if f"{text_column}:{bound}" in transforms else None for bound in _BOUNDS
         )
-        sample = shape_texts.sample[column].drop_nulls()
-        typed_value = cast_text(pl.col(column), transforms[column], options.time_zone, sample, lowest, highest)
-        if f"{column}:began" not in transforms:
+        sample = shape_texts.sample[text_column].drop_nulls()
+        typed_value = cast_text(
+            pl.col(text_column), transforms[text_column], options.time_zone, sample, lowest, highest
+        )
+        if f"{text_column}:began" not in transforms:
             return typed_value
         moments = (
-            cast_text(pl.col(f"{column}:{moment}"), transforms[f"{column}:{moment}"], options.time_zone)
+            cast_text(pl.col(f"{text_column}:{moment}"), transforms[f"{text_column}:{moment}"], options.time_zone)
             for moment in _MOMENTS
         )
-        return hours_between(typed_value, pl.col(column), *moments)
+        return hours_between(typed_value, pl.col(text_column), *moments)
 
     missing_columns = [column for column in columns if column not in shape_texts.variants_by_field]
     typed_rows = shape_texts.texts.with_columns(
         *(
-            pl.coalesce(cast(text_column) for text_column in _text_columns(variants))
+            pl.coalesce(cast_column(text_column) for text_column in _text_columns(variants))
             .cast(COLUMNS[column].dtype)
             .alias(column)
             for column, variants in shape_texts.variants_by_field.items()
@@ -166,8 +180,8 @@ def fill_shape(shape_texts: ShapeTexts, transforms: Mapping[str, Transform], opt
         destinations = {field_map.destination for field_map in shape_texts.shape_map.fields if field_map.headers} - {
             "state_code"
         }
-        mapped_columns = sorted(f"text:{destination}" for destination in destinations)
-        row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped_columns), separator="\x1f")
+        mapped_text_columns = sorted(f"text:{destination}" for destination in destinations)
+        row_text = pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped_text_columns), separator="\x1f")
         typed_rows = typed_rows.with_columns(hash_texts(row_text).alias("record_code"))
     return typed_rows.select(ROW_NUMBER, *columns, *(f"text:{column}" for column in columns)).cache()
 
@@ -183,57 +197,61 @@ def _field_texts(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextT
     """Return the text of a field, and per variant its text, its ends and its moments if they are cast differently."""
     chosen_position = pl.col(f"{_CHOSEN}{variants[0].destination}")
 
-    def if_chosen(position: int, text: pl.Expr) -> pl.Expr:
+    def if_chosen(position: int, variant_text: pl.Expr) -> pl.Expr:
         is_only = len(variants) == 1 and not variants[0].is_conditional
-        return text if is_only else pl.when(chosen_position == position).then(text)
+        return variant_text if is_only else pl.when(chosen_position == position).then(variant_text)
 
-    texts = [
+    variant_texts = [
         if_chosen(variant_position, field_text(field_map, shape_map, table))
         for variant_position, field_map in enumerate(variants)
     ]
     text_columns = _text_columns(variants)
     separate_texts = (
-        [text.alias(column) for text, column in zip(texts, text_columns, strict=True)] if len(text_columns) > 1 else []
+        [variant_text.alias(text_column) for variant_text, text_column in zip(variant_texts, text_columns, strict=True)]
+        if len(text_columns) > 1
+        else []
     )
-    for variant_position, (column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
+    for variant_position, (text_column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
         separate_texts += [
-            if_chosen(variant_position, joined_text(headers, table)).alias(f"{column}:{part}")
-            for part in (*_BOUNDS, *_MOMENTS)
-            if (headers := getattr(field_map, part))
+            if_chosen(variant_position, joined_text(headers, table)).alias(f"{text_column}:{attribute}")
+            for attribute in (*_BOUNDS, *_MOMENTS)
+            if (headers := getattr(field_map, attribute))
         ]
-    return [pl.coalesce(texts).alias(f"text:{variants[0].destination}"), *separate_texts]
+    return [pl.coalesce(variant_texts).alias(f"text:{variants[0].destination}"), *separate_texts]
 
 
 def _text_columns(variants: Sequence[FieldMap]) -> list[str]:
     """Return the columns of text that are cast: one per field, or one per variant if they are cast differently."""
-    column = f"text:{variants[0].destination}"
+    text_column = f"text:{variants[0].destination}"
     cast_settings = [
         (transform_for(field_map), field_map.lowest, field_map.highest, field_map.began, field_map.ended)
         for field_map in variants
     ]
     return (
-        [f"{column}:{position}" for position in range(len(variants))]
-        if any(settings != cast_settings[0] for settings in cast_settings)
-        else [column]
+        [f"{text_column}:{position}" for position in range(len(variants))]
+        if any(variant_settings != cast_settings[0] for variant_settings in cast_settings)
+        else [text_column]
     )
 
 
 def _text_columns_to_prove(shape_texts: ShapeTexts, options: SourceOptions) -> list[TextColumn]:
     text_columns = []
 
-    def add(column: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
-        cells = shape_texts.sample[column].drop_nulls()
+    def add_column(text_column: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
+        sample_cells = shape_texts.sample[text_column].drop_nulls()
         is_complete = shape_texts.sample.height < SAMPLE_ROWS
-        text_columns.append(TextColumn(column, shape_texts.texts, cells, is_complete, headers, destination, transform))
+        text_columns.append(
+            TextColumn(text_column, shape_texts.texts, sample_cells, is_complete, headers, destination, transform)
+        )
 
     for destination, variants in shape_texts.variants_by_field.items():
-        column_names = _text_columns(variants)
-        variant_groups = [[variant] for variant in variants] if len(column_names) > 1 else [variants]
-        for column, grouped_variants in zip(column_names, variant_groups, strict=True):
+        text_column_names = _text_columns(variants)
+        variant_groups = [[variant] for variant in variants] if len(text_column_names) > 1 else [variants]
+        for text_column, grouped_variants in zip(text_column_names, variant_groups, strict=True):
             headers = tuple(header for field_map in grouped_variants for header in field_map.headers)
-            add(column, headers, destination, source_transform(grouped_variants[0], options))
-            for part in (*_BOUNDS, *_MOMENTS):
-                if part_headers := getattr(grouped_variants[0], part):
-                    transform = with_options(_MOMENT if part in _MOMENTS else _NUMBER, options)
-                    add(f"{column}:{part}", part_headers, destination, transform)
+            add_column(text_column, headers, destination, source_transform(grouped_variants[0], options))
+            for attribute in (*_BOUNDS, *_MOMENTS):
+                if attribute_headers := getattr(grouped_variants[0], attribute):
+                    transform = with_options(_MOMENT if attribute in _MOMENTS else _NUMBER, options)
+                    add_column(f"{text_column}:{attribute}", attribute_headers, destination, transform)
     return text_columns

@@ -109,8 +109,8 @@ def prove_transforms(columns: Sequence[TextColumn], file_name: str, has_typed_nu
     transforms = [column.transform for column in columns]
     for position, is_comma in _decimal_signs(columns, file_name, has_typed_numbers).items():
         transforms[position] = replace(transforms[position], decimal_comma=is_comma)
-    for position, order in _date_orders(columns, file_name).items():
-        transforms[position] = replace(transforms[position], date_order=order)
+    for position, date_order in _date_orders(columns, file_name).items():
+        transforms[position] = replace(transforms[position], date_order=date_order)
     for column, transform in zip(columns, transforms, strict=True):
         if transform.kind == "score" and transform.scale is None and not transform.is_share:
             _check_share(column, transform, file_name)
@@ -129,20 +129,20 @@ def _date_orders(columns: Sequence[TextColumn], file_name: str) -> dict[int, Dat
     undeclared_columns = {
         position: column for position, column in undeclared_columns.items() if _may_hold(column, AMBIGUOUS_DATE)
     }
-    reading_counts = dict(
+    counts_by_position = dict(
         zip(undeclared_columns, _aggregate(list(undeclared_columns.values()), _count_date_readings), strict=True)
     )
     proof_by_position = {
         position: _Proof(column_counts["day_in_front"], column_counts["month_in_front"], column_counts["both"])
-        for position, column_counts in reading_counts.items()
+        for position, column_counts in counts_by_position.items()
     }
-    pooled_proof = _pool(proof_by_position.values())
+    pooled_proof = _pool_proofs(proof_by_position.values())
     order_by_position: dict[int, DateOrder] = {}
     for position, proof in proof_by_position.items():
         proven_side = proof.side if pooled_proof.side in ("neither", "contradiction") else pooled_proof.side
         if (
-            reading_counts[position]["may_begin_with_year"]
-            and reading_counts[position]["first_numbers"] < reading_counts[position]["last_numbers"]
+            counts_by_position[position]["may_begin_with_year"]
+            and counts_by_position[position]["first_numbers"] < counts_by_position[position]["last_numbers"]
         ):
             raise UnprovenForm(
                 f"{file_name}: the dates in {columns[position].label} can be read with the year in front or at the end:"
@@ -151,12 +151,12 @@ def _date_orders(columns: Sequence[TextColumn], file_name: str) -> dict[int, Dat
                 columns[position],
             )
         if proven_side in ("neither", "contradiction") and proof.both:
-            contradiction = (
+            contradiction_clause = (
                 f"{pooled_proof.first} dates have a day in front, {pooled_proof.second} have a month in front"
             )
             raise UnprovenForm(
                 f"{file_name}: the dates in {columns[position].label} can be read day first or month first "
-                f"({'no day is above 12' if proven_side == 'neither' else contradiction}): set `date_order` to "
+                f"({'no day is above 12' if proven_side == 'neither' else contradiction_clause}): set `date_order` to "
                 "day_first or month_first",
                 "date_order",
                 columns[position],
@@ -189,20 +189,20 @@ def _decimal_signs(columns: Sequence[TextColumn], file_name: str, has_typed_numb
         if column.transform.kind in NUMERIC_KINDS and column.transform.decimal_comma is None
     }
     proof_by_position = {
-        position: _sample_proof(column, has_typed_numbers) for position, column in undeclared_columns.items()
+        position: _prove_from_sample(column, has_typed_numbers) for position, column in undeclared_columns.items()
     }
     unproven_positions = [
         position
         for position, proof in proof_by_position.items()
         if not columns[position].is_complete and (proof.second or proof.both or not proof.first)
     ]
-    marked_numbers = _aggregate([columns[position] for position in unproven_positions], _marked_numbers)
+    column_aggregates = _aggregate([columns[position] for position in unproven_positions], _count_marked_numbers)
     proof_by_position |= {
-        position: _number_proof(column_numbers["numbers"], has_typed_numbers)
-        for position, column_numbers in zip(unproven_positions, marked_numbers, strict=True)
+        position: _prove_decimal_sign(column_aggregate["numbers"], has_typed_numbers)
+        for position, column_aggregate in zip(unproven_positions, column_aggregates, strict=True)
     }
-    pooled_proof = _pool(proof_by_position.values())
-    decimal_commas: dict[int, bool | None] = {}
+    pooled_proof = _pool_proofs(proof_by_position.values())
+    decimal_comma_by_position: dict[int, bool | None] = {}
     for position, proof in proof_by_position.items():
         proven_side = pooled_proof.side if proof.side == "neither" else proof.side
         if proven_side in ("neither", "contradiction") and proof.both:
@@ -213,23 +213,23 @@ def _decimal_signs(columns: Sequence[TextColumn], file_name: str, has_typed_numb
                 "decimal_comma",
                 columns[position],
             )
-        decimal_commas[position] = {"first": False, "second": True}.get(proven_side)
-    return decimal_commas
+        decimal_comma_by_position[position] = {"first": False, "second": True}.get(proven_side)
+    return decimal_comma_by_position
 
 
-def _sample_proof(column: TextColumn, has_typed_numbers: bool) -> _Proof:
-    sample_numbers = column.sample.to_frame(column.name).select(_marked_numbers(pl.col(column.name))).item()
-    return _number_proof(sample_numbers["numbers"], has_typed_numbers)
+def _prove_from_sample(column: TextColumn, has_typed_numbers: bool) -> _Proof:
+    sample_numbers = column.sample.to_frame(column.name).select(_count_marked_numbers(pl.col(column.name))).item()
+    return _prove_decimal_sign(sample_numbers["numbers"], has_typed_numbers)
 
 
-def _marked_numbers(text: pl.Expr) -> pl.Expr:
+def _count_marked_numbers(text: pl.Expr) -> pl.Expr:
     """Return the distinct numbers with a point or a comma, each with the number of its cells."""
     is_marked = text.str.contains(r"\d[.,]\d") & ~text.str.contains(_WITHOUT_DOUBT)
     number = pl.when(is_marked).then(text.str.extract(_NUMBER, 1)).drop_nulls().alias("number")
     return pl.struct(number.value_counts().implode().alias("numbers"))
 
 
-def _number_proof(number_counts: list[dict[str, object]], has_typed_numbers: bool) -> _Proof:
+def _prove_decimal_sign(number_counts: list[dict[str, object]], has_typed_numbers: bool) -> _Proof:
     if not number_counts:
         return _Proof(int(has_typed_numbers), 0, 0)
     number_frame = pl.DataFrame(number_counts, {"number": pl.String, "count": pl.Int64})
@@ -243,11 +243,11 @@ def _number_proof(number_counts: list[dict[str, object]], has_typed_numbers: boo
 
 def _check_share(column: TextColumn, transform: Transform, file_name: str) -> None:
     """Refuse scores without a scale that go beyond 1."""
-    number = cast_number(pl.col(column.name), transform.decimal_comma)
-    share_counts = _aggregate(
-        [column], lambda text: pl.struct((number > 1).sum().alias("beyond"), number.count().alias("all"))
+    score = cast_number(pl.col(column.name), transform.decimal_comma)
+    score_counts = _aggregate(
+        [column], lambda text: pl.struct((score > 1).sum().alias("beyond"), score.count().alias("all"))
     )
-    if share_counts[0]["beyond"] > MAX_CONTRADICTING_SHARE * share_counts[0]["all"]:
+    if score_counts[0]["beyond"] > MAX_CONTRADICTING_SHARE * score_counts[0]["all"]:
         raise UnprovenForm(
             f"{file_name}: the scores in {column.label} go beyond 1, and their scale is unknown: set it, "
             f"`{column.destination}: {{column: {column.headers[0]}, scale: [lowest, highest]}}` in the mapping",
@@ -256,7 +256,7 @@ def _check_share(column: TextColumn, transform: Transform, file_name: str) -> No
         )
 
 
-def _pool(proofs: Iterable[_Proof]) -> _Proof:
+def _pool_proofs(proofs: Iterable[_Proof]) -> _Proof:
     """Return the sum of the proofs of several columns."""
     all_proofs = list(proofs)
     return _Proof(*(sum(getattr(proof, side) for proof in all_proofs) for side in ("first", "second", "both")))
@@ -267,19 +267,19 @@ def _may_hold(column: TextColumn, pattern: str) -> bool:
     return column.sample.str.contains(pattern).any() or (column.sample.is_empty() and not column.is_complete)
 
 
-def _aggregate(columns: Sequence[TextColumn], aggregate: Callable[[pl.Expr], pl.Expr]) -> list[dict[str, Any]]:
+def _aggregate(columns: Sequence[TextColumn], aggregate_texts: Callable[[pl.Expr], pl.Expr]) -> list[dict[str, Any]]:
     """Return an aggregate of each column, from its sample if that is complete, else in one pass over the file."""
     aggregate_by_position: dict[int, dict[str, Any]] = {}
     positions_by_frame: dict[int, list[int]] = {}
     for position, column in enumerate(columns):
         if column.is_complete:
             aggregate_by_position[position] = (
-                column.sample.to_frame(column.name).select(aggregate(pl.col(column.name)).alias("0")).item()
+                column.sample.to_frame(column.name).select(aggregate_texts(pl.col(column.name)).alias("0")).item()
             )
         else:
             positions_by_frame.setdefault(id(column.texts), []).append(position)
     for positions in positions_by_frame.values():
-        expressions = [aggregate(pl.col(columns[position].name)).alias(str(position)) for position in positions]
+        expressions = [aggregate_texts(pl.col(columns[position].name)).alias(str(position)) for position in positions]
         aggregates = columns[positions[0]].texts.select(expressions).collect(engine="streaming").row(0)
         aggregate_by_position |= dict(zip(positions, aggregates, strict=True))
     return [aggregate_by_position[position] for position in range(len(columns))]

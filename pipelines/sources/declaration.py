@@ -179,8 +179,10 @@ class ShapeMap:
 
     def __post_init__(self) -> None:
         """Refuse a declaration that names columns which the shape does not have."""
-        if unknown := {field_map.destination for field_map in self.fields} - set(CANONICAL_SCHEMAS[self.shape].columns):
-            raise ValueError(f"the shape {self.shape} has no column {sorted(unknown)}")
+        if unknown_columns := {field_map.destination for field_map in self.fields} - set(
+            CANONICAL_SCHEMAS[self.shape].columns
+        ):
+            raise ValueError(f"the shape {self.shape} has no column {sorted(unknown_columns)}")
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def describe_systems() -> list[dict[str, Any]]:
         `needed`, `optional` (headers; alternatives are joined by ` or `), `columns` (per shape what its columns mean,
         of `tabular` per shape of all) and `notes`.
     """
-    return [_describe(adapter) for adapter in all_adapters().values()]
+    return [_describe_system(adapter) for adapter in all_adapters().values()]
 
 
 def rank_systems(
@@ -86,21 +86,25 @@ def rank_systems(
     """
     matches: list[SystemMatch] = []
     refusals: list[ExportRefused] = []
-    tables: dict[object, TextTable] = {}
+    table_by_reading: dict[object, TextTable] = {}
     adapters = [adapter for adapter in all_adapters().values() if systems is None or adapter.system in systems]
     known_headers = {header for adapter in adapters for header in headers_wanted(adapter, options)}
     for adapter in adapters:
         # Systems whose files are read alike share one table.
-        reading = (adapter.formats, adapter.records_path, adapter.record_terminator)
+        reading_key = (adapter.formats, adapter.records_path, adapter.record_terminator)
         try:
-            if reading not in tables:
-                tables[reading] = open_export(path, adapter, options, known_headers=known_headers)
+            if reading_key not in table_by_reading:
+                table_by_reading[reading_key] = open_export(path, adapter, options, known_headers=known_headers)
         except ExportRefused as refusal:
             refusals.append(refusal)
             continue
-        refuse_unread_form(tables[reading], adapter, path.name)
-        matches += [match for shape_map in adapter.shapes if (match := _match(adapter, shape_map, tables[reading]))]
-    if not tables:
+        refuse_unread_form(table_by_reading[reading_key], adapter, path.name)
+        matches += [
+            match
+            for shape_map in adapter.shapes
+            if (match := _match_shape(adapter, shape_map, table_by_reading[reading_key]))
+        ]
+    if not table_by_reading:
         raise refusals[0]
     return sorted(matches, key=lambda match: (-match.score, len(match.missing), -len(match.matching), match.system))
 
@@ -129,81 +133,95 @@ def suggest_source_block(path: Path) -> str:
         r"[^a-z0-9]+", "_", (chosen_match.system if chosen_match else path.name.split(".")[0]).lower()
     ).strip("_")
     source_name = source_name if source_name[:1].isalpha() else f"source_{source_name}".rstrip("_")
-    entry: dict[str, object] = {
+    source_entry: dict[str, object] = {
         "name": source_name,
         "system": chosen_match.system if chosen_match else "tabular",
         "path": f"{source_name}/*{''.join(path.suffixes[-2:])}",
     }
     if chosen_match:
-        lines = [f"# {chosen_match.why}"]
-        ties = dict.fromkeys(
+        comment_lines = [f"# {chosen_match.why}"]
+        tied_systems = dict.fromkeys(
             match.system for match in matches if match.score == chosen_match.score and not match.missing
         )
-        lines += [f"# tie: {system} fits as well" for system in ties if system != chosen_match.system]
+        comment_lines += [f"# tie: {system} fits as well" for system in tied_systems if system != chosen_match.system]
     else:
-        entry.update(shape="skill_mention", mapping=dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?"))
-        lines = [
+        source_entry.update(
+            shape="skill_mention", mapping=dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?")
+        )
+        comment_lines = [
             "# no system fits: choose a shape and map its columns",
             f"# columns of the file: {', '.join(open_table(path).headers[:40])}",
             *(f"# nearest guess: {match.why}" for match in matches[:1]),
         ]
-    text = yaml.safe_dump([entry], sort_keys=False, allow_unicode=True).rstrip()
-    return "\n".join([*lines, "sources:", *(f"  {line}" for line in text.splitlines()), ""])
+    entry_yaml = yaml.safe_dump([source_entry], sort_keys=False, allow_unicode=True).rstrip()
+    return "\n".join([*comment_lines, "sources:", *(f"  {yaml_line}" for yaml_line in entry_yaml.splitlines()), ""])
 
 
-def _match(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> SystemMatch | None:
+def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> SystemMatch | None:
     first_headers = dict.fromkeys(field_map.headers[0] for field_map in shape_map.fields if field_map.headers)
     signature = shape_map.signature or adapter.signature or tuple(first_headers)
     # The parent of a nested member counts as present.
-    present = {*table.columns, *(header.split(".")[0] for header in table.columns)}
-    matching = tuple(header for header in signature if table.key(header) in present)
-    mapped = [field_map for field_map in shape_map.fields if has_header(field_map, table)]
-    if not matching and not mapped:
+    present_headers = {*table.columns, *(header.split(".")[0] for header in table.columns)}
+    matching_headers = tuple(header for header in signature if table.key(header) in present_headers)
+    mapped_fields = [field_map for field_map in shape_map.fields if has_header(field_map, table)]
+    if not matching_headers and not mapped_fields:
         return None
-    filled = {field_map.destination for field_map in mapped}
-    missing = tuple(
+    filled_columns = {field_map.destination for field_map in mapped_fields}
+    missing_headers = tuple(
         " or ".join(field_map.headers)
         for field_map in shape_map.fields
-        if field_map.required and field_map.headers and field_map.destination not in filled
+        if field_map.required and field_map.headers and field_map.destination not in filled_columns
     )
-    if not missing and not _has_measure(shape_map, table):
-        missing += (" or ".join(header for field_map in _measures(shape_map) for header in field_map.headers),)
-    read = {table.key(header) for header in headers_read_by(shape_map)}
-    signature_share = len(matching) / max(len(signature), 1)
-    filled_share = len(filled) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
-    read_share = len(read & set(table.columns)) / max(len(table.columns), 1)
-    unread = _unread_headers(shape_map, table) if not missing and signature_share < 1 else ()
+    if not missing_headers and not _has_measure(shape_map, table):
+        missing_headers += (
+            " or ".join(header for field_map in _measure_fields(shape_map) for header in field_map.headers),
+        )
+    read_keys = {table.key(header) for header in headers_read_by(shape_map)}
+    signature_share = len(matching_headers) / max(len(signature), 1)
+    filled_share = len(filled_columns) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
+    read_share = len(read_keys & set(table.columns)) / max(len(table.columns), 1)
+    unread_headers = _unread_headers(shape_map, table) if not missing_headers and signature_share < 1 else ()
     score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
-    marks = f" ({', '.join(matching)})" if matching else ""
-    why = (
-        f"{adapter.title}: has {len(matching)} of {len(signature)} columns that mark it{marks} and fills "
-        f"{len(mapped)} columns of {shape_map.shape}"
+    listed_headers = f" ({', '.join(matching_headers)})" if matching_headers else ""
+    explanation = (
+        f"{adapter.title}: has {len(matching_headers)} of {len(signature)} columns that mark it{listed_headers} and "
+        f"fills {len(mapped_fields)} columns of {shape_map.shape}"
     )
-    for headers in missing:
-        why += f"; lacks {headers}, nearest: {nearest_names(headers.split(' or ')[0], table.headers)}"
-    why += "".join(f"; {headers} holds nothing that it reads" for headers in unread)
-    missing += unread
-    return SystemMatch(adapter.system, shape_map.shape, round(score * 0.5 ** len(missing), 3), matching, missing, why)
+    for alternative_headers in missing_headers:
+        nearest_headers = nearest_names(alternative_headers.split(" or ")[0], table.headers)
+        explanation += f"; lacks {alternative_headers}, nearest: {nearest_headers}"
+    explanation += "".join(
+        f"; {alternative_headers} holds nothing that it reads" for alternative_headers in unread_headers
+    )
+    missing_headers += unread_headers
+    return SystemMatch(
+        adapter.system,
+        shape_map.shape,
+        round(score * 0.5 ** len(missing_headers), 3),
+        matching_headers,
+        missing_headers,
+        explanation,
+    )
 
 
 def _unread_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
     """Return the headers of each required field of which the pattern reads none of the first rows."""
-    patterned = [field_map for field_map in shape_map.fields if field_map.required and field_map.extract]
-    if not patterned:
+    pattern_fields = [field_map for field_map in shape_map.fields if field_map.required and field_map.extract]
+    if not pattern_fields:
         return ()
-    headers = [header for field_map in patterned for header in field_map.headers]
+    headers = [header for field_map in pattern_fields for header in field_map.headers]
     columns = {column for header in headers for column in frame_columns(header, table)}
     cells = scan_cells(table, sorted(columns & set(chain.from_iterable(table.columns.values()))))
-    texts = [field_text(field_map, shape_map, table).is_not_null().any() for field_map in patterned]
-    is_read = cells.head(PROOF_ROWS).select(pl.concat_list(texts).alias("is_read")).collect()["is_read"][0]
+    is_any_read = [field_text(field_map, shape_map, table).is_not_null().any() for field_map in pattern_fields]
+    is_read = cells.head(PROOF_ROWS).select(pl.concat_list(is_any_read).alias("is_read")).collect()["is_read"][0]
     return tuple(
         " or ".join(field_map.headers)
-        for field_map, is_field_read in zip(patterned, is_read, strict=True)
+        for field_map, is_field_read in zip(pattern_fields, is_read, strict=True)
         if not is_field_read
     )
 
 
-def _measures(shape_map: ShapeMap) -> list[FieldMap]:
+def _measure_fields(shape_map: ShapeMap) -> list[FieldMap]:
     """Return the field maps of what a record of the shape measures."""
     measure = CANONICAL_SCHEMAS[shape_map.shape].measure
     return [field_map for field_map in shape_map.fields if field_map.destination == measure]
@@ -211,30 +229,35 @@ def _measures(shape_map: ShapeMap) -> list[FieldMap]:
 
 def _has_measure(shape_map: ShapeMap, table: TextTable) -> bool:
     """Return whether the file fills the measure of the shape, if the shape map reads one from headers."""
-    measures = _measures(shape_map)
-    if not any(field_map.headers for field_map in measures) or unpivoted_headers(table, shape_map.unpivot):
+    measure_fields = _measure_fields(shape_map)
+    if not any(field_map.headers for field_map in measure_fields) or unpivoted_headers(table, shape_map.unpivot):
         return True
     return any(
         field_map.constant is not None
         or has_header(field_map, table)
-        or all(has_header(FieldMap(field_map.destination, end), table) for end in (field_map.began, field_map.ended))
-        for field_map in measures
+        or all(
+            has_header(FieldMap(field_map.destination, moment_headers), table)
+            for moment_headers in (field_map.began, field_map.ended)
+        )
+        for field_map in measure_fields
     )
 
 
-def _describe(adapter: Adapter) -> dict[str, Any]:
-    fields = [field_map for shape_map in adapter.shapes for field_map in shape_map.fields if field_map.headers]
-    needed = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if field_map.required)
-    optional = dict.fromkeys(" or ".join(field_map.headers) for field_map in fields if not field_map.required)
-    shapes = tuple(dict.fromkeys(shape.shape for shape in adapter.shapes))
+def _describe_system(adapter: Adapter) -> dict[str, Any]:
+    field_maps = [field_map for shape_map in adapter.shapes for field_map in shape_map.fields if field_map.headers]
+    needed_headers = dict.fromkeys(" or ".join(field_map.headers) for field_map in field_maps if field_map.required)
+    optional_headers = dict.fromkeys(
+        " or ".join(field_map.headers) for field_map in field_maps if not field_map.required
+    )
+    shapes = tuple(dict.fromkeys(shape_map.shape for shape_map in adapter.shapes))
     return {
         "system": adapter.system,
         "title": adapter.title,
         "domain": adapter.domain,
         "formats": adapter.formats,
         "shapes": shapes,
-        "needed": tuple(needed),
-        "optional": tuple(headers for headers in optional if headers not in needed),
+        "needed": tuple(needed_headers),
+        "optional": tuple(headers for headers in optional_headers if headers not in needed_headers),
         "columns": {
             shape: [asdict(column) for column in shape_columns]
             for shape, shape_columns in list_shape_columns().items()

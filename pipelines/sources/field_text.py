@@ -75,23 +75,23 @@ def condition_text(condition: Condition | PassOver, shape_map: ShapeMap, table: 
     """Return the text that a condition compares: "" if it is blank or a placeholder, or the file has no such header."""
     words = {*condition.words, *(condition.other_than if isinstance(condition, PassOver) else ())}
     if isinstance(condition.column, tuple):
-        variants = [FieldMap("", _present(condition.column, table))]
+        variants = [FieldMap("", _present_headers(condition.column, table))]
     else:
         variants = _variants(condition.column, shape_map)
         words.update(word for field_map in variants for word in transform_for(field_map).values)
-    declared = frozenset(word.lower() for word in words)
-    cells = [
-        _without_placeholder(column, _cut_text(field_map, header, column), declared)
+    declared_words = frozenset(word.lower() for word in words)
+    cell_texts = [
+        _without_placeholder(column, _cut_text(field_map, header, column), declared_words)
         for field_map in variants
         for header in field_map.headers
         for column in frame_columns(header, table)
     ]
-    return pl.coalesce(*cells, pl.lit("", pl.String))
+    return pl.coalesce(*cell_texts, pl.lit("", pl.String))
 
 
 def condition_holds(condition: Condition, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return whether the row holds one of the words of the condition; False if the file has none of its headers."""
-    if not _present(headers_of(condition, shape_map), table):
+    if not _present_headers(headers_of(condition, shape_map), table):
         return pl.lit(False)
     text = condition_text(condition, shape_map, table)
     return holds_word(text, comparable(text), condition.column, condition.words, shape_map)
@@ -129,24 +129,24 @@ def choose_variant(variants: Sequence[FieldMap], shape_map: ShapeMap, table: Tex
         if field_map.constant is None:
             is_filled = _any_filled(field_map.headers, field_map, shape_map, table)
             if field_map.has_moments:
-                began, ended = (
+                has_start, has_end = (
                     _any_filled(headers, field_map, shape_map, table) for headers in (field_map.began, field_map.ended)
                 )
-                is_filled |= began & ended
+                is_filled |= has_start & has_end
             if field_map.highest and field_map is not variants[-1]:
                 is_filled &= _any_filled(field_map.highest, field_map, shape_map, table)
         if field_map.when:
-            is_filled &= _meets(field_map.when, field_map, shape_map, table)
+            is_filled &= _meets_condition(field_map.when, field_map, shape_map, table)
         if field_map.unless:
-            is_filled &= ~_meets(field_map.unless, field_map, shape_map, table)
+            is_filled &= ~_meets_condition(field_map.unless, field_map, shape_map, table)
         chosen_position = pl.when(is_filled).then(pl.lit(position, pl.UInt8)).otherwise(chosen_position)
     return chosen_position
 
 
-def _meets(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
+def _meets_condition(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return whether the row meets a condition of a field map, of whose own headers it knows the words."""
-    own_words = transform_for(field_map).values if KNOWN_WORDS in condition.words else ()
-    return condition_holds(replace(condition, words=(*condition.words, *own_words)), shape_map, table)
+    field_words = transform_for(field_map).values if KNOWN_WORDS in condition.words else ()
+    return condition_holds(replace(condition, words=(*condition.words, *field_words)), shape_map, table)
 
 
 def field_text(field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
@@ -154,32 +154,38 @@ def field_text(field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl
 
     Conditions of the field do not count.
     """
-    cells = [
+    cell_texts = [
         _filled_text(field_map, header, column, shape_map)
         for header in field_map.headers
         for column in frame_columns(header, table)
     ]
-    if not cells:
+    if not cell_texts:
         return pl.lit(field_map.constant, pl.String)
-    if field_map.join is not None and len(cells) > 1:
-        return stripped_or_null(pl.concat_str(cells, separator=field_map.join, ignore_nulls=True))
-    text = pl.coalesce(cells)
-    if field_map.extract is not None and len(cells) > 1 and not _sorts(field_map, shape_map):
+    if field_map.join is not None and len(cell_texts) > 1:
+        return stripped_or_null(pl.concat_str(cell_texts, separator=field_map.join, ignore_nulls=True))
+    text = pl.coalesce(cell_texts)
+    if field_map.extract is not None and len(cell_texts) > 1 and not _patterns_sort_texts(field_map, shape_map):
         columns = [column for header in field_map.headers for column in frame_columns(header, table)]
         text = pl.lit(None, pl.String)
         # a cell that the pattern does not match is unreadable, not empty: no later header stands in for it
-        for column, cell in reversed(list(zip(columns, cells, strict=True))):
-            text = pl.when(_drop_placeholder(column, None, field_map, shape_map).is_null()).then(text).otherwise(cell)
+        for column, cell_text in reversed(list(zip(columns, cell_texts, strict=True))):
+            text = (
+                pl.when(_drop_placeholder(column, None, field_map, shape_map).is_null()).then(text).otherwise(cell_text)
+            )
     return text if field_map.constant is None else text.fill_null(field_map.constant)
 
 
-def _sorts(field_map: FieldMap, shape_map: ShapeMap) -> bool:
+def _patterns_sort_texts(field_map: FieldMap, shape_map: ShapeMap) -> bool:
     """Return whether a header holds texts of several fields, such as addresses and ids, which patterns tell apart."""
-    others = (other for other in shape_map.fields if other.extract and other.destination != field_map.destination)
-    return any(set(other.headers) & set(field_map.headers) for other in others)
+    other_fields = (
+        other_field
+        for other_field in shape_map.fields
+        if other_field.extract and other_field.destination != field_map.destination
+    )
+    return any(set(other_field.headers) & set(field_map.headers) for other_field in other_fields)
 
 
-def _present(headers: tuple[str, ...], table: TextTable) -> tuple[str, ...]:
+def _present_headers(headers: tuple[str, ...], table: TextTable) -> tuple[str, ...]:
     """Return the headers that the file has, or all if its records may have further members."""
     return tuple(header for header in headers if table.has_open_schema or table.key(header) in table.columns)
 
@@ -190,16 +196,18 @@ def _variants(destination: str, shape_map: ShapeMap) -> list[FieldMap]:
 
 def joined_text(headers: Sequence[str], table: TextTable) -> pl.Expr:
     """Return the texts of the headers, joined by a blank; null if all are blank or placeholders."""
-    cells = [pl.col(FILLED + column) for header in headers for column in frame_columns(header, table)]
+    cell_texts = [pl.col(FILLED + column) for header in headers for column in frame_columns(header, table)]
     return (
-        stripped_or_null(pl.concat_str(cells, separator=" ", ignore_nulls=True)) if cells else pl.lit(None, pl.String)
+        stripped_or_null(pl.concat_str(cell_texts, separator=" ", ignore_nulls=True))
+        if cell_texts
+        else pl.lit(None, pl.String)
     )
 
 
 def _any_filled(headers: Sequence[str], field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     columns = [column for header in headers for column in frame_columns(header, table)]
-    cells = (_drop_placeholder(column, None, field_map, shape_map) for column in columns)
-    return pl.any_horizontal(pl.lit(False), *(cell.is_not_null() for cell in cells))
+    cell_texts = (_drop_placeholder(column, None, field_map, shape_map) for column in columns)
+    return pl.any_horizontal(pl.lit(False), *(cell_text.is_not_null() for cell_text in cell_texts))
 
 
 def _filled_text(field_map: FieldMap, header: str, column: str, shape_map: ShapeMap) -> pl.Expr:
@@ -219,17 +227,19 @@ def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, sh
     if field_map.destination in CANONICAL_SCHEMAS[shape_map.shape].full_score_if_empty:
         return pl.col(column) if text is None else text
     transform = transform_for(field_map)
-    declared = frozenset(word.lower() for word in transform.values)
-    filled_text = _without_placeholder(column, text, declared, field_map.destination)
-    if transform.kind not in _KINDS_WITHOUT_TRUTH or field_map.value_is_header or "false" in declared:
+    declared_words = frozenset(word.lower() for word in transform.values)
+    filled_text = _without_placeholder(column, text, declared_words, field_map.destination)
+    if transform.kind not in _KINDS_WITHOUT_TRUTH or field_map.value_is_header or "false" in declared_words:
         return filled_text
     return drop_unset(filled_text)
 
 
-def _without_placeholder(column: str, text: pl.Expr | None, declared: frozenset[str], destination: str = "") -> pl.Expr:
-    if text is None and placeholders_of(destination, declared) == placeholders_of():
+def _without_placeholder(
+    column: str, text: pl.Expr | None, declared_words: frozenset[str], destination: str = ""
+) -> pl.Expr:
+    if text is None and placeholders_of(destination, declared_words) == placeholders_of():
         return pl.col(FILLED + column)
-    return drop_placeholders(pl.col(column) if text is None else text, destination, declared)
+    return drop_placeholders(pl.col(column) if text is None else text, destination, declared_words)
 
 
 def _cut_text(field_map: FieldMap, header: str, column: str) -> pl.Expr | None:

@@ -27,7 +27,7 @@ def refuse_unread_form(table: TextTable, adapter: Adapter, file_name: str) -> No
     Raises:
         ExportRefused: If the file has the form, and the signature of no shape map.
     """
-    signatures = [shape.signature for shape in adapter.shapes if shape.signature]
+    signatures = [shape_map.signature for shape_map in adapter.shapes if shape_map.signature]
     if any(_has_headers(signature, table) for signature in signatures):
         return
     if predicates := _describe_forms(adapter.refused_forms, table):
@@ -54,10 +54,12 @@ def _describe_forms(forms: Sequence[FileForm], table: TextTable) -> list[str]:
             if form.header_pattern and re.search(form.header_pattern, header.strip()) and not sensitive_class(header)
         ]
         if _has_headers(form.headers, table) and (matching_headers or not form.header_pattern):
-            quoted = ", ".join(f"`{header}`" for header in matching_headers[:MAX_QUOTED])
+            quoted_headers = ", ".join(f"`{header}`" for header in matching_headers[:MAX_QUOTED])
             further_count = len(matching_headers) - MAX_QUOTED
             predicates.append(
-                form.what.replace("{headers}", f"{quoted} and {further_count} more" if further_count > 0 else quoted)
+                form.what.replace(
+                    "{headers}", f"{quoted_headers} and {further_count} more" if further_count > 0 else quoted_headers
+                )
             )
     return predicates
 

@@ -59,9 +59,13 @@ def _headers_by_language(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the headers with a word of each language, or with a letter of each script that is not Latin."""
     headers_by_language: dict[str, tuple[str, ...]] = {}
     for header in headers:
-        words = set(re.findall(r"\w+", header.casefold()))
+        header_words = set(re.findall(r"\w+", header.casefold()))
         for language in (
-            *(known_language for known_language, language_words in _KNOWN_WORDS.items() if words & language_words),
+            *(
+                known_language
+                for known_language, language_words in _KNOWN_WORDS.items()
+                if header_words & language_words
+            ),
             *_scripts(header),
         ):
             headers_by_language[language] = (*headers_by_language.get(language, ()), header)

@@ -108,7 +108,7 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
         fields=tuple(
             fitted_variant
             for variants in variants_by_destination.values()
-            for fitted_variant in _fit(variants, shape_map, table, file_name)
+            for fitted_variant in _fit_variants(variants, shape_map, table, file_name)
         ),
     )
 
@@ -190,26 +190,30 @@ def _nearest_or_unread(unknown_name: str, shape_map: ShapeMap, table: TextTable)
 
     Sensitive headers are counted and not named. None is named if the first row may hold values.
     """
-    nearest = nearest_names(unknown_name, table.headers)
-    if nearest != _NONE_IS_NEAR:
-        return nearest
+    nearest_headers = nearest_names(unknown_name, table.headers)
+    if nearest_headers != _NONE_IS_NEAR:
+        return nearest_headers
     headers = [header.strip() for header in table.headers if header.strip()]
     if not table.has_open_schema and any(map(looks_like_value, headers)):
         return f"{_NONE_IS_NEAR}; its first row may hold values in place of column names"
     read_keys = {table.key(header) for field_map in shape_map.fields for header in field_map.all_headers}
     unread_headers = [header for header in headers if table.key(header) not in read_keys]
-    open_headers = [header for header in unread_headers if not sensitive_class(header)]
-    sensitive_count = len(unread_headers) - len(open_headers)
-    listed = [
-        *open_headers[:MAX_LISTED_COLUMNS],
-        *([f"and {len(open_headers) - MAX_LISTED_COLUMNS} more"] if len(open_headers) > MAX_LISTED_COLUMNS else []),
+    readable_headers = [header for header in unread_headers if not sensitive_class(header)]
+    sensitive_count = len(unread_headers) - len(readable_headers)
+    listed_headers = [
+        *readable_headers[:MAX_LISTED_COLUMNS],
+        *(
+            [f"and {len(readable_headers) - MAX_LISTED_COLUMNS} more"]
+            if len(readable_headers) > MAX_LISTED_COLUMNS
+            else []
+        ),
         *(
             [f"and {sensitive_count} that {'is' if sensitive_count == 1 else 'are'} never read"]
             if sensitive_count
             else []
         ),
     ]
-    return f"{_NONE_IS_NEAR}; columns that nothing reads: {', '.join(listed) or 'none'}"
+    return f"{_NONE_IS_NEAR}; columns that nothing reads: {', '.join(listed_headers) or 'none'}"
 
 
 def _check_header(header: str, destination: str, shape_map: ShapeMap, table: TextTable, file_name: str) -> None:
@@ -274,7 +278,7 @@ def _refuse_missing(field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: 
     )
 
 
-def _fit(variants: list[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> list[FieldMap]:
+def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> list[FieldMap]:
     """Return the variants of one destination that can give a value, with only the headers that the file has."""
     required_maps = [field_map for field_map in variants if field_map.required and field_map.headers]
     if required_maps and not any(has_header(field_map, table) for field_map in variants):
@@ -284,7 +288,7 @@ def _fit(variants: list[FieldMap], shape_map: ShapeMap, table: TextTable, file_n
     fitted_maps = []
     for field_map in variants:
         present_headers: dict[str, Any] = {
-            attribute: _present(getattr(field_map, attribute), table)
+            attribute: _present_headers(getattr(field_map, attribute), table)
             for attribute in ("headers", "lowest", "highest", "began", "ended")
         }
         # Without highest scores another variant stands in; without another the scores stay unread.
@@ -295,7 +299,7 @@ def _fit(variants: list[FieldMap], shape_map: ShapeMap, table: TextTable, file_n
     return [field_map for field_map in fitted_maps if field_map.is_mapped]
 
 
-def _present(headers: Sequence[str], table: TextTable) -> tuple[str, ...]:
+def _present_headers(headers: Sequence[str], table: TextTable) -> tuple[str, ...]:
     """Return the headers that the file has; of several that are the same header in this file, the first."""
     header_by_key = {table.key(header): header for header in reversed(headers)}
     return tuple(

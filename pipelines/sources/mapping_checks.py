@@ -67,10 +67,10 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
             shape_names = " or ".join(dict.fromkeys(shape_map.shape for shape_map in shape_maps))
             message = f"{shape_names} has no such column; nearest: {nearest_names(destination, columns)}"
             yield MappingProblem((destination,), f"{message}; allowed: {', '.join(columns)}")
-        elif not (override.headers or override.constant or _field_map(destination, shape_maps).is_mapped):
+        elif not (override.headers or override.constant or _first_field_map(destination, shape_maps).is_mapped):
             yield MappingProblem((destination,), NO_ORIGIN)
         else:
-            yield from _find_value_problems(_field_map(destination, shape_maps), override, options)
+            yield from _find_value_problems(_first_field_map(destination, shape_maps), override, options)
     if adapter.shapes:
         return
     filled_columns = {column for column, override in overrides.items() if override.headers or override.constant}
@@ -84,7 +84,7 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
                 yield MappingProblem((), message)
 
 
-def _field_map(destination: str, shape_maps: tuple[ShapeMap, ...]) -> FieldMap:
+def _first_field_map(destination: str, shape_maps: tuple[ShapeMap, ...]) -> FieldMap:
     field_maps = (field_map for shape_map in shape_maps for field_map in shape_map.fields)
     return next((field_map for field_map in field_maps if field_map.destination == destination), FieldMap(destination))
 
@@ -98,14 +98,14 @@ def _find_value_problems(field_map: FieldMap, override: Override, options: Sourc
         constant_value = cast_text(pl.lit(override.constant), transform, options.time_zone)
         if not _is_allowed(constant_value, column):
             yield MappingProblem((destination, "constant"), _describe_refusal(override.constant, column))
-    for text, word in (override.values or {}).items():
+    for file_text, word in (override.values or {}).items():
         is_allowed = is_boolean_word(word) if transform.kind == "boolean" else _is_allowed(pl.lit(word), column)
         if not is_allowed:
-            yield MappingProblem((destination, "values", text), _describe_refusal(word, column))
+            yield MappingProblem((destination, "values", file_text), _describe_refusal(word, column))
 
 
-def _is_allowed(constant: pl.Expr, column: Column) -> bool:
-    value_row = pl.select(constant.cast(column.dtype, strict=False).alias(column.name))
+def _is_allowed(value_expression: pl.Expr, column: Column) -> bool:
+    value_row = pl.select(value_expression.cast(column.dtype, strict=False).alias(column.name))
     rule_expressions = [rule.expression() for rule in column.domain_rules]
     return bool(value_row.select(pl.all_horizontal(pl.col(column.name).is_not_null(), *rule_expressions)).item())
 

@@ -47,16 +47,18 @@ def add_reasons(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl
         f"{REASON}:text:{position}": condition_text(rule, shape_map, table)
         for position, rule in enumerate(shape_map.pass_over)
     }
-    word_by_column = {column.replace("text", "word"): comparable(pl.col(column)) for column in text_by_column}
-    reasons = [
+    word_by_column = {
+        text_column.replace("text", "word"): comparable(pl.col(text_column)) for text_column in text_by_column
+    }
+    reason_expressions = [
         _reason(rule, shape_map, pl.col(text_column), pl.col(word_column))
         for rule, text_column, word_column in zip(shape_map.pass_over, text_by_column, word_by_column, strict=True)
     ]
     if shape_map.counts_empty:
         has_cells = shape_map.unpivot is None or unpivoted_headers(table, shape_map.unpivot)
-        lacking = shape_map.explode or (NO_CELL if has_cells else NO_COLUMN)
-        reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {lacking}")))
-    reason = pl.coalesce(*reasons, pl.lit(None, pl.String)).alias(REASON)
+        lacking_part = shape_map.explode or (NO_CELL if has_cells else NO_COLUMN)
+        reason_expressions.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {lacking_part}")))
+    reason = pl.coalesce(*reason_expressions, pl.lit(None, pl.String)).alias(REASON)
     unknown_words = [
         pl.when(_is_unknown(rule.what) & (pl.col(text_column) != ""))
         .then(pl.col(text_column))
@@ -87,8 +89,8 @@ def passed_over_by_reason(reason_counts: pl.DataFrame) -> dict[str, int]:
         reason_counts: A frame that `count_reasons` returns.
     """
     ordered_counts = reason_counts.drop_nulls("why").sort("count", "why", descending=[True, False])
-    rest_count = ordered_counts.slice(MAX_REASONS)["count"].sum()
-    return dict(ordered_counts.head(MAX_REASONS).iter_rows()) | ({"other words": rest_count} if rest_count else {})
+    rare_count = ordered_counts.slice(MAX_REASONS)["count"].sum()
+    return dict(ordered_counts.head(MAX_REASONS).iter_rows()) | ({"other words": rare_count} if rare_count else {})
 
 
 def sum_by_reason(counts_by_reason: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -108,7 +110,7 @@ def _reason(rule: PassOver, shape_map: ShapeMap, text: pl.Expr, word: pl.Expr) -
 
 
 def _declared_reason(rule: PassOver, word: pl.Expr) -> pl.Expr:
-    """Return the reason with the word as the adapter declares it, of an IRI its last part; no other text is quoted."""
+    """Return the reason with the word that the adapter declares (the last part of an IRI); it quotes no other text."""
     declared_words = [declared_word for declared_word in rule.words if declared_word not in (ANY_TEXT, KNOWN_WORDS)]
     reason_by_word = {
         comparable_word: f"{rule.what} {_LONG_START.sub('', declared_word)}" if comparable_word else f"no {rule.what}"
@@ -127,7 +129,7 @@ def _is_unknown(field_name: str) -> pl.Expr:
 
 
 def _quoted_reason(field_name: str, text: pl.Expr) -> pl.Expr:
-    """Return the reason with the word of the file, of an IRI its last part."""
+    """Return the reason with the word of the file, or with the last part if the word is an IRI."""
     word = text.str.strip_chars("/ ").str.replace(_LONG_START.pattern, "")
     is_word = (word.str.len_chars() <= MAX_WORD_LENGTH) & ~word.str.contains("@", literal=True)
     return (

@@ -31,14 +31,16 @@ def select_shape_maps(shape_maps: Sequence[ShapeMap], table: TextTable) -> tuple
     If the file has no signature, the map of which it has most headers is returned: its missing columns are then named,
     or filled by the mapping of the configuration.
     """
-    selected: dict[str, ShapeMap] = {}
+    map_by_shape: dict[str, ShapeMap] = {}
     for shape_map in shape_maps:
         if all(table.key(header) in table.columns for header in shape_map.signature):
-            selected.setdefault(shape_map.shape, shape_map)
-    return tuple(selected.values()) or (max(shape_maps, key=lambda shape_map: _count_present(shape_map, table)),)
+            map_by_shape.setdefault(shape_map.shape, shape_map)
+    return tuple(map_by_shape.values()) or (
+        max(shape_maps, key=lambda shape_map: _count_present_headers(shape_map, table)),
+    )
 
 
-def _count_present(shape_map: ShapeMap, table: TextTable) -> int:
+def _count_present_headers(shape_map: ShapeMap, table: TextTable) -> int:
     return len({table.key(header) for header in headers_read_by(shape_map)} & set(table.columns))
 
 
@@ -74,8 +76,8 @@ def unpivoted_headers(table: TextTable, unpivot: Unpivot | None) -> tuple[str, .
         headers = [header for header in table.headers if re.search(unpivot.header_pattern, header.strip(_MARGIN))]
     else:
         headers = [header for header in table.headers if header.strip() and not sensitive_class(header)]
-    excluded = {table.key(header) for header in unpivot.exclude}
-    return tuple(header for header in headers if table.key(header) not in excluded)
+    excluded_keys = {table.key(header) for header in unpivot.exclude}
+    return tuple(header for header in headers if table.key(header) not in excluded_keys)
 
 
 def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str) -> TextTable:
@@ -83,24 +85,26 @@ def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str)
 
     A row without any is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
     """
-    repeated = table.columns.get(table.key(header), ())
-    if not repeated:
+    repeated_columns = table.columns.get(table.key(header), ())
+    if not repeated_columns:
         return replace(table, scan=lambda columns: table.scan(columns).head(0))
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
         rows = (
-            table.scan(tuple(dict.fromkeys((*columns, *repeated))))
-            .with_columns(pl.concat_list(repeated).alias(repeated[0]))
-            .explode(repeated[0])
+            table.scan(tuple(dict.fromkeys((*columns, *repeated_columns))))
+            .with_columns(pl.concat_list(repeated_columns).alias(repeated_columns[0]))
+            .explode(repeated_columns[0])
         )
         if shape_map.explode_separator is not None:
-            values = pl.col(repeated[0]).str.replace_all(shape_map.explode_separator, "\x1f").str.split("\x1f")
-            rows = rows.with_columns(values).explode(repeated[0])
-        element = drop_placeholders(pl.col(repeated[0]).str.strip_chars())
+            cell_values = (
+                pl.col(repeated_columns[0]).str.replace_all(shape_map.explode_separator, "\x1f").str.split("\x1f")
+            )
+            rows = rows.with_columns(cell_values).explode(repeated_columns[0])
+        element = drop_placeholders(pl.col(repeated_columns[0]).str.strip_chars())
         is_empty = ~is_filled(drop_unset(element))
         return _without_empty(rows, is_empty, shape_map)
 
-    return replace(table, columns={**table.columns, table.key(header): repeated[:1]}, scan=scan)
+    return replace(table, columns={**table.columns, table.key(header): repeated_columns[:1]}, scan=scan)
 
 
 def _without_empty(rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -> pl.LazyFrame:
@@ -108,9 +112,9 @@ def _without_empty(rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -
     if not shape_map.counts_empty:
         return rows.filter(~is_empty)
     # Of several empty cells of one row, the first marks the row.
-    is_first = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
-    is_only = is_empty.all().over(ROW_NUMBER) & is_first
-    return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | is_only)
+    is_first_cell = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
+    marks_empty_row = is_empty.all().over(ROW_NUMBER) & is_first_cell
+    return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | marks_empty_row)
 
 
 def _explode_list(table: TextTable, shape_map: ShapeMap, path: str) -> TextTable:
@@ -118,69 +122,73 @@ def _explode_list(table: TextTable, shape_map: ShapeMap, path: str) -> TextTable
 
     A record without elements is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
     """
-    element = f"{path}[*]"
+    element_path = f"{path}[*]"
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        members = [column for column in columns if column == element or column.startswith(f"{element}.")]
+        member_columns = [
+            column for column in columns if column == element_path or column.startswith(f"{element_path}.")
+        ]
         # A record may have one element without a list; it is read as an element all the same.
-        single = [column for column in columns if column.startswith(f"{path}.")]
-        others = [column for column in columns if column not in (*members, *single, path)]
-        keys = {member: member.removeprefix(element).split(".")[1:] for member in members or [element]}
-        dtype = pl.List(pl.Struct(dict.fromkeys(keys, pl.String)))
+        single_element_columns = [column for column in columns if column.startswith(f"{path}.")]
+        other_columns = [column for column in columns if column not in (*member_columns, *single_element_columns, path)]
+        keys_by_member = {
+            member: member.removeprefix(element_path).split(".")[1:] for member in member_columns or [element_path]
+        }
+        dtype = pl.List(pl.Struct(dict.fromkeys(keys_by_member, pl.String)))
 
         def read_elements(texts: pl.Series) -> pl.Series:
             elements = [
                 [
-                    {member: _text_of(content, path_keys) for member, path_keys in keys.items()}
-                    for content in _elements(text)
+                    {member: _find_text(element, path_keys) for member, path_keys in keys_by_member.items()}
+                    for element in _parse_elements(text)
                 ]
                 for text in texts
             ]
             return pl.Series(texts.name, elements, dtype=dtype)
 
-        lists = pl.col(path).map_batches(read_elements, return_dtype=dtype, is_elementwise=True).alias("@each")
+        element_lists = pl.col(path).map_batches(read_elements, return_dtype=dtype, is_elementwise=True).alias("@each")
         is_empty = pl.col("@each").list.len() == 0
-        rows = table.scan((*others, path)).with_columns(lists)
+        rows = table.scan((*other_columns, path)).with_columns(element_lists)
         if shape_map.counts_empty:
             # A null becomes one row; an empty list becomes none.
             rows = rows.with_columns(is_empty.alias(IS_EMPTY), pl.when(~is_empty).then("@each").alias("@each"))
-        elements = rows.explode("@each").drop(path).unnest("@each")
-        return elements.with_columns(pl.lit(None, pl.String).alias(column) for column in single)
+        element_rows = rows.explode("@each").drop(path).unnest("@each")
+        return element_rows.with_columns(pl.lit(None, pl.String).alias(column) for column in single_element_columns)
 
     return replace(table, scan=scan)
 
 
-def _elements(text: str | None) -> list[Any]:
+def _parse_elements(text: str | None) -> list[Any]:
     """Return the elements of a JSON list without placeholders; text that is not a list is the only element."""
     content = parse_json(text or "[]", otherwise=text)
     elements = content if isinstance(content, list) else [content]
     return [element for element in elements if not (isinstance(element, str) and element.strip() in PLACEHOLDERS)]
 
 
-def _text_of(content: Any, keys: Iterable[str]) -> str | None:
+def _find_text(content: Any, keys: Iterable[str]) -> str | None:
     """Return the text under the keys of a JSON value; the texts of a list are joined by |."""
     contents = [content]
     for key in keys:
         member, _, index = key.removesuffix("]").partition("[")
         member_contents = [container.get(member) for container in contents if isinstance(container, dict)]
         contents = (
-            _flat(member_contents)
+            _flatten(member_contents)
             if index == "*"
-            else [_at(container, index) for container in member_contents]
+            else [_element_at(container, index) for container in member_contents]
             if index
             else member_contents
         )
-    texts = [text if isinstance(text, str) else dumps(text) for text in _flat(contents) if text is not None]
+    texts = [text if isinstance(text, str) else dumps(text) for text in _flatten(contents) if text is not None]
     return "|".join(text for text in texts if text.strip() not in PLACEHOLDERS) or None
 
 
-def _at(content: Any, index: str) -> Any:
+def _element_at(content: Any, index: str) -> Any:
     """Return the element of a list, or None; anything but a list is the only element."""
     elements = content if isinstance(content, list) else [content]
     return elements[int(index)] if int(index) < len(elements) else None
 
 
-def _flat(contents: Iterable[Any]) -> list[Any]:
+def _flatten(contents: Iterable[Any]) -> list[Any]:
     """Return the values with each list replaced by its elements."""
     return [element for content in contents for element in (content if isinstance(content, list) else [content])]
 
@@ -196,25 +204,31 @@ def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTab
     new_columns = (COLUMN_NAME, CELL_VALUE, MAX_POINTS)
 
     def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        available = {column for names in table.columns.values() for column in names}
-        others = [column for column in columns if column in available]
-        rows = table.scan(tuple(dict.fromkeys((*others, *wide_columns))))
+        available_columns = {column for columns_of_header in table.columns.values() for column in columns_of_header}
+        other_columns = [column for column in columns if column in available_columns]
+        rows = table.scan(tuple(dict.fromkeys((*other_columns, *wide_columns))))
         if not wide_columns:
             unfilled_rows = rows.with_columns(**dict.fromkeys(new_columns, pl.lit(None, pl.String)))
             is_empty = pl.lit(True).alias(IS_EMPTY)
             return unfilled_rows.with_columns(is_empty) if shape_map.counts_empty else unfilled_rows.head(0)
-        points = _max_points(table, shape_map, wide_columns)
-        cells = [
+        points_by_column = _max_points(table, shape_map, wide_columns)
+        cell_structs = [
             pl.struct(
                 pl.lit(header.strip(_MARGIN)).alias(COLUMN_NAME),
                 pl.col(column).alias(CELL_VALUE),
-                pl.lit(points.get(column), pl.String).alias(MAX_POINTS),
+                pl.lit(points_by_column.get(column), pl.String).alias(MAX_POINTS),
             )
             for header, column in header_columns
         ]
-        rows = rows.select(ROW_NUMBER, *others, pl.concat_list(cells).alias("@cell")).explode("@cell").unnest("@cell")
-        text = drop_placeholders(pl.col(CELL_VALUE).str.strip_chars()).str.to_lowercase()
-        is_empty = ~is_filled(text) | text.is_in([word.lower() for word in unpivot.empty_values])
+        rows = (
+            rows.select(ROW_NUMBER, *other_columns, pl.concat_list(cell_structs).alias("@cell"))
+            .explode("@cell")
+            .unnest("@cell")
+        )
+        cell_text = drop_placeholders(pl.col(CELL_VALUE).str.strip_chars()).str.to_lowercase()
+        is_empty = ~is_filled(cell_text) | cell_text.is_in(
+            [empty_value.lower() for empty_value in unpivot.empty_values]
+        )
         return _without_empty(rows, is_empty, shape_map)
 
     return replace(
@@ -228,7 +242,7 @@ def _max_points(table: TextTable, shape_map: ShapeMap, columns: tuple[str, ...])
     if points_row is None:
         return {}
     headers = (table.key(header) for header in headers_of(points_row, shape_map))
-    marked = [column for header in headers for column in table.columns.get(header, ())]
+    condition_columns = [column for header in headers for column in table.columns.get(header, ())]
     is_points_row = condition_holds(points_row, shape_map, table)
-    rows = scan_cells(table, (*marked, *columns)).filter(is_points_row).select(columns).head(1).collect()
+    rows = scan_cells(table, (*condition_columns, *columns)).filter(is_points_row).select(columns).head(1).collect()
     return rows.row(0, named=True) if rows.height else {}

@@ -67,44 +67,50 @@ def sensitive_class(header: str) -> str | None:
     Args:
         header: A header, or a path into a JSON record. Case, accents, signs and blanks do not matter.
     """
-    matches = [
-        (last - first, class_name)
+    lengths_and_classes = [
+        (end - start, class_name)
         for spell in _SPELLINGS
-        for first, last, class_name in _find_terms(header, spell)
+        for start, end, class_name in _find_terms(header, spell)
         if class_name != ORDINARY
     ]
     # The longest term says best what the column is: `birth country` rather than `country`.
-    return max(matches, key=lambda length_and_class: length_and_class[0])[1] if matches else None
+    return (
+        max(lengths_and_classes, key=lambda length_and_class: length_and_class[0])[1] if lengths_and_classes else None
+    )
 
 
 def _find_terms(name: str, spell: Callable[[str], list[str]]) -> list[tuple[int, int, str]]:
     """Return where the terms lie in the name, with their classes; without those that an ordinary term overlaps."""
-    whole = _join(spell(name))
-    path_names = [_join(spell(path_name)).text for path_name in _PATH_SIGNS.split(name)]
-    places = [
-        (first, first + len(term), class_name)
-        for match, term, class_name in _spelled_terms(spell)
-        if term in whole.text
-        for first in (_find_in(whole, term, match) if match != "name" else [0] * (term in path_names))
+    spelled_name = _join_words(spell(name))
+    spelled_path_names = [_join_words(spell(path_name)).text for path_name in _PATH_SIGNS.split(name)]
+    term_places = [
+        (start, start + len(term), class_name)
+        for match_kind, term, class_name in _spelled_terms(spell)
+        if term in spelled_name.text
+        for start in (
+            _find_term(spelled_name, term, match_kind) if match_kind != "name" else [0] * (term in spelled_path_names)
+        )
     ]
-    ordinary_places = [place for place in places if place[2] == ORDINARY]
+    ordinary_places = [term_place for term_place in term_places if term_place[2] == ORDINARY]
     return [
-        place for place in places if not any(place[0] < last and first < place[1] for first, last, _ in ordinary_places)
+        term_place
+        for term_place in term_places
+        if not any(term_place[0] < end and start < term_place[1] for start, end, _ in ordinary_places)
     ]
 
 
-def _find_in(name: _Name, term: str, match: str) -> Iterator[int]:
+def _find_term(name: _Name, term: str, match_kind: str) -> Iterator[int]:
     """Yield where a term begins in a name."""
-    first = name.text.find(term)
-    while first >= 0:
-        last = first + len(term)
+    start = name.text.find(term)
+    while start >= 0:
+        end = start + len(term)
         if (
-            first in name.boundaries and (match == "start" or last in name.boundaries)
-            if match != "part"
-            else name.boundaries.isdisjoint(range(first + 1, last))
+            start in name.boundaries and (match_kind == "start" or end in name.boundaries)
+            if match_kind != "part"
+            else name.boundaries.isdisjoint(range(start + 1, end))
         ):
-            yield first
-        first = name.text.find(term, first + 1)
+            yield start
+        start = name.text.find(term, start + 1)
 
 
 @cache
@@ -117,7 +123,7 @@ def _spelled_terms(spell: Callable[[str], list[str]]) -> tuple[tuple[str, str, s
     )
 
 
-def _join(words: Sequence[str]) -> _Name:
+def _join_words(words: Sequence[str]) -> _Name:
     return _Name("".join(words), frozenset(accumulate(map(len, words), initial=0)))
 
 
@@ -128,8 +134,8 @@ def _accented_words(name: str) -> list[str]:
 def _plain_words(name: str) -> list[str]:
     """Return the words of a name without accents: `dateOfBirth` and `Date_of_birth` give the same three words."""
     decomposed = unicodedata.normalize("NFKD", name.translate(_PLAIN_LETTERS))
-    plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return _WORD.findall(_CASE_CHANGE.sub(" ", plain).casefold())
+    plain_name = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return _WORD.findall(_CASE_CHANGE.sub(" ", plain_name).casefold())
 
 
 def _short_words(name: str) -> list[str]:

@@ -60,7 +60,7 @@ def find_state_ids(table: TextTable) -> Mapping[str, StateId]:
     Args:
         table: The file. If its first rows cannot be read, no header is returned: whoever reads the file refuses it.
     """
-    columns = sorted({column for names in table.columns.values() for column in names})
+    columns = sorted({column for header_columns in table.columns.values() for column in header_columns})
     try:
         cells = table.scan_first_rows(columns).collect()
     except pl.exceptions.PolarsError:
@@ -106,11 +106,11 @@ def _stdnum_check(module: str) -> Callable[[str], bool]:
 
 def _is_german_insurance_number(number: str) -> bool:
     """Check the digit of a German Versicherungsnummer (Versicherungsnummern- und Kontoverordnung, section 4)."""
-    compact = number.replace(" ", "")
+    compact_number = number.replace(" ", "")
     # The letter counts as its two digits in the alphabet.
-    digits = f"{compact[:8]}{ord(compact[8]) - ord('A') + 1:02}{compact[9:11]}"
+    digits = f"{compact_number[:8]}{ord(compact_number[8]) - ord('A') + 1:02}{compact_number[9:11]}"
     products = (int(digit) * factor for digit, factor in zip(digits, _SV_FACTORS, strict=True))
-    return sum(sum(divmod(product, 10)) for product in products) % 10 == int(compact[-1])
+    return sum(sum(divmod(product, 10)) for product in products) % 10 == int(compact_number[-1])
 
 
 def _is_british_insurance_number(number: str) -> bool:

@@ -47,8 +47,8 @@ class UnknownWord:
     @property
     def sentence(self) -> str:
         """The line that settles the word, and what its placeholders stand for."""
-        of_word = "" if self.word is not None else "WORD is as the file writes it; "
-        return f"{self.line}, where {of_word}MEANING is {' or '.join(self.meanings)}"
+        word_phrase = "" if self.word is not None else "WORD is as the file writes it; "
+        return f"{self.line}, where {word_phrase}MEANING is {' or '.join(self.meanings)}"
 
 
 def add_undecided_words(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl.LazyFrame:
@@ -65,7 +65,7 @@ def add_undecided_words(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTabl
     is_read = pl.col(REASON).is_null()
     undecided_words = [
         pl.when(is_read)
-        .then(_undecided(field_map.when, field_map, shape_map, table))
+        .then(_undecided_text(field_map.when, field_map, shape_map, table))
         .alias(f"{_UNDECIDED}{position}:{field_map.destination}")
         for position, field_map in enumerate(shape_map.fields)
         if field_map.when and KNOWN_WORDS in field_map.when.words and not transform_for(field_map).is_partial
@@ -85,7 +85,7 @@ def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_
         One row per column and word, in the schema `WORD_COUNTS_SCHEMA`; `word` is null if the text may be no word.
     """
     read_texts = [
-        (filled_rows, column, _read_as_nothing(column, silent_words))
+        (filled_rows, column, _unread_text(column, silent_words))
         for column, silent_words in _word_columns(shape_map).items()
     ]
     column_by_name = {
@@ -94,7 +94,7 @@ def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_
         if (name_match := _NAME.match(frame_column))
     }
     undecided_texts = [(scanned_rows, column, pl.col(frame_column)) for frame_column, column in column_by_name.items()]
-    word_counts = [_count(rows, column, text) for rows, column, text in (*read_texts, *undecided_texts)]
+    word_counts = [_count_words(rows, column, text) for rows, column, text in (*read_texts, *undecided_texts)]
     return pl.concat([pl.LazyFrame(schema=WORD_COUNTS_SCHEMA), *word_counts])
 
 
@@ -134,7 +134,7 @@ def _word_columns(shape_map: ShapeMap) -> dict[str, set[str]]:
     return silent_words_by_column
 
 
-def _undecided(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
+def _undecided_text(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return the text of a condition if it is no known word and no variant counts that reads the same headers."""
     text = condition_text(condition, shape_map, table)
     transform = transform_for(field_map)
@@ -148,13 +148,13 @@ def _undecided(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, t
     return pl.when((text != "") & ~is_known & ~is_counted).then(text)
 
 
-def _read_as_nothing(column: str, says_nothing: set[str]) -> pl.Expr:
+def _unread_text(column: str, says_nothing: set[str]) -> pl.Expr:
     """Return the text of a column where it gives no value, and is none of the words that say nothing."""
     text = pl.col(f"text:{column}")
     return pl.when(pl.col(column).is_null() & ~comparable(text).is_in(comparable_words(says_nothing))).then(text)
 
 
-def _count(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:
+def _count_words(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:
     """Return one row per text of the column, in the schema `WORD_COUNTS_SCHEMA`."""
     is_word = (pl.col("word").str.len_chars() <= MAX_WORD_LENGTH) & ~pl.col("word").str.contains("@", literal=True)
     return (
@@ -169,7 +169,7 @@ def _count(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:
 def _with_line(column: str, word: str | None, count: int) -> UnknownWord:
     """Return the unknown word with the line of footsteps.yaml that gives it a meaning."""
     yaml_word = "WORD" if word is None else json.dumps(word, ensure_ascii=False)
-    line = f"mapping: {{{column}: {{values: {{{yaml_word}: MEANING}}}}}}"
-    is_flag = COLUMNS[column].dtype == pl.Boolean
-    meanings = ('"true"', '"false"') if is_flag else COLUMNS[column].allowed or ("any text",)
-    return UnknownWord(column, word, count, line, tuple(meanings))
+    mapping_line = f"mapping: {{{column}: {{values: {{{yaml_word}: MEANING}}}}}}"
+    is_boolean = COLUMNS[column].dtype == pl.Boolean
+    meanings = ('"true"', '"false"') if is_boolean else COLUMNS[column].allowed or ("any text",)
+    return UnknownWord(column, word, count, mapping_line, tuple(meanings))

@@ -33,21 +33,21 @@ def replacing(path: Path) -> Iterator[Path]:
         The path to write to, in the folder of `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{UNFINISHED}")
+    unfinished_path = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{UNFINISHED}")
     try:
-        yield unfinished
-        with unfinished.open("rb") as stream:
+        yield unfinished_path
+        with unfinished_path.open("rb") as stream:
             os.fsync(stream.fileno())
-        unfinished.chmod(0o666 & ~current_umask())
-        unfinished.replace(path)
+        unfinished_path.chmod(0o666 & ~current_umask())
+        unfinished_path.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        unfinished_path.unlink(missing_ok=True)
 
 
 def write_text_atomically(path: Path, text: str) -> None:
     """Replace the file by one with this text, in UTF-8 and without translation of line ends."""
-    with replacing(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8", newline="")
+    with replacing(path) as unfinished_path:
+        unfinished_path.write_text(text, encoding="utf-8", newline="")
 
 
 def file_sha256(path: Path) -> str:

@@ -77,7 +77,7 @@ def record_change(
     if (
         find_related_people is None
         and not is_record
-        and _are_most(_count_differing_people(old_rows, new_rows), count_people)
+        and _are_most_people(_count_differing_people(old_rows, new_rows), count_people)
     ):
         return
     differing_rows = _find_differing_rows(old_rows, new_rows)
@@ -85,14 +85,14 @@ def record_change(
     if find_related_people is not None and differing_rows.height:
         people = pl.concat([people, find_related_people(differing_rows)])
     people = people.unique().sort()
-    are_most = _are_most(people.len(), count_people)
+    are_most_people = _are_most_people(people.len(), count_people)
     if is_record and differing_rows.height <= MOST_RECORDS:
-        with replacing(entry_path.with_suffix(_RECORDS_SUFFIX)) as unfinished:
-            differing_rows.select(_record_columns(table)).unique().write_parquet(unfinished)
-    elif are_most:
+        with replacing(entry_path.with_suffix(_RECORDS_SUFFIX)) as unfinished_path:
+            differing_rows.select(_record_columns(table)).unique().write_parquet(unfinished_path)
+    elif are_most_people:
         return
     write_text_atomically(
-        entry_path, json.dumps({"before": old_fingerprint, "people": None if are_most else people.to_list()})
+        entry_path, json.dumps({"before": old_fingerprint, "people": None if are_most_people else people.to_list()})
     )
 
 
@@ -134,7 +134,7 @@ def find_changed_records(
     people_by_content = _follow_chain(root, table, old_fingerprint, new_fingerprint)
     if people_by_content is None or table.key != RECORD_KEY:
         return None
-    paths = [_entry_path(root, table, content).with_suffix(_RECORDS_SUFFIX) for content in people_by_content]
+    paths = [_entry_path(root, table, content_hash).with_suffix(_RECORDS_SUFFIX) for content_hash in people_by_content]
     if not all(path.exists() for path in paths):
         return None
     no_records = pl.DataFrame(schema=table.schema).select(_record_columns(table))
@@ -160,12 +160,12 @@ def hash_row_contents(rows: pl.DataFrame) -> pl.Series:
     )
 
 
-def _entry_path(root: Path, table: Table, content: str) -> Path:
-    return root / _FOLDER / table.name / f"{content}.json"
+def _entry_path(root: Path, table: Table, content_hash: str) -> Path:
+    return root / _FOLDER / table.name / f"{content_hash}.json"
 
 
-def _are_most(count: int, count_people: Callable[[], int]) -> bool:
-    return count > MIN_CHANGED_PEOPLE and count > MAX_CHANGED_SHARE * count_people()
+def _are_most_people(changed_count: int, count_people: Callable[[], int]) -> bool:
+    return changed_count > MIN_CHANGED_PEOPLE and changed_count > MAX_CHANGED_SHARE * count_people()
 
 
 def _follow_chain(

@@ -67,31 +67,33 @@ def readable_by(group: str | int | None, folder: Path) -> Iterator[None]:
         os.umask(process_umask)
 
 
-def restrict_data_root(root: Path, published: Path, group: str | int | None) -> None:
-    """Close the folders of a data root to all but its owner, and open `published` to a group if one is declared.
+def restrict_data_root(root: Path, published_folder: Path, group: str | int | None) -> None:
+    """Close the folders of a data root to all but its owner, and open `published_folder` to a group if one is declared.
 
     The group may also pass through the root, but not list it, unless the root has been opened to another group.
 
     Args:
         root: The data root.
-        published: The folder of everything that is published.
-        group: Name or number of the group that may read `published`; None for nobody.
+        published_folder: The folder of everything that is published.
+        group: Name or number of the group that may read `published_folder`; None for nobody.
 
     Raises:
         UnknownGroup: If there is no such group, or the user of this process is not in it.
     """
-    closed_folders = [root / name for name in _PRIVATE_FOLDERS] + ([] if group is not None else [published])
+    closed_folders = [root / folder_name for folder_name in _PRIVATE_FOLDERS] + (
+        [] if group is not None else [published_folder]
+    )
     for folder in closed_folders:
         if folder.is_dir() and folder.stat().st_mode & PRIVATE_UMASK:
             folder.chmod(0o700)
     if group is None:
         return
     group_id = _find_group_id(group)
-    published.mkdir(parents=True, exist_ok=True)
+    published_folder.mkdir(parents=True, exist_ok=True)
     root_status = root.stat()
     if root_status.st_gid == group_id or not root_status.st_mode & stat.S_IRWXG:
         _give_to_group(root, group_id, stat.S_IMODE(root_status.st_mode) | stat.S_IXGRP)
-    _open_folder(published, group_id)
+    _open_folder(published_folder, group_id)
 
 
 def _find_group_id(group: str | int) -> int:
@@ -106,8 +108,8 @@ def _find_group_id(group: str | int) -> int:
 def _open_folder(folder: Path, group_id: int) -> None:
     """Open a folder and everything in it to the group, unless that is done."""
     folder.mkdir(parents=True, exist_ok=True)
-    status = folder.stat()
-    if status.st_gid == group_id and stat.S_IMODE(status.st_mode) == _GROUP_FOLDER:
+    folder_status = folder.stat()
+    if folder_status.st_gid == group_id and stat.S_IMODE(folder_status.st_mode) == _GROUP_FOLDER:
         return
     # the folder itself last, so that a walk that was interrupted is repeated
     for path in (*folder.rglob("*"), folder):

@@ -80,9 +80,11 @@ def find_changed_files(
     }
 
 
-def find_files_with(table: Table, existing_files: Collection[str], replacing: pl.DataFrame) -> Collection[str]:
-    """The existing files that can have rows with the values of a row of `replacing`."""
-    return _ranges_of(existing_files, replacing["person_id"]) if table.is_partitioned_by_person else existing_files
+def find_files_with(table: Table, existing_files: Collection[str], replaced_values: pl.DataFrame) -> Collection[str]:
+    """The existing files that can have rows with the values of a row of `replaced_values`."""
+    return (
+        _ranges_of(existing_files, replaced_values["person_id"]) if table.is_partitioned_by_person else existing_files
+    )
 
 
 def select_rows_of_files(table: Table, rows: pl.DataFrame, file_names: Collection[str]) -> pl.DataFrame:
@@ -105,8 +107,8 @@ def select_rows_of_files(table: Table, rows: pl.DataFrame, file_names: Collectio
 
 def _ranges_of(existing_files: Collection[str], people: Collection[str]) -> set[str]:
     range_names = sorted(existing_files)
-    indices = {bisect_right(range_names, _range_name(person_id)) - 1 for person_id in people}
-    return {range_names[index] for index in indices if index >= 0}
+    range_indices = {bisect_right(range_names, _range_name(person_id)) - 1 for person_id in people}
+    return {range_names[range_index] for range_index in range_indices if range_index >= 0}
 
 
 def _find_changed_ranges(existing_files: Collection[str], old_people: pl.Series, new_people: pl.Series) -> set[str]:
@@ -120,31 +122,31 @@ def _find_changed_ranges(existing_files: Collection[str], old_people: pl.Series,
 
 
 def _split_by_month(month_column: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    rows_by_file, start = {}, 0
+    rows_by_file, start_row = {}, 0
     for row_count, month in rows.select(month_number(month_column).rle().struct.unnest()).iter_rows():
         file_name = UNDATED if month == NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
-        rows_by_file[file_name] = rows.slice(start, row_count)
-        start += row_count
+        rows_by_file[file_name] = rows.slice(start_row, row_count)
+        start_row += row_count
     return rows_by_file or {UNDATED: rows}
 
 
 def _split_by_person(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    start_by_range, start = {FIRST_RANGE: 0}, 0
+    start_by_range, start_row = {FIRST_RANGE: 0}, 0
     for row_count, person_id in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
         if _begins_range(person_id):
-            start_by_range[_range_name(person_id)] = start
-        start += row_count
-    bounds = pairwise([*start_by_range.values(), rows.height])
+            start_by_range[_range_name(person_id)] = start_row
+        start_row += row_count
+    row_bounds = pairwise([*start_by_range.values(), rows.height])
     return {
         range_name: rows.slice(first_row, end_row - first_row)
-        for range_name, (first_row, end_row) in zip(start_by_range, bounds, strict=True)
+        for range_name, (first_row, end_row) in zip(start_by_range, row_bounds, strict=True)
         if end_row > first_row
     } or {FIRST_RANGE: rows}
 
 
 def _begins_range(person_id: str) -> bool:
-    encoded = person_id.encode()
-    return len(encoded) <= _MAX_ID_BYTES and blake2b(encoded, digest_size=2).digest()[1] % PEOPLE_PER_FILE == 0
+    encoded_id = person_id.encode()
+    return len(encoded_id) <= _MAX_ID_BYTES and blake2b(encoded_id, digest_size=2).digest()[1] % PEOPLE_PER_FILE == 0
 
 
 def _range_name(person_id: str) -> str:

@@ -1,12 +1,11 @@
 """The lake: the folder of a table, how the table is read, and the one way to write it.
 
-Belongs here: paths, scanning, atomic writing of valid rows and of the quarantine, content hashes.
-Does not belong here: how a table is split into files (`file_layout`), whose rows changed (`change_log`), publication
-(`pipelines.snapshots`).
+Belongs here: paths, scanning, atomic writing of valid rows and of the quarantine.
+Does not belong here: how a table is split into files (`file_layout`), how one file is written (`parquet_files`), whose
+rows changed (`change_log`), publication (`pipelines.snapshots`).
 """
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,6 @@ import polars as pl
 from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Table
-from pipelines.storage.atomic_write import replacing
 from pipelines.storage.change_log import FindRelatedPeople, record_change
 from pipelines.storage.file_layout import (
     SINGLE_FILE,
@@ -29,6 +27,7 @@ from pipelines.storage.file_layout import (
     select_rows_of_files,
     split_into_files,
 )
+from pipelines.storage.parquet_files import content_sha256, write_parquet
 from pipelines.storage.recorded_counts import (
     RecordedCounts,
     fingerprint_values,
@@ -45,10 +44,6 @@ from pipelines.validation.rule_evaluation import (
     validate_rows,
 )
 
-# With row groups of this size one person is read within milliseconds, and ten million rows still compress well.
-ROW_GROUP_SIZE = 100_000
-# zstd level 1 makes files as small as polars' default level does, in half the time.
-_COMPRESSION_LEVEL = 1
 _Input = TypeVar("_Input")
 _Output = TypeVar("_Output")
 
@@ -83,14 +78,14 @@ class Lake:
         """The table's folder."""
         return self.root / table.name
 
-    def file(self, table: Table, stem: str = SINGLE_FILE) -> Path:
+    def file(self, table: Table, file_name: str = SINGLE_FILE) -> Path:
         """The path of one file of a table.
 
         Args:
             table: The table.
-            stem: Name of the file without suffix; the default is the file of a table that is not split.
+            file_name: Name of the file without suffix; the default is the file of a table that is not split.
         """
-        return self.folder(table) / f"{stem}.parquet"
+        return self.folder(table) / f"{file_name}.parquet"
 
     def files(self, table: Table) -> list[Path]:
         """The existing files of a table, in the order in which they are read."""
@@ -147,20 +142,20 @@ class Lake:
             ContractViolation: A column is missing or has another type; the table stays as it was.
         """
         references = self.reference_values(table)
-        validated = _validate(table, rows, references)
-        written = self._replace_rows(table, validated.good, find_related_people)
+        validated_rows = _validate(table, rows, references)
+        write_result = self._replace_rows(table, validated_rows.good, find_related_people)
         if table.layer == "quarantine":
-            return written
-        quarantine = self._replace_rows(quarantine_table(table.name), validated.bad)
-        good_and_bad_counts = (validated.good_counts, validated.bad_counts)
+            return write_result
+        quarantine_result = self._replace_rows(quarantine_table(table.name), validated_rows.bad)
+        good_and_bad_counts = (validated_rows.good_counts, validated_rows.bad_counts)
         recorded_counts = self._record(table, *good_and_bad_counts, fingerprint_values(references))
-        return replace(written, counts=recorded_counts.counts, quarantine=quarantine)
+        return replace(write_result, counts=recorded_counts.counts, quarantine=quarantine_result)
 
     def merge(
         self,
         table: Table,
         rows: pl.DataFrame | ValidatedRows,
-        replacing: pl.DataFrame,
+        replaced_keys: pl.DataFrame,
         find_related_people: FindRelatedPeople | None = None,
     ) -> WriteResult:
         """Replace some rows of a table and of its quarantine; only files whose rows change are read and rewritten.
@@ -169,30 +164,32 @@ class Lake:
             table: The table.
             rows: The new rows, as the contract of the table declares them; validated, or else they are validated here.
                 Rows that break a rule, or whose key remains in a file that changes, are set aside in the quarantine.
-            replacing: Values of some columns, such as person_id: rows of the table with these values are removed.
+            replaced_keys: Values of some columns, such as person_id: rows of the table with these values are removed.
             find_related_people: Finds further people that changed rows affect; see `record_change`.
 
         Raises:
             ContractViolation: A column is missing or has another type; the table stays as it was.
         """
         recorded_counts, references = self._read_counts(table), self.reference_values(table)
-        validated = _validate(table, rows, references)
+        validated_rows = _validate(table, rows, references)
         if not self.files(table):
-            return self.write(table, validated, find_related_people)
-        written, removed_rows, validated = self._merge_rows(table, validated, replacing, find_related_people)
+            return self.write(table, validated_rows, find_related_people)
+        write_result, removed_rows, validated_rows = self._merge_rows(
+            table, validated_rows, replaced_keys, find_related_people
+        )
         if table.layer == "quarantine":
-            return written
-        quarantine, is_reduced = self._merge_quarantine(table, validated.bad, replacing)
+            return write_result
+        quarantine_result, is_reduced = self._merge_quarantine(table, validated_rows.bad, replaced_keys)
         if recorded_counts is None or any(count.stored for count in recorded_counts.kept_counts.rules.values()):
             kept_counts, set_aside_counts = self._count(table, references)
             recorded_counts = self._record(table, kept_counts, set_aside_counts, fingerprint_values(references))
         else:
-            kept_counts = recorded_counts.kept_counts - count_leaving(table, removed_rows) + validated.good_counts
-            set_aside_counts = recorded_counts.set_aside_counts + validated.bad_counts
+            kept_counts = recorded_counts.kept_counts - count_leaving(table, removed_rows) + validated_rows.good_counts
+            set_aside_counts = recorded_counts.set_aside_counts + validated_rows.bad_counts
             if is_reduced:
                 set_aside_counts = count_quarantined(table, self.scan(quarantine_table(table.name)).collect())
             recorded_counts = self._record(table, kept_counts, set_aside_counts, recorded_counts.references)
-        return replace(written, counts=recorded_counts.counts, quarantine=quarantine)
+        return replace(write_result, counts=recorded_counts.counts, quarantine=quarantine_result)
 
     def _replace_rows(
         self, table: Table, rows: pl.DataFrame, find_related_people: FindRelatedPeople | None = None
@@ -200,13 +197,13 @@ class Lake:
         """Write all rows of a table, which are in the row order of its contract."""
         rows_by_file = split_into_files(table, rows)
         old_hashes, new_hashes = self._read_hashes(table), _hash_files(rows_by_file)
-        changed_files = {stem for stem in new_hashes if old_hashes.get(stem) != new_hashes[stem]}
+        changed_files = {file_name for file_name in new_hashes if old_hashes.get(file_name) != new_hashes[file_name]}
         removed_files = set(old_hashes) - set(new_hashes)
         # nothing follows the changes of a published table: only assets upstream of it and incremental runs need them
         if (changed_files or removed_files) and old_hashes and table.layer != "out":
             old_rows = self._scan_named(table, (changed_files & set(old_hashes)) | removed_files).collect()
             new_rows = pl.concat(
-                [rows_by_file[stem] for stem in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
+                [rows_by_file[file_name] for file_name in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
             )
             self._record_change(table, old_hashes, new_hashes, old_rows, new_rows, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes)
@@ -214,8 +211,8 @@ class Lake:
     def _merge_rows(
         self,
         table: Table,
-        validated: ValidatedRows,
-        replacing: pl.DataFrame,
+        validated_rows: ValidatedRows,
+        replaced_keys: pl.DataFrame,
         find_related_people: FindRelatedPeople | None,
     ) -> tuple[WriteResult, pl.DataFrame, ValidatedRows]:
         """Replace the rows of a table that exists.
@@ -223,36 +220,49 @@ class Lake:
         Returns:
             The state of the table, the rows that were removed, and the new rows without those whose key remains.
         """
-        old_hashes, key_columns = self._read_hashes(table), replacing.columns
-        is_current = has_current_layout(table, old_hashes)  # an earlier version may have split it otherwise
-        candidate_files = find_files_with(table, old_hashes, replacing) if is_current else old_hashes
+        old_hashes, key_columns = self._read_hashes(table), replaced_keys.columns
+        has_declared_layout = has_current_layout(table, old_hashes)  # an earlier version may have split it otherwise
+        candidate_files = find_files_with(table, old_hashes, replaced_keys) if has_declared_layout else old_hashes
         old_rows = sort_rows(
-            table, self._scan_named(table, candidate_files).join(replacing.lazy(), on=key_columns, how="semi").collect()
+            table,
+            self._scan_named(table, candidate_files).join(replaced_keys.lazy(), on=key_columns, how="semi").collect(),
         )
-        changed_files = find_changed_files(table, old_hashes, old_rows, validated.good) if is_current else {*old_hashes}
+        changed_files = (
+            find_changed_files(table, old_hashes, old_rows, validated_rows.good)
+            if has_declared_layout
+            else {*old_hashes}
+        )
         if not changed_files:
-            return self._summarise(table, old_hashes, False), old_rows, validated
+            return self._summarise(table, old_hashes, False), old_rows, validated_rows
         stored_rows = self._scan_named(table, changed_files & set(old_hashes)).collect()
-        remaining_rows = stored_rows.join(replacing, on=key_columns, how="anti", maintain_order="left")
+        remaining_rows = stored_rows.join(replaced_keys, on=key_columns, how="anti", maintain_order="left")
         if table.key:
-            validated = validated.without_keys(remaining_rows.select(table.key))
-        new_rows = select_rows_of_files(table, validated.good, changed_files) if is_current else validated.good
+            validated_rows = validated_rows.without_keys(remaining_rows.select(table.key))
+        new_rows = (
+            select_rows_of_files(table, validated_rows.good, changed_files)
+            if has_declared_layout
+            else validated_rows.good
+        )
         rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining_rows, new_rows])))
-        unchanged_hashes = {stem: sha256 for stem, sha256 in old_hashes.items() if stem not in changed_files}
+        unchanged_hashes = {
+            file_name: file_hash for file_name, file_hash in old_hashes.items() if file_name not in changed_files
+        }
         if unchanged_hashes:
-            rows_by_file = {stem: file_rows for stem, file_rows in rows_by_file.items() if file_rows.height}
+            rows_by_file = {file_name: file_rows for file_name, file_rows in rows_by_file.items() if file_rows.height}
         new_hashes = {**unchanged_hashes, **_hash_files(rows_by_file)}
-        self._record_change(table, old_hashes, new_hashes, old_rows, validated.good, find_related_people)
-        return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated
+        self._record_change(table, old_hashes, new_hashes, old_rows, validated_rows.good, find_related_people)
+        return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated_rows
 
-    def _merge_quarantine(self, table: Table, rows: pl.DataFrame, replacing: pl.DataFrame) -> tuple[WriteResult, bool]:
+    def _merge_quarantine(
+        self, table: Table, rows: pl.DataFrame, replaced_keys: pl.DataFrame
+    ) -> tuple[WriteResult, bool]:
         """Replace rows of the quarantine of a table, and whether some were removed."""
         quarantine = quarantine_table(table.name)
         stored_rows = self.scan(quarantine).collect()
-        remaining_rows = exclude_rows(stored_rows, replacing)
+        remaining_rows = exclude_rows(stored_rows, replaced_keys)
         is_reduced = remaining_rows.height < stored_rows.height
-        if not is_reduced and rows.is_empty() and (hashes := self._read_hashes(quarantine)):
-            return self._summarise(quarantine, hashes, False), False
+        if not is_reduced and rows.is_empty() and (hash_by_file := self._read_hashes(quarantine)):
+            return self._summarise(quarantine, hash_by_file, False), False
         return self._replace_rows(quarantine, pl.concat([remaining_rows, rows]).sort(QUARANTINE_ORDER)), is_reduced
 
     def _read_counts(self, table: Table) -> RecordedCounts | None:
@@ -261,17 +271,19 @@ class Lake:
 
     def _count(self, table: Table, references: Mapping[str, pl.Series]) -> tuple[RuleCounts, RuleCounts]:
         """The counts of the rows in a table, and of those in its quarantine."""
-        quarantined = self.scan(quarantine_table(table.name)).collect()
-        return count_rules(table, self.scan(table), references), count_quarantined(table, quarantined)
+        quarantined_rows = self.scan(quarantine_table(table.name)).collect()
+        return count_rules(table, self.scan(table), references), count_quarantined(table, quarantined_rows)
 
     def _record(
         self, table: Table, kept_counts: RuleCounts, set_aside_counts: RuleCounts, references: Mapping[str, str]
     ) -> RecordedCounts:
         """Record the counts of a table whose files are in place."""
         hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
-        recorded = RecordedCounts(*hashes, fingerprint_contract(table), references, kept_counts, set_aside_counts)
-        write_recorded_counts(self.root, table, recorded)
-        return recorded
+        recorded_counts = RecordedCounts(
+            *hashes, fingerprint_contract(table), references, kept_counts, set_aside_counts
+        )
+        write_recorded_counts(self.root, table, recorded_counts)
+        return recorded_counts
 
     def _record_change(
         self,
@@ -302,18 +314,20 @@ class Lake:
     ) -> WriteResult:
         """Write the files whose hashes differ, and delete the files without a new hash."""
 
-        def write_file(stem: str) -> None:
+        def write_file(file_name: str) -> None:
             write_parquet(
-                rows_by_file[stem],
-                self.file(table, stem),
-                metadata={"content_sha256": new_hashes[stem] or "", "contract": f"{table.name} {table.version}"},
+                rows_by_file[file_name],
+                self.file(table, file_name),
+                metadata={"content_sha256": new_hashes[file_name] or "", "contract": f"{table.name} {table.version}"},
             )
 
-        changed_files = sorted(stem for stem in rows_by_file if old_hashes.get(stem) != new_hashes[stem])
+        changed_files = sorted(
+            file_name for file_name in rows_by_file if old_hashes.get(file_name) != new_hashes[file_name]
+        )
         removed_files = set(old_hashes) - set(new_hashes)
         _map_in_threads(write_file, changed_files)
-        for stem in removed_files:
-            self.file(table, stem).unlink()
+        for file_name in removed_files:
+            self.file(table, file_name).unlink()
         return self._summarise(table, new_hashes, bool(changed_files or removed_files))
 
     def _read_hashes(self, table: Table) -> dict[str, str | None]:
@@ -323,15 +337,15 @@ class Lake:
     def _scan_named(self, table: Table, file_names: Iterable[str]) -> pl.LazyFrame:
         return _scan_files(table, [self.file(table, file_name) for file_name in sorted(file_names)])
 
-    def _summarise(self, table: Table, hashes: Mapping[str, str | None], changed: bool) -> WriteResult:
+    def _summarise(self, table: Table, hash_by_file: Mapping[str, str | None], has_changed: bool) -> WriteResult:
         files = self.files(table)
         return WriteResult(
             table=table.name,
             path=files[0],
             rows=int(pl.scan_parquet(files).select(pl.len()).collect().item()),
             bytes=sum(path.stat().st_size for path in files),
-            content_sha256=_combine_hashes(hashes) or "",
-            changed=changed,
+            content_sha256=_combine_hashes(hash_by_file) or "",
+            changed=has_changed,
         )
 
 
@@ -357,43 +371,16 @@ def _hash_files(rows_by_file: Mapping[str, pl.DataFrame]) -> dict[str, str | Non
 
 def _map_in_threads(function: Callable[[_Input], _Output], inputs: Iterable[_Input]) -> list[_Output]:
     """The results in the order of the inputs; one thread per core, because hashing or writing a file uses one core."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return list(threads.map(function, inputs))
+    with ThreadPoolExecutor(os.cpu_count()) as thread_pool:
+        return list(thread_pool.map(function, inputs))
 
 
-def _combine_hashes(hashes: Mapping[str, str | None]) -> str | None:
+def _combine_hashes(hash_by_file: Mapping[str, str | None]) -> str | None:
     """One hash of all files; the file's own hash if the table is not split; None if a file has no hash."""
-    if not hashes or None in hashes.values():
+    if not hash_by_file or None in hash_by_file.values():
         return None
-    if set(hashes) == {SINGLE_FILE}:
-        return hashes[SINGLE_FILE]
-    return hashlib.sha256("".join(f"{stem} {sha256}\n" for stem, sha256 in sorted(hashes.items())).encode()).hexdigest()
-
-
-def content_sha256(frame: pl.DataFrame) -> str:
-    """SHA-256 of the schema and the rows in their order, independent of the frame's layout in memory."""
-    digest = hashlib.sha256(repr(list(frame.schema.items())).encode())
-    # Arrow does not define the bytes of nulls, of slices and of padding; Parquet contains present values alone. Blocks
-    # of fixed size keep the memory small and the pages independent of chunks.
-    for start in range(0, max(frame.height, 1), ROW_GROUP_SIZE):
-        sink = io.BytesIO()
-        frame.slice(start, ROW_GROUP_SIZE).rechunk().write_parquet(sink, compression="uncompressed", statistics=False)
-        digest.update(sink.getbuffer())
-    return digest.hexdigest()
-
-
-def write_parquet(
-    frame: pl.DataFrame, path: Path, metadata: dict[str, str], row_group_size: int = ROW_GROUP_SIZE
-) -> None:
-    """Write a Parquet file atomically.
-
-    Args:
-        frame: The rows.
-        path: The file, created or replaced.
-        metadata: Key-value metadata of the file.
-        row_group_size: Rows per row group.
-    """
-    with replacing(path) as unfinished:
-        frame.write_parquet(
-            unfinished, row_group_size=row_group_size, compression_level=_COMPRESSION_LEVEL, metadata=metadata
-        )
+    if set(hash_by_file) == {SINGLE_FILE}:
+        return hash_by_file[SINGLE_FILE]
+    return hashlib.sha256(
+        "".join(f"{file_name} {file_hash}\n" for file_name, file_hash in sorted(hash_by_file.items())).encode()
+    ).hexdigest()

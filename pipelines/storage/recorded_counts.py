@@ -47,41 +47,46 @@ class RecordedCounts:
 
 
 def read_recorded_counts(
-    root: Path, table: Table, content: str | None, quarantine: str | None
+    root: Path, table: Table, content_hash: str | None, quarantine_hash: str | None
 ) -> RecordedCounts | None:
     """The recorded counts of a table.
 
     Args:
         root: Folder of the lake.
         table: The table.
-        content: Content hash of the table now.
-        quarantine: Content hash of its quarantine now.
+        content_hash: Content hash of the table now.
+        quarantine_hash: Content hash of its quarantine now.
 
     Returns:
         The counts; None if there are none of this content and contract, or if another version recorded them.
     """
     path = root / _FOLDER / f"{table.name}.json"
     stored_document = json.loads(path.read_text()) if path.exists() else {}
-    is_current = (stored_document.get("content"), stored_document.get("quarantine")) == (content, quarantine)
-    if content is None or not is_current or stored_document["contract"] != fingerprint_contract(table):
+    is_current = (stored_document.get("content"), stored_document.get("quarantine")) == (content_hash, quarantine_hash)
+    if content_hash is None or not is_current or stored_document["contract"] != fingerprint_contract(table):
         return None
     kept_counts, set_aside_counts = (parse_rule_counts(stored_document[side]) for side in ("kept", "set_aside"))
     if kept_counts is None or set_aside_counts is None:
         return None
     return RecordedCounts(
-        content, quarantine, stored_document["contract"], stored_document["references"], kept_counts, set_aside_counts
+        content_hash,
+        quarantine_hash,
+        stored_document["contract"],
+        stored_document["references"],
+        kept_counts,
+        set_aside_counts,
     )
 
 
-def write_recorded_counts(root: Path, table: Table, recorded: RecordedCounts) -> None:
+def write_recorded_counts(root: Path, table: Table, recorded_counts: RecordedCounts) -> None:
     """Record the counts of a table, after its files and those of its quarantine are in place."""
     document = {
-        "content": recorded.content,
-        "quarantine": recorded.quarantine,
-        "contract": recorded.contract,
-        "references": dict(recorded.references),
-        "kept": recorded.kept_counts.to_document(),
-        "set_aside": recorded.set_aside_counts.to_document(),
+        "content": recorded_counts.content,
+        "quarantine": recorded_counts.quarantine,
+        "contract": recorded_counts.contract,
+        "references": dict(recorded_counts.references),
+        "kept": recorded_counts.kept_counts.to_document(),
+        "set_aside": recorded_counts.set_aside_counts.to_document(),
     }
     write_text_atomically(root / _FOLDER / f"{table.name}.json", json.dumps(document))
 

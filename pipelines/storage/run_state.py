@@ -64,7 +64,7 @@ def read_asset_state(root: Path, asset_name: str) -> AssetState | None:
         return None
     if not isinstance(stored_state, dict) or set(stored_state) != set(_STORED_KEYS.values()):
         return None
-    return AssetState(**{attribute: stored_state[key] for attribute, key in _STORED_KEYS.items()})
+    return AssetState(**{attribute: stored_state[stored_key] for attribute, stored_key in _STORED_KEYS.items()})
 
 
 def write_asset_state(root: Path, state: AssetState) -> None:
@@ -76,7 +76,9 @@ def write_asset_state(root: Path, state: AssetState) -> None:
     """
     write_text_atomically(
         root / _FOLDER / f"{state.name}.json",
-        json.dumps({key: getattr(state, attribute) for attribute, key in _STORED_KEYS.items()}, sort_keys=True),
+        json.dumps(
+            {stored_key: getattr(state, attribute) for attribute, stored_key in _STORED_KEYS.items()}, sort_keys=True
+        ),
     )
 
 

@@ -42,14 +42,16 @@ SIGNATURE_FILES = {
 SINGLE_FILES = frozenset({"lightcast", "sfia", "moodle_framework", "nice", "digcomp"})
 
 
-def read_declared_taxonomy(taxonomy_config: TaxonomyConfig, landing_folder: Path, texts: pl.Series) -> LoadedTaxonomy:
+def read_declared_taxonomy(
+    taxonomy_config: TaxonomyConfig, landing_folder: Path, skill_texts: pl.Series
+) -> LoadedTaxonomy:
     """Read the taxonomy of the configuration, and the names that the company adds to it.
 
     Args:
         taxonomy_config: The section `taxonomy` of footsteps.yaml.
         landing_folder: The landing folder; the paths of the section are relative to it.
-        texts: The skill texts of the exports, for the system `observed`. A text that `aliases` names is another name of
-            a micro-skill there, and no micro-skill.
+        skill_texts: The skill texts of the exports, for the system `observed`. A text that `aliases` names is another
+            name of a micro-skill there, and no micro-skill.
 
     Returns:
         The taxonomy, and the counts of its files.
@@ -61,7 +63,7 @@ def read_declared_taxonomy(taxonomy_config: TaxonomyConfig, landing_folder: Path
         read_rows(landing_folder / taxonomy_config.aliases, ("name", "skill_id")) if taxonomy_config.aliases else None
     )
     loaded_taxonomy = _read_published_or_own(
-        taxonomy_config, landing_folder, texts if aliases is None else _drop_aliases(texts, aliases)
+        taxonomy_config, landing_folder, skill_texts if aliases is None else _drop_aliases(skill_texts, aliases)
     )
     if aliases is None:
         return loaded_taxonomy
@@ -70,10 +72,12 @@ def read_declared_taxonomy(taxonomy_config: TaxonomyConfig, landing_folder: Path
     return LoadedTaxonomy(taxonomy, (*loaded_taxonomy.counts, alias_count))
 
 
-def _read_published_or_own(taxonomy_config: TaxonomyConfig, landing_folder: Path, texts: pl.Series) -> LoadedTaxonomy:
+def _read_published_or_own(
+    taxonomy_config: TaxonomyConfig, landing_folder: Path, skill_texts: pl.Series
+) -> LoadedTaxonomy:
     if taxonomy_config.system == "observed":
-        taxonomy = build_observed_taxonomy(texts, taxonomy_config.capability_parts)
-        return LoadedTaxonomy(taxonomy, (TaxonomyCount("texts", texts.n_unique(), taxonomy.skills.height),))
+        taxonomy = build_observed_taxonomy(skill_texts, taxonomy_config.capability_parts)
+        return LoadedTaxonomy(taxonomy, (TaxonomyCount("texts", skill_texts.n_unique(), taxonomy.skills.height),))
     taxonomy_path = landing_folder / (taxonomy_config.folder or taxonomy_config.skills or "")
     if taxonomy_config.system == "tabular":
         return load_own_tables(
@@ -86,17 +90,17 @@ def _read_published_or_own(taxonomy_config: TaxonomyConfig, landing_folder: Path
     return _LOADERS[taxonomy_config.system](taxonomy_path)
 
 
-def _drop_aliases(texts: pl.Series, aliases: pl.DataFrame) -> pl.Series:
+def _drop_aliases(skill_texts: pl.Series, aliases: pl.DataFrame) -> pl.Series:
     """The texts that no alias names."""
     is_alias = normalise_name(pl.col("text")).is_in(aliases.select(normalise_name(pl.col("name")))["name"].implode())
-    return texts.to_frame("text").filter(~is_alias)["text"].rename(texts.name)
+    return skill_texts.to_frame("text").filter(~is_alias)["text"].rename(skill_texts.name)
 
 
-def count_taxonomy_rows(folder: Path, system: str | None = None) -> tuple[str, list[TaxonomyCount]]:
+def count_taxonomy_rows(folder_or_file: Path, system: str | None = None) -> tuple[str, list[TaxonomyCount]]:
     """Count the rows in the files of a published taxonomy, and the rows taken.
 
     Args:
-        folder: The folder or file of the taxonomy.
+        folder_or_file: The folder or file of the taxonomy.
         system: Publisher of the taxonomy; None to detect it by the file, or the files of the folder.
 
     Returns:
@@ -105,19 +109,19 @@ def count_taxonomy_rows(folder: Path, system: str | None = None) -> tuple[str, l
     Raises:
         TaxonomyError: If the files identify no publisher, or cannot be read.
     """
-    system = system or detect_taxonomy(folder)
+    system = system or detect_taxonomy(folder_or_file)
     if system not in _LOADERS:
-        raise TaxonomyError(f"{folder.name} holds no taxonomy that its files identify: {', '.join(_LOADERS)}")
-    taxonomy_path = folder
-    if system in SINGLE_FILES and folder.is_dir():
-        taxonomy_path = require_file(folder, *SIGNATURE_FILES.get(system, ("*",)))
+        raise TaxonomyError(f"{folder_or_file.name} holds no taxonomy that its files identify: {', '.join(_LOADERS)}")
+    taxonomy_path = folder_or_file
+    if system in SINGLE_FILES and folder_or_file.is_dir():
+        taxonomy_path = require_file(folder_or_file, *SIGNATURE_FILES.get(system, ("*",)))
     return system, list(_LOADERS[system](taxonomy_path).counts)
 
 
-def detect_taxonomy(path: Path) -> str | None:
+def detect_taxonomy(folder_or_file: Path) -> str | None:
     """The publisher whose files the folder holds, or whose name the file has; None if they show none."""
     for system, patterns in SIGNATURE_FILES.items():
-        is_named = path.is_file() and any(path.match(pattern) for pattern in patterns)
-        if is_named or (path.is_dir() and find_file(path, *patterns)):
+        is_named = folder_or_file.is_file() and any(folder_or_file.match(pattern) for pattern in patterns)
+        if is_named or (folder_or_file.is_dir() and find_file(folder_or_file, *patterns)):
             return system
     return None

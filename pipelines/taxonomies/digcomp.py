@@ -22,15 +22,18 @@ _SHEET_COLUMNS = ("capability_id", "capability_name", "area_description", "skill
 _BROADER, _BROADER_NAME = "broaderConceptUri", "broaderConceptPT"
 
 
-def load_digcomp(path: Path) -> LoadedTaxonomy:
+def load_digcomp(taxonomy_file: Path) -> LoadedTaxonomy:
     """Read DigComp from its file.
 
     Raises:
         TaxonomyError: If the file is missing, or has no such columns, sheet or rows.
     """
-    if not path.is_file():
-        raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
-    concept_rows = require_rows(path, _read_supplement(path) if is_workbook(path) else _read_collection(path))
+    if not taxonomy_file.is_file():
+        raise TaxonomyError(f"the taxonomy file {taxonomy_file.name} is missing: correct `taxonomy` in footsteps.yaml")
+    concept_rows = require_rows(
+        taxonomy_file,
+        _read_supplement(taxonomy_file) if is_workbook(taxonomy_file) else _read_collection(taxonomy_file),
+    )
     is_area = pl.col("skill_id").is_in(concept_rows["capability_id"].drop_nulls().implode())
     competences = concept_rows.filter(~is_area)
     taxonomy = build_taxonomy(competences)
@@ -43,8 +46,10 @@ def load_digcomp(path: Path) -> LoadedTaxonomy:
     )
 
 
-def _read_collection(path: Path) -> pl.DataFrame:
-    file_rows = read_rows(path, ("conceptUri", "preferredLabel"), ("altLabels", "description", _BROADER, _BROADER_NAME))
+def _read_collection(taxonomy_file: Path) -> pl.DataFrame:
+    file_rows = read_rows(
+        taxonomy_file, ("conceptUri", "preferredLabel"), ("altLabels", "description", _BROADER, _BROADER_NAME)
+    )
     # several broader concepts are separated by " | "; the first one is taken
     first_concept = pl.col(_BROADER, _BROADER_NAME).str.split("|").list.first().str.strip_chars()
     return file_rows.with_columns(first_concept).select(
@@ -57,22 +62,24 @@ def _read_collection(path: Path) -> pl.DataFrame:
     )
 
 
-def _read_supplement(path: Path) -> pl.DataFrame:
+def _read_supplement(taxonomy_file: Path) -> pl.DataFrame:
     import fastexcel  # slow to import, and few taxonomies are workbooks
 
-    unpacked_size(path)  # refuses an archive bomb before anything else reads the file
+    unpacked_size(taxonomy_file)  # refuses an archive bomb before anything else reads the file
     try:
-        sheet = fastexcel.read_excel(path).load_sheet(_SHEET, header_row=0, dtypes="string").to_polars()
+        sheet_table = fastexcel.read_excel(taxonomy_file).load_sheet(_SHEET, header_row=0, dtypes="string").to_polars()
     except BaseException as error:
         # A panic of the Rust library is not an Exception, and damaged workbooks can cause one.
         if not isinstance(error, fastexcel.FastExcelError) and type(error).__name__ != "PanicException":
             raise
         raise TaxonomyError(
-            f"{path.name} cannot be read: it needs the sheet {_SHEET!r} of the data supplement"
+            f"{taxonomy_file.name} cannot be read: it needs the sheet {_SHEET!r} of the data supplement"
         ) from None
-    if sheet.width < len(_SHEET_COLUMNS):
-        raise TaxonomyError(f"{path.name}: the sheet {_SHEET!r} has {sheet.width} columns, not {len(_SHEET_COLUMNS)}")
-    sheet_rows = sheet.select(sheet.columns[: len(_SHEET_COLUMNS)])
+    if sheet_table.width < len(_SHEET_COLUMNS):
+        raise TaxonomyError(
+            f"{taxonomy_file.name}: the sheet {_SHEET!r} has {sheet_table.width} columns, not {len(_SHEET_COLUMNS)}"
+        )
+    sheet_rows = sheet_table.select(sheet_table.columns[: len(_SHEET_COLUMNS)])
     sheet_rows.columns = list(_SHEET_COLUMNS)
     # a number such as 1.0 of an area is written 1
     whole_area_number = pl.col("capability_id").str.replace(r"^(\d+)\.0+$", "${1}")

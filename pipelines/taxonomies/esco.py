@@ -22,7 +22,7 @@ from pipelines.taxonomies.loaded import (
     require_rows,
 )
 
-_LEFT_OUT = "an unknown entry, or repeated"
+_LEFT_OUT_REASON = "an unknown entry, or repeated"
 # Patterns of the file's name, and its headers.
 _FileForm = tuple[tuple[str, ...], *tuple[str, ...]]
 # The columns of each kind of file, as the code below names them.
@@ -86,7 +86,7 @@ _IS_ESSENTIAL = pl.col("kind").str.to_lowercase() == "essential"
 _IMPORTANCE = pl.when(_IS_ESSENTIAL).then(pl.lit("essential")).otherwise(pl.lit("optional"))
 
 
-def load_esco(folder: Path) -> LoadedTaxonomy:
+def load_esco(taxonomy_folder: Path) -> LoadedTaxonomy:
     """Read ESCO from the folder of its files.
 
     Essential relations between skills are prerequisites; optional ones are not, as they hold nobody back. The
@@ -96,20 +96,24 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If the file of skills or a column is missing, or essential relations form a cycle.
     """
-    file_forms = _TABIYA if find_file(folder, *_TABIYA["skills"][0]) else _COMMISSION
-    skills_file = require_file(folder, *file_forms["skills"][0])
+    file_forms = _TABIYA if find_file(taxonomy_folder, *_TABIYA["skills"][0]) else _COMMISSION
+    skills_file = require_file(taxonomy_folder, *file_forms["skills"][0])
     skills, hierarchy, relations, profiles = (
-        _read_file_kind(folder, file_forms, file_kind) for file_kind in ("skills", "hierarchy", "relations", "profiles")
+        _read_file_kind(taxonomy_folder, file_forms, file_kind)
+        for file_kind in ("skills", "hierarchy", "relations", "profiles")
     )
     require_rows(skills_file, skills)
-    aliases = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
-    capabilities = _nearest_groups(skills, _read_file_kind(folder, file_forms, "groups"), hierarchy)
+    alias_list = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
+    capabilities = _nearest_groups(skills, _read_file_kind(taxonomy_folder, file_forms, "groups"), hierarchy)
     essential_relations = relations.filter(_IS_ESSENTIAL)
     role_rows = filter_known_pairs(profiles, skills, "skill_id").join(
-        _role_names(_read_file_kind(folder, file_forms, "occupations")), on="role_id", how="left", maintain_order="left"
+        _role_names(_read_file_kind(taxonomy_folder, file_forms, "occupations")),
+        on="role_id",
+        how="left",
+        maintain_order="left",
     )
     taxonomy = build_taxonomy(
-        skills.join(capabilities, on="skill_id", how="left", maintain_order="left").with_columns(aliases),
+        skills.join(capabilities, on="skill_id", how="left", maintain_order="left").with_columns(alias_list),
         filter_known_pairs(essential_relations, skills, "skill_id", "requires_skill_id"),
         role_rows.select(pl.coalesce("role_name", "role_id").alias("role_name"), "skill_id", importance=_IMPORTANCE),
         pl.concat(
@@ -125,21 +129,23 @@ def load_esco(folder: Path) -> LoadedTaxonomy:
         taxonomy,
         (
             TaxonomyCount("skills", skills.height, taxonomy.skills.height),
-            count_rows("hierarchy rows", hierarchy.height, broader_count, _LEFT_OUT),
-            count_rows("skill relations", relations.height, relation_count, _LEFT_OUT),
-            count_rows("of these, prerequisites", essential_relations.height, taxonomy.prerequisites.height, _LEFT_OUT),
-            count_rows("occupation relations", profiles.height, taxonomy.role_profiles.height, _LEFT_OUT),
-            *_missing_files(folder, file_forms),
+            count_rows("hierarchy rows", hierarchy.height, broader_count, _LEFT_OUT_REASON),
+            count_rows("skill relations", relations.height, relation_count, _LEFT_OUT_REASON),
+            count_rows(
+                "of these, prerequisites", essential_relations.height, taxonomy.prerequisites.height, _LEFT_OUT_REASON
+            ),
+            count_rows("occupation relations", profiles.height, taxonomy.role_profiles.height, _LEFT_OUT_REASON),
+            *_missing_files(taxonomy_folder, file_forms),
         ),
     )
 
 
-def _missing_files(folder: Path, file_forms: Mapping[str, _FileForm]) -> list[TaxonomyCount]:
+def _missing_files(taxonomy_folder: Path, file_forms: Mapping[str, _FileForm]) -> list[TaxonomyCount]:
     """One count per kind of file that the folder lacks, with what the taxonomy lacks for it."""
     return [
         missing_file(f"file of {file_kind}", " or ".join(file_forms[file_kind][0]), consequence)
         for file_kind, consequence in _CONSEQUENCES.items()
-        if find_file(folder, *file_forms[file_kind][0]) is None
+        if find_file(taxonomy_folder, *file_forms[file_kind][0]) is None
     ]
 
 
@@ -150,9 +156,9 @@ def _role_names(occupations: pl.DataFrame) -> pl.DataFrame:
     return occupations.unique("role_id").sort("role_id").with_columns(distinct_name.alias("role_name"))
 
 
-def _nearest_groups(skills: pl.DataFrame, groups: pl.DataFrame, hierarchy: pl.DataFrame) -> pl.DataFrame:
+def _nearest_groups(skills: pl.DataFrame, group_rows: pl.DataFrame, hierarchy: pl.DataFrame) -> pl.DataFrame:
     """One row per skill with a group above it: skill_id, and the nearest group as capability_id, capability_name."""
-    is_group = pl.col("child_id").is_in(groups["group_id"].implode())
+    is_group = pl.col("child_id").is_in(group_rows["group_id"].implode())
     ancestor_rows = skills.select("skill_id", pl.col("skill_id").alias("child_id"))
     nearest_groups = [pl.DataFrame(schema={"skill_id": pl.String, "capability_id": pl.String})]
     # No hierarchy is deeper than its number of rows, so a cycle in it ends too.
@@ -164,16 +170,16 @@ def _nearest_groups(skills: pl.DataFrame, groups: pl.DataFrame, hierarchy: pl.Da
             ancestor_rows.filter(is_group).group_by("skill_id").agg(capability_id=pl.col("child_id").min())
         )
         ancestor_rows = ancestor_rows.join(nearest_groups[-1], on="skill_id", how="anti").filter(~is_group)
-    group_names = groups.unique("group_id").rename({"group_id": "capability_id", "group_name": "capability_name"})
+    group_names = group_rows.unique("group_id").rename({"group_id": "capability_id", "group_name": "capability_name"})
     return pl.concat(nearest_groups).join(group_names, on="capability_id", how="left")
 
 
-def _read_file_kind(folder: Path, file_forms: Mapping[str, _FileForm], file_kind: str) -> pl.DataFrame:
+def _read_file_kind(taxonomy_folder: Path, file_forms: Mapping[str, _FileForm], file_kind: str) -> pl.DataFrame:
     """The rows of one kind of file in the columns of `_COLUMNS`; no rows if there is no such file."""
-    (patterns, *headers), columns = file_forms[file_kind], _COLUMNS[file_kind]
-    path = find_file(folder, *patterns)
-    if path is None:
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String()))
+    (patterns, *headers), column_names = file_forms[file_kind], _COLUMNS[file_kind]
+    file_path = find_file(taxonomy_folder, *patterns)
+    if file_path is None:
+        return pl.DataFrame(schema=dict.fromkeys(column_names, pl.String()))
     required_count = 2 if file_kind == "skills" else len(headers)
-    rows = read_rows(path, tuple(headers[:required_count]), tuple(headers[required_count:]))
-    return rows.rename(dict(zip(headers, columns, strict=True)))
+    file_rows = read_rows(file_path, tuple(headers[:required_count]), tuple(headers[required_count:]))
+    return file_rows.rename(dict(zip(headers, column_names, strict=True)))

@@ -12,14 +12,14 @@ from pipelines.core.taxonomy import build_taxonomy
 from pipelines.taxonomies.loaded import LoadedTaxonomy, count_rows, read_rows
 
 
-def load_lightcast(path: Path) -> LoadedTaxonomy:
+def load_lightcast(taxonomy_file: Path) -> LoadedTaxonomy:
     """Read the skills of Lightcast from their file. Of several versions of a skill the last row is taken.
 
     Raises:
         TaxonomyError: If a column is missing.
     """
     optional_headers = ("DESCRIPTION", "CATEGORY", "CATEGORY_NAME", "SUBCATEGORY", "SUBCATEGORY_NAME")
-    skill_rows = read_rows(path, ("ID", "NAME"), optional_headers)
+    skill_rows = read_rows(taxonomy_file, ("ID", "NAME"), optional_headers)
     taxonomy = build_taxonomy(
         skill_rows.unique("ID", keep="last", maintain_order=True).select(
             pl.col("ID").alias("skill_id"),

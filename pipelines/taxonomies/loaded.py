@@ -49,22 +49,24 @@ def missing_file(row_kind: str, pattern: str, consequence: str) -> TaxonomyCount
     return TaxonomyCount(row_kind, 0, 0, f"the folder has no file {pattern}: {consequence}; add it")
 
 
-def require_rows(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+def require_rows(path: Path, file_rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of a file that a taxonomy cannot do without.
 
     Raises:
         TaxonomyError: If there is no row.
     """
-    if rows.is_empty():
+    if file_rows.is_empty():
         raise TaxonomyError(f"{path.name} is empty: it has a header and no row; export it again")
-    return rows
+    return file_rows
 
 
-def read_rows(path: Path, required_headers: tuple[str, ...], optional_headers: tuple[str, ...] = ()) -> pl.DataFrame:
+def read_rows(
+    table_path: Path, required_headers: tuple[str, ...], optional_headers: tuple[str, ...] = ()
+) -> pl.DataFrame:
     """Read the columns of a file as text without blanks around it.
 
     Args:
-        path: A table in any format that adapters read.
+        table_path: A table in any format that adapters read.
         required_headers: Headers that the file must have.
         optional_headers: Headers that it may have.
 
@@ -75,26 +77,29 @@ def read_rows(path: Path, required_headers: tuple[str, ...], optional_headers: t
     Raises:
         TaxonomyError: If the file is missing, cannot be read, lacks a required header or has malformed rows.
     """
-    if not path.is_file():
-        raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
+    if not table_path.is_file():
+        raise TaxonomyError(f"the taxonomy file {table_path.name} is missing: correct `taxonomy` in footsteps.yaml")
     try:
-        table = open_table(path)
+        export_table = open_table(table_path)
     except ExportRefused as refusal:
         raise TaxonomyError(str(refusal)) from None
     missing_headers = [
-        header for header in required_headers if table.key(table.header_like(header)) not in table.columns
+        header
+        for header in required_headers
+        if export_table.key(export_table.header_like(header)) not in export_table.columns
     ]
     if missing_headers:
         raise TaxonomyError(
-            f"{path.name}: column {', '.join(missing_headers)} is missing; it has {', '.join(table.headers)}"
+            f"{table_path.name}: column {', '.join(missing_headers)} is missing; "
+            f"it has {', '.join(export_table.headers)}"
         )
-    malformed_count = table.malformed.select(pl.len()).collect().item()
+    malformed_count = export_table.malformed.select(pl.len()).collect().item()
     if malformed_count:
         raise TaxonomyError(
-            f"{path.name}: {malformed_count} rows are wider or narrower than its header: export it again"
+            f"{table_path.name}: {malformed_count} rows are wider or narrower than its header: export it again"
         )
     columns_by_header = {
-        header: table.columns.get(table.key(table.header_like(header)), ())[:1]
+        header: export_table.columns.get(export_table.key(export_table.header_like(header)), ())[:1]
         for header in (*required_headers, *optional_headers)
     }
     header_texts = (
@@ -104,25 +109,30 @@ def read_rows(path: Path, required_headers: tuple[str, ...], optional_headers: t
         for header, header_columns in columns_by_header.items()
     )
     present_columns = tuple(column for header_columns in columns_by_header.values() for column in header_columns)
-    return table.scan(present_columns).sort(ROW_NUMBER).select(header_texts).collect()
+    return export_table.scan(present_columns).sort(ROW_NUMBER).select(header_texts).collect()
 
 
-def find_file(folder: Path, *patterns: str) -> Path | None:
+def find_file(taxonomy_folder: Path, *patterns: str) -> Path | None:
     """The first file of the folder that matches a pattern, in the order of patterns and names; None if none does."""
-    matching_files = (path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file())
+    matching_files = (
+        matching_path
+        for pattern in patterns
+        for matching_path in sorted(taxonomy_folder.glob(pattern))
+        if matching_path.is_file()
+    )
     return next(matching_files, None)
 
 
-def require_file(folder: Path, *patterns: str) -> Path:
+def require_file(taxonomy_folder: Path, *patterns: str) -> Path:
     """The file that `find_file` returns.
 
     Raises:
         TaxonomyError: If there is none.
     """
-    path = find_file(folder, *patterns)
-    if path is None:
-        raise TaxonomyError(f"the taxonomy folder {folder.name} has no file {' or '.join(patterns)}: add it")
-    return path
+    taxonomy_file = find_file(taxonomy_folder, *patterns)
+    if taxonomy_file is None:
+        raise TaxonomyError(f"the taxonomy folder {taxonomy_folder.name} has no file {' or '.join(patterns)}: add it")
+    return taxonomy_file
 
 
 def filter_known_pairs(pairs: pl.DataFrame, skills: pl.DataFrame, *columns: str) -> pl.DataFrame:

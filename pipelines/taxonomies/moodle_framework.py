@@ -14,7 +14,7 @@ from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 _PARENT, _ID, _NAME = "Parent ID number", "ID number", "Short name"
 
 
-def load_moodle_framework(path: Path) -> LoadedTaxonomy:
+def load_moodle_framework(taxonomy_file: Path) -> LoadedTaxonomy:
     """Read a competency framework of Moodle from its file.
 
     The capability of a competency directly below the framework is the framework.
@@ -22,7 +22,7 @@ def load_moodle_framework(path: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If a column is missing or an ID number is repeated.
     """
-    file_rows = read_rows(path, (_PARENT, _ID, _NAME), ("Description", "Is framework"))
+    file_rows = read_rows(taxonomy_file, (_PARENT, _ID, _NAME), ("Description", "Is framework"))
     is_framework = pl.col("Is framework").fill_null("0").str.to_lowercase().is_in(["1", "true", "yes"])
     competencies, frameworks = file_rows.filter(~is_framework), file_rows.filter(is_framework)
     lowest_competencies = competencies.join(
@@ -40,11 +40,11 @@ def load_moodle_framework(path: Path) -> LoadedTaxonomy:
         ).join(parent_names, on="capability_id", how="left", maintain_order="left")
     )
     group_count = competencies.height - lowest_competencies.height
-    reason = f"{group_count} with others below them are capabilities" if group_count else ""
+    left_out_reason = f"{group_count} with others below them are capabilities" if group_count else ""
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("competencies", competencies.height, taxonomy.skills.height, reason),
+            TaxonomyCount("competencies", competencies.height, taxonomy.skills.height, left_out_reason),
             TaxonomyCount("frameworks", frameworks.height, 0, "a framework is no competency"),
         ),
     )

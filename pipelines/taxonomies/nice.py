@@ -20,7 +20,7 @@ _ELEMENT_SCHEMA = {"element_identifier": pl.String, "element_type": pl.String, "
 _RELATIONSHIP_SCHEMA = {"source_element_identifier": pl.String, "dest_element_identifier": pl.String}
 
 
-def load_nice(path: Path) -> LoadedTaxonomy:
+def load_nice(taxonomy_file: Path) -> LoadedTaxonomy:
     """Read the NICE framework from its file.
 
     The capability of a statement is the competency area that lists it, of several the first by id; releases before
@@ -29,7 +29,7 @@ def load_nice(path: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If the file is missing, is not JSON of this form, or holds no statement.
     """
-    components = _read_components(path)
+    components = _read_components(taxonomy_file)
     elements = _list_objects(components, "elements", _ELEMENT_SCHEMA).unique(
         "element_identifier", keep="first", maintain_order=True
     )
@@ -40,14 +40,16 @@ def load_nice(path: Path) -> LoadedTaxonomy:
     elements = elements.select(
         pl.col("element_identifier").alias("skill_id"), "element_type", element_name.alias("name")
     ).drop_nulls()
-    statements = require_rows(path, elements.filter(pl.col("element_type").is_in(_STATEMENTS)))
-    areas, roles = (
+    statements = require_rows(taxonomy_file, elements.filter(pl.col("element_type").is_in(_STATEMENTS)))
+    area_rows, role_rows = (
         elements.filter(pl.col("element_type") == element_kind).select(source_id="skill_id", source_name="name")
         for element_kind in ("competency_area", "work_role")
     )
     known_pairs = element_pairs.join(statements, on="skill_id", how="semi")
-    memberships = known_pairs.join(areas, on="source_id").sort("skill_id", "source_id").unique("skill_id", keep="first")
-    profiles = known_pairs.join(roles, on="source_id").unique()
+    memberships = (
+        known_pairs.join(area_rows, on="source_id").sort("skill_id", "source_id").unique("skill_id", keep="first")
+    )
+    profile_rows = known_pairs.join(role_rows, on="source_id").unique()
     taxonomy = build_taxonomy(
         statements.join(
             memberships.rename({"source_id": "capability_id", "source_name": "capability_name"}),
@@ -55,8 +57,8 @@ def load_nice(path: Path) -> LoadedTaxonomy:
             how="left",
             maintain_order="left",
         ).select("skill_id", "name", "capability_id", "capability_name"),
-        role_profiles=profiles.select(role_name="source_name", skill_id="skill_id", importance=pl.lit("essential")),
-        relations=known_pairs.join(areas, on="source_id").select(
+        role_profiles=profile_rows.select(role_name="source_name", skill_id="skill_id", importance=pl.lit("essential")),
+        relations=known_pairs.join(area_rows, on="source_id").select(
             from_id="skill_id", relation_name=pl.lit("broader"), to_id="source_id"
         ),
     )
@@ -66,26 +68,30 @@ def load_nice(path: Path) -> LoadedTaxonomy:
         (
             TaxonomyCount("statements of skills and knowledge", statements.height, taxonomy.skills.height),
             count_rows("tasks", task_count, 0, "a task is work, not a skill"),
-            TaxonomyCount("work roles", roles.height, taxonomy.role_profiles["role_name"].n_unique()),
-            count_rows("relations of work roles", profiles.height, taxonomy.role_profiles.height, "a repeated title"),
+            TaxonomyCount("work roles", role_rows.height, taxonomy.role_profiles["role_name"].n_unique()),
+            count_rows(
+                "relations of work roles", profile_rows.height, taxonomy.role_profiles.height, "a repeated title"
+            ),
         ),
     )
 
 
-def _read_components(path: Path) -> dict[str, Any]:
+def _read_components(taxonomy_file: Path) -> dict[str, Any]:
     """The object that holds the lists `elements` and `relationships`; the reference tool wraps it twice."""
-    if not path.is_file():
-        raise TaxonomyError(f"the taxonomy file {path.name} is missing: correct `taxonomy` in footsteps.yaml")
+    if not taxonomy_file.is_file():
+        raise TaxonomyError(f"the taxonomy file {taxonomy_file.name} is missing: correct `taxonomy` in footsteps.yaml")
     try:
-        document = json.loads(path.read_bytes())
+        components_document = json.loads(taxonomy_file.read_bytes())
     except (ValueError, RecursionError):
-        raise TaxonomyError(f"{path.name} is not JSON: download the components as JSON again") from None
+        raise TaxonomyError(f"{taxonomy_file.name} is not JSON: download the components as JSON again") from None
     for member_name in ("response", "elements"):
-        if isinstance(document, dict) and isinstance(document.get(member_name), dict):
-            document = document[member_name]
-    if not isinstance(document, dict) or not isinstance(document.get("elements"), list):
-        raise TaxonomyError(f"{path.name} has no list `elements`: it is not the JSON of the NICE Framework components")
-    return document
+        if isinstance(components_document, dict) and isinstance(components_document.get(member_name), dict):
+            components_document = components_document[member_name]
+    if not isinstance(components_document, dict) or not isinstance(components_document.get("elements"), list):
+        raise TaxonomyError(
+            f"{taxonomy_file.name} has no list `elements`: it is not the JSON of the NICE Framework components"
+        )
+    return components_document
 
 
 def _list_objects(components: dict[str, Any], member_name: str, schema: dict[str, Any]) -> pl.DataFrame:

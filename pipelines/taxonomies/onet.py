@@ -35,13 +35,13 @@ class _Form:
 
 
 # Release 30.3 (content model modernised) replaced Technology Skills by Software Skills; onetcenter.org/dev_db.html.
-_FORMS = (
+_FILE_FORMS = (
     _Form(
         ("Technology Skills.*", "Technology_Skills.*"), "Example", "Commodity Code", "Commodity Title", "commodities"
     ),
     _Form(("Software Skills.*", "Software_Skills.*"), "Workplace Example", "Element ID", "Element Name", "categories"),
 )
-SIGNATURE_FILES = tuple(pattern for form in _FORMS for pattern in form.patterns)
+SIGNATURE_FILES = tuple(pattern for form in _FILE_FORMS for pattern in form.patterns)
 
 
 def load_onet(folder: Path) -> LoadedTaxonomy:
@@ -54,11 +54,12 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
         TaxonomyError: If a file or column is missing, or a file is empty.
     """
     # A folder over which a newer release was laid holds the files of both.
-    form = next((form for form in reversed(_FORMS) if find_file(folder, *form.patterns)), _FORMS[-1])
+    form = next((form for form in reversed(_FILE_FORMS) if find_file(folder, *form.patterns)), _FILE_FORMS[-1])
     example_column, group_id_column, group_name_column = form.example, form.group_id, form.group_name
-    path = require_file(folder, *form.patterns)
+    software_file = require_file(folder, *form.patterns)
     all_rows = require_rows(
-        path, read_rows(path, (_CODE, example_column, group_id_column, group_name_column), (_HOT, _IN_DEMAND))
+        software_file,
+        read_rows(software_file, (_CODE, example_column, group_id_column, group_name_column), (_HOT, _IN_DEMAND)),
     )
     technology_rows = all_rows.drop_nulls(example_column)
     occupations = read_rows(require_file(folder, "Occupation Data.*", "Occupation_Data.*"), (_CODE, "Title"))

@@ -12,7 +12,7 @@ from pipelines.contracts.catalog import PREREQUISITE, ROLE_PROFILE
 from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
 from pipelines.taxonomies.loaded import LoadedTaxonomy, count_rows, require_rows
 
-_LEFT_OUT = "a micro-skill that the table of skills does not have, or repeated"
+_LEFT_OUT_REASON = "a micro-skill that the table of skills does not have, or repeated"
 
 
 def load_own_tables(
@@ -34,30 +34,34 @@ def load_own_tables(
     prerequisite_rows = _read_table(prerequisites_path, PREREQUISITE.column_names) if prerequisites_path else None
     profile_rows = _read_table(role_profiles_path, ROLE_PROFILE.column_names) if role_profiles_path else None
     taxonomy = build_taxonomy(skill_rows, prerequisite_rows, profile_rows)
-    counts = [count_rows("micro-skills", skill_rows.height, taxonomy.skills.height, "replaced by another micro-skill")]
-    for row_kind, given_rows, taken_rows in (
+    taxonomy_counts = [
+        count_rows("micro-skills", skill_rows.height, taxonomy.skills.height, "replaced by another micro-skill")
+    ]
+    for row_kind, file_rows, taxonomy_rows in (
         ("prerequisites", prerequisite_rows, taxonomy.prerequisites),
         ("role profiles", profile_rows, taxonomy.role_profiles),
     ):
-        if given_rows is not None:
-            counts.append(count_rows(row_kind, given_rows.height, taken_rows.height, _LEFT_OUT))
-    return LoadedTaxonomy(taxonomy, tuple(counts))
+        if file_rows is not None:
+            taxonomy_counts.append(count_rows(row_kind, file_rows.height, taxonomy_rows.height, _LEFT_OUT_REASON))
+    return LoadedTaxonomy(taxonomy, tuple(taxonomy_counts))
 
 
-def _read_table(path: Path, needed_columns: tuple[str, ...]) -> pl.DataFrame:
-    if not path.is_file():
+def _read_table(table_path: Path, needed_columns: tuple[str, ...]) -> pl.DataFrame:
+    if not table_path.is_file():
         raise TaxonomyError(
-            f"the taxonomy file {path.name} is missing: add it, or correct `taxonomy` in footsteps.yaml"
+            f"the taxonomy file {table_path.name} is missing: add it, or correct `taxonomy` in footsteps.yaml"
         )
     try:
-        table = pl.read_csv(path, infer_schema=False)
+        csv_rows = pl.read_csv(table_path, infer_schema=False)
     except pl.exceptions.NoDataError:
-        raise TaxonomyError(f"{path.name} is empty: export it again, with a header and a row per entry") from None
+        raise TaxonomyError(f"{table_path.name} is empty: export it again, with a header and a row per entry") from None
     except pl.exceptions.PolarsError as error:
-        raise TaxonomyError(f"{path.name} is not a CSV file in UTF-8 with a header: {type(error).__name__}") from error
-    missing_columns = [column for column in needed_columns if column not in table.columns]
+        raise TaxonomyError(
+            f"{table_path.name} is not a CSV file in UTF-8 with a header: {type(error).__name__}"
+        ) from error
+    missing_columns = [column for column in needed_columns if column not in csv_rows.columns]
     if missing_columns:
         raise TaxonomyError(
-            f"{path.name}: column {', '.join(missing_columns)} is missing; it has {', '.join(table.columns)}"
+            f"{table_path.name}: column {', '.join(missing_columns)} is missing; it has {', '.join(csv_rows.columns)}"
         )
-    return table
+    return csv_rows

@@ -11,10 +11,10 @@ import polars as pl
 from pipelines.core.taxonomy import build_taxonomy
 from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, read_rows
 
-_LEVELS = tuple(f"level_{level}" for level in range(1, 8))
+_LEVEL_COLUMNS = tuple(f"level_{level}" for level in range(1, 8))
 
 
-def load_sfia(path: Path) -> LoadedTaxonomy:
+def load_sfia(taxonomy_file: Path) -> LoadedTaxonomy:
     """Read SFIA from its file.
 
     A skill does not have a level whose cell is blank; `CODE 4` is another name of its level 4.
@@ -22,8 +22,10 @@ def load_sfia(path: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If a column is missing or a code is repeated.
     """
-    skill_rows = read_rows(path, ("code", "name"), _LEVELS)
-    level_rows = skill_rows.unpivot(_LEVELS, index=["code", "name"], variable_name="level", value_name="description")
+    skill_rows = read_rows(taxonomy_file, ("code", "name"), _LEVEL_COLUMNS)
+    level_rows = skill_rows.unpivot(
+        _LEVEL_COLUMNS, index=["code", "name"], variable_name="level", value_name="description"
+    )
     level_rows = level_rows.drop_nulls("description").with_columns(pl.col("level").str.strip_prefix("level_"))
     skill_table = level_rows.sort("code", "level").select(
         pl.format("{}-{}", "code", "level").alias("skill_id"),
@@ -37,7 +39,7 @@ def load_sfia(path: Path) -> LoadedTaxonomy:
     taxonomy = build_taxonomy(
         skill_table, skill_table.select("skill_id", lower_level_id.alias("requires_skill_id")).drop_nulls()
     )
-    has_no_level = skill_rows.select(pl.all_horizontal(pl.col(_LEVELS).is_null()).any()).item()
+    has_no_level = skill_rows.select(pl.all_horizontal(pl.col(_LEVEL_COLUMNS).is_null()).any()).item()
     capability_count = taxonomy.skills["capability_id"].n_unique()
     return LoadedTaxonomy(
         taxonomy,

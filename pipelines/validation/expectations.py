@@ -53,15 +53,17 @@ def validate_counts(table: Table, counts: RuleCounts) -> ValidationResult:
         table: The contract.
         counts: The rows that arrived, kept and set aside; counts or an error for every rule of the table.
     """
-    outcomes = run_suite(table, RuleCountsEngine(table, counts))
-    excess = describe_excess(table, counts)
+    outcome_by_rule = run_suite(table, RuleCountsEngine(table, counts))
+    excess_sentence = describe_excess(table, counts)
     return ValidationResult(
         table=table.name,
         contract=fingerprint_contract(table),
         counts=counts,
-        results=tuple(_rule_result(rule, outcome, counts, excess) for rule, outcome in outcomes.items()),
-        excess=excess,
-        document=_document(table, outcomes, counts.errors),
+        results=tuple(
+            _rule_result(rule, outcome, counts, excess_sentence) for rule, outcome in outcome_by_rule.items()
+        ),
+        excess=excess_sentence,
+        document=_render_document(table, outcome_by_rule, counts.errors),
     )
 
 
@@ -85,11 +87,11 @@ def run_suite(table: Table, engine: Any, row_numbers: int = 0) -> dict[Rule, Any
     with quiet_great_expectations():
         validator = Validator(execution_engine=engine)
         validator.metrics_calculator.show_progress_bars = False
-        evaluated = validator.graph_validate(
+        rule_outcomes = validator.graph_validate(
             build_suite(table).expectation_configurations,
             runtime_configuration={"catch_exceptions": True, "result_format": result_format},
         )
-    outcome_by_rule = {outcome.expectation_config.meta["rule"]: outcome for outcome in evaluated}
+    outcome_by_rule = {outcome.expectation_config.meta["rule"]: outcome for outcome in rule_outcomes}
     return {rule: outcome_by_rule[rule.name] for rule in table.rules}
 
 
@@ -100,44 +102,44 @@ def build_suite(table: Table) -> Any:
 
 def build_expectation(rule: Rule) -> Any:
     """The expectation of a rule. Its `meta` names the rule; its `severity` is critical for ERROR."""
-    about = {"meta": {"rule": rule.name, "kind": rule.kind}, "severity": _SEVERITIES[rule.severity]}
+    rule_attributes = {"meta": {"rule": rule.name, "kind": rule.kind}, "severity": _SEVERITIES[rule.severity]}
     column = rule.columns[0]
     match rule.kind:
         case "not_null":
-            return gxe.ExpectColumnValuesToNotBeNull(column=column, **about)
+            return gxe.ExpectColumnValuesToNotBeNull(column=column, **rule_attributes)
         case "in_set":
-            return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(rule.allowed), **about)
+            return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(rule.allowed), **rule_attributes)
         case "between":
             limits = {"min_value": rule.minimum, "max_value": rule.maximum}
-            return gxe.ExpectColumnValuesToBeBetween(column=column, **limits, **about)
+            return gxe.ExpectColumnValuesToBeBetween(column=column, **limits, **rule_attributes)
         case "matches":
-            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=rule.pattern, **about)
+            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=rule.pattern, **rule_attributes)
     sentence = "no row may repeat the values of an earlier row"
     if rule.row is not None:
         sentence = rule.row.description or rule.row.name.replace("_", " ")
     elif rule.reference is not None:
         sentence = f"values must occur in {rule.reference.table}.{rule.reference.key}"
-    return ExpectRowsToSatisfyRule(rule=rule.name, columns=list(rule.columns), sentence=sentence, **about)
+    return ExpectRowsToSatisfyRule(rule=rule.name, columns=list(rule.columns), sentence=sentence, **rule_attributes)
 
 
-def _rule_result(rule: Rule, outcome: Any, counts: RuleCounts, excess: str | None) -> RuleResult:
-    error, count = counts.errors.get(rule.name), counts.rules.get(rule.name, RuleCount())
-    passed = bool(outcome.success) and error is None
-    is_broken = not passed and rule.severity is Severity.ERROR
+def _rule_result(rule: Rule, outcome: Any, counts: RuleCounts, excess_sentence: str | None) -> RuleResult:
+    error, rule_count = counts.errors.get(rule.name), counts.rules.get(rule.name, RuleCount())
+    has_passed = bool(outcome.success) and error is None
+    is_broken = not has_passed and rule.severity is Severity.ERROR
     return RuleResult(
         name=rule.name,
         kind=rule.kind,
         columns=rule.columns,
         severity=rule.severity,
-        passed=passed,
-        evaluated_count=count.evaluated,
-        unexpected_count=count.unexpected,
-        is_blocking=error is not None or (is_broken and (count.stored > 0 or excess is not None)),
+        passed=has_passed,
+        evaluated_count=rule_count.evaluated,
+        unexpected_count=rule_count.unexpected,
+        is_blocking=error is not None or (is_broken and (rule_count.stored > 0 or excess_sentence is not None)),
         error=error,
     )
 
 
-def _document(table: Table, outcome_by_rule: Mapping[Rule, Any], error_by_rule: Mapping[str, str]) -> str:
+def _render_document(table: Table, outcome_by_rule: Mapping[Rule, Any], error_by_rule: Mapping[str, str]) -> str:
     """Great Expectations' result document as JSON, without time of day, tracebacks and messages that quote values."""
     for rule, outcome in outcome_by_rule.items():
         outcome.expectation_config.kwargs.pop("batch_id", None)

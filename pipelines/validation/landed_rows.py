@@ -61,19 +61,23 @@ def split_landed(
     """
     present_columns = set(landed_rows.collect_schema().names())
     text_columns = [column for column in table.column_names if TEXT_PREFIX + column in present_columns]
-    unread_by_column = {
+    is_unread_by_column = {
         column: pl.col(TEXT_PREFIX + column).is_not_null() & pl.col(column).is_null() for column in text_columns
     }
     typed_columns = [column for column in text_columns if table.schema[column] != pl.String]
     word_columns = {rule.columns[0] for rule in table.rules if rule.kind in ("in_set", "matches")} & set(text_columns)
     rules = [rule for rule in table.rules if rule.kind != "unique"]
-    test_by_rule = {f"{column}|parses": ~unread_by_column[column] for column in typed_columns}
-    test_by_rule |= {rule.name: _test_landed(rule, unread_by_column, {*typed_columns, *word_columns}) for rule in rules}
+    test_by_rule = {f"{column}|parses": ~is_unread_by_column[column] for column in typed_columns}
+    test_by_rule |= {
+        rule.name: _test_landed(rule, is_unread_by_column, {*typed_columns, *word_columns}) for rule in rules
+    }
     column_by_rule = {f"{column}|parses": column for column in typed_columns} | {
         rule.name: rule.columns[0] for rule in rules
     }
-    nulled_column_by_rule = {rule: column for rule, column in column_by_rule.items() if column in nulled_if_invalid}
-    return _split(
+    nulled_column_by_rule = {
+        rule_name: column for rule_name, column in column_by_rule.items() if column in nulled_if_invalid
+    }
+    return _split_by_tests(
         landed_rows,
         table,
         test_by_rule,
@@ -115,21 +119,23 @@ def read_landed_counts(table: Table, counts: pl.DataFrame, source_name: str) -> 
     return RuleCounts(kept_by_source, set_aside_by_source, rule_counts, reason_counts)
 
 
-def _test_landed(rule: Rule, unread_by_column: Mapping[str, pl.Expr], reported_columns: Collection[str]) -> pl.Expr:
+def _test_landed(rule: Rule, is_unread_by_column: Mapping[str, pl.Expr], reported_columns: Collection[str]) -> pl.Expr:
     """The condition of a rule, false for an unread text that the rule must report.
 
     Args:
         rule: The rule.
-        unread_by_column: By column, whether a row has a text that did not become a value.
+        is_unread_by_column: By column, whether a row has a text that did not become a value.
         reported_columns: The columns for which another rule than `not_null` reports an unread text.
     """
     column, condition = rule.columns[0], rule.condition()
-    if rule.kind in ("in_set", "matches") and column in unread_by_column:
-        return condition & ~unread_by_column[column]
-    return condition | unread_by_column[column] if rule.kind == "not_null" and column in reported_columns else condition
+    if rule.kind in ("in_set", "matches") and column in is_unread_by_column:
+        return condition & ~is_unread_by_column[column]
+    return (
+        condition | is_unread_by_column[column] if rule.kind == "not_null" and column in reported_columns else condition
+    )
 
 
-def _split(
+def _split_by_tests(
     landed_rows: pl.LazyFrame,
     table: Table,
     test_by_rule: Mapping[str, pl.Expr],
@@ -143,20 +149,23 @@ def _split(
     `nulled_column_by_rule` names the columns whose value a rule removes instead of the row, unless the condition in
     `is_decisive_by_column` holds.
     """
-    tested_rows = landed_rows.with_columns(test.alias(_PASSES + rule) for rule, test in test_by_rule.items())
+    tested_rows = landed_rows.with_columns(test.alias(_PASSES + rule_name) for rule_name, test in test_by_rule.items())
     is_decisive_by_rule = {
-        rule: is_decisive_by_column[column].fill_null(False)
-        for rule, column in nulled_column_by_rule.items()
+        rule_name: is_decisive_by_column[column].fill_null(False)
+        for rule_name, column in nulled_column_by_rule.items()
         if column in is_decisive_by_column
     }
     is_kept = pl.all_horizontal(
-        _all_pass(rule for rule in test_by_rule if rule not in nulled_column_by_rule),
-        *(pl.col(_PASSES + rule).fill_null(True) | ~condition for rule, condition in is_decisive_by_rule.items()),
+        _all_pass(rule_name for rule_name in test_by_rule if rule_name not in nulled_column_by_rule),
+        *(
+            pl.col(_PASSES + rule_name).fill_null(True) | ~is_decisive
+            for rule_name, is_decisive in is_decisive_by_rule.items()
+        ),
     )
     tested_rows = tested_rows.with_columns(
         is_kept.alias(IS_KEPT), (~_all_pass(nulled_column_by_rule)).alias(IS_REDUCED)
     ).cache()
-    failed_rules = [pl.when(~pl.col(_PASSES + rule)).then(pl.lit(rule)) for rule in sorted(test_by_rule)]
+    failed_rules = [pl.when(~pl.col(_PASSES + rule_name)).then(pl.lit(rule_name)) for rule_name in sorted(test_by_rule)]
     quarantine_rows = tested_rows.filter(~pl.col(IS_KEPT) | pl.col(IS_REDUCED)).select(
         row_text.alias("row_text"),
         pl.concat_list(failed_rules).list.drop_nulls().alias("failed_rules"),
@@ -165,7 +174,7 @@ def _split(
         *PROVENANCE_COLUMNS,
     )
     rules_by_column = {
-        column_name: [rule for rule, column in nulled_column_by_rule.items() if column == column_name]
+        column_name: [rule_name for rule_name, column in nulled_column_by_rule.items() if column == column_name]
         for column_name in nulled_column_by_rule.values()
     }
     good_values = [
@@ -178,9 +187,9 @@ def _split(
     split_counts = tested_rows.select(
         pl.len().alias(_ROWS),
         pl.col(IS_KEPT).sum(),
-        *(pl.col(_PASSES + rule).not_().sum().alias(_UNEXPECTED + rule) for rule in test_by_rule),
-        *(pl.col(_PASSES + rule).count().alias(_EVALUATED + rule) for rule in test_by_rule),
-        *(has_key.sum().alias(_EVALUATED + rule.name) for rule in table.rules if rule.kind == "unique"),
+        *(pl.col(_PASSES + rule_name).not_().sum().alias(_UNEXPECTED + rule_name) for rule_name in test_by_rule),
+        *(pl.col(_PASSES + rule_name).count().alias(_EVALUATED + rule_name) for rule_name in test_by_rule),
+        *(has_key.sum().alias(_EVALUATED + rule_name.name) for rule_name in table.rules if rule_name.kind == "unique"),
     )
     good_rows = tested_rows.filter(pl.col(IS_KEPT)).select(good_values)
     return LandedSplit(
@@ -188,5 +197,5 @@ def _split(
     )
 
 
-def _all_pass(rules: Iterable[str]) -> pl.Expr:
-    return pl.all_horizontal(pl.lit(True), *(pl.col(_PASSES + rule).fill_null(True) for rule in rules))
+def _all_pass(rule_names: Iterable[str]) -> pl.Expr:
+    return pl.all_horizontal(pl.lit(True), *(pl.col(_PASSES + rule_name).fill_null(True) for rule_name in rule_names))

@@ -31,9 +31,12 @@ def build_quarantine_rows(
     Returns:
         One row per row, in the contract of the quarantine of the table.
     """
-    contract = quarantine_table(table.name)
-    is_nested = {column: rows.schema[column].is_nested() for column in text_columns}
-    text_values = [pl.col(column) if nested else pl.col(column).cast(pl.String) for column, nested in is_nested.items()]
+    quarantine_contract = quarantine_table(table.name)
+    is_nested_by_column = {column: rows.schema[column].is_nested() for column in text_columns}
+    text_values = [
+        pl.col(column) if is_column_nested else pl.col(column).cast(pl.String)
+        for column, is_column_nested in is_nested_by_column.items()
+    ]
     origin_columns = {
         column: pl.col(column) if column in rows.columns else pl.lit(None)
         for column in ("system_name", *PROVENANCE_COLUMNS)
@@ -44,25 +47,25 @@ def build_quarantine_rows(
         is_row_kept=pl.lit(False),
         **origin_columns,
     )
-    return quarantine_rows.select(pl.col(column).cast(dtype) for column, dtype in contract.schema.items()).sort(
-        QUARANTINE_ORDER
-    )
+    return quarantine_rows.select(
+        pl.col(column).cast(dtype) for column, dtype in quarantine_contract.schema.items()
+    ).sort(QUARANTINE_ORDER)
 
 
-def count_quarantined(table: Table, quarantined: pl.DataFrame) -> RuleCounts:
+def count_quarantined(table: Table, quarantined_rows: pl.DataFrame) -> RuleCounts:
     """The counts of the rows of a quarantine.
 
     Args:
         table: The table whose quarantine it is.
-        quarantined: Rows in the contract of the quarantine.
+        quarantined_rows: Rows in the contract of the quarantine.
     """
-    is_row_kept = quarantined["is_row_kept"].fill_null(False)
-    set_aside_by_source = count_by_source(quarantined.filter(~is_row_kept))
+    is_row_kept = quarantined_rows["is_row_kept"].fill_null(False)
+    set_aside_by_source = count_by_source(quarantined_rows.filter(~is_row_kept))
     count_by_reason = dict(
-        quarantined.select(pl.col("failed_rules").explode().value_counts().struct.unnest()).iter_rows()
+        quarantined_rows.select(pl.col("failed_rules").explode().value_counts().struct.unnest()).iter_rows()
     )
     # a value that was left out of a kept row is null in the table, where it counts for nothing
-    left_out_counts = quarantined.filter(is_row_kept).select(
+    left_out_counts = quarantined_rows.filter(is_row_kept).select(
         pl.col("failed_rules").explode().value_counts().struct.unnest()
     )
     evaluated_by_rule = {
@@ -78,23 +81,25 @@ def count_quarantined(table: Table, quarantined: pl.DataFrame) -> RuleCounts:
     return RuleCounts({}, set_aside_by_source, rule_counts, dict(sorted(count_by_reason.items())))
 
 
-def exclude_rows(quarantined: pl.DataFrame, replaced: pl.DataFrame) -> pl.DataFrame:
+def exclude_rows(quarantined_rows: pl.DataFrame, replaced_keys: pl.DataFrame) -> pl.DataFrame:
     """The rows of a quarantine without those of replaced rows.
 
     Args:
-        quarantined: Rows in the contract of a quarantine.
-        replaced: Values of some columns of the table. A row is found by its own columns and by its text.
+        quarantined_rows: Rows in the contract of a quarantine.
+        replaced_keys: Values of some columns of the table. A row is found by its own columns and by its text.
     """
-    if quarantined.is_empty() or replaced.is_empty():
-        return quarantined
-    compared_values = quarantined.select(
+    if quarantined_rows.is_empty() or replaced_keys.is_empty():
+        return quarantined_rows
+    compared_values = quarantined_rows.select(
         pl.col(column).cast(pl.String)
         if column in PROVENANCE_COLUMNS
         else pl.col("row_text").str.json_path_match(f"$.{column}").alias(column)
-        for column in replaced.columns
+        for column in replaced_keys.columns
     ).with_row_index(_INDEX)
-    remaining_rows = compared_values.join(replaced.select(pl.all().cast(pl.String)), on=replaced.columns, how="anti")
-    return quarantined[remaining_rows[_INDEX].sort()]
+    remaining_rows = compared_values.join(
+        replaced_keys.select(pl.all().cast(pl.String)), on=replaced_keys.columns, how="anti"
+    )
+    return quarantined_rows[remaining_rows[_INDEX].sort()]
 
 
 def count_by_source(rows: pl.DataFrame) -> dict[str, int]:

@@ -58,14 +58,14 @@ class RuleCountsEngine(ExecutionEngine):  # type: ignore[misc]  # Great Expectat
 
     def count_missing(self, column: str) -> int:
         """Rows to which the rules of a column do not apply, because it is null."""
-        rule = f"{column}|not_null"
-        if rule in self.counts.rules or rule in self.counts.errors:
-            return self.count(rule).unexpected
+        not_null_rule = f"{column}|not_null"
+        if not_null_rule in self.counts.rules or not_null_rule in self.counts.errors:
+            return self.count(not_null_rule).unexpected
         rule_names = (f"{column}|{kind}" for kind in _COLUMN_METRICS)
-        evaluated = [
+        evaluated_counts = [
             self.counts.rules[rule_name].evaluated for rule_name in rule_names if rule_name in self.counts.rules
         ]
-        return self.counts.row_count - max(evaluated, default=0)
+        return self.counts.row_count - max(evaluated_counts, default=0)
 
     def _refuse(self, request: Any) -> Any:
         raise NotImplementedError(f"the counts are given to the constructor, and contracts have no filters: {request}")
@@ -100,24 +100,26 @@ def _no_values(**_: Any) -> None:
     """Values and queries are never computed: they would show the content of rows."""
 
 
-def _register(metric_name: str, domain: tuple[str, ...], values: tuple[str, ...], provider: Callable[..., Any]) -> None:
-    register_metric(metric_name, domain, values, RuleCountsEngine, MetricProvider, provider)
+def _register_metric(
+    metric_name: str, domain_keys: tuple[str, ...], value_keys: tuple[str, ...], provider: Callable[..., Any]
+) -> None:
+    register_metric(metric_name, domain_keys, value_keys, RuleCountsEngine, MetricProvider, provider)
 
 
 def _register_column_metric(metric: Any, unexpected_count: Callable[..., int]) -> None:
-    metric_name, domain, values = (
+    metric_name, domain_keys, value_keys = (
         metric.condition_metric_name,
         metric.condition_domain_keys,
         metric.condition_value_keys,
     )
-    _register(f"{metric_name}.unexpected_count", domain, values, unexpected_count)
+    _register_metric(f"{metric_name}.unexpected_count", domain_keys, value_keys, unexpected_count)
     for suffix in ("unexpected_values", "unexpected_index_list", "unexpected_index_query", "unexpected_rows"):
-        _register(f"{metric_name}.{suffix}", domain, (*values, "result_format"), _no_values)
+        _register_metric(f"{metric_name}.{suffix}", domain_keys, (*value_keys, "result_format"), _no_values)
 
 
 for _kind, _metric in _COLUMN_METRICS.items():
     _register_column_metric(_metric, _count_unexpected(_kind))
 _register_column_metric(ColumnValuesNonNull, _count_missing)
-_register(UNEXPECTED, DOMAIN_KEYS, VALUE_KEYS, _count_rule("unexpected"))
-_register(EVALUATED, DOMAIN_KEYS, VALUE_KEYS, _count_rule("evaluated"))
-_register(ROW_COUNT, TableMetricProvider.domain_keys, (), _count_rows)
+_register_metric(UNEXPECTED, DOMAIN_KEYS, VALUE_KEYS, _count_rule("unexpected"))
+_register_metric(EVALUATED, DOMAIN_KEYS, VALUE_KEYS, _count_rule("evaluated"))
+_register_metric(ROW_COUNT, TableMetricProvider.domain_keys, (), _count_rows)

@@ -71,12 +71,14 @@ class ExpectRowsToSatisfyRule(BatchExpectation):  # type: ignore[misc]  # Great 
         runtime_configuration: Any = None,
         **_: Any,
     ) -> list[Any]:
-        names = {f"column_{number}": name for number, name in enumerate(configuration.kwargs["columns"])}
+        column_by_parameter = {
+            f"column_{position}": column for position, column in enumerate(configuration.kwargs["columns"])
+        }
         styling = (runtime_configuration or {}).get("styling") or {}
         template = {
             # The sentence is a parameter because parameters are escaped; it is no name, so it gets no badge.
-            "template": " + ".join(f"${key}" for key in names) + ": $sentence.",
-            "params": {**names, "sentence": configuration.kwargs["sentence"]},
+            "template": " + ".join(f"${parameter}" for parameter in column_by_parameter) + ": $sentence.",
+            "params": {**column_by_parameter, "sentence": configuration.kwargs["sentence"]},
             "styling": {**styling, "params": {"sentence": {"classes": []}}},
         }
         return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]

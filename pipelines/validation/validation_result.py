@@ -125,13 +125,13 @@ class ValidationResult:
         return json.dumps(document, indent=2)
 
 
-def parse_validation_result(text: str) -> ValidationResult | None:
-    """The result whose `to_json` is `text`, without the document of Great Expectations.
+def parse_validation_result(document_text: str) -> ValidationResult | None:
+    """The result whose `to_json` is `document_text`, without the document of Great Expectations.
 
     Returns:
         The result; None if another version wrote the text in another form.
     """
-    document = json.loads(text)
+    document = json.loads(document_text)
     plain_fields = ("kind", "passed", "evaluated_count", "unexpected_count", "is_blocking", "error")
     rule_keys = {"rule", "columns", "severity", *plain_fields}
     if not {"table", "contract", "excess", "rules", "counts"} <= set(document):
@@ -169,11 +169,14 @@ def describe_excess(table: Table, counts: RuleCounts) -> str | None:
         for source, count in counts.set_aside_by_source.items()
         if source
     ]
-    limit = table.quarantine_limit
-    for origin_clause, set_aside, row_count in set_aside_totals:
-        if set_aside > limit * row_count and (limit == 0 or set_aside >= MIN_QUARANTINED_ROWS):
+    quarantine_limit = table.quarantine_limit
+    for origin_clause, set_aside_count, row_count in set_aside_totals:
+        if set_aside_count > quarantine_limit * row_count and (
+            quarantine_limit == 0 or set_aside_count >= MIN_QUARANTINED_ROWS
+        ):
             return (
-                f"{set_aside:,} of {row_count:,} rows{origin_clause} are set aside, more than the limit of {limit:.0%}"
+                f"{set_aside_count:,} of {row_count:,} rows{origin_clause} are set aside, more than the limit of "
+                f"{quarantine_limit:.0%}"
             )
     return None
 
@@ -186,4 +189,6 @@ def redact_values(message: str, harmless_words: Collection[str]) -> str:
         harmless_words: Quoted words that may stay, such as names of columns and types.
     """
     first_paragraph = message.strip().split("\n\n")[0].split("; valid columns")[0].split(": [")[0].replace("\n", " ")
-    return _QUOTED.sub(lambda quoted: quoted[0] if quoted[2] in harmless_words else "'…'", first_paragraph)[:500]
+    return _QUOTED.sub(
+        lambda quoted_match: quoted_match[0] if quoted_match[2] in harmless_words else "'…'", first_paragraph
+    )[:500]

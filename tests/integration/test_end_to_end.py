@@ -13,7 +13,8 @@ from assets.cli.terminal.console import CommandFailed
 from pipelines.contracts.catalog import PERSON, TABLES
 from pipelines.contracts.feature_tables import EVALUATION, MASTERY
 from pipelines.contracts.output_tables import NEXT_SKILL
-from pipelines.storage.lake import Lake, content_sha256
+from pipelines.storage.lake import Lake
+from pipelines.storage.parquet_files import content_sha256
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dagster import DagsterInstance
 
 from assets.automation.alerts import read_alert_state
 from assets.automation.sensors import read_cursor
-from assets.automation.upgrade import RENAMED, transfer_instigator_states
+from assets.automation.upgrade import NAME_BY_FORMER_NAME, transfer_instigator_states
 from assets.cli.run import execute_run
 from assets.cli.terminal.console import resolve_settings
 from assets.definitions import build_definitions
@@ -36,11 +36,11 @@ def root(tmp_path: Path) -> Path:
 
 def test_schedules_and_sensors_stay_switched_on_under_their_present_names(root: Path) -> None:
     with DagsterInstance.local_temp(str(root / "dagster_home")) as instance:
-        before = {RENAMED[state.name]: state for state in instance.all_instigator_state()}
+        before = {NAME_BY_FORMER_NAME[state.name]: state for state in instance.all_instigator_state()}
         assert transfer_instigator_states(instance) == list(before)
         running = {state.name: state for state in instance.all_instigator_state() if state.is_running}
         assert transfer_instigator_states(instance) == []
-    assert running.keys() == before.keys() == set(RENAMED.values())
+    assert running.keys() == before.keys() == set(NAME_BY_FORMER_NAME.values())
     assert all(state.instigator_data == before[name].instigator_data for name, state in running.items())
 
 
@@ -59,7 +59,7 @@ def test_the_schedule_that_had_its_hour_in_its_name_stays_switched_on(root: Path
 def test_the_present_code_defines_every_renamed_schedule_and_sensor(root: Path) -> None:
     definitions = build_definitions(resolve_settings(root))
     names = {item.name for item in (*(definitions.schedules or ()), *(definitions.sensors or ()))}
-    assert names == set(RENAMED.values())
+    assert names == set(NAME_BY_FORMER_NAME.values())
 
 
 def test_cursors_of_the_first_version_are_read(root: Path) -> None:

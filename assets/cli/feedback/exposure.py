@@ -49,9 +49,9 @@ class ShownStep:
 
 def write_record(
     data_root: Path | None,
-    config: Path | None,
-    landing: Path | None,
-    schema: Literal["exposure", "outcome"],
+    config_file: Path | None,
+    landing_folder: Path | None,
+    record_kind: Literal["exposure", "outcome"],
     shown_step: ShownStep,
     details: dict[str, str],
     as_json: bool,
@@ -60,9 +60,9 @@ def write_record(
 
     Args:
         data_root: The data root of the command.
-        config: The footsteps.yaml of the command.
-        landing: The landing folder of the command.
-        schema: Whether the record is an exposure or an outcome.
+        config_file: The footsteps.yaml of the command.
+        landing_folder: The landing folder of the command.
+        record_kind: Whether the record is an exposure or an outcome.
         shown_step: The step.
         details: shown_rank of an exposure, outcome_kind of an outcome.
         as_json: Whether to print JSON.
@@ -71,11 +71,11 @@ def write_record(
         CommandFailed: If a value is not allowed, or the export, the step or the person is unknown.
     """
     outcome_kinds = COLUMNS["outcome_kind"].allowed or ()
-    if schema == "outcome" and details["outcome_kind"] not in outcome_kinds:
+    if record_kind == "outcome" and details["outcome_kind"] not in outcome_kinds:
         raise CommandFailed(f"the outcome {details['outcome_kind']!r} is none of {', '.join(outcome_kinds)}")
-    time_column = _TIME_COLUMNS[schema]
+    time_column = _TIME_COLUMNS[record_kind]
     required_columns = ("record_code", *_STEP_COLUMNS, *details, time_column)
-    export = open_export(data_root, config, landing, schema, required_columns, _DECLARATION)
+    export = open_export(data_root, config_file, landing_folder, record_kind, required_columns, _DECLARATION)
     snapshot = _find_snapshot(export.settings, shown_step.snapshot_id)
     _require_recommended(snapshot, shown_step)
     step_values = {
@@ -83,14 +83,19 @@ def write_record(
         "skill_id": shown_step.skill_id,
         "to_stage": shown_step.to_stage,
     }
-    record = {**export.find_person_key(shown_step.person_id), **export.to_exported_values({**step_values, **details})}
-    is_written = append_record(export.path, record, export.headers, time_column, shown_step.at, datetime.now(UTC))
+    export_record = {
+        **export.find_person_key(shown_step.person_id),
+        **export.to_exported_values({**step_values, **details}),
+    }
+    is_written = append_record(
+        export.path, export_record, export.headers, time_column, shown_step.at, datetime.now(UTC)
+    )
     print_written({"person_id": shown_step.person_id, **step_values}, export.path, is_written, as_json)
 
 
 def append_record(
-    file: Path,
-    row: dict[str, str],
+    csv_file: Path,
+    new_record: dict[str, str],
     headers: dict[str, str],
     time_column: str,
     happened_at: datetime | None,
@@ -101,8 +106,8 @@ def append_record(
     If the record has no time, an equal one of any time counts.
 
     Args:
-        file: The export; it may be missing.
-        row: The record by canonical column, without time and record code.
+        csv_file: The export; it may be missing.
+        new_record: The record by canonical column, without time and record code.
         headers: Header by canonical column.
         time_column: The canonical column of the time.
         happened_at: Time of the record; `now` if None.
@@ -111,14 +116,14 @@ def append_record(
     Returns:
         Whether the record was added.
     """
-    existing_records = read_rows(file)
-    compared_values = row if happened_at is None else {**row, time_column: format_time(happened_at)}
+    existing_records = read_rows(csv_file)
+    compared_values = new_record if happened_at is None else {**new_record, time_column: format_time(happened_at)}
     if any(
-        all(existing_record.get(headers[column], "") == value for column, value in compared_values.items())
+        all(existing_record.get(headers[column], "") == cell for column, cell in compared_values.items())
         for existing_record in existing_records
     ):
         return False
-    append_row(file, existing_records, row, headers, time_column, happened_at or now)
+    append_row(csv_file, existing_records, new_record, headers, time_column, happened_at or now)
     return True
 
 

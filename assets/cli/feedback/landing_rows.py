@@ -82,9 +82,9 @@ class ExportFile:
 
 def open_export(
     data_root: Path | None,
-    config: Path | None,
-    landing: Path | None,
-    schema: CanonicalSchemaName,
+    config_file: Path | None,
+    landing_folder: Path | None,
+    schema_name: CanonicalSchemaName,
     required_columns: tuple[str, ...],
     declaration: str,
 ) -> ExportFile:
@@ -92,9 +92,9 @@ def open_export(
 
     Args:
         data_root: The data root of the command.
-        config: The footsteps.yaml of the command.
-        landing: The landing folder of the command.
-        schema: The canonical schema of the rows.
+        config_file: The footsteps.yaml of the command.
+        landing_folder: The landing folder of the command.
+        schema_name: The canonical schema of the rows.
         required_columns: Canonical columns that the source must map.
         declaration: The part of footsteps.yaml that declares such a source.
 
@@ -104,14 +104,14 @@ def open_export(
     Raises:
         CommandFailed: If there is no such source, or it maps too few columns.
     """
-    settings = resolve_settings(data_root, config, landing)
+    settings = resolve_settings(data_root, config_file, landing_folder)
     company_config = load_config(settings)
     for source in company_config.sources:
         is_plain_csv = source.path.endswith(".csv") and source.encoding is None and source.delimiter in (None, ",")
-        if source.shape == schema and source.delivery == "incremental" and is_plain_csv:
+        if source.shape == schema_name and source.delivery == "incremental" and is_plain_csv:
             break
     else:
-        raise CommandFailed(f"no source of the shape {schema} is an incremental CSV: {declaration}")
+        raise CommandFailed(f"no source of the shape {schema_name} is an incremental CSV: {declaration}")
     header_by_name = {
         canonical_name: column_mapping.column
         for canonical_name, column_mapping in source.mapping.items()
@@ -119,7 +119,7 @@ def open_export(
     }
     headers = {
         canonical_name: header_by_name[canonical_name]
-        for canonical_name in CANONICAL_SCHEMAS[schema].columns
+        for canonical_name in CANONICAL_SCHEMAS[schema_name].columns
         if canonical_name in header_by_name
     }
     missing_columns = [canonical_name for canonical_name in required_columns if canonical_name not in headers]
@@ -129,29 +129,29 @@ def open_export(
         raise CommandFailed(
             f"the source {source.name} maps no column to {', '.join(missing_columns)}: add it to its `mapping`"
         )
-    path = resolve_landing_folder(settings, company_config) / source.path.replace("*", "footsteps")
-    return ExportFile(settings, source, headers, path)
+    csv_path = resolve_landing_folder(settings, company_config) / source.path.replace("*", "footsteps")
+    return ExportFile(settings, source, headers, csv_path)
 
 
-def read_rows(file: Path) -> list[dict[str, str]]:
+def read_rows(csv_file: Path) -> list[dict[str, str]]:
     """Read the rows of a CSV file.
 
     Args:
-        file: The file; it may be missing.
+        csv_file: The file; it may be missing.
 
     Returns:
         Text by header per row.
     """
-    if not file.exists():
+    if not csv_file.exists():
         return []
-    with file.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    with csv_file.open(encoding="utf-8", newline="") as csv_stream:
+        return list(csv.DictReader(csv_stream))
 
 
 def append_row(
-    file: Path,
+    csv_file: Path,
     existing_rows: list[dict[str, str]],
-    row: dict[str, str],
+    new_row: dict[str, str],
     headers: dict[str, str],
     time_column: str,
     happened_at: datetime,
@@ -159,22 +159,22 @@ def append_row(
     """Replace a CSV file by its rows and one more, with its time and a record code made from time and content.
 
     Args:
-        file: The file; it may be missing.
+        csv_file: The file; it may be missing.
         existing_rows: Its rows, by header.
-        row: The new row, by canonical column, without time and record code.
+        new_row: The new row, by canonical column, without time and record code.
         headers: Header by canonical column.
         time_column: The canonical column of the time.
         happened_at: The time.
     """
     time_text = format_time(happened_at)
-    record_code = hashlib.blake2b("\t".join([time_text, *row.values()]).encode(), digest_size=8).hexdigest()
-    complete_row = {**row, time_column: time_text, "record_code": f"footsteps-{record_code}"}
+    record_code = hashlib.blake2b("\t".join([time_text, *new_row.values()]).encode(), digest_size=8).hexdigest()
+    complete_row = {**new_row, time_column: time_text, "record_code": f"footsteps-{record_code}"}
     csv_buffer = io.StringIO(newline="")
     header_row = list(existing_rows[0]) if existing_rows else list(headers.values())
     writer = csv.DictWriter(csv_buffer, header_row, lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows([*existing_rows, {headers[column]: cell for column, cell in complete_row.items()}])
-    write_text_atomically(file, csv_buffer.getvalue())
+    write_text_atomically(csv_file, csv_buffer.getvalue())
 
 
 def format_time(moment: datetime) -> str:
@@ -182,16 +182,18 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def print_written(document: dict[str, object], file: Path, is_written: bool, as_json: bool) -> None:
+def print_written(document: dict[str, object], csv_file: Path, is_written: bool, as_json: bool) -> None:
     """Print where a row was written, or that the file holds it already.
 
     Args:
         document: The content of the row, for the JSON document.
-        file: The export.
+        csv_file: The export.
         is_written: Whether the row was added.
         as_json: Whether to print JSON.
     """
     outcome = "Written to" if is_written else "Nothing to do: it is already in"
     print_result(
-        {"file": str(file), **document, "written": is_written}, f"{outcome} {file}\nNext: footsteps run", as_json
+        {"file": str(csv_file), **document, "written": is_written},
+        f"{outcome} {csv_file}\nNext: footsteps run",
+        as_json,
     )

@@ -18,7 +18,7 @@ from pipelines.contracts.columns import REPLY_KINDS, STAGES, STEP_GOALS
 from pipelines.core.taxonomy import Taxonomy, match_skills
 from pipelines.storage.lake import Lake
 
-_REQUIRED = ("record_code", "skill_text", "step_goal", "reply_kind", "until_date", "stated_stage", "replied_at")
+_REQUIRED_COLUMNS = ("record_code", "skill_text", "step_goal", "reply_kind", "until_date", "stated_stage", "replied_at")
 _DECLARATION = """declare the export of replies in footsteps.yaml under `sources`:
   - {name: replies, system: tabular, shape: reply, path: "replies/replies_*.csv", mapping: {record_code: reply_id,
      employee_number: employee_number, skill_text: skill, step_goal: goal, reply_kind: answer, until_date: until,
@@ -46,8 +46,8 @@ class Reply:
 
 def write_reply(
     data_root: Path | None,
-    config: Path | None,
-    landing: Path | None,
+    config_file: Path | None,
+    landing_folder: Path | None,
     person_id: str,
     reply: Reply,
     replied_at: datetime | None,
@@ -58,8 +58,8 @@ def write_reply(
     Raises:
         CommandFailed: If the reply is not valid, or the export, the micro-skill or the person is unknown.
     """
-    _validate(reply)
-    export = open_export(data_root, config, landing, "reply", _REQUIRED, _DECLARATION)
+    _validate_reply(reply)
+    export = open_export(data_root, config_file, landing_folder, "reply", _REQUIRED_COLUMNS, _DECLARATION)
     skill_id = _find_skill(export.settings, reply.skill)
     canonical_values = {
         "skill_text": skill_id,
@@ -68,45 +68,45 @@ def write_reply(
         "until_date": reply.until.isoformat() if reply.until else "",
         "stated_stage": reply.stage or "",
     }
-    row = {**export.find_person_key(person_id), **export.to_exported_values(canonical_values)}
-    is_written = append_reply(export.path, row, export.headers, replied_at or datetime.now(UTC))
+    reply_row = {**export.find_person_key(person_id), **export.to_exported_values(canonical_values)}
+    is_written = append_reply(export.path, reply_row, export.headers, replied_at or datetime.now(UTC))
     print_written({"person_id": person_id, "skill_id": skill_id}, export.path, is_written, as_json)
 
 
-def append_reply(file: Path, row: dict[str, str], headers: dict[str, str], replied_at: datetime) -> bool:
+def append_reply(csv_file: Path, new_row: dict[str, str], headers: dict[str, str], replied_at: datetime) -> bool:
     """Add a reply to the CSV file, unless the last reply to the same person, micro-skill and step is equal.
 
     Args:
-        file: The export; it may be missing.
-        row: The reply by canonical column, without time and record code.
+        csv_file: The export; it may be missing.
+        new_row: The reply by canonical column, without time and record code.
         headers: Header by canonical column.
         replied_at: Time of the reply.
 
     Returns:
         Whether the reply was added.
     """
-    existing_rows = read_rows(file)
-    exported_row = {headers[name]: value for name, value in row.items()}
-    key_headers = [headers[name] for name in (*PERSON_KEYS, "skill_text", "step_goal") if name in headers]
+    existing_rows = read_rows(csv_file)
+    exported_row = {headers[column]: cell for column, cell in new_row.items()}
+    key_headers = [headers[column] for column in (*PERSON_KEYS, "skill_text", "step_goal") if column in headers]
     earlier_replies = [
         existing_row
         for existing_row in existing_rows
         if all(existing_row.get(header, "") == exported_row.get(header, "") for header in key_headers)
     ]
-    if earlier_replies and all(earlier_replies[-1].get(name, "") == value for name, value in exported_row.items()):
+    if earlier_replies and all(earlier_replies[-1].get(header, "") == cell for header, cell in exported_row.items()):
         return False
-    append_row(file, existing_rows, row, headers, "replied_at", replied_at)
+    append_row(csv_file, existing_rows, new_row, headers, "replied_at", replied_at)
     return True
 
 
-def _validate(reply: Reply) -> None:
-    for given, allowed_values, option_name in (
+def _validate_reply(reply: Reply) -> None:
+    for given_value, allowed_values, option_name in (
         (reply.kind, REPLY_KINDS, "the reply"),
         (reply.goal, STEP_GOALS, "--goal"),
         (reply.stage, STAGES, "--stage"),
     ):
-        if given is not None and given not in allowed_values:
-            raise CommandFailed(f"{option_name} {given!r} is none of {', '.join(allowed_values)}")
+        if given_value is not None and given_value not in allowed_values:
+            raise CommandFailed(f"{option_name} {given_value!r} is none of {', '.join(allowed_values)}")
     if reply.kind == "snooze" and reply.until is None:
         raise CommandFailed("snooze needs its last day: add --until 2026-09-01")
     if reply.kind == "dispute" and reply.stage is None:
@@ -119,8 +119,8 @@ def _find_skill(settings: Settings, skill_text: str) -> str:
     taxonomy = Taxonomy(
         *(lake.scan(taxonomy_table).collect() for taxonomy_table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE))
     )
-    matches = match_skills(pl.DataFrame({"skill_text": [skill_text]}), taxonomy)
-    skill_ids = matches["skill_id"].drop_nulls().unique().sort().to_list()
+    skill_matches = match_skills(pl.DataFrame({"skill_text": [skill_text]}), taxonomy)
+    skill_ids = skill_matches["skill_id"].drop_nulls().unique().sort().to_list()
     if len(skill_ids) != 1:
         ambiguity = f"names {len(skill_ids)} micro-skills ({', '.join(skill_ids[:5])})"
         problem = ambiguity if skill_ids else "names no micro-skill"

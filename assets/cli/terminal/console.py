@@ -25,7 +25,7 @@ class CommandFailed(Exception):
     """A command cannot do what it was called for; the message is one sentence that says what to do.
 
     Attributes:
-        exit_code: With which the command ends.
+        exit_code: The exit code of the command.
     """
 
     def __init__(self, sentence: str, exit_code: ExitCode = ExitCode.FAILED) -> None:
@@ -65,25 +65,27 @@ def print_table(title: str, justify_by_heading: dict[str, str], rows: list[list[
         rows: The cells of each row.
     """
     table = Table(title=title, title_justify="left", header_style="bold")
-    for heading, justify in justify_by_heading.items():
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*row)
+    for heading, justification in justify_by_heading.items():
+        table.add_column(heading, justify=justification, overflow="fold")  # type: ignore[arg-type]
+    for row_cells in rows:
+        table.add_row(*row_cells)
     stdout_console.print(table)
 
 
-def resolve_settings(data_root: Path | None, config: Path | None = None, landing: Path | None = None) -> Settings:
+def resolve_settings(
+    data_root: Path | None, config_file: Path | None = None, landing_folder: Path | None = None
+) -> Settings:
     """Make the settings of a command from its options.
 
     Args:
         data_root: The data root. If it is None, each configuration outside a data root gets a data root of its own.
-        config: The footsteps.yaml, if it is not in the data root.
-        landing: The landing folder, if it is not the configured one.
+        config_file: The footsteps.yaml, if it is not in the data root.
+        landing_folder: The landing folder, if it is not the configured one.
 
     Returns:
         The settings; environment variables fill what the options leave open.
     """
     if data_root is None:
-        data_root = _DEFAULT_ROOT / (config.expanduser().resolve().parent.name if config else "demo")
-    given_paths = {"data_root": data_root, "config": config, "landing": landing}
-    return Settings(**{setting: path for setting, path in given_paths.items() if path is not None})  # type: ignore[arg-type]
+        data_root = _DEFAULT_ROOT / (config_file.expanduser().resolve().parent.name if config_file else "demo")
+    given_paths = {"data_root": data_root, "config": config_file, "landing": landing_folder}
+    return Settings(**{setting_name: path for setting_name, path in given_paths.items() if path is not None})  # type: ignore[arg-type]

@@ -55,13 +55,15 @@ def prepare_dagster_home(settings: Settings, profile: DagsterProfile | None = No
 
 def _read_profile_variable() -> DagsterProfile | None:
     """The profile that the environment names, with a note that footsteps.yaml should name it."""
-    name = os.environ.get(_PROFILE_VARIABLE)
-    if not name:
+    profile_name = os.environ.get(_PROFILE_VARIABLE)
+    if not profile_name:
         return None
-    if name not in PROFILES:
-        raise CommandFailed(f"{_PROFILE_VARIABLE} is {name!r}; allowed: {', '.join(PROFILES)}", ExitCode.CONFIGURATION)
+    if profile_name not in PROFILES:
+        raise CommandFailed(
+            f"{_PROFILE_VARIABLE} is {profile_name!r}; allowed: {', '.join(PROFILES)}", ExitCode.CONFIGURATION
+        )
     print_note(
-        f"{_PROFILE_VARIABLE} will not be read from version 0.2.0 on: write `dagster: {{profile: {name}}}` into "
-        "footsteps.yaml"
+        f"{_PROFILE_VARIABLE} will not be read from version 0.2.0 on: write `dagster: {{profile: {profile_name}}}` "
+        "into footsteps.yaml"
     )
-    return name
+    return profile_name

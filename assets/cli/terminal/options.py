@@ -50,9 +50,9 @@ At = Annotated[
 ]
 
 
-def example(*lines: str) -> str:
+def example(*commands: str) -> str:
     """Format examples for the end of a command's help."""
-    return "Example:\n\n" + "\n\n".join(f"  [cyan]{line}[/cyan]" for line in lines)
+    return "Example:\n\n" + "\n\n".join(f"  [cyan]{command}[/cyan]" for command in commands)
 
 
 def report_failures(command: Callable[P, None]) -> Callable[P, None]:

@@ -16,7 +16,7 @@ from pipelines.demo.simulation.world import World
 BAD_DATE = pl.lit("0000-00-00")  # what the system prints for a hire date that was never entered
 
 
-def write_bamboohr(world: World, folder: ExportFolder) -> None:
+def write_bamboohr(world: World, export_folder: ExportFolder) -> None:
     """Write one full export of everyone who was employed in the history, drawn the day after it ends."""
     people = world.people
     manager_rows = people["manager"].set(people["manager"] < 0, None)
@@ -40,7 +40,7 @@ def write_bamboohr(world: World, folder: ExportFolder) -> None:
         iso_day("birth_day").alias("Birth Date"),
         pl.format("{} EUR", (pl.col("pay") / 100).round(2)).alias("Pay rate"),
     )
-    folder.append_with_errors(
+    export_folder.append_with_errors(
         f"bamboohr/employees_{export_date(world, 1)}.csv",
         employees,
         (

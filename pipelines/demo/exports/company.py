@@ -16,16 +16,16 @@ from pipelines.demo.exports.xapi import write_xapi
 from pipelines.demo.simulation.world import History, World
 
 
-def write_company_exports(world: World, folder: ExportFolder) -> None:
+def write_company_exports(world: World, export_folder: ExportFolder) -> None:
     """Write the exports about the whole company: people, accounts and the taxonomy as three plain tables."""
-    write_bamboohr(world, folder)
-    write_accounts(world, folder)
-    folder.append_csv("taxonomy/skills.csv", world.catalog.skills)
-    folder.append_csv("taxonomy/prerequisites.csv", world.catalog.prerequisites)
-    folder.append_csv("taxonomy/role_profiles.csv", world.catalog.role_profiles)
+    write_bamboohr(world, export_folder)
+    write_accounts(world, export_folder)
+    export_folder.append_csv("taxonomy/skills.csv", world.catalog.skills)
+    export_folder.append_csv("taxonomy/prerequisites.csv", world.catalog.prerequisites)
+    export_folder.append_csv("taxonomy/role_profiles.csv", world.catalog.role_profiles)
 
 
-def write_history_exports(world: World, history: History, folder: ExportFolder) -> None:
+def write_history_exports(world: World, history: History, export_folder: ExportFolder) -> None:
     """Append the history of one block of people to all exports; the same world gives the same bytes."""
     for write_export in (write_jira, write_tempo, write_xapi, write_lists, write_employee_input):
-        write_export(world, history, folder)
+        write_export(world, history, export_folder)

@@ -82,11 +82,11 @@ class ExportFolder:
             line_terminator=line_terminator,
         )
 
-    def append_lines(self, file_name: str, lines: pl.Series) -> None:
+    def append_lines(self, file_name: str, text_lines: pl.Series) -> None:
         """Append text lines to a file."""
         with self._open(file_name) as export_file:
-            lines.to_frame().write_csv(export_file, include_header=False, quote_style="never")
-        self.row_counts[file_name] += lines.len()
+            text_lines.to_frame().write_csv(export_file, include_header=False, quote_style="never")
+        self.row_counts[file_name] += text_lines.len()
 
     def plant_errors(
         self,
@@ -99,20 +99,20 @@ class ExportFolder:
     ) -> pl.DataFrame:
         """Plant errors in rows of a file and count them; see `planted_errors.plant_errors`."""
         rows_with_errors, count_by_kind = plant_errors(rows, errors, rng, every_kind=every_kind)
-        for kind, count in count_by_kind.items():
-            self.count_errors(file_name, kind, count)
+        for error_kind, error_count in count_by_kind.items():
+            self.count_errors(file_name, error_kind, error_count)
         return rows_with_errors
 
-    def count_errors(self, file_name: str, kind: str, count: int) -> None:
+    def count_errors(self, file_name: str, error_kind: str, error_count: int) -> None:
         """Add to the number of planted errors of a file; a kind that does not occur has no entry."""
-        if count:
-            self.error_counts[file_name, kind] += count
+        if error_count:
+            self.error_counts[file_name, error_kind] += error_count
 
-    def count_rows(self, prefix: str) -> int:
+    def count_rows(self, path_prefix: str) -> int:
         """Return the rows of all files whose path starts with the prefix."""
-        return sum(count for file_name, count in self.row_counts.items() if file_name.startswith(prefix))
+        return sum(row_count for file_name, row_count in self.row_counts.items() if file_name.startswith(path_prefix))
 
     def _open(self, file_name: str) -> BinaryIO:
-        path = self.root / file_name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab" if file_name in self.row_counts else "wb")
+        file_path = self.root / file_name
+        file_path.parent.mkdir(parents=True, exist_ok=True)
+        return file_path.open("ab" if file_name in self.row_counts else "wb")

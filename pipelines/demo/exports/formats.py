@@ -19,9 +19,9 @@ OPENING_MINUTE, CLOSING_MINUTE = 8 * 60, 17 * 60 + 30
 NUMBERS_PER_BLOCK = 10_000_000
 
 
-def iso_day(column: str) -> pl.Expr:
+def iso_day(day_column: str) -> pl.Expr:
     """Expression for days since 1970 as YYYY-MM-DD."""
-    return pl.col(column).cast(pl.Int32).cast(pl.Date).dt.strftime("%Y-%m-%d")
+    return pl.col(day_column).cast(pl.Int32).cast(pl.Date).dt.strftime("%Y-%m-%d")
 
 
 def draw_times(day_numbers: pl.Series, rng: np.random.Generator) -> pl.Series:
@@ -33,10 +33,10 @@ def draw_times(day_numbers: pl.Series, rng: np.random.Generator) -> pl.Series:
 
 
 def draw_values(
-    choices: Sequence[str], shares: Sequence[float], size: int, rng: np.random.Generator, series_name: str = ""
+    choices: Sequence[str], shares: Sequence[float], value_count: int, rng: np.random.Generator, series_name: str = ""
 ) -> pl.Series:
-    """Draw `size` values, each with its share."""
-    return pl.Series(series_name, choices).gather(rng.choice(len(choices), size, p=shares))
+    """Draw `value_count` values, each with its share."""
+    return pl.Series(series_name, choices).gather(rng.choice(len(choices), value_count, p=shares))
 
 
 def spell_skills(skill_numbers: pl.Series, catalog: Catalog, rng: np.random.Generator) -> pl.Series:

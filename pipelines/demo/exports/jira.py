@@ -51,9 +51,9 @@ CORRECTED_SHARE = 0.003
 UNKNOWN_ACCOUNT = pl.lit("svc.legacy-import")
 
 
-def write_accounts(world: World, folder: ExportFolder) -> None:
+def write_accounts(world: World, export_folder: ExportFolder) -> None:
     """Write one row per account: its code and its work e-mail."""
-    folder.append_csv("jira/accounts.csv", world.people.select("account_code", "work_email"))
+    export_folder.append_csv("jira/accounts.csv", world.people.select("account_code", "work_email"))
 
 
 def describe_issues(world: World, issues: pl.DataFrame) -> pl.DataFrame:
@@ -87,7 +87,7 @@ def describe_issues(world: World, issues: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def write_jira(world: World, history: History, folder: ExportFolder) -> None:
+def write_jira(world: World, history: History, export_folder: ExportFolder) -> None:
     """Append the block's issues, and write some of them again with a correction the day after."""
     rng = np.random.default_rng([world.seed, 11, history.block_number])
     worked_issues = history.issues.with_columns(world.people["unit"].gather(history.issues["person"]).alias("unit"))
@@ -103,7 +103,7 @@ def write_jira(world: World, history: History, folder: ExportFolder) -> None:
     )
     export_rows = format_issues(world, issues, rng)
     header = [REPEATED.get(column, column) for column in export_rows.columns]
-    folder.append_with_errors(
+    export_folder.append_with_errors(
         f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block_number)}.csv",
         export_rows,
         (
@@ -124,8 +124,8 @@ def write_jira(world: World, history: History, folder: ExportFolder) -> None:
         .alias("Updated"),
     )
     correction_file = f"jira/issues_{export_date(world, 1)}.csv"
-    folder.append_csv(correction_file, corrected_rows, header=header)
-    folder.count_errors(correction_file, "late_correction", corrected_rows.height)
+    export_folder.append_csv(correction_file, corrected_rows, header=header)
+    export_folder.count_errors(correction_file, "late_correction", corrected_rows.height)
 
 
 def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:

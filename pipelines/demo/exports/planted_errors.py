@@ -45,19 +45,22 @@ def plant_errors(
         The rows with errors, and the number of errors by kind; copies are the kind `duplicate_row`.
     """
     minimum_count = 1 if every_kind and rows.height >= EVERY_KIND_FROM_ROWS else 0
-    shares = [*(error.share for error in errors), DUPLICATE_SHARE]
+    error_shares = [*(planted_error.share for planted_error in errors), DUPLICATE_SHARE]
     # a fraction of a row counts by chance
     error_counts = [
-        min(max(int(rows.height * share + rng.random()), minimum_count), rows.height // 10) for share in shares
+        min(max(int(rows.height * error_share + rng.random()), minimum_count), rows.height // 10)
+        for error_share in error_shares
     ]
     error_row_indices = rng.choice(max(rows.height, 1), size=sum(error_counts), replace=False)
     error_numbers = np.zeros(rows.height, dtype=np.int8)
     error_numbers[error_row_indices] = np.repeat(np.arange(1, len(error_counts) + 1), error_counts)
     marked_rows = rows.with_columns(pl.Series("_mark", error_numbers))
-    for error_number, error in enumerate(errors, start=1):
-        cells = pl.when(pl.col("_mark") == error_number).then(error.value).otherwise(pl.col(error.column))
-        marked_rows = marked_rows.with_columns(cells.alias(error.column))
-    error_kinds = [*(error.kind for error in errors), "duplicate_row"]
+    for error_number, planted_error in enumerate(errors, start=1):
+        cells = (
+            pl.when(pl.col("_mark") == error_number).then(planted_error.value).otherwise(pl.col(planted_error.column))
+        )
+        marked_rows = marked_rows.with_columns(cells.alias(planted_error.column))
+    error_kinds = [*(planted_error.kind for planted_error in errors), "duplicate_row"]
     return pl.concat([marked_rows, marked_rows.filter(pl.col("_mark") == len(error_counts))]).drop("_mark"), dict(
         zip(error_kinds, error_counts, strict=True)
     )

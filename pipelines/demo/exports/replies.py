@@ -21,22 +21,22 @@ RELATIONS = ("follow", "walk_with", "lead", "all")
 ABOUT_HELD, ABOUT_OPEN = ("dispute", "hide", "done"), ("accept", "dismiss", "snooze")
 
 
-def write_employee_input(world: World, history: History, folder: ExportFolder) -> None:
+def write_employee_input(world: World, history: History, export_folder: ExportFolder) -> None:
     """Append the block's consents, replies and preferences; people who have left give none."""
     rng = np.random.default_rng([world.seed, 17, history.block_number])
     people = world.people.slice(history.block_number * BLOCK_PEOPLE, BLOCK_PEOPLE).filter(
         pl.col("left_day") > world.end
     )
     for write_export in (_write_consents, _write_replies, _write_preferences):
-        write_export(world, history, people, folder, rng)
+        write_export(world, history, people, export_folder, rng)
 
 
 def _write_consents(
-    world: World, history: History, people: pl.DataFrame, folder: ExportFolder, rng: np.random.Generator
+    world: World, history: History, people: pl.DataFrame, export_folder: ExportFolder, rng: np.random.Generator
 ) -> None:
     """One row per decision: about every micro-skill or one, given until a day or withdrawn; some have expired."""
-    openness_draw, person_numbers = pl.Series(rng.random(people.height)), people["person"]
-    choosy_people = person_numbers.filter((openness_draw >= OPEN_SHARE) & (openness_draw < OPEN_SHARE + CHOOSY_SHARE))
+    openness_draws, person_numbers = pl.Series(rng.random(people.height)), people["person"]
+    choosy_people = person_numbers.filter((openness_draws >= OPEN_SHARE) & (openness_draws < OPEN_SHARE + CHOOSY_SHARE))
     chosen_skills = (
         history.steps.filter(pl.col("person").is_in(choosy_people.implode()))
         .sort("person", "begun_day", "skill")
@@ -44,7 +44,7 @@ def _write_consents(
         .tail(CHOSEN_SKILLS)
         .select("person", "skill")
     )
-    consents_about_all = people.filter(openness_draw < OPEN_SHARE).select(
+    consents_about_all = people.filter(openness_draws < OPEN_SHARE).select(
         "person", pl.lit("all").alias("skill"), pl.lit("all").alias("shown_as")
     )
     consents_about_skill = chosen_skills.select(
@@ -71,11 +71,11 @@ def _write_consents(
         iso_day("until").fill_null("").alias("valid_until"),
         iso_day("day").alias("decided_on"),
     )
-    folder.append_with_errors("consents/consents.csv", export_rows, (unknown_person("employee_number"),), rng)
+    export_folder.append_with_errors("consents/consents.csv", export_rows, (unknown_person("employee_number"),), rng)
 
 
 def _write_replies(
-    world: World, history: History, people: pl.DataFrame, folder: ExportFolder, rng: np.random.Generator
+    world: World, history: History, people: pl.DataFrame, export_folder: ExportFolder, rng: np.random.Generator
 ) -> None:
     """One row per reply: about a held micro-skill, or about a step towards one that the role asks for."""
     repliers = people.filter(pl.Series(rng.random(people.height) < REPLIERS_SHARE))
@@ -114,11 +114,11 @@ def _write_replies(
         iso_day("day").alias("answered_on"),
     )
     planted_errors = (unknown_person("employee_number"),)
-    folder.append_with_errors(f"replies/replies_{export_date(world, 1)}.csv", export_rows, planted_errors, rng)
+    export_folder.append_with_errors(f"replies/replies_{export_date(world, 1)}.csv", export_rows, planted_errors, rng)
 
 
 def _write_preferences(
-    world: World, history: History, people: pl.DataFrame, folder: ExportFolder, rng: np.random.Generator
+    world: World, history: History, people: pl.DataFrame, export_folder: ExportFolder, rng: np.random.Generator
 ) -> None:
     """One row per person who stated whether they want recommendations; half of them do not."""
     opted_out_count = min(max(1, round(OPTED_OUT_SHARE * people.height)), people.height // 2)
@@ -131,4 +131,4 @@ def _write_preferences(
         pl.Series("wants_steps", ["no"] * opted_out_count + ["yes"] * opted_out_count, dtype=pl.String),
         iso_day("day").alias("said_on"),
     )
-    folder.append_csv("preferences/preferences.csv", preferences)
+    export_folder.append_csv("preferences/preferences.csv", preferences)

@@ -17,19 +17,19 @@ UNKNOWN_NUMBER = pl.lit("999999999")
 OUT_OF_SCALE_SHARE = 0.001
 
 
-def write_lists(world: World, history: History, folder: ExportFolder) -> None:
+def write_lists(world: World, history: History, export_folder: ExportFolder) -> None:
     """Append the block's judgements, certificates, mentoring sessions and wishes."""
     rng = np.random.default_rng([world.seed, 13, history.block_number])
     for write_export in (_write_feedback, _write_certificates, _write_sessions, _write_wishes):
-        write_export(world, history, folder, rng)
+        write_export(world, history, export_folder, rng)
 
 
-def unknown_person(column: str) -> PlantedError:
+def unknown_person(person_column: str) -> PlantedError:
     """The error of an employee number that HR does not have."""
-    return PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, column, UNKNOWN_NUMBER)
+    return PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, person_column, UNKNOWN_NUMBER)
 
 
-def _write_feedback(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
+def _write_feedback(world: World, history: History, export_folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per judgement by a peer, a manager or oneself, or endorsement (without a score)."""
     given_feedback = history.judgements.filter(pl.col("kind").is_in(["peer", "manager", "self", "endorsement"]))
     employee_numbers = world.people["employee_number"]
@@ -47,10 +47,10 @@ def _write_feedback(world: World, history: History, folder: ExportFolder, rng: n
         unknown_person("employee_number"),
         PlantedError("out_of_scale", OUT_OF_SCALE_SHARE, "score", pl.lit("9")),
     )
-    folder.append_with_errors(f"feedback/feedback_{export_date(world, 1)}.csv", export_rows, planted_errors, rng)
+    export_folder.append_with_errors(f"feedback/feedback_{export_date(world, 1)}.csv", export_rows, planted_errors, rng)
 
 
-def _write_certificates(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
+def _write_certificates(world: World, history: History, export_folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per certificate; some never expire."""
     certificates = history.judgements.filter(pl.col("kind") == "certificate")
     certificates = certificates.with_columns(pl.Series("lasts", rng.choice([365, 730, 1095, 0], certificates.height)))
@@ -62,10 +62,10 @@ def _write_certificates(world: World, history: History, folder: ExportFolder, rn
         iso_day("day").alias("issued_on"),
         pl.when(pl.col("lasts") > 0).then(iso_day("until")).otherwise(pl.lit("")).alias("expires_on"),
     )
-    folder.append_with_errors("feedback/certificates.csv", export_rows, (), rng)
+    export_folder.append_with_errors("feedback/certificates.csv", export_rows, (), rng)
 
 
-def _write_sessions(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
+def _write_sessions(world: World, history: History, export_folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per lesson: who taught whom what, for how long; mentee is empty if a group was taught."""
     lessons, employee_numbers = history.lessons, world.people["employee_number"]
     session_kinds = draw_values(("mentoring", "workshop", "shadowing"), (0.6, 0.25, 0.15), lessons.height, rng, "kind")
@@ -79,10 +79,10 @@ def _write_sessions(world: World, history: History, folder: ExportFolder, rng: n
         iso_day("day").alias("held_on"),
     )
     planted_errors = (PlantedError("bad_date", BAD_DATE_SHARE, "held_on", BAD_DATE), unknown_person("mentor"))
-    folder.append_with_errors("mentoring/sessions.csv", export_rows, planted_errors, rng)
+    export_folder.append_with_errors("mentoring/sessions.csv", export_rows, planted_errors, rng)
 
 
-def _write_wishes(world: World, history: History, folder: ExportFolder, rng: np.random.Generator) -> None:
+def _write_wishes(world: World, history: History, export_folder: ExportFolder, rng: np.random.Generator) -> None:
     """One row per wish: a person, a micro-skill, its strength (1 to 3), and the day it was stated."""
     wishes = history.wishes
     export_rows = wishes.select(
@@ -92,4 +92,4 @@ def _write_wishes(world: World, history: History, folder: ExportFolder, rng: np.
         pl.col("strength"),
         iso_day("day").alias("stated_on"),
     )
-    folder.append_with_errors("wishes/aspirations.csv", export_rows, (unknown_person("employee_number"),), rng)
+    export_folder.append_with_errors("wishes/aspirations.csv", export_rows, (unknown_person("employee_number"),), rng)

@@ -23,11 +23,11 @@ BAD_DATE = pl.lit("2025-02-30")
 NOTES = ("Working session", "Draft and review", "Client workshop prep", "Follow-up", "")
 
 
-def write_tempo(world: World, history: History, folder: ExportFolder) -> None:
+def write_tempo(world: World, history: History, export_folder: ExportFolder) -> None:
     """Append the block's worklogs by day, and write some again with other hours the day after, under the same id."""
     rng = np.random.default_rng([world.seed, 12, history.block_number])
     export_rows = format_worklogs(world, history, rng)
-    folder.append_with_errors(
+    export_folder.append_with_errors(
         f"tempo/worklogs_{export_date(world, 0)}{part_suffix(world, history.block_number)}.csv",
         export_rows,
         (
@@ -42,8 +42,8 @@ def write_tempo(world: World, history: History, folder: ExportFolder) -> None:
         pl.col("Hours", "Billed Hours") + 0.25
     )
     correction_file = f"tempo/worklogs_{export_date(world, 1)}.csv"
-    folder.append_csv(correction_file, corrected_rows, line_terminator="\r\n")
-    folder.count_errors(correction_file, "late_correction", corrected_rows.height)
+    export_folder.append_csv(correction_file, corrected_rows, line_terminator="\r\n")
+    export_folder.count_errors(correction_file, "late_correction", corrected_rows.height)
 
 
 def format_worklogs(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:

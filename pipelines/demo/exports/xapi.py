@@ -36,7 +36,7 @@ UNKNOWN_ACTOR = json.dumps({"objectType": "Agent", "mbox": f"mailto:guest@partne
 EVENT_COLUMNS = ("person", "skill", "day", "verb", "score", "minutes", "is_test")
 
 
-def write_xapi(world: World, history: History, folder: ExportFolder) -> None:
+def write_xapi(world: World, history: History, export_folder: ExportFolder) -> None:
     """Append the block's statements, month by month."""
     rng = np.random.default_rng([world.seed, 14, history.block_number])
     statements = format_statements(world, collect_events(world, history, rng), history.block_number, rng)
@@ -48,12 +48,14 @@ def write_xapi(world: World, history: History, folder: ExportFolder) -> None:
     )
     for (month,), month_statements in statements.sort("at", "id").group_by("month", maintain_order=True):
         file_name = f"learning/statements_{month}.jsonl"
-        statements_with_errors = folder.plant_errors(
+        statements_with_errors = export_folder.plant_errors(
             file_name, month_statements.with_columns(is_cut=pl.lit(False)), planted_errors, rng, every_kind=False
         )
-        lines = format_lines(statements_with_errors)
-        folder.append_lines(file_name, lines.str.head(CUT_AFTER).zip_with(statements_with_errors["is_cut"], lines))
-        folder.count_errors(file_name, "voided", month_statements.filter(verb_name="voided").height)
+        statement_lines = format_lines(statements_with_errors)
+        export_folder.append_lines(
+            file_name, statement_lines.str.head(CUT_AFTER).zip_with(statements_with_errors["is_cut"], statement_lines)
+        )
+        export_folder.count_errors(file_name, "voided", month_statements.filter(verb_name="voided").height)
 
 
 def collect_events(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
@@ -72,8 +74,8 @@ def collect_events(world: World, history: History, rng: np.random.Generator) -> 
         pl.Series("skill", rng.integers(0, n_skills, mistaken_courses.height)), pl.lit("mistaken").alias("verb")
     )
     test_results = history.judgements.filter(pl.col("kind") == "passed")
-    score, has_passed = pl.col("score"), pl.col("score") >= PASSING_SCORE
-    score_share = pl.when(has_passed).then(score.cast(pl.Float64) * 0.1 + 0.44).otherwise(score * 0.15 + 0.1)
+    test_score, has_passed = pl.col("score"), pl.col("score") >= PASSING_SCORE
+    score_share = pl.when(has_passed).then(test_score.cast(pl.Float64) * 0.1 + 0.44).otherwise(test_score * 0.15 + 0.1)
     test_results = test_results.select(
         "person",
         "skill",
@@ -182,7 +184,11 @@ def _result_json() -> pl.Expr:
     )
 
 
-def _json_text(template: str, *values: pl.Expr | str) -> pl.Expr:
+def _json_text(template: str, *field_values: pl.Expr | str) -> pl.Expr:
     """Put values (expressions or names of columns) in place of each %s; `pl.format` would read the braces of JSON."""
     literals = map(pl.lit, template.split("%s"))
-    return pl.concat_str(part for pair in zip(literals, (*values, pl.lit("")), strict=True) for part in pair)
+    return pl.concat_str(
+        json_piece
+        for literal_and_value in zip(literals, (*field_values, pl.lit("")), strict=True)
+        for json_piece in literal_and_value
+    )

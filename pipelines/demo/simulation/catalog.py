@@ -69,8 +69,8 @@ def read_catalog() -> Catalog:
     prerequisites, role_profiles = read_package_csv("prerequisites.csv"), read_package_csv("role_profiles.csv")
     role_names = role_profiles["role_name"].unique(maintain_order=True)
     number_by_skill, number_by_capability, number_by_role = (
-        {key: number for number, key in enumerate(ids)}
-        for ids in (skills["skill_id"], capabilities["capability_id"], role_names)
+        {entity_id: entity_number for entity_number, entity_id in enumerate(entity_ids)}
+        for entity_ids in (skills["skill_id"], capabilities["capability_id"], role_names)
     )
     requirement_slots = prerequisites.select(pl.int_range(pl.len()).over("skill_id")).to_series()
     skills_over_limit = prerequisites["skill_id"].filter(requirement_slots >= MAX_PREREQUISITES)
@@ -99,5 +99,5 @@ def read_catalog() -> Catalog:
     )
 
 
-def _to_numbers(keys: pl.Series, number_by_key: dict[str, int]) -> IntArray:
-    return keys.replace_strict(number_by_key, return_dtype=pl.Int64).to_numpy()
+def _to_numbers(entity_ids: pl.Series, number_by_id: dict[str, int]) -> IntArray:
+    return entity_ids.replace_strict(number_by_id, return_dtype=pl.Int64).to_numpy()

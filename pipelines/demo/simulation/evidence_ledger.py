@@ -30,33 +30,33 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
     )
     done_issues = history.issues.filter("is_done").with_columns(day=pl.col("last_day"))
     hours, one_time, no_kind, no_giver = pl.col("hours"), pl.lit(1.0), pl.lit(None, pl.String), pl.lit(None, pl.Int64)
-    score, kind, giver = (
+    score_share, exported_kind, giver = (
         ((pl.col("score") - 1) / 4).fill_null(1.0),
         pl.col("kind").replace(_EXPORTED_KIND_BY_PLANTED_KIND),
         pl.col("giver"),
     )
     worklog_table, issue_table = "core_project__event_worklog", "core_project__assn_assignment"
     course_table, mention_table = "core_learning__event_learning_record", "core_skill__event_skill_mention"
-    evidence_parts = (
+    evidence_specs = (
         (history.worklogs, "repetition", hours, "hours", worklog_table, no_kind, no_giver),
         (done_issues, "repetition", one_time, "count", issue_table, no_kind, no_giver),
         (history.courses, "observation", pl.col("minutes") / 60, "hours", course_table, no_kind, no_giver),
-        (judgements, "feedback", score, "share", REVIEW_TABLE, kind, giver),
+        (judgements, "feedback", score_share, "share", REVIEW_TABLE, exported_kind, giver),
         (given_judgements, "teaching", one_time, "count", REVIEW_TABLE, no_kind, no_giver),
         (history.lessons, "teaching", hours, "hours", mention_table, no_kind, no_giver),
     )
     evidence_rows = pl.concat(
-        events.select(
+        event_rows.select(
             pl.col("person", "skill").cast(pl.Int64),
             pl.col("day").cast(pl.Int32).cast(pl.Date).cast(pl.Datetime("us", "UTC")).alias("occurred_at"),
             pl.lit(mode).alias("mode"),
             amount.cast(pl.Float64).alias("amount"),
             pl.lit(amount_unit).alias("amount_unit"),
             feedback_kind.alias("feedback_kind"),
-            given_by.cast(pl.Int64).alias("giver"),
+            giver_column.cast(pl.Int64).alias("giver"),
             pl.lit(table_name).alias("table_name"),
         )
-        for events, mode, amount, amount_unit, table_name, feedback_kind, given_by in evidence_parts
+        for event_rows, mode, amount, amount_unit, table_name, feedback_kind, giver_column in evidence_specs
     )
     employee_numbers, skill_ids = world.people["employee_number"], world.catalog.skills["skill_id"]
     row_code = pl.format("{}-{}", pl.lit(history.block_number), pl.int_range(pl.len()))

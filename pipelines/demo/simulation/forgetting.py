@@ -40,12 +40,12 @@ def generate_checks(
     Returns:
         One row per judgement: entry, day, kind, score, judge.
     """
-    is_reached = (plan.goal >= JOURNEYMAN) & (plan.journeyman + 1 < plan.until)
+    is_reached = (plan.goal >= JOURNEYMAN) & (plan.journeyman_day + 1 < plan.last_day)
     check_counts = rng.poisson(CHECKS_PER_PAIR, plan.row.size) * is_reached
     entries = np.repeat(np.arange(check_counts.size), check_counts)
-    first_days = plan.journeyman[entries] + 1
-    days = first_days + (rng.random(entries.size) * (plan.until[entries] - first_days)).astype(np.int64)
-    days_since_practice = days - last_practice(entries, days, practice_days, plan.journeyman[entries])
+    first_days = plan.journeyman_day[entries] + 1
+    days = first_days + (rng.random(entries.size) * (plan.last_day[entries] - first_days)).astype(np.int64)
+    days_since_practice = days - last_practice(entries, days, practice_days, plan.journeyman_day[entries])
     is_good = rng.random(entries.size) < FRESH_SHARE * 2.0 ** (-days_since_practice / half_lives[plan.skill[entries]])
     scores = np.where(is_good, rng.integers(4, 6, entries.size), rng.integers(1, 3, entries.size))
     return judgement_frame(entries, days, rng.integers(0, 2, entries.size), scores).with_columns(

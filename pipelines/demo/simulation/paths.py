@@ -32,7 +32,7 @@ class Curricula:
     """The plan of the whole company: an order of micro-skills per role, and a trend per micro-skill."""
 
     position: IntArray  # role x skill -> position on the role's path from 1, 0 if the path does not contain it
-    pull: FloatArray  # role x (last position) x skill -> utility from role and curriculum
+    role_utility: FloatArray  # role x (last position) x skill -> utility from role and curriculum
     trend: FloatArray  # skill -> 1 rising, -1 fading, 0 steady
 
 
@@ -76,7 +76,9 @@ def order_role(catalog: Catalog, role_number: int, rng: np.random.Generator) -> 
     skill_order: list[int] = []
     while waiting_skills:
         ready_skills = sorted(
-            skill for skill in waiting_skills if not waiting_skills & set(catalog.requires[skill].tolist())
+            skill_number
+            for skill_number in waiting_skills
+            if not waiting_skills & set(catalog.requires[skill_number].tolist())
         )
         if not ready_skills:
             role_name = catalog.role_names[role_number]
@@ -132,22 +134,25 @@ def generate_paths(
     last_day = np.minimum(people["left_day"].to_numpy() - 1, history_end)
     early_step_count = np.clip((history_start - hired_day) // 365, -1, 8) + 1 + rng.integers(0, 4, role_numbers.size)
     pace_days = NEW_GAP_DAYS * np.exp(rng.normal(0, 0.35, role_numbers.size))
-    day = np.maximum(hired_day, history_start) + rng.integers(0, 12, role_numbers.size)
+    current_day = np.maximum(hired_day, history_start) + rng.integers(0, 12, role_numbers.size)
     path_position = np.zeros(role_numbers.size, dtype=np.int64)
     is_held = np.zeros((role_numbers.size, catalog.size + 1), dtype=bool)
     is_held[:, -1] = True
-    preference = TALENT_PULL * is_favoured + WEIGHT_PULL * catalog.weight
+    skill_preference = TALENT_PULL * is_favoured + WEIGHT_PULL * catalog.weight
     step_events: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
-    for step in range(1, LONGEST_PATH + 1):
-        gap_days = np.where(step <= early_step_count, EARLY_GAP_DAYS, pace_days) * rng.gamma(
+    for step_number in range(1, LONGEST_PATH + 1):
+        gap_days = np.where(step_number <= early_step_count, EARLY_GAP_DAYS, pace_days) * rng.gamma(
             2.0, 0.5, role_numbers.size
         )
-        day = day + np.ceil(gap_days).astype(np.int64)
-        active_rows = np.flatnonzero(day <= last_day)
+        current_day = current_day + np.ceil(gap_days).astype(np.int64)
+        active_rows = np.flatnonzero(current_day <= last_day)
         if not active_rows.size:
             break
-        utility = curricula.pull[role_numbers[active_rows], path_position[active_rows]] + preference[active_rows]
-        time_share = ((day[active_rows] - history_start) / max(history_end - history_start, 1)).astype(
+        utility = (
+            curricula.role_utility[role_numbers[active_rows], path_position[active_rows]]
+            + skill_preference[active_rows]
+        )
+        time_share = ((current_day[active_rows] - history_start) / max(history_end - history_start, 1)).astype(
             np.float32
         ) - np.float32(0.5)
         utility += TREND_PULL * time_share[:, None] * curricula.trend
@@ -162,7 +167,9 @@ def generate_paths(
         is_held[active_rows, chosen_skills] = True
         chosen_position = curricula.position[role_numbers[active_rows], chosen_skills]
         path_position[active_rows] = np.where(chosen_position > 0, chosen_position, path_position[active_rows])
-        step_events.append((active_rows, chosen_skills, np.full(active_rows.size, step), day[active_rows]))
+        step_events.append(
+            (active_rows, chosen_skills, np.full(active_rows.size, step_number), current_day[active_rows])
+        )
     event_columns = [np.concatenate(event_column) for event_column in zip(*step_events, strict=True)] or [
         np.zeros(0, dtype=np.int64)
     ] * 4

@@ -35,65 +35,71 @@ PEER, MANAGER, PASSED, _, ENDORSEMENT, SELF = range(len(JUDGEMENT_KINDS))
 
 @dataclass(frozen=True)
 class Plan:
-    """One entry per (person, micro-skill) taken up. Days since 1970; a day after `until` was never reached."""
+    """One entry per (person, micro-skill) taken up. Days since 1970; a day after `last_day` was never reached."""
 
     row: IntArray
     skill: IntArray
-    since: IntArray  # the person's first day in the history
-    begun: IntArray
-    journeyman: IntArray
-    master: IntArray
-    until: IntArray
+    first_day: IntArray  # the person's first day in the history
+    begun_day: IntArray
+    journeyman_day: IntArray
+    master_day: IntArray
+    last_day: IntArray
     goal: IntArray  # the stage that is aimed at, reached or not
     has_course: BoolArray
 
     @property
     def stage(self) -> IntArray:
-        return np.select([self.master <= self.until, self.journeyman <= self.until], [MASTER, JOURNEYMAN], APPRENTICE)
+        return np.select(
+            [self.master_day <= self.last_day, self.journeyman_day <= self.last_day], [MASTER, JOURNEYMAN], APPRENTICE
+        )
 
     @property
     def reached(self) -> IntArray:
         return np.select(
-            [self.master <= self.until, self.journeyman <= self.until], [self.master, self.journeyman], self.begun
+            [self.master_day <= self.last_day, self.journeyman_day <= self.last_day],
+            [self.master_day, self.journeyman_day],
+            self.begun_day,
         )
 
 
-def to_weekday(day: IntArray) -> IntArray:
+def to_weekday(days: IntArray) -> IntArray:
     """Return the same day, or the Friday before a weekend; keeps order. Day 0, 1970-01-01, was a Thursday."""
-    return day - np.maximum((day + 3) % 7 - 4, 0)
+    return days - np.maximum((days + 3) % 7 - 4, 0)
 
 
 def plan_practice(
-    row: IntArray,
-    skill: IntArray,
+    person_rows: IntArray,
+    skill_numbers: IntArray,
     begun_day: IntArray,
     *,
-    since: IntArray,
-    until: IntArray,
+    first_days: IntArray,
+    last_days: IntArray,
     importance: FloatArray,
     is_favoured: FloatArray,
     rng: np.random.Generator,
 ) -> Plan:
     """Draw the stage that each (person, micro-skill) aims at, and the days on which its stages are due."""
-    entry_count = row.size
+    entry_count = person_rows.size
     master_share = 0.03 + 0.08 * (importance == 1) + 0.06 * is_favoured
     journeyman_share = 0.16 + 0.22 * (importance == 1) + 0.10 * is_favoured
     stage_draws = rng.random(entry_count)
-    goal = APPRENTICE + (stage_draws < master_share + journeyman_share) + (stage_draws < master_share) * 1
-    never_day = until.max(initial=0) + 10_000
+    goal_stages = APPRENTICE + (stage_draws < master_share + journeyman_share) + (stage_draws < master_share) * 1
+    never_day = last_days.max(initial=0) + 10_000
     journeyman_day = np.where(
-        goal >= JOURNEYMAN, to_weekday(begun_day + rng.integers(*JOURNEY_DAYS, entry_count)), never_day
+        goal_stages >= JOURNEYMAN, to_weekday(begun_day + rng.integers(*JOURNEY_DAYS, entry_count)), never_day
     )
-    master_day = np.where(goal == MASTER, to_weekday(begun_day + rng.integers(*MASTER_DAYS, entry_count)), never_day)
+    master_day = np.where(
+        goal_stages == MASTER, to_weekday(begun_day + rng.integers(*MASTER_DAYS, entry_count)), never_day
+    )
     return Plan(
-        row,
-        skill,
-        since,
+        person_rows,
+        skill_numbers,
+        first_days,
         to_weekday(begun_day),
         journeyman_day,
         master_day,
-        until,
-        goal,
+        last_days,
+        goal_stages,
         rng.random(entry_count) < COURSE_SHARE,
     )
 
@@ -110,7 +116,7 @@ def draw_days(
     number_in_entry = np.arange(entries.size) - np.repeat(np.cumsum(day_counts) - day_counts, day_counts)
     span_share = (number_in_entry + 0.2 + 0.6 * rng.random(entries.size)) / day_counts[entries]
     days = to_weekday(first_day[entries] + np.floor(span_share * (last_day - first_day)[entries]).astype(np.int64))
-    is_in_time = days <= plan.until[entries]
+    is_in_time = days <= plan.last_day[entries]
     return entries[is_in_time], days[is_in_time]
 
 
@@ -129,12 +135,12 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     later_log_counts = (
         np.where(is_busy, 40, rng.poisson(4.0, entry_count) * (rng.random(entry_count) < 0.5)) * has_journeyman
     )
-    last_stage_day = np.where(is_master, plan.master, plan.journeyman)
+    last_stage_day = np.where(is_master, plan.master_day, plan.journeyman_day)
     later_days = np.where(is_busy, 500, rng.integers(40, 420, entry_count))
     phases = (
-        (apprentice_log_counts, plan.begun, plan.begun + 60, (2, 27)),
-        (journeyman_log_counts, plan.begun, plan.journeyman - 1, (10, 31)),
-        (master_log_counts, plan.journeyman + 1, plan.master - 1, (17, 31)),
+        (apprentice_log_counts, plan.begun_day, plan.begun_day + 60, (2, 27)),
+        (journeyman_log_counts, plan.begun_day, plan.journeyman_day - 1, (10, 31)),
+        (master_log_counts, plan.journeyman_day + 1, plan.master_day - 1, (17, 31)),
         (later_log_counts, last_stage_day + 1, last_stage_day + later_days, (4, 31)),
     )
     phase_worklogs = []
@@ -144,12 +150,12 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
             pl.DataFrame({"entry": entries, "day": days, "hours": rng.integers(*quarter_range, entries.size) / 4})
         )
     # people without a course began by doing: the first worklog is on the day the micro-skill was taken up
-    first_entries = np.flatnonzero(~plan.has_course & (plan.begun <= plan.until))
+    first_entries = np.flatnonzero(~plan.has_course & (plan.begun_day <= plan.last_day))
     phase_worklogs.append(
         pl.DataFrame(
             {
                 "entry": first_entries,
-                "day": plan.begun[first_entries],
+                "day": plan.begun_day[first_entries],
                 "hours": rng.integers(2, 9, first_entries.size) / 4,
             }
         )
@@ -159,13 +165,16 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
 
 def generate_courses(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per completed course: entry, opened_day, day (of completion), minutes."""
-    entries = np.flatnonzero(plan.has_course)
+    course_entries = np.flatnonzero(plan.has_course)
     return pl.DataFrame(
         {
-            "entry": entries,
-            "opened_day": np.maximum(plan.begun[entries] - rng.integers(0, 12, entries.size), plan.since[entries]),
-            "day": plan.begun[entries],
-            "minutes": rng.integers(25, 480, entries.size),
+            "entry": course_entries,
+            "opened_day": np.maximum(
+                plan.begun_day[course_entries] - rng.integers(0, 12, course_entries.size),
+                plan.first_day[course_entries],
+            ),
+            "day": plan.begun_day[course_entries],
+            "minutes": rng.integers(25, 480, course_entries.size),
         }
     )
 
@@ -181,7 +190,7 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     first_kinds = rng.choice(len(JUDGEMENT_SHARES), first_entries.size, p=JUDGEMENT_SHARES)
     judgement_frames = [
         judgement_frame(
-            first_entries, plan.journeyman[first_entries], first_kinds, rng.integers(4, 6, first_entries.size)
+            first_entries, plan.journeyman_day[first_entries], first_kinds, rng.integers(4, 6, first_entries.size)
         )
     ]
 
@@ -192,20 +201,25 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         draw_kinds: Callable[[int], Any],
         score_range: tuple[int, int],
     ) -> None:
-        plan_entries, day = draw_days(plan, judgement_counts, first_day, last_day, rng)
+        plan_entries, judgement_days = draw_days(plan, judgement_counts, first_day, last_day, rng)
         judgement_frames.append(
             judgement_frame(
-                plan_entries, day, draw_kinds(plan_entries.size), rng.integers(*score_range, plan_entries.size)
+                plan_entries,
+                judgement_days,
+                draw_kinds(plan_entries.size),
+                rng.integers(*score_range, plan_entries.size),
             )
         )
 
     draw_kind = partial(rng.integers, PEER, MANAGER + 1)
-    master_counts, begun_day, journeyman_day = (
+    judge_counts, begun_day, journeyman_day = (
         np.where(plan.goal == MASTER, MASTER_JUDGES, 0),
-        plan.begun,
-        plan.journeyman,
+        plan.begun_day,
+        plan.journeyman_day,
     )
-    add_judgements(master_counts, journeyman_day + 1, plan.master - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6))
+    add_judgements(
+        judge_counts, journeyman_day + 1, plan.master_day - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6)
+    )
     add_judgements(
         rng.poisson(0.35, entry_count) * has_journeyman, journeyman_day + 1, journeyman_day + 300, draw_kind, (3, 6)
     )
@@ -220,15 +234,15 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         (rng.random(entry_count) < 0.06) * 1, begun_day + 20, begun_day + 60, partial(np.full, fill_value=SELF), (2, 6)
     )
     judgements = pl.concat(judgement_frames)
-    judgements = judgements.filter(judgements["day"] <= pl.Series(plan.until).gather(judgements["entry"]))
+    judgements = judgements.filter(judgements["day"] <= pl.Series(plan.last_day).gather(judgements["entry"]))
     first_judges = pl.Series(rng.integers(0, 1_000_000, entry_count)).gather(judgements["entry"])
     return judgements.with_columns((first_judges + pl.int_range(pl.len()).over("entry")).alias("judge"))
 
 
-def judgement_frame(entry: IntArray, day: IntArray, kind: IntArray, score: IntArray) -> pl.DataFrame:
+def judgement_frame(plan_entries: IntArray, days: IntArray, kind_numbers: IntArray, scores: IntArray) -> pl.DataFrame:
     """Build rows of entry, day, kind (from its number in JUDGEMENT_KINDS) and score."""
     judgement_rows = pl.DataFrame(
-        {"entry": entry, "day": day, "kind": pl.Series(JUDGEMENT_KINDS).gather(kind), "score": score}
+        {"entry": plan_entries, "day": days, "kind": pl.Series(JUDGEMENT_KINDS).gather(kind_numbers), "score": scores}
     )
     return judgement_rows.with_columns(pl.when(pl.col("kind") != "endorsement").then("score").alias("score"))
 
@@ -236,14 +250,14 @@ def judgement_frame(entry: IntArray, day: IntArray, kind: IntArray, score: IntAr
 def generate_lessons(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per lesson given: entry (of the teacher), day, hours. The second lesson makes a master."""
     entry_count, is_master = plan.row.size, plan.goal == MASTER
-    master_entries = np.flatnonzero(is_master & (plan.master <= plan.until))
+    master_entries = np.flatnonzero(is_master & (plan.master_day <= plan.last_day))
     later_lesson_counts = (rng.integers(*MASTER_LESSONS, entry_count) - 2) * is_master
     gives_first_lesson = is_master | ((plan.goal == JOURNEYMAN) & (rng.random(entry_count) < 0.12))
-    last_day = np.where(is_master, plan.master - 1, plan.journeyman + 200)
-    first_lessons = draw_days(plan, gives_first_lesson * 1, plan.journeyman + 1, last_day, rng)
-    later_lessons = draw_days(plan, later_lesson_counts, plan.master + 1, plan.master + 300, rng)
+    last_day = np.where(is_master, plan.master_day - 1, plan.journeyman_day + 200)
+    first_lessons = draw_days(plan, gives_first_lesson * 1, plan.journeyman_day + 1, last_day, rng)
+    later_lessons = draw_days(plan, later_lesson_counts, plan.master_day + 1, plan.master_day + 300, rng)
     lessons = pl.concat(
         pl.DataFrame({"entry": entries, "day": days})
-        for entries, days in ((master_entries, plan.master[master_entries]), first_lessons, later_lessons)
+        for entries, days in ((master_entries, plan.master_day[master_entries]), first_lessons, later_lessons)
     ).sort("entry", "day", maintain_order=True)
     return lessons.with_columns(pl.Series("hours", rng.integers(2, 13, lessons.height) / 4))

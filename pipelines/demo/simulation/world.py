@@ -116,8 +116,8 @@ def generate_history(world: World, block_number: int) -> History:
         paths.row,
         paths.skill,
         paths.day,
-        since=np.maximum(people["hired_day"].to_numpy(), world.start)[paths.row],
-        until=last_days[paths.row],
+        first_days=np.maximum(people["hired_day"].to_numpy(), world.start)[paths.row],
+        last_days=last_days[paths.row],
         importance=world.catalog.importance[role_numbers[paths.row], paths.skill],
         is_favoured=is_favoured[paths.row, paths.skill],
         rng=rng,
@@ -126,7 +126,7 @@ def generate_history(world: World, block_number: int) -> History:
     steps = entries.with_columns(
         pl.Series("step", paths.step),
         pl.Series("planned_step", world.curricula.position[role_numbers[plan.row], plan.skill]),
-        pl.Series("begun_day", plan.begun),
+        pl.Series("begun_day", plan.begun_day),
         pl.Series(STAGE_NAMES).gather(plan.stage).alias("stage"),
         pl.Series("reached_day", plan.reached),
     )
@@ -167,11 +167,13 @@ def open_issues(
     Returns:
         One row per issue, and the worklogs with the number of their issue.
     """
-    first_number = block_number * ISSUES_PER_BLOCK
-    chunk = (pl.int_range(pl.len()).over("entry") // WORKLOGS_PER_ISSUE).alias("chunk")
-    issue_numbers = first_number + worklogs.select(pl.struct("entry", chunk).rle_id().cast(pl.Int64) + 1).to_series()
+    first_issue_number = block_number * ISSUES_PER_BLOCK
+    issue_chunk = (pl.int_range(pl.len()).over("entry") // WORKLOGS_PER_ISSUE).alias("chunk")
+    issue_numbers = (
+        first_issue_number + worklogs.select(pl.struct("entry", issue_chunk).rle_id().cast(pl.Int64) + 1).to_series()
+    )
     numbered_worklogs = attach_entries(entries, worklogs).with_columns(
-        issue_numbers.alias("issue"), (first_number + pl.int_range(1, pl.len() + 1)).alias("worklog")
+        issue_numbers.alias("issue"), (first_issue_number + pl.int_range(1, pl.len() + 1)).alias("worklog")
     )
     issues = numbered_worklogs.group_by("issue", maintain_order=True).agg(
         pl.col("person").first(),
@@ -200,14 +202,14 @@ def choose_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFram
         .otherwise(colleague_places)
     ).to_series()
     colleague_numbers = people_by_unit["person"].gather(unit_start.gather(judged_people["unit"]) + colleague_places)
-    kind, manager = pl.col("kind"), pl.lit(judged_people["manager"])
+    judgement_kind, manager_number = pl.col("kind"), pl.lit(judged_people["manager"])
     giver = (
-        pl.when(kind == "self")
+        pl.when(judgement_kind == "self")
         .then("person")
-        .when(kind.is_in(["passed", "certificate"]))
+        .when(judgement_kind.is_in(["passed", "certificate"]))
         .then(None)
-        .when((kind == "manager") & (manager >= 0))
-        .then(manager)
+        .when((judgement_kind == "manager") & (manager_number >= 0))
+        .then(manager_number)
         .otherwise(pl.lit(colleague_numbers))
     )
     return judgements.with_columns(giver.alias("giver")).drop("judge").sort("day", maintain_order=True)
@@ -229,8 +231,8 @@ def choose_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rn
         ]
         is_fitting = (
             (plan.row[drawn_entries] != plan.row[teacher_entries])
-            & (plan.begun[drawn_entries] <= lesson_days)
-            & (lesson_days <= plan.until[drawn_entries])
+            & (plan.begun_day[drawn_entries] <= lesson_days)
+            & (lesson_days <= plan.last_day[drawn_entries])
         )
         learner_entries = np.where((learner_entries < 0) & is_fitting, drawn_entries, learner_entries)
     learner_numbers = entries["person"].gather(np.maximum(learner_entries, 0)).set(pl.Series(learner_entries < 0), None)

@@ -40,10 +40,14 @@ class FolderOrigin:
     def describe(self, remote_name: str) -> RemoteFile | None:
         """See `Origin`."""
         try:
-            status = (self.folder / remote_name).stat()
+            file_status = (self.folder / remote_name).stat()
         except OSError:
             return None
-        return make_remote_file(remote_name, status.st_size, status.st_mtime) if stat.S_ISREG(status.st_mode) else None
+        return (
+            make_remote_file(remote_name, file_status.st_size, file_status.st_mtime)
+            if stat.S_ISREG(file_status.st_mode)
+            else None
+        )
 
     def read(self, remote_name: str) -> Generator[bytes]:
         """See `Origin`."""

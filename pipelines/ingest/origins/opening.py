@@ -22,10 +22,10 @@ def open_origin(options: FetchOptions) -> Iterator[Origin]:
     Raises:
         OriginUnreadable: It cannot be reached, or a variable that the section names is not set.
     """
-    if unset := options.unset_credentials:
+    if unset_variables := options.unset_credentials:
         # not by its name: somebody may have written the credential itself there
-        message = "set the environment variable that `variables` of `fetch` names for"
-        raise OriginUnreadable(f"{message} {' and '.join(unset)}")
+        instruction = "set the environment variable that `variables` of `fetch` names for"
+        raise OriginUnreadable(f"{instruction} {' and '.join(unset_variables)}")
     with _connect(options) as origin:
         yield origin
 

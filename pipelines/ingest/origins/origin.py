@@ -106,14 +106,14 @@ def convert_seconds(seconds: float) -> datetime:
     return _EPOCH + timedelta(seconds=min(max(seconds, 0), _LAST_SECOND))
 
 
-def matches_pattern(name: str, pattern: str) -> bool:
+def matches_pattern(file_name: str, pattern: str) -> bool:
     """Whether a name is one that `Path.glob` would find.
 
     Args:
-        name: Name of a file, with `/`.
+        file_name: Name of a file, with `/`.
         pattern: A pattern of `Path.glob`, in which `**` stands for any number of folders.
     """
-    return _match_parts(tuple(name.split("/")), tuple(pattern.split("/")))
+    return _match_parts(tuple(file_name.split("/")), tuple(pattern.split("/")))
 
 
 def pattern_depth(pattern: str) -> int:
@@ -134,25 +134,25 @@ def find_name_problem(remote_name: str) -> str | None:
     return None
 
 
-def is_hidden(name: str) -> bool:
+def is_hidden(file_name: str) -> bool:
     """Whether the file or a folder above it is hidden: many programs write so what is not complete."""
-    return any(name_part.startswith(".") and name_part not in (".", "..") for name_part in name.split("/"))
+    return any(name_part.startswith(".") and name_part not in (".", "..") for name_part in file_name.split("/"))
 
 
-def printable_name(name: str) -> str:
+def printable_name(file_name: str) -> str:
     """A name as messages show it: what cannot be printed is escaped."""
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in name
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in file_name
     )
 
 
-def check_file_count(count: int) -> None:
+def check_file_count(file_count: int) -> None:
     """Refuse an origin with too many files.
 
     Raises:
         OriginUnreadable: There are more than `MAX_FILES`.
     """
-    if count > MAX_FILES:
+    if file_count > MAX_FILES:
         raise OriginUnreadable(f"there are more than {MAX_FILES:,} files: name a folder with fewer under `url`")
 
 

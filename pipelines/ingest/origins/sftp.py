@@ -116,9 +116,9 @@ def open_sftp(options: FetchOptions) -> Iterator[SftpOrigin]:
         OriginUnreadable: The host key is not known, a credential is missing or refused, or nothing answers.
     """
     folder = options.address.path.removeprefix("/~/") or "/"  # /~/ is the folder of the login
-    unread = f"{options.address.hostname} could not be read"
+    failure_sentence = f"{options.address.hostname} could not be read"
     with asyncio.Runner() as runner:
-        with failing_as(OriginUnreadable, unread, options):
+        with failing_as(OriginUnreadable, failure_sentence, options):
             connection = runner.run(_connect(options))
             client = runner.run(_limit_time(connection.start_sftp_client(path_errors="surrogateescape")))
         try:

@@ -27,63 +27,66 @@ _MAX_LISTED_PEOPLE = 20_000
 _MARKER_FILE = "snapshot.txt"
 
 
-def build_site(snapshot: Snapshot, lake: Lake, company: str, folder: Path) -> Path:
+def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) -> Path:
     """Write the pages of a snapshot into a folder of their own, unless they exist.
 
-    `folder/index.html` leads to the newest snapshot's pages. Pages of snapshots that are no longer kept are removed.
+    `site_folder/index.html` leads to the newest snapshot's pages. Pages of snapshots that are no longer kept are
+    removed.
 
     Args:
         snapshot: The snapshot to show.
         lake: The lake it was made from.
         company: Name of the company.
-        folder: Folder of the site.
+        site_folder: Folder of the site.
 
     Returns:
         The index of the snapshot's pages.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    pages_folder = folder / snapshot.snapshot_id
+    site_folder.mkdir(parents=True, exist_ok=True)
+    pages_folder = site_folder / snapshot.snapshot_id
     environment = create_environment(snapshot, company)
     if not (pages_folder / "index.html").exists():
-        for leftover_folder in folder.glob(f".*{UNFINISHED}"):
+        for leftover_folder in site_folder.glob(f".*{UNFINISHED}"):
             # processes of a killed run may still write into it: the next run removes what remains
             shutil.rmtree(leftover_folder, ignore_errors=True)
-        unfinished_folder = folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
-        _write_pages(load_page_data(snapshot, lake, company), environment, unfinished_folder, _newest_pages(folder))
+        unfinished_folder = site_folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
+        _write_pages(
+            load_page_data(snapshot, lake, company), environment, unfinished_folder, _newest_pages(site_folder)
+        )
         unfinished_folder.replace(pages_folder)
     write_text_atomically(
-        folder / "index.html",
+        site_folder / "index.html",
         environment.get_template("redirect.html.j2").render(target=f"{snapshot.snapshot_id}/index.html"),
     )
     retained_ids = {
         snapshot.snapshot_id,
         *(retained_snapshot.snapshot_id for retained_snapshot in list_snapshots(snapshot.folder)),
     }
-    for subfolder in folder.iterdir():
+    for subfolder in site_folder.iterdir():
         # only folders with our marker: the folder may belong to a web server and hold other things
         if (subfolder / _MARKER_FILE).is_file() and subfolder.name not in retained_ids:
             shutil.rmtree(subfolder)
     return pages_folder / "index.html"
 
 
-def _newest_pages(folder: Path) -> Path | None:
+def _newest_pages(site_folder: Path) -> Path | None:
     """The folder of the pages that were written last."""
-    marker_files = sorted(folder.glob(f"*/{_MARKER_FILE}"), key=lambda marker_file: marker_file.stat().st_mtime_ns)
+    marker_files = sorted(site_folder.glob(f"*/{_MARKER_FILE}"), key=lambda marker_file: marker_file.stat().st_mtime_ns)
     return marker_files[-1].parent if marker_files else None
 
 
 def _write_pages(
-    page_data: PageData, environment: jinja2.Environment, folder: Path, earlier_folder: Path | None
+    page_data: PageData, environment: jinja2.Environment, pages_folder: Path, earlier_folder: Path | None
 ) -> None:
     for subfolder in ("people", "teams"):
-        (folder / subfolder).mkdir(parents=True)
+        (pages_folder / subfolder).mkdir(parents=True)
     person_ids = list_people(page_data)
-    fingerprints = fingerprint_pages(page_data, person_ids)
-    reused_pages = reuse_pages(fingerprints, earlier_folder, folder)
+    page_fingerprints = fingerprint_pages(page_data, person_ids)
+    reused_pages = reuse_pages(page_fingerprints, earlier_folder, pages_folder)
     write_people(
         page_data,
         [person_id for person_id in person_ids if page_name(person_id) not in reused_pages],
-        folder / "people",
+        pages_folder / "people",
     )
     unit_by_person = {person_id: page_data.people.get(person_id, {}).get("unit_name") for person_id in person_ids}
     size_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
@@ -91,17 +94,17 @@ def _write_pages(
         environment.get_template("team.html.j2"), page_data, _count_holders(page_data, unit_by_person), size_by_unit
     )
     for unit_name, page_html in page_by_unit.items():
-        (folder / "teams" / page_name(unit_name)).write_text(page_html)
-    (folder / "run.html").write_text(
+        (pages_folder / "teams" / page_name(unit_name)).write_text(page_html)
+    (pages_folder / "run.html").write_text(
         environment.get_template("run.html.j2").render(sections=build_run_sections(page_data), root="")
     )
     listed_teams = [(page_name(unit_name), unit_name, size_by_unit[unit_name]) for unit_name in page_by_unit]
     listed_people = _list_by_unit(page_data, unit_by_person) if len(person_ids) <= _MAX_LISTED_PEOPLE else {}
-    (folder / "index.html").write_text(
+    (pages_folder / "index.html").write_text(
         environment.get_template("index.html.j2").render(teams=listed_teams, units=listed_people, root="")
     )
-    fingerprints.write_parquet(folder / FINGERPRINTS_FILE)
-    (folder / _MARKER_FILE).write_text(f"{page_data.snapshot.snapshot_id}\n")
+    page_fingerprints.write_parquet(pages_folder / FINGERPRINTS_FILE)
+    (pages_folder / _MARKER_FILE).write_text(f"{page_data.snapshot.snapshot_id}\n")
 
 
 def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, Counter[str]]:

@@ -42,10 +42,10 @@ def draw_intervals(intervals: Sequence[Interval], axis_label: str) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.4, 0.6 + 0.36 * max(len(intervals), 1)), layout="constrained")
         axes: Axes = figure.subplots()
-        for position, (_, estimate, low, high) in enumerate(reversed(intervals)):
-            if low is not None and high is not None:
-                axes.plot([low, high], [position, position], color=_INK, linewidth=1.5)
-            axes.plot([estimate], [position], "o", color=_INK, markersize=6)
+        for line_position, (_, estimate, interval_low, interval_high) in enumerate(reversed(intervals)):
+            if interval_low is not None and interval_high is not None:
+                axes.plot([interval_low, interval_high], [line_position, line_position], color=_INK, linewidth=1.5)
+            axes.plot([estimate], [line_position], "o", color=_INK, markersize=6)
         axes.set_yticks(range(len(intervals)), [line_name for line_name, *_ in reversed(intervals)])
         axes.set(xlim=(0, None), xlabel=axis_label)
         return _render_svg(figure)

@@ -102,16 +102,18 @@ def load_page_data(
     """
     skills = lake.scan(SKILL).collect()
     people = lake.scan(PERSON).select("person_id", "display_name", "unit_name", "role_name").collect()
-    tables = [TABLES[table.name] for table in snapshot.tables if table.name in TABLES]
+    published_tables = [TABLES[table.name] for table in snapshot.tables if table.name in TABLES]
     return PageData(
         snapshot,
         lake,
         company,
-        {row["skill_id"]: row for row in skills.iter_rows(named=True)},
-        {row["person_id"]: row for row in people.iter_rows(named=True)},
+        {named_row["skill_id"]: named_row for named_row in skills.iter_rows(named=True)},
+        {named_row["person_id"]: named_row for named_row in people.iter_rows(named=True)},
         _count_evidence(lake) if evidence_counts is None else evidence_counts,
         tuple(
-            table for table in tables if "person_id" in table.column_names and table.name not in _TABLES_WITHOUT_SECTION
+            table
+            for table in published_tables
+            if "person_id" in table.column_names and table.name not in _TABLES_WITHOUT_SECTION
         ),
         Counter(skills["capability_name"].fill_null(NO_CAPABILITY).to_list()),
     )
@@ -151,8 +153,8 @@ def iterate_people(page_data: PageData, person_ids: list[str]) -> Iterator[Perso
     Yields:
         The rows of one person, in the order of `person_ids`.
     """
-    for start in range(0, len(person_ids), _CHUNK_PEOPLE):
-        id_chunk = person_ids[start : start + _CHUNK_PEOPLE]
+    for first_index in range(0, len(person_ids), _CHUNK_PEOPLE):
+        id_chunk = person_ids[first_index : first_index + _CHUNK_PEOPLE]
         # pages do not show the codes behind a sentence: decoding them to dicts would take half of the time
         steps_by_person = _rows_by_person(
             page_data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), id_chunk, "rank"
@@ -195,8 +197,8 @@ def read_rows_by_unit(page_data: PageData, table: Table) -> dict[str, list[Row]]
 
 def page_name(identity: str) -> str:
     """File name of the page of a person or team: its id if that is a plain name, otherwise a hash of it."""
-    plain_name = _PLAIN_FILE_NAME.fullmatch(identity)
-    return f"{identity if plain_name else hashlib.sha256(identity.encode()).hexdigest()[:24]}.html"
+    plain_name_match = _PLAIN_FILE_NAME.fullmatch(identity)
+    return f"{identity if plain_name_match else hashlib.sha256(identity.encode()).hexdigest()[:24]}.html"
 
 
 @cache
@@ -213,8 +215,8 @@ def shown_columns(table: Table) -> list[tuple[str, str]]:
 
 def heading(column_name: str) -> str:
     """Turn a column's name into a heading."""
-    words = re.sub(r"_(id|name|code|date|at)$", "", column_name).replace("_", " ")
-    return words[:1].upper() + words[1:]
+    heading_text = re.sub(r"_(id|name|code|date|at)$", "", column_name).replace("_", " ")
+    return heading_text[:1].upper() + heading_text[1:]
 
 
 def _scan_shown_columns(page_data: PageData, table: Table) -> pl.LazyFrame:
@@ -233,11 +235,13 @@ def _rows_by_person(table_rows: pl.LazyFrame, person_ids: list[str], *order_colu
 def _columns_by_person(table_rows: pl.LazyFrame, person_ids: list[str]) -> dict[str, Columns]:
     rows = _collect_people(table_rows, person_ids)
     values_by_column = {column: rows[column].to_list() for column in rows.columns if column != "person_id"}
-    columns_by_person, start = {}, 0
+    columns_by_person, first_row = {}, 0
     for row_count, person_id in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
-        end = start + row_count
-        columns_by_person[person_id] = {column: values[start:end] for column, values in values_by_column.items()}
-        start = end
+        end_row = first_row + row_count
+        columns_by_person[person_id] = {
+            column: column_values[first_row:end_row] for column, column_values in values_by_column.items()
+        }
+        first_row = end_row
     return columns_by_person
 
 

@@ -36,15 +36,15 @@ def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFram
     Returns:
         One row (file, page_print) per person; equal if everything on the page is equal.
     """
-    table_frames = [
+    table_scans = [
         page_data.snapshot.scan(table.name)
         for table in (NEXT_SKILL, OUT_MASTERY, *page_data.person_tables)
         if page_data.snapshot.has_table(table.name)
     ]
     page_people = pl.DataFrame({"person_id": person_ids}, schema={"person_id": pl.String})
     row_hashes = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
-    for table_number, table_frame in enumerate((*table_frames, page_data.evidence_counts.lazy())):
-        frame_rows = table_frame.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
+    for table_number, table_rows in enumerate((*table_scans, page_data.evidence_counts.lazy())):
+        frame_rows = table_rows.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
         row_hashes.append(frame_rows.select("person_id").with_columns(hash_row_contents(frame_rows).alias("row")))
     # sums of hashes: the order of rows changes nothing
     hash_sums = (
@@ -59,27 +59,27 @@ def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFram
     )
 
 
-def reuse_pages(fingerprints: pl.DataFrame, earlier_folder: Path | None, folder: Path) -> set[str]:
+def reuse_pages(page_fingerprints: pl.DataFrame, earlier_folder: Path | None, pages_folder: Path) -> set[str]:
     """Put the earlier pages with the same fingerprint into a folder.
 
     Pages are linked if the file system supports links, because a written page never changes; otherwise they are copied.
 
     Args:
-        fingerprints: The result of `fingerprint_pages`.
+        page_fingerprints: The result of `fingerprint_pages`.
         earlier_folder: Folder of an earlier snapshot's pages, or None.
-        folder: Folder of the new snapshot's pages.
+        pages_folder: Folder of the new snapshot's pages.
 
     Returns:
         File names of the reused pages.
     """
     if earlier_folder is None or not (earlier_folder / FINGERPRINTS_FILE).exists():
         return set()
-    unchanged_pages = fingerprints.join(
-        pl.read_parquet(earlier_folder / FINGERPRINTS_FILE), on=fingerprints.columns, how="semi"
+    unchanged_pages = page_fingerprints.join(
+        pl.read_parquet(earlier_folder / FINGERPRINTS_FILE), on=page_fingerprints.columns, how="semi"
     )
     reused_names = set()
     for file_name in unchanged_pages["file"]:
-        earlier_page, new_page = earlier_folder / "people" / file_name, folder / "people" / file_name
+        earlier_page, new_page = earlier_folder / "people" / file_name, pages_folder / "people" / file_name
         try:
             os.link(earlier_page, new_page)
         except FileNotFoundError:
@@ -92,9 +92,9 @@ def reuse_pages(fingerprints: pl.DataFrame, earlier_folder: Path | None, folder:
 
 def _fingerprint_lookups(page_data: PageData) -> str:
     """Fingerprint of what any page may show: names, templates and code."""
-    digest = hashlib.sha256(fingerprint_code().encode())
+    lookups_digest = hashlib.sha256(fingerprint_code().encode())
     for template_path in sorted(TEMPLATES.iterdir()):
-        digest.update(template_path.read_bytes())
+        lookups_digest.update(template_path.read_bytes())
     lookup_values = [page_data.company, page_data.skills, page_data.people, sorted(page_data.skill_counts.items())]
-    digest.update(json.dumps(lookup_values, sort_keys=True, default=str).encode())
-    return digest.hexdigest()[:16]
+    lookups_digest.update(json.dumps(lookup_values, sort_keys=True, default=str).encode())
+    return lookups_digest.hexdigest()[:16]

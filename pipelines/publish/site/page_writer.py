@@ -34,22 +34,24 @@ _CACHED_PIECES = 50_000
 
 
 def write_people(
-    page_data: PageData, person_ids: list[str], folder: Path, min_pages_per_process: int = _MIN_PAGES_PER_PROCESS
+    page_data: PageData, person_ids: list[str], people_folder: Path, min_pages_per_process: int = _MIN_PAGES_PER_PROCESS
 ) -> None:
     """Write the page of each person; the number of processes changes nothing in a page.
 
     Args:
         page_data: The input of the pages.
         person_ids: person_id of each person.
-        folder: Folder of people's pages; it exists.
+        people_folder: Folder of people's pages; it exists.
         min_pages_per_process: Number of pages that is worth a process.
     """
     process_count = min(cpu_count(), -(-len(person_ids) // min_pages_per_process))
     if process_count <= 1:
-        _write_pages(page_data, person_ids, folder)
+        _write_pages(page_data, person_ids, people_folder)
         return
     part_size = -(-len(person_ids) // (process_count * _PARTS_PER_PROCESS))
-    person_id_parts = (person_ids[start : start + part_size] for start in range(0, len(person_ids), part_size))
+    person_id_parts = (
+        person_ids[first_index : first_index + part_size] for first_index in range(0, len(person_ids), part_size)
+    )
     # each part gets the evidence counts of its people, so that no process counts all evidence again
     Parallel(n_jobs=process_count, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
         delayed(_write_part)(
@@ -58,7 +60,7 @@ def write_people(
             page_data.company,
             page_data.evidence_counts.filter(pl.col("person_id").is_in(person_id_part)),
             person_id_part,
-            folder,
+            people_folder,
             os.getpid(),
             current_umask(),
         )
@@ -92,11 +94,11 @@ def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
         lru_cache(_CACHED_PIECES)(piece_macros.tile),
     )
 
-    def render_cells(texts: Iterable[str]) -> Markup:
-        return Markup("".join(map(render_cell, texts)))
+    def render_cells(cell_texts: Iterable[str]) -> Markup:
+        return Markup("".join(map(render_cell, cell_texts)))
 
-    def render_tiles(skills: Iterable[tuple[str, str, str]]) -> Markup:
-        return Markup("\n".join(map(render_tile, skills)))
+    def render_tiles(skill_tiles: Iterable[tuple[str, str, str]]) -> Markup:
+        return Markup("\n".join(map(render_tile, skill_tiles)))
 
     environment.filters.update(cells=render_cells, tiles=render_tiles)
     return environment
@@ -108,21 +110,21 @@ def _write_part(
     company: str,
     evidence_counts: pl.DataFrame,
     person_ids: list[str],
-    folder: Path,
+    people_folder: Path,
     parent_pid: int,
     umask: int,
 ) -> None:
-    """Write the pages of some people in a process of its own, which may be older than the umask of its parent."""
+    """Write the pages of some people in a separate process, which may have started before its parent set the umask."""
     _end_with_parent(parent_pid)
     use_umask(umask)
-    _write_pages(load_page_data(snapshot, lake, company, evidence_counts), person_ids, folder)
+    _write_pages(load_page_data(snapshot, lake, company, evidence_counts), person_ids, people_folder)
 
 
-def _write_pages(page_data: PageData, person_ids: list[str], folder: Path) -> None:
+def _write_pages(page_data: PageData, person_ids: list[str], people_folder: Path) -> None:
     template = create_environment(page_data.snapshot, page_data.company).get_template("person.html.j2")
     for person_rows in iterate_people(page_data, person_ids):
-        html = render_person_page(template, page_data, person_rows)
-        (folder / page_name(person_rows.person_id)).write_bytes(html.encode())
+        page_html = render_person_page(template, page_data, person_rows)
+        (people_folder / page_name(person_rows.person_id)).write_bytes(page_html.encode())
 
 
 @lru_cache(maxsize=1)

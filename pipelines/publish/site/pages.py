@@ -64,17 +64,17 @@ def render_person_page(template: jinja2.Template, page_data: PageData, person_ro
     Returns:
         The page as HTML.
     """
-    profile = page_data.people.get(person_rows.person_id, {})
+    person_profile = page_data.people.get(person_rows.person_id, {})
     first_step: Row = person_rows.steps[0] if person_rows.steps else {"no_recommendation_reason": "too_little_evidence"}
-    reason = first_step["no_recommendation_reason"]
+    no_list_reason = first_step["no_recommendation_reason"]
     page_values = {
         "as_of": first_step.get("as_of"),
         "name": page_data.person_name(person_rows.person_id),
-        "role": profile.get("role_name"),
-        "unit": profile.get("unit_name"),
-        "why_not": WHY_NOT.get(reason, reason),
+        "role": person_profile.get("role_name"),
+        "unit": person_profile.get("unit_name"),
+        "why_not": WHY_NOT.get(no_list_reason, no_list_reason),
         "steps": []
-        if reason
+        if no_list_reason
         else [_describe_step(page_data, step, person_rows.companions) for step in person_rows.steps],
         "capabilities": _group_by_capability(page_data, person_rows.held_skills),
         "tables": [
@@ -95,7 +95,9 @@ def _describe_step(page_data: PageData, step: Row, companions: list[Row]) -> Row
         "stages": step["from_stage"] if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
         "motives": [(motive, motive_text, step[motive]) for motive, motive_text in _MOTIVE_TEXTS.items()],
         "companions": [
-            _describe_companion(page_data, row) for row in companions if row["skill_id"] == step["skill_id"]
+            _describe_companion(page_data, companion)
+            for companion in companions
+            if companion["skill_id"] == step["skill_id"]
         ],
     }
 
@@ -115,13 +117,16 @@ def _group_by_capability(
     """One tile per capability: name, micro-skills (sign, name, stage), how many are reached, how many there are."""
     tiles_by_capability: dict[str, list[tuple[str, str, str]]] = {}
     reached_by_capability: Counter[str] = Counter()
-    for row in sorted(held_skills, key=lambda row: (-STAGE_INDEX[row["stage"]], page_data.skill_name(row["skill_id"]))):
-        capability_name = page_data.skills.get(row["skill_id"], {}).get("capability_name") or NO_CAPABILITY
-        stage_label = row["stage"] + (", rusty" if row.get("is_rusty") else "")
+    for held_skill in sorted(
+        held_skills,
+        key=lambda held_skill: (-STAGE_INDEX[held_skill["stage"]], page_data.skill_name(held_skill["skill_id"])),
+    ):
+        capability_name = page_data.skills.get(held_skill["skill_id"], {}).get("capability_name") or NO_CAPABILITY
+        stage_label = held_skill["stage"] + (", rusty" if held_skill.get("is_rusty") else "")
         tiles_by_capability.setdefault(capability_name, []).append(
-            (SIGNS[row["stage"]], page_data.skill_name(row["skill_id"]), stage_label)
+            (SIGNS[held_skill["stage"]], page_data.skill_name(held_skill["skill_id"]), stage_label)
         )
-        reached_by_capability[capability_name] += row["stage"] != STAGES[0]
+        reached_by_capability[capability_name] += held_skill["stage"] != STAGES[0]
     return [
         (
             capability_name,
@@ -136,9 +141,9 @@ def _group_by_capability(
 def _format_table(page_data: PageData, table_name: str, values_by_column: Columns) -> dict[str, Any]:
     """A further table: the columns that have a value, in words, and how many rows were left out."""
     titled_columns = [
-        (column, title)
-        for column, title in shown_columns(TABLES[table_name])
-        if (values := values_by_column.get(column, [])).count(None) < len(values)
+        (column, column_heading)
+        for column, column_heading in shown_columns(TABLES[table_name])
+        if (column_values := values_by_column.get(column, [])).count(None) < len(column_values)
     ]
     text_columns = [
         _format_values(page_data, column, values_by_column[column][:_MAX_TABLE_ROWS]) for column, _ in titled_columns
@@ -146,21 +151,21 @@ def _format_table(page_data: PageData, table_name: str, values_by_column: Column
     row_count = len(next(iter(values_by_column.values())))
     return {
         "title": heading(table_name.split("__", 1)[1]),
-        "headings": [title for _, title in titled_columns],
+        "headings": [column_heading for _, column_heading in titled_columns],
         "rows": list(zip(*text_columns, strict=True)),
         "left_out": max(0, row_count - _MAX_TABLE_ROWS),
     }
 
 
-def _format_values(page_data: PageData, column: str, values: list[Any]) -> list[str]:
+def _format_values(page_data: PageData, column: str, cells: list[Any]) -> list[str]:
     """The values of one column in words, with a dash for null; they have one type."""
-    value_type = type(next((cell for cell in values if cell is not None), None))
+    value_type = type(next((cell for cell in cells if cell is not None), None))
     if (column, value_type) not in page_data.formatters:
         format_value = _choose_format(page_data, column, value_type)
         can_cache = not issubclass(value_type, list | dict)
         page_data.formatters[column, value_type] = lru_cache(_CACHED_TEXTS)(format_value) if can_cache else format_value
     format_value = page_data.formatters[column, value_type]
-    return ["–" if cell is None else format_value(cell) for cell in values]
+    return ["–" if cell is None else format_value(cell) for cell in cells]
 
 
 def _choose_format(page_data: PageData, column: str, value_type: type) -> Callable[[Any], str]:
@@ -215,26 +220,31 @@ def render_team_pages(
             }
             lacking_skills = [
                 skill_id
-                for skill_id, row in page_data.skills.items()
-                if row.get("capability_name") in capability_names and not holder_counts[skill_id]
+                for skill_id, table_row in page_data.skills.items()
+                if table_row.get("capability_name") in capability_names and not holder_counts[skill_id]
             ]
             page_values = {
                 "name": unit_name,
                 "people_count": people_count,
                 "holds": [
-                    (*_name_skill(page_data, skill_id), _hide_small(holder_counts[skill_id]))
+                    (*_name_skill(page_data, skill_id), _hide_small_count(holder_counts[skill_id]))
                     for skill_id in _sort_skills(page_data, holder_counts)
                 ],
                 "lacks": [_name_skill(page_data, skill_id) for skill_id in lacking_skills],
                 "support": [
-                    row["finding"]
-                    for row in support_rows.get(unit_name, [])
-                    if row["recommended_count"] >= SMALLEST_TEAM
+                    table_row["finding"]
+                    for table_row in support_rows.get(unit_name, [])
+                    if table_row["recommended_count"] >= SMALLEST_TEAM
                 ],
                 "aims": [
-                    (row["capability_name"], row["wish_share"], row["need_share"], _AGREEMENT_TEXTS[row["agreement"]])
-                    for row in alignment_rows.get(unit_name, [])
-                    if row["team_people_count"] >= SMALLEST_TEAM
+                    (
+                        table_row["capability_name"],
+                        table_row["wish_share"],
+                        table_row["need_share"],
+                        _AGREEMENT_TEXTS[table_row["agreement"]],
+                    )
+                    for table_row in alignment_rows.get(unit_name, [])
+                    if table_row["team_people_count"] >= SMALLEST_TEAM
                 ],
             }
             page_by_unit[unit_name] = str(template.render(page=page_values, root="../"))
@@ -257,6 +267,6 @@ def _sort_skills(page_data: PageData, holder_counts: Counter[str]) -> list[str]:
     )
 
 
-def _hide_small(count: int) -> str:
+def _hide_small_count(people_count: int) -> str:
     """A number of people that never points at single persons."""
-    return str(count) if count >= SMALLEST_TEAM else f"fewer than {SMALLEST_TEAM}"
+    return str(people_count) if people_count >= SMALLEST_TEAM else f"fewer than {SMALLEST_TEAM}"

@@ -69,8 +69,10 @@ def _describe_people(page_data: PageData) -> Section:
         .sort("no_recommendation_reason")
         .collect()
     )
-    rows = [[str(reason).replace("_", " "), f"{people_count:,}"] for reason, people_count in people_counts.iter_rows()]
-    return Section("People", "How many people got a list, and why the others did not.", ["", "people"], rows)
+    reason_rows = [
+        [str(reason).replace("_", " "), f"{people_count:,}"] for reason, people_count in people_counts.iter_rows()
+    ]
+    return Section("People", "How many people got a list, and why the others did not.", ["", "people"], reason_rows)
 
 
 def _describe_sources(page_data: PageData) -> Section:
@@ -81,15 +83,21 @@ def _describe_sources(page_data: PageData) -> Section:
         .sort("source_name", "delivery_status")
         .collect()
     )
-    rows = [
-        [source_name, status.replace("_", " "), f"{file_count:,}", f"{good_count or 0:,}", f"{bad_count or 0:,}"]
-        for source_name, status, file_count, good_count, bad_count in delivery_counts.iter_rows()
+    source_rows = [
+        [
+            source_name,
+            delivery_status.replace("_", " "),
+            f"{file_count:,}",
+            f"{good_count or 0:,}",
+            f"{bad_count or 0:,}",
+        ]
+        for source_name, delivery_status, file_count, good_count, bad_count in delivery_counts.iter_rows()
     ]
     return Section(
         "Sources and quarantine",
         "Files of each source, accepted rows, and rows in quarantine.",
         ["source", "status", "files", "rows", "quarantined"],
-        rows,
+        source_rows,
     )
 
 
@@ -102,13 +110,13 @@ def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
             ["model", "NDCG@10", "95 % interval", "HR@10", "MRR"],
             [
                 [
-                    row["model"].replace("_", " "),
-                    _format_figure(row["ndcg_at_10"]),
-                    _format_interval(row),
-                    _format_figure(row["hr_at_10"]),
-                    _format_figure(row["mrr"]),
+                    model_row["model"].replace("_", " "),
+                    _format_figure(model_row["ndcg_at_10"]),
+                    _format_interval(model_row),
+                    _format_figure(model_row["hr_at_10"]),
+                    _format_figure(model_row["mrr"]),
                 ]
-                for row in model_rows.iter_rows(named=True)
+                for model_row in model_rows.iter_rows(named=True)
             ],
             _draw_ndcg(model_rows, "model"),
             f"NDCG@10 with 95 % intervals of {model_rows.height} models; the table below holds the numbers.",
@@ -126,12 +134,12 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
             ["group", "people", "NDCG@10", "95 % interval"],
             [
                 [
-                    row["segment"].replace("_", " "),
-                    f"{row['people_count']:,}",
-                    _format_figure(row["ndcg_at_10"]),
-                    _format_interval(row),
+                    segment_row["segment"].replace("_", " "),
+                    f"{segment_row['people_count']:,}",
+                    _format_figure(segment_row["ndcg_at_10"]),
+                    _format_interval(segment_row),
                 ]
-                for row in segment_rows.iter_rows(named=True)
+                for segment_row in segment_rows.iter_rows(named=True)
             ],
             _draw_ndcg(segment_rows, "segment"),
             f"NDCG@10 with 95 % intervals of {segment_rows.height} groups of people; the table below holds the "
@@ -141,30 +149,44 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
 
 def _describe_calibration(page_data: PageData) -> Iterator[Section]:
     """The reliability diagram of the ranker's card, if its last evaluation has one."""
-    cards = page_data.lake.scan(MODEL_CARD).collect()
-    reliability = json.loads(cards["card"][0]).get("reliability") if cards.height else None
-    if reliability and (bins := reliability["bins"]):
+    model_cards = page_data.lake.scan(MODEL_CARD).collect()
+    reliability = json.loads(model_cards["card"][0]).get("reliability") if model_cards.height else None
+    if reliability and (reliability_bins := reliability["bins"]):
         yield Section(
             "Calibration",
             "Of predictions of 30 in 100, about 30 should come true: the nearer to the diagonal, the better. The mean "
             f"distance is {reliability['ece']:.3f} over {reliability['n']:,} predictions.",
             ["predictions", "predicted", "came true"],
-            [[f"{row['n']:,}", f"{row['said']:.3f}", f"{row['came_true']:.3f}"] for row in bins],
-            draw_calibration([row["said"] for row in bins], [row["came_true"] for row in bins]),
-            f"Predicted against observed probability in {len(bins)} bins, with the diagonal; the table below holds the "
-            "numbers.",
+            [
+                [f"{reliability_bin['n']:,}", f"{reliability_bin['said']:.3f}", f"{reliability_bin['came_true']:.3f}"]
+                for reliability_bin in reliability_bins
+            ],
+            draw_calibration(
+                [reliability_bin["said"] for reliability_bin in reliability_bins],
+                [reliability_bin["came_true"] for reliability_bin in reliability_bins],
+            ),
+            f"Predicted against observed probability in {len(reliability_bins)} bins, with the diagonal; the table "
+            "below holds the numbers.",
         )
 
 
 def _draw_ndcg(evaluation: pl.DataFrame, label_column: str) -> str:
-    rows = evaluation.drop_nulls("ndcg_at_10").select(label_column, "ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")
-    return draw_intervals([(heading(label), ndcg, low, high) for label, ndcg, low, high in rows.iter_rows()], "NDCG@10")
+    ndcg_rows = evaluation.drop_nulls("ndcg_at_10").select(
+        label_column, "ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high"
+    )
+    return draw_intervals(
+        [
+            (heading(row_label), ndcg, ndcg_low, ndcg_high)
+            for row_label, ndcg, ndcg_low, ndcg_high in ndcg_rows.iter_rows()
+        ],
+        "NDCG@10",
+    )
 
 
-def _format_interval(row: Row) -> str:
-    low, high = row["ndcg_at_10_low"], row["ndcg_at_10_high"]
-    return "–" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+def _format_interval(evaluation_row: Row) -> str:
+    ndcg_low, ndcg_high = evaluation_row["ndcg_at_10_low"], evaluation_row["ndcg_at_10_high"]
+    return "–" if ndcg_low is None or ndcg_high is None else f"{ndcg_low:.3f} to {ndcg_high:.3f}"
 
 
-def _format_figure(figure: float | None) -> str:
-    return "–" if figure is None else f"{figure:.3f}"
+def _format_figure(metric_value: float | None) -> str:
+    return "–" if metric_value is None else f"{metric_value:.3f}"

@@ -42,52 +42,56 @@ def parse_text(
     parsers = list(declared_parsers)
     unread_sample = sample
     if parsers and unread_sample.len():
-        parsed = pl.coalesce(parser(pl.col("text")).cast(dtype) for parser in parsers)
-        unread_sample = unread_sample.filter(unread_sample.to_frame("text").select(parsed.is_null()).to_series())
+        sample_values = pl.coalesce(parser(pl.col("text")).cast(dtype) for parser in parsers)
+        unread_sample = unread_sample.filter(unread_sample.to_frame("text").select(sample_values.is_null()).to_series())
     if unread_sample.len() > MAX_RARE_SHARE * sample.len():
         parsers += _best_parser(frequent_parsers, unread_sample)
-    read_rest = by_batch(dtype, _of_distinct(dtype, read_batch))
+    read_unparsed_texts = by_batch(dtype, _reader_of_distinct_texts(dtype, read_batch))
     if not parsers:
-        return read_rest(text)
-    values = pl.coalesce(parser(text).cast(dtype) for parser in parsers)
-    return pl.coalesce(values, read_rest(pl.when(values.is_null()).then(text)))
+        return read_unparsed_texts(text)
+    parsed_values = pl.coalesce(parser(text).cast(dtype) for parser in parsers)
+    return pl.coalesce(parsed_values, read_unparsed_texts(pl.when(parsed_values.is_null()).then(text)))
 
 
-def by_batch(dtype: Any, cast: Callable[[pl.Series], pl.Series]) -> Parser:
-    """Return a parser that calls `cast` with one series per batch of rows."""
-    return lambda text: text.map_batches(cast, return_dtype=dtype, is_elementwise=True)
+def by_batch(dtype: Any, cast_series: Callable[[pl.Series], pl.Series]) -> Parser:
+    """Return a parser that calls `cast_series` with one series per batch of rows."""
+    return lambda text: text.map_batches(cast_series, return_dtype=dtype, is_elementwise=True)
 
 
 def _best_parser(parsers: Sequence[Parser], texts: pl.Series) -> list[Parser]:
     """Return the parser that reads most of the texts, as a list; an empty list if no parser reads any."""
     best_parsers: list[Parser] = []
-    highest_count = 0
+    highest_read_count = 0
     for parser in parsers if texts.len() else ():
         read_count = texts.to_frame("text").select(parser(pl.col("text")).count()).item()
-        if read_count > highest_count:
-            best_parsers, highest_count = [parser], read_count
-        if highest_count == texts.len():
+        if read_count > highest_read_count:
+            best_parsers, highest_read_count = [parser], read_count
+        if highest_read_count == texts.len():
             break
     return best_parsers
 
 
-def _of_distinct(dtype: Any, read_batch: Callable[[pl.Series], pl.Series]) -> Callable[[pl.Series], pl.Series]:
+def _reader_of_distinct_texts(
+    dtype: Any, read_batch: Callable[[pl.Series], pl.Series]
+) -> Callable[[pl.Series], pl.Series]:
     """Return a function that reads each distinct text of a series once, and texts of earlier series not again."""
     earlier_values = pl.DataFrame(schema={"text": pl.String, "value": dtype})
 
-    def read(series: pl.Series) -> pl.Series:
+    def read(text_series: pl.Series) -> pl.Series:
         nonlocal earlier_values
-        distinct_texts = series.drop_nulls().unique().alias("text")
+        distinct_texts = text_series.drop_nulls().unique().alias("text")
         if distinct_texts.is_empty():
-            return pl.Series(series.name, [], dtype).extend_constant(None, series.len())
+            return pl.Series(text_series.name, [], dtype).extend_constant(None, text_series.len())
         # several batches may be read at once: what another one adds meanwhile is lost, and read again
-        text_values = earlier_values
-        unread_texts = distinct_texts.filter(~distinct_texts.is_in(text_values["text"].implode()))
+        values_by_text = earlier_values
+        unread_texts = distinct_texts.filter(~distinct_texts.is_in(values_by_text["text"].implode()))
         if unread_texts.len():
-            read_values = unread_texts.to_frame().with_columns(read_batch(unread_texts).cast(dtype).alias("value"))
-            text_values = pl.concat([text_values, read_values])
-            earlier_values = text_values if text_values.height <= MAX_KNOWN_TEXTS else read_values
-        series_values = series.alias("text").to_frame().join(text_values, on="text", how="left", maintain_order="left")
-        return series_values["value"].alias(series.name)
+            new_values = unread_texts.to_frame().with_columns(read_batch(unread_texts).cast(dtype).alias("value"))
+            values_by_text = pl.concat([values_by_text, new_values])
+            earlier_values = values_by_text if values_by_text.height <= MAX_KNOWN_TEXTS else new_values
+        series_values = (
+            text_series.alias("text").to_frame().join(values_by_text, on="text", how="left", maintain_order="left")
+        )
+        return series_values["value"].alias(text_series.name)
 
     return read

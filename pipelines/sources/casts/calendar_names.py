@@ -37,8 +37,8 @@ def months_by_name() -> Mapping[str, int]:
     month_by_name = {name: int(meaning) for name, meaning in _folded_names() if meaning.isdecimal()}
     months_by_prefix: dict[str, set[int]] = {}
     for name, month in month_by_name.items():
-        for length in range(_SHORTEST_PREFIX, len(name)):
-            months_by_prefix.setdefault(name[:length], set()).add(month)
+        for prefix_length in range(_SHORTEST_PREFIX, len(name)):
+            months_by_prefix.setdefault(name[:prefix_length], set()).add(month)
     return {prefix: months.pop() for prefix, months in months_by_prefix.items() if len(months) == 1} | month_by_name
 
 

@@ -104,21 +104,25 @@ def split_clock(texts: pl.DataFrame) -> pl.DataFrame:
     half_day = pl.when("has_clock").then("half")
     moments = clock_fields.select(
         pl.coalesce("day", "date", "text").alias("date"),
-        _microseconds(pl.col("hour"), pl.col("minute"), pl.col("second"), pl.col("part"), half_day).alias("clock"),
-        _offset(pl.col("zone"), pl.col("offset")).alias("offset"),
+        _clock_microseconds(pl.col("hour"), pl.col("minute"), pl.col("second"), pl.col("part"), half_day).alias(
+            "clock"
+        ),
+        _offset_microseconds(pl.col("zone"), pl.col("offset")).alias("offset"),
         (~(pl.col("has_clock") | pl.col("is_basic"))).alias("is_without_clock"),
     )
     is_readable = pl.col("clock").is_not_null() | pl.col("is_without_clock")
     return moments.select(pl.when(is_readable).then("date").alias("date"), "clock", "offset")
 
 
-def _microseconds(hour: pl.Expr, minute: pl.Expr, second: pl.Expr, fraction: pl.Expr, half_day: pl.Expr) -> pl.Expr:
+def _clock_microseconds(
+    hour_text: pl.Expr, minute_text: pl.Expr, second_text: pl.Expr, fraction_text: pl.Expr, half_day: pl.Expr
+) -> pl.Expr:
     """Return the microseconds since midnight; null if no clock shows such a time."""
-    hours, minutes = hour.cast(pl.Int64), minute.cast(pl.Int64).fill_null(0)
-    seconds = second.cast(pl.Int64).fill_null(0)
-    microseconds = fraction.str.pad_end(6, "0").str.head(6).cast(pl.Int64).fill_null(0)
+    hours, minutes = hour_text.cast(pl.Int64), minute_text.cast(pl.Int64).fill_null(0)
+    seconds = second_text.cast(pl.Int64).fill_null(0)
+    fraction_microseconds = fraction_text.str.pad_end(6, "0").str.head(6).cast(pl.Int64).fill_null(0)
     # 14:05 PM can only be 14:05; 12 AM is midnight.
-    hours_of_half = (
+    hours_by_half_day = (
         pl.when((half_day == "am") & (hours <= 12))
         .then(hours % 12)
         .when((half_day == "pm") & (hours <= 12))
@@ -126,17 +130,25 @@ def _microseconds(hour: pl.Expr, minute: pl.Expr, second: pl.Expr, fraction: pl.
         .when(half_day == "pm")
         .then(hours)
     )
-    hours = pl.when(half_day.is_null()).then(hours).otherwise(hours_of_half)
-    time = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + microseconds
-    return pl.when((minutes < 60) & (seconds < 60) & (time <= 24 * MICROSECONDS_PER_HOUR)).then(time)
+    hours = pl.when(half_day.is_null()).then(hours).otherwise(hours_by_half_day)
+    microseconds_since_midnight = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + fraction_microseconds
+    return pl.when((minutes < 60) & (seconds < 60) & (microseconds_since_midnight <= 24 * MICROSECONDS_PER_HOUR)).then(
+        microseconds_since_midnight
+    )
 
 
-def _offset(zone: pl.Expr, offset: pl.Expr) -> pl.Expr:
+def _offset_microseconds(zone_name: pl.Expr, offset_text: pl.Expr) -> pl.Expr:
     """Return the microseconds by which the clock is ahead of UTC; null if no zone is written."""
-    hours = offset.str.extract(r"^[+-](\d{1,2})", 1).cast(pl.Int64)
-    minutes = offset.str.extract(r"(\d{2})$", 1).cast(pl.Int64)
-    minutes = pl.when(offset.str.len_bytes() > 3).then(minutes).otherwise(0)
-    offset_ahead = (hours * 60 + minutes) * (MICROSECONDS_PER_HOUR // 60)
-    offset_ahead = pl.when(offset.str.starts_with("-")).then(-offset_ahead).otherwise(offset_ahead)
-    zone_ahead = zone.replace_strict(dict(_NAMED_ZONES), default=None, return_dtype=pl.Int64) * MICROSECONDS_PER_HOUR
-    return pl.when(zone.is_not_null() | offset.is_not_null()).then(offset_ahead.fill_null(0) + zone_ahead.fill_null(0))
+    hours = offset_text.str.extract(r"^[+-](\d{1,2})", 1).cast(pl.Int64)
+    minutes = offset_text.str.extract(r"(\d{2})$", 1).cast(pl.Int64)
+    minutes = pl.when(offset_text.str.len_bytes() > 3).then(minutes).otherwise(0)
+    offset_microseconds = (hours * 60 + minutes) * (MICROSECONDS_PER_HOUR // 60)
+    offset_microseconds = (
+        pl.when(offset_text.str.starts_with("-")).then(-offset_microseconds).otherwise(offset_microseconds)
+    )
+    zone_microseconds = (
+        zone_name.replace_strict(dict(_NAMED_ZONES), default=None, return_dtype=pl.Int64) * MICROSECONDS_PER_HOUR
+    )
+    return pl.when(zone_name.is_not_null() | offset_text.is_not_null()).then(
+        offset_microseconds.fill_null(0) + zone_microseconds.fill_null(0)
+    )

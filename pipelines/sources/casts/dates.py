@@ -78,8 +78,8 @@ def cast_date(text: pl.Expr, transform: Transform, time_zone: str, sample: pl.Se
     """
 
     def read_batch(texts: pl.Series) -> pl.Series:
-        epochs = _parse_epoch(pl.col("text")).dt.convert_time_zone(time_zone).dt.date()
-        return read_moments(texts, transform.date_order).select(pl.coalesce("date", epochs)).to_series()
+        epoch_dates = _parse_epoch(pl.col("text")).dt.convert_time_zone(time_zone).dt.date()
+        return read_moments(texts, transform.date_order).select(pl.coalesce("date", epoch_dates)).to_series()
 
     declared_parsers = [_date_parser(date_format) for date_format in transform.formats if not _has_zone(date_format)]
     frequent_parsers = [
@@ -96,17 +96,17 @@ def cast_datetime(text: pl.Expr, transform: Transform, time_zone: str, sample: p
 
     def read_batch(texts: pl.Series) -> pl.Series:
         midnight = pl.col("date").cast(_LOCAL_DATETIME)
-        since_midnight = (pl.col("clock") - pl.col("offset").fill_null(0)).cast(pl.Duration("us"))
-        local_moment = _to_utc(midnight + since_midnight, time_zone)
-        moment = (
+        time_since_midnight = (pl.col("clock") - pl.col("offset").fill_null(0)).cast(pl.Duration("us"))
+        local_moment = _to_utc(midnight + time_since_midnight, time_zone)
+        written_moment = (
             pl.when(pl.col("clock").is_null())
             .then(midnight.dt.replace_time_zone("UTC"))
             .when(pl.col("offset").is_null())
             .then(local_moment)
-            .otherwise((midnight + since_midnight).dt.replace_time_zone("UTC"))
+            .otherwise((midnight + time_since_midnight).dt.replace_time_zone("UTC"))
         )
-        moments = read_moments(texts, transform.date_order)
-        return moments.select(pl.coalesce(moment, _parse_epoch(pl.col("text")))).to_series()
+        moment_rows = read_moments(texts, transform.date_order)
+        return moment_rows.select(pl.coalesce(written_moment, _parse_epoch(pl.col("text")))).to_series()
 
     declared_parsers = [
         _datetime_parser(datetime_format, time_zone)
@@ -137,7 +137,7 @@ def read_moments(texts: pl.Series, date_order: DateOrder | None) -> pl.DataFrame
         (microseconds from UTC, null if no zone is written). The date is null if the text cannot be read.
     """
     folded_texts = texts.alias("text").to_frame().select(fold_text(pl.col("text")))
-    moments = _read_folded(folded_texts, date_order)
+    moments = _read_folded_texts(folded_texts, date_order)
     # the T and the Z of ISO 8601 are no weekday
     has_name = folded_texts["text"].str.replace_all(r"\d[tz]", "").str.contains(r"\p{L}")
     is_unread = moments["date"].is_null() & has_name
@@ -146,16 +146,17 @@ def read_moments(texts: pl.Series, date_order: DateOrder | None) -> pl.DataFrame
         text = pl.col("text")
         for pattern in _weekday_patterns():
             text = text.str.replace(pattern, "${1}")
-        without_weekday = folded_texts.select(text.str.strip_chars())
-        moments_without_weekday = _read_folded(without_weekday.filter(is_unread), date_order)
+        texts_without_weekday = folded_texts.select(text.str.strip_chars())
+        moments_without_weekday = _read_folded_texts(texts_without_weekday.filter(is_unread), date_order)
         unread_positions = is_unread.arg_true()
         moments = moments.select(
-            column.scatter(unread_positions, moments_without_weekday[column.name]) for column in moments
+            moment_column.scatter(unread_positions, moments_without_weekday[moment_column.name])
+            for moment_column in moments
         )
     return moments.insert_column(0, texts.alias("text"))
 
 
-def _read_folded(texts: pl.DataFrame, date_order: DateOrder | None) -> pl.DataFrame:
+def _read_folded_texts(texts: pl.DataFrame, date_order: DateOrder | None) -> pl.DataFrame:
     text = pl.col("text").str.replace_all(_BRACKETS, " ")
     if texts["text"].str.contains(r"\d ?[年년月월]|\d{4} ?[гр]").any():
         for pattern, replacement in _SIGNS:
@@ -173,13 +174,15 @@ def _read_days(texts: pl.Series, date_order: DateOrder | None) -> pl.Series:
     form_groups = texts.to_frame("text").select(
         pl.col("text").str.extract_groups(form).alias(str(position)) for position, form in enumerate(_FORMS)
     )
-    group_by_name = {
-        group: pl.coalesce(
-            pl.col(str(position)).struct.field(group) for position, form in enumerate(_FORMS) if f"?P<{group}>" in form
+    expression_by_group = {
+        group_name: pl.coalesce(
+            pl.col(str(position)).struct.field(group_name)
+            for position, form in enumerate(_FORMS)
+            if f"?P<{group_name}>" in form
         )
-        for group in _GROUPS
+        for group_name in _GROUPS
     }
-    date_parts = form_groups.select(**group_by_name).with_columns(
+    date_parts = form_groups.select(**expression_by_group).with_columns(
         pl.col("y", "m", "d", "a", "b").cast(pl.Int64), pl.col("y").alias("year")
     )
     order_columns = {"day_first": ("a", "b"), "month_first": ("b", "a")}
@@ -209,7 +212,8 @@ def _frequent_formats(transform: Transform) -> tuple[str, ...]:
     """Return the formats of dates and datetimes that are tried before the slower reading, the most frequent first."""
     date_formats = (*_FREQUENT_DATES, *_ORDERED[transform.date_order])
     datetime_formats = (
-        f"{day}{link}{clock}" for day, link, clock in product(date_formats, (" ", ", "), _FREQUENT_CLOCKS)
+        f"{date_format}{separator}{clock_format}"
+        for date_format, separator, clock_format in product(date_formats, (" ", ", "), _FREQUENT_CLOCKS)
     )
     return (*_ISO_DATETIMES, *datetime_formats, *date_formats[1:])
 
@@ -251,11 +255,13 @@ def _parse_iso_date(text: pl.Expr) -> pl.Expr:
     return day.str.to_date("%Y-%m-%d", strict=False, cache=False)
 
 
-def _to_utc(local: pl.Expr, time_zone: str) -> pl.Expr:
+def _to_utc(local_moment: pl.Expr, time_zone: str) -> pl.Expr:
     if time_zone == "UTC":
-        return local.dt.replace_time_zone("UTC")
+        return local_moment.dt.replace_time_zone("UTC")
     # An hour that occurs twice is taken as its first occurrence; an hour that does not exist becomes null.
-    return local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    return local_moment.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone(
+        "UTC"
+    )
 
 
 def _parse_epoch(text: pl.Expr) -> pl.Expr:
@@ -264,6 +270,6 @@ def _parse_epoch(text: pl.Expr) -> pl.Expr:
     Twelve digits that are a date and a clock (202603020905) are no epoch.
     """
     digits = text.str.extract(r"^(\d{9,10}|\d{12,13})(?:\.\d+)?$", 1)
-    number = pl.when(~digits.str.contains(_TWELVE_DIGIT_DATETIME)).then(digits.cast(pl.Int64))
-    microseconds = number * pl.when(number < 10**11).then(10**6).otherwise(10**3)
+    epoch_number = pl.when(~digits.str.contains(_TWELVE_DIGIT_DATETIME)).then(digits.cast(pl.Int64))
+    microseconds = epoch_number * pl.when(epoch_number < 10**11).then(10**6).otherwise(10**3)
     return microseconds.cast(_LOCAL_DATETIME).dt.replace_time_zone("UTC")

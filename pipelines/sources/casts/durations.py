@@ -59,82 +59,93 @@ def cast_hours(text: pl.Expr, transform: Transform, sample: pl.Series = NO_SAMPL
             days), and the decimal sign.
         sample: Some texts of the column.
     """
-    number = parse_plain_comma if transform.decimal_comma else parse_plain_point
+    parse_number = parse_plain_comma if transform.decimal_comma else parse_plain_point
 
-    def in_hours(text: pl.Expr) -> pl.Expr:
-        return divide(number(text), UNITS_PER_HOUR[transform.unit or "hours"])
+    def parse_hours(text: pl.Expr) -> pl.Expr:
+        return divide(parse_number(text), UNITS_PER_HOUR[transform.unit or "hours"])
 
-    read_rest = partial(_read_batch, transform=transform)
-    return parse_text(text, pl.Float64(), [], [in_hours, _parse_plain_clock, _parse_plain_iso], read_rest, sample)
+    read_other_forms = partial(_read_batch, transform=transform)
+    return parse_text(
+        text, pl.Float64(), [], [parse_hours, _parse_plain_clock, _parse_plain_iso], read_other_forms, sample
+    )
 
 
-def hours_between(hours: pl.Expr, text: pl.Expr, began: pl.Expr, ended: pl.Expr) -> pl.Expr:
+def hours_between(hours: pl.Expr, hours_text: pl.Expr, start_moment: pl.Expr, end_moment: pl.Expr) -> pl.Expr:
     """Return the hours of a field, proven or filled by the moments between which they lie.
 
     Args:
         hours: The hours as they are read.
-        text: The text that they are read from; if it is filled and cannot be read, the hours stay null.
-        began: The first moment.
-        ended: The last moment.
+        hours_text: The text that they are read from; if it is filled and cannot be read, the hours stay null.
+        start_moment: The first moment.
+        end_moment: The last moment.
 
     Returns:
         The time between the moments if the text is empty, or if the hours differ from it by the ratio of two units:
         then the number is in another unit than declared. Otherwise the hours.
     """
-    elapsed = divide((ended - began).dt.total_microseconds(), UNITS_PER_HOUR["milliseconds"] * 1000)
-    elapsed = pl.when(elapsed > 0).then(elapsed)
-    ratio = pl.max_horizontal(hours / elapsed, elapsed / hours)
-    is_other_unit = pl.any_horizontal((ratio / factor).is_between(0.99, 1.01) for factor in _UNIT_RATIOS)
-    return pl.when(text.is_null() | is_other_unit.fill_null(False)).then(elapsed).otherwise(hours)
+    elapsed_hours = divide((end_moment - start_moment).dt.total_microseconds(), UNITS_PER_HOUR["milliseconds"] * 1000)
+    elapsed_hours = pl.when(elapsed_hours > 0).then(elapsed_hours)
+    hours_ratio = pl.max_horizontal(hours / elapsed_hours, elapsed_hours / hours)
+    is_other_unit = pl.any_horizontal((hours_ratio / unit_ratio).is_between(0.99, 1.01) for unit_ratio in _UNIT_RATIOS)
+    return pl.when(hours_text.is_null() | is_other_unit.fill_null(False)).then(elapsed_hours).otherwise(hours)
 
 
 def _parse_plain_clock(text: pl.Expr) -> pl.Expr:
-    parts = text.str.extract_groups(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").struct
-    return _sum(parts, (1, 2, 3), (1, 1 / 60, 1 / 3600), is_read=parts.field("1").is_not_null())
+    clock_groups = text.str.extract_groups(r"^(\d+):([0-5]\d)(?::([0-5]\d))?$").struct
+    return _sum_hours(clock_groups, (1, 2, 3), (1, 1 / 60, 1 / 3600), is_read=clock_groups.field("1").is_not_null())
 
 
 def _parse_plain_iso(text: pl.Expr) -> pl.Expr:
-    parts = text.str.extract_groups(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?$").struct
-    is_read = pl.any_horizontal(parts.field(str(group)).is_not_null() for group in (1, 2, 3))
-    return _sum(parts, (1, 2, 3), (1, 1 / 60, 1 / 3600), is_read)
+    duration_groups = text.str.extract_groups(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?$").struct
+    is_read = pl.any_horizontal(duration_groups.field(str(group)).is_not_null() for group in (1, 2, 3))
+    return _sum_hours(duration_groups, (1, 2, 3), (1, 1 / 60, 1 / 3600), is_read)
 
 
 def _read_batch(texts: pl.Series, transform: Transform) -> pl.Series:
     text, decimal_comma, hours_per_day = pl.col("text"), transform.decimal_comma, transform.hours_per_day
     days_per_week = 7 if hours_per_day == 24.0 else 5
-    lengths = (hours_per_day * days_per_week, hours_per_day, 1.0, 1 / 60, 1 / 3600)
-    iso, words = text.str.extract_groups(_ISO).struct, text.str.extract_groups(_IN_WORDS).struct
-    clock, dotnet = text.str.extract_groups(_CLOCK).struct, text.str.extract_groups(_CLOCK_OF_DOTNET).struct
-    short, minutes = (text.str.extract_groups(form).struct for form in (_HOURS_AND_MINUTES, _MINUTES_AND_SECONDS))
-    in_words = [
-        read_number(words.field(str(position + 1)).str.strip_chars(), decimal_comma) * length
-        for position, length in enumerate(lengths)
-    ]
-    unread = pl.any_horizontal(
-        words.field(str(position + 1)).is_not_null() & hours.is_null() for position, hours in enumerate(in_words)
+    unit_hours = (hours_per_day * days_per_week, hours_per_day, 1.0, 1 / 60, 1 / 3600)
+    iso_groups, word_groups = text.str.extract_groups(_ISO).struct, text.str.extract_groups(_IN_WORDS).struct
+    clock_groups, dotnet_groups = (
+        text.str.extract_groups(_CLOCK).struct,
+        text.str.extract_groups(_CLOCK_OF_DOTNET).struct,
     )
-    is_in_words = pl.any_horizontal(words.field(str(position + 1)).is_not_null() for position in range(len(lengths)))
+    hour_minute_groups, minute_second_groups = (
+        text.str.extract_groups(pattern).struct for pattern in (_HOURS_AND_MINUTES, _MINUTES_AND_SECONDS)
+    )
+    hours_in_words = [
+        read_number(word_groups.field(str(position + 1)).str.strip_chars(), decimal_comma) * hours_per_unit
+        for position, hours_per_unit in enumerate(unit_hours)
+    ]
+    has_unread_unit = pl.any_horizontal(
+        word_groups.field(str(position + 1)).is_not_null() & unit_part.is_null()
+        for position, unit_part in enumerate(hours_in_words)
+    )
+    is_in_words = pl.any_horizontal(
+        word_groups.field(str(position + 1)).is_not_null() for position in range(len(unit_hours))
+    )
     clock_hours = [
-        _sum(parts, (1, 2, 3, 4), (days, 1, 1 / 60, 1 / 3600), parts.field("2").is_not_null())
-        + divide(pl.concat_str(pl.lit("0."), parts.field("5").fill_null("0")).cast(pl.Float64), 3600)
-        for parts, days in ((clock, hours_per_day), (dotnet, 24.0))
+        _sum_hours(groups, (1, 2, 3, 4), (day_hours, 1, 1 / 60, 1 / 3600), groups.field("2").is_not_null())
+        + divide(pl.concat_str(pl.lit("0."), groups.field("5").fill_null("0")).cast(pl.Float64), 3600)
+        for groups, day_hours in ((clock_groups, hours_per_day), (dotnet_groups, 24.0))
     ]
     is_iso = text.str.contains(r"^p.*[a-z]$") & ~text.str.ends_with("t") & (text != "p")
     hours = pl.coalesce(
         divide(read_number(text, decimal_comma), UNITS_PER_HOUR[transform.unit or "hours"]),
         *clock_hours,
-        _sum(minutes, (1, 2), (1 / 60, 1 / 3600), minutes.field("1").is_not_null()),
-        _sum(short, (1, 2), (1, 1 / 60), short.field("1").is_not_null()),
-        _sum(iso, range(1, 8), _ISO_HOURS, is_iso & text.str.contains(_ISO)),
-        pl.when(is_in_words & ~unread).then(pl.sum_horizontal(in_words)),
+        _sum_hours(minute_second_groups, (1, 2), (1 / 60, 1 / 3600), minute_second_groups.field("1").is_not_null()),
+        _sum_hours(hour_minute_groups, (1, 2), (1, 1 / 60), hour_minute_groups.field("1").is_not_null()),
+        _sum_hours(iso_groups, range(1, 8), _ISO_HOURS, is_iso & text.str.contains(_ISO)),
+        pl.when(is_in_words & ~has_unread_unit).then(pl.sum_horizontal(hours_in_words)),
     )
     return texts.to_frame("text").select(fold_text(text)).select(hours).to_series()
 
 
-def _sum(parts: Any, fields: Sequence[int], unit_hours: Sequence[float], is_read: pl.Expr) -> pl.Expr:
+def _sum_hours(groups: Any, group_numbers: Sequence[int], unit_hours: Sequence[float], is_read: pl.Expr) -> pl.Expr:
     """Return the sum of the fields of a struct times the lengths of their units; a missing field counts as 0."""
-    numbers = [
-        parts.field(str(field)).str.replace(",", ".", literal=True).cast(pl.Float64).fill_null(0) * hours_per_unit
-        for field, hours_per_unit in zip(fields, unit_hours, strict=True)
+    hours_of_groups = [
+        groups.field(str(group_number)).str.replace(",", ".", literal=True).cast(pl.Float64).fill_null(0)
+        * hours_per_unit
+        for group_number, hours_per_unit in zip(group_numbers, unit_hours, strict=True)
     ]
-    return pl.when(is_read).then(pl.sum_horizontal(numbers))
+    return pl.when(is_read).then(pl.sum_horizontal(hours_of_groups))

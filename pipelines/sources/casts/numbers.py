@@ -16,14 +16,14 @@ NUMBER_TEXT = r"\d[\d.,' ]*"
 _GROUP = r"[1-9]\d{0,2}"
 
 
-def _grammar(decimal: str, thousands: str) -> str:
+def _number_pattern(decimal_sign: str, thousands_sign: str) -> str:
     """Return the regular expression of a number; the thousands are separated by one sign throughout."""
-    grouped = "|".join(rf"{_GROUP}(?:{separator}\d{{3}})+" for separator in (rf"\{thousands}", " ", "'"))
-    indian = rf"[1-9]\d?(?:\{thousands}\d{{2}})+\{thousands}\d{{3}}"
-    return rf"^([+-]?(?:\d+|{grouped}|{indian})?(?:\{decimal}\d+)?(?:e[+-]?\d+)?)$"
+    grouped_digits = "|".join(rf"{_GROUP}(?:{separator}\d{{3}})+" for separator in (rf"\{thousands_sign}", " ", "'"))
+    indian_digits = rf"[1-9]\d?(?:\{thousands_sign}\d{{2}})+\{thousands_sign}\d{{3}}"
+    return rf"^([+-]?(?:\d+|{grouped_digits}|{indian_digits})?(?:\{decimal_sign}\d+)?(?:e[+-]?\d+)?)$"
 
 
-_WITH_POINT, _WITH_COMMA = _grammar(".", ","), _grammar(",", ".")
+_WITH_POINT, _WITH_COMMA = _number_pattern(".", ","), _number_pattern(",", ".")
 
 
 def cast_number(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
@@ -36,8 +36,8 @@ def cast_number(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = N
         sample: Some texts of the column.
     """
     plain_parser: Parser = parse_plain_comma if decimal_comma else parse_plain_point
-    read_rest = partial(_read_batch, decimal_comma=decimal_comma)
-    return parse_text(text, pl.Float64(), [plain_parser], [], read_rest, sample)
+    read_other_forms = partial(_read_batch, decimal_comma=decimal_comma)
+    return parse_text(text, pl.Float64(), [plain_parser], [], read_other_forms, sample)
 
 
 def cast_integer(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
@@ -49,10 +49,12 @@ def cast_integer(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = 
 def read_number(text: pl.Expr, decimal_comma: bool | None) -> pl.Expr:
     """Read a folded text as a number; the arguments are those of `cast_number`."""
     point_number, comma_number = both_readings(text)
-    either = pl.coalesce(point_number, comma_number)
+    point_or_comma_number = pl.coalesce(point_number, comma_number)
     if decimal_comma is None:
-        return pl.when((point_number == comma_number) | point_number.is_null() | comma_number.is_null()).then(either)
-    return pl.coalesce(comma_number, point_number) if decimal_comma else either
+        return pl.when((point_number == comma_number) | point_number.is_null() | comma_number.is_null()).then(
+            point_or_comma_number
+        )
+    return pl.coalesce(comma_number, point_number) if decimal_comma else point_or_comma_number
 
 
 def divide(number: pl.Expr, divisor: pl.Expr | float) -> pl.Expr:
@@ -70,27 +72,29 @@ def both_readings(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     Null if the text is no such number. A text that has only one of the two proves the sign, except for numbers without
     any sign, for which both are equal.
     """
-    signed = text.str.replace(r"^\((.*)\)$", "-${1}").str.replace(r"^(.*\d) ?-$", "-${1}").str.replace("’", "'")
-    point_text = signed.str.extract(_WITH_POINT, 1).str.replace_all(r"[,' ]", "")
-    comma_text = signed.str.extract(_WITH_COMMA, 1).str.replace_all(r"[.' ]", "").str.replace(",", ".", literal=True)
-    return _finite(point_text), _finite(comma_text)
+    signed_text = text.str.replace(r"^\((.*)\)$", "-${1}").str.replace(r"^(.*\d) ?-$", "-${1}").str.replace("’", "'")
+    point_text = signed_text.str.extract(_WITH_POINT, 1).str.replace_all(r"[,' ]", "")
+    comma_text = (
+        signed_text.str.extract(_WITH_COMMA, 1).str.replace_all(r"[.' ]", "").str.replace(",", ".", literal=True)
+    )
+    return _cast_finite(point_text), _cast_finite(comma_text)
 
 
 def parse_plain_point(text: pl.Expr) -> pl.Expr:
     """Read a number without thousands separators and with a decimal point."""
-    return _finite(text)
+    return _cast_finite(text)
 
 
 def parse_plain_comma(text: pl.Expr) -> pl.Expr:
     """Read a number without thousands separators and with a decimal comma."""
-    return _finite(text.str.extract(r"^([+-]?\d+(?:,\d+)?)$", 1).str.replace(",", ".", literal=True))
+    return _cast_finite(text.str.extract(r"^([+-]?\d+(?:,\d+)?)$", 1).str.replace(",", ".", literal=True))
 
 
 def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
     return texts.to_frame("text").select(read_number(fold_text(pl.col("text")), decimal_comma)).to_series()
 
 
-def _finite(text: pl.Expr) -> pl.Expr:
+def _cast_finite(text: pl.Expr) -> pl.Expr:
     """Read a number; null if the text is none, or stands for infinity or no number."""
     number = text.cast(pl.Float64, strict=False)
     return pl.when(number.is_finite()).then(number)

@@ -29,15 +29,15 @@ _UNSET = tuple(sorted(_spellings(("false",))))
 _IN_NAMES = PLACEHOLDERS - _spellings((*_PLAIN_WORDS, "NaN", "NaT"))
 
 
-def drop_placeholders(text: pl.Expr, destination: str = "", declared: Collection[str] = ()) -> pl.Expr:
+def drop_placeholders(text: pl.Expr, destination: str = "", declared_words: Collection[str] = ()) -> pl.Expr:
     """Return the text, or null if it is a placeholder.
 
     Args:
         text: Text without blanks around it.
         destination: Column of the canonical schema that the text fills.
-        declared: Words that the field declares as values, in lower case; they are no placeholders.
+        declared_words: Words that the field declares as values, in lower case; they are no placeholders.
     """
-    return pl.when(~text.is_in(_word_list(placeholders_of(destination, frozenset(declared))))).then(text)
+    return pl.when(~text.is_in(_word_list(placeholders_of(destination, frozenset(declared_words))))).then(text)
 
 
 def drop_unset(text: pl.Expr) -> pl.Expr:
@@ -50,10 +50,10 @@ def drop_unset(text: pl.Expr) -> pl.Expr:
 
 
 @cache
-def placeholders_of(destination: str = "", declared: frozenset[str] = frozenset()) -> tuple[str, ...]:
+def placeholders_of(destination: str = "", declared_words: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Return the texts that count as an empty cell; the arguments are those of `drop_placeholders`."""
     placeholders = _IN_NAMES if destination == "display_name" else PLACEHOLDERS
-    return tuple(sorted(word for word in placeholders if word.lower() not in declared))
+    return tuple(sorted(word for word in placeholders if word.lower() not in declared_words))
 
 
 @cache

@@ -28,8 +28,8 @@ def cast_score(
 ) -> pl.Expr:
     """Read a share of 0 to 1. A value above the maximum is the maximum, one below the minimum is the minimum.
 
-    Percent and points of a maximum (17/20) are shares whatever the scale. Without a scale a number is a share; beyond
-    -1 to 1 it can be none, so it stays unread.
+    Percent and points of a maximum (17/20) are shares whatever the scale. Without a scale a number is a share;
+    a number beyond -1 to 1 is no share and stays unread.
 
     Args:
         text: The text.
@@ -39,12 +39,16 @@ def cast_score(
         highest: Text of the row's own highest score; null leaves a number unread.
     """
     number = cast_number(text, transform.decimal_comma, sample)
-    low, high = (pl.lit(float(end)) for end in transform.scale or (0.0, 1.0))
+    lowest_score, highest_score = (pl.lit(float(bound)) for bound in transform.scale or (0.0, 1.0))
     if highest is not None:
-        low = pl.lit(0.0) if lowest is None else cast_number(lowest, transform.decimal_comma).fill_null(0.0)
-        high = cast_number(highest, transform.decimal_comma)
-    is_readable = number.is_between(_LOWEST_SHARE, 1.0) if transform.scale is None and highest is None else high > low
-    share = pl.when(is_readable).then(divide(number - low, high - low))
+        lowest_score = pl.lit(0.0) if lowest is None else cast_number(lowest, transform.decimal_comma).fill_null(0.0)
+        highest_score = cast_number(highest, transform.decimal_comma)
+    is_readable = (
+        number.is_between(_LOWEST_SHARE, 1.0)
+        if transform.scale is None and highest is None
+        else highest_score > lowest_score
+    )
+    share = pl.when(is_readable).then(divide(number - lowest_score, highest_score - lowest_score))
     read_other_forms = by_batch(pl.Float64(), partial(_read_batch, decimal_comma=transform.decimal_comma))
     return pl.coalesce(share, read_other_forms(pl.when(number.is_null()).then(text))).clip(0, 1)
 
@@ -54,8 +58,10 @@ def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
     if not texts.str.contains(r"[/%]|\d.*\p{L}.*\d|\p{L}$").any():
         return pl.Series(texts.name, [], pl.Float64).extend_constant(None, texts.len())
     text = pl.col("text")
-    parts = text.str.extract_groups(_POINTS).struct
-    points, max_points = (read_number(parts.field(group).str.strip_chars(), decimal_comma) for group in ("1", "2"))
+    point_groups = text.str.extract_groups(_POINTS).struct
+    points, max_points = (
+        read_number(point_groups.field(group_number).str.strip_chars(), decimal_comma) for group_number in ("1", "2")
+    )
     percent = read_number(text.str.extract(_PERCENT, 1).str.strip_chars(), decimal_comma)
     share = pl.coalesce(pl.when(max_points > 0).then(points / max_points), divide(percent, 100))
     return texts.alias("text").to_frame().select(fold_text(text)).select(share).to_series().alias(texts.name)

@@ -32,7 +32,7 @@ def cast_email(text: pl.Expr) -> pl.Expr:
 
 
 def comparable(text: pl.Expr) -> pl.Expr:
-    """Return the text as words are compared: without case, blanks around it, and an IRI's s of https and last slash."""
+    """Return the text in lower case and without blanks around it; an IRI gets http and loses its last slash."""
     word = text.str.strip_chars().str.to_lowercase()
     return word.str.replace(r"^https://", "http://").str.replace(r"^(http://.*?)/+$", "${1}")
 
@@ -79,11 +79,11 @@ def _look_up(text: pl.Expr, meaning_by_word: Mapping[str, Any], dtype: Any) -> p
     """Return what the word stands for; by batches, as `replace_strict` would hold the complete column."""
     meaning_by_comparable = dict(zip(comparable_words(meaning_by_word), meaning_by_word.values(), strict=True))
 
-    def look_up_batch(series: pl.Series) -> pl.Series:
-        texts = series.to_frame("text").select(comparable(pl.col("text"))).to_series()
-        values = texts.replace_strict(
+    def look_up_batch(text_series: pl.Series) -> pl.Series:
+        texts = text_series.to_frame("text").select(comparable(pl.col("text"))).to_series()
+        meanings = texts.replace_strict(
             list(meaning_by_comparable), list(meaning_by_comparable.values()), default=None, return_dtype=dtype
         )
-        return values.rename(series.name)
+        return meanings.rename(text_series.name)
 
     return by_batch(dtype, look_up_batch)(text)

@@ -8,7 +8,7 @@ from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
 
-def _values(*fields: str) -> tuple[str, ...]:
+def _value_headers(*fields: str) -> tuple[str, ...]:
     return tuple(f"attributes.{field}.value" for field in fields)
 
 
@@ -23,23 +23,24 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", _values("id"), required=True),
-                FieldMap("employee_number", _values("employee_number", "personnel_number")),
-                FieldMap("work_email", _values("email")),
-                FieldMap("display_name", _values("first_name", "last_name"), join=" "),
+                FieldMap("account_code", _value_headers("id"), required=True),
+                FieldMap("employee_number", _value_headers("employee_number", "personnel_number")),
+                FieldMap("work_email", _value_headers("email")),
+                FieldMap("display_name", _value_headers("first_name", "last_name"), join=" "),
                 FieldMap(
-                    "manager_code", _values("supervisor.value.attributes.email", "supervisor.value.attributes.id")
+                    "manager_code",
+                    _value_headers("supervisor.value.attributes.email", "supervisor.value.attributes.id"),
                 ),
                 FieldMap(
                     "unit_name",
                     ("attributes.department.value.attributes.name", "attributes.team.value.attributes.name"),
                 ),
-                FieldMap("role_name", _values("position")),
-                FieldMap("employment_status", _values("status"), EMPLOYMENT_STATUS),
-                FieldMap("hired_date", _values("hire_date")),
-                FieldMap("left_date", _values("termination_date", "contract_end_date")),
-                FieldMap("weekly_hours", _values("weekly_working_hours"), HOURS),
-                FieldMap("changed_at", _values("last_modified_at")),
+                FieldMap("role_name", _value_headers("position")),
+                FieldMap("employment_status", _value_headers("status"), EMPLOYMENT_STATUS),
+                FieldMap("hired_date", _value_headers("hire_date")),
+                FieldMap("left_date", _value_headers("termination_date", "contract_end_date")),
+                FieldMap("weekly_hours", _value_headers("weekly_working_hours"), HOURS),
+                FieldMap("changed_at", _value_headers("last_modified_at")),
             ),
             pass_over=(PassOver("type", ("type",), other_than=("Employee",)),),
         ),

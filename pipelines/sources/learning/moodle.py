@@ -64,7 +64,7 @@ COURSE_IN_FILE_NAME = r"^(.*?)(?: Grades-.*)?$"
 EXPORTED = r"(\d{9,10}$|20\d{6})"
 
 
-def _graded(*fields: FieldMap) -> tuple[FieldMap, ...]:
+def _grade_fields(*fields: FieldMap) -> tuple[FieldMap, ...]:
     return (
         FieldMap(
             "record_code",
@@ -117,7 +117,7 @@ ADAPTER = Adapter(
         ),
         ShapeMap(
             "learning_record",
-            _graded(
+            _grade_fields(
                 FieldMap("course_name", (COLUMN_NAME,), extract=ACTIVITY_NAME),
                 FieldMap("learning_verb", constant="completed"),
             ),
@@ -127,7 +127,7 @@ ADAPTER = Adapter(
         ),
         ShapeMap(
             "feedback",
-            _graded(
+            _grade_fields(
                 FieldMap("skill_text", (COLUMN_NAME,), extract=ACTIVITY_NAME),
                 FieldMap("feedback_kind", constant="assessment"),
                 FieldMap("score_share", (CELL_VALUE,), PERCENT),

@@ -29,7 +29,7 @@ PASSED = FieldMap("learning_verb", constant="passed", unless=IS_REVOKED)
 PASS_OVER = (PassOver("document", (f"type[={'|'.join(NO_BADGE)}]",), NO_BADGE),)
 
 
-def _salted(version: str, member: str) -> FileForm:
+def _salted_form(version: str, member: str) -> FileForm:
     return FileForm(
         f"holds {version} assertions whose recipients are hashed with a salt: addresses of people are not compared "
         f"with salted hashes, so such a row is set aside; {ASK_FOR_ADDRESSES}",
@@ -92,7 +92,7 @@ ADAPTER = Adapter(
         ),
     ),
     noted_forms=(
-        _salted("Open Badges 1", "verify.type"),
-        _salted("Open Badges 2.0", "verification.type"),
+        _salted_form("Open Badges 1", "verify.type"),
+        _salted_form("Open Badges 2.0", "verification.type"),
     ),
 )

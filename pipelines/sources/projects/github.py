@@ -32,11 +32,11 @@ NOT_PEOPLE = (
 GOOD, BAD = "APPROVED", "CHANGES_REQUESTED"
 
 
-def _skill() -> tuple[FieldMap, ...]:
+def _skill_fields() -> tuple[FieldMap, ...]:
     return FieldMap("skill_text", LABELS), FieldMap("skill_text", PLACE, extract=REPOSITORY_NAME)
 
 
-def _pull_requests(merged_header: str, author_header: str) -> ShapeMap:
+def _pull_request_shape(merged_header: str, author_header: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
@@ -44,7 +44,7 @@ def _pull_requests(merged_header: str, author_header: str) -> ShapeMap:
             FieldMap("account_code", AUTHOR),
             FieldMap("project_code", PLACE, extract=REPOSITORY),
             FieldMap("assignment_code", ("html_url", "url")),
-            *_skill(),
+            *_skill_fields(),
             FieldMap("started_date", ("created_at", "createdAt")),
             FieldMap("done_at", MERGED),
             FieldMap("changed_at", CHANGED),
@@ -54,7 +54,7 @@ def _pull_requests(merged_header: str, author_header: str) -> ShapeMap:
     )
 
 
-def _issues(assignees_header: str) -> ShapeMap:
+def _issue_shape(assignees_header: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
@@ -63,7 +63,7 @@ def _issues(assignees_header: str) -> ShapeMap:
             FieldMap("account_code", (f"{assignees_header}[*].login",)),
             FieldMap("project_code", PLACE, extract=REPOSITORY),
             FieldMap("assignment_code", ("html_url", "url")),
-            *_skill(),
+            *_skill_fields(),
             FieldMap("is_done", ("state_reason", "stateReason", "state"), OUTCOME),
             FieldMap("started_date", ("created_at", "createdAt")),
             FieldMap("done_at", ("closed_at", "closedAt")),
@@ -76,7 +76,7 @@ def _issues(assignees_header: str) -> ShapeMap:
     )
 
 
-def _reviews(reviews_header: str) -> ShapeMap:
+def _review_shape(reviews_header: str) -> ShapeMap:
     state_headers = (f"{reviews_header}[*].state",)
     return ShapeMap(
         "feedback",
@@ -84,7 +84,7 @@ def _reviews(reviews_header: str) -> ShapeMap:
             FieldMap("record_code", (f"{reviews_header}[*].id",)),
             FieldMap("account_code", AUTHOR),
             FieldMap("given_by_code", (f"{reviews_header}[*].author.login",)),
-            *_skill(),
+            *_skill_fields(),
             FieldMap("feedback_kind", constant="peer"),
             FieldMap("score_share", (), SHARE, constant="1", when=Condition(state_headers, (GOOD,))),
             FieldMap("score_share", (), SHARE, constant="0", when=Condition(state_headers, (BAD,))),
@@ -109,12 +109,12 @@ ADAPTER = Adapter(
     ),
     signature=("number", "html_url", "user.login", "repository_url"),
     shapes=(
-        _pull_requests("merged_at", "user.login"),
-        _pull_requests("mergedAt", "author.login"),
-        _issues("assignees"),
-        _issues("assignees.nodes"),
-        _reviews("reviews"),
-        _reviews("reviews.nodes"),
+        _pull_request_shape("merged_at", "user.login"),
+        _pull_request_shape("mergedAt", "author.login"),
+        _issue_shape("assignees"),
+        _issue_shape("assignees.nodes"),
+        _review_shape("reviews"),
+        _review_shape("reviews.nodes"),
         # The list of reviews names the reviewer only; without the author, it shows teaching and no feedback.
         ShapeMap(
             "skill_mention",

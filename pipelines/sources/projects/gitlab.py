@@ -33,7 +33,7 @@ SKILL = (
 NOT_PEOPLE = (PassOver("account", AUTHOR, words=("ghost", "")),)
 
 
-def _merge_requests(*signature: str) -> ShapeMap:
+def _merge_request_shape(*signature: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
@@ -54,7 +54,7 @@ def _merge_requests(*signature: str) -> ShapeMap:
     )
 
 
-def _approvals(approvers_header: str, person_header: str) -> ShapeMap:
+def _approval_shape(approvers_header: str, person_header: str) -> ShapeMap:
     return ShapeMap(
         "feedback",
         (
@@ -74,7 +74,7 @@ def _approvals(approvers_header: str, person_header: str) -> ShapeMap:
     )
 
 
-def _issues(assignees_header: str, person_header: str, *signature: str) -> ShapeMap:
+def _issue_shape(assignees_header: str, person_header: str, *signature: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
@@ -109,14 +109,14 @@ ADAPTER = Adapter(
     ),
     signature=("iid", "web_url", "author.username", "references.full"),
     shapes=(
-        _merge_requests("merged_at", "iid"),
-        _merge_requests("mergedAt", "iid"),
-        _merge_requests("MR IID", "Author Username"),
-        _issues("assignees", "assignees[*].username", "iid", "assignees"),
-        _issues("assignees.nodes", "assignees.nodes[*].username", "iid", "assignees.nodes"),
-        _issues("Assignee Username", "Assignee Username", "Issue ID", "Assignee Username"),
-        _approvals("approvedBy.nodes", "approvedBy.nodes[*].username"),
-        _approvals("Approver Usernames", "Approver Usernames"),
+        _merge_request_shape("merged_at", "iid"),
+        _merge_request_shape("mergedAt", "iid"),
+        _merge_request_shape("MR IID", "Author Username"),
+        _issue_shape("assignees", "assignees[*].username", "iid", "assignees"),
+        _issue_shape("assignees.nodes", "assignees.nodes[*].username", "iid", "assignees.nodes"),
+        _issue_shape("Assignee Username", "Assignee Username", "Issue ID", "Assignee Username"),
+        _approval_shape("approvedBy.nodes", "approvedBy.nodes[*].username"),
+        _approval_shape("Approver Usernames", "Approver Usernames"),
     ),
     refused_forms=(
         change_notice("GitLab", "the list of issues or merge requests", "object_kind", "object_attributes.id"),

@@ -17,7 +17,7 @@ STATUS = as_transform(merge(ISSUE_STATES, REDMINE_STATUSES), "boolean")
 PROJECT = ("project.id", "Project", "Projekt")
 
 
-def _worklog(*signature: str) -> ShapeMap:
+def _worklog_shape(*signature: str) -> ShapeMap:
     return ShapeMap(
         "worklog",
         (
@@ -35,7 +35,7 @@ def _worklog(*signature: str) -> ShapeMap:
     )
 
 
-def _issues(*signature: str) -> ShapeMap:
+def _issue_shape(*signature: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
@@ -62,10 +62,10 @@ ADAPTER = Adapter(
     records_path=("issues", "time_entries"),
     signature=("#", "Project", "Tracker", "Status", "Subject", "Assignee", "% Done"),
     shapes=(
-        _issues("#", "Tracker"),
-        _issues("tracker.name", "status.name"),
-        _worklog("Activity", "Hours"),
-        _worklog("Aktivität", "Stunden"),
-        _worklog("activity.name", "spent_on"),
+        _issue_shape("#", "Tracker"),
+        _issue_shape("tracker.name", "status.name"),
+        _worklog_shape("Activity", "Hours"),
+        _worklog_shape("Aktivität", "Stunden"),
+        _worklog_shape("activity.name", "spent_on"),
     ),
 )

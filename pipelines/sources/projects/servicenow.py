@@ -12,15 +12,15 @@ from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap
 from pipelines.sources.value_maps import EMAIL_ADDRESS
 
 
-def _shown(column: str) -> tuple[str, ...]:
+def _display_first_headers(column: str) -> tuple[str, ...]:
     return f"{column}.display_value", f"{column}.value", column
 
 
-def _valued(column: str) -> tuple[str, ...]:
+def _value_first_headers(column: str) -> tuple[str, ...]:
     return f"{column}.value", f"{column}.display_value", column
 
 
-def _states(done_words: str, open_words: str) -> Transform:
+def _declare_states(done_words: str, open_words: str) -> Transform:
     return Transform(
         "boolean",
         values=dict.fromkeys(done_words.split(", "), "true") | dict.fromkeys(open_words.split(", "), "false"),
@@ -34,9 +34,11 @@ NOT_DONE = (
     "closed skipped, assess, authorize, scheduled, implement, review, root cause analysis, fix in progress"
 )
 # A state may come as its number, and the numbers of incidents differ from those of other tasks.
-STATES = _states(DONE, NOT_DONE)
-INCIDENT_STATES = _states(f"{DONE}, 6, 7", f"{NOT_DONE}, 1, 2, 3, 8")
-TASK_STATES = _states(f"{DONE}, 3, 106, 107", f"{NOT_DONE}, -5, -4, -3, -2, -1, 0, 1, 2, 4, 7, 101, 102, 103, 104")
+STATES = _declare_states(DONE, NOT_DONE)
+INCIDENT_STATES = _declare_states(f"{DONE}, 6, 7", f"{NOT_DONE}, 1, 2, 3, 8")
+TASK_STATES = _declare_states(
+    f"{DONE}, 3, 106, 107", f"{NOT_DONE}, -5, -4, -3, -2, -1, 0, 1, 2, 4, 7, 101, 102, 103, 104"
+)
 CLASS = ("sys_class_name.value", "sys_class_name.display_value", "sys_class_name")
 NOT_SOLVED = (
     *("not solved (not reproducible)", "not solved (too costly)", "closed/resolved by caller", "resolved by caller"),
@@ -54,19 +56,34 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                FieldMap("record_code", (*_valued("sys_id"), *_valued("number")), required=True),
-                FieldMap("account_code", _valued("assigned_to")),
-                FieldMap("work_email", _shown("assigned_to.email"), extract=EMAIL_ADDRESS),
-                FieldMap("project_code", _shown("assignment_group")),
-                FieldMap("assignment_code", _shown("number"), required=True),
-                FieldMap("skill_text", (*_shown("category"), *_shown("subcategory")), join="|"),
-                FieldMap("is_done", constant="false", when=Condition(_shown("close_code"), NOT_SOLVED)),
-                FieldMap("is_done", _valued("state"), INCIDENT_STATES, when=Condition(CLASS, ("incident",))),
-                FieldMap("is_done", _valued("state"), TASK_STATES, when=Condition(CLASS, (ANY_TEXT,))),
-                FieldMap("is_done", _shown("state"), STATES),
-                FieldMap("started_date", (*_valued("work_start"), *_valued("opened_at"), *_valued("sys_created_on"))),
-                FieldMap("done_at", (*_valued("resolved_at"), *_valued("closed_at"))),
-                FieldMap("changed_at", _valued("sys_updated_on")),
+                FieldMap(
+                    "record_code", (*_value_first_headers("sys_id"), *_value_first_headers("number")), required=True
+                ),
+                FieldMap("account_code", _value_first_headers("assigned_to")),
+                FieldMap("work_email", _display_first_headers("assigned_to.email"), extract=EMAIL_ADDRESS),
+                FieldMap("project_code", _display_first_headers("assignment_group")),
+                FieldMap("assignment_code", _display_first_headers("number"), required=True),
+                FieldMap(
+                    "skill_text",
+                    (*_display_first_headers("category"), *_display_first_headers("subcategory")),
+                    join="|",
+                ),
+                FieldMap("is_done", constant="false", when=Condition(_display_first_headers("close_code"), NOT_SOLVED)),
+                FieldMap(
+                    "is_done", _value_first_headers("state"), INCIDENT_STATES, when=Condition(CLASS, ("incident",))
+                ),
+                FieldMap("is_done", _value_first_headers("state"), TASK_STATES, when=Condition(CLASS, (ANY_TEXT,))),
+                FieldMap("is_done", _display_first_headers("state"), STATES),
+                FieldMap(
+                    "started_date",
+                    (
+                        *_value_first_headers("work_start"),
+                        *_value_first_headers("opened_at"),
+                        *_value_first_headers("sys_created_on"),
+                    ),
+                ),
+                FieldMap("done_at", (*_value_first_headers("resolved_at"), *_value_first_headers("closed_at"))),
+                FieldMap("changed_at", _value_first_headers("sys_updated_on")),
             ),
             signature=("number", "sys_updated_on"),
         ),

@@ -66,9 +66,9 @@ def read_delimited(
         ExportRefused: If the file has no header row or ends inside an open quote.
     """
     delimiter, headers = _read_header(opened_file, file_name, delimiter)
-    skipped = 0 if row_matches(headers, _second_row(opened_file, delimiter), skip_unless) else skip_after_header
-    names = tuple(f"c{position}" for position in range(len(headers)))
-    unchecked_rows = _scan_in_place(opened_file, names, delimiter, 1 + skipped)
+    skipped_rows = 0 if row_matches(headers, _second_row(opened_file, delimiter), skip_unless) else skip_after_header
+    column_names = tuple(f"c{position}" for position in range(len(headers)))
+    unchecked_rows = _scan_in_place(opened_file, column_names, delimiter, 1 + skipped_rows)
     table = TextTable(
         headers,
         columns_by_header(headers),
@@ -81,7 +81,7 @@ def read_delimited(
     if check_while_reading and opened_file.path.stat().st_size > BACKGROUND_CHECK_BYTES:
         return replace(table, is_regular=_survey_in_background(opened_file, delimiter, headers))
     is_regular, line_count = _survey_rows(opened_file, delimiter, headers)
-    row_count = max(line_count - 1 - skipped, 0)
+    row_count = max(line_count - 1 - skipped_rows, 0)
     if not is_regular and _ends_in_open_quote(opened_file, delimiter):
         raise ExportRefused(
             f"{file_name} is cut off: its last row, after {row_count} complete ones, ends inside an open quote; "
@@ -90,13 +90,15 @@ def read_delimited(
     if is_regular and row_count:
         return replace(table, row_count=row_count)
     try:
-        good_rows, malformed, row_count = _rewrite(opened_file, delimiter, headers, names, skipped)
+        good_rows, malformed_rows, row_count = _rewrite_rows(
+            opened_file, delimiter, headers, column_names, skipped_rows
+        )
     except csv.Error:
         raise ExportRefused(
             f"{file_name} has a field of more than {MAX_FIELD_BYTES} bytes, most likely a quote that is never closed: "
             "export it again"
         ) from None
-    return replace(table, scan=lambda _: good_rows, malformed=malformed, row_count=row_count)
+    return replace(table, scan=lambda _: good_rows, malformed=malformed_rows, row_count=row_count)
 
 
 def _read_header(opened_file: OpenedFile, file_name: str, delimiter: str | None) -> tuple[str, tuple[str, ...]]:
@@ -142,10 +144,10 @@ def _second_row(opened_file: OpenedFile, delimiter: str) -> list[str]:
 
 
 def _detect_delimiter(header_row: str, file_name: str) -> str:
-    outside_quotes = re.sub(r'"(?:[^"]|"")*"', "", header_row)
-    most_frequent = max(DELIMITERS, key=outside_quotes.count)
-    if most_frequent in outside_quotes:
-        return most_frequent
+    unquoted_text = re.sub(r'"(?:[^"]|"")*"', "", header_row)
+    most_frequent_delimiter = max(DELIMITERS, key=unquoted_text.count)
+    if most_frequent_delimiter in unquoted_text:
+        return most_frequent_delimiter
     if len(header_row) > 1000:
         raise ExportRefused(
             f"{file_name} has a first row of {len(header_row)} characters without , ; tab or |: "
@@ -165,49 +167,56 @@ def _survey_rows(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]
     other_bytes = bytes(set(range(256)) - set(separator + b'"\n'))
     row_marks = separator * (len(headers) - 1) + b"\n"
     header_starts, header_count = _header_starts(headers, delimiter), 0
-    is_regular, is_open, row_count, unmatched_marks, quoted_bytes = True, False, 0, b"", 0
+    is_regular, is_quote_open, row_count, unmatched_marks, quoted_bytes = True, False, 0, b"", 0
     for block in _blocks_of_lines(opened_file):
-        quoted_bytes = quoted_bytes + len(block) if is_open and b'"' not in block else 0
+        quoted_bytes = quoted_bytes + len(block) if is_quote_open and b'"' not in block else 0
         if len(block) > MAX_FIELD_BYTES or quoted_bytes > MAX_FIELD_BYTES:
             return False, row_count
         marks = block.translate(None, other_bytes)
-        if is_open or b'"' in marks:
-            is_regular = is_regular and _has_proper_quotes(block, separator, is_open)
-            marks, is_open = _outside_quotes(marks, is_open)
+        if is_quote_open or b'"' in marks:
+            is_regular = is_regular and _has_proper_quotes(block, separator, is_quote_open)
+            marks, is_quote_open = _marks_outside_quotes(marks, is_quote_open)
         row_count += marks.count(b"\n")
-        lines = b"\n" + block
-        header_count += sum(lines.count(header_start) for header_start in header_starts)
+        lines_with_break = b"\n" + block
+        header_count += sum(lines_with_break.count(header_start) for header_start in header_starts)
         marks = unmatched_marks + marks
-        complete_rows = len(marks) // len(row_marks)
-        unmatched_marks = marks[complete_rows * len(row_marks) :]
-        is_regular = is_regular and marks.startswith(row_marks * complete_rows)
-    return is_regular and not unmatched_marks and not is_open and header_count <= 1, row_count
+        complete_row_count = len(marks) // len(row_marks)
+        unmatched_marks = marks[complete_row_count * len(row_marks) :]
+        is_regular = is_regular and marks.startswith(row_marks * complete_row_count)
+    return is_regular and not unmatched_marks and not is_quote_open and header_count <= 1, row_count
 
 
 def _header_starts(headers: Sequence[str], delimiter: str) -> list[bytes]:
-    """Return how a line begins that may be the header again, with and without quotes; of one column nothing does."""
+    """Return the beginnings of a line that may repeat the header, with and without quotes; none for one column."""
     if len(headers) < 2:
         return []
     return [f"\n{delimiter.join(f'{quote}{header}{quote}' for header in headers[:2])}".encode() for quote in ("", '"')]
 
 
-def _outside_quotes(marks: bytes, is_open: bool) -> tuple[bytes, bool]:
+def _marks_outside_quotes(marks: bytes, is_quote_open: bool) -> tuple[bytes, bool]:
     """Return the marks outside quotes, and whether a quote is open after the last mark."""
-    codes = np.frombuffer(marks, np.uint8)
-    is_quote = codes == ord('"')
-    is_inside = np.logical_xor.accumulate(is_quote) ^ is_open
-    return codes[~(is_quote | is_inside)].tobytes(), bool(is_inside[-1]) if marks else is_open
+    mark_codes = np.frombuffer(marks, np.uint8)
+    is_quote = mark_codes == ord('"')
+    is_inside_quotes = np.logical_xor.accumulate(is_quote) ^ is_quote_open
+    return mark_codes[~(is_quote | is_inside_quotes)].tobytes(), bool(is_inside_quotes[-1]) if marks else is_quote_open
 
 
-def _has_proper_quotes(block: bytes, separator: bytes, is_open: bool) -> bool:
+def _has_proper_quotes(block: bytes, separator: bytes, is_quote_open: bool) -> bool:
     """Return whether every quote of the lines opens a field, closes one or is doubled."""
-    codes = np.frombuffer(b"\n" + block + b"\n", np.uint8)
-    quotes = np.flatnonzero(codes == ord('"'))
-    opening, closing = quotes[int(is_open) :: 2], quotes[int(not is_open) :: 2]
+    byte_codes = np.frombuffer(b"\n" + block + b"\n", np.uint8)
+    quote_positions = np.flatnonzero(byte_codes == ord('"'))
+    opening_positions, closing_positions = (
+        quote_positions[int(is_quote_open) :: 2],
+        quote_positions[int(not is_quote_open) :: 2],
+    )
     field_ends = tuple(separator + b'"\n')
-    codes_before, codes_after = codes[opening - 1], codes[closing + 1]
-    ends_line = (codes_after == ord("\r")) & (codes[closing + 2 - (closing + 2 >= codes.size)] == ord("\n"))
-    return bool(np.isin(codes_before, field_ends).all() and (np.isin(codes_after, field_ends) | ends_line).all())
+    codes_before_opening, codes_after_closing = byte_codes[opening_positions - 1], byte_codes[closing_positions + 1]
+    ends_line = (codes_after_closing == ord("\r")) & (
+        byte_codes[closing_positions + 2 - (closing_positions + 2 >= byte_codes.size)] == ord("\n")
+    )
+    return bool(
+        np.isin(codes_before_opening, field_ends).all() and (np.isin(codes_after_closing, field_ends) | ends_line).all()
+    )
 
 
 def _blocks_of_lines(opened_file: OpenedFile) -> Iterator[bytes]:
@@ -230,22 +239,24 @@ def _open_text(opened_file: OpenedFile) -> io.TextIOWrapper:
 
 def _ends_in_open_quote(opened_file: OpenedFile, delimiter: str) -> bool:
     """Return whether the end of the file lies inside a quoted field, by reading it record by record."""
-    with _open_text(opened_file) as text:
+    with _open_text(opened_file) as text_stream:
         try:
-            for _ in csv.reader(text, delimiter=delimiter, strict=True):
+            for _ in csv.reader(text_stream, delimiter=delimiter, strict=True):
                 pass
         except csv.Error as error:
             return "unexpected end of data" in str(error)
     return False
 
 
-def _scan_in_place(opened_file: OpenedFile, names: Sequence[str], delimiter: str, skipped_rows: int) -> pl.LazyFrame:
+def _scan_in_place(
+    opened_file: OpenedFile, column_names: Sequence[str], delimiter: str, skipped_row_count: int
+) -> pl.LazyFrame:
     frame = pl.scan_csv(
         opened_file.path,
         has_header=False,
-        skip_rows=skipped_rows,
+        skip_rows=skipped_row_count,
         separator=delimiter,
-        schema=dict.fromkeys(names, pl.String()),
+        schema=dict.fromkeys(column_names, pl.String()),
         row_index_name=ROW_NUMBER,
         row_index_offset=1,
         glob=False,
@@ -253,40 +264,42 @@ def _scan_in_place(opened_file: OpenedFile, names: Sequence[str], delimiter: str
     return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), opened_file.folder)
 
 
-def _rewrite(
-    opened_file: OpenedFile, delimiter: str, headers: Sequence[str], names: Sequence[str], skip_after_header: int
+def _rewrite_rows(
+    opened_file: OpenedFile, delimiter: str, headers: Sequence[str], column_names: Sequence[str], skip_after_header: int
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
     """Rewrite the good rows with their row numbers, the malformed rows with the reason; count both together."""
     # Header cells without a name at the end name no column: a row may end before them.
     named_width = max(position for position, header in enumerate(headers, start=1) if header.strip())
-    folder = ScratchFolder()
-    good_path, bad_path = folder.path / "good.csv", folder.path / "bad.csv"
+    scratch_folder = ScratchFolder()
+    good_path, bad_path = scratch_folder.path / "good.csv", scratch_folder.path / "bad.csv"
     row_number = -1 - skip_after_header
     with (
-        _open_text(opened_file) as text,
+        _open_text(opened_file) as text_stream,
         good_path.open("w", newline="") as good_file,
         bad_path.open("w", newline="") as bad_file,
     ):
-        good_rows, bad_rows = csv.writer(good_file, lineterminator="\n"), csv.writer(bad_file, lineterminator="\n")
-        for row_number, row in enumerate(filter(any, csv.reader(text, delimiter=delimiter)), start=-skip_after_header):
+        good_writer, bad_writer = csv.writer(good_file, lineterminator="\n"), csv.writer(bad_file, lineterminator="\n")
+        for row_number, row in enumerate(
+            filter(any, csv.reader(text_stream, delimiter=delimiter)), start=-skip_after_header
+        ):
             if row_number <= 0:
                 continue
-            while len(row) > len(names) and not row[-1].strip():
+            while len(row) > len(column_names) and not row[-1].strip():
                 row.pop()
-            if named_width <= len(row) < len(names):
-                row += [""] * (len(names) - len(row))
+            if named_width <= len(row) < len(column_names):
+                row += [""] * (len(column_names) - len(row))
             if repeats_header(headers, row):
-                bad_rows.writerow((row_number, delimiter.join(row), REPEATED_HEADER))
-            elif len(row) == len(names):
-                good_rows.writerow((row_number, *row))
+                bad_writer.writerow((row_number, delimiter.join(row), REPEATED_HEADER))
+            elif len(row) == len(column_names):
+                good_writer.writerow((row_number, *row))
             else:
-                bad_rows.writerow(
-                    (row_number, delimiter.join(row), f"{len(row)} fields where the header has {len(names)}")
+                bad_writer.writerow(
+                    (row_number, delimiter.join(row), f"{len(row)} fields where the header has {len(column_names)}")
                 )
-    schema = pl.Schema({ROW_NUMBER: pl.Int64, **dict.fromkeys(names, pl.String)})
+    schema = pl.Schema({ROW_NUMBER: pl.Int64, **dict.fromkeys(column_names, pl.String)})
     return (
-        _scan_rewritten(good_path, schema, folder),
-        _scan_rewritten(bad_path, MALFORMED_SCHEMA, folder),
+        _scan_rewritten(good_path, schema, scratch_folder),
+        _scan_rewritten(bad_path, MALFORMED_SCHEMA, scratch_folder),
         max(row_number, 0),
     )
 

@@ -21,24 +21,24 @@ _ICELANDIC_OR_TURKISH, _ICELANDIC = re.compile("[ðþýÐÞÝ]"), re.compile("[�
 
 def telling_lines(chunks: Iterable[bytes]) -> bytes:
     """Return the lines that hold other bytes than ASCII, up to `MAX_TELLING_BYTES`."""
-    lines, size, incomplete_line = [], 0, b""
+    lines, byte_count, incomplete_line = [], 0, b""
     for chunk in chunks:
         *complete_lines, incomplete_line = (incomplete_line + chunk).split(b"\n")
         for line in complete_lines if not chunk.isascii() or not incomplete_line.isascii() else ():
-            if not line.isascii() and size < MAX_TELLING_BYTES:
+            if not line.isascii() and byte_count < MAX_TELLING_BYTES:
                 lines.append(line)
-                size += len(line)
-        if size >= MAX_TELLING_BYTES:
+                byte_count += len(line)
+        if byte_count >= MAX_TELLING_BYTES:
             break
         incomplete_line = incomplete_line[-MAX_TELLING_BYTES:]
     return b"\n".join([*lines, b"" if incomplete_line.isascii() else incomplete_line])[:MAX_TELLING_BYTES]
 
 
-def guess_encoding(lines: bytes) -> str | None:
+def guess_encoding(encoded_lines: bytes) -> str | None:
     """Return the encoding of a text that is not UTF-8.
 
     Args:
-        lines: Lines of the file with other bytes than ASCII.
+        encoded_lines: Lines of the file with other bytes than ASCII.
 
     Returns:
         Name of the encoding; None if the text makes sense in none, or equal sense in several. Windows-1252 comes first:
@@ -47,18 +47,18 @@ def guess_encoding(lines: bytes) -> str | None:
     """
     import charset_normalizer  # slow to import, and most files are UTF-8
 
-    matches = list(charset_normalizer.from_bytes(lines, cp_isolation=list(_CANDIDATES)))
+    matches = list(charset_normalizer.from_bytes(encoded_lines, cp_isolation=list(_CANDIDATES)))
     least_chaos = min((match.chaos for match in matches), default=1.0)
-    clearest = [match for match in matches if match.chaos == least_chaos]
-    encodings = [encoding for match in clearest for encoding in match.could_be_from_charset]
+    clearest_matches = [match for match in matches if match.chaos == least_chaos]
+    encodings = [encoding for match in clearest_matches for encoding in match.could_be_from_charset]
     if "cp1252" in encodings:
-        return "cp1254" if _is_turkish(lines.decode("cp1252", "replace")) else "windows-1252"
-    most_coherence = max((match.coherence for match in clearest), default=0.0)
-    best_matches = [match for match in clearest if match.coherence == most_coherence]
+        return "cp1254" if _is_turkish(encoded_lines.decode("cp1252", "replace")) else "windows-1252"
+    most_coherence = max((match.coherence for match in clearest_matches), default=0.0)
+    best_matches = [match for match in clearest_matches if match.coherence == most_coherence]
     if len(best_matches) == 1:
         return codecs.lookup(best_matches[0].encoding).name
     # A few letters between signs make equal sense in many encodings; in windows-1252 they are the most frequent.
-    windows_match = charset_normalizer.from_bytes(lines, cp_isolation=["cp1252"], threshold=1.0).best()
+    windows_match = charset_normalizer.from_bytes(encoded_lines, cp_isolation=["cp1252"], threshold=1.0).best()
     return None if windows_match is None else "windows-1252"
 
 

@@ -114,20 +114,27 @@ def open_file(path: Path, encoding: str | None = None, member: str | None = None
     """
     if path.stat().st_size == 0:
         raise ExportRefused(f"{path.name} is empty (0 bytes): export it again")
-    plain, folder = _unpack(path, member)
-    with plain.open("rb") as handle:
-        head = handle.read(CHUNK_BYTES)
-    if not head.strip():
+    plain_path, scratch_folder = _unpack(path, member)
+    with plain_path.open("rb") as handle:
+        first_block = handle.read(CHUNK_BYTES)
+    if not first_block.strip():
         raise ExportRefused(f"{path.name} holds no text (nothing, or only blanks): export it again")
-    first_text = head.lstrip(codecs.BOM_UTF8 + b" \r\n\t")[:64].lower()
+    first_text = first_block.lstrip(codecs.BOM_UTF8 + b" \r\n\t")[:64].lower()
     for beginnings, advice in FOREIGN_FORMATS:
         if first_text.startswith(beginnings):
             raise ExportRefused(f"{path.name} is {advice}")
-    actual_encoding = _find_encoding(plain, head, path.name, encoding)
+    actual_encoding = _find_encoding(plain_path, first_block, path.name, encoding)
     if actual_encoding == "utf-8":
-        return OpenedFile(plain, actual_encoding, 3 if head.startswith(codecs.BOM_UTF8) else 0, folder)
-    folder = folder or ScratchFolder()
-    return OpenedFile(_transcode(plain, folder.path / "text", actual_encoding, path.name), actual_encoding, 0, folder)
+        return OpenedFile(
+            plain_path, actual_encoding, 3 if first_block.startswith(codecs.BOM_UTF8) else 0, scratch_folder
+        )
+    scratch_folder = scratch_folder or ScratchFolder()
+    return OpenedFile(
+        _transcode(plain_path, scratch_folder.path / "text", actual_encoding, path.name),
+        actual_encoding,
+        0,
+        scratch_folder,
+    )
 
 
 def read_chunks(handle: IO[bytes]) -> Iterator[bytes]:
@@ -169,7 +176,9 @@ def unpacked_size(path: Path) -> int:
 def _unpack(path: Path, member: str | None) -> tuple[Path, ScratchFolder | None]:
     with path.open("rb") as handle:
         first_bytes = handle.read(4)
-    open_archive = next((opener for mark, opener in _ARCHIVE_OPENERS.items() if first_bytes.startswith(mark)), None)
+    open_archive = next(
+        (opener for first_mark, opener in _ARCHIVE_OPENERS.items() if first_bytes.startswith(first_mark)), None
+    )
     if open_archive is None:
         return path, None
 
@@ -177,11 +186,11 @@ def _unpack(path: Path, member: str | None) -> tuple[Path, ScratchFolder | None]
         with open_archive(path, member) as handle:
             yield from read_chunks(handle)
 
-    folder = ScratchFolder()
-    unpacked_path = folder.path / "unpacked"
+    scratch_folder = ScratchFolder()
+    unpacked_path = scratch_folder.path / "unpacked"
     with unpacked_path.open("wb") as unpacked_file:
         unpacked_file.writelines(_within_limits(read_member(), path))
-    return unpacked_path, folder
+    return unpacked_path, scratch_folder
 
 
 def _within_limits(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
@@ -207,16 +216,17 @@ def _within_limits(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
 @contextmanager
 def _open_zip_member(path: Path, pattern: str | None) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(path) as archive:
-        names = archive_members(archive, pattern)
-        if "xl/workbook.xml" in names:
+        member_names = archive_members(archive, pattern)
+        if "xl/workbook.xml" in member_names:
             raise ExportRefused(f"{path.name} is an Excel workbook, and this system reads none: export it as JSON")
-        if len(names) != 1:
-            count = f"{len(names)} files that fit {pattern}" if pattern else f"{len(names)} files"
+        if len(member_names) != 1:
+            member_phrase = f"{len(member_names)} files that fit {pattern}" if pattern else f"{len(member_names)} files"
             raise ExportRefused(
-                f"{path.name} holds {count} where 1 is expected: set `member` of this source to a pattern that fits one"
+                f"{path.name} holds {member_phrase} where 1 is expected: set `member` of this source to a pattern "
+                "that fits one"
             )
         # The member is copied to a file name of our own, so a path inside the archive cannot lead anywhere.
-        with archive.open(names[0]) as handle:
+        with archive.open(member_names[0]) as handle:
             yield handle
 
 
@@ -227,43 +237,44 @@ _ARCHIVE_OPENERS: dict[bytes, Callable[[Path, str | None], AbstractContextManage
 }
 
 
-def _find_encoding(path: Path, head: bytes, file_name: str, declared: str | None) -> str:
-    if declared:
-        encoding = codecs.lookup(declared).name
+def _find_encoding(path: Path, first_block: bytes, file_name: str, declared_encoding: str | None) -> str:
+    if declared_encoding:
+        encoding = codecs.lookup(declared_encoding).name
         encoding = {"utf-8-sig": "utf-8", "cp1252": "windows-1252"}.get(encoding, encoding)
-        if encoding == "utf-8" and not _decodes(path, encoding):
+        if encoding == "utf-8" and not _is_decodable(path, encoding):
             raise ExportRefused(
                 f"{file_name} is not utf-8 as set: set `encoding` of this source to one of {', '.join(ENCODINGS)}"
             )
         return encoding
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if first_block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    even_zeros, odd_zeros = head[:40:2].count(0), head[1:40:2].count(0)
+    even_zeros, odd_zeros = first_block[:40:2].count(0), first_block[1:40:2].count(0)
     if max(even_zeros, odd_zeros) > 12 and not min(even_zeros, odd_zeros):
         return "utf-16-le" if odd_zeros else "utf-16-be"
-    if head.count(0) > len(head) // 100:
+    if first_block.count(0) > len(first_block) // 100:
         raise ExportRefused(
-            f"{file_name} is not text ({head.count(0)} zero bytes in its first {len(head)}): export it as CSV or JSON"
+            f"{file_name} is not text ({first_block.count(0)} zero bytes in its first {len(first_block)}): export it "
+            "as CSV or JSON"
         )
-    if _decodes(path, "utf-8"):
+    if _is_decodable(path, "utf-8"):
         return "utf-8"
     with path.open("rb") as handle:
-        guessed = guess_encoding(telling_lines(read_chunks(handle)))
-    if guessed is None or not _decodes(path, guessed):
+        guessed_encoding = guess_encoding(telling_lines(read_chunks(handle)))
+    if guessed_encoding is None or not _is_decodable(path, guessed_encoding):
         raise ExportRefused(
             f"{file_name} is none of {', '.join(ENCODINGS)}, and its letters do not tell which encoding it has: "
             "set `encoding` of this source to the one it was written in"
         )
-    return guessed
+    return guessed_encoding
 
 
-def _decoded(path: Path, encoding: str) -> Iterator[str]:
+def _decode_chunks(path: Path, encoding: str) -> Iterator[str]:
     return codecs.iterdecode(OpenedFile(path, encoding).chunks(), encoding)
 
 
-def _decodes(path: Path, encoding: str) -> bool:
+def _is_decodable(path: Path, encoding: str) -> bool:
     try:
-        for _ in _decoded(path, encoding):
+        for _ in _decode_chunks(path, encoding):
             pass
     except UnicodeDecodeError:
         return False
@@ -273,7 +284,9 @@ def _decodes(path: Path, encoding: str) -> bool:
 def _transcode(source_path: Path, target_path: Path, encoding: str, file_name: str) -> Path:
     try:
         with target_path.open("wb") as target_file:
-            target_file.writelines(text.encode("utf-8", "replace") for text in _decoded(source_path, encoding))
+            target_file.writelines(
+                decoded_text.encode("utf-8", "replace") for decoded_text in _decode_chunks(source_path, encoding)
+            )
     except UnicodeDecodeError as error:
         raise ExportRefused(
             f"{file_name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` of this "

@@ -58,11 +58,11 @@ def read_json(
     Raises:
         ExportRefused: If the file is not JSON or is cut off.
     """
-    lines, folder = _as_lines(opened_file, file_name, records_path)
-    if not lines.stat().st_size:
+    lines_path, scratch_folder = _as_lines(opened_file, file_name, records_path)
+    if not lines_path.stat().st_size:
         raise ExportRefused(f"{file_name} holds no record: its list is empty, so there is nothing to read")
-    _check_last_line(lines, file_name)
-    headers = _find_members(lines)
+    _check_last_line(lines_path, file_name)
+    headers = _find_members(lines_path)
     if not headers:
         raise ExportRefused(
             f"{file_name} holds no JSON object in its first {SAMPLE_RECORDS} records: export it as lines or an array "
@@ -75,21 +75,23 @@ def read_json(
         is_regular = False
 
     def scan(paths: Sequence[str]) -> pl.LazyFrame:
-        rows = scan_members(lines, paths, note_irregular) if check_while_reading else scan_records(lines, paths)
-        return keep_folder_alive(rows, folder or opened_file.folder)
+        rows = (
+            scan_members(lines_path, paths, note_irregular) if check_while_reading else scan_records(lines_path, paths)
+        )
+        return keep_folder_alive(rows, scratch_folder or opened_file.folder)
 
     return TextTable(
         headers,
         _columns_by_path(headers),
         scan,
-        keep_folder_alive(scan_malformed(lines), folder or opened_file.folder),
+        keep_folder_alive(scan_malformed(lines_path), scratch_folder or opened_file.folder),
         encoding=opened_file.encoding,
         byte_count=opened_file.path.stat().st_size,
         is_regular=lambda: is_regular,
         has_open_schema=True,
         notes=_find_notes(opened_file),
         scan_sample=lambda paths: keep_folder_alive(
-            scan_records(lines, paths, SAMPLE_ROWS), folder or opened_file.folder
+            scan_records(lines_path, paths, SAMPLE_ROWS), scratch_folder or opened_file.folder
         ),
     )
 
@@ -107,39 +109,39 @@ def _as_lines(
 ) -> tuple[Path, ScratchFolder | None]:
     """Return a file of one record per line: the file itself if it is one, else a copy in a scratch folder."""
     with opened_file.open() as handle:
-        head = handle.read(1 << 16).lstrip()
-    if head[:1] not in (b"{", b"["):
+        first_block = handle.read(1 << 16).lstrip()
+    if first_block[:1] not in (b"{", b"["):
         raise ExportRefused(f"{file_name} is not JSON: it must begin with an object or an array")
-    record = _only_record(opened_file, head, records_path)
-    is_lines = head[:1] == b"{" and not _is_wrapped(head, records_path)
+    record = _only_record(opened_file, first_block, records_path)
+    is_lines = first_block[:1] == b"{" and not _is_wrapped(first_block, records_path)
     if record is None and is_lines and opened_file.start == 0 and _has_plain_lines(opened_file):
         return opened_file.path, None
-    folder = ScratchFolder()
-    target_path = folder.path / "records.jsonl"
+    scratch_folder = ScratchFolder()
+    target_path = scratch_folder.path / "records.jsonl"
     with target_path.open("wb") as target_file:
         if record is not None:
             target_file.write(json.dumps(record).encode() + b"\n")
         elif is_lines:
             target_file.writelines(chunk.translate(_NO_RETURNS) for chunk in opened_file.chunks())
         else:
-            records = _split_array(opened_file.chunks(), file_name, records_path if head[:1] == b"{" else ())
-            target_file.writelines(record.translate(_ONE_LINE) + b"\n" for record in records)
-    return target_path, folder
+            records = _split_array(opened_file.chunks(), file_name, records_path if first_block[:1] == b"{" else ())
+            target_file.writelines(array_record.translate(_ONE_LINE) + b"\n" for array_record in records)
+    return target_path, scratch_folder
 
 
-def _only_record(opened_file: OpenedFile, head: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
+def _only_record(opened_file: OpenedFile, first_block: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
     """Return the record of a document that holds one object and no list of records; None for any other document."""
-    keys = (re.escape(_list_name(path)).encode() for path in records_path)
-    has_list = any(re.search(rb'"' + key + rb'"\s*:\s*\[', head) for key in keys)
-    if head[:1] != b"{" or has_list or opened_file.path.stat().st_size > MAX_RECORD_BYTES:
+    list_keys = (re.escape(_list_name(path)).encode() for path in records_path)
+    has_list = any(re.search(rb'"' + list_key + rb'"\s*:\s*\[', first_block) for list_key in list_keys)
+    if first_block[:1] != b"{" or has_list or opened_file.path.stat().st_size > MAX_RECORD_BYTES:
         return None
-    first_line = parse_json(head.split(b"\n", 1)[0], otherwise=None)
-    if first_line is not None and not any(isinstance(_member(first_line, path), dict) for path in records_path):
+    first_line = parse_json(first_block.split(b"\n", 1)[0], otherwise=None)
+    if first_line is not None and not any(isinstance(_find_member(first_line, path), dict) for path in records_path):
         return None
     document = parse_json(b"".join(opened_file.chunks()), otherwise=None)
     if not isinstance(document, dict):
         return None
-    members = (_member(document, path) for path in records_path)
+    members = (_find_member(document, path) for path in records_path)
     return next((member for member in members if isinstance(member, dict)), document)
 
 
@@ -150,14 +152,14 @@ def _list_name(path: str) -> str:
 
 def _find_notes(opened_file: OpenedFile) -> tuple[str, ...]:
     """Return what the document says of itself around its records: that it is one page of several."""
-    size = opened_file.path.stat().st_size
+    byte_count = opened_file.path.stat().st_size
     with opened_file.open() as handle:
-        head = handle.read(NOTE_BYTES)
-        handle.seek(max(opened_file.start, size - NOTE_BYTES))
-        tail = handle.read()
-    if head.lstrip()[:1] != b"{":
+        first_bytes = handle.read(NOTE_BYTES)
+        handle.seek(max(opened_file.start, byte_count - NOTE_BYTES))
+        last_bytes = handle.read()
+    if first_bytes.lstrip()[:1] != b"{":
         return ()
-    surroundings = (head.partition(b"[")[0], tail.rpartition(b"]")[2] if b"]" in tail else b"")
+    surroundings = (first_bytes.partition(b"[")[0], last_bytes.rpartition(b"]")[2] if b"]" in last_bytes else b"")
     if any(_FURTHER_PAGE.search(surrounding) for surrounding in surroundings):
         return ("it is one page of several: there are more records, fetch every page",)
     return ()
@@ -165,110 +167,110 @@ def _find_notes(opened_file: OpenedFile) -> tuple[str, ...]:
 
 def _columns_by_path(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the columns per member: one value and a list of values under the same path are the same member."""
-    columns: dict[str, tuple[str, ...]] = {}
+    columns_by_path: dict[str, tuple[str, ...]] = {}
     for header in headers:
         for path in dict.fromkeys((header, header.replace("[*]", ""))):
-            columns[path] = (*columns.get(path, ()), header)
-    return columns
+            columns_by_path[path] = (*columns_by_path.get(path, ()), header)
+    return columns_by_path
 
 
 def _has_plain_lines(opened_file: OpenedFile) -> bool:
     """Return whether DuckDB can read the lines in place: no zero bytes, and line ends of one kind only."""
-    return_count, newline_count, pair_count, last_byte = 0, 0, 0, b""
+    return_count, newline_count, return_newline_count, last_byte = 0, 0, 0, b""
     for chunk in opened_file.chunks():
         if b"\0" in chunk:
             return False
         if b"\r" in chunk or last_byte == b"\r":
             return_count += chunk.count(b"\r")
-            pair_count += chunk.count(b"\r\n") + (last_byte == b"\r" and chunk[:1] == b"\n")
+            return_newline_count += chunk.count(b"\r\n") + (last_byte == b"\r" and chunk[:1] == b"\n")
         newline_count += chunk.count(b"\n")
         last_byte = chunk[-1:]
-    return return_count == 0 or return_count == pair_count == newline_count
+    return return_count == 0 or return_count == return_newline_count == newline_count
 
 
-def _is_wrapped(head: bytes, records_path: tuple[str, ...]) -> bool:
+def _is_wrapped(first_block: bytes, records_path: tuple[str, ...]) -> bool:
     """Return whether the document is one object around an array of records, not the first of many lines."""
-    if not any(f'"{_list_name(path)}"'.encode() in head for path in records_path):
+    if not any(f'"{_list_name(path)}"'.encode() in first_block for path in records_path):
         return False
-    first_line = parse_json(head.split(b"\n", 1)[0], otherwise=None)
+    first_line = parse_json(first_block.split(b"\n", 1)[0], otherwise=None)
     # An answer of GraphQL is `data` alone, whatever list it holds.
     return first_line is None or any(
-        isinstance(_member(first_line, path.split("[*]")[0]), list)
+        isinstance(_find_member(first_line, path.split("[*]")[0]), list)
         or ("." in path and isinstance(first_line, dict) and [*first_line] == path.split(".")[:1])
         for path in records_path
     )
 
 
-def _member(content: Any, path: str) -> Any:
+def _find_member(content: Any, path: str) -> Any:
     """Return what lies under a dotted path, or None."""
     for key in path.split("."):
         content = content.get(key) if isinstance(content, dict) else None
     return content
 
 
-def _split_array(chunks: Iterable[bytes], file_name: str, wrapper: tuple[str, ...]) -> Iterator[bytes]:
-    """Split the top array, or the first array under one of the wrapper's dotted paths, into its elements.
+def _split_array(chunks: Iterable[bytes], file_name: str, list_paths: tuple[str, ...]) -> Iterator[bytes]:
+    """Split the top array, or the first array under one of the dotted paths, into its elements.
 
     The part `[*]` of a path stands for each element of a list, `*` for any key: then all such arrays are split.
     """
-    paths = [tuple(key.encode() for key in path.replace("[*]", ".").split(".")) for path in wrapper] or [()]
+    paths = [tuple(key.encode() for key in path.replace("[*]", ".").split(".")) for path in list_paths] or [()]
     longest_path = max(map(len, paths))
     # The key before each open bracket; the brackets of the records themselves lie above `array_depth`.
     keys: list[bytes] = []
-    array_depth, is_inside, is_only, last_text, unread, size = 0, False, True, b"", b"", 0
+    array_depth, in_array, is_only, last_string, unread, byte_count = 0, False, True, b"", b"", 0
     has_array = False
     for chunk in chunks:
-        size += len(chunk)
+        byte_count += len(chunk)
         unread += chunk
-        start, read_until = None, len(unread)
+        record_start, read_until = None, len(unread)
         for match in _TOKEN.finditer(unread):
             token = match.group()
             if token[:1] == b'"':
                 if match.group(1) is None:
                     read_until = match.start()
                     break
-                last_text = token
+                last_string = token
             elif token in b"{[":
-                keys.append(last_text[1:-1])
-                last_text = b""
+                keys.append(last_string[1:-1])
+                last_string = b""
                 if token == b"[" and not has_array and len(keys) <= longest_path + 1:  # a copy of all takes too long
                     has_array = any(path[: len(keys)] == (*keys[1:], b"") for path in paths)
-                if is_inside:
-                    start = match.start() if len(keys) == array_depth + 1 else start
+                if in_array:
+                    record_start = match.start() if len(keys) == array_depth + 1 else record_start
                 elif (
-                    token == b"[" and len(keys) <= longest_path + 1 and (path := _matching(keys[1:], paths)) is not None
+                    token == b"[" and len(keys) <= longest_path + 1 and (path := _path_of(keys[1:], paths)) is not None
                 ):
-                    array_depth, is_inside, is_only, has_array = len(keys), True, b"*" not in path, True
+                    array_depth, in_array, is_only, has_array = len(keys), True, b"*" not in path, True
             else:
                 del keys[-1:]
-                last_text = b""
-                if is_inside and len(keys) == array_depth and start is not None:
-                    yield unread[start : match.end()]
-                    start = None
-                elif is_inside and len(keys) < array_depth:
-                    is_inside = False
+                last_string = b""
+                if in_array and len(keys) == array_depth and record_start is not None:
+                    yield unread[record_start : match.end()]
+                    record_start = None
+                elif in_array and len(keys) < array_depth:
+                    in_array = False
                     if is_only:
                         return
                 if not keys and not has_array:
                     raise ExportRefused(
-                        f"{file_name} has no list of records at {' or '.join(wrapper)}: it holds something else than "
-                        "the system's lists that are read, so export one of these"
+                        f"{file_name} has no list of records at {' or '.join(list_paths)}: it holds something else "
+                        "than the system's lists that are read, so export one of these"
                     )
                 if not keys:
                     return
-        if start is not None:
+        if record_start is not None:
             # The record goes on in the next block; its tokens are read again there.
-            read_until = start
+            read_until = record_start
             del keys[array_depth:]
         unread = unread[read_until:]
         if len(unread) > MAX_RECORD_BYTES:
             raise ExportRefused(
                 f"{file_name} has a record of more than {MAX_RECORD_BYTES} bytes: it is damaged, export it again"
             )
-    raise ExportRefused(f"{file_name} is cut off: its array is not closed after {size} bytes; export it again")
+    raise ExportRefused(f"{file_name} is cut off: its array is not closed after {byte_count} bytes; export it again")
 
 
-def _matching(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
+def _path_of(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
     """Return the first path that the keys follow, or None."""
     for path in paths:
         if len(path) == len(keys) and all(path_key in (key, b"*") for path_key, key in zip(path, keys, strict=True)):
@@ -276,10 +278,10 @@ def _matching(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tupl
     return None
 
 
-def _check_last_line(lines: Path, file_name: str) -> None:
+def _check_last_line(lines_path: Path, file_name: str) -> None:
     """Refuse a file whose last line has no line end and is not valid JSON."""
-    with lines.open("rb") as handle:
-        handle.seek(max(0, lines.stat().st_size - MAX_RECORD_BYTES))
+    with lines_path.open("rb") as handle:
+        handle.seek(max(0, lines_path.stat().st_size - MAX_RECORD_BYTES))
         last_line = handle.read().rpartition(b"\n")[2]
     if last_line and parse_json(last_line, otherwise=_INVALID) is _INVALID:
         raise ExportRefused(
@@ -287,36 +289,38 @@ def _check_last_line(lines: Path, file_name: str) -> None:
         )
 
 
-def _find_members(lines: Path) -> tuple[str, ...]:
+def _find_members(lines_path: Path) -> tuple[str, ...]:
     """Return the dotted paths of the members that the first records have, in the order of their first occurrence."""
-    members: dict[Any, Any] = {}
-    numbers = count()
-    with lines.open("rb") as handle:
+    member_tree: dict[Any, Any] = {}
+    member_numbers = count()
+    with lines_path.open("rb") as handle:
         for line in islice(handle, SAMPLE_RECORDS):
             record = parse_json(line, otherwise=None)
             if isinstance(record, dict):
-                _add_members(record, members, numbers, 0)
-    return tuple(path for _, path in sorted(_list_paths(members, "")))
+                _add_members(record, member_tree, member_numbers, 0)
+    return tuple(path for _, path in sorted(_list_paths(member_tree, "")))
 
 
-def _add_members(record: dict[str, Any], members: dict[Any, Any], numbers: Iterator[int], depth: int) -> None:
+def _add_members(
+    record: dict[str, Any], member_tree: dict[Any, Any], member_numbers: Iterator[int], depth: int
+) -> None:
     """Add the keys of a record to a tree: below each the members of its object and, under `_ELEMENTS`, of its list."""
     for key, content in record.items():
-        key_members = members.get(key)
+        key_members = member_tree.get(key)
         if key_members is None:
-            key_members = members[key] = {}
+            key_members = member_tree[key] = {}
         if isinstance(content, dict) and depth < MAX_MEMBER_DEPTH:
-            _add_members(content, key_members, numbers, depth + 1)
+            _add_members(content, key_members, member_numbers, depth + 1)
             continue
         if _NUMBER not in key_members:
-            key_members[_NUMBER] = next(numbers)
+            key_members[_NUMBER] = next(member_numbers)
         if isinstance(content, list) and content and isinstance(content[0], dict) and depth < MAX_MEMBER_DEPTH:
-            _add_members(content[0], key_members.setdefault(_ELEMENTS, {}), numbers, depth + 1)
+            _add_members(content[0], key_members.setdefault(_ELEMENTS, {}), member_numbers, depth + 1)
 
 
-def _list_paths(members: dict[Any, Any], prefix: str) -> Iterator[tuple[int, str]]:
+def _list_paths(member_tree: dict[Any, Any], prefix: str) -> Iterator[tuple[int, str]]:
     """Return the members with a text of their own, each with its number."""
-    for key, key_members in members.items():
+    for key, key_members in member_tree.items():
         # A key with a dot in it (an IRI) cannot be part of a dotted path; such members are mapped by a $ path.
         if not isinstance(key, str) or not key or "." in key or '"' in key:
             continue

@@ -56,17 +56,18 @@ def text_query(path: str, document: str = "line") -> str:
 
     The arguments are those of `plain_query`.
     """
-    if filtered := _FILTER.match(path):
-        return _filter_query(document, *filtered.groups(default=""))
+    if filter_match := _FILTER.match(path):
+        return _filter_query(document, *filter_match.groups(default=""))
     outer_path, _, inner_path = path.partition(_INSIDE_TEXT)
-    text = plain_query(outer_path, document)
+    outer_text = plain_query(outer_path, document)
     if inner_path:
-        return f"TRY(json_extract_string({text}, {quoted(json_path(inner_path))}))"
+        return f"TRY(json_extract_string({outer_text}, {quoted(json_path(inner_path))}))"
     if path.endswith("[*]") and path.count("[*]") == 1:
         list_path = path.removesuffix("[*]")
-        kind = f"TRY(json_type({document}, {quoted(json_path(list_path))}))"
-        return f"CASE {kind} WHEN 'ARRAY' THEN {_joined(text)} ELSE {text_unless_object(list_path, document)} END"
-    return _joined(text)
+        list_type = f"TRY(json_type({document}, {quoted(json_path(list_path))}))"
+        single_text = text_unless_object(list_path, document)
+        return f"CASE {list_type} WHEN 'ARRAY' THEN {_join_texts(outer_text)} ELSE {single_text} END"
+    return _join_texts(outer_text)
 
 
 def text_unless_object(path: str, document: str = "line") -> str:
@@ -74,8 +75,8 @@ def text_unless_object(path: str, document: str = "line") -> str:
 
     The arguments are those of `plain_query`.
     """
-    kinds = (f"TRY(json_type({document}, {quoted(json_path(path) + end)}))" for end in ("", "[0]"))
-    is_object = f"'OBJECT' IN ({', '.join(kinds)})"
+    type_queries = (f"TRY(json_type({document}, {quoted(json_path(path) + path_end)}))" for path_end in ("", "[0]"))
+    is_object = f"'OBJECT' IN ({', '.join(type_queries)})"
     return f"CASE WHEN {is_object} THEN NULL ELSE {plain_query(path, document)} END"
 
 
@@ -83,7 +84,7 @@ def json_path(path: str) -> str:
     """Return the path as DuckDB writes it."""
     if not path:
         return "$"
-    return path if path.startswith("$") else "$" + "".join(_key(key) for key in path.split("."))
+    return path if path.startswith("$") else "$" + "".join(_quote_key(key) for key in path.split("."))
 
 
 def covers(path: str, header: str) -> bool:
@@ -92,11 +93,15 @@ def covers(path: str, header: str) -> bool:
         return header.startswith(path[:-1]) and "." not in header[len(path) - 1 :]
     if _INSIDE_TEXT in path:
         return header in (path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, "."))
-    if filtered := _FILTER.match(path):
-        items, member, _, text_path = filtered.groups(default="")
+    if filter_match := _FILTER.match(path):
+        list_path, member_path, _, text_path = filter_match.groups(default="")
         return header in (
-            items,
-            *(f"{beginning}.{key}" for beginning in (items, f"{items}[*]") for key in (member, text_path)),
+            list_path,
+            *(
+                f"{path_start}.{inner_path}"
+                for path_start in (list_path, f"{list_path}[*]")
+                for inner_path in (member_path, text_path)
+            ),
         )
     return header in (path, path.removesuffix("[*]"))
 
@@ -109,7 +114,7 @@ def quoted(text: str) -> str:
 _PLACEHOLDERS = ", ".join(quoted(text) for text in sorted(PLACEHOLDERS))
 
 
-def _key(key: str) -> str:
+def _quote_key(key: str) -> str:
     if key == _ANY_MEMBER:
         return ".*"
     plain_key = key.removesuffix("[*]").replace('"', r"\"")
@@ -118,21 +123,21 @@ def _key(key: str) -> str:
     return f'."{plain_key}"' + ("[*]" if key.endswith("[*]") else "")
 
 
-def _filter_query(document: str, items: str, member: str, words: str, text_key: str) -> str:
+def _filter_query(document: str, list_path: str, member: str, words: str, text_key: str) -> str:
     """The texts under `text_key` of the elements of a list, or of a single value, whose member is one of the words."""
     list_elements, single_element = (
-        f"TRY(json_extract({document}, {quoted(json_path(items) + end)}))" for end in ("[*]", "")
+        f"TRY(json_extract({document}, {quoted(json_path(list_path) + path_end)}))" for path_end in ("[*]", "")
     )
     elements = f"CASE json_type({single_element}) WHEN 'ARRAY' THEN {list_elements} ELSE [{single_element}] END"
-    allowed = ", ".join(quoted(word.lower()) for word in words.split("|"))
-    member_path, text_path = (quoted(json_path(key) if key else "$") for key in (member, text_key))
+    allowed_words = ", ".join(quoted(word.lower()) for word in words.split("|"))
+    member_path, text_path = (quoted(json_path(inner_path) if inner_path else "$") for inner_path in (member, text_key))
     member_text = f"lower(coalesce(json_extract_string(element, {member_path}), ''))"
-    chosen_elements = f"list_filter({elements}, lambda element: {member_text} IN ({allowed}))"
-    return _joined(f"list_transform({chosen_elements}, lambda element: json_extract_string(element, {text_path}))")
+    chosen_elements = f"list_filter({elements}, lambda element: {member_text} IN ({allowed_words}))"
+    return _join_texts(f"list_transform({chosen_elements}, lambda element: json_extract_string(element, {text_path}))")
 
 
-def _joined(texts: str) -> str:
+def _join_texts(texts_query: str) -> str:
     """The texts of a list that are neither blank, placeholders nor objects, joined by |; null if there is none."""
     is_object = "CASE WHEN json_valid(text) THEN json_type(text) = 'OBJECT' ELSE false END"
     is_text = f"trim(text) NOT IN ('', {_PLACEHOLDERS}) AND NOT {is_object}"
-    return f"nullif(array_to_string(list_filter({texts}, lambda text: {is_text}), '|'), '')"
+    return f"nullif(array_to_string(list_filter({texts_query}, lambda text: {is_text}), '|'), '')"

@@ -22,11 +22,11 @@ MAX_RECORD_BYTES = 32 << 20
 _LIST_OF_ONE = r'^\[\s*(?:"([^"\\]*)"|([^\s"\[\]{},]+))\s*\]$'
 
 
-def scan_members(lines: Path, paths: Sequence[str], note_irregular: Callable[[], None]) -> pl.LazyFrame:
+def scan_members(lines_path: Path, paths: Sequence[str], note_irregular: Callable[[], None]) -> pl.LazyFrame:
     """Scan members of the records fast.
 
     Args:
-        lines: A file with one record per line.
+        lines_path: A file with one record per line.
         paths: The members, in the forms of `json_paths`.
         note_irregular: Called if a line of the file is not one record: then some row numbers are not those of their
             lines, and only `scan_records` reads the file.
@@ -34,25 +34,25 @@ def scan_members(lines: Path, paths: Sequence[str], note_irregular: Callable[[],
     Returns:
         The rows of `scan_records`.
     """
-    query = member_columns_query(lines, paths, MAX_RECORD_BYTES)
-    return scan_records(lines, paths) if query is None else _scan_members(query, paths, lines, note_irregular)
+    query = member_columns_query(lines_path, paths, MAX_RECORD_BYTES)
+    return scan_records(lines_path, paths) if query is None else _scan_members(query, paths, lines_path, note_irregular)
 
 
-def _lines_query(lines: Path, limit: int | None = None) -> str:
+def _lines_query(lines_path: Path, limit: int | None = None) -> str:
     """Return a query of the lines, or the first ones. Without delimiter and quote, the CSV reader reads lines."""
     return (
-        f"SELECT line FROM read_csv({quoted(str(lines))}, columns={{'line': 'VARCHAR'}}, delim='', "
+        f"SELECT line FROM read_csv({quoted(str(lines_path))}, columns={{'line': 'VARCHAR'}}, delim='', "
         "quote='', escape='', header=false, auto_detect=false, "
         f"max_line_size={MAX_RECORD_BYTES}, buffer_size={2 * MAX_RECORD_BYTES})"
         + (f" LIMIT {limit}" if limit is not None else "")
     )
 
 
-def scan_records(lines_file: Path, member_paths: Sequence[str], limit: int | None = None) -> pl.LazyFrame:
+def scan_records(lines_path: Path, member_paths: Sequence[str], limit: int | None = None) -> pl.LazyFrame:
     """Scan members of the records line by line.
 
     Args:
-        lines_file: A file with one record per line.
+        lines_path: A file with one record per line.
         member_paths: The members, in the forms of `json_paths`.
         limit: Number of lines that are read; None for all.
 
@@ -67,50 +67,57 @@ def scan_records(lines_file: Path, member_paths: Sequence[str], limit: int | Non
         if any(other_path.startswith(f"{member_path}.") for other_path in member_paths)
     ]
     text_only_paths = [member_path for member_path in plain_paths if member_path not in mixed_paths]
-    queries = {
+    query_by_path = {
         member_path: text_unless_object(member_path) if member_path in mixed_paths else text_query(member_path)
         for member_path in member_paths
         if member_path not in text_only_paths
     }
     path_list = ", ".join(quoted(json_path(member_path)) for member_path in text_only_paths)
-    columns = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
-    columns += [f"TRY(json_extract_string(line, [{path_list}])) AS v"] if text_only_paths else []
-    columns += [f"{query} AS w{position}" for position, query in enumerate(queries.values())]
-    members = [
-        _only_element(pl.col("v").list.get(position, null_on_oob=True)).alias(member_path)
+    select_expressions = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
+    select_expressions += [f"TRY(json_extract_string(line, [{path_list}])) AS v"] if text_only_paths else []
+    select_expressions += [f"{query} AS w{position}" for position, query in enumerate(query_by_path.values())]
+    member_expressions = [
+        _unwrap_list_of_one(pl.col("v").list.get(position, null_on_oob=True)).alias(member_path)
         for position, member_path in enumerate(text_only_paths)
     ]
-    members += [
-        _only_element(pl.col(f"w{position}")).alias(member_path) for position, member_path in enumerate(queries)
+    member_expressions += [
+        _unwrap_list_of_one(pl.col(f"w{position}")).alias(member_path)
+        for position, member_path in enumerate(query_by_path)
     ]
     return _scan_query(
-        f"SELECT {', '.join(columns)} FROM ({_lines_query(lines_file, limit)})",
-        lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *members),
-        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *queries), pl.String())},
+        f"SELECT {', '.join(select_expressions)} FROM ({_lines_query(lines_path, limit)})",
+        lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *member_expressions),
+        {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *query_by_path), pl.String())},
     )
 
 
-def _only_element(text: pl.Expr) -> pl.Expr:
+def _unwrap_list_of_one(text: pl.Expr) -> pl.Expr:
     """Return the text with a list of one text or number replaced by its element: both say the same."""
     # the pattern is tried on lists alone, as few columns hold any
     return pl.when(text.str.starts_with("[")).then(text.str.replace(_LIST_OF_ONE, "${1}${2}")).otherwise(text)
 
 
-def _scan_members(query: str, paths: Sequence[str], lines: Path, note_irregular: Callable[[], None]) -> pl.LazyFrame:
+def _scan_members(
+    query: str, paths: Sequence[str], lines_path: Path, note_irregular: Callable[[], None]
+) -> pl.LazyFrame:
     """Return the rows of `scan_records`, from a query of `member_columns_query`.
 
     `note_irregular` is called if a line of the file is not one record, or DuckDB refuses the file.
     """
     # of many batches, the first that needs them reads the lines
-    find_other_lines, count_lines = cache(partial(_find_other_lines, lines)), cache(partial(_count_lines, lines))
+    find_other_lines, count_lines = (
+        cache(partial(_find_other_lines, lines_path)),
+        cache(partial(_count_lines, lines_path)),
+    )
 
     def finish_batch(rows: pl.DataFrame) -> pl.DataFrame:
         # null in every column is a record without any of the members, or no JSON object
-        is_empty = rows.select(pl.all_horizontal(pl.exclude(ROW_NUMBER).is_null())).to_series()
-        if is_empty.any():
+        has_no_member = rows.select(pl.all_horizontal(pl.exclude(ROW_NUMBER).is_null())).to_series()
+        if has_no_member.any():
             rows = rows.filter(~pl.col(ROW_NUMBER).is_in(find_other_lines().implode()))
         return rows.select(
-            ROW_NUMBER, *(_only_element(pl.col(f"c{position}")).alias(path) for position, path in enumerate(paths))
+            ROW_NUMBER,
+            *(_unwrap_list_of_one(pl.col(f"c{position}")).alias(path) for position, path in enumerate(paths)),
         )
 
     def note_end(row_count: int | None) -> None:
@@ -120,16 +127,16 @@ def _scan_members(query: str, paths: Sequence[str], lines: Path, note_irregular:
     return _scan_query(query, finish_batch, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(paths, pl.String())}, note_end)
 
 
-def _find_other_lines(lines: Path) -> pl.Series:
+def _find_other_lines(lines_path: Path) -> pl.Series:
     """Return the numbers of the lines that are no JSON object."""
-    is_other = pl.col("kind").ne_missing("OBJECT")
-    return pl.concat(rows.filter(is_other)[ROW_NUMBER] for rows in _read_batches(_kinds_query(lines)))
+    is_no_object = pl.col("kind").ne_missing("OBJECT")
+    return pl.concat(rows.filter(is_no_object)[ROW_NUMBER] for rows in _read_batches(_kinds_query(lines_path)))
 
 
-def _count_lines(lines: Path) -> int:
+def _count_lines(lines_path: Path) -> int:
     """Return the number of lines; -1 if a form feed or a vertical tab may stand between two records."""
     newline_count, last_byte = 0, b"\n"
-    with lines.open("rb") as handle:
+    with lines_path.open("rb") as handle:
         while block := handle.read(CHUNK_BYTES):
             if b"\f" in block or b"\v" in block:
                 return -1
@@ -137,11 +144,11 @@ def _count_lines(lines: Path) -> int:
     return newline_count + (last_byte != b"\n")
 
 
-def scan_malformed(lines: Path) -> pl.LazyFrame:
+def scan_malformed(lines_path: Path) -> pl.LazyFrame:
     """Scan the lines that are no JSON object.
 
     Args:
-        lines: A file with one record per line.
+        lines_path: A file with one record per line.
 
     Returns:
         One row per such line, with its text and the reason; blank lines are left out.
@@ -149,16 +156,16 @@ def scan_malformed(lines: Path) -> pl.LazyFrame:
     reason = pl.when(pl.col("kind").is_null()).then(pl.lit("no JSON")).otherwise(pl.lit("no JSON object"))
     is_malformed = pl.col("kind").ne_missing("OBJECT") & (pl.col("row_text").fill_null("").str.strip_chars() != "")
     return _scan_query(
-        _kinds_query(lines),
+        _kinds_query(lines_path),
         lambda rows: rows.filter(is_malformed).select(ROW_NUMBER, "row_text", reason.alias("reason")),
         dict(MALFORMED_SCHEMA),
     )
 
 
-def _kinds_query(lines: Path) -> str:
+def _kinds_query(lines_path: Path) -> str:
     """Return a query of the kind of JSON of every line, null if it is none; and of its text if it is no object."""
-    kinds = f"SELECT line, TRY(json_type(line)) AS kind FROM ({_lines_query(lines)})"
-    return f"SELECT CASE WHEN kind = 'OBJECT' THEN NULL ELSE line END AS row_text, kind FROM ({kinds})"
+    kinds_subquery = f"SELECT line, TRY(json_type(line)) AS kind FROM ({_lines_query(lines_path)})"
+    return f"SELECT CASE WHEN kind = 'OBJECT' THEN NULL ELSE line END AS row_text, kind FROM ({kinds_subquery})"
 
 
 @cache
@@ -195,25 +202,25 @@ def _scan_query(
     """
 
     def read(
-        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        rows_read, rows_given = 0, 0
+        read_count, given_count = 0, 0
         try:
             for batch in _read_batches(query):
-                rows_read += batch.height
+                read_count += batch.height
                 rows = (
                     finish_batch(batch)
                     .filter(pl.lit(True) if predicate is None else predicate)
                     .select(pl.all() if columns is None else columns)
                 )
-                yield rows.slice(0, None if n_rows is None else n_rows - rows_given)
-                rows_given += rows.height
-                if n_rows is not None and rows_given >= n_rows:
+                yield rows.slice(0, None if n_rows is None else n_rows - given_count)
+                given_count += rows.height
+                if n_rows is not None and given_count >= n_rows:
                     return
         except duckdb.Error as error:
             note_end(None)
             # its message may quote a value, and landing refuses the file for an error of Polars
             raise pl.exceptions.ComputeError(f"DuckDB: {type(error).__name__}") from None
-        note_end(rows_read)
+        note_end(read_count)
 
     return pl.io.plugins.register_io_source(read, schema=schema)

@@ -29,19 +29,19 @@ def find_header_row(rows: Sequence[Sequence[str]], wanted_headers: Collection[st
         rows: The first rows of a table.
         wanted_headers: Normalized headers that the mapping can use.
     """
-    wanted_set = frozenset(wanted_headers)
-    header_counts = [len(wanted_set.intersection(map(normalize_header, row))) for row in rows]
+    wanted_header_set = frozenset(wanted_headers)
+    header_counts = [len(wanted_header_set.intersection(map(normalize_header, row))) for row in rows]
     if max(header_counts, default=0) < MIN_HEADERS:
         return 0
-    position = header_counts.index(max(header_counts))
-    filled_counts = [sum(bool(cell.strip()) for cell in row) for row in rows[: position + 1]]
-    return position if max(filled_counts[:-1], default=0) < filled_counts[-1] else 0
+    header_position = header_counts.index(max(header_counts))
+    filled_counts = [sum(bool(cell.strip()) for cell in row) for row in rows[: header_position + 1]]
+    return header_position if max(filled_counts[:-1], default=0) < filled_counts[-1] else 0
 
 
 def describe_titles(row_count: int) -> str:
     """Return what a note says of a file with titles in so many rows above its header."""
-    rows = "1 title row" if row_count == 1 else f"{row_count} title rows"
-    return f"has {rows} above its header, not read"
+    title_rows_phrase = "1 title row" if row_count == 1 else f"{row_count} title rows"
+    return f"has {title_rows_phrase} above its header, not read"
 
 
 def skip_title_lines(
@@ -60,23 +60,28 @@ def skip_title_lines(
     """
     with opened_file.open() as handle:
         lines = handle.read(SEARCHED_BYTES).splitlines(keepends=True)
-    texts = [line.decode("utf-8", "replace") for line in lines]
+    line_texts = [line.decode("utf-8", "replace") for line in lines]
     delimiters = (delimiter,) if delimiter else DELIMITERS
-    tables = [list(_split_rows(texts, split_at)) for split_at in delimiters]
-    rows_with_header = [(rows, find_header_row([cells for _, cells in rows], wanted_headers)) for rows in tables]
+    rows_of_delimiters = [list(_split_rows(line_texts, candidate_delimiter)) for candidate_delimiter in delimiters]
+    rows_and_positions = [
+        (rows, find_header_row([cells for _, cells in rows], wanted_headers)) for rows in rows_of_delimiters
+    ]
     # The delimiter of the widest header row is the one of the table.
-    rows, position = max(rows_with_header, key=lambda header: len(header[0][header[1]][1]) if header[1] else 0)
-    if position == 0:
+    rows, header_position = max(
+        rows_and_positions,
+        key=lambda rows_and_position: len(rows_and_position[0][rows_and_position[1]][1]) if rows_and_position[1] else 0,
+    )
+    if header_position == 0:
         return opened_file, ()
-    header_line = rows[position][0]
-    title_count = sum(any(cell.strip() for cell in cells) for _, cells in rows[:position])
-    folder = ScratchFolder()
-    target_path = folder.path / "table"
+    lines_above_header = rows[header_position][0]
+    title_count = sum(any(cell.strip() for cell in cells) for _, cells in rows[:header_position])
+    scratch_folder = ScratchFolder()
+    target_path = scratch_folder.path / "table"
     with opened_file.open() as handle, target_path.open("wb") as target_file:
-        handle.seek(opened_file.start + sum(map(len, lines[:header_line])))
+        handle.seek(opened_file.start + sum(map(len, lines[:lines_above_header])))
         target_file.writelines(read_chunks(handle))
-    note = f"it {describe_titles(title_count)}; the header is line {header_line + 1}, and row 1 the one below it"
-    return OpenedFile(target_path, opened_file.encoding, 0, folder), (note,) if title_count else ()
+    note = f"it {describe_titles(title_count)}; the header is line {lines_above_header + 1}, and row 1 the one below it"
+    return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder), (note,) if title_count else ()
 
 
 def drop_line_prefixes(opened_file: OpenedFile) -> OpenedFile:
@@ -86,11 +91,11 @@ def drop_line_prefixes(opened_file: OpenedFile) -> OpenedFile:
     prefix, brace, rest_of_line = first_line.partition(b"{")
     if not prefix.strip(b" \t[") or not isinstance(parse_json(brace + rest_of_line, otherwise=None), dict):
         return opened_file
-    folder = ScratchFolder()
-    target_path = folder.path / "lines"
+    scratch_folder = ScratchFolder()
+    target_path = scratch_folder.path / "lines"
     with opened_file.open() as handle, target_path.open("wb") as target_file:
         target_file.writelines(line[max(line.find(b"{"), 0) :] for line in handle)
-    return OpenedFile(target_path, opened_file.encoding, 0, folder)
+    return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder)
 
 
 def _split_rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

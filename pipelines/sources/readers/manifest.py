@@ -35,20 +35,22 @@ def read_manifest_mode(path: Path, manifest: str, member: str | None) -> Manifes
     try:
         if member is not None and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                names = archive_members(archive, manifest)
-                content = _read_start(archive.open(names[0])) if names else b""
-            stem = PurePosixPath(member.lower()).stem
+                member_names = archive_members(archive, manifest)
+                manifest_bytes = _read_start(archive.open(member_names[0])) if member_names else b""
+            export_name = PurePosixPath(member.lower()).stem
         else:
-            file = path.with_name(manifest)
-            content = _read_start(file.open("rb")) if file.is_file() else b""
-            stem = path.name.lower().split(".")[0]
+            manifest_path = path.with_name(manifest)
+            manifest_bytes = _read_start(manifest_path.open("rb")) if manifest_path.is_file() else b""
+            export_name = path.name.lower().split(".")[0]
     except ARCHIVE_ERRORS:
         return None
-    rows = csv.reader(io.StringIO(content.decode("utf-8-sig", "replace").replace("\x00", "")))
+    rows = csv.reader(io.StringIO(manifest_bytes.decode("utf-8-sig", "replace").replace("\x00", "")))
     properties = {row[0].strip().lower(): row[1].strip().lower() for row in rows if len(row) > 1}
-    mode = properties.get(f"file.{stem}")
+    mode = properties.get(f"file.{export_name}")
     if mode and mode not in get_args(ManifestMode):
-        raise ExportRefused(f"{path.name}: {manifest} gives {mode[:20]} for {stem}; allowed: bulk, delta, absent")
+        raise ExportRefused(
+            f"{path.name}: {manifest} gives {mode[:20]} for {export_name}; allowed: bulk, delta, absent"
+        )
     return mode or None  # type: ignore[return-value]
 
 

@@ -31,18 +31,18 @@ def read_parquet(path: Path) -> TextTable:
         ExportRefused: If the file is cut off or damaged.
     """
     try:
-        frame = pl.scan_parquet(path, glob=False)
-        schema = frame.collect_schema()
-        row_count = frame.select(pl.len()).collect().item()
+        parquet_rows = pl.scan_parquet(path, glob=False)
+        schema = parquet_rows.collect_schema()
+        row_count = parquet_rows.select(pl.len()).collect().item()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ExportRefused(
             f"{path.name} is cut off or damaged: its {path.stat().st_size} bytes are not a complete Parquet file "
             f"({type(error).__name__}); copy it again"
         ) from None
     columns = [_as_text(column, dtype).alias(f"c{position}") for position, (column, dtype) in enumerate(schema.items())]
-    text = frame.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *columns)
-    by_header = {normalize_header(header): (f"c{position}",) for position, header in enumerate(schema)}
-    return TextTable(tuple(schema), by_header, lambda _: text, NO_MALFORMED_ROWS, row_count=row_count)
+    text_rows = parquet_rows.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *columns)
+    columns_by_header = {normalize_header(header): (f"c{position}",) for position, header in enumerate(schema)}
+    return TextTable(tuple(schema), columns_by_header, lambda _: text_rows, NO_MALFORMED_ROWS, row_count=row_count)
 
 
 def _as_text(column: str, dtype: pl.DataType) -> pl.Expr:

@@ -28,26 +28,26 @@ def rewrite_terminated(opened_file: OpenedFile, file_name: str, terminator: str,
     Raises:
         ExportRefused: If the last record has no terminator, so the file was cut off.
     """
-    mark = terminator.encode()
+    terminator_bytes = terminator.encode()
     with opened_file.open() as handle:
-        if mark not in handle.read(CHUNK_BYTES):
+        if terminator_bytes not in handle.read(CHUNK_BYTES):
             return opened_file
-    folder = ScratchFolder()
-    target_path = folder.path / "records.csv"
-    records = _split_records(opened_file, file_name, mark)
+    scratch_folder = ScratchFolder()
+    target_path = scratch_folder.path / "records.csv"
+    records = _split_records(opened_file, file_name, terminator_bytes)
     header_row = next(records, "")
-    separator = delimiter or max(DELIMITERS, key=header_row.count)
+    known_delimiter = delimiter or max(DELIMITERS, key=header_row.count)
     with target_path.open("w", encoding="utf-8", newline="") as target_file:
-        csv.writer(target_file, delimiter=separator, lineterminator="\n").writerows(
-            _split_fields(record, separator) for record in chain([header_row], records)
+        csv.writer(target_file, delimiter=known_delimiter, lineterminator="\n").writerows(
+            _split_fields(record, known_delimiter) for record in chain([header_row], records)
         )
-    return OpenedFile(target_path, opened_file.encoding, 0, folder)
+    return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder)
 
 
-def _split_records(opened_file: OpenedFile, file_name: str, mark: bytes) -> Iterator[str]:
+def _split_records(opened_file: OpenedFile, file_name: str, terminator_bytes: bytes) -> Iterator[str]:
     incomplete_record, record_count = b"", 0
     for chunk in opened_file.chunks():
-        *records, incomplete_record = (incomplete_record + chunk).split(mark)
+        *records, incomplete_record = (incomplete_record + chunk).split(terminator_bytes)
         for record in filter(bytes.strip, records):
             record_count += 1
             yield record.decode("utf-8", "replace").strip("\r\n")
@@ -55,8 +55,8 @@ def _split_records(opened_file: OpenedFile, file_name: str, mark: bytes) -> Iter
             raise ExportRefused(f"{file_name} has a record of more than {MAX_FIELD_BYTES} bytes: export it again")
     if incomplete_record.strip():
         raise ExportRefused(
-            f"{file_name} is cut off: after {record_count} complete records it ends without {mark.decode()}; "
-            "export it again"
+            f"{file_name} is cut off: after {record_count} complete records it ends without "
+            f"{terminator_bytes.decode()}; export it again"
         )
 
 

@@ -70,8 +70,10 @@ class TextTable:
         """Return the file's only header that differs from the given one in case or blanks alone, or the given one."""
         if self.key(header) in self.columns:
             return header
-        alike = [other for other in self.headers if normalize_header(other) == normalize_header(header)]
-        return alike[0] if len(alike) == 1 else header
+        alike_headers = [
+            other_header for other_header in self.headers if normalize_header(other_header) == normalize_header(header)
+        ]
+        return alike_headers[0] if len(alike_headers) == 1 else header
 
 
 def normalize_header(header: str) -> str:
@@ -86,23 +88,28 @@ def looks_like_value(header: str) -> bool:
 
 def columns_by_header(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the columns c0, c1, … per normalized header: several if it is repeated, none for a blank header."""
-    columns: dict[str, tuple[str, ...]] = {}
+    columns_by_normalized: dict[str, tuple[str, ...]] = {}
     for position, header in enumerate(headers):
         if header.strip():
-            columns[normalize_header(header)] = (*columns.get(normalize_header(header), ()), f"c{position}")
-    return columns
+            columns_by_normalized[normalize_header(header)] = (
+                *columns_by_normalized.get(normalize_header(header), ()),
+                f"c{position}",
+            )
+    return columns_by_normalized
 
 
 def row_matches(headers: Sequence[str], row: Sequence[str], mark: RowMark | None) -> bool:
     """Return whether the row has one of the words under the mark's header, ignoring case."""
     if mark is None:
         return False
-    cells = {normalize_header(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)}
-    return cells.get(normalize_header(mark[0])) in [word.lower() for word in mark[1]]
+    cell_by_header = {
+        normalize_header(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)
+    }
+    return cell_by_header.get(normalize_header(mark[0])) in [word.lower() for word in mark[1]]
 
 
 def repeats_header(headers: Sequence[str], row: Sequence[str]) -> bool:
-    """Return whether the row is the header once more, as in exports that were put together; never of one column."""
+    """Return whether the row repeats the header, as in joined exports; False for a table of one column."""
     is_as_wide = 1 < len(headers) == len(row)
     # most rows differ in the first cell, so the others are not looked at
     return is_as_wide and all(
@@ -117,15 +124,15 @@ def is_filled(text: pl.Expr) -> pl.Expr:
 
 def stripped_or_null(text: pl.Expr) -> pl.Expr:
     """Return the text without blanks around it; null if nothing is left."""
-    stripped = text.str.strip_chars()
-    return pl.when(stripped != "").then(stripped)
+    stripped_text = text.str.strip_chars()
+    return pl.when(stripped_text != "").then(stripped_text)
 
 
 def strip_cells(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
     """Return the same rows; the cells of the columns have no blanks around them, and are null if nothing is left."""
     # in two steps, so that each cell is stripped once
-    stripped = rows.with_columns(pl.col(column).str.strip_chars() for column in columns)
-    return stripped.with_columns(pl.when(pl.col(column) != "").then(pl.col(column)) for column in columns)
+    stripped_rows = rows.with_columns(pl.col(column).str.strip_chars() for column in columns)
+    return stripped_rows.with_columns(pl.when(pl.col(column) != "").then(pl.col(column)) for column in columns)
 
 
 def keep_folder_alive(frame: pl.LazyFrame, folder: ScratchFolder | None) -> pl.LazyFrame:
@@ -133,7 +140,7 @@ def keep_folder_alive(frame: pl.LazyFrame, folder: ScratchFolder | None) -> pl.L
     if folder is None:
         return frame
 
-    def unchanged(numbers: pl.Series, _folder: ScratchFolder = folder) -> pl.Series:
-        return numbers
+    def unchanged(row_numbers: pl.Series, _folder: ScratchFolder = folder) -> pl.Series:
+        return row_numbers
 
     return frame.with_columns(pl.col(ROW_NUMBER).map_batches(unchanged, return_dtype=pl.Int64(), is_elementwise=True))

@@ -61,15 +61,20 @@ def read_workbook(
     sheets = _read_sheets(path)
     if not sheets:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
-    header_rows = {sheet_name: _find_header_row(sheet, wanted_headers) for sheet_name, sheet in sheets.items()}
-    best_sheet = max(
-        sheets, key=lambda sheet_name: _count_wanted(sheets[sheet_name], header_rows[sheet_name], wanted_headers)
+    header_position_by_sheet = {
+        sheet_name: _find_header_row(sheet_cells, wanted_headers) for sheet_name, sheet_cells in sheets.items()
+    }
+    best_sheet_name = max(
+        sheets,
+        key=lambda sheet_name: _count_wanted(sheets[sheet_name], header_position_by_sheet[sheet_name], wanted_headers),
     )
-    title_count = header_rows[best_sheet]
-    filled_rows = _drop_blank_rows(_show_percent(sheets[best_sheet], path, best_sheet)).slice(title_count)
-    sheet = show_dates_and_durations(filled_rows)
-    second_row = [cell or "" for cell in sheet.row(1)] if sheet.height > 1 else []
-    table = _as_table(sheet, 0 if row_matches(_headers(sheet), second_row, skip_unless) else skip_after_header)
+    title_count = header_position_by_sheet[best_sheet_name]
+    filled_rows = _drop_blank_rows(_show_percent(sheets[best_sheet_name], path, best_sheet_name)).slice(title_count)
+    sheet_cells = show_dates_and_durations(filled_rows)
+    second_row = [cell or "" for cell in sheet_cells.row(1)] if sheet_cells.height > 1 else []
+    table = _as_table(
+        sheet_cells, 0 if row_matches(_headers(sheet_cells), second_row, skip_unless) else skip_after_header
+    )
     return replace(table, notes=(f"it {describe_titles(title_count)}",) if title_count else ())
 
 
@@ -78,48 +83,57 @@ def _read_sheets(path: Path) -> dict[str, pl.DataFrame]:
     import fastexcel  # slow to import, and few exports are workbooks
 
     try:
-        book = fastexcel.read_excel(path)
-        sheets = {
-            sheet_name: book.load_sheet(sheet_name, header_row=None, dtypes="string").to_polars()
-            for sheet_name in book.sheet_names
+        workbook = fastexcel.read_excel(path)
+        cells_by_sheet = {
+            sheet_name: workbook.load_sheet(sheet_name, header_row=None, dtypes="string").to_polars()
+            for sheet_name in workbook.sheet_names
         }
     except BaseException as error:
         # A panic of the Rust library is not an Exception, and damaged workbooks can cause one.
-        kind = type(error).__name__
-        if not isinstance(error, fastexcel.FastExcelError | pl.exceptions.PolarsError) and kind != "PanicException":
+        error_name = type(error).__name__
+        if (
+            not isinstance(error, fastexcel.FastExcelError | pl.exceptions.PolarsError)
+            and error_name != "PanicException"
+        ):
             raise
-        raise _damaged(path, kind) from None
-    return {sheet_name: sheet for sheet_name, sheet in sheets.items() if sheet.width and _drop_blank_rows(sheet).height}
+        raise _damage_refusal(path, error_name) from None
+    return {
+        sheet_name: sheet_cells
+        for sheet_name, sheet_cells in cells_by_sheet.items()
+        if sheet_cells.width and _drop_blank_rows(sheet_cells).height
+    }
 
 
 def _show_percent(sheet: pl.DataFrame, path: Path, sheet_name: str) -> pl.DataFrame:
     try:
         return show_percent(sheet, percent_cells(path, sheet_name))
     except ElementTree.ParseError as error:
-        raise _damaged(path, type(error).__name__) from None
+        raise _damage_refusal(path, type(error).__name__) from None
 
 
-def _damaged(path: Path, kind: str) -> ExportRefused:
-    return ExportRefused(f"{path.name} is cut off or damaged: it cannot be read as a workbook ({kind}); save it again")
+def _damage_refusal(path: Path, error_name: str) -> ExportRefused:
+    return ExportRefused(
+        f"{path.name} is cut off or damaged: it cannot be read as a workbook ({error_name}); save it again"
+    )
 
 
 def _drop_blank_rows(sheet: pl.DataFrame) -> pl.DataFrame:
     return sheet.filter(pl.any_horizontal(is_filled(pl.all())))
 
 
-def _find_header_row(sheet: pl.DataFrame, wanted: Collection[str]) -> int:
+def _find_header_row(sheet: pl.DataFrame, wanted_headers: Collection[str]) -> int:
     """Return the position of the header row among the filled rows."""
     rows = _drop_blank_rows(sheet).head(SEARCHED_ROWS).rows()
-    return find_header_row([[cell or "" for cell in row] for row in rows], wanted)
+    return find_header_row([[cell or "" for cell in row] for row in rows], wanted_headers)
 
 
-def _count_wanted(sheet: pl.DataFrame, header_row: int, wanted: Collection[str]) -> int:
-    return len({normalize_header(cell) for cell in _headers(sheet, header_row)} & set(wanted))
+def _count_wanted(sheet: pl.DataFrame, header_position: int, wanted_headers: Collection[str]) -> int:
+    return len({normalize_header(cell) for cell in _headers(sheet, header_position)} & set(wanted_headers))
 
 
-def _headers(sheet: pl.DataFrame, header_row: int = 0) -> list[str]:
+def _headers(sheet: pl.DataFrame, header_position: int = 0) -> list[str]:
     """Return the cells of a filled row, by default the first, up to the last filled one."""
-    cells = [cell or "" for cell in _drop_blank_rows(sheet).row(header_row)]
+    cells = [cell or "" for cell in _drop_blank_rows(sheet).row(header_position)]
     while cells and not cells[-1].strip():
         cells.pop()
     return cells
@@ -127,29 +141,31 @@ def _headers(sheet: pl.DataFrame, header_row: int = 0) -> list[str]:
 
 def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
     headers = tuple(_headers(sheet))
-    names = [f"c{position}" for position in range(sheet.width)]
+    column_names = [f"c{position}" for position in range(sheet.width)]
     rows = (
-        sheet.rename(dict(zip(sheet.columns, names, strict=True)))
+        sheet.rename(dict(zip(sheet.columns, column_names, strict=True)))
         .slice(1 + skip_after_header)
-        .select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *names)
+        .select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *column_names)
     )
-    beyond_header = names[len(headers) :]
-    is_wide = pl.any_horizontal(pl.lit(False), *(is_filled(pl.col(column)) for column in beyond_header))
+    columns_beyond_header = column_names[len(headers) :]
+    is_too_wide = pl.any_horizontal(pl.lit(False), *(is_filled(pl.col(column)) for column in columns_beyond_header))
     first_cell = pl.col("c0").fill_null("").str.replace_all(r"\s+", " ").str.strip_chars().str.to_lowercase()
     similar_rows = rows.filter(first_cell == " ".join(headers[0].split()).lower())
     repeated_numbers = [
-        number
-        for number, *cells in similar_rows.iter_rows()
+        row_number
+        for row_number, *cells in similar_rows.iter_rows()
         if repeats_header(headers, [cell or "" for cell in cells[: len(headers)]])
     ]
     reasons = rows.select(
-        pl.when(is_wide)
+        pl.when(is_too_wide)
         .then(pl.lit(f"more fields than the {len(headers)} of the header"))
         .when(pl.col(ROW_NUMBER).is_in(repeated_numbers))
         .then(pl.lit(REPEATED_HEADER))
         .alias("reason")
     )
-    text = pl.concat_str(names, separator="|", ignore_nulls=True).alias("row_text")
-    malformed = rows.hstack(reasons).drop_nulls("reason").select(ROW_NUMBER, text, "reason").lazy()
-    good_rows = rows.filter(reasons["reason"].is_null()).drop(beyond_header)
-    return TextTable(headers, columns_by_header(headers), lambda _: good_rows.lazy(), malformed, row_count=rows.height)
+    row_text = pl.concat_str(column_names, separator="|", ignore_nulls=True).alias("row_text")
+    malformed_rows = rows.hstack(reasons).drop_nulls("reason").select(ROW_NUMBER, row_text, "reason").lazy()
+    good_rows = rows.filter(reasons["reason"].is_null()).drop(columns_beyond_header)
+    return TextTable(
+        headers, columns_by_header(headers), lambda _: good_rows.lazy(), malformed_rows, row_count=rows.height
+    )

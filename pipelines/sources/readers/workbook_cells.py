@@ -24,54 +24,63 @@ def show_dates_and_durations(sheet: pl.DataFrame) -> pl.DataFrame:
         The same cells. A column in which any date has a time of day keeps all its times.
     """
     columns = [column for column in sheet.columns if sheet[column].str.contains(_MOMENT).any()]
-    return sheet.with_columns(_shown(sheet[column]) for column in columns)
+    return sheet.with_columns(_show_moments(sheet[column]) for column in columns)
 
 
-def _shown(texts: pl.Series) -> pl.Series:
+def _show_moments(texts: pl.Series) -> pl.Series:
     text = pl.col(texts.name)
     is_moment = text.str.contains(_MOMENT)
     is_duration = is_moment & text.str.contains(_DURATION)
     is_date = is_moment & ~is_duration
     has_no_time = texts.to_frame().select((~is_date | text.str.ends_with(" 00:00:00")).all()).item()
-    date = text.str.head(10) if has_no_time else text
-    return texts.to_frame().select(pl.when(is_duration).then(_duration(text)).when(is_date).then(date).otherwise(text))[
-        texts.name
-    ]
+    date_text = text.str.head(10) if has_no_time else text
+    return texts.to_frame().select(
+        pl.when(is_duration).then(_duration_text(text)).when(is_date).then(date_text).otherwise(text)
+    )[texts.name]
 
 
-def _duration(text: pl.Expr) -> pl.Expr:
+def _duration_text(text: pl.Expr) -> pl.Expr:
     moment = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ms", strict=False)
     is_1904 = text.str.starts_with("1904")
     day_0 = pl.when(is_1904).then(pl.lit(_DAY_0_OF_1904)).otherwise(pl.lit(_DAY_0)).str.to_datetime("%Y-%m-%d")
     is_after_leap_day = ~is_1904 & (text.str.head(10) > _LAST_DAY_BEFORE_LEAP_DAY)
-    elapsed = (moment - day_0).dt.total_milliseconds() + is_after_leap_day.cast(pl.Int64) * 24 * _MILLISECONDS_PER_HOUR
-    seconds = elapsed // 1000
-    clock = [
-        (seconds // 3600).cast(pl.String),
-        (seconds // 60 % 60).cast(pl.String).str.zfill(2),
-        (seconds % 60).cast(pl.String).str.zfill(2),
+    elapsed_milliseconds = (moment - day_0).dt.total_milliseconds() + is_after_leap_day.cast(
+        pl.Int64
+    ) * 24 * _MILLISECONDS_PER_HOUR
+    elapsed_seconds = elapsed_milliseconds // 1000
+    clock_parts = [
+        (elapsed_seconds // 3600).cast(pl.String),
+        (elapsed_seconds // 60 % 60).cast(pl.String).str.zfill(2),
+        (elapsed_seconds % 60).cast(pl.String).str.zfill(2),
     ]
-    fraction = pl.when(elapsed % 1000 > 0).then(pl.format(".{}", (elapsed % 1000).cast(pl.String).str.zfill(3)))
-    return pl.concat_str(pl.concat_str(clock, separator=":"), fraction.fill_null(""))
+    fraction_text = pl.when(elapsed_milliseconds % 1000 > 0).then(
+        pl.format(".{}", (elapsed_milliseconds % 1000).cast(pl.String).str.zfill(3))
+    )
+    return pl.concat_str(pl.concat_str(clock_parts, separator=":"), fraction_text.fill_null(""))
 
 
-def show_percent(sheet: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+def show_percent(sheet: pl.DataFrame, percent_cells: pl.DataFrame) -> pl.DataFrame:
     """Write numbers in a percent format as percent: 0.95 as 95%.
 
     Args:
         sheet: All cells of the sheet as text, from its first used row and column on.
-        cells: The cells in a percent format, as `workbook_formats.percent_cells` returns them.
+        percent_cells: The cells in a percent format, as `workbook_formats.percent_cells` returns them.
 
     Returns:
         The same cells. A cell that does not hold the number that is stored at its place stays as it is.
     """
-    inside = cells.filter(pl.col("row") < sheet.height, pl.col("column") < sheet.width)
-    shown = []
-    for column in inside["column"].unique():
-        texts, group = sheet.to_series(column), inside.filter(pl.col("column") == column)
-        numbers = group["number"].cast(pl.Float64, strict=False)
-        stored = texts.gather(group["row"]).cast(pl.Float64, strict=False)
-        is_same = ((stored - numbers).abs() < 1e-9).fill_null(False)
-        percent = (numbers * 100).round(8).cast(pl.String) + "%"
-        shown.append(texts.scatter(group["row"].filter(is_same), percent.filter(is_same)))
-    return sheet.with_columns(shown)
+    cells_inside = percent_cells.filter(pl.col("row") < sheet.height, pl.col("column") < sheet.width)
+    shown_columns = []
+    for column_position in cells_inside["column"].unique():
+        column_texts, column_cells = (
+            sheet.to_series(column_position),
+            cells_inside.filter(pl.col("column") == column_position),
+        )
+        format_numbers = column_cells["number"].cast(pl.Float64, strict=False)
+        sheet_numbers = column_texts.gather(column_cells["row"]).cast(pl.Float64, strict=False)
+        is_same_number = ((sheet_numbers - format_numbers).abs() < 1e-9).fill_null(False)
+        percent_texts = (format_numbers * 100).round(8).cast(pl.String) + "%"
+        shown_columns.append(
+            column_texts.scatter(column_cells["row"].filter(is_same_number), percent_texts.filter(is_same_number))
+        )
+    return sheet.with_columns(shown_columns)

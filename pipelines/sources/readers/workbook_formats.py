@@ -20,12 +20,12 @@ _LITERAL = re.compile(r'"[^"]*"|\\.')  # text of a number format that is shown a
 _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
-def percent_cells(path: Path, sheet: str) -> pl.DataFrame:
+def percent_cells(path: Path, sheet_name: str) -> pl.DataFrame:
     """Return the cells of a sheet that show their number as percent.
 
     Args:
         path: The workbook.
-        sheet: Name of the sheet.
+        sheet_name: Name of the sheet.
 
     Returns:
         One row per such cell: `row` and `column`, counted from 0 at the first row and column that any cell fills, and
@@ -35,12 +35,14 @@ def percent_cells(path: Path, sheet: str) -> pl.DataFrame:
         xml.etree.ElementTree.ParseError: If a part of the workbook is damaged.
     """
     with zipfile.ZipFile(path) as archive:
-        styles = _percent_styles(archive)
-        member = _sheet_member(archive, sheet) if styles else None
-        if member is None:
+        percent_styles = _percent_styles(archive)
+        sheet_member = _sheet_member(archive, sheet_name) if percent_styles else None
+        if sheet_member is None:
             return pl.DataFrame(schema=CELLS)
-        with archive.open(member) as handle:
-            cells = pl.DataFrame(list(_filled_cells(handle, styles)), {**CELLS, "is_percent": pl.Boolean}, orient="row")
+        with archive.open(sheet_member) as handle:
+            cells = pl.DataFrame(
+                list(_filled_cells(handle, percent_styles)), {**CELLS, "is_percent": pl.Boolean}, orient="row"
+            )
     positions = [pl.col(axis) - pl.col(axis).min() for axis in ("row", "column")]
     return cells.with_columns(positions).filter("is_percent").drop("is_percent")
 
@@ -49,7 +51,7 @@ def _tag(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _root(archive: zipfile.ZipFile, member: str) -> ElementTree.Element:
+def _read_root(archive: zipfile.ZipFile, member: str) -> ElementTree.Element:
     """Return the root of a part; an empty one if the workbook lacks the part."""
     if member not in archive.namelist():
         return ElementTree.Element("none")
@@ -59,50 +61,56 @@ def _root(archive: zipfile.ZipFile, member: str) -> ElementTree.Element:
 
 def _percent_styles(archive: zipfile.ZipFile) -> frozenset[str]:
     """Return the numbers of the cell styles with a percent format."""
-    root = _root(archive, "xl/styles.xml")
-    declared = {
+    root = _read_root(archive, "xl/styles.xml")
+    code_by_format = {
         element.get("numFmtId"): _LITERAL.sub("", element.get("formatCode", ""))
         for element in root.iter()
         if _tag(element) == "numFmt"
     }
-    percent = _BUILT_IN_PERCENT | {number for number, code in declared.items() if "%" in code}
-    styles = [style for element in root if _tag(element) == "cellXfs" for style in element]
-    return frozenset(str(position) for position, style in enumerate(styles) if style.get("numFmtId") in percent)
-
-
-def _sheet_member(archive: zipfile.ZipFile, sheet: str) -> str | None:
-    """Return the part that holds the sheet; None if the workbook does not say."""
-    relations = {
-        element.get("Id"): element.get("Target", "") for element in _root(archive, "xl/_rels/workbook.xml.rels")
+    percent_formats = _BUILT_IN_PERCENT | {
+        format_number for format_number, format_code in code_by_format.items() if "%" in format_code
     }
-    for element in _root(archive, "xl/workbook.xml").iter():
-        if _tag(element) == "sheet" and element.get("name") == sheet:
-            target = relations.get(element.get(_ID), "")
+    cell_styles = [cell_style for element in root if _tag(element) == "cellXfs" for cell_style in element]
+    return frozenset(
+        str(position)
+        for position, cell_style in enumerate(cell_styles)
+        if cell_style.get("numFmtId") in percent_formats
+    )
+
+
+def _sheet_member(archive: zipfile.ZipFile, sheet_name: str) -> str | None:
+    """Return the part that holds the sheet; None if the workbook does not say."""
+    target_by_relation = {
+        element.get("Id"): element.get("Target", "") for element in _read_root(archive, "xl/_rels/workbook.xml.rels")
+    }
+    for element in _read_root(archive, "xl/workbook.xml").iter():
+        if _tag(element) == "sheet" and element.get("name") == sheet_name:
+            target = target_by_relation.get(element.get(_ID), "")
             member = target.removeprefix("/") if target.startswith("/") else str(PurePosixPath("xl", target))
             return member if member in archive.namelist() else None
     return None
 
 
-def _filled_cells(handle: IO[bytes], styles: frozenset[str]) -> Iterator[tuple[int, int, str | None, bool]]:
+def _filled_cells(handle: IO[bytes], percent_styles: frozenset[str]) -> Iterator[tuple[int, int, str | None, bool]]:
     """Return row, column, stored number and whether it is in one of the styles, per filled cell of a sheet."""
-    row, column = 0, 0
+    row_number, column_number = 0, 0
     for event, element in ElementTree.iterparse(handle, ("start", "end")):
         tag = _tag(element)
         if event == "start" and tag == "row":
-            row, column = int(element.get("r") or row + 1), 0
+            row_number, column_number = int(element.get("r") or row_number + 1), 0
         elif event == "end" and tag == "c":
-            column = _column_number(element.get("r", "")) or column + 1
-            content = {_tag(child): child.text for child in element}
-            if "v" in content or "is" in content:
+            column_number = _column_number(element.get("r", "")) or column_number + 1
+            text_by_tag = {_tag(child): child.text for child in element}
+            if "v" in text_by_tag or "is" in text_by_tag:
                 is_number = element.get("t", "n") == "n"
-                yield row, column, content.get("v"), is_number and element.get("s") in styles
+                yield row_number, column_number, text_by_tag.get("v"), is_number and element.get("s") in percent_styles
         elif event == "end" and tag == "row":
             element.clear()
 
 
 def _column_number(reference: str) -> int:
     """Return the number of the column of a reference such as AB12; 0 if there is none."""
-    number = 0
+    column_number = 0
     for letter in reference.rstrip("0123456789"):
-        number = number * 26 + ord(letter) - 64
-    return number
+        column_number = column_number * 26 + ord(letter) - 64
+    return column_number

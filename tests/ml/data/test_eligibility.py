@@ -102,7 +102,7 @@ def test_only_eligible_items_are_recommended_and_repeatable_ones_even_if_held(la
     config = replace(choose_config(encode_interactions(events)), n_trees=10)
     recommender = fit_recommender(events, as_of=as_of, config=config, requires=requires, repeatable=repeatable)
     people = events["person_id"].unique().sort().head(40)
-    rows = recommender.score(events, people, as_of=as_of, k=30)
+    rows = recommender.score(events, people, as_of=as_of, max_items=30)
     held = events.filter(pl.col("ts") <= as_of).select("person_id", "skill_id").unique()
     restricted = rows.join(requires, on="skill_id")
     met = restricted.join(held, left_on=["person_id", "requires_id"], right_on=["person_id", "skill_id"], how="semi")
@@ -112,7 +112,7 @@ def test_only_eligible_items_are_recommended_and_repeatable_ones_even_if_held(la
     assert recommended_again["skill_id"].is_in(repeatable.implode()).all()
 
     excluded = rows.filter(pl.col("rank") <= 5).select("person_id", "skill_id")
-    remaining = recommender.score(events, people, as_of=as_of, excluded_pairs=excluded, k=30)
+    remaining = recommender.score(events, people, as_of=as_of, excluded_pairs=excluded, max_items=30)
     assert remaining.height > 0
     assert remaining.join(excluded, on=["person_id", "skill_id"], how="semi").is_empty()
 

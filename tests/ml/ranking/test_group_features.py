@@ -57,7 +57,7 @@ def test_the_order_of_rows_changes_nothing_and_unknown_skills_get_zeros() -> Non
 def test_many_moments_use_the_latest_grid_moment_before_them() -> None:
     groups = GroupFeatures(EVENTS, ROLES)
     at = np.arange(10_000)
-    grid = groups._on_grid(at)
+    grid = groups._round_to_grid(at)
     assert len(np.unique(grid)) <= 200
     assert (grid <= at).all()
 
@@ -70,7 +70,7 @@ def test_a_person_without_history_gets_what_the_role_took(ladders: pl.DataFrame)
     config = replace(choose_config(encode_interactions(ladders)), n_trees=10)
     groups = GroupFeatures(ladders, memberships)
     recommender = fit_recommender(ladders, as_of=as_of, config=config, extra_features=groups)
-    rows = recommender.score(ladders, ["new a", "new b"], as_of=as_of + timedelta(days=1), k=5)
+    rows = recommender.score(ladders, ["new a", "new b"], as_of=as_of + timedelta(days=1), max_items=5)
     of_role = rows.filter(pl.col("skill_id").str.slice(6, 1) == pl.col("person_id").str.slice(4, 1))
     assert of_role.height >= 9
     assert "contribution_hr" in rows.columns

@@ -30,7 +30,7 @@ def fitted(ladders: pl.DataFrame) -> Recommender:
 def test_a_row_has_rank_probability_and_contributions_that_add_up_to_the_utility(
     fitted: Recommender, ladders: pl.DataFrame
 ) -> None:
-    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, k=5)
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, max_items=5)
     assert rows["rank"].min() == 1
     assert rows["rank"].max() == 5
     assert rows.select(pl.col("probability").is_between(0, 1).all()).item()
@@ -40,8 +40,8 @@ def test_a_row_has_rank_probability_and_contributions_that_add_up_to_the_utility
 
 
 def test_no_held_and_no_excluded_item_is_recommended(fitted: Recommender, ladders: pl.DataFrame) -> None:
-    excluded = fitted.score(ladders, PEOPLE, as_of=AS_OF, k=5).select("person_id", "skill_id")
-    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, excluded_pairs=excluded, k=10)
+    excluded = fitted.score(ladders, PEOPLE, as_of=AS_OF, max_items=5).select("person_id", "skill_id")
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, excluded_pairs=excluded, max_items=10)
     held = ladders.filter(pl.col("ts") <= AS_OF)
     assert rows.height > 0
     assert rows.join(held, on=["person_id", "skill_id"], how="semi").is_empty()
@@ -51,15 +51,15 @@ def test_no_held_and_no_excluded_item_is_recommended(fitted: Recommender, ladder
 def test_an_item_that_no_longer_exists_is_recommended_to_nobody_and_costs_no_place(
     fitted: Recommender, ladders: pl.DataFrame
 ) -> None:
-    before = fitted.score(ladders, PEOPLE, as_of=AS_OF, k=5)
+    before = fitted.score(ladders, PEOPLE, as_of=AS_OF, max_items=5)
     vanished = before["skill_id"].mode().sort()[0]
     items = ladders["skill_id"].unique()
     remaining = items.filter(items != vanished)
-    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, available_ids=remaining, k=5)
+    rows = fitted.score(ladders, PEOPLE, as_of=AS_OF, available_ids=remaining, max_items=5)
     assert vanished not in rows["skill_id"]
     # the next best item takes its place
     assert rows.height == before.height
-    everything = fitted.score(ladders, PEOPLE, as_of=AS_OF, available_ids=items, k=5)
+    everything = fitted.score(ladders, PEOPLE, as_of=AS_OF, available_ids=items, max_items=5)
     assert_frame_equal(everything, before)
 
 
@@ -83,7 +83,7 @@ def test_row_order_and_thread_count_change_nothing(fitted: Recommender, ladders:
 
 
 def test_a_person_without_history_gets_recommendations(fitted: Recommender, ladders: pl.DataFrame) -> None:
-    rows = fitted.score(ladders, ["stranger"], as_of=AS_OF, k=3)
+    rows = fitted.score(ladders, ["stranger"], as_of=AS_OF, max_items=3)
     assert rows["person_id"].to_list() == ["stranger"] * 3
     assert rows["utility"].is_finite().all()
 
@@ -122,7 +122,7 @@ def test_extra_features_change_the_ranking(ladders: pl.DataFrame) -> None:
     truth = ladders.filter(pl.col("ts") > AS_OF)
 
     def hits(recommender: Recommender) -> int:
-        rows = recommender.score(ladders, truth["person_id"].unique(), as_of=AS_OF, k=3)
+        rows = recommender.score(ladders, truth["person_id"].unique(), as_of=AS_OF, max_items=3)
         return rows.join(truth, on=["person_id", "skill_id"], how="semi").height
 
     assert hits(helped) > hits(plain)
@@ -148,7 +148,7 @@ def test_an_item_newer_than_the_fit_is_ranked_by_its_name_and_adoption(ladders: 
     events = pl.concat([ladders, new_events.with_columns(pl.col("ts").cast(pl.Datetime("us")))])
 
     def place(people: pl.Series, as_of: datetime) -> pl.Series:
-        rows = recommender.score(events, people, as_of=as_of, k=40)
+        rows = recommender.score(events, people, as_of=as_of, max_items=40)
         return rows.filter(pl.col("skill_id") == "laddera/rungnew")["rank"]
 
     assert place(at_home[8:], datetime(2022, 7, 1)).is_empty()

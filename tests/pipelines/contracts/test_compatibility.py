@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 import yaml
 
-from assets.cli.tables import DOCS, write_contracts
+from assets.cli.tables import CONTRACTS_FOLDER, write_contracts
 from pipelines.contracts.compatibility import (
     ReleasedContract,
     contract_from_table,
@@ -132,4 +132,4 @@ def test_physical_types_are_names_that_datacontract_cli_reads(table: Table) -> N
 
 def test_the_contract_files_are_up_to_date(tmp_path: Path) -> None:
     for path in write_contracts(tmp_path):
-        assert (DOCS / path.name).read_text() == path.read_text(), "run `footsteps contracts --write`"
+        assert (CONTRACTS_FOLDER / path.name).read_text() == path.read_text(), "run `footsteps contracts --write`"

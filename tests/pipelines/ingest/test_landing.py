@@ -295,7 +295,7 @@ def test_a_landing_killed_before_its_ledger_row_has_no_current_rows_and_is_repea
 ) -> None:
     write(tmp_path / "in", "a.csv", row(1))
     with monkeypatch.context() as patch:
-        patch.setattr(landing_module, "_record", die)
+        patch.setattr(landing_module, "_record_delivery", die)
         with pytest.raises(KeyboardInterrupt):
             land_source(landing(tmp_path), source())
     assert current(tmp_path) == {}

@@ -9,7 +9,7 @@ from publishing import make_mastery_rows, make_next_skill_rows
 
 from pipelines.contracts.compatibility import read_released_contracts
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
-from pipelines.storage.lake import write_parquet
+from pipelines.storage.parquet_files import write_parquet
 
 WRITTEN_THEN = {NEXT_SKILL.name: make_next_skill_rows("s0"), OUT_MASTERY.name: make_mastery_rows("s0")}
 

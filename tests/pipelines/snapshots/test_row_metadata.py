@@ -14,7 +14,7 @@ from pipelines.snapshots.row_metadata import (
     assign_snapshot_id,
     hash_extended_content,
 )
-from pipelines.storage.lake import content_sha256
+from pipelines.storage.parquet_files import content_sha256
 
 STAMPED = ("snapshot_id", "as_of", "valid_until", "schema_version")
 STEPS = Table("out__steps", "One row per step.", select_columns("person_id", "model_version", *STAMPED), ("person_id",))

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE
-from pipelines.storage.lake import ROW_GROUP_SIZE, Lake, content_sha256
+from pipelines.storage.lake import Lake
+from pipelines.storage.parquet_files import ROW_GROUP_SIZE, content_sha256
 from pipelines.validation.rule_evaluation import ContractViolation, enforce_contract
 
 ROOT = Path(__file__).parents[3]
@@ -158,7 +159,7 @@ def test_rows_beyond_the_first_block_change_the_hash() -> None:
 
 def test_two_processes_compute_the_same_hash() -> None:
     code = (
-        "import polars as pl; from pipelines.storage.lake import content_sha256;"
+        "import polars as pl; from pipelines.storage.parquet_files import content_sha256;"
         "print(content_sha256(pl.DataFrame({'a': ['x', None], 'b': [[1], None], 'c': [{'d': 1.5}, None]})))"
     )
     hashes = set()
