@@ -13,6 +13,8 @@ from ml.data.interactions import Interactions
 
 # Fewer would leave out targets of people who acquired many items within a horizon.
 MIN_TRAINING_CANDIDATES = 30
+# Cases x candidates that the ranker is fitted on: of more cases, fewer candidates each are learned from.
+MAX_TRAINING_ROWS = 260_000
 Target = Literal["window", "step"]
 
 
@@ -36,7 +38,6 @@ class RankerConfig:
     freeze_shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later ensembles see more
     cases_per_person: int = 6  # so that one long history does not teach more than six short ones
     max_cases: int = 6_000  # with a hundred candidates each, more rows than eighty weights and trees need
-    max_rows: int = 260_000  # cases x candidates: of more cases, fewer candidates each are learned from
     calibration_people: int = 2_000  # whose outcomes the probability is learned from: hundreds acquire something
     min_cases: int = 50  # with fewer cases the weights are noise: the recommender serves popularity and says so
     case_decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting a person's late cases higher
@@ -54,7 +55,7 @@ class RankerConfig:
 
     def n_training_candidates(self, n_cases: int) -> int:
         """Return the number of candidates per case that the ranker is fitted on."""
-        return int(np.clip(self.max_rows // max(n_cases, 1), MIN_TRAINING_CANDIDATES, self.n_candidates))
+        return int(np.clip(MAX_TRAINING_ROWS // max(n_cases, 1), MIN_TRAINING_CANDIDATES, self.n_candidates))
 
     def block_rows(self, n_items: int) -> int:
         """Return the number of people per block, so that one dense score matrix has at most `block_cells` cells."""

@@ -9,7 +9,7 @@ import pytest
 
 from ml.data.interactions import TICKS_PER_DAY, encode_interactions
 from ml.evaluation.evaluate import available_models, evaluate
-from ml.evaluation.splits import split_leave_last, split_time
+from ml.evaluation.splits import sample_people, split_leave_last, split_time
 
 SIMPLE = ("popularity", "item_knn", "ease")
 
@@ -104,3 +104,15 @@ def test_data_that_cannot_be_split_is_refused_with_a_remedy() -> None:
         evaluate(two_events, split="leave-last")
     with pytest.raises(ValueError, match="no model is called oracle"):
         evaluate(two_events, models=["oracle"])
+
+
+def test_a_sample_of_people_has_all_their_cases_and_the_same_training_data(ladders: pl.DataFrame) -> None:
+    eval_split = split_time(encode_interactions(ladders), 60 * TICKS_PER_DAY)
+    sampled = sample_people(eval_split, 20, seed=0)
+    people = np.unique(np.concatenate([sampled.all_cases.person, sampled.newcomers.person]))
+    assert len(people) == 20
+    is_sampled = np.isin(eval_split.all_cases.person, people)
+    np.testing.assert_array_equal(sampled.all_cases.cutoff_tick, eval_split.all_cases.cutoff_tick[is_sampled])
+    assert len(sampled.cases) == (eval_split.all_cases.n_targets[is_sampled] > 0).sum()
+    assert sampled.train is eval_split.train
+    assert sample_people(eval_split, 10**6, seed=0) is eval_split

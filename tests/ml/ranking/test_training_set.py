@@ -62,9 +62,9 @@ def test_no_scorer_is_fitted_on_the_people_it_scores(
         fitted.append(set(given.person.tolist()))
         return fit(given, *rest, **named)
 
-    def watch_rows(ensemble: object, given: Interactions, cases: object, *rest: object) -> object:
+    def watch_rows(ensemble: object, given: Interactions, cases: object, *rest: object, **named: object) -> object:
         scored.append(set(cases.person.tolist()))
-        return rows_of(ensemble, given, cases, *rest)
+        return rows_of(ensemble, given, cases, *rest, **named)
 
     monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)
     monkeypatch.setattr(ml.ranking.training_set, "build_case_rows", watch_rows)
@@ -101,9 +101,9 @@ def test_frozen_scorers_saw_nothing_at_or_after_their_cases(
         fitted_until.append(int(given.time.max()))
         return fit(given, *rest, **named)
 
-    def watch_rows(ensemble: object, given: Interactions, some: object, *rest: object) -> object:
+    def watch_rows(ensemble: object, given: Interactions, some: object, *rest: object, **named: object) -> object:
         scored_from.append(int(some.cutoff_tick.min()))
-        return rows_of(ensemble, given, some, *rest)
+        return rows_of(ensemble, given, some, *rest, **named)
 
     monkeypatch.setattr(ml.ranking.training_set, "fit_ensemble", watch_fit)
     monkeypatch.setattr(ml.ranking.training_set, "build_case_rows", watch_rows)
