@@ -4,7 +4,7 @@ Belongs here: running models over the same cases, and putting the results togeth
 Does not belong here: splits, what a model may look at (see scoring), metric formulas (see metrics), models.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -14,13 +14,13 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from ml.data.eligibility import encode_rules
-from ml.data.interactions import TICKS_PER_DAY, build_user_states, encode_interactions
+from ml.data.interactions import TICKS_PER_DAY, encode_interactions
 from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Doubles
 from ml.data.statistics import percentile_interval
 from ml.evaluation.ablation import ablate
 from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, installed_lambdarank
-from ml.evaluation.metrics import CaseScores, bootstrap_means, coverage, novelty
+from ml.evaluation.metrics import bootstrap_means, coverage, novelty
 from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.results import (
     OURS,
@@ -29,7 +29,6 @@ from ml.evaluation.results import (
     ModelResult,
     NdcgRatio,
     PairedComparison,
-    SegmentResult,
     Split,
 )
 from ml.evaluation.scoring import (
@@ -40,6 +39,7 @@ from ml.evaluation.scoring import (
     measure_calibration,
     score_model,
 )
+from ml.evaluation.segments import measure_segments
 from ml.evaluation.splits import (
     EvalSplit,
     apply_rules,
@@ -56,9 +56,6 @@ from ml.retrieval.baselines import available_baselines, build_baseline
 
 Progress = Callable[[str, float], None]
 Window = Literal["enough", "last"]
-
-SEGMENTS = {"cold": (0, 2), "short": (2, 6), "long": (6, np.inf)}  # items held at the cutoff: 0-1, 2-5, 6 and more
-NEWCOMERS, RARE = "no_history", "cold_skills"
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,66 +309,13 @@ def _build_evaluation(
             )
             for model_name, model_scores in scores_by_model.items()
         ),
-        segments=_measure_segments(eval_split, scores_by_model, seed),
+        segments=measure_segments(eval_split, scores_by_model, seed),
         ratio=_compare_with_best(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg),
         comparisons=_compare_pairs(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg),
         reliability=reliability,
         reason=None if recommender is None else recommender.reason,
         ablation=ablation_results,
     )
-
-
-def _measure_segments(
-    eval_split: EvalSplit, scores_by_model: dict[str, ModelScores], seed: int
-) -> tuple[SegmentResult, ...]:
-    held_counts = build_user_states(eval_split.full, eval_split.cases.person, eval_split.cases.cutoff_tick).item_counts
-    scores_by_segment: dict[str, dict[str, CaseScores | None]] = {
-        **{
-            segment_name: {
-                model_name: model_scores.cases.select((held_counts >= min_held) & (held_counts < end_held))
-                for model_name, model_scores in scores_by_model.items()
-            }
-            for segment_name, (min_held, end_held) in SEGMENTS.items()
-        },
-        NEWCOMERS: {model_name: model_scores.newcomers for model_name, model_scores in scores_by_model.items()},
-        RARE: {model_name: model_scores.rare for model_name, model_scores in scores_by_model.items()},
-    }
-    return tuple(
-        segment_result
-        for segment_name, segment_scores in scores_by_segment.items()
-        for segment_result in _measure_segment(segment_name, segment_scores, seed)
-    )
-
-
-def _measure_segment(
-    segment_name: str, scores_by_model: dict[str, CaseScores | None], seed: int
-) -> Iterator[SegmentResult]:
-    """One row per model. All models have the same cases, so the bootstrap draws the same people for each."""
-    nonempty_scores = {
-        model_name: case_scores
-        for model_name, case_scores in scores_by_model.items()
-        if case_scores is not None and len(case_scores.hit)
-    }
-    if not nonempty_scores:
-        yield from (SegmentResult(segment_name, model_name, 0, 0.0, 0.0, 0.0, 0.0) for model_name in scores_by_model)
-        return
-    ndcg_bounds = percentile_interval(
-        bootstrap_means(
-            np.stack([case_scores.ndcg for case_scores in nonempty_scores.values()], axis=1),
-            next(iter(nonempty_scores.values())).person,
-            seed,
-        )
-    ).T.tolist()
-    for (model_name, case_scores), (ndcg_low, ndcg_high) in zip(nonempty_scores.items(), ndcg_bounds, strict=True):
-        yield SegmentResult(
-            segment_name,
-            model_name,
-            len(case_scores.hit),
-            float(case_scores.hit.mean()),
-            float(case_scores.ndcg.mean()),
-            ndcg_low,
-            ndcg_high,
-        )
 
 
 def _compare_with_best(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles) -> NdcgRatio | None:

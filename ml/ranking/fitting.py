@@ -135,14 +135,7 @@ def fit_coded_recommender(
     training_interactions, calibration_interactions, people_per_sample = _split_people(
         interactions, config.training_people, seed
     )
-    training_window = TrainingWindow(
-        int(training_interactions.time.min(initial=end_tick)),
-        end_tick,
-        interactions.is_calendar,
-        interactions.n_people,
-        len(interactions.item),
-        seed,
-    )
+    training_window = describe_window(interactions, end_tick, seed)
     recommender = Recommender(
         config,
         horizon_ticks,
@@ -165,6 +158,13 @@ def fit_coded_recommender(
     calibrator = calibrate(calibration_rows) if calibration_rows else None
     progress("calibration", 1.0)
     return replace(fitted, recommender=replace(recommender, calibrator=calibrator), calibration_rows=calibration_rows)
+
+
+def describe_window(interactions: Interactions, end_tick: int, seed: int) -> TrainingWindow:
+    """What a recommender was fitted on: interactions before a tick."""
+    first_tick = int(interactions.time.min(initial=end_tick))
+    is_calendar, n_people = interactions.is_calendar, interactions.n_people
+    return TrainingWindow(first_tick, end_tick, is_calendar, n_people, len(interactions.item), seed)
 
 
 def _collect_past_calibration_rows(

@@ -16,9 +16,9 @@ from ml.data.sparse_rows import Strings
 from ml.ranking.calibration_rows import calibrate, collect_calibration_rows
 from ml.ranking.cases import build_training_cases
 from ml.ranking.features import CandidateNominator
-from ml.ranking.fitting import CALIBRATION_SPANS, FittedRecommender
+from ml.ranking.fitting import CALIBRATION_SPANS, FittedRecommender, describe_window
 from ml.ranking.ranker import fit_ranker
-from ml.ranking.recommender import Recommender, TrainingWindow
+from ml.ranking.recommender import Recommender
 from ml.ranking.training_set import TrainingRows, build_case_rows, concat_rows
 from ml.retrieval.scorer_ensemble import fit_ensemble
 
@@ -72,14 +72,7 @@ def refit_recommender(
         ranker,
         calibrate(calibration_windows),
         None,
-        TrainingWindow(
-            int(interactions.time.min(initial=end_tick)),
-            end_tick,
-            interactions.is_calendar,
-            interactions.n_people,
-            len(interactions.item),
-            seed,
-        ),
+        describe_window(interactions, end_tick, seed),
         frozen.extra,
         rules,
     )

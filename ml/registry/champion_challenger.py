@@ -17,7 +17,7 @@ from ml.evaluation.evaluate import EvaluatedRecommender, evaluate_recommender
 from ml.evaluation.results import OURS, Evaluation
 from ml.evaluation.splits import TooLittleHistory
 from ml.ranking.features import ExtraFeatures
-from ml.ranking.fitting import FittedRecommender, align_item_names, fit_recommender
+from ml.ranking.fitting import align_item_names, fit_recommender
 from ml.ranking.recommender import Recommender
 from ml.ranking.refitting import can_refit, refit_recommender
 from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
@@ -111,9 +111,7 @@ def run_champion_challenger(
     )
     evaluated_recommender = _evaluate_recipe(training_input, frozen_champion)
     log_progress("fitting the challenger on everything")
-    challenger = _fit_challenger(
-        training_input, None if evaluated_recommender is None else evaluated_recommender.fitted
-    )
+    challenger = _fit_challenger(training_input, evaluated_recommender)
     promotion_decision = _decide_promotion(challenger, evaluated_recommender, policy, champion, frozen_champion)
     challenger_refusal = _save_challenger(
         challenger, evaluated_recommender, bundle_folder / training_version.model_version, extra
@@ -161,8 +159,9 @@ def _next_record(
     )
 
 
-def _fit_challenger(training_input: TrainingInput, frozen: FittedRecommender | None) -> Recommender:
+def _fit_challenger(training_input: TrainingInput, evaluated_recommender: EvaluatedRecommender | None) -> Recommender:
     """Fit on everything; what the fit that was evaluated has learned up to its freeze is used again."""
+    frozen = None if evaluated_recommender is None else evaluated_recommender.fitted
     if frozen is None or not can_refit(frozen):
         return fit_recommender(
             training_input.events,

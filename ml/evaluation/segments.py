@@ -1,0 +1,81 @@
+"""Segments: the metrics of people with short and long histories, of newcomers, and of cold items.
+
+Belongs here: which case belongs to which segment. Does not belong here: metric formulas (see metrics), models.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ml.data.interactions import build_user_states
+from ml.data.statistics import percentile_interval
+from ml.evaluation.metrics import CaseScores, bootstrap_means
+from ml.evaluation.results import SegmentResult
+from ml.evaluation.scoring import ModelScores
+from ml.evaluation.splits import EvalSplit
+
+SEGMENTS = {"cold": (0, 2), "short": (2, 6), "long": (6, np.inf)}  # items held at the cutoff: 0-1, 2-5, 6 and more
+NEWCOMERS, RARE = "no_history", "cold_skills"
+
+
+def measure_segments(
+    eval_split: EvalSplit, scores_by_model: dict[str, ModelScores], seed: int
+) -> tuple[SegmentResult, ...]:
+    """Measure every model in every segment.
+
+    Args:
+        eval_split: The cases; what their people held at the cutoff decides their segment.
+        scores_by_model: The scores of each model on these cases.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        One row per segment that has a case, and model.
+    """
+    held_counts = build_user_states(eval_split.full, eval_split.cases.person, eval_split.cases.cutoff_tick).item_counts
+    scores_by_segment: dict[str, dict[str, CaseScores | None]] = {
+        **{
+            segment_name: {
+                model_name: model_scores.cases.select((held_counts >= min_held) & (held_counts < end_held))
+                for model_name, model_scores in scores_by_model.items()
+            }
+            for segment_name, (min_held, end_held) in SEGMENTS.items()
+        },
+        NEWCOMERS: {model_name: model_scores.newcomers for model_name, model_scores in scores_by_model.items()},
+        RARE: {model_name: model_scores.rare for model_name, model_scores in scores_by_model.items()},
+    }
+    return tuple(
+        segment_result
+        for segment_name, segment_scores in scores_by_segment.items()
+        for segment_result in _measure_segment(segment_name, segment_scores, seed)
+    )
+
+
+def _measure_segment(
+    segment_name: str, scores_by_model: dict[str, CaseScores | None], seed: int
+) -> Iterator[SegmentResult]:
+    """One row per model. All models have the same cases, so the bootstrap draws the same people for each."""
+    nonempty_scores = {
+        model_name: case_scores
+        for model_name, case_scores in scores_by_model.items()
+        if case_scores is not None and len(case_scores.hit)
+    }
+    if not nonempty_scores:
+        yield from (SegmentResult(segment_name, model_name, 0, 0.0, 0.0, 0.0, 0.0) for model_name in scores_by_model)
+        return
+    ndcg_bounds = percentile_interval(
+        bootstrap_means(
+            np.stack([case_scores.ndcg for case_scores in nonempty_scores.values()], axis=1),
+            next(iter(nonempty_scores.values())).person,
+            seed,
+        )
+    ).T.tolist()
+    for (model_name, case_scores), (ndcg_low, ndcg_high) in zip(nonempty_scores.items(), ndcg_bounds, strict=True):
+        yield SegmentResult(
+            segment_name,
+            model_name,
+            len(case_scores.hit),
+            float(case_scores.hit.mean()),
+            float(case_scores.ndcg.mean()),
+            ndcg_low,
+            ndcg_high,
+        )
