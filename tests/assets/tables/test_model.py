@@ -101,9 +101,7 @@ def test_a_poisoned_challenger_is_refused_and_the_champion_goes_on(
         return found["champion"]
 
     monkeypatch.setattr(ml.registry.champion_challenger, "load_champion", keep)
-    monkeypatch.setattr(
-        ml.registry.champion_challenger, "_fit_challenger", lambda training_input: found["champion"][0].recommender
-    )
+    monkeypatch.setattr(ml.registry.champion_challenger, "_fit_challenger", lambda *_: found["champion"][0].recommender)
     monkeypatch.setattr(
         ml.registry.champion_challenger, "_evaluate_recipe", lambda training_input, frozen_champion: None
     )
