@@ -12,10 +12,10 @@ import pytest
 import yaml
 from publishing import DAY, UNTIL, make_mastery_rows, make_next_skill_rows, publish
 
-from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions
+from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.terms import ContractTerms
-from pipelines.publish import object_store
+from pipelines.publish import object_store, targets
 from pipelines.publish.contract_files import publish_contracts
 from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import publish_duckdb
@@ -235,6 +235,26 @@ def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, m
     assert problem is not None
     assert "set FOOTSTEPS_POSTGRESQL_URI" in problem
     assert "object_store" not in configured_targets(options)
+
+
+def test_a_failed_target_shows_the_host_of_the_webhook_and_no_other_address_and_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise OSError("https://portal.example, https://signed.example/x?sig=hush: hush-hush was refused")
+
+    monkeypatch.setenv("PEOPLE_DATABASE", "hush-hush")
+    monkeypatch.setattr(targets, "_TARGETS", {"delta": (lambda options: options.delta, fail)})
+    options = PublishOptions(
+        postgresql=PostgresqlOptions(uri_variable="PEOPLE_DATABASE"),
+        webhook=WebhookOptions(url="https://portal.example/events"),
+    )
+    snapshot, lake = publish(tmp_path, "s0"), Lake(tmp_path / "lake")
+    publication = PublishContext(
+        snapshot, lake, options, "Acme", lambda: datetime(2025, 6, 30, tzinfo=UTC), tmp_path / "site"
+    )
+    problem = publish_target("delta", publication).problem
+    assert problem == "OSError: https://portal.example (address) $PEOPLE_DATABASE was refused"
 
 
 def test_snapshots_go_when_their_time_is_over_and_the_current_one_stays(tmp_path: Path) -> None:
