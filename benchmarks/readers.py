@@ -5,6 +5,7 @@ Does not belong here: how a target is read (`target_readers`), the cost of publi
 """
 
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -147,6 +148,7 @@ def _publish(target: str, snapshot: Snapshot, server: str) -> None:
 
 def _read_repeatedly(target: str, location: str, is_done: Any, results: Any) -> None:
     """Read all tables repeatedly and report what was read."""
+    os.nice(10)  # on few cores the publications would otherwise wait for the readers
     while not is_done.is_set():
         try:
             results.put(read_target(target, location))
