@@ -149,7 +149,9 @@ def _publish(target: str, snapshot: Snapshot, server: str) -> None:
 def _read_repeatedly(target: str, location: str, is_done: Any, results: Any) -> None:
     """Read all tables repeatedly and report what was read."""
     os.nice(10)  # on few cores the publications would otherwise wait for the readers
-    while not is_done.is_set():
+    parent = multiprocessing.parent_process()
+    # a benchmark that was killed leaves no readers behind
+    while not is_done.is_set() and parent is not None and parent.is_alive():
         try:
             results.put(read_target(target, location))
         except Exception as failure:  # a reader must never fail: every failure is counted
