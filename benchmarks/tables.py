@@ -77,8 +77,7 @@ def print_publish(people: int, rows: int, repeats: int, as_json: bool) -> None:
 def print_readers(readers: int, publications: int, people: int, targets: str | None, as_json: bool) -> None:
     """Read publish targets concurrently with publications and count torn, empty and mixed reads."""
     from benchmarks.processes import ServerNotInstalled
-    from benchmarks.readers import benchmark_readers
-    from benchmarks.target_readers import TARGETS
+    from benchmarks.readers import TARGETS, benchmark_readers
 
     chosen_targets = tuple(targets.split(",")) if targets else TARGETS
     if unknown := set(chosen_targets) - set(TARGETS):
