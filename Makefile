@@ -102,8 +102,8 @@ sbom: $(TOOLS)/sbom/.installed ## write .footsteps/sbom.cdx.json: what runs, as 
 	  --pyproject pyproject.toml --output-reproducible --output-file .footsteps/sbom.cdx.json
 	@echo "wrote .footsteps/sbom.cdx.json"
 
-audit: $(TOOLS)/audit/.installed ## audit what runs for known vulnerabilities (asks PyPI's service)
-	@$(TOOLS)/audit/bin/python .ci/audit.py requirements.txt
+audit: $(TOOLS)/audit/.installed ## audit what runs for known vulnerabilities (asks PyPI, or the service of OSV_URL)
+	@$(TOOLS)/audit/bin/python .ci/audit.py requirements.txt $(OSV_URL)
 
 COMPILE_TOOL := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make locktools' -
 

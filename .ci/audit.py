@@ -3,7 +3,7 @@
 pip-audit ends with 0 and "No known vulnerabilities found" also if the service knows none of the packages, as behind a
 mirror that serves files only. Here a package that was not audited is a failure.
 
-Usage: python audit.py LOCK, with a Python that has pip-audit.
+Usage: python audit.py LOCK [OSV_URL], with a Python that has pip-audit. It asks PyPI, or a service with the API of OSV.
 """
 
 import json
@@ -13,20 +13,28 @@ from pathlib import Path
 
 # Packages that a sentence names at most.
 _MAX_NAMES = 5
+_VULNERABLE, _NOT_AUDITED = 1, 2
+_OUT_OF_REACH = (
+    "the vulnerability service is out of reach: nothing was audited. Run this where https://pypi.org/pypi answers, or "
+    "name a service with the API of OSV: make audit OSV_URL=https://api.osv.dev/v1/query"
+)
 
 
-def main(lock: Path) -> int:
+def main(lock: Path, osv_url: str = "") -> int:
     """Audit a lock.
 
     Args:
         lock: A requirements file with hashes.
+        osv_url: The address of a service with the API of OSV; PyPI is asked if it is empty.
 
     Returns:
-        The exit code: 0 if every package was audited and none has a known vulnerability.
+        The exit code: 0 if every package was audited and none has a known vulnerability, 1 if one has, 2 if not every
+        package was audited.
     """
+    service = ["--vulnerability-service", "osv", "--osv-url", osv_url] if osv_url else []
     options = ["--disable-pip", "--require-hashes", "--progress-spinner", "off", "--format", "json", "--desc", "off"]
     audit = subprocess.run(
-        [sys.executable, "-m", "pip_audit", "--requirement", str(lock), *options],
+        [sys.executable, "-m", "pip_audit", "--requirement", str(lock), *options, *service],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -49,7 +57,7 @@ def judge(report: str) -> tuple[str, int]:
     try:
         packages = json.loads(report)["dependencies"]
     except (ValueError, KeyError):
-        return "the vulnerability service is out of reach: nothing was audited.", 1
+        return _OUT_OF_REACH, _NOT_AUDITED
     skipped = [package["name"] for package in packages if "skip_reason" in package]
     vulnerable = [
         f"{package['name']} {package['version']} ({', '.join(sorted(entry['id'] for entry in package['vulns']))})"
@@ -57,14 +65,14 @@ def judge(report: str) -> tuple[str, int]:
         if package.get("vulns")
     ]
     if vulnerable:
-        return f"{len(vulnerable)} of {len(packages)} packages are vulnerable: {'; '.join(vulnerable)}.", 1
+        return f"{len(vulnerable)} of {len(packages)} packages are vulnerable: {'; '.join(vulnerable)}.", _VULNERABLE
     if not packages or len(skipped) == len(packages):
-        return "the vulnerability service is out of reach or knows no package: nothing was audited.", 1
+        return _OUT_OF_REACH, _NOT_AUDITED
     if skipped:
         shown = ", ".join(skipped[:_MAX_NAMES])
-        return f"{len(skipped)} of {len(packages)} packages were not audited: {shown} …", 1
+        return f"{len(skipped)} of {len(packages)} packages were not audited: {shown} …", _NOT_AUDITED
     return f"no known vulnerability in {len(packages)} packages.", 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

@@ -110,17 +110,23 @@ def bench_publish(
     print_publish(people, rows, repeats, as_json)
 
 
-@bench.command("readers", epilog=example("footsteps bench readers", "footsteps bench readers --publications 10"))
+@bench.command(
+    "readers", epilog=example("footsteps bench readers", "footsteps bench readers --targets feed,site --people 50")
+)
 @report_failures
 def bench_readers(
     readers: Annotated[int, typer.Option(min=1, help="Number of concurrent readers, each in a process.")] = 8,
     publications: Annotated[int, typer.Option(min=1, help="Number of publications during the reads.")] = 50,
+    people: Annotated[int, typer.Option(min=1, help="Number of people in the first snapshot.")] = 500,
+    targets: Annotated[
+        str | None, typer.Option(help="Names of the targets, separated by commas; all by default.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read every publish target during publications and count torn, empty and mixed reads: there must be none."""
     from benchmarks.tables import print_readers
 
-    print_readers(readers, publications, as_json)
+    print_readers(readers, publications, people, targets, as_json)
 
 
 @bench.command("site", epilog=example("footsteps bench site", "footsteps bench site --people 1000"))

@@ -1,4 +1,4 @@
-"""Processes that benchmarks start: a Python process per measurement, and a temporary PostgreSQL server.
+"""Processes that benchmarks start: a Python process per measurement, and temporary servers of PostgreSQL and S3.
 
 A measurement in a process of its own does not see what an earlier one left in memory.
 
@@ -6,6 +6,7 @@ Belongs here: starting and ending these processes, and the peak memory of a proc
 Does not belong here: what is measured.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -47,8 +49,8 @@ def peak_megabytes() -> float:
 _DEBIAN = Path("/usr/lib/postgresql")
 
 
-class PostgresqlNotInstalled(Exception):
-    """No PostgreSQL server program is installed; the message says how to get one."""
+class ServerNotInstalled(Exception):
+    """A server program is not installed; the message says how to get it."""
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def temporary_postgresql_server(*, durable: bool = False) -> Iterator[str]:
         The URI of the server.
 
     Raises:
-        PostgresqlNotInstalled: If no server program is installed.
+        ServerNotInstalled: If no server program is installed.
     """
     binaries = _binaries()
     home = Path(tempfile.mkdtemp(prefix="footsteps-pg-", dir="/tmp"))
@@ -70,9 +72,7 @@ def temporary_postgresql_server(*, durable: bool = False) -> Iterator[str]:
     if os.geteuid() == 0:  # the server refuses to run as root
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         shutil.chown(home, "postgres", "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _choose_port()
     control = [*as_user, str(binaries / "pg_ctl"), "-D", str(home / "data"), "-w"]
     options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 -c fsync={'on' if durable else 'off'}"
     initdb = [str(binaries / "initdb"), "-D", str(home / "data"), "-A", "trust", "-U", "footsteps", "--no-sync"]
@@ -96,4 +96,50 @@ def _binaries() -> Path:
         return installed[-1].parent
     if on_path:
         return Path(on_path).parent
-    raise PostgresqlNotInstalled("no PostgreSQL server is installed: apt-get install postgresql")
+    raise ServerNotInstalled("no PostgreSQL server is installed: apt-get install postgresql")
+
+
+@contextmanager
+def temporary_s3_server() -> Iterator[str]:
+    """Start an S3 server with the empty bucket people-data, which ends with the block; this process gets its keys.
+
+    Yields:
+        The endpoint of the server.
+
+    Raises:
+        ServerNotInstalled: If moto is not installed.
+    """
+    if importlib.util.find_spec("moto") is None:
+        raise ServerNotInstalled("no S3 server is installed: install the extra `dev`")
+    import pyarrow.fs as pafs
+
+    port = _choose_port()
+    os.environ |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for_port(port)
+            store = pafs.S3FileSystem(
+                endpoint_override=f"127.0.0.1:{port}", scheme="http", region="us-east-1", allow_bucket_creation=True
+            )
+            store.create_dir("people-data")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+
+
+def _choose_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise TimeoutError("the server did not start")

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.processes import PostgresqlNotInstalled, temporary_postgresql_server
+from benchmarks.processes import ServerNotInstalled, temporary_postgresql_server
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.table import Table
 from pipelines.publish.delta import publish_delta
@@ -237,7 +237,7 @@ def _postgresql(
                 connection.commit()
                 bare.append(time.perf_counter() - start)
                 swap.append(_measure_seconds(partial(publish_postgresql, snapshot, uri)))
-    except PostgresqlNotInstalled as missing:
+    except ServerNotInstalled as missing:
         progress(str(missing))
         return []
     base, total = statistics.median(bare), statistics.median(swap)

@@ -74,14 +74,17 @@ def print_publish(people: int, rows: int, repeats: int, as_json: bool) -> None:
     print_results("Publishing", benchmark_publish(people, rows, repeats, progress=print_note), as_json)
 
 
-def print_readers(readers: int, publications: int, as_json: bool) -> None:
-    """Read every publish target concurrently with publications and count torn, empty and mixed reads."""
-    from benchmarks.processes import PostgresqlNotInstalled
-    from benchmarks.readers import benchmark_readers
+def print_readers(readers: int, publications: int, people: int, targets: str | None, as_json: bool) -> None:
+    """Read publish targets concurrently with publications and count torn, empty and mixed reads."""
+    from benchmarks.processes import ServerNotInstalled
+    from benchmarks.readers import TARGETS, benchmark_readers
 
+    chosen_targets = tuple(targets.split(",")) if targets else TARGETS
+    if unknown := set(chosen_targets) - set(TARGETS):
+        raise CommandFailed(f"--targets: {', '.join(sorted(unknown))}: there are {', '.join(TARGETS)}")
     try:
-        results = benchmark_readers(readers, publications, progress=print_note)
-    except PostgresqlNotInstalled as error:
+        results = benchmark_readers(readers, publications, chosen_targets, people, progress=print_note)
+    except ServerNotInstalled as error:
         raise CommandFailed(str(error)) from error
     print_results("Readers", results, as_json)
 

@@ -22,7 +22,7 @@ from pipelines.config.company import Config
 from pipelines.config.secrets import describe_failure
 from pipelines.config.settings import Settings
 from pipelines.core.vanished_values import describe_recently_vanished
-from pipelines.ingest.deliveries import find_new_columns, read_ledger
+from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.delivery_notices import find_notices
 from pipelines.storage.lake import Lake
 
@@ -60,7 +60,8 @@ def print_health(
         *find_issues(settings, company_config, resolve_landing_folder(settings, company_config), now),
         *check_origins(company_config),
     ]
-    notices = _list_source_notices(settings, company_config)
+    ledger = read_ledger(Lake(settings.lake_path))
+    notices = [notice for source in company_config.sources for notice in find_notices(ledger, source.name)]
     if database_problem := find_missing_variable(settings.dagster_home):
         issues.append(Issue("dagster_database", f"Dagster's runs cannot be read: {database_problem}."))
     with _open_instance(settings) as instance:
@@ -88,18 +89,6 @@ def _format_health(issue_sentences: list[str], notices: list[str], vanished_sent
     vanished_list = "".join(f"\n  {sentence}" for sentence in vanished_sentences)
     notice_list = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
     return issue_list + vanished_list + notice_list
-
-
-def _list_source_notices(settings: Settings, config: Config) -> list[str]:
-    """What the last deliveries of each source make worth a look, new columns included."""
-    lake = Lake(settings.lake_path)
-    ledger = read_ledger(lake)
-    notices = []
-    for source in config.sources:
-        notices += find_notices(ledger, source.name)
-        if new_columns := find_new_columns(lake, source):
-            notices.append(f"{source.name}: new columns that are not read: {', '.join(new_columns)}.")
-    return notices
 
 
 def _list_automation_notices(instance: "DagsterInstance", config: Config) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from assets.checks.exit_codes import ExitCode
 from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
 from assets.cli.terminal.inputs import load_config
-from pipelines.config.secrets import redact_secrets
+from pipelines.config.secrets import describe_failure
 from pipelines.publish.object_store import fetch_lake, fetch_publication
 from pipelines.storage.file_access import readable_by, restrict_data_root
 
@@ -33,7 +33,7 @@ def restore_from_bucket(data_root: Path | None, config_file: Path | None, as_jso
         with readable_by(publish_config.group, published_path):
             snapshot = fetch_publication(published_path, bucket_options)
     except OSError as error:
-        raise CommandFailed(f"{bucket_options.url} cannot be restored: {redact_secrets(str(error))}") from error
+        raise CommandFailed(f"{bucket_options.url} cannot be restored: {describe_failure(error)}") from error
     print_result(
         {"snapshot_id": snapshot.snapshot_id, "lake_files": file_count},
         f"{file_count:,} files of the lake and snapshot {snapshot.snapshot_id} restored to {settings.root}",

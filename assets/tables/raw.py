@@ -42,12 +42,11 @@ from pipelines.contracts.catalog import DELIVERY, ORIGIN
 from pipelines.contracts.table import Table
 from pipelines.ingest.deliveries import (
     count_landed_rows,
-    find_new_columns,
     read_ledger,
     scan_current_rows,
     scan_quarantine,
 )
-from pipelines.ingest.delivery_notices import find_notices
+from pipelines.ingest.delivery_notices import find_new_columns, find_notices
 from pipelines.ingest.fetch_targets import list_fed_sources, list_fetch_targets
 from pipelines.ingest.landed_counts import count_landed_rules
 from pipelines.ingest.landing import LandedFile, LandingContext, land_source
@@ -304,7 +303,8 @@ def _check_accepted(table_name: str, pipeline: PipelineResource, sources: list[S
 
 def _check_columns(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
     """Check that the last delivery of each source has no column that is unmapped and missing in the one before."""
-    new_columns = {column for source in sources for column in find_new_columns(pipeline.lake, source)}
+    ledger = read_ledger(pipeline.lake)
+    new_columns = {column for source in sources for column in find_new_columns(ledger, source.name)}
     column_list = ", ".join(sorted(new_columns))
     return AssetCheckResult(
         asset_key=table_name,

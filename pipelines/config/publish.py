@@ -103,3 +103,14 @@ class PublishOptions(ConfigSection):
     postgresql: PostgresqlOptions | None = None
     object_store: ObjectStoreOptions | None = None
     webhook: WebhookOptions | None = None
+
+    @property
+    def secret_variables(self) -> tuple[str, ...]:
+        """The environment variables that hold secrets of the targets, whatever their names are."""
+        postgresql = [self.postgresql.uri_variable] if self.postgresql else []
+        return (*postgresql, *([self.webhook.secret_variable] if self.webhook else []))
+
+    @property
+    def shown_addresses(self) -> tuple[str, ...]:
+        """The addresses of the targets that may be shown: they hold no secret."""
+        return (self.webhook.shown_url,) if self.webhook else ()

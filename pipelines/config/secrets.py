@@ -32,16 +32,22 @@ def redact_secrets(message: str, secret_variables: Collection[str] = ()) -> str:
     return message
 
 
-def describe_failure(failure: Exception, secret_variables: Collection[str] = ()) -> str:
+def describe_failure(
+    failure: Exception, secret_variables: Collection[str] = (), shown_addresses: Collection[str] = ()
+) -> str:
     """An error of another system in one line, without secrets and without addresses.
 
     Args:
         failure: The error.
         secret_variables: Names of variables that hold a secret although their name does not show it.
+        shown_addresses: Addresses that hold no secret, such as scheme and host of an endpoint: they stay.
 
     Returns:
         The class of the error and the first line of its message.
     """
     message_lines = str(failure).strip().splitlines() or ["no reason given"]
-    message = _ADDRESS_PATTERN.sub("(address)", redact_secrets(message_lines[0], secret_variables))
+    message = _ADDRESS_PATTERN.sub(
+        lambda address: address[0] if address[0] in shown_addresses else "(address)",
+        redact_secrets(message_lines[0], secret_variables),
+    )
     return f"{type(failure).__name__}: {message[:_MAX_LENGTH]}"

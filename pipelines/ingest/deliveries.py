@@ -182,17 +182,6 @@ def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> list[Lande
     return landed_counts
 
 
-def find_new_columns(lake: Lake, source: SourceConfig) -> list[str]:
-    """Columns left out of the last landed file of a source that the file before did not have; none for a first file."""
-    landed_deliveries = read_ledger(lake).filter(
-        pl.col("source_name") == source.name, pl.col("delivery_status") == "landed"
-    )
-    columns_of_last_files = landed_deliveries.sort("delivery_number").tail(2)["columns_left_out"].to_list()
-    return (
-        sorted(set(columns_of_last_files[1]) - set(columns_of_last_files[0])) if len(columns_of_last_files) > 1 else []
-    )
-
-
 def read_ledger(lake: Lake) -> pl.DataFrame:
     """The ledger (`DELIVERY`): one row per file content, mapping and outcome."""
     return lake.scan(DELIVERY).collect()

@@ -60,10 +60,31 @@ def find_notices(ledger: pl.DataFrame, source_name: str) -> list[str]:
             joined_notice = joined_notices.setdefault(notice.subject, _Notice(notice.subject, notice.describe))
             joined_notice.counts.update(notice.counts)
             joined_notice.file_names.append(delivery["file_name"])
-    return [
+    notices = [
         f"{source_name}: {_describe_files(notice.file_names)}: {notice.describe(notice.counts)}"
         for notice in joined_notices.values()
     ]
+    if new_columns := find_new_columns(ledger, source_name):
+        notices.append(f"{source_name}: new columns that are not read: {', '.join(new_columns)}.")
+    return notices
+
+
+def find_new_columns(ledger: pl.DataFrame, source_name: str) -> list[str]:
+    """Find columns that nothing reads and that the file before did not have.
+
+    Args:
+        ledger: Rows of the ledger of deliveries.
+        source_name: Name of the source.
+
+    Returns:
+        Headers of the file that the source landed last, in alphabetical order; none for a first file.
+    """
+    landed_deliveries = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number")
+    if landed_deliveries.height < 2:
+        return []
+    last_two = landed_deliveries["columns_left_out"].tail(2).to_list()
+    earlier_columns, last_columns = (columns or [] for columns in last_two)
+    return sorted(set(last_columns) - set(earlier_columns))
 
 
 def _describe_files(file_names: list[str]) -> str:

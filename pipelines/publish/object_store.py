@@ -16,6 +16,7 @@ import pyarrow.fs as pafs
 from pipelines.config.publish import ObjectStoreOptions
 from pipelines.publish.contract_files import contract_folder
 from pipelines.snapshots.reader import MANIFEST, POINTER, SNAPSHOTS, Snapshot, current_snapshot, list_snapshots
+from pipelines.snapshots.writer import write_json
 from pipelines.storage.atomic_write import replacing
 
 _CHUNK_BYTES = 1 << 20
@@ -72,6 +73,8 @@ def push_publication(snapshot: Snapshot, store_options: ObjectStoreOptions) -> i
 def fetch_publication(published_folder: Path, store_options: ObjectStoreOptions) -> Snapshot:
     """Copy the bucket's current snapshot into a folder; the folder's pointer is replaced last.
 
+    The pointer is read once: the snapshot that it names is copied even if another one is published meanwhile.
+
     Args:
         published_folder: The folder of everything that is published.
         store_options: Address of the bucket.
@@ -80,10 +83,12 @@ def fetch_publication(published_folder: Path, store_options: ObjectStoreOptions)
         The snapshot in the folder.
     """
     store, bucket_folder = _open_folder(store_options, "published")
-    manifest_path = _read_json(store, bucket_folder / POINTER)["manifest"]
+    pointer = _read_json(store, bucket_folder / POINTER)
+    manifest_path = pointer["manifest"]
     manifest_document = _read_json(store, bucket_folder / manifest_path)
-    for stored_path in (*(table["path"] for table in manifest_document["tables"]), manifest_path, POINTER):
+    for stored_path in (*(table["path"] for table in manifest_document["tables"]), manifest_path):
         _fetch_file(store, bucket_folder / stored_path, published_folder / stored_path)
+    write_json(published_folder / POINTER, pointer)
     return current_snapshot(published_folder)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
-from pipelines.config.secrets import redact_secrets
+from pipelines.config.secrets import describe_failure
 from pipelines.contracts.terms import ContractTerms
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake
@@ -84,8 +84,8 @@ def publish_target(target_name: str, context: PublishContext) -> PublishOutcome:
     try:
         return PublishOutcome(target_name, publish_function(context, select_options(context.options)))
     except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
-        message_lines = str(failure).strip().splitlines() or ["no reason given"]
-        return PublishOutcome(target_name, "", f"{type(failure).__name__}: {redact_secrets(message_lines[0])}")
+        problem = describe_failure(failure, context.options.secret_variables, context.options.shown_addresses)
+        return PublishOutcome(target_name, "", problem)
 
 
 def _require_secret(variable_name: str, description: str) -> str:

@@ -64,6 +64,18 @@ def test_a_notice_reaches_the_three_places(root: Path) -> None:
     assert notice not in in_doctor["findings"]
 
 
+def test_a_new_column_is_a_notice_in_the_three_places(root: Path) -> None:
+    land(root)
+    (root / "landing" / "people" / "people.csv").write_text(CSV.replace("Final Score", "Final Score,Mood") + ",fine")
+    (in_ui,), _ = land(root)
+    notice = "people: new columns that are not read: Mood."
+    assert in_ui.splitlines()[-1] == f"- {notice}"
+    (source,) = describe_sources(Lake(root / "lake"), read_config(root / "footsteps.yaml"), root / "landing")
+    assert source["notices"][-1] == notice
+    in_doctor = json.loads(CliRunner().invoke(app, ["doctor", "--json", "--data-root", str(root)]).stdout)
+    assert in_doctor["notices"] == source["notices"]
+
+
 def test_the_check_of_the_sum_fails_on_a_wrong_number(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read_wrong_ledger(lake: Lake) -> pl.DataFrame:
         return raw.read_ledger(lake).with_columns(pl.col("read_count") + 1)

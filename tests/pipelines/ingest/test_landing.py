@@ -18,11 +18,11 @@ from pipelines.ingest import landing as landing_module
 from pipelines.ingest import ledger_writer
 from pipelines.ingest.deliveries import (
     current_deliveries,
-    find_new_columns,
     read_ledger,
     scan_current_rows,
     scan_quarantine,
 )
+from pipelines.ingest.delivery_notices import find_new_columns
 from pipelines.ingest.landing import LandingContext, land_source
 from pipelines.ingest.ledger_writer import LedgerWriter
 from pipelines.storage.lake import Lake
@@ -375,11 +375,11 @@ def _without_repeats(records: list[tuple[str, int, int]]) -> list[list[tuple[str
 def test_a_new_column_is_reported_once_and_changes_no_row(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.csv", row(1))
     land_source(landing(tmp_path), source())
-    assert find_new_columns(Lake(tmp_path / "lake"), source()) == []
+    assert find_new_columns(read_ledger(Lake(tmp_path / "lake")), source().name) == []
     (tmp_path / "in" / "b.csv").write_text(f"{HEADER},mood\n{row(2)},fine\n")
     land_source(landing(tmp_path), source())
-    assert find_new_columns(Lake(tmp_path / "lake"), source()) == ["mood"]
+    assert find_new_columns(read_ledger(Lake(tmp_path / "lake")), source().name) == ["mood"]
     assert set(current(tmp_path)) == {"1", "2"}
     (tmp_path / "in" / "c.csv").write_text(f"{HEADER},mood\n{row(3)},well\n")
     land_source(landing(tmp_path), source())
-    assert find_new_columns(Lake(tmp_path / "lake"), source()) == []
+    assert find_new_columns(read_ledger(Lake(tmp_path / "lake")), source().name) == []

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.processes import PostgresqlNotInstalled, temporary_postgresql_server
+from benchmarks.processes import ServerNotInstalled, temporary_postgresql_server
 
 
 @pytest.fixture(scope="session")
@@ -13,5 +13,5 @@ def postgresql_uri() -> Iterator[str]:
     try:
         with temporary_postgresql_server() as uri:
             yield uri
-    except PostgresqlNotInstalled as missing:
+    except ServerNotInstalled as missing:
         pytest.skip(str(missing))

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from publishing import DAY, UNTIL, make_mastery_rows, make_next_skill_rows, publish
 
-from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions
+from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.terms import ContractTerms
-from pipelines.publish import object_store
+from pipelines.publish import object_store, targets
 from pipelines.publish.contract_files import publish_contracts
 from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import publish_duckdb
@@ -214,6 +214,22 @@ def test_an_older_part_of_a_table_that_a_broken_push_left_goes_with_the_next_one
     assert fetch_lake(tmp_path / "restored", options) == 2  # the table and its quarantine
 
 
+def test_a_copy_of_the_bucket_is_whole_if_a_snapshot_is_published_meanwhile(
+    tmp_path: Path, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ObjectStoreOptions(url="s3://people-data/meanwhile", endpoint=s3_endpoint)
+    push_publication(publish(tmp_path / "published", "s0"), options)
+    fetch = object_store._fetch_file
+
+    def publish_and_fetch(*arguments: Any) -> None:
+        push_publication(publish(tmp_path / "published", "s1"), options)
+        fetch(*arguments)
+
+    monkeypatch.setattr(object_store, "_fetch_file", publish_and_fetch)
+    assert fetch_publication(tmp_path / "copy", options).snapshot_id == "s0"
+    assert current_snapshot(tmp_path / "copy").scan(NEXT_SKILL.name).collect().height == 6
+
+
 def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOOTSTEPS_POSTGRESQL_URI", "postgresql://someone:hush-hush@127.0.0.1:1/none")
     options = PublishOptions(postgresql=PostgresqlOptions())
@@ -235,6 +251,26 @@ def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, m
     assert problem is not None
     assert "set FOOTSTEPS_POSTGRESQL_URI" in problem
     assert "object_store" not in configured_targets(options)
+
+
+def test_a_failed_target_shows_the_host_of_the_webhook_and_no_other_address_and_no_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise OSError("https://portal.example https://signed.example/x?sig=hush: hush-hush was refused")
+
+    monkeypatch.setenv("PEOPLE_DATABASE", "hush-hush")
+    monkeypatch.setattr(targets, "_TARGETS", {"delta": (lambda options: options.delta, fail)})
+    options = PublishOptions(
+        postgresql=PostgresqlOptions(uri_variable="PEOPLE_DATABASE"),
+        webhook=WebhookOptions(url="https://portal.example/events"),
+    )
+    snapshot, lake = publish(tmp_path, "s0"), Lake(tmp_path / "lake")
+    publication = PublishContext(
+        snapshot, lake, options, "Acme", lambda: datetime(2025, 6, 30, tzinfo=UTC), tmp_path / "site"
+    )
+    problem = publish_target("delta", publication).problem
+    assert problem == "OSError: https://portal.example (address) $PEOPLE_DATABASE was refused"
 
 
 def test_snapshots_go_when_their_time_is_over_and_the_current_one_stays(tmp_path: Path) -> None:
