@@ -9,7 +9,7 @@ DEMO_ROOT ?= .footsteps/demo
 DATACONTRACT := datacontract-cli[duckdb]==1.2.8
 SHARED_RUST := $(wildcard ../shared/data/rust)
 SHARED_DATA := $(wildcard ../shared/data)
-# Bytecode is compiled once at set-up: without it every import of Dagster and Great Expectations costs seconds.
+# Bytecode is compiled once at set-up, on all cores: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup run test services lint types architecture tests contracts up wheel lock locktools sbom audit clean
@@ -22,9 +22,9 @@ setup: $(STAMP) ## create .venv and install the locked dependencies of developme
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@$(BIN)/python -m compileall -q pipelines ml assets
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib pipelines ml assets
 	@touch $(STAMP)
 
 run: setup ## write a demo company's exports, run the whole night, show three people
