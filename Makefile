@@ -9,10 +9,10 @@ DEMO_ROOT ?= .footsteps/demo
 DATACONTRACT := datacontract-cli[duckdb]==1.2.8
 SHARED_RUST := $(wildcard ../shared/data/rust)
 SHARED_DATA := $(wildcard ../shared/data)
-# Bytecode is compiled once at set-up: without it every import of Dagster and Great Expectations costs seconds.
+# Bytecode is compiled once at set-up, on all cores: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test test-long services lint types architecture tests contracts up wheel lock locktools sbom audit clean
+.PHONY: help setup run test services lint types architecture tests contracts up wheel lock locktools sbom audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -22,9 +22,9 @@ setup: $(STAMP) ## create .venv and install the locked dependencies of developme
 
 $(STAMP): requirements-dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@$(BIN)/python -m compileall -q pipelines ml assets
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib pipelines ml assets
 	@touch $(STAMP)
 
 run: setup ## write a demo company's exports, run the whole night, show three people
@@ -62,10 +62,7 @@ services:
 	fi
 
 tests: setup services
-	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
-
-test-long: setup ## the simulated week, the installed package, new releases of taxonomies, lineage events
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal
 
 contracts: setup ## test the contracts of the demo's current snapshot against its Parquet files with datacontract-cli
 	@test -f $(DEMO_ROOT)/published/CURRENT || $(MAKE) --no-print-directory run

@@ -33,7 +33,7 @@ from pipelines.storage.atomic_write import file_sha256
 from pipelines.storage.lake import Lake
 from pipelines.storage.parquet_files import content_sha256
 
-_LAST_DAY = date(2026, 6, 30)
+LAST_DAY = date(2026, 6, 30)
 # On the "full" disk no file may become larger than this; every table of the smallest company is larger.
 _FULL_DISK_BYTES = 4096
 # Imports that forked runs may share. Polars starts threads when it is imported, so that each run must import it itself.
@@ -78,26 +78,27 @@ def print_chaos(people: int, kills: int, seed: int, as_json: bool) -> None:
         CommandFailed: An interruption lost something.
     """
     with tempfile.TemporaryDirectory() as folder:
-        result = interrupt_runs(Path(folder), people, kills, seed)
+        before = Path(folder) / "before"
+        build_demo(before, people_count=people, seed=seed, last_day=LAST_DAY)
+        _run(before, LAST_DAY)
+        result = interrupt_runs(before, Path(folder), kills, seed)
     print_json({**asdict(result), "holds": result.holds}) if as_json else print_note(str(result))
     if not result.holds:
         raise CommandFailed("an interrupted run lost something: see the counts")
 
 
-def interrupt_runs(folder: Path, people: int, kills: int, seed: int, full_disks: int = 1) -> ChaosResult:
+def interrupt_runs(before: Path, folder: Path, kills: int, seed: int, full_disks: int = 1) -> ChaosResult:
     """Interrupt the second run of a demo company again and again, each time followed by a complete run.
 
     Args:
-        folder: An empty folder for the data roots.
-        people: Number of people of the demo company.
+        before: The data root of the demo company after its first run, as of `LAST_DAY`; it gets new worklogs.
+        folder: A folder for the other data roots.
         kills: Number of runs that are killed at a random moment.
-        seed: Seed of the company and of the moments.
+        seed: Seed of the worklogs and of the moments.
         full_disks: Number of runs on a full disk.
     """
     start = time.perf_counter()
-    before, undisturbed, day = folder / "before", folder / "undisturbed", _LAST_DAY + timedelta(days=1)
-    build_demo(before, people_count=people, seed=seed, last_day=_LAST_DAY)
-    _run(before, _LAST_DAY)
+    undisturbed, day = folder / "undisturbed", LAST_DAY + timedelta(days=1)
     write_new_worklogs(resolve_settings(before), share=0.02, day=day, seed=seed)
     shutil.copytree(before, undisturbed)
     run_start = time.perf_counter()

@@ -1,5 +1,8 @@
 """What several tests share: one run of the demo company."""
 
+import fcntl
+import os
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +33,18 @@ settings.load_profile("footsteps")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the long tests first: at the end, the workers then have short ones left, which they share evenly."""
-    items.sort(key=lambda item: ("integration" not in item.path.parts, item.get_closest_marker("slow") is None))
+    """Order the tests so that the workers seldom wait for each other and end together.
+
+    Each worker begins with one half of the list. The tests of the demo are all in the first half, so that one worker
+    makes it while the other runs tests without it. The longest are first: at the end, short ones are left to share.
+    """
+    items.sort(
+        key=lambda item: (
+            "integration" not in item.path.parts,
+            item.get_closest_marker("slow") is None,
+            "demo_run" not in getattr(item, "fixturenames", ()),
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -97,13 +110,33 @@ def record_evaluated_rows() -> Iterator[Counter[str]]:
 
 
 @pytest.fixture(scope="session")
-def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
-    """A company of 60 people and its first run. Tests that change files copy it first, because it is shared."""
-    root = tmp_path_factory.mktemp("demo")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoRun]:
+    """A company of 60 people and its first run, which all workers share: tests that change files copy it first."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the folder of a worker lies in that of all
+        shared = shared.parent
+    recorded = shared / "demo_run.pickle"
+    with (shared / "demo_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not recorded.exists():
+            recorded.write_bytes(pickle.dumps(make_demo_run(tmp_path_factory.mktemp("demo"))))
+    run: DemoRun = pickle.loads(recorded.read_bytes())
+    files = list_files(run.settings.root)
+    yield run
+    assert list_files(run.settings.root) == files, "a test changed the demo that all tests share"
+
+
+def make_demo_run(root: Path) -> DemoRun:
     build_demo(root, people_count=60, seed=7, last_day=END)
     with record_matched_texts() as matched_texts, record_evaluated_rows() as evaluated_rows:
         summary = run_pipeline(root)
     return DemoRun(resolve_settings(root), summary, matched_texts, evaluated_rows)
+
+
+def list_files(root: Path) -> set[tuple[str, int, int]]:
+    """Path, size in bytes and time of change of each file, without what readers open: Dagster's files and the lock."""
+    paths = (path for path in root.rglob("*") if path.is_file() and "dagster_home" not in path.parts)
+    return {(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.name != ".writing"}
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 import ast
 import subprocess
+from collections import Counter
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -40,40 +42,55 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_a_source_file_has_at_most_400_lines(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 400
+@cache  # a tree of every file takes seconds, and many tests read it
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text())))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_a_function_has_at_most_60_lines(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno + 1 <= 60, f"{node.name} is too long"
+def test_a_source_file_has_at_most_400_lines() -> None:
+    assert [relative(path) for path in SOURCES if len(path.read_text().splitlines()) > 400] == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_a_module_begins_with_a_one_line_caption(path: Path) -> None:
-    caption = ast.get_docstring(ast.parse(path.read_text()))
-    assert caption
-    first, *rest = caption.splitlines()
-    assert first.endswith(".")
-    assert not rest or rest[0] == ""
+def test_a_function_has_at_most_60_lines() -> None:
+    functions = [
+        (path, node)
+        for path in SOURCES
+        for node in nodes_of(path)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert len(functions) > len(SOURCES)
+    too_long = [
+        f"{relative(path)}: {node.name}" for path, node in functions if (node.end_lineno or 0) - node.lineno + 1 > 60
+    ]
+    assert too_long == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_no_module_is_a_drawer_for_odds_and_ends(path: Path) -> None:
-    assert not FORBIDDEN_NAMES & set(path.relative_to(ROOT).with_suffix("").parts)
+def test_a_module_begins_with_a_one_line_caption() -> None:
+    captions = {relative(path): ast.get_docstring(ast.parse(path.read_text())) for path in SOURCES}
+    assert [name for name, caption in captions.items() if not is_one_line(caption)] == []
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.parts[len(ROOT.parts)] != "assets"], ids=relative)
-def test_nothing_below_assets_reads_the_clock(path: Path) -> None:
+def is_one_line(caption: str | None) -> bool:
+    first, *rest = (caption or "").splitlines() or [""]
+    return first.endswith(".") and (not rest or rest[0] == "")
+
+
+def test_no_module_is_a_drawer_for_odds_and_ends() -> None:
+    names = {relative(path): {*path.relative_to(ROOT).with_suffix("").parts} for path in SOURCES}
+    assert [name for name, parts in names.items() if FORBIDDEN_NAMES & parts] == []
+
+
+def test_nothing_below_assets_reads_the_clock() -> None:
     """Time is an argument: a result as of a date may depend on that date alone."""
     clocks = {"now", "utcnow", "today", "time_ns"}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            assert node.func.attr not in clocks, f"line {node.lineno} reads the clock"
+    readings = [
+        f"{relative(path)}, line {node.lineno}"
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[0] != "assets"
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in clocks
+    ]
+    assert readings == []
 
 
 def test_the_top_level_is_fixed() -> None:
@@ -88,32 +105,31 @@ FOLDERS = sorted({path.parent for path in SOURCES})
 EMPTY_NAMES = {"one", "found", "said", "told", "kept", "known"}
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=relative)
-def test_a_folder_has_at_most_20_modules(folder: Path) -> None:
-    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 20
+def test_a_folder_has_at_most_20_modules() -> None:
+    modules = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
+    assert [relative(folder) for folder, count in modules.items() if count > 20] == []
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=relative)
-def test_a_folder_says_what_belongs_in_it(folder: Path) -> None:
-    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+def test_a_folder_says_what_belongs_in_it() -> None:
+    captions = {folder: ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) for folder in FOLDERS}
+    assert [relative(folder) for folder, caption in captions.items() if not caption] == []
 
 
 def test_ml_has_at_most_nine_folders() -> None:
     assert len([folder for folder in FOLDERS if folder.is_relative_to(ROOT / "ml")]) - 1 <= 9
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_the_formatter_decides_the_layout(path: Path) -> None:
-    assert "fmt: skip" not in path.read_text()
+def test_the_formatter_decides_the_layout() -> None:
+    assert [relative(path) for path in SOURCES if "fmt: skip" in path.read_text()] == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_a_variable_is_named_by_its_content(path: Path) -> None:
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    names = {node.id for node in nodes if isinstance(node, ast.Name)} | {
-        node.arg for node in nodes if isinstance(node, ast.arg)
+def test_a_variable_is_named_by_its_content() -> None:
+    names = {
+        relative(path): {node.id for node in nodes_of(path) if isinstance(node, ast.Name)}
+        | {node.arg for node in nodes_of(path) if isinstance(node, ast.arg)}
+        for path in SOURCES
     }
-    assert not names & EMPTY_NAMES
+    assert {name: used & EMPTY_NAMES for name, used in names.items() if used & EMPTY_NAMES} == {}
 
 
 def test_no_import_cycle_between_files() -> None:
@@ -143,7 +159,7 @@ def folder_of(module: str) -> str:
 def import_targets(path: Path) -> set[str]:
     """Modules of the project that a module imports, also inside functions."""
     targets: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             targets |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -132,6 +132,7 @@ def execute_run(
     from assets.automation.schedules import NIGHTLY_JOB, today_utc
     from assets.definitions import build_definitions, build_pipeline
     from assets.resources import run_context
+    from assets.resources.locking import keep_connections_open
 
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(NIGHTLY_JOB)
@@ -143,7 +144,9 @@ def execute_run(
     run_tags = _build_tags(as_of, run_day, allow_row_count_drop)
     if incremental and selection is not None and selection.has_landing:
         run_tags[run_context.INCREMENTAL_TAG] = "true"
-    with DagsterInstance.get() as instance, show_progress(len(job.graph.node_defs)):
+    progress = show_progress(len(job.graph.node_defs))
+    # connections stay open from the start: before its first step, the run records hundreds of planned checks
+    with DagsterInstance.get() as instance, keep_connections_open(instance), progress:
         run_result = job.execute_in_process(
             run_config=LOGGER_CONFIG,
             instance=instance,

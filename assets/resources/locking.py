@@ -16,9 +16,10 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import IO
+from weakref import WeakSet
 
 from dagster import DagsterInstance
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log import EventLogStorage, SqliteEventLogStorage
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from pipelines.storage.atomic_write import UNFINISHED
@@ -28,6 +29,8 @@ _MAX_WAIT_SECONDS = 4 * 3600
 # A statement about events takes milliseconds; a connection that is older than an hour is replaced; further ones are
 # opened if threads need them.
 _STATEMENT_TIMEOUT_MS, _RECYCLE_SECONDS, _MAX_OVERFLOW = 900_000, 3_600, 20
+# Storages of which connections are kept open.
+_KEPT_STORAGES: WeakSet[EventLogStorage] = WeakSet()
 
 
 @contextmanager
@@ -72,8 +75,22 @@ def remove_unfinished(root: Path) -> None:
 def keep_connections_open(instance: DagsterInstance) -> Iterator[None]:
     """Keep connections to the storage of the instance open while a run lasts.
 
-    Dagster opens a connection for every event: on PostgreSQL that takes longer than to store the event.
+    Dagster opens a connection for every event: on PostgreSQL that takes longer than to store the event. Within another
+    call for the same instance, the connections of that call serve.
     """
+    if instance.event_log_storage in _KEPT_STORAGES:
+        yield
+        return
+    _KEPT_STORAGES.add(instance.event_log_storage)
+    try:
+        with _keep_open(instance):
+            yield
+    finally:
+        _KEPT_STORAGES.discard(instance.event_log_storage)
+
+
+@contextmanager
+def _keep_open(instance: DagsterInstance) -> Iterator[None]:
     if not isinstance(instance.event_log_storage, SqliteEventLogStorage):
         # Dagster's own way to keep connections, which its web server uses
         instance.optimize_for_webserver(

@@ -22,7 +22,7 @@ from assets.tables import model
 from pipelines.contracts.catalog import EVIDENCE, PERSON
 from pipelines.storage.lake import Lake
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 KEY = "s3cret-key"
 

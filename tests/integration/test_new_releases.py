@@ -8,7 +8,7 @@ from changing_company import PEOPLE, WORK, Company, read_published, write_csv, w
 
 from pipelines.contracts.catalog import EVIDENCE, SKILL
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 SOURCES = (
     "as_of: newest_event",

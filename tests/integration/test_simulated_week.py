@@ -19,6 +19,7 @@ from assets.cli.terminal.console import resolve_settings
 from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.definitions import build_definitions
 from assets.resources.complete_run import CompleteRuns
+from assets.resources.locking import keep_connections_open
 from assets.resources.run_context import CAUSE_TAG
 from assets.tables import model, publish_targets
 from benchmarks.incremental_runs import write_new_worklogs
@@ -26,7 +27,7 @@ from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISH_TARGET, SNAPSH
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 RAW = "raw_tempo__event_worklog"
 
@@ -135,7 +136,7 @@ def company(demo_run: DemoRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         config_file.write("quiet_seconds: 0\n")  # every file is complete
     settings = resolve_settings(root)
     monkeypatch.setenv("DAGSTER_HOME", str(prepare_dagster_home(settings)))
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.get() as instance, keep_connections_open(instance):
         company = Company(root, instance, build_definitions(settings))
         monkeypatch.setattr(CompleteRuns, "local_date", lambda _: company.today)
         yield company

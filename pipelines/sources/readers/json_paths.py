@@ -13,6 +13,7 @@ Does not belong here: reading files (`json_lines`), which path fills which colum
 """
 
 import re
+from functools import cache
 
 import duckdb
 
@@ -89,21 +90,24 @@ def json_path(path: str) -> str:
 
 def covers(path: str, header: str) -> bool:
     """Return whether a path that an adapter reads takes in the header of a file; both are normalized."""
-    if path.endswith(f".{_ANY_MEMBER}"):
+    if path.endswith(".*"):
         return header.startswith(path[:-1]) and "." not in header[len(path) - 1 :]
+    return header in _covered_headers(path)
+
+
+@cache  # of the few paths that adapters and the configuration declare, each is compared with every header of a file
+def _covered_headers(path: str) -> frozenset[str]:
     if _INSIDE_TEXT in path:
-        return header in (path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, "."))
+        return frozenset((path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, ".")))
     if filter_match := _FILTER.match(path):
         list_path, member_path, _, text_path = filter_match.groups(default="")
-        return header in (
-            list_path,
-            *(
-                f"{path_start}.{inner_path}"
-                for path_start in (list_path, f"{list_path}[*]")
-                for inner_path in (member_path, text_path)
-            ),
+        inner_paths = (
+            f"{path_start}.{inner_path}"
+            for path_start in (list_path, f"{list_path}[*]")
+            for inner_path in (member_path, text_path)
         )
-    return header in (path, path.removesuffix("[*]"))
+        return frozenset((list_path, *inner_paths))
+    return frozenset((path, path.removesuffix("[*]")))
 
 
 def quoted(text: str) -> str:

@@ -7,6 +7,7 @@ Does not belong here: how a format is read (`delimited`, `json_lines`, `parquet`
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -76,6 +77,7 @@ class TextTable:
         return alike_headers[0] if len(alike_headers) == 1 else header
 
 
+@lru_cache(4096)  # the headers of a file are compared with those of every form that it may have
 def normalize_header(header: str) -> str:
     """Return the header in the form in which headers are compared: case and extra blanks do not matter."""
     return re.sub(r"\s+", " ", header.strip().strip("\ufeff")).casefold()

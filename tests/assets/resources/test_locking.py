@@ -22,6 +22,9 @@ def test_events_of_a_run_do_not_wait_for_the_disk(tmp_path: Path) -> None:
         with keep_connections_open(instance):
             assert synchronous(instance) == NORMAL
             assert instance.event_log_storage.supports_asset_checks
+            with keep_connections_open(instance):  # of the run itself, within those of the command that starts it
+                assert synchronous(instance) == NORMAL
+            assert synchronous(instance) == NORMAL
         assert synchronous(instance) == FULL
         assert "has_table" not in vars(instance.event_log_storage)
 
