@@ -21,7 +21,7 @@ from wheel_building import ROOT, build_wheel, clean_environment
 
 from pipelines.config.company import read_config
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.slow
 
 MANUAL = (ROOT / "docs" / "operate.md").read_text()
 # Folders of the machine, which become folders of the test.
