@@ -29,6 +29,7 @@ from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.json_paths import covers, is_valid
 from pipelines.sources.readers.text_table import TextTable, looks_like_value, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
+from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS, find_usual_headers
 
 # The columns of a file that a message lists at most.
 MAX_LISTED_COLUMNS = 40
@@ -97,6 +98,7 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
                 f"the mapping names {destination}; nearest column of {shape_map.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
+    _add_usual_headers(variants_by_destination, options, table)
     shape_map = replace(shape_map, fields=tuple(chain.from_iterable(variants_by_destination.values())))
     for header, destination in overridden_headers:
         _check_header(header, destination, shape_map, table, file_name)
@@ -111,6 +113,25 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
             for fitted_variant in _fit_variants(variants, shape_map, table, file_name)
         ),
     )
+
+
+def _add_usual_headers(
+    variants_by_destination: dict[str, list[FieldMap]], options: SourceOptions, table: TextTable
+) -> None:
+    """Let unread headers with a usual name fill the columns of a person of which the file has no declared header."""
+    read_keys = {
+        table.key(header)
+        for variants in variants_by_destination.values()
+        for field_map in variants
+        for header in field_map.all_headers
+    }
+    unread_headers = [header for header in table.headers if table.key(header) not in read_keys]
+    for destination in USUAL_PERSON_HEADERS.keys() & variants_by_destination.keys() - options.mapping.keys():
+        variants = variants_by_destination[destination]
+        usual_headers = find_usual_headers(destination, unread_headers)
+        if usual_headers and not any(has_header(field_map, table) for field_map in variants):
+            usual_map = FieldMap(destination, usual_headers, variants[0].transform)
+            variants_by_destination[destination] = [*variants, usual_map]
 
 
 def has_header(field_map: FieldMap, table: TextTable) -> bool:
@@ -131,6 +152,8 @@ def transform_for(field_map: FieldMap) -> Transform:
         return Transform("category", values={word: word for word in column.allowed})
     if field_map.destination == "work_email":
         return Transform("email")
+    if field_map.destination == "employee_number" or field_map.destination.endswith("_code"):
+        return Transform("code")
     return Transform(_KIND_BY_UNIT.get(column.unit) or _KIND_BY_DTYPE.get(column.dtype.base_type(), "text"))
 
 

@@ -55,6 +55,13 @@ def test_a_duration_beyond_what_is_possible_is_left_out_by_name(tmp_path: Path) 
     assert "1 rows kept without a value" in run.stdout
 
 
+def test_finished_work_without_a_day_is_noted(tmp_path: Path) -> None:
+    file = tmp_path / "items.csv"
+    file.write_text("ID,Work Item Type,Title,Assigned To,State  \n18,Task,a,Ana <ana@example.com>,Resolved  \n")
+    preview = preview_file(file, "azure_devops", SourceOptions(), DAY)
+    assert preview.notes == ("1 finished records have no day of completion: they are no evidence of practice",)
+
+
 def test_a_file_that_cannot_be_read_gives_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "hours.csv"
     file.write_text(HARVEST.splitlines()[0] + "\n")
