@@ -239,6 +239,22 @@ def _nearest_or_unread(unknown_name: str, shape_map: ShapeMap, table: TextTable)
     return f"{_NONE_IS_NEAR}; columns that nothing reads: {', '.join(listed_headers) or 'none'}"
 
 
+def _same_inside(wanted_headers: Iterable[str], table: TextTable) -> str:
+    """Return the members of a JSON record that end as a wanted one, as in a record inside an envelope; else nothing."""
+    if not table.has_open_schema:
+        return ""
+    endings = tuple(f".{header}" for header in wanted_headers)
+    inner_headers = [
+        header
+        for header in table.headers
+        if header.endswith(endings) and "[" not in header and not sensitive_class(header)
+    ]
+    if not inner_headers:
+        return ""
+    outer_member = inner_headers[0].split(".")[0]
+    return f"{', '.join(inner_headers[:3])} (each record lies inside `{outer_member}`: export the records themselves)"
+
+
 def _check_header(header: str, destination: str, shape_map: ShapeMap, table: TextTable, file_name: str) -> None:
     if sensitive_kind := sensitive_class(header):
         raise ExportRefused(
@@ -280,9 +296,10 @@ def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
 def _refuse_missing(field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> NoReturn:
     headers = [header for field_map in field_maps for header in field_map.headers]
     destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
+    nearest = _same_inside(headers, table) or _nearest_or_unread(headers[0], shape_map, table)
     missing_message = (
-        f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
-        f"{_nearest_or_unread(headers[0], shape_map, table)}; set it by `mapping: {{{destinations[0]}: …}}`"
+        f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; "
+        f"nearest: {nearest}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
     read_headers = [header for field_map in shape_map.fields for header in field_map.all_headers]
     language_proof = foreign_headers([header for header in table.headers if not sensitive_class(header)], read_headers)

@@ -1,6 +1,6 @@
 """Placeholders: texts that a system or a person writes where there is nothing to say.
 
-Belongs here: the texts that count as an empty cell.
+Belongs here: the texts that count as an empty cell, among them those of which only question marks are left.
 Does not belong here: words that a field declares as values: they stay values.
 """
 
@@ -26,6 +26,8 @@ def _spellings(words: Iterable[str]) -> frozenset[str]:
 PLACEHOLDERS = _spellings((*_SIGNS, *_WORDS.split(", "), "NaN", "NaT"))
 # What Odoo writes for a field without a value, whatever its type; a text, a key or a day is never false.
 _UNSET = tuple(sorted(_spellings(("false",))))
+# What is left of a text whose letters its encoding does not have: ???? ??????.
+_LOST_LETTERS = "?\ufffd .,-"
 _IN_NAMES = PLACEHOLDERS - _spellings((*_PLAIN_WORDS, "NaN", "NaT"))
 
 
@@ -37,7 +39,9 @@ def drop_placeholders(text: pl.Expr, destination: str = "", declared_words: Coll
         destination: Column of the canonical schema that the text fills.
         declared_words: Words that the field declares as values, in lower case; they are no placeholders.
     """
-    return pl.when(~text.is_in(_word_list(placeholders_of(destination, frozenset(declared_words))))).then(text)
+    is_placeholder = text.is_in(_word_list(placeholders_of(destination, frozenset(declared_words))))
+    has_lost_letters = text.str.starts_with("?") & (text.str.strip_chars(_LOST_LETTERS) == "")
+    return pl.when(~is_placeholder & ~has_lost_letters).then(text)
 
 
 def drop_unset(text: pl.Expr) -> pl.Expr:

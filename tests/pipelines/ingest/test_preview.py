@@ -107,6 +107,14 @@ def test_the_source_of_a_file_is_the_one_of_its_system_or_of_its_path() -> None:
     assert find_matching_source(sources, Path("anywhere.csv"), "jira") is None
 
 
+def test_records_inside_an_envelope_are_refused_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "messages.jsonl"
+    file.write_text('{"stream": "time_entries", "data": {"id": 1, "spent_date": "2026-05-25", "hours": 8.0}}\n')
+    refusal = preview_file(file, "harvest", SourceOptions(), DAY).refused
+    assert refusal is not None
+    assert "nearest: data.spent_date (each record lies inside `data`: export the records themselves)" in refusal
+
+
 def test_a_notice_of_changes_wipes_nobody(tmp_path: Path) -> None:
     """BambooHR's field-based webhook: each entry names a person and fills nothing else that a report fills."""
     path = tmp_path / "notice.json"
