@@ -25,11 +25,12 @@ from pipelines.sources.declaration import (
     TransformKind,
 )
 from pipelines.sources.header_language import foreign_headers
+from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.json_paths import covers, is_valid
 from pipelines.sources.readers.text_table import TextTable, looks_like_value, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
-from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS, find_usual_headers
+from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS
 
 # The columns of a file that a message lists at most.
 MAX_LISTED_COLUMNS = 40
@@ -125,12 +126,15 @@ def _add_usual_headers(
         for field_map in variants
         for header in field_map.all_headers
     }
-    unread_headers = [header for header in table.headers if table.key(header) not in read_keys]
+    header_by_words = {
+        words_of(header): header for header in reversed(table.headers) if table.key(header) not in read_keys
+    }
     for destination in USUAL_PERSON_HEADERS.keys() & variants_by_destination.keys() - options.mapping.keys():
+        usual = USUAL_PERSON_HEADERS[destination]
         variants = variants_by_destination[destination]
-        usual_headers = find_usual_headers(destination, unread_headers)
-        if usual_headers and not any(has_header(field_map, table) for field_map in variants):
-            usual_map = FieldMap(destination, usual_headers, variants[0].transform)
+        headers = tuple(header_by_words[name] for name in usual.names if name in header_by_words)
+        if headers and not any(has_header(field_map, table) for field_map in variants):
+            usual_map = FieldMap(destination, headers, variants[0].transform, extract=usual.extract)
             variants_by_destination[destination] = [*variants, usual_map]
 
 

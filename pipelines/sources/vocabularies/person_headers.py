@@ -2,39 +2,54 @@
 
 Belongs here: headers with one meaning in every HR system, for columns that a report fills under none of the names that
 its system's adapter declares.
-Does not belong here: keys of people, which differ per system (the adapters); headers with several meanings, such as
-Status, Title or Start Date.
+Does not belong here: the person's own key, which differs per system (the adapters); headers with several meanings, such
+as Status, Title or Start Date.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-USUAL_PERSON_HEADERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+
+@dataclass(frozen=True)
+class UsualHeaders:
+    """The usual headers of one column.
+
+    Attributes:
+        names: The headers as words in lower case, in order of preference.
+        extract: What is read of a cell; None for the complete cell.
+    """
+
+    names: tuple[str, ...]
+    extract: str | None = None
+
+
+# The name of a manager is no key: an id has a digit and no blank, or is an address.
+_ID = r"^(\S*\d\S*|[^\s@]+@[^\s@]+)$"
+
+USUAL_PERSON_HEADERS: Mapping[str, UsualHeaders] = MappingProxyType(
     {
-        "work_email": ("work email", "work email address", "business email", "company email", "primary work email"),
-        "unit_name": ("department", "department name", "organizational unit", "org unit"),
-        "role_name": ("job title", "position title", "job title name", "business title"),
-        "employment_status": ("employment status", "employee status", "worker status"),
-        "hired_date": ("hire date", "date of hire", "hired date", "original hire date"),
-        "left_date": ("termination date", "date of termination", "leaving date", "last day of work"),
-        "weekly_hours": ("weekly hours", "hours per week", "scheduled weekly hours", "weekly working hours"),
+        "work_email": UsualHeaders(
+            (
+                *("work email", "work email address", "business email", "company email", "primary work email"),
+                *("email", "email address", "e mail"),
+            )
+        ),
+        "display_name": UsualHeaders(("full name", "employee name", "worker name", "legal name", "name")),
+        "manager_code": UsualHeaders(
+            (
+                *("manager id", "manager employee id", "manager workday id", "manager number", "supervisor id"),
+                *("manager email", "manager", "supervisor", "reports to"),
+            ),
+            _ID,
+        ),
+        "unit_name": UsualHeaders(("department", "department name", "organizational unit", "org unit", "organization")),
+        "role_name": UsualHeaders(("job title", "position title", "job title name", "business title")),
+        "employment_status": UsualHeaders(("employment status", "employee status", "worker status")),
+        "hired_date": UsualHeaders(("hire date", "date of hire", "hired date", "original hire date")),
+        "left_date": UsualHeaders(("termination date", "date of termination", "leaving date", "last day of work")),
+        "weekly_hours": UsualHeaders(
+            ("weekly hours", "hours per week", "scheduled weekly hours", "weekly working hours")
+        ),
     }
 )
-
-
-def find_usual_headers(destination: str, headers: Iterable[str]) -> tuple[str, ...]:
-    """Return the headers that usually hold a column of a person, whatever signs or capitals part their words.
-
-    Args:
-        destination: Column of the shape `person`.
-        headers: Headers of a file.
-    """
-    names = {_words_of(name) for name in USUAL_PERSON_HEADERS.get(destination, ())}
-    return tuple(header for header in headers if _words_of(header) in names)
-
-
-def _words_of(header: str) -> str:
-    """Return the words of a header in lower case: Job_Title, jobTitle and JOB TITLE are job title."""
-    parted_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", header.strip())
-    return re.sub(r"[\s_\-]+", " ", parted_words).casefold()
