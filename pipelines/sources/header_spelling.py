@@ -54,18 +54,17 @@ def _declared_headers(shape_map: ShapeMap) -> list[str]:
     return [*headers, *shape_map.signature]
 
 
-def _is_respelled(field_map: FieldMap) -> bool:
-    is_number = field_map.transform is not None and field_map.transform.kind in _NUMBER_KINDS
-    return not is_number and not field_map.value_is_header
-
-
 def _respell(shape_map: ShapeMap, spelling: dict[str, str]) -> ShapeMap:
     def respell(headers: Sequence[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(spelling.get(header, header) for header in headers))
 
     def respell_field(field_map: FieldMap) -> FieldMap:
-        if not _is_respelled(field_map):
+        transform = field_map.transform
+        if transform is not None and transform.kind in _NUMBER_KINDS:
             return field_map
+        if transform is not None and field_map.value_is_header:
+            words = {spelling[header]: word for header, word in transform.values.items() if header in spelling}
+            field_map = replace(field_map, transform=replace(transform, values={**transform.values, **words}))
         return replace(field_map, **{name: respell(getattr(field_map, name)) for name in _HEADER_FIELDS})
 
     return replace(

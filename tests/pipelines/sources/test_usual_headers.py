@@ -53,4 +53,6 @@ def test_a_number_is_read_under_no_other_spelling(tmp_path: Path) -> None:
         "transc_user_id,Transc Object ID,is_latest_reg_num,User LO Comp Dt,User Lo Score\n3,c1,1,2026-01-02,9\n"
     )
     export = read_export(path, get_adapter("cornerstone"))
-    assert export.columns_left_out == ("User LO Comp Dt", "User Lo Score")
+    records = export.shapes["learning_record"].collect()
+    assert records.select("course_code", "learning_verb", "score_share").rows() == [("c1", "completed", None)]
+    assert export.columns_left_out == ("User Lo Score",)
