@@ -15,10 +15,12 @@ import polars as pl
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.contracts.columns import COLUMNS
 from pipelines.sources.declaration import (
+    ANY_TEXT,
     Adapter,
     FieldMap,
     Form,
     Override,
+    PassOver,
     ShapeMap,
     SourceOptions,
     Transform,
@@ -35,6 +37,9 @@ from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS
 # The columns of a file that a message lists at most.
 MAX_LISTED_COLUMNS = 40
 _NONE_IS_NEAR = "none is near"
+# Headers, as words, under which a system writes when a record was deleted, and whether it is.
+_DELETION_MOMENTS = ("deleted at", "server deleted at", "deleted on", "date deleted", "deletion date", "trashed at")
+_DELETION_FLAGS, _TRUE_WORDS = ("deleted", "is deleted", "trashed", "is trashed"), ("true", "1", "yes")
 _KIND_BY_UNIT: dict[str | None, TransformKind] = {"hours": "hours", "share": "score"}
 _KIND_BY_DTYPE: dict[object, TransformKind] = {
     pl.Date: "date",
@@ -113,7 +118,21 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
             for variants in variants_by_destination.values()
             for fitted_variant in _fit_variants(variants, shape_map, table, file_name)
         ),
+        pass_over=(*shape_map.pass_over, *_deleted_records(shape_map, table)),
     )
+
+
+def _deleted_records(shape_map: ShapeMap, table: TextTable) -> list[PassOver]:
+    """Return the rules that pass over records which their system marks as deleted; people are kept as they are."""
+    if shape_map.shape in ("person", "account"):
+        return []
+    headers_by_words = {words_of(header): header for header in reversed(table.headers)}
+    words_by_mark = {**dict.fromkeys(_DELETION_MOMENTS, (ANY_TEXT,)), **dict.fromkeys(_DELETION_FLAGS, _TRUE_WORDS)}
+    return [
+        PassOver("deleted", (headers_by_words[mark],), words=words)
+        for mark, words in words_by_mark.items()
+        if mark in headers_by_words
+    ]
 
 
 def _add_usual_headers(
@@ -243,20 +262,23 @@ def _nearest_or_unread(unknown_name: str, shape_map: ShapeMap, table: TextTable)
     return f"{_NONE_IS_NEAR}; columns that nothing reads: {', '.join(listed_headers) or 'none'}"
 
 
-def _same_inside(wanted_headers: Iterable[str], table: TextTable) -> str:
-    """Return the members of a JSON record that end as a wanted one, as in a record inside an envelope; else nothing."""
+def _same_inside(wanted_headers: Iterable[str], shape_map: ShapeMap, table: TextTable) -> str:
+    """Return where the records of a JSON file lie if they lie inside an envelope, with the wanted members; else ""."""
     if not table.has_open_schema:
         return ""
-    endings = tuple(f".{header}" for header in wanted_headers)
     inner_headers = [
-        header
-        for header in table.headers
-        if header.endswith(endings) and "[" not in header and not sensitive_class(header)
+        header for header in table.headers if "." in header and "[" not in header and not sensitive_class(header)
     ]
-    if not inner_headers:
+    wanted_inside = [
+        header for header in inner_headers if header.endswith(tuple(f".{name}" for name in wanted_headers))
+    ]
+    declared_headers = {header for field_map in shape_map.fields for header in field_map.all_headers}
+    declared_inside = [header for header in inner_headers if header.split(".", 1)[1] in declared_headers]
+    outer_members = {header.split(".")[0] for header in wanted_inside or declared_inside}
+    if len(outer_members) != 1 or (not wanted_inside and declared_headers.intersection(table.headers)):
         return ""
-    outer_member = inner_headers[0].split(".")[0]
-    return f"{', '.join(inner_headers[:3])} (each record lies inside `{outer_member}`: export the records themselves)"
+    near = ", ".join(wanted_inside[:3]) or _NONE_IS_NEAR
+    return f"{near} (each record lies inside `{outer_members.pop()}`: export the records themselves)"
 
 
 def _check_header(header: str, destination: str, shape_map: ShapeMap, table: TextTable, file_name: str) -> None:
@@ -300,7 +322,7 @@ def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
 def _refuse_missing(field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> NoReturn:
     headers = [header for field_map in field_maps for header in field_map.headers]
     destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
-    nearest = _same_inside(headers, table) or _nearest_or_unread(headers[0], shape_map, table)
+    nearest = _same_inside(headers, shape_map, table) or _nearest_or_unread(headers[0], shape_map, table)
     missing_message = (
         f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; "
         f"nearest: {nearest}; set it by `mapping: {{{destinations[0]}: …}}`"

@@ -39,7 +39,7 @@ USUAL_PERSON_HEADERS: Mapping[str, UsualHeaders] = MappingProxyType(
         "manager_code": UsualHeaders(
             (
                 *("manager id", "manager employee id", "manager workday id", "manager number", "supervisor id"),
-                *("manager email", "manager", "supervisor", "reports to"),
+                *("manager email", "supervisor email", "reports to email", "manager", "supervisor", "reports to"),
             ),
             _ID,
         ),

@@ -113,6 +113,10 @@ def test_records_inside_an_envelope_are_refused_for_it(tmp_path: Path) -> None:
     refusal = preview_file(file, "harvest", SourceOptions(), DAY).refused
     assert refusal is not None
     assert "nearest: data.spent_date (each record lies inside `data`: export the records themselves)" in refusal
+    file.write_text('{"day_entry": {"id": 1, "spent_at": "2026-05-25", "hours": 8.0}}\n')
+    refusal = preview_file(file, "harvest", SourceOptions(), DAY).refused
+    assert refusal is not None
+    assert "nearest: none is near (each record lies inside `day_entry`: export the records themselves)" in refusal
 
 
 def test_a_notice_of_changes_wipes_nobody(tmp_path: Path) -> None:
