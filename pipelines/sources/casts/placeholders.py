@@ -70,7 +70,7 @@ def placeholders_of(destination: str = "", declared_words: frozenset[str] = froz
     placeholders = {"display_name": _IN_NAMES, "account_code": PLACEHOLDERS | _CLOSED_ACCOUNTS}.get(
         destination, PLACEHOLDERS
     )
-    return tuple(sorted(word for word in placeholders if word.lower() not in declared))
+    return tuple(sorted(word for word in placeholders if word.lower() not in declared_words))
 
 
 @cache
