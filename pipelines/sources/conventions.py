@@ -182,10 +182,12 @@ def _count_date_readings(text: pl.Expr) -> pl.Expr:
     date_groups = text.str.extract_groups(AMBIGUOUS_DATE).struct
     first_number, second_number, last_number = (date_groups.field(group).cast(pl.Int64) for group in ("1", "2", "3"))
     is_both = (first_number <= 12) & (second_number <= 12) & (first_number != second_number)
+    # No calendar has a day 13/15: it proves no order.
+    is_date = (first_number <= 12) | (second_number <= 12)
     has_short_year = (date_groups.field("1").str.len_bytes() == 2) & (date_groups.field("3").str.len_bytes() == 2)
     return pl.struct(
-        (first_number > 12).sum().alias("day_in_front"),
-        (second_number > 12).sum().alias("month_in_front"),
+        (is_date & (first_number > 12)).sum().alias("day_in_front"),
+        (is_date & (second_number > 12)).sum().alias("month_in_front"),
         is_both.sum().alias("both"),
         (has_short_year & (second_number <= 12) & last_number.is_between(1, 31)).all().alias("may_begin_with_year"),
         first_number.n_unique().alias("first_numbers"),

@@ -20,7 +20,6 @@ from pipelines.sources.adapter import NO_OPTIONS, all_adapters, headers_wanted, 
 from pipelines.sources.declaration import FILE_NAME, Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import field_text, frame_columns, headers_read_by, scan_cells
 from pipelines.sources.file_forms import refuse_unread_form
-from pipelines.sources.header_spelling import spell_headers
 from pipelines.sources.mapping import has_header, nearest_names
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable
@@ -102,7 +101,7 @@ def rank_systems(
         refuse_unread_form(table_by_reading[reading_key], adapter, path.name)
         matches += [
             match
-            for shape_map in spell_headers(adapter.shapes, table_by_reading[reading_key])
+            for shape_map in adapter.shapes
             if (match := _match_shape(adapter, shape_map, table_by_reading[reading_key], path))
         ]
     if not table_by_reading:

@@ -83,15 +83,16 @@ def hours_between(hours: pl.Expr, hours_text: pl.Expr, start_moment: pl.Expr, en
 
     Returns:
         The time between the moments if the text is empty, if the hours differ from it by the ratio of two units (the
-        number is in another unit than declared), or if they are that time rounded to two decimals. Otherwise the hours.
+        number is in another unit than declared), if they are that time rounded to two decimals, or if they are zero.
+        Otherwise the hours.
     """
     elapsed_hours = divide((end_moment - start_moment).dt.total_microseconds(), UNITS_PER_HOUR["milliseconds"] * 1000)
     elapsed_hours = pl.when(elapsed_hours > 0).then(elapsed_hours)
     hours_ratio = pl.max_horizontal(hours / elapsed_hours, elapsed_hours / hours)
     is_other_unit = pl.any_horizontal((hours_ratio / unit_ratio).is_between(0.99, 1.01) for unit_ratio in _UNIT_RATIOS)
     is_rounded = hours_text.str.contains(r"^\d+[.,]\d\d$") & ((hours - elapsed_hours).abs() <= _ROUNDING_HOURS)
-    is_elapsed = hours_text.is_null() | is_other_unit.fill_null(False) | is_rounded.fill_null(False)
-    return pl.when(is_elapsed).then(elapsed_hours).otherwise(hours)
+    is_measured_again = is_other_unit | is_rounded | ((hours == 0) & elapsed_hours.is_not_null())
+    return pl.when(hours_text.is_null() | is_measured_again.fill_null(False)).then(elapsed_hours).otherwise(hours)
 
 
 def _parse_plain_clock(text: pl.Expr) -> pl.Expr:

@@ -29,14 +29,24 @@ STATUSES = Vocabulary(
     "Cornerstone transcript reports: Transcript Status",
     {
         **dict.fromkeys(("completed", "completed (equivalent)"), "completed"),
-        **dict.fromkeys(("exempt", "completed (exempt)"), "waived"),
         **dict.fromkeys(("in progress", "in progress / past due"), "started"),
         **dict.fromkeys(("registered", "registered / past due", "approved", "not started", "assigned"), "enrolled"),
         "failed": "failed",
     },
     with_reason(
         "the person did not take part",
-        ("withdrawn", "cancelled", "denied", "removed", "no show", "waitlisted", "pending approval", "expired"),
+        (
+            "exempt",
+            "completed (exempt)",
+            "withdrawn",
+            "cancelled",
+            "denied",
+            "removed",
+            "no show",
+            "waitlisted",
+            "pending approval",
+            "expired",
+        ),
     ),
 )
 

@@ -35,6 +35,21 @@ def test_a_roster_of_plain_headers_is_read_by_usual_names(tmp_path: Path) -> Non
     assert people["left_date"].cast(pl.String).to_list() == [None, "2025-06-30"]
 
 
+def test_members_of_json_records_are_read_by_usual_names_too(tmp_path: Path) -> None:
+    people = read_people(
+        tmp_path / "workers.jsonl",
+        [
+            '{"Employee_ID": "007101", "Job_Title": "Engineer", "Worker_s_Manager": "Alex (000687)"}',
+            '{"Employee_ID": "007103", "Job_Title": "Analyst", "Worker_Status": "Left", "termination_date": "2025-06-30"}',
+        ],
+    )
+    assert people.select("employee_number", "role_name", "employment_status").rows() == [
+        ("007101", "Engineer", None),
+        ("007103", "Analyst", "left"),
+    ]
+    assert people["left_date"].cast(pl.String).to_list() == [None, "2025-06-30"]
+
+
 def test_labels_are_the_names_of_columns_spelled_otherwise(tmp_path: Path) -> None:
     """`Workday ID` is `Workday_ID`; `Status` has several meanings, and is left out."""
     people = read_people(
