@@ -40,7 +40,8 @@ def test_members_of_json_records_are_read_by_usual_names_too(tmp_path: Path) -> 
         tmp_path / "workers.jsonl",
         [
             '{"Employee_ID": "007101", "Job_Title": "Engineer", "Worker_s_Manager": "Alex (000687)"}',
-            '{"Employee_ID": "007103", "Job_Title": "Analyst", "Worker_Status": "Left", "termination_date": "2025-06-30"}',
+            '{"Employee_ID": "007103", "Job_Title": "Analyst", "Worker_Status": "Left",'
+            ' "termination_date": "2025-06-30"}',
         ],
     )
     assert people.select("employee_number", "role_name", "employment_status").rows() == [
