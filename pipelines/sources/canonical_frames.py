@@ -8,6 +8,7 @@ Does not belong here: which header fills which column (`mapping`), the parsers (
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import polars as pl
 
@@ -146,12 +147,13 @@ def _unread_cells(texts_of_shapes: Sequence[ShapeTexts], table: TextTable) -> pl
         for field_map in shape_texts.shape_map.fields
         for header in field_map.all_headers
     }
-    columns = [
-        column
-        for header in table.headers
-        if table.key(header) not in read_keys and not sensitive_class(header)
-        for column in table.columns.get(table.key(header), ())
+    unread_headers = [
+        header for header in table.headers if table.key(header) not in read_keys and not sensitive_class(header)
     ]
+    # Two headers of JSON may name one member: `a` and `a[*]`.
+    columns = list(
+        dict.fromkeys(chain.from_iterable(table.columns.get(table.key(each), ()) for each in unread_headers))
+    )
     rows = strip_cells(table.scan_first_rows(columns), columns).select(columns).collect()
     return pl.concat([pl.Series("text", [], pl.String), *(rows[column].cast(pl.String) for column in columns)])
 

@@ -27,6 +27,8 @@ from pipelines.sources.reshape import unpivoted_headers
 
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
+# Columns by which a record names its person.
+PERSON_COLUMNS = ("employee_number", "work_email", "account_code")
 # Rows in which a file proves that a column holds what its pattern reads.
 PROOF_ROWS = 1000
 
@@ -178,6 +180,8 @@ def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable, path: 
         )
     if not missing_headers:
         missing_headers = _unnamed_days(shape_map, table, path)
+    if not missing_headers and not matching_headers:
+        missing_headers = _unnamed_people(shape_map, table)
     read_keys = {table.key(header) for header in headers_read_by(shape_map)}
     signature_share = len(matching_headers) / max(len(signature), 1)
     filled_share = len(filled_columns) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
@@ -217,6 +221,17 @@ def _unnamed_days(shape_map: ShapeMap, table: TextTable, path: Path) -> tuple[st
         if not any(re.search(field_map.extract or "", path.name) for field_map in named_maps):
             return (" or ".join(header for field_map in others for header in field_map.headers) or "a day in its name",)
     return ()
+
+
+def _unnamed_people(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
+    """Return the headers that could name the person of a record, if the file has none of them."""
+    people_maps = [field_map for field_map in shape_map.fields if field_map.destination in PERSON_COLUMNS]
+    if not people_maps or any(
+        field_map.constant or FILE_NAME in field_map.headers or has_header(field_map, table)
+        for field_map in people_maps
+    ):
+        return ()
+    return (" or ".join(header for field_map in people_maps for header in field_map.headers),)
 
 
 def _unread_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:

@@ -100,6 +100,13 @@ def test_a_file_whose_name_lacks_the_day_is_no_completions_file(tmp_path: Path) 
     assert best_match(rank_systems(path)) is None
 
 
+def test_records_without_mark_and_person_are_of_no_system(tmp_path: Path) -> None:
+    # The answer of `az boards query -o json` (Azure/azure-devops-cli-extension#688).
+    path = tmp_path / "answer.json"
+    path.write_text('[{"id": 65, "rev": 3, "url": "https://x.example/65", "fields": {"System.State": "Closed"}}]')
+    assert best_match(rank_systems(path)) is None
+
+
 def test_a_match_names_the_missing_columns(tmp_path: Path) -> None:
     matches = rank_systems(write(tmp_path, WORKLOG.replace("Issue Key", "Ticket")))
     match = next(match for match in matches if match.system == "tempo")
