@@ -26,6 +26,7 @@ from pipelines.sources.declaration import (
     Transform,
     TransformKind,
 )
+from pipelines.sources.file_forms import refuse_records_of_people
 from pipelines.sources.header_language import foreign_headers
 from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
@@ -105,6 +106,9 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
                 f"{nearest_names(destination, columns)}"
             )
     _add_usual_headers(variants_by_destination, options, table)
+    if shape_map.shape == "person":
+        field_maps = chain.from_iterable(variants_by_destination.values())
+        refuse_records_of_people({header for each in field_maps for header in each.all_headers}, table, file_name)
     shape_map = replace(shape_map, fields=tuple(chain.from_iterable(variants_by_destination.values())))
     for header, destination in overridden_headers:
         _check_header(header, destination, shape_map, table, file_name)
@@ -350,7 +354,7 @@ def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTabl
     if required_maps and not any(has_header(field_map, table) for field_map in variants):
         _refuse_missing(required_maps, shape_map, table, file_name)
     if table.has_open_schema:
-        return [field_map for field_map in variants if field_map.is_mapped]
+        return [_with_plain_lists(field_map, table) for field_map in variants if field_map.is_mapped]
     fitted_maps = []
     for field_map in variants:
         present_headers: dict[str, Any] = {
@@ -363,6 +367,17 @@ def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTabl
                 replace(field_map, **{**present_headers, "highest": present_headers["highest"] or field_map.highest})
             )
     return [field_map for field_map in fitted_maps if field_map.is_mapped]
+
+
+def _with_plain_lists(field_map: FieldMap, table: TextTable) -> FieldMap:
+    """Let a list of names stand in for a list of objects with names: `labels[*]` for `labels[*].name`."""
+    lists = [header.rpartition("[*].") for header in field_map.headers if header.endswith(("[*].name", "[*].title"))]
+    plain_headers = [
+        f"{name}[*]"
+        for name, _, _ in lists
+        if name in table.columns and not any(header.startswith(f"{name}[*]") for header in table.headers)
+    ]
+    return replace(field_map, headers=tuple(dict.fromkeys((*field_map.headers, *plain_headers))))
 
 
 def _present_headers(headers: Sequence[str], table: TextTable) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.sources.adapter import get_adapter, read_export
 from pipelines.sources.header_spelling import words_of
+from pipelines.sources.readers.files import ExportRefused
 
 
 def read_people(path: Path, rows: list[str]) -> pl.DataFrame:
@@ -72,3 +73,11 @@ def test_a_number_is_read_under_no_other_spelling(tmp_path: Path) -> None:
     records = export.shapes["learning_record"].collect()
     assert records.select("course_code", "learning_verb", "score_share").rows() == [("c1", "completed", None)]
     assert export.columns_left_out == ("User Lo Score",)
+
+
+def test_rows_that_belong_to_people_are_no_people(tmp_path: Path) -> None:
+    # The rows of a table of BambooHR for all employees (smeggingsmegger/PyBambooHR#27).
+    path = tmp_path / "rows.json"
+    path.write_text('[{"id": "1", "employeeId": "4", "date": "2024-01-01", "jobTitle": "Analyst", "department": "D"}]')
+    with pytest.raises(ExportRefused, match="account_code: employeeId"):
+        read_export(path, get_adapter("bamboohr"))
