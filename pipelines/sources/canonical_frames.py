@@ -19,9 +19,9 @@ from pipelines.sources.casts.durations import hours_between
 from pipelines.sources.casts.words import hash_texts
 from pipelines.sources.conventions import TextColumn, prove_transforms
 from pipelines.sources.declaration import FieldMap, ShapeMap, SourceOptions, Transform
-from pipelines.sources.field_text import choose_variant, field_text, joined_text, strip_cells
+from pipelines.sources.field_text import choose_variant, field_text, joined_text
 from pipelines.sources.mapping import source_transform, transform_for, with_options
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, strip_cells
 from pipelines.sources.sensitive_columns import sensitive_class
 
 # Number of rows from which the parsers of a column are chosen. A format that they do not show costs time only.

@@ -8,6 +8,7 @@ Does not belong here: other names of the same column (`vocabularies.person_heade
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from pipelines.sources.declaration import FieldMap, ShapeMap
 from pipelines.sources.readers.text_table import TextTable
@@ -65,7 +66,8 @@ def _respell(shape_map: ShapeMap, spelling: dict[str, str]) -> ShapeMap:
         if transform is not None and field_map.value_is_header:
             words = {spelling[header]: word for header, word in transform.values.items() if header in spelling}
             field_map = replace(field_map, transform=replace(transform, values={**transform.values, **words}))
-        return replace(field_map, **{name: respell(getattr(field_map, name)) for name in _HEADER_FIELDS})
+        respelled: dict[str, Any] = {name: respell(getattr(field_map, name)) for name in _HEADER_FIELDS}
+        return replace(field_map, **respelled)
 
     return replace(
         shape_map, fields=tuple(map(respell_field, shape_map.fields)), signature=respell(shape_map.signature)
