@@ -5,6 +5,7 @@ Does not belong here: the ledger and the lake, which a preview never touches, an
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path, PurePath
@@ -131,7 +132,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, deliver
             {shape: _preview_shape(shape, *row_frames) for shape, row_frames in frames_by_shape.items()},
             tuple(PassedOver(why, count) for why, count in passed_over.items()),
             list_unknown_words([word_counts], options),
-            export.notes,
+            (*export.notes, *_note_undated_work(frames_by_shape)),
         )
 
     try:
@@ -207,6 +208,21 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
         return candidate_sources[0]
     sources_matching_path = (source for source in candidate_sources if PurePath(path).match(source.path))
     return next(sources_matching_path, None)
+
+
+def _note_undated_work(
+    frames_by_shape: Mapping[CanonicalSchemaName, tuple[pl.DataFrame, pl.DataFrame]],
+) -> tuple[str, ...]:
+    """Return the sentence about finished work of which the file does not name the day, if there is any."""
+    if "assignment" not in frames_by_shape:
+        return ()
+    assignments = frames_by_shape["assignment"][0]
+    undated_count = assignments.filter(pl.col("is_done") & pl.col("done_at").is_null()).height
+    return (
+        (f"{undated_count:,} finished records have no day of completion: they are no evidence of practice",)
+        if undated_count
+        else ()
+    )
 
 
 def _preview_shape(shape: CanonicalSchemaName, good_rows: pl.DataFrame, bad_rows: pl.DataFrame) -> ShapePreview:

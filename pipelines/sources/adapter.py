@@ -28,6 +28,7 @@ from pipelines.sources.canonical_frames import (
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions, Transform
 from pipelines.sources.field_text import frame_columns, headers_read_by, scan_cells
 from pipelines.sources.file_forms import describe_noted_forms, refuse_unread_form
+from pipelines.sources.header_spelling import spell_headers
 from pipelines.sources.mapping import apply_overrides, declared_shape_maps, nearest_names
 from pipelines.sources.passed_over import REASON, add_reasons, count_reasons
 from pipelines.sources.readers.delimited import read_delimited
@@ -152,7 +153,7 @@ def read_export(
     """
     table = open_export(path, adapter, options, check_while_reading)
     refuse_unread_form(table, adapter, path.name)
-    shape_maps = declared_shape_maps(adapter, options)
+    shape_maps = spell_headers(declared_shape_maps(adapter, options), table)
     maps_with_tables = list(_fit_shape_maps(select_shape_maps(shape_maps, table), table, options, path.name))
     unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
     class_by_header = _find_sensitive_headers(table, unused_headers, path.name)
@@ -255,8 +256,7 @@ def _fill_shapes(
     texts_of_shapes = [
         read_texts(shape_map, shape_texts) for shape_map, shape_texts in zip(shape_maps, scanned_texts, strict=True)
     ]
-    # JSON, Parquet and workbooks write numbers with a decimal point.
-    transforms = prove_forms(texts_of_shapes, options, file_name, table.has_open_schema or table.encoding is None)
+    transforms = prove_forms(texts_of_shapes, options, file_name, table)
     typed_frames = compute(
         [
             fill_shape(shape_texts, shape_transforms, options)

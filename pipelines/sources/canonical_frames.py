@@ -7,6 +7,8 @@ Does not belong here: which header fills which column (`mapping`), the parsers (
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 import polars as pl
 
@@ -19,7 +21,8 @@ from pipelines.sources.conventions import TextColumn, prove_transforms
 from pipelines.sources.declaration import FieldMap, ShapeMap, SourceOptions, Transform
 from pipelines.sources.field_text import choose_variant, field_text, joined_text
 from pipelines.sources.mapping import source_transform, transform_for, with_options
-from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable
+from pipelines.sources.readers.text_table import ROW_NUMBER, TextTable, strip_cells
+from pipelines.sources.sensitive_columns import sensitive_class
 
 # Number of rows from which the parsers of a column are chosen. A format that they do not show costs time only.
 SAMPLE_ROWS = 1_000
@@ -107,7 +110,7 @@ def read_texts(shape_map: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
 
 
 def prove_forms(
-    texts_of_shapes: Sequence[ShapeTexts], options: SourceOptions, file_name: str, has_typed_numbers: bool
+    texts_of_shapes: Sequence[ShapeTexts], options: SourceOptions, file_name: str, table: TextTable
 ) -> list[dict[str, Transform]]:
     """Return per shape the transform of each column of text, completed by what the cells of the complete file prove.
 
@@ -115,7 +118,7 @@ def prove_forms(
         texts_of_shapes: The texts of each shape of the file.
         options: Options of the source.
         file_name: Name of the file, for messages.
-        has_typed_numbers: Whether the format of the file writes numbers with a decimal point.
+        table: The file. Cells of columns that nothing reads prove the order of days and months too.
 
     Raises:
         ExportRefused: If the cells can be read in two ways and the file proves neither.
@@ -125,13 +128,34 @@ def prove_forms(
         prove_transforms(
             [text_column for shape_columns in columns_of_shapes for text_column in shape_columns],
             file_name,
-            has_typed_numbers,
+            # JSON, Parquet and workbooks write numbers with a decimal point.
+            has_typed_numbers=table.has_open_schema or table.encoding is None,
+            read_other_cells=partial(_unread_cells, texts_of_shapes, table),
         )
     )
     return [
         {text_column.name: next(proven_transforms) for text_column in shape_columns}
         for shape_columns in columns_of_shapes
     ]
+
+
+def _unread_cells(texts_of_shapes: Sequence[ShapeTexts], table: TextTable) -> pl.Series:
+    """Return the first cells of the columns that no shape reads, sensitive ones excepted."""
+    read_keys = {
+        table.key(header)
+        for shape_texts in texts_of_shapes
+        for field_map in shape_texts.shape_map.fields
+        for header in field_map.all_headers
+    }
+    unread_headers = [
+        header for header in table.headers if table.key(header) not in read_keys and not sensitive_class(header)
+    ]
+    # Two headers of JSON may name one member: `a` and `a[*]`.
+    columns = list(
+        dict.fromkeys(chain.from_iterable(table.columns.get(table.key(each), ()) for each in unread_headers))
+    )
+    rows = strip_cells(table.scan_first_rows(columns), columns).select(columns).collect()
+    return pl.concat([pl.Series("text", [], pl.String), *(rows[column].cast(pl.String) for column in columns)])
 
 
 def fill_shape(shape_texts: ShapeTexts, transforms: Mapping[str, Transform], options: SourceOptions) -> pl.LazyFrame:

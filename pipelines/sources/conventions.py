@@ -89,7 +89,12 @@ class _Proof:
         return "first" if self.first > self.second else "second"
 
 
-def prove_transforms(columns: Sequence[TextColumn], file_name: str, has_typed_numbers: bool) -> list[Transform]:
+def prove_transforms(
+    columns: Sequence[TextColumn],
+    file_name: str,
+    has_typed_numbers: bool,
+    read_other_cells: Callable[[], pl.Series],
+) -> list[Transform]:
     """Complete the transforms of all columns of a file by what its cells prove.
 
     A column that proves a form is read by it. A column that proves none is read by the form that the other columns of
@@ -99,6 +104,8 @@ def prove_transforms(columns: Sequence[TextColumn], file_name: str, has_typed_nu
         columns: The columns. A form that a transform declares needs no proof.
         file_name: Name of the file, for messages.
         has_typed_numbers: Whether the format of the file writes numbers with a decimal point, as JSON does.
+        read_other_cells: Returns cells of columns that nothing reads: their dates count if no other date proves an
+            order.
 
     Returns:
         One transform per column.
@@ -109,7 +116,7 @@ def prove_transforms(columns: Sequence[TextColumn], file_name: str, has_typed_nu
     transforms = [column.transform for column in columns]
     for position, is_comma in _decimal_signs(columns, file_name, has_typed_numbers).items():
         transforms[position] = replace(transforms[position], decimal_comma=is_comma)
-    for position, date_order in _date_orders(columns, file_name).items():
+    for position, date_order in _date_orders(columns, file_name, read_other_cells).items():
         transforms[position] = replace(transforms[position], date_order=date_order)
     for column, transform in zip(columns, transforms, strict=True):
         if transform.kind == "score" and transform.scale is None and not transform.is_share:
@@ -117,7 +124,9 @@ def prove_transforms(columns: Sequence[TextColumn], file_name: str, has_typed_nu
     return transforms
 
 
-def _date_orders(columns: Sequence[TextColumn], file_name: str) -> dict[int, DateOrder]:
+def _date_orders(
+    columns: Sequence[TextColumn], file_name: str, read_other_cells: Callable[[], pl.Series]
+) -> dict[int, DateOrder]:
     """Return the order of day and month by position of the column; a column without such dates has none."""
     undeclared_columns = {
         position: column
@@ -137,6 +146,9 @@ def _date_orders(columns: Sequence[TextColumn], file_name: str) -> dict[int, Dat
         for position, column_counts in counts_by_position.items()
     }
     pooled_proof = _pool_proofs(proof_by_position.values())
+    if pooled_proof.side == "neither" and pooled_proof.both:
+        counts = read_other_cells().to_frame("text").select(_count_date_readings(pl.col("text"))).item()
+        pooled_proof = _Proof(counts["day_in_front"], counts["month_in_front"], pooled_proof.both)
     order_by_position: dict[int, DateOrder] = {}
     for position, proof in proof_by_position.items():
         proven_side = proof.side if pooled_proof.side in ("neither", "contradiction") else pooled_proof.side
@@ -170,10 +182,12 @@ def _count_date_readings(text: pl.Expr) -> pl.Expr:
     date_groups = text.str.extract_groups(AMBIGUOUS_DATE).struct
     first_number, second_number, last_number = (date_groups.field(group).cast(pl.Int64) for group in ("1", "2", "3"))
     is_both = (first_number <= 12) & (second_number <= 12) & (first_number != second_number)
+    # No calendar has a day 13/15: it proves no order.
+    is_date = (first_number <= 12) | (second_number <= 12)
     has_short_year = (date_groups.field("1").str.len_bytes() == 2) & (date_groups.field("3").str.len_bytes() == 2)
     return pl.struct(
-        (first_number > 12).sum().alias("day_in_front"),
-        (second_number > 12).sum().alias("month_in_front"),
+        (is_date & (first_number > 12)).sum().alias("day_in_front"),
+        (is_date & (second_number > 12)).sum().alias("month_in_front"),
         is_both.sum().alias("both"),
         (has_short_year & (second_number <= 12) & last_number.is_between(1, 31)).all().alias("may_begin_with_year"),
         first_number.n_unique().alias("first_numbers"),

@@ -17,7 +17,7 @@ import yaml
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.shape_columns import list_shape_columns
 from pipelines.sources.adapter import NO_OPTIONS, all_adapters, headers_wanted, open_export, open_table
-from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, SourceOptions
+from pipelines.sources.declaration import FILE_NAME, Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import field_text, frame_columns, headers_read_by, scan_cells
 from pipelines.sources.file_forms import refuse_unread_form
 from pipelines.sources.mapping import has_header, nearest_names
@@ -27,6 +27,8 @@ from pipelines.sources.reshape import unpivoted_headers
 
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
+# Columns by which a record names its person.
+PERSON_COLUMNS = ("employee_number", "work_email", "account_code")
 # Rows in which a file proves that a column holds what its pattern reads.
 PROOF_ROWS = 1000
 
@@ -102,7 +104,7 @@ def rank_systems(
         matches += [
             match
             for shape_map in adapter.shapes
-            if (match := _match_shape(adapter, shape_map, table_by_reading[reading_key]))
+            if (match := _match_shape(adapter, shape_map, table_by_reading[reading_key], path))
         ]
     if not table_by_reading:
         raise refusals[0]
@@ -157,7 +159,7 @@ def suggest_source_block(path: Path) -> str:
     return "\n".join([*comment_lines, "sources:", *(f"  {yaml_line}" for yaml_line in entry_yaml.splitlines()), ""])
 
 
-def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> SystemMatch | None:
+def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable, path: Path) -> SystemMatch | None:
     first_headers = dict.fromkeys(field_map.headers[0] for field_map in shape_map.fields if field_map.headers)
     signature = shape_map.signature or adapter.signature or tuple(first_headers)
     # The parent of a nested member counts as present.
@@ -176,6 +178,10 @@ def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> Sys
         missing_headers += (
             " or ".join(header for field_map in _measure_fields(shape_map) for header in field_map.headers),
         )
+    if not missing_headers:
+        missing_headers = _unnamed_days(shape_map, table, path)
+    if not missing_headers and not matching_headers:
+        missing_headers = _unnamed_people(shape_map, table)
     read_keys = {table.key(header) for header in headers_read_by(shape_map)}
     signature_share = len(matching_headers) / max(len(signature), 1)
     filled_share = len(filled_columns) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
@@ -202,6 +208,30 @@ def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable) -> Sys
         missing_headers,
         explanation,
     )
+
+
+def _unnamed_days(shape_map: ShapeMap, table: TextTable, path: Path) -> tuple[str, ...]:
+    """Return the headers of a needed field that only the name of the file could fill, and does not."""
+    for destinations in CANONICAL_SCHEMAS[shape_map.shape].needed_columns:
+        field_maps = [field_map for field_map in shape_map.fields if field_map.destination in destinations]
+        named_maps = [field_map for field_map in field_maps if FILE_NAME in field_map.headers and field_map.extract]
+        others = [field_map for field_map in field_maps if field_map not in named_maps]
+        if not named_maps or any(field_map.constant or has_header(field_map, table) for field_map in others):
+            continue
+        if not any(re.search(field_map.extract or "", path.name) for field_map in named_maps):
+            return (" or ".join(header for field_map in others for header in field_map.headers) or "a day in its name",)
+    return ()
+
+
+def _unnamed_people(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
+    """Return the headers that could name the person of a record, if the file has none of them."""
+    people_maps = [field_map for field_map in shape_map.fields if field_map.destination in PERSON_COLUMNS]
+    if not people_maps or any(
+        field_map.constant or FILE_NAME in field_map.headers or has_header(field_map, table)
+        for field_map in people_maps
+    ):
+        return ()
+    return (" or ".join(header for field_map in people_maps for header in field_map.headers),)
 
 
 def _unread_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pipelines.sources.readers.text_table import TextTable, strip_cells, strippe
 # Before the name of a column, the column of its cells without placeholders.
 FILLED = "@filled:"
 # Kinds of values of which none is written as false.
-_KINDS_WITHOUT_TRUTH = frozenset(("text", "digest", "email", "date", "datetime"))
+_KINDS_WITHOUT_TRUTH = frozenset(("text", "code", "digest", "email", "date", "datetime"))
 
 
 def scan_cells(table: TextTable, columns: Sequence[str]) -> pl.LazyFrame:

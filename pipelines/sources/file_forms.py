@@ -5,15 +5,18 @@ Does not belong here: the forms of a system (the adapters).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from pipelines.sources.declaration import Adapter, FileForm
+from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable
 from pipelines.sources.sensitive_columns import sensitive_class
 
 # A sentence quotes this many headers.
 MAX_QUOTED = 20
+# Words of the headers of a record's own id, and of those of the person that a record belongs to.
+ROW_IDS, PERSON_IDS = ("id", "uuid"), ("employee id", "employee uuid", "person id", "worker id")
 
 
 def refuse_unread_form(table: TextTable, adapter: Adapter, file_name: str) -> None:
@@ -32,6 +35,28 @@ def refuse_unread_form(table: TextTable, adapter: Adapter, file_name: str) -> No
         return
     if predicates := _describe_forms(adapter.refused_forms, table):
         raise ExportRefused(f"{file_name} {predicates[0]}")
+
+
+def refuse_records_of_people(read_headers: Collection[str], table: TextTable, file_name: str) -> None:
+    """Refuse records that have an id of their own beside that of their person: the former is nobody's account.
+
+    Args:
+        read_headers: Headers that the map of people reads.
+        table: The file.
+        file_name: Name of the file, for the message.
+
+    Raises:
+        ExportRefused: If the map reads the id of the record, and not that of the person.
+    """
+    read_keys = {table.key(header) for header in read_headers}
+    if not any(words_of(header) in ROW_IDS for header in table.headers if table.key(header) in read_keys):
+        return
+    for header in table.headers:
+        if words_of(header) in PERSON_IDS and table.key(header) not in read_keys:
+            raise ExportRefused(
+                f"{file_name} has records with an id of their own that belong to a person ({header}), not people: "
+                f"export the list of people, or name the person by `mapping: {{account_code: {header}}}`"
+            )
 
 
 def describe_noted_forms(table: TextTable, adapter: Adapter) -> tuple[str, ...]:

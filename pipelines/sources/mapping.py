@@ -15,24 +15,32 @@ import polars as pl
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.contracts.columns import COLUMNS
 from pipelines.sources.declaration import (
+    ANY_TEXT,
     Adapter,
     FieldMap,
     Form,
     Override,
+    PassOver,
     ShapeMap,
     SourceOptions,
     Transform,
     TransformKind,
 )
+from pipelines.sources.file_forms import refuse_records_of_people
 from pipelines.sources.header_language import foreign_headers
+from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.json_paths import covers, is_valid
 from pipelines.sources.readers.text_table import TextTable, looks_like_value, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
+from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS
 
 # The columns of a file that a message lists at most.
 MAX_LISTED_COLUMNS = 40
 _NONE_IS_NEAR = "none is near"
+# Headers, as words, under which a system writes when a record was deleted, and whether it is.
+_DELETION_MOMENTS = ("deleted at", "server deleted at", "deleted on", "date deleted", "deletion date", "trashed at")
+_DELETION_FLAGS, _TRUE_WORDS = ("deleted", "is deleted", "trashed", "is trashed"), ("true", "1", "yes")
 _KIND_BY_UNIT: dict[str | None, TransformKind] = {"hours": "hours", "share": "score"}
 _KIND_BY_DTYPE: dict[object, TransformKind] = {
     pl.Date: "date",
@@ -97,6 +105,10 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
                 f"the mapping names {destination}; nearest column of {shape_map.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
+    _add_usual_headers(variants_by_destination, options, table)
+    if shape_map.shape == "person":
+        field_maps = chain.from_iterable(variants_by_destination.values())
+        refuse_records_of_people({header for each in field_maps for header in each.all_headers}, table, file_name)
     shape_map = replace(shape_map, fields=tuple(chain.from_iterable(variants_by_destination.values())))
     for header, destination in overridden_headers:
         _check_header(header, destination, shape_map, table, file_name)
@@ -110,7 +122,43 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
             for variants in variants_by_destination.values()
             for fitted_variant in _fit_variants(variants, shape_map, table, file_name)
         ),
+        pass_over=(*shape_map.pass_over, *_deleted_records(shape_map, table)),
     )
+
+
+def _deleted_records(shape_map: ShapeMap, table: TextTable) -> list[PassOver]:
+    """Return the rules that pass over records which their system marks as deleted; people are kept as they are."""
+    if shape_map.shape in ("person", "account"):
+        return []
+    headers_by_words = {words_of(header): header for header in reversed(table.headers)}
+    words_by_mark = {**dict.fromkeys(_DELETION_MOMENTS, (ANY_TEXT,)), **dict.fromkeys(_DELETION_FLAGS, _TRUE_WORDS)}
+    return [
+        PassOver("deleted", (headers_by_words[mark],), words=words)
+        for mark, words in words_by_mark.items()
+        if mark in headers_by_words
+    ]
+
+
+def _add_usual_headers(
+    variants_by_destination: dict[str, list[FieldMap]], options: SourceOptions, table: TextTable
+) -> None:
+    """Let unread headers with a usual name fill the columns of a person of which the file has no declared header."""
+    read_keys = {
+        table.key(header)
+        for variants in variants_by_destination.values()
+        for field_map in variants
+        for header in field_map.all_headers
+    }
+    header_by_words = {
+        words_of(header): header for header in reversed(table.headers) if table.key(header) not in read_keys
+    }
+    for destination in USUAL_PERSON_HEADERS.keys() & variants_by_destination.keys() - options.mapping.keys():
+        usual = USUAL_PERSON_HEADERS[destination]
+        variants = variants_by_destination[destination]
+        headers = tuple(header_by_words[name] for name in usual.names if name in header_by_words)
+        if headers and not any(has_header(field_map, table) for field_map in variants):
+            usual_map = FieldMap(destination, headers, variants[0].transform, extract=usual.extract)
+            variants_by_destination[destination] = [*variants, usual_map]
 
 
 def has_header(field_map: FieldMap, table: TextTable) -> bool:
@@ -131,6 +179,8 @@ def transform_for(field_map: FieldMap) -> Transform:
         return Transform("category", values={word: word for word in column.allowed})
     if field_map.destination == "work_email":
         return Transform("email")
+    if field_map.destination == "employee_number" or field_map.destination.endswith("_code"):
+        return Transform("code")
     return Transform(_KIND_BY_UNIT.get(column.unit) or _KIND_BY_DTYPE.get(column.dtype.base_type(), "text"))
 
 
@@ -216,6 +266,25 @@ def _nearest_or_unread(unknown_name: str, shape_map: ShapeMap, table: TextTable)
     return f"{_NONE_IS_NEAR}; columns that nothing reads: {', '.join(listed_headers) or 'none'}"
 
 
+def _same_inside(wanted_headers: Iterable[str], shape_map: ShapeMap, table: TextTable) -> str:
+    """Return where the records of a JSON file lie if they lie inside an envelope, with the wanted members; else ""."""
+    if not table.has_open_schema:
+        return ""
+    inner_headers = [
+        header for header in table.headers if "." in header and "[" not in header and not sensitive_class(header)
+    ]
+    wanted_inside = [
+        header for header in inner_headers if header.endswith(tuple(f".{name}" for name in wanted_headers))
+    ]
+    declared_headers = {header for field_map in shape_map.fields for header in field_map.all_headers}
+    declared_inside = [header for header in inner_headers if header.split(".", 1)[1] in declared_headers]
+    outer_members = {header.split(".")[0] for header in wanted_inside or declared_inside}
+    if len(outer_members) != 1 or (not wanted_inside and declared_headers.intersection(table.headers)):
+        return ""
+    near = ", ".join(wanted_inside[:3]) or _NONE_IS_NEAR
+    return f"{near} (each record lies inside `{outer_members.pop()}`: export the records themselves)"
+
+
 def _check_header(header: str, destination: str, shape_map: ShapeMap, table: TextTable, file_name: str) -> None:
     if sensitive_kind := sensitive_class(header):
         raise ExportRefused(
@@ -257,9 +326,10 @@ def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
 def _refuse_missing(field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> NoReturn:
     headers = [header for field_map in field_maps for header in field_map.headers]
     destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
+    nearest = _same_inside(headers, shape_map, table) or _nearest_or_unread(headers[0], shape_map, table)
     missing_message = (
-        f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; nearest: "
-        f"{_nearest_or_unread(headers[0], shape_map, table)}; set it by `mapping: {{{destinations[0]}: …}}`"
+        f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; "
+        f"nearest: {nearest}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
     read_headers = [header for field_map in shape_map.fields for header in field_map.all_headers]
     language_proof = foreign_headers([header for header in table.headers if not sensitive_class(header)], read_headers)
@@ -284,7 +354,7 @@ def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTabl
     if required_maps and not any(has_header(field_map, table) for field_map in variants):
         _refuse_missing(required_maps, shape_map, table, file_name)
     if table.has_open_schema:
-        return [field_map for field_map in variants if field_map.is_mapped]
+        return [_with_plain_lists(field_map, table) for field_map in variants if field_map.is_mapped]
     fitted_maps = []
     for field_map in variants:
         present_headers: dict[str, Any] = {
@@ -297,6 +367,17 @@ def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTabl
                 replace(field_map, **{**present_headers, "highest": present_headers["highest"] or field_map.highest})
             )
     return [field_map for field_map in fitted_maps if field_map.is_mapped]
+
+
+def _with_plain_lists(field_map: FieldMap, table: TextTable) -> FieldMap:
+    """Let a list of names stand in for a list of objects with names: `labels[*]` for `labels[*].name`."""
+    lists = [header.rpartition("[*].") for header in field_map.headers if header.endswith(("[*].name", "[*].title"))]
+    plain_headers = [
+        f"{name}[*]"
+        for name, _, _ in lists
+        if name in table.columns and not any(header.startswith(f"{name}[*]") for header in table.headers)
+    ]
+    return replace(field_map, headers=tuple(dict.fromkeys((*field_map.headers, *plain_headers))))
 
 
 def _present_headers(headers: Sequence[str], table: TextTable) -> tuple[str, ...]:

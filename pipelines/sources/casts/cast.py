@@ -13,7 +13,7 @@ from pipelines.sources.casts.durations import cast_hours
 from pipelines.sources.casts.numbers import cast_integer, cast_number
 from pipelines.sources.casts.scores import cast_score
 from pipelines.sources.casts.transform import Transform
-from pipelines.sources.casts.words import cast_boolean, cast_category, cast_email, hash_texts
+from pipelines.sources.casts.words import cast_boolean, cast_category, cast_code, cast_email, hash_texts
 
 
 def cast_text(
@@ -43,6 +43,8 @@ def cast_text(
     match transform.kind:
         case "text":
             return text
+        case "code":
+            return cast_code(text)
         case "digest":
             return hash_texts(text)
         case "email":

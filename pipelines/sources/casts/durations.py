@@ -18,6 +18,8 @@ from pipelines.sources.casts.transform import TimeUnit, Transform
 UNITS_PER_HOUR: dict[TimeUnit, float] = {"milliseconds": 3_600_000.0, "seconds": 3600.0, "minutes": 60.0, "hours": 1.0}
 # A number in another unit than declared is so many times too large or too small.
 _UNIT_RATIOS = (60.0, 1000.0, 3600.0, 60_000.0, 3_600_000.0)
+# How far hours with two decimals lie from the time that they round.
+_ROUNDING_HOURS = 0.005 + 1e-9
 # ISO 8601 counts calendar days; a year and a month have the mean length of the Gregorian calendar.
 _ISO_HOURS = (365.2425 * 24, 365.2425 * 2, 168.0, 24.0, 1.0, 1 / 60, 1 / 3600)
 _ISO_NUMBER = r"(\d+(?:[.,]\d+)?)"
@@ -80,14 +82,17 @@ def hours_between(hours: pl.Expr, hours_text: pl.Expr, start_moment: pl.Expr, en
         end_moment: The last moment.
 
     Returns:
-        The time between the moments if the text is empty, or if the hours differ from it by the ratio of two units:
-        then the number is in another unit than declared. Otherwise the hours.
+        The time between the moments if the text is empty, if the hours differ from it by the ratio of two units (the
+        number is in another unit than declared), if they are that time rounded to two decimals, or if they are zero.
+        Otherwise the hours.
     """
     elapsed_hours = divide((end_moment - start_moment).dt.total_microseconds(), UNITS_PER_HOUR["milliseconds"] * 1000)
     elapsed_hours = pl.when(elapsed_hours > 0).then(elapsed_hours)
     hours_ratio = pl.max_horizontal(hours / elapsed_hours, elapsed_hours / hours)
     is_other_unit = pl.any_horizontal((hours_ratio / unit_ratio).is_between(0.99, 1.01) for unit_ratio in _UNIT_RATIOS)
-    return pl.when(hours_text.is_null() | is_other_unit.fill_null(False)).then(elapsed_hours).otherwise(hours)
+    is_rounded = hours_text.str.contains(r"^\d+[.,]\d\d$") & ((hours - elapsed_hours).abs() <= _ROUNDING_HOURS)
+    is_measured_again = is_other_unit | is_rounded | ((hours == 0) & elapsed_hours.is_not_null())
+    return pl.when(hours_text.is_null() | is_measured_again.fill_null(False)).then(elapsed_hours).otherwise(hours)
 
 
 def _parse_plain_clock(text: pl.Expr) -> pl.Expr:

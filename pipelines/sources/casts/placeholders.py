@@ -1,6 +1,7 @@
 """Placeholders: texts that a system or a person writes where there is nothing to say.
 
-Belongs here: the texts that count as an empty cell.
+Belongs here: the texts that count as an empty cell, among them those of which only question marks are
+left, and accounts that are nobody's: of closed accounts and of bots.
 Does not belong here: words that a field declares as values: they stay values.
 """
 
@@ -26,6 +27,17 @@ def _spellings(words: Iterable[str]) -> frozenset[str]:
 PLACEHOLDERS = _spellings((*_SIGNS, *_WORDS.split(", "), "NaN", "NaT"))
 # What Odoo writes for a field without a value, whatever its type; a text, a key or a day is never false.
 _UNSET = tuple(sorted(_spellings(("false",))))
+# What is left of a text whose letters its encoding does not have: ???? ??????.
+_LOST_LETTERS = "?\ufffd .,-"
+# What systems call accounts that are closed: several people share the name, so it is nobody's.
+_CLOSED_ACCOUNTS = _spellings(
+    (
+        *("former user", "deleted user", "deactivated user", "removed user", "inactive user", "unknown user"),
+        *("anonymous", "anonymous user", "ghost user"),
+    )
+)
+# GitLab's bots of projects and groups, GitHub's apps.
+_BOT = r"^(?:project|group)_\d+_bot(?:_|\d|$)|\[bot\]$"
 _IN_NAMES = PLACEHOLDERS - _spellings((*_PLAIN_WORDS, "NaN", "NaT"))
 
 
@@ -37,7 +49,10 @@ def drop_placeholders(text: pl.Expr, destination: str = "", declared_words: Coll
         destination: Column of the canonical schema that the text fills.
         declared_words: Words that the field declares as values, in lower case; they are no placeholders.
     """
-    return pl.when(~text.is_in(_word_list(placeholders_of(destination, frozenset(declared_words))))).then(text)
+    is_placeholder = text.is_in(_word_list(placeholders_of(destination, frozenset(declared_words))))
+    has_lost_letters = text.str.starts_with("?") & (text.str.strip_chars(_LOST_LETTERS) == "")
+    is_kept = ~is_placeholder & ~has_lost_letters
+    return pl.when(is_kept & ~text.str.contains(_BOT) if destination == "account_code" else is_kept).then(text)
 
 
 def drop_unset(text: pl.Expr) -> pl.Expr:
@@ -52,7 +67,9 @@ def drop_unset(text: pl.Expr) -> pl.Expr:
 @cache
 def placeholders_of(destination: str = "", declared_words: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Return the texts that count as an empty cell; the arguments are those of `drop_placeholders`."""
-    placeholders = _IN_NAMES if destination == "display_name" else PLACEHOLDERS
+    placeholders = {"display_name": _IN_NAMES, "account_code": PLACEHOLDERS | _CLOSED_ACCOUNTS}.get(
+        destination, PLACEHOLDERS
+    )
     return tuple(sorted(word for word in placeholders if word.lower() not in declared_words))
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 DateOrder = Literal["day_first", "month_first"]
 TimeUnit = Literal["milliseconds", "seconds", "minutes", "hours"]
 TransformKind = Literal[
-    "text", "digest", "email", "date", "datetime", "number", "integer", "hours", "score", "category", "boolean"
+    "text", "code", "digest", "email", "date", "datetime", "number", "integer", "hours", "score", "category", "boolean"
 ]
 
 
@@ -20,10 +20,11 @@ class Transform:
     """How text becomes a typed value.
 
     Attributes:
-        kind: `text` strips blanks. `digest` is a hash, for ids made of text that may be personal. `date` and
-            `datetime` read every form of a date and of a clock. `hours` reads a number in `unit`, a clock, 1h 30m and
-            ISO 8601 durations. `score` maps `scale` onto 0..1, and reads percent and `17/20` as a share whatever the
-            scale. `category` maps text to a canonical word through `values`, ignoring case.
+        kind: `text` strips blanks. `code` also takes back what a spreadsheet makes of an id. `digest` is a hash, for
+            ids made of text that may be personal. `date` and `datetime` read every form of a date and of a clock.
+            `hours` reads a number in `unit`, a clock, 1h 30m and ISO 8601 durations. `score` maps `scale` onto 0..1,
+            and reads percent and `17/20` as a share whatever the scale. `category` maps text to a canonical word
+            through `values`, ignoring case.
         values: Text to canonical word, for `category` and `boolean`.
         scale: Lowest and highest score; a score beyond them counts as the nearer one. None for a share.
         is_share: Whether the system itself defines its scores as shares of 0..1: one beyond -1..1 stays unread. A score

@@ -1,4 +1,4 @@
-"""Words: e-mail addresses, categories, booleans, digests of text.
+"""Words: e-mail addresses, ids, categories, booleans, digests of text.
 
 Belongs here: texts of which each word stands for one value.
 Does not belong here: which words a field has (the adapters, the mapping of the configuration).
@@ -29,6 +29,16 @@ def cast_email(text: pl.Expr) -> pl.Expr:
         .str.strip_chars()
     )
     return pl.when(address.str.contains(r"^[^@\s]+@[^@\s]+$")).then(address)
+
+
+def cast_code(text: pl.Expr) -> pl.Expr:
+    """Read an id as its system writes it: 121,700 and 121700.0 are 121700.
+
+    1.21E+15 stays unread: a spreadsheet rounded it, and several ids share it.
+    """
+    grouped_code = text.str.extract(r"^([1-9]\d{0,2}(?:,\d{3})+)(?:\.0+)?$", 1).str.replace_all(",", "", literal=True)
+    whole_code = pl.coalesce(grouped_code, text.str.extract(r"^(\d{3,})\.0$", 1), text)
+    return pl.when(~text.str.contains(r"^\d(?:[.,]\d+)?[eE]\+\d+$")).then(whole_code)
 
 
 def comparable(text: pl.Expr) -> pl.Expr:

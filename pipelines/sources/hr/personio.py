@@ -4,13 +4,15 @@ Belongs here: the fields and how they map. The API returns only the fields that 
 Does not belong here: attendance and absence.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
 
 def _value_headers(*fields: str) -> tuple[str, ...]:
     return tuple(f"attributes.{field}.value" for field in fields)
 
+
+STILL_EMPLOYED = Condition("employment_status", ("active", "onboarding", "leave"))
 
 ADAPTER = Adapter(
     system="personio",
@@ -38,7 +40,9 @@ ADAPTER = Adapter(
                 FieldMap("role_name", _value_headers("position")),
                 FieldMap("employment_status", _value_headers("status"), EMPLOYMENT_STATUS),
                 FieldMap("hired_date", _value_headers("hire_date")),
-                FieldMap("left_date", _value_headers("termination_date", "contract_end_date")),
+                FieldMap("left_date", _value_headers("termination_date")),
+                # The contract of somebody who works on was prolonged, or will be.
+                FieldMap("left_date", _value_headers("contract_end_date"), unless=STILL_EMPLOYED),
                 FieldMap("weekly_hours", _value_headers("weekly_working_hours"), HOURS),
                 FieldMap("changed_at", _value_headers("last_modified_at")),
             ),

@@ -20,8 +20,8 @@ from pipelines.sources.declaration import (
 )
 from pipelines.sources.value_maps import DIGEST
 
-# `Lab 4 [Total Pts: 20 Score] |526963`, and the cell `17.50`.
-POINTS = r"^(?:.*\[Total Pts: )?(-?\d+(?:[.,]\d+)?)(?: Score\] ?\|\d+)?$"
+# `Lab 4 [Total Pts: 20 Score] |526963`, of older releases without the word, and the cell `17.50`.
+POINTS = r"^(?:.*\[Total Pts: )?(-?\d+(?:[.,]\d+)?)(?:(?: Score)?\] ?\|\d+)?$"
 OF_POINTS = Transform("score", is_share=True, pattern=r"^([^/]+/[^/]+)$")
 
 ADAPTER = Adapter(
@@ -45,7 +45,7 @@ ADAPTER = Adapter(
             signature=("Username", "Last Name", "First Name"),
             counts_empty=True,
             unpivot=Unpivot(
-                r"\[Total Pts: \d+(?:[.,]\d+)? Score\] ?\|\d+$",
+                r"\[Total Pts: \d+(?:[.,]\d+)?(?: Score)?\] ?\|\d+$",
                 empty_values=("-", "In Progress", "Needs Grading", "Exempt"),
             ),
         ),

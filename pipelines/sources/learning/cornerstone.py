@@ -1,13 +1,16 @@
-"""Cornerstone: the transcript view of its reporting API, and the user view with the ids of people.
+"""Cornerstone: the transcript view of its reporting API, the user view with the ids of people, and transcript reports.
 
-Belongs here: the columns of both views and how they map. Only a person's latest registration for a learning object is
-read; a registration that was removed voids its record.
+Belongs here: the columns of the views and of reports, and how they map. Only a person's latest registration for a
+learning object is read; a registration that was removed voids its record. A report writes a column as `Transcript
+Status` or with its object in front, `Transcript - Transcript Status`.
 Does not belong here: comments.
+
+Source of the reports: the columns of public readers of them, in English (2024-2026).
 """
 
 from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap
-from pipelines.sources.value_maps import MINUTES, PERCENT
-from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
+from pipelines.sources.value_maps import DIGEST, HOURS, MINUTES, PERCENT
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
 # Status ids differ per portal, dates do not: the most advanced date that is filled gives the status.
 VERBS = Vocabulary(
@@ -22,9 +25,75 @@ VERBS = Vocabulary(
 REGISTRATION = ("transc_user_id", "transc_object_id")
 REMOVED = Condition(("is_removed",), ("1", "true", "yes"))
 
+STATUSES = Vocabulary(
+    "Cornerstone transcript reports: Transcript Status",
+    {
+        **dict.fromkeys(("completed", "completed (equivalent)"), "completed"),
+        **dict.fromkeys(("in progress", "in progress / past due"), "started"),
+        **dict.fromkeys(("registered", "registered / past due", "approved", "not started", "assigned"), "enrolled"),
+        "failed": "failed",
+    },
+    with_reason(
+        "the person did not take part",
+        (
+            "exempt",
+            "completed (exempt)",
+            "withdrawn",
+            "cancelled",
+            "denied",
+            "removed",
+            "no show",
+            "waitlisted",
+            "pending approval",
+            "expired",
+        ),
+    ),
+)
+
+
+def _report_map(separator: str | None) -> ShapeMap:
+    """Return the map of a transcript report.
+
+    Args:
+        separator: What parts the object in front of a header from its name; None if headers name no object.
+    """
+
+    def header(record_type: str, name: str) -> str:
+        return name if separator is None else f"{record_type}{separator}{name}"
+
+    status = header("Transcript", "Transcript Status")
+    user = header("User", "User ID"), header("User", "User Email"), header("User", "Email")
+    training = header("Training", "Training Object ID"), header("Training", "Training Title")
+    registered = header("Transcript", "Transcript Registration Date"), header("Transcript", "Transcript Assigned Date")
+    return ShapeMap(
+        "learning_record",
+        (
+            FieldMap("record_code", (*user, *training, *registered), DIGEST, join="|"),
+            FieldMap("employee_number", user[:1]),
+            FieldMap("work_email", user[1:]),
+            FieldMap("course_code", training[:1]),
+            FieldMap("course_name", training[1:]),
+            FieldMap("learning_verb", (status,), as_transform(STATUSES), required=True),
+            FieldMap(
+                "occurred_at",
+                (
+                    header("Transcript", "Transcript Completed Date"),
+                    header("Training", "Training Start Date"),
+                    *registered,
+                ),
+            ),
+            FieldMap("learning_hours", (header("Training", "Training Hours"),), HOURS),
+            FieldMap("learning_hours", (header("Transcript", "Transcript Time in training (min)"),), MINUTES),
+            FieldMap("score_share", (header("Transcript", "Transcript Score"),), PERCENT),
+        ),
+        signature=(status,),
+        pass_over=(PassOver("Transcript Status", "learning_verb", words=tuple(STATUSES.proves_nothing)),),
+    )
+
+
 ADAPTER = Adapter(
     system="cornerstone",
-    title="Cornerstone transcript and users (CSV, JSON)",
+    title="Cornerstone transcript, users and transcript reports (CSV, JSON)",
     domain="learning",
     formats=("csv", "json"),
     records_path=("value",),
@@ -53,6 +122,8 @@ ADAPTER = Adapter(
             signature=("transc_user_id", "is_latest_reg_num"),
             pass_over=(PassOver("latest registration", ("is_latest_reg_num",), other_than=("1", "true", "yes")),),
         ),
+        _report_map(None),
+        _report_map(" - "),
         ShapeMap(
             "account",
             (

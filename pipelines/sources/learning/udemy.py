@@ -1,4 +1,4 @@
-"""Udemy Business: the user course activity report.
+"""Udemy Business: the user course activity report, as the API names its columns and as the administrators' page does.
 
 Belongs here: the columns and how they map. The completed share can fall when lectures are added, so the dates count.
 Does not belong here: assessments and paths.
@@ -15,8 +15,16 @@ VERBS = Vocabulary(
         "course_completion_date": "completed",
         "course_start_date": "started",
         "course_enroll_date": "enrolled",
+        "First Date Completed": "completed",
+        "Date Completed": "completed",
+        "Date Started": "started",
+        "Date Enrolled": "enrolled",
     },
 )
+
+EMAIL = ("user_email", "User Email")
+EXTERNAL_ID = ("user_external_id", "External ID", "User External ID")
+COURSE = ("course_id", "Course ID")
 
 ADAPTER = Adapter(
     system="udemy",
@@ -29,16 +37,16 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", ("user_email", "user_external_id", "course_id"), DIGEST, join="|"),
+                FieldMap("record_code", (*EMAIL, *EXTERNAL_ID, *COURSE), DIGEST, join="|"),
                 FieldMap("account_code", ("lms_user_id",)),
-                FieldMap("employee_number", ("user_external_id",)),
-                FieldMap("work_email", ("user_email",), required=True),
-                FieldMap("course_code", ("course_id",), required=True),
-                FieldMap("course_name", ("course_title",)),
+                FieldMap("employee_number", EXTERNAL_ID),
+                FieldMap("work_email", EMAIL, required=True),
+                FieldMap("course_code", COURSE, required=True),
+                FieldMap("course_name", ("course_title", "Course Title")),
                 FieldMap("learning_verb", tuple(VERBS.proves), as_transform(VERBS), value_is_header=True),
                 FieldMap("occurred_at", tuple(VERBS.proves)),
-                FieldMap("learning_hours", ("num_video_consumed_minutes",), MINUTES),
-                FieldMap("changed_at", ("course_last_accessed_date",)),
+                FieldMap("learning_hours", ("num_video_consumed_minutes", "Minutes Video Consumed"), MINUTES),
+                FieldMap("changed_at", ("course_last_accessed_date", "Date Last Accessed")),
             ),
         ),
     ),

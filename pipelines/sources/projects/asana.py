@@ -11,7 +11,8 @@ Source: the header of a project's CSV export (help.asana.com, "Exporting a proje
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import MINUTES, change_notice
 
-TASK_ID = r"^\s*(\d+)\s*$"
+# Digits, with the signs that a spreadsheet adds.
+TASK_ID = r"^\s*(\d[\d.,E+]*)\s*$"
 
 ADAPTER = Adapter(
     system="asana",
@@ -24,7 +25,6 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                # A spreadsheet turns long ids into 1.21E+15, which several tasks share.
                 FieldMap("record_code", ("Task ID",), required=True, extract=TASK_ID),
                 FieldMap("work_email", ("Assignee Email",)),
                 FieldMap("project_code", ("Projects",)),

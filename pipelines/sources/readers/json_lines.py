@@ -32,9 +32,9 @@ _INVALID = object()
 _NUMBER, _ELEMENTS = object(), object()
 # Bytes at both ends of a document that are searched for what it says of its pages.
 NOTE_BYTES = 1 << 16
-# Harvest, Microsoft, Jira, xAPI, Open edX and Google name the next page so; null, false, 0 and "" stand for none.
+# Harvest, Microsoft, Jira, xAPI, Open edX, Google and Docebo name the next page so; null, false, 0, "" stand for none.
 _FURTHER_PAGE = re.compile(
-    rb'"(?:more|next|next_page|nextPage|nextLink|@odata\.nextLink|nextPageToken|next_page_token|has_more|hasMore|'
+    rb'"(?:more|next|next_page|nextPage|nextLink|@odata\.nextLink|nextPageToken|nextToken|next_page_token|has_more|hasMore|'
     rb'hasNextPage)"\s*:\s*(?:"[^"]+"|true|[1-9])'
 )
 

@@ -55,6 +55,13 @@ def test_a_duration_beyond_what_is_possible_is_left_out_by_name(tmp_path: Path) 
     assert "1 rows kept without a value" in run.stdout
 
 
+def test_finished_work_without_a_day_is_noted(tmp_path: Path) -> None:
+    file = tmp_path / "items.csv"
+    file.write_text("ID,Work Item Type,Title,Assigned To,State  \n18,Task,a,Ana <ana@example.com>,Resolved  \n")
+    preview = preview_file(file, "azure_devops", SourceOptions(), DAY)
+    assert preview.notes == ("1 finished records have no day of completion: they are no evidence of practice",)
+
+
 def test_a_file_that_cannot_be_read_gives_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "hours.csv"
     file.write_text(HARVEST.splitlines()[0] + "\n")
@@ -98,6 +105,18 @@ def test_the_source_of_a_file_is_the_one_of_its_system_or_of_its_path() -> None:
     assert find_matching_source(sources, Path("x/b/issues.csv"), None) == sources[1]
     assert find_matching_source(sources, Path("anywhere.csv"), "toggl") == sources[2]
     assert find_matching_source(sources, Path("anywhere.csv"), "jira") is None
+
+
+def test_records_inside_an_envelope_are_refused_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "messages.jsonl"
+    file.write_text('{"stream": "time_entries", "data": {"id": 1, "spent_date": "2026-05-25", "hours": 8.0}}\n')
+    refusal = preview_file(file, "harvest", SourceOptions(), DAY).refused
+    assert refusal is not None
+    assert "nearest: data.spent_date (each record lies inside `data`: export the records themselves)" in refusal
+    file.write_text('{"day_entry": {"id": 1, "spent_at": "2026-05-25", "hours": 8.0}}\n')
+    refusal = preview_file(file, "harvest", SourceOptions(), DAY).refused
+    assert refusal is not None
+    assert "nearest: none is near (each record lies inside `day_entry`: export the records themselves)" in refusal
 
 
 def test_a_notice_of_changes_wipes_nobody(tmp_path: Path) -> None:

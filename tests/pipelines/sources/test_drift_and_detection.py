@@ -93,6 +93,20 @@ def test_a_file_whose_ids_the_system_cannot_read_is_not_its_own(tmp_path: Path) 
     assert best_match(rank_systems(path)) is not None
 
 
+def test_a_file_whose_name_lacks_the_day_is_no_completions_file(tmp_path: Path) -> None:
+    """Google's submissions share courseId and userId with Degreed, which takes the day from the file's name."""
+    path = tmp_path / "submissions.csv"
+    path.write_text("courseId,courseWorkId,id,userId,state,assignedGrade\n77,26,49,78,CREATED,34\n")
+    assert best_match(rank_systems(path)) is None
+
+
+def test_records_without_mark_and_person_are_of_no_system(tmp_path: Path) -> None:
+    # The answer of `az boards query -o json` (Azure/azure-devops-cli-extension#688).
+    path = tmp_path / "answer.json"
+    path.write_text('[{"id": 65, "rev": 3, "url": "https://x.example/65", "fields": {"System.State": "Closed"}}]')
+    assert best_match(rank_systems(path)) is None
+
+
 def test_a_match_names_the_missing_columns(tmp_path: Path) -> None:
     matches = rank_systems(write(tmp_path, WORKLOG.replace("Issue Key", "Ticket")))
     match = next(match for match in matches if match.system == "tempo")

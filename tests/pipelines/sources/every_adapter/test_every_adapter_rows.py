@@ -28,12 +28,12 @@ from pipelines.sources.readers.text_table import normalize_header
 UNREADABLE = "Zorblax"
 PLACEHOLDERS = ("-", "--", "N/A", "None", "(none)")
 # Kinds of which no value is written as false, which Odoo writes for a field without a value.
-KINDS_WITHOUT_TRUTH = ("text", "digest", "email", "date", "datetime")
+KINDS_WITHOUT_TRUTH = ("text", "code", "digest", "email", "date", "datetime")
 # A text of each kind that can be read, for fields that the golden row leaves empty.
 READABLE = {
     **dict.fromkeys(("date", "datetime"), "2026-01-15T10:00:00Z"),
     **dict.fromkeys(("hours", "number", "integer", "score"), "1"),
-    **{"email": "dana@example.org", "boolean": "true", "text": "Fallback", "digest": "Fallback"},
+    **{"email": "dana@example.org", "boolean": "true", "text": "Fallback", "code": "Fallback", "digest": "Fallback"},
 }
 DELIVERED = date(2027, 1, 1)
 # The day that shows the same as the word of a state.
