@@ -42,7 +42,7 @@ from pipelines.sources.readers.workbook import is_workbook, read_workbook
 from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivoted_headers
 from pipelines.sources.sensitive_columns import sensitive_class
 from pipelines.sources.state_ids import find_state_ids
-from pipelines.sources.unknown_words import add_undecided_words, count_unknown_words
+from pipelines.sources.unknown_words import add_undecided_words, count_unknown_words, has_undecided_words
 
 # The rows of a file up to this size, unpacked, are held in memory while it is read.
 SMALL_FILE_BYTES = 16 << 20
@@ -393,4 +393,6 @@ def _scan_rows(shape_map: ShapeMap, table: TextTable) -> pl.LazyFrame:
     headers = headers_read_by(shape_map)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
     rows = add_undecided_words(add_reasons(scan_cells(table, tuple(columns)), shape_map, table), shape_map, table)
-    return rows.cache() if shape_map.pass_over or shape_map.counts_empty else rows
+    # what is counted beside the rows that are read must not read the file a second time
+    is_counted = shape_map.pass_over or shape_map.counts_empty or has_undecided_words(shape_map)
+    return rows.cache() if is_counted else rows

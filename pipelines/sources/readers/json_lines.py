@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, OpenedFile, ScratchFolder
-from pipelines.sources.readers.json_scans import MAX_RECORD_BYTES, scan_malformed, scan_members, scan_records
+from pipelines.sources.readers.json_scans import MAX_RECORD_BYTES, LineCheck, scan_malformed, scan_members, scan_records
 from pipelines.sources.readers.text_table import SAMPLE_ROWS, TextTable, keep_folder_alive
 
 # Number of records that are searched for the names of members.
@@ -68,26 +68,20 @@ def read_json(
             f"{file_name} holds no JSON object in its first {SAMPLE_RECORDS} records: export it as lines or an array "
             "of objects"
         )
-    is_regular = True
-
-    def note_irregular() -> None:
-        nonlocal is_regular
-        is_regular = False
+    line_check = LineCheck()
 
     def scan(paths: Sequence[str]) -> pl.LazyFrame:
-        rows = (
-            scan_members(lines_path, paths, note_irregular) if check_while_reading else scan_records(lines_path, paths)
-        )
+        rows = scan_members(lines_path, paths, line_check) if check_while_reading else scan_records(lines_path, paths)
         return keep_folder_alive(rows, scratch_folder or opened_file.folder)
 
     return TextTable(
         headers,
         _columns_by_path(headers),
         scan,
-        keep_folder_alive(scan_malformed(lines_path), scratch_folder or opened_file.folder),
+        keep_folder_alive(scan_malformed(lines_path, line_check), scratch_folder or opened_file.folder),
         encoding=opened_file.encoding,
         byte_count=opened_file.path.stat().st_size,
-        is_regular=lambda: is_regular,
+        is_regular=lambda: line_check.is_regular,
         has_open_schema=True,
         notes=_find_notes(opened_file),
         scan_sample=lambda paths: keep_folder_alive(
