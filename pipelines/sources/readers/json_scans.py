@@ -147,7 +147,7 @@ def _scan_members(query: str, paths: Sequence[str], lines_path: Path, line_check
 def _find_other_lines(lines_path: Path) -> pl.Series:
     """Return the numbers of the lines that are no JSON object."""
     is_no_object = pl.col("kind").ne_missing("OBJECT")
-    return pl.concat(rows.filter(is_no_object)[ROW_NUMBER] for rows in _read_batches(_kinds_query(lines_path)))
+    return pl.concat(rows.filter(is_no_object)[ROW_NUMBER] for rows in read_batches(_kinds_query(lines_path)))
 
 
 def _count_lines(lines_path: Path) -> int:
@@ -195,7 +195,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     return database
 
 
-def _read_batches(query: str) -> Iterator[pl.DataFrame]:
+def read_batches(query: str) -> Iterator[pl.DataFrame]:
     """Yield the rows of a query batch by batch, numbered from 1."""
     row_count = 0
     with _database().cursor() as connection:
@@ -230,7 +230,7 @@ def _scan_query(
             yield pl.DataFrame(schema=schema).select(pl.all() if columns is None else columns)
             return
         try:
-            for batch in _read_batches(query):
+            for batch in read_batches(query):
                 read_count += batch.height
                 rows = (
                     finish_batch(batch)
