@@ -19,6 +19,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.contracts.rule_counts import RuleCount, RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Rule, Table
 from pipelines.ingest.repeated_keys import (
+    COMPRESSION_LEVEL,
     HASH,
     LandedFiles,
     has_repeated_keys,
@@ -328,7 +329,10 @@ def _sink_rows(
 ) -> _Sunk:
     """Sink both sides and count in one pass."""
     bad_rows = pl.concat([landed_split.bad, set_aside_rows.select(quarantine_table(table.name).column_names)])
-    sink_queries = [landed_split.good.sink_parquet(files.good, lazy=True), bad_rows.sink_parquet(files.bad, lazy=True)]
+    sink_queries = [
+        rows.sink_parquet(path, compression_level=COMPRESSION_LEVEL, lazy=True)
+        for rows, path in ((landed_split.good, files.good), (bad_rows, files.bad))
+    ]
     # Whether a key is the first of its kind would hold up the stream. Hashes are compared after the rows have passed.
     record_key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
     tested_query = landed_split.tested.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, record_key.hash().alias(HASH))

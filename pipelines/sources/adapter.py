@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ from pipelines.sources.readers.workbook import is_workbook, read_workbook
 from pipelines.sources.reshape import reshape_table, select_shape_maps, unpivoted_headers
 from pipelines.sources.sensitive_columns import sensitive_class
 from pipelines.sources.state_ids import find_state_ids
-from pipelines.sources.unknown_words import add_undecided_words, count_unknown_words
+from pipelines.sources.unknown_words import add_undecided_words, count_unknown_words, has_undecided_words
 
 # The rows of a file up to this size, unpacked, are held in memory while it is read.
 SMALL_FILE_BYTES = 16 << 20
@@ -73,8 +73,8 @@ class Export:
         hashed_shapes: Shapes whose `record_code` is a hash of the row.
         read_again: Returns the rows of a shape that come from the records with the given row numbers, in their order in
             `shapes`. Of a large file it casts no others.
-        is_regular: Whether the file has no malformed rows. Call it after reading a file that was checked in the
-            background; it waits for the result.
+        is_regular: Whether the file has no malformed rows, and numbers as its first rows have. Call it after reading a
+            file that was checked meanwhile.
     """
 
     shapes: Mapping[CanonicalSchemaName, pl.LazyFrame]
@@ -157,15 +157,17 @@ def read_export(
     maps_with_tables = list(_fit_shape_maps(select_shape_maps(shape_maps, table), table, options, path.name))
     unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
     class_by_header = _find_sensitive_headers(table, unused_headers, path.name)
-    byte_count = path.stat().st_size if table.byte_count is None else table.byte_count
-    compute = _compute_now if byte_count <= SMALL_FILE_BYTES else list
-    filled_by_shape = _fill_shapes(maps_with_tables, table, options, path.name, compute)
+    is_small = (path.stat().st_size if table.byte_count is None else table.byte_count) <= SMALL_FILE_BYTES
+    compute = _compute_now if is_small else list
+    numbers_seen: list[bool] = []
+    note_number = partial(numbers_seen.append, True) if check_while_reading and not is_small else None
+    filled_by_shape = _fill_shapes(maps_with_tables, table, options, path.name, compute, note_number)
     frame_by_shape = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in shape_maps}
     frame_by_shape |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_by_shape.items()}
 
     def read_again(shape: CanonicalSchemaName, row_numbers: pl.Series) -> pl.LazyFrame:
         is_wanted = pl.col(ROW_NUMBER).is_in(row_numbers.implode())
-        if byte_count <= SMALL_FILE_BYTES:
+        if is_small:
             return frame_by_shape[shape].filter(is_wanted)
         return _fill_wanted_rows(filled_by_shape[shape], options, is_wanted)
 
@@ -189,7 +191,7 @@ def read_export(
         (*table.notes, *describe_noted_forms(table, adapter)),
         frozenset(shape for shape, filled_shape in filled_by_shape.items() if is_hashed(filled_shape.shape_map)),
         read_again,
-        table.is_regular,
+        lambda: table.is_regular() and not numbers_seen,
     )
 
 
@@ -237,6 +239,7 @@ def _fill_shapes(
     options: SourceOptions,
     file_name: str,
     compute: Callable[[Sequence[pl.LazyFrame]], list[pl.LazyFrame]],
+    note_number: Callable[[], None] | None,
 ) -> dict[CanonicalSchemaName, _FilledShape]:
     """Fill the shapes of a file, by their name.
 
@@ -246,6 +249,7 @@ def _fill_shapes(
         options: Options of the source.
         file_name: Name of the file, for messages.
         compute: Takes the frames of each step and returns the same rows, held in memory or not.
+        note_number: As in `read_texts`.
     """
     shape_maps, reshaped_tables = zip(*maps_with_tables, strict=True)
     rows_of_shapes = compute([_scan_rows(shape_map, reshaped_table) for shape_map, reshaped_table in maps_with_tables])
@@ -253,9 +257,8 @@ def _fill_shapes(
     scanned_texts = compute(
         [scan_texts(*arguments) for arguments in zip(shape_maps, read_rows, reshaped_tables, strict=True)]
     )
-    texts_of_shapes = [
-        read_texts(shape_map, shape_texts) for shape_map, shape_texts in zip(shape_maps, scanned_texts, strict=True)
-    ]
+    maps_with_texts = zip(shape_maps, scanned_texts, strict=True)
+    texts_of_shapes = [read_texts(*map_with_texts, options, note_number) for map_with_texts in maps_with_texts]
     transforms = prove_forms(texts_of_shapes, options, file_name, table)
     typed_frames = compute(
         [
@@ -393,4 +396,5 @@ def _scan_rows(shape_map: ShapeMap, table: TextTable) -> pl.LazyFrame:
     headers = headers_read_by(shape_map)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
     rows = add_undecided_words(add_reasons(scan_cells(table, tuple(columns)), shape_map, table), shape_map, table)
-    return rows.cache() if shape_map.pass_over or shape_map.counts_empty else rows
+    # counts of other rows must not read the file a second time
+    return rows.cache() if shape_map.pass_over or shape_map.counts_empty or has_undecided_words(shape_map) else rows

@@ -5,8 +5,8 @@ Does not belong here: which header fills which column (`mapping`), the parsers (
 (`conventions`), which rows are read (`passed_over`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
@@ -14,10 +14,11 @@ import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import COLUMNS
+from pipelines.sources.casts.batches import by_batch
 from pipelines.sources.casts.cast import cast_text
 from pipelines.sources.casts.durations import hours_between
 from pipelines.sources.casts.words import hash_texts
-from pipelines.sources.conventions import TextColumn, prove_transforms
+from pipelines.sources.conventions import TextColumn, has_marked_number, needs_decimal_sign, prove_transforms
 from pipelines.sources.declaration import FieldMap, ShapeMap, SourceOptions, Transform
 from pipelines.sources.field_text import choose_variant, field_text, joined_text
 from pipelines.sources.mapping import source_transform, transform_for, with_options
@@ -41,12 +42,14 @@ class ShapeTexts:
         variants_by_field: The variants of each destination.
         texts: One row per row: `row_number`, `text:column`, and what else a field is cast from.
         sample: The first rows of `texts`.
+        watched: The columns whose numbers are watched while `texts` is read.
     """
 
     shape_map: ShapeMap
     variants_by_field: Mapping[str, Sequence[FieldMap]]
     texts: pl.LazyFrame
     sample: pl.DataFrame
+    watched: frozenset[str] = frozenset()
 
 
 def empty_frame(shape: CanonicalSchemaName) -> pl.LazyFrame:
@@ -99,14 +102,37 @@ def scan_texts(shape_map: ShapeMap, rows: pl.LazyFrame, table: TextTable) -> pl.
     )
 
 
-def read_texts(shape_map: ShapeMap, texts: pl.LazyFrame) -> ShapeTexts:
+def read_texts(
+    shape_map: ShapeMap, texts: pl.LazyFrame, options: SourceOptions, note_number: Callable[[], None] | None
+) -> ShapeTexts:
     """Return the texts of a shape with a sample of them.
 
     Args:
         shape_map: The map, fitted to the file.
         texts: What `scan_texts` returns.
+        options: Options of the source.
+        note_number: If given, a column whose sample has no number with a point or a comma is watched while it is read,
+            instead of being searched beforehand. This is called if it has one after all: its values may be wrong then,
+            and the file must be read again without this argument.
     """
-    return ShapeTexts(shape_map, _variants_by_field(shape_map), texts, texts.head(SAMPLE_ROWS).collect())
+    shape_texts = ShapeTexts(shape_map, _variants_by_field(shape_map), texts, texts.head(SAMPLE_ROWS).collect())
+    return shape_texts if note_number is None else _watch_numbers(shape_texts, options, note_number)
+
+
+def _watch_numbers(shape_texts: ShapeTexts, options: SourceOptions, note_number: Callable[[], None]) -> ShapeTexts:
+    watched = frozenset(
+        column.name
+        for column in _text_columns_to_prove(shape_texts, options)
+        if needs_decimal_sign(column.transform) and not column.is_complete and not has_marked_number(column.sample)
+    )
+
+    def watch(texts: pl.Series) -> pl.Series:
+        if has_marked_number(texts):
+            note_number()
+        return texts
+
+    texts = shape_texts.texts.with_columns(by_batch(pl.String(), watch)(pl.col(name)) for name in sorted(watched))
+    return replace(shape_texts, texts=texts, watched=watched)
 
 
 def prove_forms(
@@ -264,8 +290,18 @@ def _text_columns_to_prove(shape_texts: ShapeTexts, options: SourceOptions) -> l
     def add_column(text_column: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
         sample_cells = shape_texts.sample[text_column].drop_nulls()
         is_complete = shape_texts.sample.height < SAMPLE_ROWS
+        is_watched = text_column in shape_texts.watched
         text_columns.append(
-            TextColumn(text_column, shape_texts.texts, sample_cells, is_complete, headers, destination, transform)
+            TextColumn(
+                text_column,
+                shape_texts.texts,
+                sample_cells,
+                is_complete,
+                headers,
+                destination,
+                transform,
+                is_watched,
+            )
         )
 
     for destination, variants in shape_texts.variants_by_field.items():

@@ -23,6 +23,7 @@ NUMERIC_KINDS = ("number", "integer", "hours", "score")
 FormOption = Literal["date_order", "decimal_comma", "scale"]
 # The first number of a cell. Clocks and ISO 8601 durations hold none whose decimal sign is in doubt.
 _NUMBER = r"^[^\d:]*?(\d[\d.,'’ \u00a0\u202f]*\d)"
+_MARKED_NUMBER = r"\d[.,]\d"
 _WITHOUT_DOUBT = r"(?i):|^-?p"
 
 
@@ -54,6 +55,8 @@ class TextColumn:
         headers: The headers that the texts come from, for messages.
         destination: Column of the canonical schema, for messages.
         transform: The declared transform.
+        is_watched: Whether the caller notices a number with a point or a comma while it reads the column: then a sample
+            without such a number needs no proof from the other texts.
     """
 
     name: str
@@ -63,6 +66,7 @@ class TextColumn:
     headers: tuple[str, ...]
     destination: str
     transform: Transform
+    is_watched: bool = False
 
     @property
     def label(self) -> str:
@@ -122,6 +126,16 @@ def prove_transforms(
         if transform.kind == "score" and transform.scale is None and not transform.is_share:
             _check_share(column, transform, file_name)
     return transforms
+
+
+def needs_decimal_sign(transform: Transform) -> bool:
+    """Return whether a file has to prove the decimal sign of a column."""
+    return transform.kind in NUMERIC_KINDS and transform.decimal_comma is None
+
+
+def has_marked_number(texts: pl.Series) -> bool:
+    """Return whether a text holds a number with a point or a comma."""
+    return bool(texts.str.contains(_MARKED_NUMBER).any())
 
 
 def _date_orders(
@@ -198,9 +212,7 @@ def _count_date_readings(text: pl.Expr) -> pl.Expr:
 def _decimal_signs(columns: Sequence[TextColumn], file_name: str, has_typed_numbers: bool) -> dict[int, bool | None]:
     """Return by position of the column whether a comma is its decimal sign; None if no number needs it."""
     undeclared_columns = {
-        position: column
-        for position, column in enumerate(columns)
-        if column.transform.kind in NUMERIC_KINDS and column.transform.decimal_comma is None
+        position: column for position, column in enumerate(columns) if needs_decimal_sign(column.transform)
     }
     proof_by_position = {
         position: _prove_from_sample(column, has_typed_numbers) for position, column in undeclared_columns.items()
@@ -208,7 +220,8 @@ def _decimal_signs(columns: Sequence[TextColumn], file_name: str, has_typed_numb
     unproven_positions = [
         position
         for position, proof in proof_by_position.items()
-        if not columns[position].is_complete and (proof.second or proof.both or not proof.first)
+        if not columns[position].is_complete
+        and (proof.second or proof.both or not (proof.first or columns[position].is_watched))
     ]
     column_aggregates = _aggregate([columns[position] for position in unproven_positions], _count_marked_numbers)
     proof_by_position |= {
@@ -232,13 +245,15 @@ def _decimal_signs(columns: Sequence[TextColumn], file_name: str, has_typed_numb
 
 
 def _prove_from_sample(column: TextColumn, has_typed_numbers: bool) -> _Proof:
+    if not has_marked_number(column.sample):
+        return _prove_decimal_sign([], has_typed_numbers)
     sample_numbers = column.sample.to_frame(column.name).select(_count_marked_numbers(pl.col(column.name))).item()
     return _prove_decimal_sign(sample_numbers["numbers"], has_typed_numbers)
 
 
 def _count_marked_numbers(text: pl.Expr) -> pl.Expr:
     """Return the distinct numbers with a point or a comma, each with the number of its cells."""
-    is_marked = text.str.contains(r"\d[.,]\d") & ~text.str.contains(_WITHOUT_DOUBT)
+    is_marked = text.str.contains(_MARKED_NUMBER) & ~text.str.contains(_WITHOUT_DOUBT)
     number = pl.when(is_marked).then(text.str.extract(_NUMBER, 1)).drop_nulls().alias("number")
     return pl.struct(number.value_counts().implode().alias("numbers"))
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
+from pipelines.sources.casts.batches import by_batch, of_distinct
 from pipelines.sources.casts.placeholders import drop_placeholders, drop_unset, placeholders_of
 from pipelines.sources.casts.words import comparable, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
@@ -212,7 +213,17 @@ def _any_filled(headers: Sequence[str], field_map: FieldMap, shape_map: ShapeMap
 
 def _filled_text(field_map: FieldMap, header: str, column: str, shape_map: ShapeMap) -> pl.Expr:
     """Return the text of a cell as it is cut by the field map; null if it is a placeholder."""
-    return _drop_placeholder(column, _cut_text(field_map, header, column), field_map, shape_map)
+    text = _drop_placeholder(column, _cut_text(field_map, header, column), field_map, shape_map)
+    if field_map.split is None or set(text.meta.root_names()) != {column}:
+        return text
+    # lists of words repeat, and to cut one takes longer than to find what was cut from an equal one
+    return by_batch(pl.String(), of_distinct(pl.String(), lambda cells: _select(cells.alias(column), text)))(
+        pl.col(column)
+    )
+
+
+def _select(cells: pl.Series, expression: pl.Expr) -> pl.Series:
+    return cells.to_frame().select(expression).to_series()
 
 
 def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, shape_map: ShapeMap) -> pl.Expr:

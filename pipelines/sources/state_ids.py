@@ -80,22 +80,30 @@ def state_id_of(texts: pl.Series) -> StateId | None:
     """Return the kind of number that most distinct texts of a column are; None if they are no state ids."""
     stripped_texts = {text.strip() for text in texts.unique() if text is not None}
     distinct_texts = stripped_texts.difference(("", *placeholders_of()))
+    # most columns hold texts of no such form, which one expression of all forms tells faster than each of them
+    if not _count_valid(distinct_texts, _has_any_form):
+        return None
     for kind in STATE_IDS:
-        valid_count = _count_valid(distinct_texts, kind)
+        valid_count = _count_valid(distinct_texts, kind.is_valid)
         if valid_count and kind.chance**valid_count <= MAX_CHANCE:
             return kind
     return None
 
 
-def _count_valid(texts: Collection[str], kind: StateId) -> int:
-    """Return how many texts are valid numbers of the kind; 0 if less than `MIN_VALID_SHARE` of them are."""
+def _count_valid(texts: Collection[str], is_valid: Callable[[str], bool]) -> int:
+    """Return how many texts are valid; 0 if less than `MIN_VALID_SHARE` of them are."""
     max_invalid_count = int((1 - MIN_VALID_SHARE) * len(texts) + _ROUNDING)
     invalid_count = 0
     for text in texts:
-        invalid_count += not kind.is_valid(text)
+        invalid_count += not is_valid(text)
         if invalid_count > max_invalid_count:
             return 0
     return len(texts) - invalid_count
+
+
+def _has_any_form(text: str) -> bool:
+    """Return whether the text has the written form of one of the kinds."""
+    return _ANY_FORM.fullmatch(text.strip().upper()) is not None
 
 
 @cache
@@ -164,3 +172,4 @@ STATE_IDS = (
     StateId("T.C. kimlik no (Turkey)", r"[1-9]\d{10}", 0.01, ("tr.tckimlik",)),
     StateId("IBAN", r"[A-Z]{2}\d{2}[A-Z\d ]{10,38}", 0.01, ("iban",), "pay"),
 )
+_ANY_FORM = re.compile("|".join(f"(?:{kind.form})" for kind in STATE_IDS))

@@ -68,9 +68,14 @@ def add_undecided_words(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTabl
         .then(_undecided_text(field_map.when, field_map, shape_map, table))
         .alias(f"{_UNDECIDED}{position}:{field_map.destination}")
         for position, field_map in enumerate(shape_map.fields)
-        if field_map.when and KNOWN_WORDS in field_map.when.words and not transform_for(field_map).is_partial
+        if field_map.when and _may_leave_undecided(field_map)
     ]
     return rows.with_columns(undecided_words) if undecided_words else rows
+
+
+def has_undecided_words(shape_map: ShapeMap) -> bool:
+    """Return whether `add_undecided_words` adds a column."""
+    return any(_may_leave_undecided(field_map) for field_map in shape_map.fields)
 
 
 def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -84,8 +89,9 @@ def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_
     Returns:
         One row per column and word, in the schema `WORD_COUNTS_SCHEMA`; `word` is null if the text may be no word.
     """
+    # few rows have a text and no value: the words of the others are not compared
     read_texts = [
-        (filled_rows, column, _unread_text(column, silent_words))
+        (filled_rows.filter(_is_unread(column)), column, _unless_silent(column, silent_words))
         for column, silent_words in _word_columns(shape_map).items()
     ]
     column_by_name = {
@@ -134,6 +140,11 @@ def _word_columns(shape_map: ShapeMap) -> dict[str, set[str]]:
     return silent_words_by_column
 
 
+def _may_leave_undecided(field_map: FieldMap) -> bool:
+    has_known_words = field_map.when is not None and KNOWN_WORDS in field_map.when.words
+    return has_known_words and not transform_for(field_map).is_partial
+
+
 def _undecided_text(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return the text of a condition if it is no known word and no variant counts that reads the same headers."""
     text = condition_text(condition, shape_map, table)
@@ -148,10 +159,15 @@ def _undecided_text(condition: Condition, field_map: FieldMap, shape_map: ShapeM
     return pl.when((text != "") & ~is_known & ~is_counted).then(text)
 
 
-def _unread_text(column: str, says_nothing: set[str]) -> pl.Expr:
-    """Return the text of a column where it gives no value, and is none of the words that say nothing."""
+def _is_unread(column: str) -> pl.Expr:
+    """Return whether a row has a text of the column that gives no value."""
+    return pl.col(column).is_null() & pl.col(f"text:{column}").is_not_null()
+
+
+def _unless_silent(column: str, silent_words: set[str]) -> pl.Expr:
+    """Return the text of a column, null if it is one of the words that say nothing."""
     text = pl.col(f"text:{column}")
-    return pl.when(pl.col(column).is_null() & ~comparable(text).is_in(comparable_words(says_nothing))).then(text)
+    return pl.when(~comparable(text).is_in(comparable_words(silent_words))).then(text)
 
 
 def _count_words(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:

@@ -46,7 +46,7 @@ def parse_text(
         unread_sample = unread_sample.filter(unread_sample.to_frame("text").select(sample_values.is_null()).to_series())
     if unread_sample.len() > MAX_RARE_SHARE * sample.len():
         parsers += _best_parser(frequent_parsers, unread_sample)
-    read_unparsed_texts = by_batch(dtype, _reader_of_distinct_texts(dtype, read_batch))
+    read_unparsed_texts = by_batch(dtype, of_distinct(dtype, read_batch))
     if not parsers:
         return read_unparsed_texts(text)
     parsed_values = pl.coalesce(parser(text).cast(dtype) for parser in parsers)
@@ -71,10 +71,13 @@ def _best_parser(parsers: Sequence[Parser], texts: pl.Series) -> list[Parser]:
     return best_parsers
 
 
-def _reader_of_distinct_texts(
-    dtype: Any, read_batch: Callable[[pl.Series], pl.Series]
-) -> Callable[[pl.Series], pl.Series]:
-    """Return a function that reads each distinct text of a series once, and texts of earlier series not again."""
+def of_distinct(dtype: Any, read_batch: Callable[[pl.Series], pl.Series]) -> Callable[[pl.Series], pl.Series]:
+    """Return a function that reads each distinct text of a series once, and texts of earlier series not again.
+
+    Args:
+        dtype: Type of the values.
+        read_batch: Reads a series of distinct texts, called `text`.
+    """
     earlier_values = pl.DataFrame(schema={"text": pl.String, "value": dtype})
 
     def read(text_series: pl.Series) -> pl.Series:

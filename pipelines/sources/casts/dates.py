@@ -9,7 +9,7 @@ from itertools import product
 
 import polars as pl
 
-from pipelines.sources.casts.batches import Parser, parse_text
+from pipelines.sources.casts.batches import Parser, by_batch, parse_text
 from pipelines.sources.casts.calendar_names import fold_text, months_by_name, weekday_names
 from pipelines.sources.casts.clocks import split_clock
 from pipelines.sources.casts.transform import DateOrder, Transform
@@ -226,15 +226,22 @@ def _has_clock(datetime_format: str) -> bool:
     return any(mark in datetime_format for mark in ("%H", "%I", "%T", "%R"))
 
 
-def _four_digit_years(dates: pl.Expr) -> pl.Expr:
+def _four_digit_years(dates: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Drop readings of 25 as the year 25: `%Y` also takes two digits, and another form reads those."""
-    return pl.when(dates >= _YEAR_1000).then(dates)
+
+    def drop_early(parsed: pl.Series) -> pl.Series:
+        return parsed.to_frame("parsed").select(pl.when(pl.col("parsed") >= _YEAR_1000).then("parsed")).to_series()
+
+    # by batch, as a condition on `dates` and its value are parsed twice otherwise
+    return by_batch(dtype, drop_early)(dates)
 
 
 def _date_parser(date_format: str) -> Parser:
     if _has_clock(date_format):
-        return lambda text: _four_digit_years(text.str.to_datetime(date_format, strict=False, cache=False).dt.date())
-    return lambda text: _four_digit_years(text.str.to_date(date_format, strict=False, cache=False))
+        return lambda text: _four_digit_years(
+            text.str.to_datetime(date_format, strict=False, cache=False).dt.date(), pl.Date()
+        )
+    return lambda text: _four_digit_years(text.str.to_date(date_format, strict=False, cache=False), pl.Date())
 
 
 def _datetime_parser(datetime_format: str, time_zone: str) -> Parser:
@@ -244,7 +251,9 @@ def _datetime_parser(datetime_format: str, time_zone: str) -> Parser:
         ).cast(UTC_DATETIME)
     if _has_clock(datetime_format):
         return lambda text: _to_utc(
-            _four_digit_years(text.str.to_datetime(datetime_format, time_unit="us", strict=False, cache=False)),
+            _four_digit_years(
+                text.str.to_datetime(datetime_format, time_unit="us", strict=False, cache=False), _LOCAL_DATETIME
+            ),
             time_zone,
         )
     return lambda text: _date_parser(datetime_format)(text).cast(_LOCAL_DATETIME).dt.replace_time_zone("UTC")

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.sources.casts.batches import by_batch
+from pipelines.sources.casts.batches import by_batch, of_distinct
 from pipelines.sources.casts.transform import Transform
 
 _BOOLEANS = dict.fromkeys(("true", "yes", "y", "1", "x", "ja", "oui", "si", "sí", "wahr"), True) | dict.fromkeys(
@@ -91,9 +91,8 @@ def _look_up(text: pl.Expr, meaning_by_word: Mapping[str, Any], dtype: Any) -> p
 
     def look_up_batch(text_series: pl.Series) -> pl.Series:
         texts = text_series.to_frame("text").select(comparable(pl.col("text"))).to_series()
-        meanings = texts.replace_strict(
+        return texts.replace_strict(
             list(meaning_by_comparable), list(meaning_by_comparable.values()), default=None, return_dtype=dtype
         )
-        return meanings.rename(text_series.name)
 
-    return by_batch(dtype, look_up_batch)(text)
+    return by_batch(dtype, of_distinct(dtype, look_up_batch))(text)

@@ -177,8 +177,9 @@ def _survey_rows(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]
             is_regular = is_regular and _has_proper_quotes(block, separator, is_quote_open)
             marks, is_quote_open = _marks_outside_quotes(marks, is_quote_open)
         row_count += marks.count(b"\n")
-        lines_with_break = b"\n" + block
-        header_count += sum(lines_with_break.count(header_start) for header_start in header_starts)
+        for header_start in header_starts:
+            # most blocks do not hold it, and a copy with a line end in front is made of the others alone
+            header_count += (b"\n" + block).count(header_start) if header_start[1:] in block else 0
         marks = unmatched_marks + marks
         complete_row_count = len(marks) // len(row_marks)
         unmatched_marks = marks[complete_row_count * len(row_marks) :]

@@ -273,9 +273,14 @@ def _decode_chunks(path: Path, encoding: str) -> Iterator[str]:
 
 
 def _is_decodable(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        for _ in _decode_chunks(path, encoding):
-            pass
+        for chunk in OpenedFile(path, encoding).chunks():
+            is_split = decoder.getstate()[0]  # the block before ends inside a letter
+            # most blocks are plain ASCII, which takes less time to see than to decode
+            if encoding != "utf-8" or is_split or not chunk.isascii():
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True

@@ -6,7 +6,7 @@ Does not belong here: opening and decoding (`files`), the rows (`json_scans`), w
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,15 @@ from typing import Any
 import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, OpenedFile, ScratchFolder
-from pipelines.sources.readers.json_scans import MAX_RECORD_BYTES, scan_malformed, scan_members, scan_records
+from pipelines.sources.readers.json_arrays import write_elements
+from pipelines.sources.readers.json_scans import MAX_RECORD_BYTES, LineCheck, scan_malformed, scan_members, scan_records
 from pipelines.sources.readers.text_table import SAMPLE_ROWS, TextTable, keep_folder_alive
 
 # Number of records that are searched for the names of members.
 SAMPLE_RECORDS = 1000
 MAX_MEMBER_DEPTH = 6
 # DuckDB's line reader takes a zero byte for a separator; another control character is invalid JSON just the same.
-# A line end between the members of a record is a blank; inside a string it is invalid JSON in any case.
-_ONE_LINE = bytes.maketrans(b"\r\n\0", b"  \x01")
 _NO_RETURNS = bytes.maketrans(b"\r\0", b" \x01")
-# A bracket, or a string; the group is empty if the string is still open at the end of the block.
-_TOKEN = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+(")?', re.DOTALL)
 _INVALID = object()
 # Keys of the tree of members that are no keys of JSON: the number of a member with a text, and the members of the
 # elements of a list.
@@ -68,26 +65,20 @@ def read_json(
             f"{file_name} holds no JSON object in its first {SAMPLE_RECORDS} records: export it as lines or an array "
             "of objects"
         )
-    is_regular = True
-
-    def note_irregular() -> None:
-        nonlocal is_regular
-        is_regular = False
+    line_check = LineCheck()
 
     def scan(paths: Sequence[str]) -> pl.LazyFrame:
-        rows = (
-            scan_members(lines_path, paths, note_irregular) if check_while_reading else scan_records(lines_path, paths)
-        )
+        rows = scan_members(lines_path, paths, line_check) if check_while_reading else scan_records(lines_path, paths)
         return keep_folder_alive(rows, scratch_folder or opened_file.folder)
 
     return TextTable(
         headers,
         _columns_by_path(headers),
         scan,
-        keep_folder_alive(scan_malformed(lines_path), scratch_folder or opened_file.folder),
+        keep_folder_alive(scan_malformed(lines_path, line_check), scratch_folder or opened_file.folder),
         encoding=opened_file.encoding,
         byte_count=opened_file.path.stat().st_size,
-        is_regular=lambda: is_regular,
+        is_regular=lambda: line_check.is_regular,
         has_open_schema=True,
         notes=_find_notes(opened_file),
         scan_sample=lambda paths: keep_folder_alive(
@@ -118,14 +109,14 @@ def _as_lines(
         return opened_file.path, None
     scratch_folder = ScratchFolder()
     target_path = scratch_folder.path / "records.jsonl"
+    if record is None and not is_lines:
+        write_elements(opened_file, file_name, records_path if first_block[:1] == b"{" else (), target_path)
+        return target_path, scratch_folder
     with target_path.open("wb") as target_file:
         if record is not None:
             target_file.write(json.dumps(record).encode() + b"\n")
-        elif is_lines:
-            target_file.writelines(chunk.translate(_NO_RETURNS) for chunk in opened_file.chunks())
         else:
-            records = _split_array(opened_file.chunks(), file_name, records_path if first_block[:1] == b"{" else ())
-            target_file.writelines(array_record.translate(_ONE_LINE) + b"\n" for array_record in records)
+            target_file.writelines(chunk.translate(_NO_RETURNS) for chunk in opened_file.chunks())
     return target_path, scratch_folder
 
 
@@ -206,76 +197,6 @@ def _find_member(content: Any, path: str) -> Any:
     for key in path.split("."):
         content = content.get(key) if isinstance(content, dict) else None
     return content
-
-
-def _split_array(chunks: Iterable[bytes], file_name: str, list_paths: tuple[str, ...]) -> Iterator[bytes]:
-    """Split the top array, or the first array under one of the dotted paths, into its elements.
-
-    The part `[*]` of a path stands for each element of a list, `*` for any key: then all such arrays are split.
-    """
-    paths = [tuple(key.encode() for key in path.replace("[*]", ".").split(".")) for path in list_paths] or [()]
-    longest_path = max(map(len, paths))
-    # The key before each open bracket; the brackets of the records themselves lie above `array_depth`.
-    keys: list[bytes] = []
-    array_depth, in_array, is_only, last_string, unread, byte_count = 0, False, True, b"", b"", 0
-    has_array = False
-    for chunk in chunks:
-        byte_count += len(chunk)
-        unread += chunk
-        record_start, read_until = None, len(unread)
-        for match in _TOKEN.finditer(unread):
-            token = match.group()
-            if token[:1] == b'"':
-                if match.group(1) is None:
-                    read_until = match.start()
-                    break
-                last_string = token
-            elif token in b"{[":
-                keys.append(last_string[1:-1])
-                last_string = b""
-                if token == b"[" and not has_array and len(keys) <= longest_path + 1:  # a copy of all takes too long
-                    has_array = any(path[: len(keys)] == (*keys[1:], b"") for path in paths)
-                if in_array:
-                    record_start = match.start() if len(keys) == array_depth + 1 else record_start
-                elif (
-                    token == b"[" and len(keys) <= longest_path + 1 and (path := _path_of(keys[1:], paths)) is not None
-                ):
-                    array_depth, in_array, is_only, has_array = len(keys), True, b"*" not in path, True
-            else:
-                del keys[-1:]
-                last_string = b""
-                if in_array and len(keys) == array_depth and record_start is not None:
-                    yield unread[record_start : match.end()]
-                    record_start = None
-                elif in_array and len(keys) < array_depth:
-                    in_array = False
-                    if is_only:
-                        return
-                if not keys and not has_array:
-                    raise ExportRefused(
-                        f"{file_name} has no list of records at {' or '.join(list_paths)}: it holds something else "
-                        "than the system's lists that are read, so export one of these"
-                    )
-                if not keys:
-                    return
-        if record_start is not None:
-            # The record goes on in the next block; its tokens are read again there.
-            read_until = record_start
-            del keys[array_depth:]
-        unread = unread[read_until:]
-        if len(unread) > MAX_RECORD_BYTES:
-            raise ExportRefused(
-                f"{file_name} has a record of more than {MAX_RECORD_BYTES} bytes: it is damaged, export it again"
-            )
-    raise ExportRefused(f"{file_name} is cut off: its array is not closed after {byte_count} bytes; export it again")
-
-
-def _path_of(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
-    """Return the first path that the keys follow, or None."""
-    for path in paths:
-        if len(path) == len(keys) and all(path_key in (key, b"*") for path_key, key in zip(path, keys, strict=True)):
-            return path
-    return None
 
 
 def _check_last_line(lines_path: Path, file_name: str) -> None:

@@ -5,6 +5,7 @@ Does not belong here: turning a document into lines (`json_lines`), paths to mem
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -22,20 +23,33 @@ MAX_RECORD_BYTES = 32 << 20
 _LIST_OF_ONE = r'^\[\s*(?:"([^"\\]*)"|([^\s"\[\]{},]+))\s*\]$'
 
 
-def scan_members(lines_path: Path, paths: Sequence[str], note_irregular: Callable[[], None]) -> pl.LazyFrame:
+@dataclass
+class LineCheck:
+    """What the scans of a file have found out about its lines.
+
+    Attributes:
+        is_regular: Whether no scan has met a line that is not one record: then some row numbers are not those of their
+            lines, and only `scan_records` reads the file.
+        is_sound: Whether a scan has read the file to its end, and every line is a record.
+    """
+
+    is_regular: bool = True
+    is_sound: bool = False
+
+
+def scan_members(lines_path: Path, paths: Sequence[str], line_check: LineCheck) -> pl.LazyFrame:
     """Scan members of the records fast.
 
     Args:
         lines_path: A file with one record per line.
         paths: The members, in the forms of `json_paths`.
-        note_irregular: Called if a line of the file is not one record: then some row numbers are not those of their
-            lines, and only `scan_records` reads the file.
+        line_check: Takes what the scan finds out about the lines.
 
     Returns:
         The rows of `scan_records`.
     """
     query = member_columns_query(lines_path, paths, MAX_RECORD_BYTES)
-    return scan_records(lines_path, paths) if query is None else _scan_members(query, paths, lines_path, note_irregular)
+    return scan_records(lines_path, paths) if query is None else _scan_members(query, paths, lines_path, line_check)
 
 
 def _lines_query(lines_path: Path, limit: int | None = None) -> str:
@@ -97,13 +111,12 @@ def _unwrap_list_of_one(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.starts_with("[")).then(text.str.replace(_LIST_OF_ONE, "${1}${2}")).otherwise(text)
 
 
-def _scan_members(
-    query: str, paths: Sequence[str], lines_path: Path, note_irregular: Callable[[], None]
-) -> pl.LazyFrame:
+def _scan_members(query: str, paths: Sequence[str], lines_path: Path, line_check: LineCheck) -> pl.LazyFrame:
     """Return the rows of `scan_records`, from a query of `member_columns_query`.
 
-    `note_irregular` is called if a line of the file is not one record, or DuckDB refuses the file.
+    The file is irregular if a line is not one record, or DuckDB refuses it.
     """
+    has_empty_rows = False
     # of many batches, the first that needs them reads the lines
     find_other_lines, count_lines = (
         cache(partial(_find_other_lines, lines_path)),
@@ -111,9 +124,11 @@ def _scan_members(
     )
 
     def finish_batch(rows: pl.DataFrame) -> pl.DataFrame:
+        nonlocal has_empty_rows
         # null in every column is a record without any of the members, or no JSON object
         has_no_member = rows.select(pl.all_horizontal(pl.exclude(ROW_NUMBER).is_null())).to_series()
         if has_no_member.any():
+            has_empty_rows = True
             rows = rows.filter(~pl.col(ROW_NUMBER).is_in(find_other_lines().implode()))
         return rows.select(
             ROW_NUMBER,
@@ -122,7 +137,9 @@ def _scan_members(
 
     def note_end(row_count: int | None) -> None:
         if row_count is None or row_count != count_lines():
-            note_irregular()
+            line_check.is_regular = False
+        elif not has_empty_rows:
+            line_check.is_sound = True
 
     return _scan_query(query, finish_batch, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(paths, pl.String())}, note_end)
 
@@ -130,7 +147,7 @@ def _scan_members(
 def _find_other_lines(lines_path: Path) -> pl.Series:
     """Return the numbers of the lines that are no JSON object."""
     is_no_object = pl.col("kind").ne_missing("OBJECT")
-    return pl.concat(rows.filter(is_no_object)[ROW_NUMBER] for rows in _read_batches(_kinds_query(lines_path)))
+    return pl.concat(rows.filter(is_no_object)[ROW_NUMBER] for rows in read_batches(_kinds_query(lines_path)))
 
 
 def _count_lines(lines_path: Path) -> int:
@@ -144,11 +161,12 @@ def _count_lines(lines_path: Path) -> int:
     return newline_count + (last_byte != b"\n")
 
 
-def scan_malformed(lines_path: Path) -> pl.LazyFrame:
+def scan_malformed(lines_path: Path, line_check: LineCheck) -> pl.LazyFrame:
     """Scan the lines that are no JSON object.
 
     Args:
         lines_path: A file with one record per line.
+        line_check: What scans of the file have found out; if every line is a record, the file is not read again.
 
     Returns:
         One row per such line, with its text and the reason; blank lines are left out.
@@ -159,6 +177,7 @@ def scan_malformed(lines_path: Path) -> pl.LazyFrame:
         _kinds_query(lines_path),
         lambda rows: rows.filter(is_malformed).select(ROW_NUMBER, "row_text", reason.alias("reason")),
         dict(MALFORMED_SCHEMA),
+        is_needed=lambda: not line_check.is_sound,
     )
 
 
@@ -176,7 +195,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     return database
 
 
-def _read_batches(query: str) -> Iterator[pl.DataFrame]:
+def read_batches(query: str) -> Iterator[pl.DataFrame]:
     """Yield the rows of a query batch by batch, numbered from 1."""
     row_count = 0
     with _database().cursor() as connection:
@@ -191,6 +210,7 @@ def _scan_query(
     finish_batch: Callable[[pl.DataFrame], pl.DataFrame],
     schema: dict[str, pl.DataType],
     note_end: Callable[[int | None], None] = lambda _: None,
+    is_needed: Callable[[], bool] = lambda: True,
 ) -> pl.LazyFrame:
     """Return the rows of a DuckDB query, numbered from 1 and then passed batch by batch through `finish_batch`.
 
@@ -199,14 +219,18 @@ def _scan_query(
         finish_batch: Returns the rows of a batch in the schema.
         schema: The schema of the frame.
         note_end: Called after the last row with the number of rows of the query; with None if the query fails.
+        is_needed: Whether the query has rows at all; asked when they are read.
     """
 
     def read(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         read_count, given_count = 0, 0
+        if not is_needed():
+            yield pl.DataFrame(schema=schema).select(pl.all() if columns is None else columns)
+            return
         try:
-            for batch in _read_batches(query):
+            for batch in read_batches(query):
                 read_count += batch.height
                 rows = (
                     finish_batch(batch)

@@ -20,6 +20,7 @@ from pipelines.ingest.deliveries import (
     scan_quarantine,
 )
 from pipelines.ingest.landing import LandedFile, LandingContext, land_source
+from pipelines.sources import adapter, canonical_frames
 from pipelines.sources.readers import delimited
 from pipelines.storage.lake import Lake
 
@@ -209,3 +210,19 @@ def test_a_file_checked_in_the_background_gives_the_rows_of_a_file_checked_first
         deliveries = land(root, WITH_ID, lines)
         outcomes.append((deliveries, *(frame.rows() for frame in stored_rows(root, WITH_ID))))
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("last_hours", ["2", '"1,5"', "1.5"])
+def test_numbers_that_prove_the_decimal_sign_behind_the_sample_are_read_alike_in_a_large_file(
+    last_hours: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(canonical_frames, "SAMPLE_ROWS", 3)
+    lines = [*REGULAR, f"last,7,2025-02-13,{last_hours},"]
+    hours_by_limit = []
+    for limit in (adapter.SMALL_FILE_BYTES, 0):
+        monkeypatch.setattr(adapter, "SMALL_FILE_BYTES", limit)
+        root = tmp_path / str(limit)
+        land(root, WITH_ID, lines)
+        good_rows = stored_rows(root, WITH_ID)[0]
+        hours_by_limit.append(good_rows.filter(pl.col("record_code") == "last")["worked_hours"].to_list())
+    assert hours_by_limit == [[2.0 if last_hours == "2" else 1.5]] * 2

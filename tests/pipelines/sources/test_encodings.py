@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.sources.readers import files
 from pipelines.sources.readers.files import ExportRefused, open_file
 
 TEXTS = {
@@ -47,3 +48,18 @@ def test_letters_that_make_sense_in_several_encodings_are_asked_for(tmp_path: Pa
         open_file(path)
     with open_file(path, "cp850").open() as opened:
         assert opened.read().decode() == "name;skill\nMüller;sql\n"
+
+
+@pytest.mark.parametrize(("text", "encoding"), [("aé".encode(), "utf-8"), ("aé".encode()[:-1], None)])
+def test_a_letter_on_the_border_of_two_blocks_is_decoded_whole(
+    text: bytes, encoding: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "CHUNK_BYTES", 2)
+    monkeypatch.setattr(files, "guess_encoding", lambda _: None)
+    path = tmp_path / "export.csv"
+    path.write_bytes(text)
+    if encoding is None:
+        with pytest.raises(ExportRefused):
+            open_file(path)
+    else:
+        assert open_file(path).encoding == encoding

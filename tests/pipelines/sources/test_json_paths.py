@@ -37,6 +37,11 @@ def read(query: str, record: Any) -> str | None:
     [
         ("tags[*]", {"tags": ["{urgent}", {"name": "sql"}, "-", "dbt"]}, "{urgent}|dbt"),
         ("tags[*]", {"tags": ["sql", " ", "git"]}, "sql|git"),
+        (
+            "tags[*]",
+            {"tags": ["Not Available ", "not available yet", "n/", '{"name": "a long object"}']},
+            "not available yet|n/",
+        ),
         ("tags[*]", {"tags": []}, None),
         ("tags[*]", {"tags": "sql"}, "sql"),
         ("tags[*]", {"tags": ["sql", "N/A", {"id": 1}]}, "sql"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.sources.readers import json_scans
-from pipelines.sources.readers.json_scans import scan_members, scan_records
+from pipelines.sources.readers.json_scans import LineCheck, scan_malformed, scan_members, scan_records
 
 PATHS = (
     "id",
@@ -45,10 +45,13 @@ RECORDS = st.dictionaries(st.sampled_from(KEYS), MEMBERS, max_size=6)
 
 def read_both(lines_file: Path, paths: tuple[str, ...] = PATHS) -> tuple[list[Any], list[Any], bool]:
     """The rows of `scan_records`, those of `scan_members`, and whether the latter found each line to be one record."""
-    irregular: list[bool] = []
-    fast_rows = scan_members(lines_file, paths, lambda: irregular.append(True)).collect()
+    line_check = LineCheck()
+    fast_rows = scan_members(lines_file, paths, line_check).collect()
     careful_rows = scan_records(lines_file, paths).collect()
-    return careful_rows.rows(), fast_rows.select(careful_rows.columns).rows(), not irregular
+    malformed_rows = scan_malformed(lines_file, LineCheck()).collect()
+    assert not (line_check.is_sound and malformed_rows.height)  # then nobody would look for these
+    assert scan_malformed(lines_file, line_check).collect().equals(malformed_rows)
+    return careful_rows.rows(), fast_rows.select(careful_rows.columns).rows(), line_check.is_regular
 
 
 @settings(max_examples=150, deadline=None)
@@ -101,11 +104,24 @@ def test_keys_that_differ_in_case_alone_are_read_apart(tmp_path: Path) -> None:
 
 
 def test_a_query_that_fails_is_noticed(tmp_path: Path) -> None:
-    irregular: list[bool] = []
-    rows = scan_members(tmp_path / "removed.jsonl", ("id",), lambda: irregular.append(True))
+    line_check = LineCheck()
+    rows = scan_members(tmp_path / "removed.jsonl", ("id",), line_check)
     with pytest.raises(pl.exceptions.ComputeError):
         rows.collect()
-    assert irregular
+    assert not line_check.is_regular
+    assert not line_check.is_sound
+
+
+def test_lines_that_are_all_records_are_not_searched_again(tmp_path: Path) -> None:
+    lines_file = tmp_path / "records.jsonl"
+    lines_file.write_text('{"id":"a"}\n{"id":"b"}\n')
+    line_check = LineCheck()
+    scan_members(lines_file, ("id",), line_check).head(1).collect()
+    assert not line_check.is_sound  # it has not seen the second line
+    scan_members(lines_file, ("id",), line_check).collect()
+    assert line_check.is_sound
+    lines_file.unlink()
+    assert scan_malformed(lines_file, line_check).collect().is_empty()
 
 
 def test_the_lines_that_are_no_record_are_found_in_every_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
