@@ -18,7 +18,7 @@ import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL, TABLES
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, ROW_METADATA_COLUMNS
-from pipelines.contracts.table import Personal, Table
+from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
@@ -207,9 +207,7 @@ def shown_columns(table: Table) -> list[tuple[str, str]]:
     return [
         (column.name, heading(column.name))
         for column in table.columns
-        if column.name not in _HIDDEN_COLUMNS
-        and column.personal is not Personal.TEXT
-        and not column.name.endswith(_HIDDEN_ENDINGS)
+        if column.name not in _HIDDEN_COLUMNS and not column.is_free_text and not column.name.endswith(_HIDDEN_ENDINGS)
     ]
 
 
