@@ -240,6 +240,22 @@ def evaluate(
         evaluate_events(events, config, options)
 
 
+@app.command(epilog=example("footsteps access 100012 --output copies", "footsteps access mia@acme.example --json"))
+@report_failures
+def access(
+    person: Annotated[str, typer.Argument(help="person_id, employee number or e-mail address.")],
+    output: Annotated[Path | None, typer.Option(help="Folder for the copy as JSON and as a page.")] = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy everything that is stored about a person: tables, files, snapshots, logs, pages, with source and purpose."""
+    from assets.cli.access import write_access_copy
+
+    write_access_copy(data_root, config, landing, person, output, as_json)
+
+
 @app.command(epilog=example("footsteps tables", "footsteps tables --json"))
 @report_failures
 def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
