@@ -244,11 +244,16 @@ _DECLARATIONS = (
     _texts("held_skill_ids", "Micro-skills of the capability that the person holds."),
     _texts("held_skill_names", "Names of the held micro-skills: the next one can be combined with them."),
     _texts("missing_skill_ids", "Micro-skills of the capability that the person does not hold."),
-    _text("next_skill_id", "Missing micro-skill that raises the coverage most; null if none is missing."),
+    _text(
+        "next_skill_id",
+        "Missing micro-skill that raises the coverage most; null if none, or after an opt-out.",
+    ),
     _share("completes_share", "Coverage of the capability with the next micro-skill."),
     _count("team_people_count", "Employed people of the team."),
     _count("wishing_people_count", "People of the team who stated a wish; null if they are too few."),
-    _share("wish_share", "Mean autonomy of the people who stated a wish."),
+    _share(
+        "wish_share", "Mean autonomy of the people who stated a wish; null if too few people, or none, wish for it."
+    ),
     _share("need_share", "Mean purpose over the team."),
     _text("agreement", "Whether wishes and needs agree.", allowed=AGREEMENTS),
     # Steps and recommendations
@@ -315,8 +320,11 @@ _DECLARATIONS = (
     _count("recommended_count", "People of the unit with a recommended step in the micro-skill.", minimum=1),
     _hours("given_hours", "Hours of work on the micro-skill in the unit in the last quarter."),
     _count("project_count", "Open assignments that name the micro-skill, in projects of the unit."),
-    _count("holder_count", "People of the unit who are journeyman or master in the micro-skill."),
-    _texts("lacks", "What the unit lacks for the micro-skill: hours, project, person."),
+    _count(
+        "holder_count",
+        "People of the unit who are journeyman or master in the micro-skill; null if too few or none.",
+    ),
+    _texts("lacks", "What the unit lacks for the micro-skill: hours, project."),
     _text("finding", "The finding as one plain sentence."),
     _count("row_count", "Rows of the table."),
     _text("content_sha256", "SHA-256 of the rows' content in their order."),
