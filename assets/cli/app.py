@@ -301,18 +301,20 @@ def feed(
     print_feed(data_root, after, most or limit, as_json)
 
 
-@app.command(epilog=example("footsteps site", "footsteps site --folder /srv/footsteps"))
+@app.command(epilog=example("footsteps site", "footsteps site --person 100012 --renew"))
 @report_failures
 def site(
     folder: Annotated[Path | None, typer.Option(help="Folder of the pages; published/site by default.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Replace pages that exist.")] = False,
+    person: Annotated[str | None, typer.Option(help="Print the address of this person's page (person_id).")] = None,
+    renew: Annotated[bool, typer.Option("--renew", help="Give the page of --person a new address.")] = False,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Write static pages: one per person, one per team of five or more, one about the run."""
     from assets.cli.site import write_site
 
-    write_site(data_root, folder, again, as_json)
+    write_site(data_root, folder, again, as_json, person, renew)
 
 
 @app.command(epilog=example("footsteps restore --config footsteps.yaml --data-root /srv/footsteps"))
