@@ -163,7 +163,7 @@ def _describe_rows(place: Place, path: str, table: Table, rows: pl.LazyFrame, se
     is_training_row = declared is not None and "model" in declared.readers
     return [
         StoredPart(place, path, table.name, table.description, str(role), is_training_row, role_rows)
-        for role, role_rows in select_person_rows(rows, table, search.identity).items()
+        for role, role_rows in select_person_rows(rows, table, search).items()
     ]
 
 

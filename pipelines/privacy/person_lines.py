@@ -63,16 +63,21 @@ class PersonSearch:
             return []
         return self._match((str(number), line) for number, line in enumerate(text.splitlines(), start=1))
 
+    def names_person(self, text: str) -> bool:
+        """Whether a text names the person."""
+        return bool(self._pattern.search(text))
+
+    def names_nobody_else(self, text: str) -> bool:
+        """Whether a text names no other person, and is short enough to be of use."""
+        words = set(_WORD.findall(text.lower()))
+        return len(text) <= _MAX_LINE_LENGTH and not (words & self.all_keys) - self.identity.text_keys
+
     def _match(self, lines: Iterable[tuple[str, str]]) -> list[PersonLine]:
         return [
-            PersonLine(place, line if self._names_nobody_else(line) else None)
+            PersonLine(place, line if self.names_nobody_else(line) else None)
             for place, line in lines
-            if self._pattern.search(line)
+            if self.names_person(line)
         ]
-
-    def _names_nobody_else(self, line: str) -> bool:
-        words = set(_WORD.findall(line.lower()))
-        return len(line) <= _MAX_LINE_LENGTH and not (words & self.all_keys) - self.identity.text_keys
 
 
 def _read_database(path: Path) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,7 @@ from pipelines.contracts.personal_columns import PersonColumn, classify_columns,
 from pipelines.contracts.table import Column, Reference, Table
 from pipelines.contracts.table_declaration import PERSON_REFERENCE
 from pipelines.privacy.identity import PersonIdentity
+from pipelines.privacy.person_lines import PersonSearch
 
 Row = dict[str, Any]
 # Where a quarantine has the columns of the row that was set aside.
@@ -48,22 +49,23 @@ def describe_stored_table(table_name: str, schema: pl.Schema) -> Table:
     return Table(table_name, declared.description if declared else "", columns, (), references=references)
 
 
-def select_person_rows(rows: pl.LazyFrame, table: Table, identity: PersonIdentity) -> dict[PersonRole, list[Row]]:
+def select_person_rows(rows: pl.LazyFrame, table: Table, search: PersonSearch) -> dict[PersonRole, list[Row]]:
     """The rows that name a person.
 
     Args:
         rows: Rows of the table.
         table: Its contract, as `describe_stored_table` returns it.
-        identity: The person.
+        search: The person, and the search for them in texts.
 
     Returns:
         By role: the rows about the person whole; of the rows about others only who, when and from where.
     """
+    identity = search.identity
     if _ROW_TEXT in table.column_names:
         return _select_set_aside(rows, identity)
     references = find_person_columns(table)
     if not references:
-        return {}
+        return _select_mentions(rows, table, search)
     system_name = _system_of(table.name)
     matches = {
         role: [_match(column, identity, system_name) for column in references if column.role is role]
@@ -117,6 +119,38 @@ def _columns_shown_of_others(table: Table) -> list[str]:
         if classes[column.name] is DataClass.TECHNICAL
         or (classes[column.name] is DataClass.IDENTIFIER and not (column.name in COLUMNS and is_direct(column)))
     ]
+
+
+def _select_mentions(rows: pl.LazyFrame, table: Table, search: PersonSearch) -> dict[PersonRole, list[Row]]:
+    """The rows of a table that names nobody by a key, such as the ledger, whose texts name the person all the same."""
+    text_names = {column.name for column in table.columns if _has_text(column.dtype)}
+    texts = [_text_of(column_name, table.schema[column_name]) for column_name in sorted(text_names)]
+    if not texts or not search.identity.text_keys:
+        return {}
+    row_text = pl.concat_str(texts, separator="\n", ignore_nulls=True).alias("_row_text")
+    has_key = pl.col("_row_text").str.contains_any(sorted(search.identity.text_keys), ascii_case_insensitive=True)
+    mentions = rows.with_columns(row_text).filter(has_key).collect().to_dicts()
+    found_rows: list[Row] = []
+    for row in mentions:
+        text = row.pop("_row_text")
+        if search.names_person(text):
+            is_shown = search.names_nobody_else(text)
+            found_rows.append(
+                {name: cell for name, cell in row.items() if is_shown or not _has_text(table.schema[name])}
+            )
+    return {PersonRole.SUBJECT: found_rows} if found_rows else {}
+
+
+def _has_text(dtype: pl.DataType) -> bool:
+    return dtype == pl.String or isinstance(dtype, pl.List)
+
+
+def _text_of(column_name: str, dtype: pl.DataType) -> pl.Expr:
+    """The text in the cells of a column, lists and their fields included."""
+    if not isinstance(dtype, pl.List):
+        return pl.col(column_name)
+    entry = pl.element().struct.json_encode() if isinstance(dtype.inner, pl.Struct) else pl.element().cast(pl.String)
+    return pl.col(column_name).list.eval(entry).list.join("\n")
 
 
 def _select_set_aside(rows: pl.LazyFrame, identity: PersonIdentity) -> dict[PersonRole, list[Row]]:

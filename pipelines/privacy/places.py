@@ -4,7 +4,7 @@ Belongs here: what holds for all files of a folder. A file in no listed folder i
 Does not belong here: what a table is for (its contract).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from pipelines.config.publish import PublishOptions
@@ -56,8 +56,20 @@ def describe_place(path: PurePosixPath, options: PublishOptions, terms: Contract
     }
     for prefix in sorted(places, key=len, reverse=True):
         if path.is_relative_to(prefix):
-            return places[prefix]
+            return replace(places[prefix], **_describe_layer(path)) if prefix == "lake" else places[prefix]
     return Place("other files", "unknown", "unknown", "no end is declared")
+
+
+def _describe_layer(path: PurePosixPath) -> dict[str, str]:
+    """Name and source of a folder of the lake, if they differ from those of computed tables."""
+    folder = path.parts[1]
+    if folder.startswith("raw_landing__"):
+        return {"name": "ledger", "source": "landing of the exports"}
+    if folder.startswith("raw_"):
+        return {"name": "raw rows", "source": f"exports of {folder.removeprefix('raw_').split('__')[0]}"}
+    if folder.startswith("quarantine__"):
+        return {"name": "quarantine", "source": f"rows of {folder.removeprefix('quarantine__')} that broke a rule"}
+    return {"name": "change log", "source": "the tables"} if folder.startswith(".") else {}
 
 
 def table_of(path: PurePosixPath) -> str:
