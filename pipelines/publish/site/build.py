@@ -14,7 +14,7 @@ import polars as pl
 
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.site.page_data import PageData, list_people, load_page_data, page_name
-from pipelines.publish.site.page_reuse import fingerprint_pages, reuse_pages, write_fingerprints
+from pipelines.publish.site.page_reuse import FINGERPRINTS_FILE, fingerprint_pages, reuse_pages, write_fingerprints
 from pipelines.publish.site.page_writer import create_environment, write_people
 from pipelines.publish.site.pages import render_team_pages
 from pipelines.publish.site.run_page import build_run_sections
@@ -42,7 +42,7 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
     site_folder.mkdir(parents=True, exist_ok=True)
     pages_folder = site_folder / snapshot.snapshot_id
     environment = create_environment(snapshot, company)
-    if not (pages_folder / "index.html").exists():
+    if not (pages_folder / FINGERPRINTS_FILE).exists():
         for leftover_folder in site_folder.glob(f".*{UNFINISHED}"):
             # processes of a killed run may still write into it: the next run removes what remains
             shutil.rmtree(leftover_folder, ignore_errors=True)
@@ -50,6 +50,8 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
         _write_pages(
             load_page_data(snapshot, lake, company), environment, unfinished_folder, _newest_pages(site_folder)
         )
+        # an earlier version listed everybody
+        shutil.rmtree(pages_folder, ignore_errors=True)
         unfinished_folder.replace(pages_folder)
     write_text_atomically(
         site_folder / "index.html",

@@ -21,7 +21,8 @@ from pipelines.publish.site.page_writer import PERSON_PAGE, TEMPLATES
 from pipelines.storage.change_log import hash_row_contents
 from pipelines.storage.run_state import fingerprint_code
 
-FINGERPRINTS_FILE = "pages.parquet"
+# An earlier version wrote pages.parquet, with a file per person_id.
+FINGERPRINTS_FILE = "page_fingerprints.parquet"
 _STORED_COLUMNS = ["folder_hash", "page_print"]
 # Columns that change when the same rows are published again; no person's page shows them.
 _RENEWED_COLUMNS = ("snapshot_id", "first_snapshot_id", "valid_until")

@@ -124,10 +124,27 @@ def test_everyone_has_a_page_and_only_teams_of_five_or_more_have_one(site: Path)
 
 def test_no_page_lists_people_and_no_file_leads_to_their_folders(site: Path) -> None:
     folders = [path.name for path in (site / "people").iterdir() if path.is_dir()]
-    for path in (site / "index.html", site / "people" / "index.html", site / "run.html", site / "pages.parquet"):
+    for path in (
+        site / "index.html",
+        site / "people" / "index.html",
+        site / "run.html",
+        site / "page_fingerprints.parquet",
+    ):
         content = path.read_bytes().decode(errors="ignore")
-        assert not any(word in content for word in (*folders, "Person 3", "p0003", "Ann &amp;")), path.name
+        assert not any(word in content for word in (*folders, "Person 3", "p0003", "Ann &amp;")), name
     assert (site.parents[1] / "page_names.json").stat().st_mode & 0o077 == 0
+
+
+def test_pages_of_an_earlier_version_are_replaced(tmp_path: Path) -> None:
+    old_pages = tmp_path / "site" / "s0"
+    (old_pages / "people").mkdir(parents=True)
+    (old_pages / "people" / "p0003.html").write_text("Person 3")
+    (old_pages / "index.html").write_text("Person 3")
+    pl.DataFrame({"file": ["p0003.html"], "page_print": [""]}).write_parquet(old_pages / "pages.parquet")
+    (old_pages / "snapshot.txt").write_text("s0")
+    pages = build_site(publish(tmp_path, "s0", 7), make_lake(tmp_path, 7), "Acme", tmp_path / "site").parent
+    assert "Person 3" not in (pages / "index.html").read_text()
+    assert not (pages / "people" / "p0003.html").exists()
 
 
 def test_a_renewed_address_replaces_the_old_one_and_nobody_elses(tmp_path: Path) -> None:
