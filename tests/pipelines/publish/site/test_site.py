@@ -124,13 +124,8 @@ def test_everyone_has_a_page_and_only_teams_of_five_or_more_have_one(site: Path)
 
 def test_no_page_lists_people_and_no_file_leads_to_their_folders(site: Path) -> None:
     folders = [path.name for path in (site / "people").iterdir() if path.is_dir()]
-    for path in (
-        site / "index.html",
-        site / "people" / "index.html",
-        site / "run.html",
-        site / "page_fingerprints.parquet",
-    ):
-        content = path.read_bytes().decode(errors="ignore")
+    for name in ("index.html", "people/index.html", "run.html", "page_fingerprints.parquet"):
+        content = (site / name).read_bytes().decode(errors="ignore")
         assert not any(word in content for word in (*folders, "Person 3", "p0003", "Ann &amp;")), name
     assert (site.parents[1] / "page_names.json").stat().st_mode & 0o077 == 0
 
