@@ -17,7 +17,7 @@ import polars as pl
 
 from benchmarks.processes import peak_megabytes, run_in_child
 from pipelines.contracts.columns import FEEDBACK_KINDS, LEARNING_VERBS, TIMESTAMP
-from pipelines.contracts.table import Column, Personal, Reference, RowRule, Table
+from pipelines.contracts.table import Column, Reference, RowRule, Table
 
 Method = Literal["bare rules", "GX on Polars", "GX on pandas"]
 SEED = 20261121
@@ -32,8 +32,8 @@ TABLE = Table(
     columns=(
         Column("record_code", pl.Int64, "Id of the record.", minimum=0),
         Column("system_name", pl.String, "System.", allowed=("hr", "projects", "learning")),
-        Column("person_id", pl.String, "Person.", personal=Personal.PSEUDONYM),
-        Column("work_email", pl.String, "Address.", pattern=r"^[^@\s]+@[^@\s]+$", personal=Personal.DIRECT),
+        Column("person_id", pl.String, "Person."),
+        Column("work_email", pl.String, "Address.", pattern=r"^[^@\s]+@[^@\s]+$"),
         Column("learning_verb", pl.String, "What was done.", allowed=LEARNING_VERBS),
         Column("feedback_kind", pl.String, "Who judged.", allowed=FEEDBACK_KINDS),
         Column("score_share", pl.Float64, "Score.", minimum=0, maximum=1),

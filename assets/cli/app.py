@@ -240,6 +240,22 @@ def evaluate(
         evaluate_events(events, config, options)
 
 
+@app.command(epilog=example("footsteps access 100012 --output copies", "footsteps access mia@acme.example --json"))
+@report_failures
+def access(
+    person: Annotated[str, typer.Argument(help="person_id, employee number or e-mail address.")],
+    output: Annotated[Path | None, typer.Option(help="Folder for the copy as JSON and as a page.")] = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy everything that is stored about a person: tables, files, snapshots, logs, pages, with source and purpose."""
+    from assets.cli.access import write_access_copy
+
+    write_access_copy(data_root, config, landing, person, output, as_json)
+
+
 @app.command(epilog=example("footsteps tables", "footsteps tables --json"))
 @report_failures
 def tables(data_root: DataRoot = None, as_json: AsJson = False) -> None:
@@ -285,18 +301,20 @@ def feed(
     print_feed(data_root, after, most or limit, as_json)
 
 
-@app.command(epilog=example("footsteps site", "footsteps site --folder /srv/footsteps"))
+@app.command(epilog=example("footsteps site", "footsteps site --person 100012 --renew"))
 @report_failures
 def site(
     folder: Annotated[Path | None, typer.Option(help="Folder of the pages; published/site by default.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Replace pages that exist.")] = False,
+    person: Annotated[str | None, typer.Option(help="Print the address of this person's page (person_id).")] = None,
+    renew: Annotated[bool, typer.Option("--renew", help="Give the page of --person a new address.")] = False,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Write static pages: one per person, one per team of five or more, one about the run."""
     from assets.cli.site import write_site
 
-    write_site(data_root, folder, again, as_json)
+    write_site(data_root, folder, again, as_json, person, renew)
 
 
 @app.command(epilog=example("footsteps restore --config footsteps.yaml --data-root /srv/footsteps"))

@@ -30,6 +30,7 @@ from pipelines.contracts.dictionary import render_dictionary
 from pipelines.contracts.feed_event import build_feed_event_schema
 from pipelines.contracts.odcs import render_odcs
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
+from pipelines.contracts.personal_columns import classify_columns
 from pipelines.publish.contract_files import render_contract
 from pipelines.publish.feed import read_feed
 from pipelines.publish.queries import list_publish_targets
@@ -83,7 +84,7 @@ def print_dictionary(as_json: bool) -> None:
                     "type": str(column.dtype),
                     "description": column.description,
                     "unit": column.unit,
-                    "personal": str(column.personal),
+                    "class": str(classify_columns(table)[column.name]),
                 }
                 for column in table.columns
             ],

@@ -27,8 +27,10 @@ from dagster import (
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.classification import DataClass
 from pipelines.contracts.lineage import ColumnOrigin, find_origins
-from pipelines.contracts.table import Column, Personal, Table
+from pipelines.contracts.personal_columns import classify_columns, is_impersonal
+from pipelines.contracts.table import Column, Table
 from pipelines.storage.lake import WriteResult
 
 PREVIEW_ROWS = 5
@@ -90,12 +92,12 @@ def contract_metadata(table: Table, inputs: Sequence[Table] = ()) -> dict[str, A
         inputs: Contracts of the tables it is made of; column descriptions name the columns of origin.
     """
     origins_by_column = find_origins(table, inputs)
-    required_columns = {*table.key, *table.required}
+    required_columns, data_classes = {*table.key, *table.required}, classify_columns(table)
     columns = [
         TableColumn(
             column.name,
             str(column.dtype),
-            _describe_column(column, origins_by_column.get(column.name, ())),
+            _describe_column(column, data_classes[column.name], origins_by_column.get(column.name, ())),
             TableColumnConstraints(nullable=column.name not in required_columns, unique=table.key == (column.name,)),
         )
         for column in table.columns
@@ -133,11 +135,12 @@ def written_metadata(write_result: WriteResult, rows: pl.DataFrame, table: Table
 
 
 def preview_rows(rows: pl.DataFrame, table: Table) -> MetadataValue:
-    """The first rows, without hashes, sentences, and every column that could lead to a person."""
+    """The first rows, without hashes, sentences, and every column that says anything of a person."""
+    data_classes = classify_columns(table)
     shown_columns = [
-        column.name
-        for column in table.columns
-        if column.personal is Personal.NONE and column.name not in (*_HASH_COLUMNS, *_SENTENCE_COLUMNS)
+        column_name
+        for column_name, data_class in data_classes.items()
+        if is_impersonal(data_class) and column_name not in (*_HASH_COLUMNS, *_SENTENCE_COLUMNS)
     ]
     preview_records = [
         TableRecord({column_name: _format_cell(row[column_name]) for column_name in shown_columns})
@@ -196,14 +199,12 @@ def numeric_metadata(metadata: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _describe_column(column: Column, origins: Sequence[ColumnOrigin]) -> str:
+def _describe_column(column: Column, data_class: DataClass, origins: Sequence[ColumnOrigin]) -> str:
     unit_text = f" In {column.unit}." if column.unit else ""
-    personal_text = "" if column.personal is Personal.NONE else f" Personal: {column.personal}."
     further_origins = f" and {len(origins) - MAX_ORIGINS} more" if len(origins) > MAX_ORIGINS else ""
     origin_list = ", ".join(f"{origin_table}.{origin_column}" for origin_table, origin_column in origins[:MAX_ORIGINS])
-    return f"{column.description}{unit_text}{personal_text}" + (
-        f" From {origin_list}{further_origins}." if origin_list else ""
-    )
+    origin_text = f" From {origin_list}{further_origins}." if origin_list else ""
+    return f"{column.description}{unit_text} Class: {data_class}.{origin_text}"
 
 
 def _format_cell(cell: Any) -> str | int | float | bool:

@@ -13,6 +13,7 @@ from dagster import AssetsDefinition
 from assets.incremental.asset_run import AssetRun, PreviousTable
 from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.resources.table_reader import TableReader
+from assets.tables.objections import OBJECTION_TABLES
 from assets.tables.snapshot import materialize_output
 from ml.recommend.companion_candidates import CompanionContext
 from ml.recommend.companion_matching import EXPOSURE_TERMS, filter_valid_companions, match_companions
@@ -36,6 +37,7 @@ from pipelines.core.consents import (
     find_opted_out_people,
     resolve_consent_skills,
 )
+from pipelines.core.objections import Objections
 from pipelines.core.replies import (
     find_accepted_steps,
     find_hidden_skills,
@@ -46,8 +48,8 @@ from pipelines.core.replies import (
 from pipelines.snapshots.row_metadata import UNPUBLISHED, fill_snapshot_id
 from pipelines.storage.parquet_files import content_sha256
 
-# What `read_employee_input` reads: replies, preferences, and the micro-skills that the texts of replies name.
-EMPLOYEE_INPUT_TABLES = (REPLY, PREFERENCE, SKILL_TEXT)
+# What `read_employee_input` reads.
+EMPLOYEE_INPUT_TABLES = OBJECTION_TABLES
 # The fingerprint of a run that matches everybody. Other runs only remove companions.
 _MATCH_EVERYBODY = "matches"
 
@@ -75,9 +77,10 @@ class EmployeeInput:
     opted_out_people: pl.DataFrame
     as_of: date
 
-    def drop_hidden(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows (person_id, skill_id, …) without hidden micro-skills, for statements about several people."""
-        return rows.join(self.hidden_pairs, on=("person_id", "skill_id"), how="anti")
+    @property
+    def objections(self) -> Objections:
+        """What people object to."""
+        return Objections(self.hidden_pairs, self.opted_out_people)
 
 
 def read_employee_input(table_reader: TableReader, as_of: date) -> EmployeeInput:
@@ -154,7 +157,7 @@ def companions(run: AssetRun) -> Results:
     recommended_steps = table_reader.read(NEXT_SKILL).filter(pl.col("skill_id").is_not_null())
     if _fingerprint_removals(run) != _MATCH_EVERYBODY:
         valid_companions = filter_valid_companions(table_reader.read(COMPANION), recommended_steps, companion_context)
-        yield run.materialize(COMPANION, valid_companions)
+        yield run.materialize(COMPANION, employee_input.objections.withhold(COMPANION, valid_companions))
     else:
         matched_companions = match_companions(
             recommended_steps, companion_context, employee_input.as_of, run.config.policy

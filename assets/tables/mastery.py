@@ -14,6 +14,7 @@ from dagster import AssetsDefinition
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.tables.companions import EMPLOYEE_INPUT_TABLES, read_employee_input
+from assets.tables.objections import OBJECTION_TABLES, read_objections
 from assets.tables.recommendations import CONTEXT_INPUTS, build_recommendation_context
 from assets.tables.snapshot import materialize_output
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
@@ -21,7 +22,7 @@ from ml.mastery.prerequisites import declare_prerequisites, learn_prerequisites
 from ml.mastery.state import MASTERY_INPUTS, build_half_lives, estimate_mastery_and_steps, learn_knowledge_tracing
 from ml.recommend.capability_coverage import compute_capability_coverage
 from ml.recommend.team_alignment import align_teams
-from pipelines.contracts.catalog import EVIDENCE, PERSON, PREREQUISITE
+from pipelines.contracts.catalog import EVIDENCE, PERSON, PREFERENCE, PREREQUISITE, REPLY
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, MODEL_CARD, PRECEDENCE, REACHED_STEP, TRACING
 from pipelines.contracts.output_tables import ALIGNMENT, CAPABILITY
@@ -75,14 +76,17 @@ def prerequisites(run: AssetRun) -> Results:
 @incremental_asset(
     name="map_capabilities",
     tables=[CAPABILITY],
-    reads=[*CONTEXT_INPUTS, MODEL_CARD],
-    per_person_inputs=[MASTERY, PERSON],
+    reads=[*CONTEXT_INPUTS, MODEL_CARD, *OBJECTION_TABLES],
+    per_person_inputs=[MASTERY, PERSON, REPLY, PREFERENCE],
 )
 def capabilities(run: AssetRun) -> Results:
     """Compute how much of each capability every employed person covers."""
     people = run.tables.read_scoped(PERSON).filter(is_employed())
     recommendation_context = build_recommendation_context(run.tables, run.as_of)
-    employed_mastery = recommendation_context.mastery.join(people, on="person_id", how="semi")
+    hidden_pairs = read_objections(run.tables, run.as_of).hidden_pairs
+    employed_mastery = recommendation_context.mastery.join(people, on="person_id", how="semi").join(
+        hidden_pairs, on=("person_id", "skill_id"), how="anti"
+    )
     capability_coverage = compute_capability_coverage(
         employed_mastery, recommendation_context.skills, recommendation_context.prerequisites
     )
@@ -97,7 +101,7 @@ def alignment(run: AssetRun) -> Results:
     employee_input = read_employee_input(run.tables, as_of)
     team_alignments = align_teams(
         run.tables.read(PERSON).filter(is_employed()),
-        replace(recommendation_context, wishes=employee_input.drop_hidden(recommendation_context.wishes)),
+        replace(recommendation_context, wishes=employee_input.objections.drop_objecting(recommendation_context.wishes)),
         team_people=policy.team_people,
         minimum_people=policy.minimum_people,
     )

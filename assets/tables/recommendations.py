@@ -4,6 +4,7 @@ Belongs here: which tables the published rows are made of.
 Does not belong here: how rows are made (`ml.recommend`), their publication (`assets.tables.snapshot`).
 """
 
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -19,6 +20,7 @@ from assets.tables.companions import (
     filter_candidates_by_replies,
     read_employee_input,
 )
+from assets.tables.objections import OBJECTION_TABLES
 from assets.tables.snapshot import materialize_output
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
@@ -41,7 +43,7 @@ from pipelines.contracts.catalog import (
     SKILL,
     SKILL_TEXT,
 )
-from pipelines.contracts.columns import is_employed
+from pipelines.contracts.columns import STAGES, is_employed
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
 from pipelines.contracts.output_tables import (
     COUNTERFACTUAL,
@@ -52,7 +54,7 @@ from pipelines.contracts.output_tables import (
     SUPPORT_GAP,
 )
 from pipelines.contracts.policy import RecommendationPolicy
-from pipelines.core.replies import add_replies_to_mastery, find_hidden_skills, resolve_reply_skills
+from pipelines.core.replies import add_replies_to_mastery, resolve_reply_skills
 from pipelines.core.skill_demand import (
     count_skill_demand,
     count_unit_support,
@@ -92,10 +94,12 @@ def recommendations(run: AssetRun) -> Results:
     employee_input = read_employee_input(table_reader, as_of)
     counterfactual_inputs = build_counterfactual_inputs(table_reader, policy, employee_input)
     ranked_steps = rerank_candidates(counterfactual_inputs.candidates, counterfactual_inputs.context, policy)
-    counterfactuals = find_counterfactuals(ranked_steps, counterfactual_inputs)
+    counterfactuals = drop_hidden_changes(
+        find_counterfactuals(ranked_steps, counterfactual_inputs), employee_input.hidden_pairs
+    )
     assignments = table_reader.read(ASSIGNMENT)
-    # statements about several people leave out what one of them hides
-    evidence = employee_input.drop_hidden(select_recent_evidence(table_reader.scan(EVIDENCE), as_of))
+    # statements about several people leave out what one of them objects to
+    evidence = employee_input.objections.drop_objecting(select_recent_evidence(table_reader.scan(EVIDENCE), as_of))
     practice_options = find_practice_options(
         assignments, table_reader.read(LEARNING_RECORD), evidence, skills, text_matches, as_of
     )
@@ -104,7 +108,12 @@ def recommendations(run: AssetRun) -> Results:
         people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out_people
     )
     recommendation_rows = build_recommendation_rows(
-        ranked_steps, counterfactuals, counterfactual_inputs.context, practice_options, missing_reasons, policy
+        hide_wished_skills(ranked_steps, employee_input.hidden_pairs),
+        counterfactuals,
+        hide_held_skills(counterfactual_inputs.context, employee_input.hidden_pairs),
+        practice_options,
+        missing_reasons,
+        policy,
     )
     yield materialize_output(run, NEXT_SKILL, recommendation_rows)
     yield materialize_output(run, COUNTERFACTUAL, counterfactuals)
@@ -113,10 +122,10 @@ def recommendations(run: AssetRun) -> Results:
         return
     unit_members, mastery = (
         people.select("person_id", "unit_name"),
-        employee_input.drop_hidden(counterfactual_inputs.context.mastery),
+        employee_input.objections.drop_objecting(counterfactual_inputs.context.mastery),
     )
     unit_support = count_unit_support(assignments, evidence, mastery, unit_members, text_matches, as_of)
-    ranked_steps = employee_input.drop_hidden(ranked_steps)
+    ranked_steps = employee_input.objections.drop_objecting(ranked_steps)
     support_gaps = find_support_gaps(ranked_steps, unit_members, unit_support, skills, policy.minimum_people)
     yield materialize_output(run, SUPPORT_GAP, support_gaps)
 
@@ -124,8 +133,8 @@ def recommendations(run: AssetRun) -> Results:
 @incremental_asset(
     name="list_mastery",
     tables=[OUT_MASTERY],
-    reads=[MASTERY, MODEL_CARD, REPLY, PERSON, SKILL_TEXT],
-    per_person_inputs=[MASTERY, REPLY, PERSON],
+    reads=[MASTERY, MODEL_CARD, PERSON, *OBJECTION_TABLES],
+    per_person_inputs=[MASTERY, REPLY, PREFERENCE, PERSON],
 )
 def published_mastery(run: AssetRun) -> Results:
     """List the mastery of every employed person, with what they state themselves."""
@@ -137,29 +146,29 @@ def published_mastery(run: AssetRun) -> Results:
 @incremental_asset(
     name="build_badge_evidence",
     tables=[MASTERY_PROOF],
-    reads=[MASTERY, EVIDENCE, PERSON, REPLY, MODEL_CARD, SKILL, SKILL_TEXT],
-    per_person_inputs=[MASTERY, EVIDENCE, PERSON, REPLY],
+    reads=[MASTERY, EVIDENCE, PERSON, MODEL_CARD, SKILL, *OBJECTION_TABLES],
+    per_person_inputs=[MASTERY, EVIDENCE, PERSON, REPLY, PREFERENCE],
 )
 def badge_evidence(run: AssetRun) -> Results:
     """List the evidence of each micro-skill that an employed person holds, with a draft of an Open Badge."""
     as_of, mastery = run.as_of, _filter_employed(run.tables, run.tables.read_scoped(MASTERY))
     evidence = run.tables.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
     badge_rows = build_badge_evidence(mastery, evidence, run.tables.read(SKILL), as_of)
-    yield materialize_output(run, MASTERY_PROOF, _mark_hidden_skills(run.tables, badge_rows, as_of))
+    yield materialize_output(run, MASTERY_PROOF, badge_rows)
 
 
 @incremental_asset(
     name="list_evidence",
     tables=[OUT_EVIDENCE],
-    reads=[EVIDENCE, PERSON, REPLY, MODEL_CARD, SKILL_TEXT],
-    per_person_inputs=[EVIDENCE, PERSON, REPLY],
+    reads=[EVIDENCE, PERSON, MODEL_CARD, *OBJECTION_TABLES],
+    per_person_inputs=[EVIDENCE, PERSON, REPLY, PREFERENCE],
 )
 def published_evidence(run: AssetRun) -> Results:
     """List the evidence of every employed person up to the day, with file and row."""
     # the rows keep the order of the evidence, which is that of the published table: nothing is sorted
     as_of, evidence_rows = run.as_of, _filter_employed(run.tables, run.tables.read_scoped(EVIDENCE))
     evidence_rows = evidence_rows.filter(pl.col("occurred_at") <= last_instant(as_of))
-    yield materialize_output(run, OUT_EVIDENCE, _mark_hidden_skills(run.tables, evidence_rows, as_of))
+    yield materialize_output(run, OUT_EVIDENCE, evidence_rows)
 
 
 def build_counterfactual_inputs(
@@ -210,17 +219,49 @@ def build_recommendation_context(table_reader: TableReader, as_of: date) -> Reco
     )
 
 
+def drop_hidden_changes(counterfactuals: pl.DataFrame, hidden_pairs: pl.DataFrame) -> pl.DataFrame:
+    """The counterfactuals that do not name a hidden micro-skill in the row of another one.
+
+    Args:
+        counterfactuals: Counterfactuals, as `find_counterfactuals` returns them.
+        hidden_pairs: person_id, skill_id.
+    """
+    is_own = pl.col("changed_skill_id") == pl.col("skill_id")
+    hidden_changes = hidden_pairs.select("person_id", changed_skill_id="skill_id")
+    other_changes = counterfactuals.filter(~is_own)
+    other_changes = other_changes.join(hidden_changes, on=("person_id", "changed_skill_id"), how="anti")
+    return pl.concat([counterfactuals.filter(is_own), other_changes])
+
+
+def hide_wished_skills(listed_steps: pl.DataFrame, hidden_pairs: pl.DataFrame) -> pl.DataFrame:
+    """The steps without a wish for a hidden micro-skill in the row of another one: no sentence names it.
+
+    Args:
+        listed_steps: One row per person and listed step, as `rerank_candidates` returns them.
+        hidden_pairs: person_id, skill_id.
+    """
+    hidden_wishes = hidden_pairs.select("person_id", wish_skill_id="skill_id", is_wish_hidden=pl.lit(True))
+    steps = listed_steps.join(hidden_wishes, on=("person_id", "wish_skill_id"), how="left", maintain_order="left")
+    is_shown = pl.col("is_wish_hidden").is_null() | (pl.col("wish_skill_id") == pl.col("skill_id"))
+    return steps.with_columns(pl.when(is_shown).then("wish_skill_id").alias("wish_skill_id")).drop("is_wish_hidden")
+
+
+def hide_held_skills(context: RecommendationContext, hidden_pairs: pl.DataFrame) -> RecommendationContext:
+    """The context of explanations: a hidden micro-skill counts as evidence, and no sentence names it as held.
+
+    Args:
+        context: The tables that explanations name.
+        hidden_pairs: person_id, skill_id.
+    """
+    hidden_skills = hidden_pairs.with_columns(is_pair_hidden=pl.lit(True))
+    mastery = context.mastery.join(hidden_skills, on=("person_id", "skill_id"), how="left", maintain_order="left")
+    stage = pl.when("is_pair_hidden").then(pl.lit(STAGES[0])).otherwise("stage").alias("stage")
+    return replace(context, mastery=mastery.with_columns(stage).drop("is_pair_hidden"))
+
+
 def _read_replies(table_reader: TableReader) -> pl.DataFrame:
     """One row per reply and micro-skill it names, as `resolve_reply_skills` returns them."""
     return resolve_reply_skills(table_reader.read(REPLY), table_reader.read(SKILL_TEXT))
-
-
-def _mark_hidden_skills(table_reader: TableReader, rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """The rows with is_hidden, for micro-skills that only the person's own page may show."""
-    hidden_skills = find_hidden_skills(_read_replies(table_reader), as_of)
-    hidden_marks = hidden_skills.select("person_id", "skill_id", pl.lit(True).alias("is_hidden"))
-    rows = rows.join(hidden_marks, on=("person_id", "skill_id"), how="left", maintain_order="left")
-    return rows.with_columns(pl.col("is_hidden").fill_null(False))
 
 
 def _filter_employed(table_reader: TableReader, rows: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from dagster import AssetsDefinition, MaterializeResult
 
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
+from assets.tables.objections import read_objections
 from assets.tables.publish_targets import target_publication
 from pipelines.config.company import Config
 from pipelines.contracts.feature_tables import MODEL_CARD
@@ -46,10 +47,11 @@ def materialize_output(run: AssetRun, table: Table, rows: pl.DataFrame) -> "Mate
     """Write rows of a published table with their snapshot, dates and versions.
 
     Args:
-        run: The execution of the asset, which must declare that it reads the model card.
+        run: The execution of the asset, which must declare that it reads the model card and `OBJECTION_TABLES`.
         table: Contract of the published table.
-        rows: Its rows, without the columns that every published row has.
+        rows: Its rows, without the columns that every published row has. What people object to is withheld here.
     """
+    rows = read_objections(run.tables, run.as_of).withhold(table, rows)
     model_versions, policy = run.tables.read(MODEL_CARD)["model_version"], run.config.policy
     model_version = model_versions[0] if model_versions.len() else None
     row_metadata = RowMetadata(run.as_of, policy.valid_days, policy.version, model_version)

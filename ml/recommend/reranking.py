@@ -18,7 +18,10 @@ from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
 
 MOTIVES = ("mastery", "autonomy", "purpose")
 # The columns of `out__next_skill` without the metadata of the run.
-_COLUMNS = tuple(column for column in NEXT_SKILL.column_names if column not in (*ROW_METADATA_COLUMNS, "model_version"))
+# the columns of the table that this module fills
+_COLUMNS = tuple(
+    column for column in NEXT_SKILL.column_names if column not in (*ROW_METADATA_COLUMNS, "model_version", "is_hidden")
+)
 
 
 def describe_steps(person_steps: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:

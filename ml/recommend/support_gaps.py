@@ -1,4 +1,4 @@
-"""Support gaps: recommended micro-skills for which a unit has no hours, no project or no experienced person.
+"""Support gaps: recommended micro-skills for which a unit has no hours or no project.
 
 Belongs here: what each unit lacks for the micro-skills recommended in it, as codes and a sentence.
 Does not belong here: any row about one person; a row describes enough people or is left out.
@@ -9,9 +9,8 @@ import polars as pl
 _GROUP_COLUMNS = ["unit_name", "skill_id"]
 # By code of what a unit lacks: the column that is 0, and the words.
 _COLUMN_AND_WORDS_BY_LACK = {
-    "hours": ("given_hours", "nobody there was given an hour of work on it in the last quarter"),
+    "hours": ("given_hours", "no hours of work there went into it in the last quarter"),
     "project": ("project_count", "no open work there names it"),
-    "person": ("holder_count", "nobody there has come as far as journeyman"),
 }
 
 
@@ -30,7 +29,8 @@ def find_support_gaps(
         unit_support: One row per unit and micro-skill with any support: unit_name, skill_id, given_hours,
             project_count, holder_count. A pair without a row has no support.
         skills: skill_id, skill_name.
-        minimum_people: The smallest number of people of a unit that a row describes.
+        minimum_people: The smallest number of people of a unit that a row describes. A smaller holder_count, 0
+            included, is null: that nobody holds a micro-skill says something of every person of the unit.
 
     Returns:
         One row per unit and micro-skill that lacks something, in the contract `out__support_gap` without the metadata
@@ -61,7 +61,8 @@ def find_support_gaps(
         .agg(pl.col("person_id").n_unique().cast(pl.Int64).alias("recommended_count"))
         .filter(pl.col("recommended_count") >= minimum_people)
         .join(unit_support, on=_GROUP_COLUMNS, how="left")
-        .with_columns(pl.col("given_hours").fill_null(0.0), pl.col("project_count", "holder_count").fill_null(0))
+        .with_columns(pl.col("given_hours").fill_null(0.0), pl.col("project_count").fill_null(0))
+        .with_columns(pl.when(pl.col("holder_count") >= minimum_people).then("holder_count").alias("holder_count"))
         .with_columns(lack_codes.alias("lacks"))
         .filter(pl.col("lacks").list.len() > 0)
         .join(skills.select("skill_id", "skill_name"), on="skill_id", how="left")

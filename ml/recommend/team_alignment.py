@@ -51,17 +51,17 @@ def align_teams(
         pl.when(is_above_mean_wish & is_above_mean_need).then(both_label).when(is_above_mean_wish).then(wish_only_label)
     )
     agreement = agreement.when(is_above_mean_need).then(need_only_label)
+    has_enough_wishes = pl.col("wished_by") >= minimum_people
+    wish_share = pl.when(has_enough_wishes).then(pl.col("wish_sum") / pl.col("wishing_people_count"))
     return (
         _need_per_cell(team_members, context, skill_shares)
         .join(_wishes_per_cell(team_members, context, skill_shares), on=_CELL_KEY, how="left")
         .join(wisher_counts, on="unit_name")
         .filter(pl.col("wishing_people_count") >= minimum_people)
-        .with_columns(
-            (pl.col("wish_sum").fill_null(0.0) / pl.col("wishing_people_count")).alias("wish_share"),
-            pl.col("wished_by").fill_null(0),
-        )
+        .with_columns(wish_share.fill_null(0.0).alias("wish_share"))
         .with_columns(agreement.alias("agreement"))
-        .filter((pl.col("wished_by") == 0) | (pl.col("wished_by") >= minimum_people))
+        # a few wishes look like none, and neither is published as a number
+        .with_columns(pl.when(has_enough_wishes).then("wish_share").alias("wish_share"))
         .drop_nulls("agreement")
         .join(
             skill_shares.select("capability_id", "capability_name").unique("capability_id"),

@@ -1,9 +1,9 @@
 """Every column of the lake, declared once.
 
-Belongs here: name, type, meaning, unit, allowed values and personal-data class of each column; the expressions that all
-readers of a column share.
+Belongs here: name, type, meaning, unit and allowed values of each column; the expressions that all readers of a column
+share.
 Does not belong here: how a table is declared from columns (`table_declaration`), which table has which column
-(`catalog`, `canonical_schemas`).
+(`catalog`, `canonical_schemas`), how personal a column is (`classification`).
 """
 
 from collections.abc import Callable
@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from pipelines.contracts.table import Column, Personal
+from pipelines.contracts.classification import CLASS_BY_COLUMN
+from pipelines.contracts.table import Column
 
 STAGES = ("none", "apprentice", "journeyman", "master")
 STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
@@ -67,7 +68,6 @@ def _build_column_factory(dtype: Any, **default_fields: Any) -> Callable[..., Co
 
 _text = _build_column_factory(pl.String)
 _texts = _build_column_factory(pl.List(pl.String))
-_person = _build_column_factory(pl.String, personal=Personal.PSEUDONYM)
 _number = _build_column_factory(pl.Float64)
 _share = _build_column_factory(pl.Float64, minimum=0, maximum=1)
 _hours = _build_column_factory(pl.Float64, unit="hours", minimum=0)
@@ -115,30 +115,23 @@ _DECLARATIONS = (
     _text("fetch_problem", "Why the origin could not be read to its end; null if it was."),
     _texts("failed_rules", "Rules that the row breaks, each as column|rule."),
     _flag("is_row_kept", "Whether the row was kept without the value that breaks the rule."),
-    _text("row_text", "The row's mapped columns as text, in one JSON object.", personal=Personal.TEXT),
+    _text("row_text", "The row's mapped columns as text, in one JSON object."),
     _text("table_name", "Table that the row comes from or describes."),
     # People
-    _person("person_id", "One person across all systems."),
-    _person("account_code", "The person's id in the exporting system.", example="mmuster"),
-    _person("employee_number", "Employee number in the HR system.", example="100073"),
-    _text(
-        "work_email", "Work e-mail address.", pattern=r"^[^@\s]+@[^@\s]+$", personal=Personal.DIRECT, example="a@b.eu"
-    ),
-    _text("display_name", "Name of the person as displayed.", personal=Personal.DIRECT, example="Mia Muster"),
-    _text(
-        "manager_code",
-        "Employee number, account or e-mail address of the manager.",
-        personal=Personal.DIRECT,
-        example="100012",
-    ),
-    _person("manager_id", "person_id of the manager."),
+    _text("person_id", "One person across all systems."),
+    _text("account_code", "The person's id in the exporting system.", example="mmuster"),
+    _text("employee_number", "Employee number in the HR system.", example="100073"),
+    _text("work_email", "Work e-mail address.", pattern=r"^[^@\s]+@[^@\s]+$", example="a@b.eu"),
+    _text("display_name", "Name of the person as displayed.", example="Mia Muster"),
+    _text("manager_code", "Employee number, account or e-mail address of the manager.", example="100012"),
+    _text("manager_id", "person_id of the manager."),
     _text("unit_name", "Organisational unit or team.", example="Data Platform"),
     _text("role_name", "Job or role title.", example="Data Engineer"),
     _text("employment_status", "Whether the person works at the company now.", allowed=EMPLOYMENT_STATUSES),
     _day("hired_date", "First day of work."),
     _day("left_date", "Last day of work; null while the person is employed."),
     _hours("weekly_hours", "Contractual hours per week.", maximum=80),
-    _texts("candidate_ids", "person_id of each person it may be.", personal=Personal.PSEUDONYM),
+    _texts("candidate_ids", "person_id of each person it may be."),
     _text("conflict_reason", "Why the person cannot be determined.", allowed=CONFLICT_REASONS),
     _text("matched_on", "Key that matched the account to the person: the evidence for the match."),
     # Periods, work, learning, feedback, wishes
@@ -167,8 +160,8 @@ _DECLARATIONS = (
         example="5/course-7",
     ),
     _text("voids_code", "record_code of an earlier record that this record cancels.", example="10041"),
-    _person("given_by_code", "Account of the person who gave the feedback.", example="jdoe"),
-    _person("given_by_id", "person_id of the person who gave the feedback."),
+    _text("given_by_code", "Account of the person who gave the feedback.", example="jdoe"),
+    _text("given_by_id", "person_id of the person who gave the feedback."),
     _text("feedback_kind", "Kind of feedback, in descending order of trust.", allowed=FEEDBACK_KINDS),
     _moment("stated_at", "When the person stated it."),
     _share("wish_weight", "Strength of the wish, 0 to 1.", unit="share"),
@@ -178,12 +171,7 @@ _DECLARATIONS = (
         )
         for motive in ("mastery", "autonomy", "purpose")
     ),
-    _text(
-        "skill_text",
-        "Labels, tags or a title that name skills, separated by |.",
-        personal=Personal.TEXT,
-        example="r|sql",
-    ),
+    _text("skill_text", "Labels, tags or a title that name skills, separated by |.", example="r|sql"),
     _text("mode", "Mode of evidence.", allowed=MODES),
     # Consents and replies
     _text("consent_relation", "Relation in which the person may be shown to others.", allowed=(*RELATIONS, "all")),
@@ -211,7 +199,7 @@ _DECLARATIONS = (
     _flag("is_matched_whole", "Whether the text is the code of a course: parts of a code are no names."),
     _text("match_method", "How the part names the micro-skill.", allowed=MATCH_METHODS),
     _text("taxonomy_version", "Fingerprint of the micro-skills and names that texts are matched with."),
-    _text("mention_text", "One part of a skill text, normalised; null if the text has none.", personal=Personal.TEXT),
+    _text("mention_text", "One part of a skill text, normalised; null if the text has none."),
     _count("mention_count", "Rows that contain the text.", minimum=1),
     _texts("nearest_skill_ids", "Micro-skills with the most similar names, best match first."),
     # Evidence and mastery
@@ -256,11 +244,16 @@ _DECLARATIONS = (
     _texts("held_skill_ids", "Micro-skills of the capability that the person holds."),
     _texts("held_skill_names", "Names of the held micro-skills: the next one can be combined with them."),
     _texts("missing_skill_ids", "Micro-skills of the capability that the person does not hold."),
-    _text("next_skill_id", "Missing micro-skill that raises the coverage most; null if none is missing."),
+    _text(
+        "next_skill_id",
+        "Missing micro-skill that raises the coverage most; null if none, or after an opt-out.",
+    ),
     _share("completes_share", "Coverage of the capability with the next micro-skill."),
     _count("team_people_count", "Employed people of the team."),
     _count("wishing_people_count", "People of the team who stated a wish; null if they are too few."),
-    _share("wish_share", "Mean autonomy of the people who stated a wish."),
+    _share(
+        "wish_share", "Mean autonomy of the people who stated a wish; null if too few people, or none, wish for it."
+    ),
     _share("need_share", "Mean purpose over the team."),
     _text("agreement", "Whether wishes and needs agree.", allowed=AGREEMENTS),
     # Steps and recommendations
@@ -295,7 +288,7 @@ _DECLARATIONS = (
     _flag("is_accepted", "Whether the person accepted the step."),
     _flag("is_hidden", "Whether the person hides the row from others: only their own page shows it."),
     _text("relation", "Relation of the companion to the person in this step.", allowed=RELATIONS),
-    _person("companion_id", "person_id of the companion, who consented; null if the sentence is anonymous."),
+    _text("companion_id", "person_id of the companion, who consented; null if the sentence is anonymous."),
     _text("companion_skill_id", "Micro-skill of the relation: the step's, or the one in which the person leads."),
     _count("standing_count", "People behind an anonymous sentence; null if a companion is named.", minimum=1),
     _text("why", "One plain sentence that explains the companion without naming anybody."),
@@ -327,8 +320,11 @@ _DECLARATIONS = (
     _count("recommended_count", "People of the unit with a recommended step in the micro-skill.", minimum=1),
     _hours("given_hours", "Hours of work on the micro-skill in the unit in the last quarter."),
     _count("project_count", "Open assignments that name the micro-skill, in projects of the unit."),
-    _count("holder_count", "People of the unit who are journeyman or master in the micro-skill."),
-    _texts("lacks", "What the unit lacks for the micro-skill: hours, project, person."),
+    _count(
+        "holder_count",
+        "People of the unit who are journeyman or master in the micro-skill; null if too few or none.",
+    ),
+    _texts("lacks", "What the unit lacks for the micro-skill: hours, project."),
     _text("finding", "The finding as one plain sentence."),
     _count("row_count", "Rows of the table."),
     _text("content_sha256", "SHA-256 of the rows' content in their order."),
@@ -372,6 +368,8 @@ _DECLARATIONS = (
 COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARATIONS}
 if len(COLUMNS) < len(_DECLARATIONS):
     raise ValueError("a column is declared twice")
+if unclassified_columns := COLUMNS.keys() ^ CLASS_BY_COLUMN.keys():
+    raise ValueError(f"columns without a class, or classes without a column: {sorted(unclassified_columns)}")
 
 
 def select_columns(*column_names: str) -> tuple[Column, ...]:

@@ -6,20 +6,23 @@ Does not belong here: the declarations (`catalog`, `columns`, `canonical_schemas
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.personal_columns import classify_columns, find_person_columns
 from pipelines.contracts.shape_columns import describe_type, list_shape_columns
-from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
+from pipelines.contracts.table import Column, Rule, Severity, Table
 
 _PAGE_HEAD = """# Data dictionary
 
 Rendered from the contracts by `footsteps dictionary`; a test fails if this page is out of date.
 
 Tables are named `{layer}_{domain}__{type}_{name}`. Every system in `footsteps.yaml` has raw tables, and every table has
-a quarantine. This page shows them once, for a system named `SYSTEM` and a table named `TABLE`. The column *personal*
-shows the personal-data class: *pseudonym* (an id that leads to a person through another table), *direct* (a name or an
-address), *text* (written by or about a person); an empty cell means that the column alone identifies nobody. Rules are
-written `column|rule`, as in `failed_rules`; null passes every rule except `not_null`. A row that breaks a rule is set
-aside in the quarantine of its table; if more rows of a table, or of one of its sources, are set aside than the table
-allows, downstream tables wait.
+a quarantine. This page shows them once, for a system named `SYSTEM` and a table named `TABLE`. The column *class*
+shows how personal a column is in its table: *identifier* (names a person, by itself or through another table; *subject*
+or *other person* says whether the row is about that person), *personal* (what a person did, stated, received or was
+shown), *inference* (what the flow concludes about a person: sensitive), *organisational* (units, work or skills), and
+*technical* (files, runs and models). *Free text* is written by people, with any content. Rules are written
+`column|rule`, as in `failed_rules`; null passes every rule except `not_null`. A row that breaks a rule is set aside in
+the quarantine of its table; if more rows of a table, or of one of its sources, are set aside than the table allows,
+downstream tables wait.
 """
 _SHAPES_HEAD = (
     "What the `mapping` of a source fills, per `shape` of `footsteps.yaml`. A row without a needed value is set aside; "
@@ -66,8 +69,8 @@ def render_table(table: Table) -> str:
         f"- readers: {', '.join(table.readers) or 'none'}",
         *([] if table.layer == "quarantine" else [f"- rows that may be set aside: {table.quarantine_limit:.0%}"]),
         f"- version: {table.version}",
-        *("", "| column | type | unit | description | personal |", "|---|---|---|---|---|"),
-        *(_render_column(column) for column in table.columns),
+        *("", "| column | type | unit | description | class |", "|---|---|---|---|---|"),
+        *(_render_column(column, table) for column in table.columns),
         *("", f"Rules: {', '.join(_render_rule(rule) for rule in table.rules)}.", ""),
     ]
     return "\n".join(markdown_lines)
@@ -77,7 +80,7 @@ def _render_rule(rule: Rule) -> str:
     return f"`{rule.name}`" + (" (warns)" if rule.severity is Severity.WARN else "")
 
 
-def _render_column(column: Column) -> str:
+def _render_column(column: Column, table: Table) -> str:
     description = column.description
     if column.allowed:
         description += f" One of: {', '.join(column.allowed)}."
@@ -85,8 +88,10 @@ def _render_column(column: Column) -> str:
         lower_limit = "" if column.minimum is None else f" from {column.minimum:,g}"
         upper_limit = "" if column.maximum is None else f" to {column.maximum:,g}"
         description += f" Allowed:{lower_limit}{upper_limit}."
-    personal_kind = "" if column.personal is Personal.NONE else str(column.personal)
-    cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, personal_kind)
+    roles = (f": {reference.role}" for reference in find_person_columns(table) if reference.name == column.name)
+    free_text = ", free text" if column.is_free_text else ""
+    class_text = f"{classify_columns(table)[column.name]}{next(roles, free_text)}"
+    cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, class_text)
     return _render_cells(cells)
 
 

@@ -280,6 +280,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "agreement": (*_WISH, *_NEED),
     },
     NEXT_SKILL.name: {
+        "is_hidden": _REPLY,
         "rank": _RANK,
         "score": (
             *(*_RANK, *_WISH, *_NEED),
@@ -309,6 +310,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         ),
     },
     COUNTERFACTUAL.name: {
+        "is_hidden": _REPLY,
         "rank to_rank row_effect": _RANK,
         "change change_of": (*columns_of(EVIDENCE, "evidence_id"), *_WISH),
         "changed_skill_id": (
@@ -331,6 +333,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         ),
     },
     COMPANION.name: {
+        "is_hidden": _REPLY,
         "step_id": columns_of(NEXT_SKILL, "skill_id kind to_stage"),
         "relation companion_id companion_skill_id why": (
             *columns_of(CONSENT, "person_id consent_relation consent_status expires_date"),
@@ -342,6 +345,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "standing_count": columns_of(MASTERY, "person_id stage"),
     },
     REPLY_EFFECT.name: {
+        "is_hidden": _REPLY,
         "reply_id": columns_of(REPLY, "source_name record_code"),
         "skill_id": (*columns_of(REPLY, "skill_text"), *columns_of(SKILL_TEXT, "skill_id")),
         "effect": columns_of(REPLY, "reply_kind"),

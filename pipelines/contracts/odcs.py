@@ -11,7 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.contracts.table import Column, Personal, Rule, Severity, Table
+from pipelines.contracts.classification import DataClass
+from pipelines.contracts.personal_columns import classify_columns, find_person_columns
+from pipelines.contracts.table import Column, Rule, Severity, Table
 from pipelines.contracts.terms import ContractTerms
 
 API_VERSION = "v3.1.0"
@@ -25,6 +27,14 @@ _TYPES = {
     pl.Datetime: ("timestamp", "TIMESTAMP"),
     pl.List: ("array", "ARRAY"),
     pl.Struct: ("object", "STRUCT"),
+}
+# Who may read a column, in the words of the standard.
+_CLASSIFICATIONS = {
+    DataClass.IDENTIFIER: "restricted",
+    DataClass.INFERENCE: "restricted",
+    DataClass.PERSONAL: "confidential",
+    DataClass.ORGANISATIONAL: "internal",
+    DataClass.TECHNICAL: "internal",
 }
 
 
@@ -88,12 +98,14 @@ def render_odcs(
 
 
 def _render_property(column: Column, table: Table) -> dict[str, Any]:
+    data_class = classify_columns(table)[column.name]
+    role = next((reference.role for reference in find_person_columns(table) if reference.name == column.name), None)
     property_document: dict[str, Any] = {
         "name": column.name,
         **_render_type(column.dtype),
         "description": column.description,
         "required": column.name in table.never_null,
-        "classification": "public" if column.personal is Personal.NONE else "restricted",
+        "classification": _CLASSIFICATIONS[data_class],
     }
     if column.name in table.key:
         property_document |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
@@ -109,7 +121,7 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
         property_document["items"] = _render_items(column.dtype.inner)
     if column.allowed:
         property_document["quality"] = [_render_closed_set(column.allowed)]
-    custom_properties = {"unit": column.unit, "personal": str(column.personal)}
+    custom_properties = {"unit": column.unit, "dataClass": str(data_class), "person": role and str(role)}
     property_document["customProperties"] = [
         {"property": option, "value": option_value}
         for option, option_value in custom_properties.items()

@@ -27,13 +27,13 @@ NEXT_SKILL = declare_table(
     "One row per person and recommended step, best first; for a person without one, one row with the reason.",
     """
     person_id rank skill_id from_stage to_stage kind probability score mastery autonomy purpose reasons explanation
-    counterfactual how is_accepted no_recommendation_reason snapshot_id as_of valid_until model_version policy_version
-    schema_version
+    counterfactual how is_accepted no_recommendation_reason is_hidden snapshot_id as_of valid_until model_version
+    policy_version schema_version
     """,
     required="person_id snapshot_id as_of valid_until model_version policy_version schema_version",
     references=(PERSON_REFERENCE, SKILL_REFERENCE),
     row_rules=(_HAS_STEP_OR_REASON,),
-    version="1.1.0",
+    version="1.2.0",
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform", "BI"),
@@ -97,11 +97,12 @@ _IS_ANOTHER_PERSON = RowRule(
 COMPANION = declare_table(
     "out__companion",
     "One row per person, recommended step and relation with a companion who is named or an anonymous count of people.",
-    f"person_id step_id skill_id relation companion_id companion_skill_id standing_count why {_ROW_METADATA}",
+    f"person_id step_id skill_id relation companion_id companion_skill_id standing_count why is_hidden {_ROW_METADATA}",
     key="person_id step_id relation",
     required="skill_id companion_skill_id why snapshot_id as_of valid_until",
     references=(PERSON_REFERENCE, SKILL_REFERENCE, Reference("companion_id", "core_hr__entity_person", "person_id")),
     row_rules=(_NAMED_OR_COUNTED, _IS_ANOTHER_PERSON),
+    version="1.1.0",
     retention_days=90,
     readers=("HR portal", "learning platform"),
 )
@@ -111,11 +112,12 @@ COUNTERFACTUAL = declare_table(
     "One row per recommended step that one change in the person's data would have changed: the change and its effect.",
     f"""
     person_id skill_id to_stage kind rank change change_of changed_skill_id evidence_id mode amount amount_unit
-    occurred_at row_effect to_rank stage_after model_version {_ROW_METADATA}
+    occurred_at row_effect to_rank stage_after is_hidden model_version {_ROW_METADATA}
     """,
     key="person_id skill_id",
     required="to_stage kind rank change change_of changed_skill_id row_effect as_of",
     references=(PERSON_REFERENCE, SKILL_REFERENCE),
+    version="1.1.0",
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform"),
@@ -126,10 +128,11 @@ REPLY_EFFECT = declare_table(
     "One row per reply and micro-skill in it: the effect of the reply and the first snapshot that applies it.",
     f"""
     reply_id person_id skill_id step_goal reply_kind replied_at effect obeyed_date first_snapshot_id time_to_effect_days
-    {_ROW_METADATA}
+    is_hidden {_ROW_METADATA}
     """,
     required="reply_id person_id reply_kind replied_at effect snapshot_id as_of",
     references=(PERSON_REFERENCE, SKILL_REFERENCE),
+    version="1.1.0",
     retention_days=90,
     readers=("HR portal",),
 )
@@ -186,7 +189,7 @@ OUT_EVIDENCE = declare_table(
 
 SUPPORT_GAP = declare_table(
     "out__support_gap",
-    "One row per unit and micro-skill that is recommended there but lacks hours, a project or a person.",
+    "One row per unit and micro-skill that is recommended there but lacks hours or a project.",
     f"unit_name skill_id recommended_count given_hours project_count holder_count lacks finding {_ROW_METADATA}",
     key="unit_name skill_id",
     required="recommended_count lacks finding snapshot_id as_of",

@@ -14,6 +14,14 @@ from typing import Any, Literal
 
 import polars as pl
 
+from pipelines.contracts.classification import (
+    CLASS_BY_COLUMN,
+    FREE_TEXT_COLUMNS,
+    REFERENCE_BY_COLUMN,
+    DataClass,
+    PersonReference,
+)
+
 RuleKind = Literal["not_null", "unique", "in_set", "between", "matches", "references", "row"]
 Layer = Literal["landing", "raw", "quarantine", "core", "feat", "model", "out"]
 # The share of a table's rows that may be set aside. Exports hold typing errors; more than half of an export is another
@@ -21,15 +29,6 @@ Layer = Literal["landing", "raw", "quarantine", "core", "feat", "model", "out"]
 _MAX_QUARANTINED_SHARES: Mapping[Layer, float] = {"raw": 0.5, "core": 0.5}
 # The number of the month of rows without a timestamp.
 NO_MONTH = 2**31 - 1
-
-
-class Personal(StrEnum):
-    """How personal a column is: it decides what may appear in logs, metadata, previews and Data Docs."""
-
-    NONE = "none"
-    PSEUDONYM = "pseudonym"  # an id that leads to a person through another table
-    DIRECT = "direct"  # a name or an address
-    TEXT = "text"  # written by or about a person, with any content
 
 
 class Severity(StrEnum):
@@ -41,7 +40,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its type, meaning, unit, allowed values and personal-data class."""
+    """One column: type, meaning, unit and allowed values; `classification` declares by its name how personal it is."""
 
     name: str
     dtype: Any  # a polars DataType or its class
@@ -51,8 +50,22 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     pattern: str | None = None
-    personal: Personal = Personal.NONE
     example: str | None = None  # a cell of an export, for text that a user maps
+
+    @property
+    def data_class(self) -> DataClass:
+        """What its values are, with regard to people; personal if nobody declared it."""
+        return CLASS_BY_COLUMN.get(self.name, DataClass.PERSONAL)
+
+    @property
+    def reference(self) -> PersonReference | None:
+        """How it leads to a person; None if it does not."""
+        return REFERENCE_BY_COLUMN.get(self.name)
+
+    @property
+    def is_free_text(self) -> bool:
+        """Whether people wrote it, with any content."""
+        return self.name in FREE_TEXT_COLUMNS
 
     @property
     def domain_rules(self) -> "list[Rule]":

@@ -13,7 +13,8 @@ import polars as pl
 
 from pipelines.contracts.catalog import COURSE, PERSON, SKILL
 from pipelines.contracts.columns import COLUMNS
-from pipelines.contracts.table import Personal, Table
+from pipelines.contracts.personal_columns import is_impersonal
+from pipelines.contracts.table import Table
 from pipelines.core.taxonomy import normalise_name
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.lake import Lake
@@ -134,7 +135,7 @@ def record_vanished_values(
             )
             vanished_rows = vanished_rows.filter(~pl.any_horizontal(*is_present))
         if vanished_rows.height:
-            is_personal = COLUMNS[column_name].personal is not Personal.NONE
+            is_personal = not is_impersonal(COLUMNS[column_name].data_class)
             vanished_names = () if is_personal else tuple(vanished_rows["value_name"].sort().head(_MAX_NAMES))
             vanished_values.append(VanishedValues(column_name, vanished_rows.height, vanished_names))
     vanished_record = {

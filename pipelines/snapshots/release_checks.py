@@ -14,7 +14,8 @@ from polars import selectors as cs
 
 from pipelines.config.publish import PublishOptions
 from pipelines.contracts.columns import COLUMNS, select_columns
-from pipelines.contracts.table import Column, Personal, RowRule, Table
+from pipelines.contracts.personal_columns import is_direct
+from pipelines.contracts.table import Column, RowRule, Table
 
 # An e-mail address as mail systems write it; an address in a published text is somebody's.
 _EMAIL_PATTERN = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
@@ -159,9 +160,7 @@ def publication_check_row(
     Returns:
         One row; a value is null if there is nothing to compare with or nothing was measured.
     """
-    personal_column_count = sum(
-        column.personal in (Personal.DIRECT, Personal.TEXT) for table in rows_by_table for column in table.columns
-    )
+    personal_column_count = sum(is_direct(column) for table in rows_by_table for column in table.columns)
     address_count = sum(_count_addresses(table_rows) for table_rows in rows_by_table.values())
     calibration_error = _calibration_error(json.loads(card_json)) if card_json else None
     schema = publication_check_table(PublishOptions()).schema

@@ -6,9 +6,8 @@ from dagster import AssetKey, Definitions
 
 from assets.definitions import build_definitions
 from assets.resources.metadata import table_contract
-from pipelines.contracts.columns import COLUMNS
 from pipelines.contracts.lineage import DERIVED_FROM, PASSED_THROUGH_FROM, RUN_COLUMNS, find_origins
-from pipelines.contracts.table import Personal, Severity
+from pipelines.contracts.table import Severity
 
 LAYERS = ["raw", "core", "feat", "model", "out"]
 GRAINS = ("One row ", "Connects ")
@@ -84,9 +83,3 @@ def test_a_rule_that_is_an_error_blocks_and_a_warning_does_not(definitions: Defi
         specs = {check.name: graph.get_check_spec(check) for check in graph.get_check_keys_for_assets({key})}
         for rule in table.rules:
             assert specs[rule.check_name].blocking == (rule.severity is Severity.ERROR)
-
-
-def test_personal_columns_are_declared_as_personal() -> None:
-    assert COLUMNS["work_email"].personal is Personal.DIRECT
-    assert COLUMNS["person_id"].personal is Personal.PSEUDONYM
-    assert COLUMNS["row_text"].personal is Personal.TEXT

@@ -169,7 +169,7 @@ def test_an_installed_package_serves_the_ui_and_every_file_of_the_data_root_is_p
         "published/tables/*/*.parquet",
         "published/tables/*/_delta_log/*.json",
         "published/footsteps.duckdb",
-        "published/site/*/people/*.html",
+        "published/site/*/people/*/index.html",
     )
     for pattern in written:
         assert list(installed_run.data_root.glob(pattern)), f"nothing wrote {pattern}"

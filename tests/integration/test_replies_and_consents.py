@@ -15,7 +15,7 @@ from assets.cli.run import execute_run
 from assets.cli.terminal.console import resolve_settings
 from pipelines.config.company import read_config
 from pipelines.contracts.catalog import CONSENT, PREFERENCE
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
+from pipelines.contracts.output_tables import CAPABILITY, COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
@@ -126,6 +126,9 @@ def test_a_person_who_opted_out_gets_a_row_with_that_reason_and_is_nobody_s_comp
     assert rows.height > 0
     assert set(rows["person_id"]) == set(asked["person_id"])
     assert not set(rows["person_id"]) & set(named(two_runs.before)["companion_id"])
+    coverage = two_runs.before.scan(CAPABILITY.name).collect().join(rows, on="person_id", how="semi")
+    assert coverage.height > 0
+    assert coverage["next_skill_id"].null_count() == coverage["completes_share"].null_count() == coverage.height
 
 
 def test_an_incremental_run_too_names_nobody_who_withdrew_consent(demo_run: DemoRun, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The site as files: a page per person, a page per team, the page about the run, and an index.
+"""The site as files: a page per person, a page per team, the page about the run, and an index without names.
 
 Belongs here: which files there are, and replacing the last snapshot's pages by a complete set.
 Does not belong here: the text of a page (`pages`, `run_page`), writing people's pages (`page_writer`).
@@ -12,26 +12,23 @@ from pathlib import Path
 import jinja2
 import polars as pl
 
-from pipelines.contracts.output_tables import OUT_MASTERY
+from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.site.page_data import PageData, list_people, load_page_data, page_name
-from pipelines.publish.site.page_reuse import FINGERPRINTS_FILE, fingerprint_pages, reuse_pages
+from pipelines.publish.site.page_reuse import FINGERPRINTS_FILE, fingerprint_pages, reuse_pages, write_fingerprints
 from pipelines.publish.site.page_writer import create_environment, write_people
 from pipelines.publish.site.pages import render_team_pages
 from pipelines.publish.site.run_page import build_run_sections
-from pipelines.snapshots.reader import Snapshot, list_snapshots
+from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.atomic_write import UNFINISHED, write_text_atomically
 from pipelines.storage.lake import Lake
 
-# A browser does not show an index of more people; a portal links to the pages by person_id.
-_MAX_LISTED_PEOPLE = 20_000
 _MARKER_FILE = "snapshot.txt"
 
 
 def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) -> Path:
     """Write the pages of a snapshot into a folder of their own, unless they exist.
 
-    `site_folder/index.html` leads to the newest snapshot's pages. Pages of snapshots that are no longer kept are
-    removed.
+    `site_folder/index.html` leads to the newest snapshot's pages. The pages of all other snapshots are removed.
 
     Args:
         snapshot: The snapshot to show.
@@ -45,7 +42,7 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
     site_folder.mkdir(parents=True, exist_ok=True)
     pages_folder = site_folder / snapshot.snapshot_id
     environment = create_environment(snapshot, company)
-    if not (pages_folder / "index.html").exists():
+    if not (pages_folder / FINGERPRINTS_FILE).exists():
         for leftover_folder in site_folder.glob(f".*{UNFINISHED}"):
             # processes of a killed run may still write into it: the next run removes what remains
             shutil.rmtree(leftover_folder, ignore_errors=True)
@@ -53,18 +50,16 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
         _write_pages(
             load_page_data(snapshot, lake, company), environment, unfinished_folder, _newest_pages(site_folder)
         )
+        # an earlier version listed everybody
+        shutil.rmtree(pages_folder, ignore_errors=True)
         unfinished_folder.replace(pages_folder)
     write_text_atomically(
         site_folder / "index.html",
         environment.get_template("redirect.html.j2").render(target=f"{snapshot.snapshot_id}/index.html"),
     )
-    retained_ids = {
-        snapshot.snapshot_id,
-        *(retained_snapshot.snapshot_id for retained_snapshot in list_snapshots(snapshot.folder)),
-    }
     for subfolder in site_folder.iterdir():
         # only folders with our marker: the folder may belong to a web server and hold other things
-        if (subfolder / _MARKER_FILE).is_file() and subfolder.name not in retained_ids:
+        if (subfolder / _MARKER_FILE).is_file() and subfolder.name != snapshot.snapshot_id:
             shutil.rmtree(subfolder)
     return pages_folder / "index.html"
 
@@ -85,7 +80,7 @@ def _write_pages(
     reused_pages = reuse_pages(page_fingerprints, earlier_folder, pages_folder)
     write_people(
         page_data,
-        [person_id for person_id in person_ids if page_name(person_id) not in reused_pages],
+        [person_id for person_id in person_ids if page_data.page_names.folder_of(person_id) not in reused_pages],
         pages_folder / "people",
     )
     unit_by_person = {person_id: page_data.people.get(person_id, {}).get("unit_name") for person_id in person_ids}
@@ -99,16 +94,17 @@ def _write_pages(
         environment.get_template("run.html.j2").render(sections=build_run_sections(page_data), root="")
     )
     listed_teams = [(page_name(unit_name), unit_name, size_by_unit[unit_name]) for unit_name in page_by_unit]
-    listed_people = _list_by_unit(page_data, unit_by_person) if len(person_ids) <= _MAX_LISTED_PEOPLE else {}
     (pages_folder / "index.html").write_text(
-        environment.get_template("index.html.j2").render(teams=listed_teams, units=listed_people, root="")
+        environment.get_template("index.html.j2").render(teams=listed_teams, root="")
     )
-    page_fingerprints.write_parquet(pages_folder / FINGERPRINTS_FILE)
+    # a server that lists folders without an index shows this page instead of the names
+    (pages_folder / "people" / "index.html").write_text(environment.get_template("people.html.j2").render(root="../"))
+    write_fingerprints(page_fingerprints, pages_folder)
     (pages_folder / _MARKER_FILE).write_text(f"{page_data.snapshot.snapshot_id}\n")
 
 
 def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, Counter[str]]:
-    """Number of people at journeyman or above by unit and micro-skill, without people who hide the micro-skill."""
+    """Number of people at journeyman or above by unit and micro-skill, without people who object to being counted."""
     holder_counts_by_unit: dict[str, Counter[str]] = {}
     if page_data.snapshot.has_table(OUT_MASTERY.name):
         person_units = pl.LazyFrame(
@@ -117,8 +113,10 @@ def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -
         held_skills = page_data.snapshot.scan(OUT_MASTERY.name).filter(
             pl.col("stage").is_in(["journeyman", "master"]), ~pl.col("is_hidden").fill_null(False)
         )
+        opted_out_people = page_data.snapshot.scan(NEXT_SKILL.name).filter(no_recommendation_reason="opted_out")
         holder_counts = (
             held_skills.join(person_units, on="person_id")
+            .join(opted_out_people, on="person_id", how="anti")
             .group_by("unit_name", "skill_id")
             .len()
             .sort("unit_name", "skill_id")
@@ -126,16 +124,3 @@ def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -
         for unit_name, skill_id, holder_count in holder_counts.drop_nulls().collect().iter_rows():
             holder_counts_by_unit.setdefault(unit_name, Counter())[skill_id] = holder_count
     return holder_counts_by_unit
-
-
-def _list_by_unit(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, list[tuple[str, str]]]:
-    """File and name of each person's page by unit, sorted by name."""
-    person_pages_by_unit: dict[str, list[tuple[str, str]]] = {}
-    for person_id, unit_name in unit_by_person.items():
-        person_pages_by_unit.setdefault(unit_name or "No unit", []).append(
-            (page_name(person_id), page_data.person_name(person_id))
-        )
-    return {
-        unit_name: sorted(person_pages, key=lambda person_page: person_page[1].casefold())
-        for unit_name, person_pages in sorted(person_pages_by_unit.items())
-    }

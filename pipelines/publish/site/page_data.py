@@ -18,7 +18,8 @@ import polars as pl
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL, TABLES
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, ROW_METADATA_COLUMNS
-from pipelines.contracts.table import Personal, Table
+from pipelines.contracts.table import Table
+from pipelines.publish.site.page_names import PageNames, read_page_names
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
@@ -52,6 +53,7 @@ class PageData:
         evidence_counts: One row (person_id, source_name, mode, rows, first, last) per person, source and mode.
         person_tables: Further published tables with rows about a person.
         skill_counts: Number of micro-skills per capability.
+        page_names: The folder of each person's page.
         formatters: Cache of the functions that turn values of a column and type into text (see `pages`).
     """
 
@@ -63,6 +65,7 @@ class PageData:
     evidence_counts: pl.DataFrame
     person_tables: tuple[Table, ...]
     skill_counts: Counter[str]
+    page_names: PageNames
     formatters: dict[tuple[str, type], Callable[[Any], str]] = field(default_factory=dict)
 
     def skill_name(self, skill_id: str | None) -> str:
@@ -116,6 +119,7 @@ def load_page_data(
             if "person_id" in table.column_names and table.name not in _TABLES_WITHOUT_SECTION
         ),
         Counter(skills["capability_name"].fill_null(NO_CAPABILITY).to_list()),
+        read_page_names(lake.root.parent),
     )
 
 
@@ -196,7 +200,7 @@ def read_rows_by_unit(page_data: PageData, table: Table) -> dict[str, list[Row]]
 
 
 def page_name(identity: str) -> str:
-    """File name of the page of a person or team: its id if that is a plain name, otherwise a hash of it."""
+    """File name of the page of a team: its name if that is a plain name, otherwise a hash of it."""
     plain_name_match = _PLAIN_FILE_NAME.fullmatch(identity)
     return f"{identity if plain_name_match else hashlib.sha256(identity.encode()).hexdigest()[:24]}.html"
 
@@ -207,9 +211,7 @@ def shown_columns(table: Table) -> list[tuple[str, str]]:
     return [
         (column.name, heading(column.name))
         for column in table.columns
-        if column.name not in _HIDDEN_COLUMNS
-        and column.personal is not Personal.TEXT
-        and not column.name.endswith(_HIDDEN_ENDINGS)
+        if column.name not in _HIDDEN_COLUMNS and not column.is_free_text and not column.name.endswith(_HIDDEN_ENDINGS)
     ]
 
 

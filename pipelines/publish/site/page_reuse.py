@@ -16,12 +16,14 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
-from pipelines.publish.site.page_data import PageData, page_name
-from pipelines.publish.site.page_writer import TEMPLATES
+from pipelines.publish.site.page_data import PageData
+from pipelines.publish.site.page_writer import PERSON_PAGE, TEMPLATES
 from pipelines.storage.change_log import hash_row_contents
 from pipelines.storage.run_state import fingerprint_code
 
-FINGERPRINTS_FILE = "pages.parquet"
+# An earlier version wrote pages.parquet, with a file per person_id.
+FINGERPRINTS_FILE = "page_fingerprints.parquet"
+_STORED_COLUMNS = ["folder_hash", "page_print"]
 # Columns that change when the same rows are published again; no person's page shows them.
 _RENEWED_COLUMNS = ("snapshot_id", "first_snapshot_id", "valid_until")
 
@@ -34,7 +36,7 @@ def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFram
         person_ids: person_id of each person.
 
     Returns:
-        One row (file, page_print) per person; equal if everything on the page is equal.
+        One row (folder, folder_hash, page_print) per person; equal if everything on the page is equal.
     """
     table_scans = [
         page_data.snapshot.scan(table.name)
@@ -53,8 +55,10 @@ def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFram
         .group_by("person_id")
         .agg(pl.col("row").sum())
     )
+    folder_names = pl.col("person_id").map_elements(page_data.page_names.folder_of, pl.String)
     return hash_sums.sort("person_id").select(
-        pl.col("person_id").map_elements(page_name, pl.String).alias("file"),
+        folder_names.alias("folder"),
+        folder_names.map_elements(_hash_name, pl.String).alias("folder_hash"),
         page_print=pl.format("{} {}", pl.lit(_fingerprint_lookups(page_data)), "row"),
     )
 
@@ -70,24 +74,40 @@ def reuse_pages(page_fingerprints: pl.DataFrame, earlier_folder: Path | None, pa
         pages_folder: Folder of the new snapshot's pages.
 
     Returns:
-        File names of the reused pages.
+        Folders of the reused pages.
     """
     if earlier_folder is None or not (earlier_folder / FINGERPRINTS_FILE).exists():
         return set()
     unchanged_pages = page_fingerprints.join(
-        pl.read_parquet(earlier_folder / FINGERPRINTS_FILE), on=page_fingerprints.columns, how="semi"
+        pl.read_parquet(earlier_folder / FINGERPRINTS_FILE), on=_STORED_COLUMNS, how="semi"
     )
     reused_names = set()
-    for file_name in unchanged_pages["file"]:
-        earlier_page, new_page = earlier_folder / "people" / file_name, pages_folder / "people" / file_name
+    for folder_name in unchanged_pages["folder"]:
+        earlier_page = earlier_folder / "people" / folder_name / PERSON_PAGE
+        new_page = pages_folder / "people" / folder_name / PERSON_PAGE
+        if not earlier_page.is_file():
+            continue
+        new_page.parent.mkdir()
         try:
             os.link(earlier_page, new_page)
-        except FileNotFoundError:
-            continue
         except OSError:
             shutil.copyfile(earlier_page, new_page)
-        reused_names.add(file_name)
+        reused_names.add(folder_name)
     return reused_names
+
+
+def write_fingerprints(page_fingerprints: pl.DataFrame, pages_folder: Path) -> None:
+    """Write the fingerprints for the next snapshot; hashes in place of folder names, so that the file leads to no page.
+
+    Args:
+        page_fingerprints: The result of `fingerprint_pages`.
+        pages_folder: Folder of the snapshot's pages.
+    """
+    page_fingerprints.select(_STORED_COLUMNS).write_parquet(pages_folder / FINGERPRINTS_FILE)
+
+
+def _hash_name(folder_name: str) -> str:
+    return hashlib.sha256(folder_name.encode()).hexdigest()[:24]
 
 
 def _fingerprint_lookups(page_data: PageData) -> str:

@@ -16,12 +16,14 @@ import polars as pl
 from joblib import Parallel, cpu_count, delayed
 from markupsafe import Markup
 
-from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data, page_name
+from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data
 from pipelines.publish.site.pages import SIGNS, SMALLEST_TEAM, render_person_page
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.file_access import current_umask, use_umask
 from pipelines.storage.lake import Lake
 
+# The page in a person's folder.
+PERSON_PAGE = "index.html"
 TEMPLATES = Path(__file__).parent / "templates"
 # Starting processes takes as long as writing some hundreds of pages.
 _MIN_PAGES_PER_PROCESS = 1_000
@@ -124,7 +126,9 @@ def _write_pages(page_data: PageData, person_ids: list[str], people_folder: Path
     template = create_environment(page_data.snapshot, page_data.company).get_template("person.html.j2")
     for person_rows in iterate_people(page_data, person_ids):
         page_html = render_person_page(template, page_data, person_rows)
-        (people_folder / page_name(person_rows.person_id)).write_bytes(page_html.encode())
+        person_folder = people_folder / page_data.page_names.folder_of(person_rows.person_id)
+        person_folder.mkdir()
+        (person_folder / PERSON_PAGE).write_bytes(page_html.encode())
 
 
 @lru_cache(maxsize=1)

@@ -83,7 +83,7 @@ def render_person_page(template: jinja2.Template, page_data: PageData, person_ro
         ],
         "evidence_counts": person_rows.evidence_counts,
     }
-    return str(template.render(page=page_values, root="../"))
+    return str(template.render(page=page_values, root="../../"))
 
 
 def _describe_step(page_data: PageData, step: Row, companions: list[Row]) -> Row:
@@ -213,24 +213,13 @@ def render_team_pages(
     for unit_name, people_count in sorted(people_count_by_unit.items()):
         if people_count >= SMALLEST_TEAM:
             holder_counts = holder_counts_by_unit.get(unit_name, Counter())
-            capability_names = {
-                page_data.skills[skill_id].get("capability_name")
-                for skill_id in holder_counts
-                if skill_id in page_data.skills
-            }
-            lacking_skills = [
-                skill_id
-                for skill_id, table_row in page_data.skills.items()
-                if table_row.get("capability_name") in capability_names and not holder_counts[skill_id]
-            ]
             page_values = {
                 "name": unit_name,
                 "people_count": people_count,
                 "holds": [
-                    (*_name_skill(page_data, skill_id), _hide_small_count(holder_counts[skill_id]))
+                    (*_name_skill(page_data, skill_id), holder_counts[skill_id])
                     for skill_id in _sort_skills(page_data, holder_counts)
                 ],
-                "lacks": [_name_skill(page_data, skill_id) for skill_id in lacking_skills],
                 "support": [
                     table_row["finding"]
                     for table_row in support_rows.get(unit_name, [])
@@ -257,16 +246,6 @@ def _name_skill(page_data: PageData, skill_id: str) -> tuple[str, str]:
 
 
 def _sort_skills(page_data: PageData, holder_counts: Counter[str]) -> list[str]:
-    """Highest count first; counts that are not shown come last by name, so that their order reveals nothing."""
-    return sorted(
-        holder_counts,
-        key=lambda skill_id: (
-            -holder_counts[skill_id] if holder_counts[skill_id] >= SMALLEST_TEAM else 0,
-            page_data.skill_name(skill_id),
-        ),
-    )
-
-
-def _hide_small_count(people_count: int) -> str:
-    """A number of people that never points at single persons."""
-    return str(people_count) if people_count >= SMALLEST_TEAM else f"fewer than {SMALLEST_TEAM}"
+    """The micro-skills that enough people hold, highest count first; of the others nothing is said."""
+    counted_skills = (skill_id for skill_id, count in holder_counts.items() if count >= SMALLEST_TEAM)
+    return sorted(counted_skills, key=lambda skill_id: (-holder_counts[skill_id], page_data.skill_name(skill_id)))

@@ -15,6 +15,7 @@ from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.site.charts import draw_calibration, draw_intervals
 from pipelines.publish.site.page_data import PageData, Row, heading
+from pipelines.publish.site.pages import SMALLEST_TEAM
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def _describe_people(page_data: PageData) -> Section:
         .collect()
     )
     reason_rows = [
-        [str(reason).replace("_", " "), f"{people_count:,}"] for reason, people_count in people_counts.iter_rows()
+        [str(reason).replace("_", " "), _count_people(people_count)]
+        for reason, people_count in people_counts.iter_rows()
     ]
     return Section("People", "How many people got a list, and why the others did not.", ["", "people"], reason_rows)
 
@@ -135,7 +137,7 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
             [
                 [
                     segment_row["segment"].replace("_", " "),
-                    f"{segment_row['people_count']:,}",
+                    _count_people(segment_row["people_count"]),
                     _format_figure(segment_row["ndcg_at_10"]),
                     _format_interval(segment_row),
                 ]
@@ -181,6 +183,11 @@ def _draw_ndcg(evaluation: pl.DataFrame, label_column: str) -> str:
         ],
         "NDCG@10",
     )
+
+
+def _count_people(people_count: int) -> str:
+    """A number of people; a dash if they are so few that it would point at single persons, or none."""
+    return f"{people_count:,}" if people_count >= SMALLEST_TEAM else "–"
 
 
 def _format_interval(evaluation_row: Row) -> str:

@@ -34,6 +34,7 @@ COMMANDS = [
     ["contracts"],
     ["feed"],
     ["site"],
+    ["access"],
     ["restore"],
     *(
         ["bench", name]
@@ -73,6 +74,8 @@ def test_every_command_has_help_with_an_example(command: list[str]) -> None:
         (["tables"], "footsteps run", ExitCode.FAILED),
         (["show", "E1"], "footsteps run", ExitCode.FAILED),
         (["show"], "--sample", ExitCode.FAILED),
+        (["access", "E1"], "--output", ExitCode.FAILED),
+        (["site", "--renew"], "--person", ExitCode.FAILED),
         (["evaluate", "nothing.csv"], "does not exist", ExitCode.FAILED),
     ],
 )

@@ -136,7 +136,7 @@ def test_a_team_of_five_gets_rows_where_wishes_and_needs_differ() -> None:
     wishes = wishes_of(("a", "sql", 1.0), ("b", "plans", 0.6), ("c", "sql", 0.8), ("c", "joins", 0.2))
     # two of five are developers, whose role needs all of code; data is wished for by three, and needed by nobody
     assert aligned(team(*"abcde"), wishes, "ab") == [
-        ("north", "code", 5, 3, 0.0, pytest.approx(0.4), "need_without_wish"),
+        ("north", "code", 5, 3, None, pytest.approx(0.4), "need_without_wish"),
         ("north", "data", 5, 3, pytest.approx(0.8), 0.0, "wish_without_need"),
     ]
 

@@ -22,19 +22,24 @@ def gaps(listed: dict[str, str], *given: tuple[str, str, float | None, int | Non
     return find_support_gaps(steps, PEOPLE, pl.DataFrame(given, schema=GIVEN, orient="row"), SKILLS, 3)
 
 
-def test_a_group_without_support_lacks_all_three() -> None:
+def test_a_group_without_support_lacks_hours_and_a_project() -> None:
     row = gaps({"sql": "abc"}).row(0, named=True)
-    assert (row["recommended_count"], row["lacks"]) == (3, ["hours", "project", "person"])
+    assert (row["recommended_count"], row["lacks"], row["holder_count"]) == (3, ["hours", "project"], None)
     assert row["finding"] == (
-        "“SQL” is a next step for 3 people in north, but nobody there was given an hour of work on it in the last "
-        "quarter; no open work there names it; nobody there has come as far as journeyman."
+        "“SQL” is a next step for 3 people in north, but no hours of work there went into it in the last quarter; "
+        "no open work there names it."
     )
 
 
 def test_a_row_lists_only_what_is_missing() -> None:
-    assert gaps({"sql": "abc"}, ("north", "sql", 2.0, 0, None))["lacks"].to_list() == [["project", "person"]]
+    assert gaps({"sql": "abc"}, ("north", "sql", 2.0, 0, None))["lacks"].to_list() == [["project"]]
     assert gaps({"sql": "abc"}, ("north", "sql", 2.0, 1, 1)).height == 0
-    assert gaps({"sql": "abc"}, ("south", "sql", 2.0, 1, 1))["lacks"].to_list() == [["hours", "project", "person"]]
+    assert gaps({"sql": "abc"}, ("south", "sql", 2.0, 1, 1))["lacks"].to_list() == [["hours", "project"]]
+
+
+def test_few_or_no_holders_are_not_counted() -> None:
+    counts = [gaps({"sql": "abc"}, ("north", "sql", 0.0, 0, holders))["holder_count"][0] for holders in (0, 2, 3)]
+    assert counts == [None, None, 3]
 
 
 def test_small_groups_and_people_without_a_unit_are_left_out() -> None:

@@ -13,7 +13,7 @@ from pipelines.contracts.columns import COLUMNS, select_columns
 from pipelines.contracts.dictionary import render_dictionary, render_table
 from pipelines.contracts.policy import JourneymanPolicy, RecommendationPolicy, ScoreWeights, StagePolicy
 from pipelines.contracts.shape_columns import describe_type
-from pipelines.contracts.table import Personal, Table
+from pipelines.contracts.table import Table
 
 RAW = [raw_table("tabular", shape) for shape in CANONICAL_SCHEMAS.values()]
 ALL = [*TABLES.values(), *RAW, *(quarantine_table(table.name) for table in (*RAW, *TABLES.values()))]
@@ -89,27 +89,6 @@ def test_hours_have_a_unit_and_shares_have_limits() -> None:
             assert (column.minimum, column.maximum) == (0, 1), name
         if name.endswith("_hours"):
             assert column.unit == "hours", name
-
-
-def test_personal_columns_have_their_class() -> None:
-    assert {name for name, column in COLUMNS.items() if column.personal is Personal.DIRECT} == {
-        "work_email",
-        "display_name",
-        "manager_code",
-    }
-    assert {name for name, column in COLUMNS.items() if column.personal is Personal.TEXT} == {
-        "row_text",
-        "skill_text",
-        "mention_text",
-    }
-    for name in ("person_id", "manager_id", "given_by_id", "given_by_code", "account_code", "employee_number"):
-        assert COLUMNS[name].personal is Personal.PSEUDONYM
-
-
-def test_no_published_table_has_direct_personal_data_or_text() -> None:
-    for table in TABLES.values():
-        if table.layer == "out":
-            assert not {c.name for c in table.columns if c.personal in (Personal.DIRECT, Personal.TEXT)}
 
 
 def test_an_undeclared_column_cannot_be_selected() -> None:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from assets.reporting.data_docs import update_data_docs
-from pipelines.contracts.table import Column, Personal, RowRule, Table
+from pipelines.contracts.table import Column, RowRule, Table
 from pipelines.validation.data_docs import INDEX
 from pipelines.validation.expectations import validate
 from pipelines.validation.validation_result import ValidationResult
@@ -18,8 +18,8 @@ TABLE = Table(
     name="core_people__entity_person",
     description="One row per person.",
     columns=(
-        Column("person_id", pl.String, "Person.", personal=Personal.PSEUDONYM),
-        Column("display_name", pl.String, "Name.", pattern="^<[a-z]+>$", personal=Personal.DIRECT),
+        Column("person_id", pl.String, "Person."),
+        Column("display_name", pl.String, "Name.", pattern="^<[a-z]+>$"),
         Column("stage", pl.String, "Stage.", allowed=("none", "master")),
         Column("share", pl.Float64, "Share.", minimum=0, maximum=1),
     ),

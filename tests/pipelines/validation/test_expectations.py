@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.validation import ROWS_PER_BAD_VALUE, build_frame
 from benchmarks.validation import TABLE as BENCHMARK_TABLE
-from pipelines.contracts.table import Column, Personal, Reference, RowRule, Severity, Table
+from pipelines.contracts.table import Column, Reference, RowRule, Severity, Table
 from pipelines.validation.expectations import build_suite, validate
 from pipelines.validation.validation_result import redact_values
 
@@ -22,8 +22,8 @@ TABLE = Table(
     name="core_people__entity_person",
     description="One row per person.",
     columns=(
-        Column("person_id", pl.String, "Person.", personal=Personal.PSEUDONYM),
-        Column("work_email", pl.String, "Address.", pattern="^[^@]+@[^@]+$", personal=Personal.DIRECT),
+        Column("person_id", pl.String, "Person."),
+        Column("work_email", pl.String, "Address.", pattern="^[^@]+@[^@]+$"),
         Column("weekly_hours", pl.Float64, "Hours.", minimum=0, maximum=80),
         Column("unit_id", pl.String, "Unit."),
     ),

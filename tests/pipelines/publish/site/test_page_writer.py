@@ -17,6 +17,7 @@ from pipelines.contracts.output_tables import CAPABILITY, NEXT_SKILL, OUT_MASTER
 from pipelines.publish.site import page_writer
 from pipelines.publish.site.build import build_site
 from pipelines.publish.site.page_data import PageData, list_people, load_page_data
+from pipelines.publish.site.page_names import read_page_names
 from pipelines.snapshots.writer import publish_snapshot
 from pipelines.storage.file_access import readable_by
 from pipelines.storage.lake import Lake
@@ -98,7 +99,8 @@ def make_page_data(root: Path) -> PageData:
 
 
 def read_pages(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """The page in each person's folder."""
+    return {path.parent.name: path.read_bytes() for path in folder.glob("*/index.html")}
 
 
 def fail_if_called(*_: Any) -> None:
@@ -116,10 +118,10 @@ def test_several_processes_write_the_same_pages_as_one(tmp_path: Path, monkeypat
     pages = read_pages(tmp_path / "one_process")
     assert len(pages) == PEOPLE
     assert pages == read_pages(tmp_path / "two_processes")
-    assert "<td><bdi>50%</bdi></td>" in pages["p0000.html"].decode()
-    assert "<td><bdi>Data &lt;&amp;&gt;</bdi></td>" in pages["p0007.html"].decode()
-    assert "<td><bdi>Query &amp; count 1, gone</bdi></td>" in pages["p0010.html"].decode()
-    assert "<bdi>lessons</bdi>" in pages["p0009.html"].decode()
+    assert "<td><bdi>50%</bdi></td>" in pages[data.page_names.folder_of("p0000")].decode()
+    assert "<td><bdi>Data &lt;&amp;&gt;</bdi></td>" in pages[data.page_names.folder_of("p0007")].decode()
+    assert "<td><bdi>Query &amp; count 1, gone</bdi></td>" in pages[data.page_names.folder_of("p0010")].decode()
+    assert "<bdi>lessons</bdi>" in pages[data.page_names.folder_of("p0009")].decode()
 
 
 def test_processes_that_are_older_than_the_umask_follow_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +133,7 @@ def test_processes_that_are_older_than_the_umask_follow_it(tmp_path: Path, monke
         folder.mkdir()
         with readable_by(group, folder):
             page_writer.write_people(data, list_people(data), folder, min_pages_per_process=1)
-        assert {stat.S_IMODE(page.stat().st_mode) for page in folder.iterdir()} == {mode}
+        assert {stat.S_IMODE(page.stat().st_mode) for page in folder.glob("*/index.html")} == {mode}
 
 
 def test_few_pages_are_written_in_this_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +159,7 @@ def test_unfinished_pages_of_a_killed_run_do_no_harm(
         monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
     index = build_site(publish(tmp_path, "s0", PEOPLE), make_lake(tmp_path), "Acme", tmp_path / "site")
     pages = read_pages(index.parent / "people")
-    assert sorted(pages) == [f"p{n:04d}.html" for n in range(PEOPLE)]
+    assert set(pages) == {read_page_names(tmp_path).folder_of(f"p{n:04d}") for n in range(PEOPLE)}
     assert all(page.endswith(b"</html>") for page in pages.values())
     unfinished = sorted(path.name for path in (tmp_path / "site").iterdir() if path.name.endswith(".unfinished"))
     assert unfinished == (names if remains else [])

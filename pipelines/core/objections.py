@@ -1,0 +1,119 @@
+"""What people object to, as a property of every published table: opt-outs and hidden micro-skills.
+
+Belongs here: the one filter that all published rows pass, and the rows that statements about several people may count.
+Does not belong here: which reply or preference is in force (`replies`, `consents`), consent to be named as a companion
+(`ml.recommend.companion_matching`).
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipelines.contracts.classification import PersonRole
+from pipelines.contracts.personal_columns import person_columns
+from pipelines.contracts.table import Table
+
+_PAIR = ("person_id", "skill_id")
+# Micro-skills of a row's subject. A row about a hidden one is marked, so that readers show it to the subject alone.
+_SUBJECT_SKILLS = ("skill_id", "changed_skill_id", "companion_skill_id")
+# The micro-skill of a row in which another person is named.
+_OTHER_SKILL = "companion_skill_id"
+# What recommends a step outside the lists. Rows with a rank or a step are recommendations as a whole.
+_NEXT_STEP_COLUMNS = ("next_skill_id", "completes_share")
+_RECOMMENDED_ROW_COLUMNS = ("rank", "step_id")
+_HELD_LISTS = ("held_skill_ids", "held_skill_names")
+_MISSING_LIST = "missing_skill_ids"
+
+
+@dataclass(frozen=True)
+class Objections:
+    """What people object to on a day.
+
+    Attributes:
+        hidden_pairs: One row per person_id and skill_id that only the person's own page may show.
+        opted_out_people: One row per person_id who wants no recommendations.
+    """
+
+    hidden_pairs: pl.DataFrame
+    opted_out_people: pl.DataFrame
+
+    def drop_objecting(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows (person_id, skill_id, …) that a statement about several people may count."""
+        shown_rows = rows.join(self.hidden_pairs, on=_PAIR, how="anti", maintain_order="left")
+        return shown_rows.join(self.opted_out_people, on="person_id", how="anti", maintain_order="left")
+
+    def withhold(self, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows as they may be published.
+
+        Args:
+            table: Contract of the published table.
+            rows: Its rows, with or without the metadata of the run.
+
+        Returns:
+            The rows without recommendations to people who opted out, without other people who opted out or hide the
+            micro-skill, without hidden micro-skills in lists, and with is_hidden if the table has it. Tables that name
+            nobody stay as they are.
+        """
+        for column in person_columns(table):
+            if column.role is PersonRole.OTHER and not column.is_list:
+                rows = rows.filter(~self._is_opted_out(rows, column.name))
+                if _OTHER_SKILL in rows.columns:
+                    rows = rows.filter(~self._is_hidden(rows, column.name, _OTHER_SKILL))
+        if "person_id" not in table.column_names:
+            return rows
+        is_opted_out = self._is_opted_out(rows, "person_id")
+        for column_name in _RECOMMENDED_ROW_COLUMNS:
+            if column_name in rows.columns:
+                rows = rows.filter(~(is_opted_out & rows[column_name].is_not_null()))
+                is_opted_out = self._is_opted_out(rows, "person_id")
+        rows = self._withhold_next_step(rows, is_opted_out)
+        if "is_hidden" in table.column_names:
+            marks = [
+                self._is_hidden(rows, "person_id", column_name).alias(column_name)
+                for column_name in _SUBJECT_SKILLS
+                if column_name in rows.columns
+            ]
+            rows = rows.with_columns(pl.DataFrame(marks).select(is_hidden=pl.any_horizontal(pl.all())).to_series())
+        return rows
+
+    def _withhold_next_step(self, rows: pl.DataFrame, is_opted_out: pl.Series) -> pl.DataFrame:
+        """Capabilities without hidden micro-skills, and without a next step for people who opted out."""
+        if _MISSING_LIST not in rows.columns:
+            return rows
+        numbered_rows = rows.with_row_index("row")
+        kept_lists = [
+            numbered_rows.select("row", "person_id", *columns)
+            .explode(columns)
+            .join(self.hidden_pairs, left_on=("person_id", columns[0]), right_on=_PAIR, how="anti")
+            .sort("row", maintain_order=True)
+            .drop_nulls(columns[0])
+            .group_by("row", maintain_order=True)
+            .agg(columns)
+            for columns in (_HELD_LISTS, (_MISSING_LIST,))
+        ]
+        visible_rows = numbered_rows.drop(*_HELD_LISTS, _MISSING_LIST)
+        for kept_list in kept_lists:
+            visible_rows = visible_rows.join(kept_list, on="row", how="left", maintain_order="left")
+        no_names = pl.lit([], pl.List(pl.String))
+        has_no_step = is_opted_out | self._is_hidden(rows, "person_id", "next_skill_id")
+        return visible_rows.with_columns(
+            *(pl.col(column_name).fill_null(no_names) for column_name in _HELD_LISTS),
+            pl.when(is_opted_out)
+            .then(no_names)
+            .otherwise(pl.col(_MISSING_LIST).fill_null(no_names))
+            .alias(_MISSING_LIST),
+            *(pl.when(~has_no_step).then(column_name).alias(column_name) for column_name in _NEXT_STEP_COLUMNS),
+        ).select(rows.columns)
+
+    def _is_opted_out(self, rows: pl.DataFrame, person_column: str) -> pl.Series:
+        return rows[person_column].is_in(self.opted_out_people["person_id"].implode()).fill_null(False)
+
+    def _is_hidden(self, rows: pl.DataFrame, person_column: str, skill_column: str) -> pl.Series:
+        marked_pairs = self.hidden_pairs.select(_PAIR).unique().with_columns(is_pair_hidden=pl.lit(True))
+        return (
+            rows.select(person_column, skill_column)
+            .join(
+                marked_pairs, left_on=(person_column, skill_column), right_on=_PAIR, how="left", maintain_order="left"
+            )["is_pair_hidden"]
+            .fill_null(False)
+        )

@@ -1,0 +1,97 @@
+"""The lines of text files, databases and archives that name a person.
+
+Belongs here: searching what is stored and is no table of the flow: exports, logs, events, pages, model bundles.
+Does not belong here: tables (`person_rows`).
+"""
+
+import re
+import sqlite3
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pipelines.privacy.identity import PersonIdentity
+
+# A longer line is named by its place alone.
+_MAX_LINE_LENGTH = 4_000
+_WORD = re.compile(r"[\w.@+-]+")
+
+
+@dataclass(frozen=True)
+class PersonLine:
+    """A place in a text that names the person.
+
+    Attributes:
+        place: Number of the line from 1, or table and row of a database.
+        text: The line; None if it names other people too, or is too long to be of use.
+    """
+
+    place: str
+    text: str | None
+
+
+@dataclass(frozen=True)
+class PersonSearch:
+    """The search for a person in texts.
+
+    Attributes:
+        identity: The person.
+        all_keys: The keys of everybody, in lower case.
+    """
+
+    identity: PersonIdentity
+    all_keys: frozenset[str]
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        keys = "|".join(re.escape(key) for key in sorted(self.identity.text_keys, key=len, reverse=True))
+        return re.compile(rf"(?<![\w@.-])(?:{keys or '(?!)'})(?![\w@-])", re.IGNORECASE)
+
+    def find_lines(self, path: Path) -> list[PersonLine]:
+        """The lines of a file that name the person; none if the file is no text, database or archive of texts."""
+        with path.open("rb") as file:
+            head = file.read(16)
+        if head.startswith(b"SQLite format 3"):
+            return self._match(_read_database(path))
+        if head.startswith(b"PK"):
+            return self._match(_read_archive(path))
+        text = path.read_bytes().decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
+        if not self._pattern.search(text):
+            return []
+        return self._match((str(number), line) for number, line in enumerate(text.splitlines(), start=1))
+
+    def names_person(self, text: str) -> bool:
+        """Whether a text names the person."""
+        return bool(self._pattern.search(text))
+
+    def names_nobody_else(self, text: str) -> bool:
+        """Whether a text names no other person, and is short enough to be of use."""
+        words = set(_WORD.findall(text.lower()))
+        return len(text) <= _MAX_LINE_LENGTH and not (words & self.all_keys) - self.identity.text_keys
+
+    def _match(self, lines: Iterable[tuple[str, str]]) -> list[PersonLine]:
+        return [
+            PersonLine(place, line if self.names_nobody_else(line) else None)
+            for place, line in lines
+            if self.names_person(line)
+        ]
+
+
+def _read_database(path: Path) -> Iterator[tuple[str, str]]:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table_name,) in tables:
+            quoted = table_name.replace('"', '""')
+            for number, row in enumerate(connection.execute(f'SELECT * FROM "{quoted}"'), start=1):
+                yield f"{table_name} {number}", " ".join(str(cell) for cell in row if cell is not None)
+
+
+def _read_archive(path: Path) -> Iterator[tuple[str, str]]:
+    """The members of a model bundle or a workbook; numpy writes text with four bytes per character."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            content = archive.read(name)
+            yield name, content.decode("utf-32-le" if name.endswith(".npy") else "utf-8", "ignore")

@@ -1,0 +1,123 @@
+"""The access copy holds everything that a search by content finds about a person, and nothing about others."""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from conftest import DemoRun
+from typer.testing import CliRunner
+
+from assets.cli.app import app
+from pipelines.config.company import read_config
+from pipelines.contracts.catalog import ACCOUNT, PERSON
+from pipelines.privacy.access_copy import AccessCopy, collect_access_copy
+from pipelines.privacy.identity import find_identity
+from pipelines.storage.lake import Lake
+
+
+@pytest.fixture(scope="module")
+def root(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the demo's data root with a table that the catalogue does not have, and a log."""
+    copied_root = tmp_path_factory.mktemp("access") / "root"
+    shutil.copytree(demo_run.settings.root, copied_root)
+    people = Lake(copied_root / "lake").scan(PERSON).collect()["person_id"]
+    folder = copied_root / "lake" / "feat_team__assn_mentor"
+    folder.mkdir()
+    mentors = pl.DataFrame({"person_id": people, "mentor_id": people.reverse(), "chemistry": [0.5] * people.len()})
+    mentors.write_parquet(folder / "data.parquet")
+    (copied_root / "dagster_home" / "portal.log").write_text("".join(f"shown to {person}\n" for person in people))
+    return copied_root
+
+
+def copy_for(root: Path, demo_run: DemoRun, person: str) -> AccessCopy:
+    settings = demo_run.settings.model_copy(update={"data_root": root})
+    config = read_config(root / "footsteps.yaml")
+    return collect_access_copy(settings, person, config.publish, config.contracts, None)
+
+
+def search_by_content(root: Path, keys: set[str]) -> Counter[str]:
+    """Rows and lines per file in which a cell, or a word of a text, is a key of the person."""
+    hits: Counter[str] = Counter()
+    for path in root.rglob("*"):
+        if path.suffix == ".parquet":
+            hits[str(path.relative_to(root))] = sum(
+                any(text in keys for cell in row for text in texts_of(cell))
+                for row in pl.read_parquet(path).iter_rows()
+            )
+        elif path.is_file() and path.suffix not in (".duckdb", ".skops", ".db"):
+            text = path.read_text(errors="replace").lower()
+            if any(key in text for key in keys):
+                hits[str(path.relative_to(root))] = sum(any(key in line for key in keys) for line in text.splitlines())
+    return +hits
+
+
+def texts_of(cell: object) -> Iterator[str]:
+    if isinstance(cell, list):
+        for entry in cell:
+            yield from texts_of(entry)
+    elif isinstance(cell, str):
+        yield cell.lower()
+        if cell.startswith("{") and '"row' not in cell:
+            yield from (str(text).lower() for text in json.loads(cell).values())
+
+
+def assert_copy_equals_search(root: Path, demo_run: DemoRun, people_count: int) -> None:
+    lake = Lake(root / "lake")
+    people = lake.scan(PERSON).collect()["person_id"].sort().gather_every(2).head(people_count)
+    accounts = lake.scan(ACCOUNT).collect()
+    for person in people:
+        access_copy = copy_for(root, demo_run, person)
+        identity = find_identity(lake, person)
+        codes = accounts.filter(pl.col("person_id") == person)["account_code"].drop_nulls()
+        keys = {person, *identity.employee_numbers, *identity.emails, *(code.lower() for code in codes)}
+        keys |= {name.lower() for name in identity.names}
+        in_copy: Counter[str] = Counter()
+        for part in access_copy.parts:
+            in_copy[part.path] += len(part.rows) + len(part.lines)
+        assert in_copy == search_by_content(root, keys)
+        assert not access_copy.not_read
+
+
+def test_the_copy_of_two_people_equals_a_search_by_content(root: Path, demo_run: DemoRun) -> None:
+    assert_copy_equals_search(root, demo_run, 2)
+
+
+@pytest.mark.long
+def test_the_copy_of_twenty_people_equals_a_search_by_content(root: Path, demo_run: DemoRun) -> None:
+    assert_copy_equals_search(root, demo_run, 20)
+
+
+def test_a_copy_has_the_data_with_source_purpose_and_retention_and_nothing_of_others(
+    root: Path, demo_run: DemoRun, tmp_path: Path
+) -> None:
+    people = Lake(root / "lake").scan(PERSON).collect()
+    person = people.row(0, named=True)
+    arguments = ["access", person["work_email"].upper(), "--data-root", str(root), "--output", str(tmp_path)]
+    outcome = CliRunner().invoke(app, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    text = (tmp_path / f"access-{person['person_id']}.json").read_text()
+    parts = {part["path"]: part for part in json.loads(text)["stored"]}
+    person_rows = parts["lake/core_hr__entity_person/data.parquet"]
+    assert person_rows["rows"][0]["display_name"] == person["display_name"]
+    assert (person_rows["place"]["retention"], person_rows["role"]) == ("365 days", "subject")
+    assert parts["dagster_home/portal.log"]["lines"] == [{"place": "1", "text": f"shown to {person['person_id']}"}]
+    assert parts["lake/feat_team__assn_mentor/data.parquet"]["rows"]
+    assert any(part["is_training_row"] for part in parts.values())
+    assert all(part["place"]["purpose"] and part["place"]["source"] for part in parts.values())
+    for other in people.filter(pl.col("person_id") != person["person_id"]).iter_rows(named=True):
+        assert other["display_name"] not in text
+        # one's own row names the manager
+        assert other["person_id"] == person["manager_id"] or other["work_email"] not in text
+    page = (tmp_path / f"access-{person['person_id']}.html").read_text()
+    assert person["display_name"] in page
+    assert "core_hr__entity_person" in page
+
+
+def test_an_unknown_key_is_refused_without_naming_anybody(root: Path) -> None:
+    outcome = CliRunner().invoke(app, ["access", "nobody@acme.example", "--data-root", str(root), "--json"])
+    assert outcome.exit_code != 0
+    assert "nobody has" in outcome.output
