@@ -6,6 +6,7 @@ Does not belong here: the days of a run (`run_context`), reading tables (`table_
 
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from assets.resources.locking import exclusive_lock, keep_connections_open, remo
 from assets.resources.table_reader import RunCache
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
+from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.erasure import complete_erasures, erase_requested
+from pipelines.privacy.retention import delete_due
 from pipelines.storage.file_access import restrict_data_root
 from pipelines.storage.lake import Lake
 
@@ -38,6 +42,11 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
         with exclusive_lock(self.settings.lock_path), open_connections:
             remove_unfinished(root)
             restrict_data_root(root, self.settings.published_path, self.config.publish.group)
+            complete_erasures(self.data_stores, datetime.now(UTC))
+            erase_requested(self.data_stores, datetime.now(UTC))
+            retention_report = delete_due(self.data_stores, datetime.now(UTC).date())
+            if retention_report.sentence and context.log:
+                context.log.info(retention_report.sentence)
             try:
                 with report_lineage(root, self.config, context.instance, context.run):
                     yield self
@@ -58,6 +67,11 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     def lake(self) -> Lake:
         """The lake of the data root."""
         return Lake(self.settings.lake_path)
+
+    @property
+    def data_stores(self) -> DataRoot:
+        """The stores that hold personal data."""
+        return DataRoot(self.settings, self.config, self.landing_folder)
 
     @property
     def landing_folder(self) -> Path:
