@@ -5,6 +5,8 @@ Does not belong here: what is done with the files that are found.
 """
 
 import gzip
+import html
+import json
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,6 +15,15 @@ from pathlib import Path
 import polars as pl
 
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-32-le", "latin-1")  # numpy stores texts as UTF-32
+
+
+def list_written_forms(text: str) -> set[str]:
+    """A text as files write it: as it is, in lower case, and escaped in JSON or HTML."""
+    return {
+        form
+        for written_text in (text, text.lower())
+        for form in (written_text, json.dumps(written_text)[1:-1], html.escape(written_text))
+    }
 
 
 def find_files_with(folder: Path, texts: Sequence[str], skipped_folders: Iterable[Path] = ()) -> list[Path]:
@@ -55,7 +66,8 @@ def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]
 
 def _compile(texts: Sequence[str]) -> Callable[[bytes], bool]:
     """A test whether bytes hold one of the texts, and not as a part of a longer word."""
-    patterns = {text.encode(encoding) for text in texts for encoding in _ENCODINGS if _is_encodable(text, encoding)}
+    forms = {form for text in texts for form in list_written_forms(text)}
+    patterns = {form.encode(encoding) for form in forms for encoding in _ENCODINGS if _is_encodable(form, encoding)}
     alternatives = b"|".join(re.escape(pattern) for pattern in sorted(patterns, key=len, reverse=True))
     expression = re.compile(rb"(?<![A-Za-z0-9])(?:" + alternatives + rb")(?![A-Za-z0-9])")
     # finding bytes is far faster than the expression, which then decides whether they are a word

@@ -21,7 +21,7 @@ from pipelines.contracts.table import Table
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
 from pipelines.privacy import published_rows, published_targets
-from pipelines.privacy.content_search import find_files_with, select_files_with
+from pipelines.privacy.content_search import find_files_with, list_written_forms, select_files_with
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import ErasedPeople
 from pipelines.privacy.identities import PersonTraces
@@ -236,11 +236,16 @@ def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
                 _replace_in_database(path, traces.searched_texts)
             elif path.exists():
                 content = path.read_bytes()
-                for text in sorted(traces.searched_texts, key=len, reverse=True):
-                    content = content.replace(text.encode(), _ERASED)
+                for form in _list_forms(traces.searched_texts):
+                    content = content.replace(form.encode(), _ERASED)
                 write_bytes_atomically(path, content)
 
     return Plan({"files": len(paths)}, delete)
+
+
+def _list_forms(texts: Iterable[str]) -> list[str]:
+    """How files may write the texts, the longest first."""
+    return sorted({form for text in texts for form in list_written_forms(text)}, key=len, reverse=True)
 
 
 def _replace_in_database(path: Path, texts: Iterable[str]) -> None:
@@ -250,7 +255,7 @@ def _replace_in_database(path: Path, texts: Iterable[str]) -> None:
         for table in tables:
             columns = [column[1] for column in connection.execute(f'PRAGMA table_info("{table}")')]
             for column in columns:
-                for text in sorted(texts, key=len, reverse=True):
+                for text in _list_forms(texts):
                     connection.execute(
                         f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) WHERE instr("{column}", ?) > 0',
                         (text, _ERASED.decode(), text),
