@@ -173,7 +173,7 @@ def _build_events(shape: CanonicalSchemaName, landed_tables: list[Table]) -> Ass
         conform_rows = _CONFORM_BY_SHAPE.get(shape, partial(conform_event, shape))
         people = table_reader.read(PERSON)
         conformed_rows = conform_rows(exported_rows, table_reader.read(ACCOUNT), people)
-        if changed_rows is None:
+        if changed_rows is None and landed_tables:
             people_ids = {PERSON_REFERENCE.target: people["person_id"]}
             conformed_rows = keep_rows_of_deleted_files(table_reader.lake, conformed_rows, people_ids)
         conformed_rows = drop_due_quarantine(conformed_rows, datetime.now(UTC).date())
