@@ -77,6 +77,8 @@ def build_company(root: Path) -> DataRoot:
     (root / "models" / "m1").mkdir(parents=True)
     (root / "models" / "m1" / "model.skops").write_text("a pool with p0001")
     (root / "dagster_home").mkdir()
+    (root / "dagster_home" / "out.log").write_text('{"text": "read Ben Beispiel and Ada Muster"}\n')
+    pl.DataFrame({"who": ["p0000", "p0001"], "at": [1, 2]}).write_parquet(root / "other.parquet")
     with closing(sqlite3.connect(root / "dagster_home" / "runs.db")) as connection:
         connection.execute("CREATE TABLE event_logs (event TEXT)")
         connection.execute("INSERT INTO event_logs VALUES ('read ben@x.example'), ('read ada@x.example')")

@@ -29,14 +29,20 @@ from pipelines.privacy.landed_rows import delete_from_landed_files, plan_landed_
 from pipelines.privacy.person_deletions import build_person_deletion
 from pipelines.privacy.suppression import ERASED_PERSON
 from pipelines.snapshots.reader import POINTER, SNAPSHOTS, current_snapshot
-from pipelines.storage.atomic_write import file_sha256, write_bytes_atomically
+from pipelines.storage.atomic_write import file_sha256, write_text_atomically
 from pipelines.storage.change_log import clear_change_log
 from pipelines.storage.file_access import readable_by
-from pipelines.storage.row_deletion import DeletionCount, RowDeletion, count_in_table, delete_from_table
+from pipelines.storage.row_deletion import (
+    DeletionCount,
+    RowDeletion,
+    count_in_table,
+    delete_from_table,
+    rewrite_parquet,
+)
 from pipelines.storage.run_state import forget_states
 
 _PUBLISHED_PLACES = {"snapshots", "Delta logs", "DuckDB views", "feed", "pages"}
-_ERASED = b"(erased)"
+_ERASED = "(erased)"
 # Whether a row of the ledger counts records of erased people.
 _HAS_ERASED = pl.col("passed_over").list.eval(pl.element().struct.field("why") == ERASED_PERSON).list.any()
 
@@ -225,7 +231,7 @@ def _rewrite_views(published_folder: Path) -> None:
 
 
 def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
-    """Texts of logs, Dagster's events, validation results and undelivered messages."""
+    """Texts of logs, Dagster's events, validation results and undelivered messages, and rows of any other Parquet."""
     stores = (data_root.settings.lake_path, data_root.settings.published_path, data_root.settings.models_path)
     skipped = [*stores, data_root.landing_folder, data_root.path / ".erasing.json"]
     paths = find_files_with(data_root.path, traces.searched_texts, skipped)
@@ -234,13 +240,30 @@ def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
         for path in paths:
             if path.suffix == ".db":
                 _replace_in_database(path, traces.searched_texts)
+            elif path.suffix == ".parquet":
+                rewrite_parquet(path, RowDeletion(_has_cell(path, traces.searched_texts), {}))
             elif path.exists():
-                content = path.read_bytes()
-                for form in _list_forms(traces.searched_texts):
-                    content = content.replace(form.encode(), _ERASED)
-                write_bytes_atomically(path, content)
+                _replace_in_text(path, traces.searched_texts)
 
     return Plan({"files": len(paths)}, delete)
+
+
+def _has_cell(path: Path, texts: Iterable[str]) -> pl.Expr:
+    """Whether a cell of a row is one of the texts."""
+    text_columns = [column for column, dtype in pl.read_parquet_schema(path).items() if dtype == pl.String]
+    cells = [pl.col(column).is_in(list(texts)) for column in text_columns]
+    return pl.any_horizontal(pl.lit(False), *cells)
+
+
+def _replace_in_text(path: Path, texts: Iterable[str]) -> None:
+    """Replace texts in a file; one that is not text stays as it is, and the receipt names it."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return
+    for form in _list_forms(texts):
+        content = content.replace(form, _ERASED)
+    write_text_atomically(path, content)
 
 
 def _list_forms(texts: Iterable[str]) -> list[str]:
@@ -258,7 +281,7 @@ def _replace_in_database(path: Path, texts: Iterable[str]) -> None:
                 for text in _list_forms(texts):
                     connection.execute(
                         f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) WHERE instr("{column}", ?) > 0',
-                        (text, _ERASED.decode(), text),
+                        (text, _ERASED, text),
                     )
         connection.commit()
         connection.execute("VACUUM")

@@ -50,12 +50,6 @@ def write_text_atomically(path: Path, text: str) -> None:
         unfinished_path.write_text(text, encoding="utf-8", newline="")
 
 
-def write_bytes_atomically(path: Path, content: bytes) -> None:
-    """Replace the file by one with these bytes."""
-    with replacing(path) as unfinished:
-        unfinished.write_bytes(content)
-
-
 def file_sha256(path: Path) -> str:
     """SHA-256 of the file's bytes, in hexadecimal."""
     with path.open("rb") as stream:

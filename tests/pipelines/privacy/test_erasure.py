@@ -47,6 +47,9 @@ def test_no_file_holds_a_value_of_the_person(data_root: DataRoot) -> None:
     with closing(sqlite3.connect(data_root.path / "dagster_home" / "runs.db")) as connection:
         events = connection.execute("SELECT event FROM event_logs").fetchall()
     assert events == [("read (erased)",), ("read ada@x.example",)]
+    log = (data_root.path / "dagster_home" / "out.log").read_text()
+    assert log == '{"text": "read (erased) and Ada Muster"}\n'
+    assert pl.read_parquet(data_root.path / "other.parquet").rows() == [("p0000", 1)]
 
 
 def test_the_rows_of_everybody_else_stay_and_lose_the_person(data_root: DataRoot) -> None:
