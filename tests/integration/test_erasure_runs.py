@@ -10,7 +10,7 @@ from conftest import END, DemoRun, run_pipeline
 
 from assets.cli.terminal.console import resolve_settings
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
-from pipelines.contracts.catalog import ACCOUNT, PERSON, TABLES
+from pipelines.contracts.catalog import ACCOUNT, FILE_TABLES, PERSON, TABLES
 from pipelines.contracts.feature_tables import DRIFT
 from pipelines.contracts.output_tables import COMPANION, PUBLISH_TARGET, SNAPSHOT
 from pipelines.privacy.content_search import find_files_with
@@ -21,8 +21,17 @@ from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
 # What depends on the history of runs; see docs/erasure_and_retention.md.
-HISTORY_COLUMNS = ("snapshot_id", "first_snapshot_id", "obeyed_date", "delivered_date", "landed_at", "delivery_number")
-HISTORY_TABLES = {DRIFT, SNAPSHOT, PUBLISH_TARGET}
+# The card names the hash of the model's file, whose bytes differ from training to training.
+HISTORY_COLUMNS = (
+    "card",
+    "snapshot_id",
+    "first_snapshot_id",
+    "obeyed_date",
+    "delivered_date",
+    "landed_at",
+    "delivery_number",
+)
+HISTORY_TABLES = {DRIFT, SNAPSHOT, PUBLISH_TARGET, *FILE_TABLES}
 
 
 def open_stores(root: Path) -> DataRoot:
