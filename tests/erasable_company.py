@@ -17,6 +17,7 @@ from pipelines.privacy.data_root import DataRoot
 from pipelines.publish.delta import publish_delta
 from pipelines.publish.duckdb_views import publish_duckdb
 from pipelines.publish.feed import publish_feed
+from pipelines.publish.site.page_names import PageNames, read_page_names, write_page_names
 from pipelines.snapshots.writer import publish_snapshot
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -72,6 +73,7 @@ def build_company(root: Path) -> DataRoot:
     for source in stores.config.sources:
         land_source(LandingContext(stores.lake, stores.landing_folder, date(2026, 6, 30), NOW), source)
     _write_tables(stores)
+    write_page_names(root, PageNames(b"a key of the data root", {"p0001": 2, "p0002": 1}))
     for snapshot_id, skill in (("s1", "sql"), ("s2", "dbt")):
         _publish(stores.settings.published_path, snapshot_id, skill)
     (root / "models" / "m1").mkdir(parents=True)
@@ -144,10 +146,14 @@ def _publish(folder: Path, snapshot_id: str, skill: str) -> None:
     publish_delta(snapshot, 90)
     publish_duckdb(snapshot)
     publish_feed(snapshot, "/footsteps/C", NOW)
-    pages = folder / "site" / snapshot_id
+    pages, page_names = folder / "site" / snapshot_id, read_page_names(folder.parent)
     (pages / "people").mkdir(parents=True)
     for number, name, _ in PEOPLE:
-        (pages / "people" / f"{number}.html").write_text(f"<h1>{name}</h1>\n<dd>With Ben Beispiel</dd>\n<p>end</p>\n")
+        page = pages / "people" / page_names.folder_of(number) / "index.html"
+        page.parent.mkdir()
+        page.write_text(f"<h1>{name}</h1>\n<dd>With Ben Beispiel</dd>\n<p>end</p>\n")
+        # an earlier version named pages by person_id
+        (pages / "people" / f"{number}.html").write_text(f"<h1>{name}</h1>\n")
     index = "".join(f'<li><a href="people/{number}.html">{name}</a></li>\n' for number, name, _ in PEOPLE)
     (pages / "index.html").write_text(f"<ul>\n{index}</ul>\n")
 

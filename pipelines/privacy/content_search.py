@@ -27,7 +27,7 @@ def list_written_forms(text: str) -> set[str]:
 
 
 def find_files_with(folder: Path, texts: Sequence[str], skipped_folders: Iterable[Path] = ()) -> list[Path]:
-    """The files below a folder that hold one of the texts as a word.
+    """The files below a folder that hold one of the texts as a word, in their content or in their name.
 
     Args:
         folder: The folder.
@@ -43,7 +43,7 @@ def find_files_with(folder: Path, texts: Sequence[str], skipped_folders: Iterabl
 
 
 def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]:
-    """Those of some files that hold one of the texts as a word.
+    """Those of some files that hold one of the texts as a word, in their content or in their name.
 
     Args:
         paths: The files.
@@ -59,7 +59,7 @@ def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]
         key = (status.st_dev, status.st_ino)
         if key not in outcome_by_file:
             outcome_by_file[key] = any(search(part) for part in _read_parts(path))
-        if outcome_by_file[key]:
+        if outcome_by_file[key] or search(path.name.encode()):
             files_found.append(path)
     return files_found
 

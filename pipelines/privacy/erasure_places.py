@@ -81,7 +81,9 @@ def list_places(
             "Delta logs": lambda: Plan({}, partial(published_rows.rewrite_delta_logs, published_folder)),
             "DuckDB views": lambda: Plan({}, partial(_rewrite_views, published_folder)),
             "feed": lambda: _count_and_delete(published_targets.plan_feed(published_folder, traces)),
-            "pages": lambda: _count_and_delete(published_targets.plan_pages(published_folder / "site", traces)),
+            "pages": lambda: _count_and_delete(
+                published_targets.plan_pages(data_root.path, published_folder / "site", traces)
+            ),
         }
     if has_pointer and (server := options.postgresql) is not None:
         place_by_name["PostgreSQL"] = lambda: _count_and_delete(published_targets.plan_postgresql(server, traces))

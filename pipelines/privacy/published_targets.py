@@ -4,11 +4,12 @@ Belongs here: the lines, pages and rows that are removed from each.
 Does not belong here: the files of snapshots (`published_rows`), publishing (`pipelines.publish`).
 """
 
-import html
 import json
 import os
+import shutil
 from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,19 @@ from typing import Any
 import polars as pl
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions
+from pipelines.privacy.content_search import list_written_forms
 from pipelines.privacy.erased_people import ErasureUnavailable
 from pipelines.privacy.identities import PersonTraces
 from pipelines.publish.feed import list_outbox_files
 from pipelines.publish.queries import quote_text
 from pipelines.publish.site.page_data import page_name
-from pipelines.publish.site.page_reuse import FINGERPRINTS_FILE
+from pipelines.publish.site.page_names import read_page_names, write_page_names
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.row_deletion import RowDeletion, rewrite_parquet
 
 # The columns of published tables that hold a person_id.
 _PERSON_COLUMNS = ("person_id", "companion_id")
+_FORMER_FINGERPRINTS = "pages.parquet"
 # The number of rows, events or pages, and the deletion.
 Counted = tuple[int, Callable[[], object]]
 
@@ -53,43 +56,47 @@ def plan_feed(published_folder: Path, traces: PersonTraces) -> Counted:
     return event_count, delete
 
 
-def plan_pages(site_folder: Path, traces: PersonTraces) -> Counted:
+def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> Counted:
     """The pages of people, and the lines that name them on other pages, in the pages of every snapshot.
 
     Args:
+        root: The data root, which has the key of the pages' names.
         site_folder: The folder of the pages.
         traces: The people.
     """
-    own_pages = {page_name(person_id) for person_id in traces.person_ids}
-    ids = {f"people/{page}" for page in own_pages}
-    ids |= {html.escape(text) for text in traces.searched_texts if text not in traces.names}
-    names = {html.escape(name, quote=quote) for name in traces.names for quote in (True, False)}
+    names = read_page_names(root)
+    own_folders = {names.folder_of(person_id) for person_id in traces.person_ids}
+    # an earlier version named pages by person_id, and listed them in an index and in a table
+    own_names = {page_name(person_id) for person_id in traces.person_ids}
+    texts = {form for text in traces.searched_texts for form in list_written_forms(text)}
     own_paths: list[Path] = []
-    texts_by_page: dict[Path, set[str]] = {}
+    changed_paths: list[Path] = []
     is_naming_by_file: dict[tuple[int, int], bool] = {}
     for path in sorted(site_folder.rglob("*.html")):
-        if path.name in own_pages and path.parent.name == "people":
+        if path.parent.name in own_folders or (path.parent.name == "people" and path.name in own_names):
             own_paths.append(path)
             continue
-        # another person of the same name keeps their line in the index, which links to their page
-        texts = ids if path.name == "index.html" else ids | names
         # pages that did not change are links to one file: its content is searched once
         file_key = (path.stat().st_dev, path.stat().st_ino)
         if file_key not in is_naming_by_file:
             page = path.read_text(encoding="utf-8")
-            is_naming_by_file[file_key] = any(text in page for text in texts)
+            is_naming_by_file[file_key] = _holds_one(texts, page)
         if is_naming_by_file[file_key]:
-            texts_by_page[path] = texts
+            changed_paths.append(path)
 
     def delete() -> None:
         for path in own_paths:
             path.unlink(missing_ok=True)
-        for path, texts in texts_by_page.items():
+            if path.parent.name in own_folders:
+                shutil.rmtree(path.parent, ignore_errors=True)
+        for path in changed_paths:
             _delete_lines(path, partial(_holds_one, texts))
-        for path in sorted(site_folder.rglob(FINGERPRINTS_FILE)):
-            rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(own_pages)), {}))
+        for path in sorted(site_folder.rglob(_FORMER_FINGERPRINTS)):
+            rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(own_names)), {}))
+        renewal_counts = {key: count for key, count in names.renewal_counts.items() if key not in traces.person_ids}
+        write_page_names(root, replace(names, renewal_counts=renewal_counts))
 
-    return len(own_paths) + len(texts_by_page), delete
+    return len(own_paths) + len(changed_paths), delete
 
 
 def plan_postgresql(options: PostgresqlOptions, traces: PersonTraces) -> Counted:

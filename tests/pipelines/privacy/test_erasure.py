@@ -25,6 +25,7 @@ from pipelines.privacy.erasure import complete_erasures, erase_people, erase_req
 from pipelines.privacy.receipt import verify_receipt
 from pipelines.privacy.suppression import Suppression
 from pipelines.publish.feed import read_feed
+from pipelines.publish.site.page_names import read_page_names
 from pipelines.snapshots.reader import current_delta, current_snapshot, list_snapshots
 from pipelines.storage.lake import Lake
 
@@ -98,8 +99,11 @@ def test_a_cursor_of_the_feed_stays_valid(data_root: DataRoot) -> None:
 def test_a_page_of_somebody_else_loses_only_the_line_about_the_person(data_root: DataRoot) -> None:
     erase_ben(data_root)
     pages = data_root.settings.published_path / "site" / "s1"
-    assert sorted(path.name for path in (pages / "people").iterdir()) == ["p0000.html", "p0002.html"]
-    assert (pages / "people" / "p0000.html").read_text() == "<h1>Ada Muster</h1>\n<p>end</p>\n"
+    names = read_page_names(data_root.path)
+    folders = [names.folder_of(person_id) for person_id in ("p0000", "p0002")]
+    assert {path.name for path in (pages / "people").iterdir()} == {"p0000.html", "p0002.html", *folders}
+    assert (pages / "people" / folders[0] / "index.html").read_text() == "<h1>Ada Muster</h1>\n<p>end</p>\n"
+    assert names.renewal_counts == {"p0002": 1}
     assert "Cleo Ejemplo" in (pages / "index.html").read_text()
 
 
