@@ -25,7 +25,7 @@ from pipelines.publish.delta import describe_rows
 from pipelines.snapshots.reader import MANIFEST, SNAPSHOTS, PublishedTable, Snapshot, delta_folder, list_snapshots
 from pipelines.snapshots.writer import ROW_GROUP, write_json
 from pipelines.storage.atomic_write import file_sha256, replacing, write_text_atomically
-from pipelines.storage.lake import write_parquet
+from pipelines.storage.parquet_files import write_parquet
 from pipelines.storage.row_deletion import DeletionCount, RowDeletion
 
 BuildDeletion = Callable[[Table], RowDeletion | None]

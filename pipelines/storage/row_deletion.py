@@ -16,7 +16,8 @@ import polars as pl
 
 from pipelines.contracts.table import Table
 from pipelines.storage.file_layout import split_into_files
-from pipelines.storage.lake import Lake, content_sha256, write_parquet
+from pipelines.storage.lake import Lake
+from pipelines.storage.parquet_files import content_sha256, write_parquet
 
 
 @dataclass(frozen=True)
