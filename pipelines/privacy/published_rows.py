@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -29,6 +30,7 @@ from pipelines.storage.parquet_files import write_parquet
 from pipelines.storage.row_deletion import DeletionCount, RowDeletion
 
 BuildDeletion = Callable[[Table], RowDeletion | None]
+_Entry = dict[str, Any]
 _TABLES = {table.name: table for table in PUBLISHED_TABLES}
 
 
@@ -81,8 +83,10 @@ def rewrite_delta_logs(published_folder: Path) -> int:
     changed_count = 0
     for log_folder in sorted((published_folder / "tables").glob("*/_delta_log")):
         current_paths = path_by_table.get(log_folder.parent.name, {})
-        for commit_path in sorted(log_folder.glob("*.json")):
-            changed_count += _rewrite_commit(commit_path, current_paths)
+        # a version is whole at any moment: files are removed under both names until no add has the former one
+        for rewrite in (_remove_both_names, _rename_added, _rename_removed):
+            for commit_path in sorted(log_folder.glob("*.json")):
+                changed_count += _rewrite_commit(commit_path, partial(rewrite, current_paths=current_paths))
         for checkpoint_path in sorted(log_folder.glob("*.checkpoint*.parquet")):
             changed_count += _rewrite_checkpoint(checkpoint_path, current_paths)
     return changed_count
@@ -126,17 +130,32 @@ def _scan(snapshot: Snapshot, table: PublishedTable) -> pl.LazyFrame:
     )
 
 
-def _rewrite_commit(commit_path: Path, current_paths: Mapping[str, Path]) -> bool:
-    lines = commit_path.read_text(encoding="utf-8").splitlines()
-    actions = [json.loads(line) for line in lines]
-    changed_actions = [
-        {key: _rename_file(key, action, current_paths) for key, action in entry.items()} for entry in actions
-    ]
-    if changed_actions == actions:
+def _rewrite_commit(commit_path: Path, rewrite: Callable[[list[_Entry]], list[_Entry]]) -> bool:
+    entries = [json.loads(line) for line in commit_path.read_text(encoding="utf-8").splitlines()]
+    changed_entries = rewrite(entries)
+    if changed_entries == entries:
         return False
-    text = "".join(json.dumps(action, separators=(",", ":"), ensure_ascii=False) + "\n" for action in changed_actions)
+    text = "".join(json.dumps(entry, separators=(",", ":"), ensure_ascii=False) + "\n" for entry in changed_entries)
     write_text_atomically(commit_path, text)
     return True
+
+
+def _remove_both_names(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
+    renamed_entries = [_rename(entry, "remove", current_paths) for entry in entries]
+    return [*entries, *(entry for entry in renamed_entries if entry not in entries)]
+
+
+def _rename_added(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
+    return [_rename(entry, "add", current_paths) for entry in entries]
+
+
+def _rename_removed(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
+    renamed_entries = [_rename(entry, "remove", current_paths) for entry in entries]
+    return [entry for index, entry in enumerate(renamed_entries) if entry not in renamed_entries[:index]]
+
+
+def _rename(entry: _Entry, kind: str, current_paths: Mapping[str, Path]) -> _Entry:
+    return {kind: _rename_file(kind, entry[kind], current_paths)} if kind in entry else entry
 
 
 def _rewrite_checkpoint(checkpoint_path: Path, current_paths: Mapping[str, Path]) -> bool:
