@@ -76,8 +76,9 @@ def test_after_an_erasure_the_tables_are_those_of_a_company_without_the_person(
 
     run_pipeline(erased, allow_row_count_drop=True)
     run_pipeline(fresh)
-    for root in (erased, fresh):
-        assert find_files_with(root, texts) == [], root.name
+    # an export may name the person in a column that is never read: its copy in the landing folder then stays
+    for folder in (erased, fresh / "lake", fresh / "published"):
+        assert find_files_with(folder, texts) == [], folder
     expected = read_comparable(Lake(fresh / "lake"))
     for name, rows in read_comparable(Lake(erased / "lake")).items():
         assert rows.equals(expected[name]), name
