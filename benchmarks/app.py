@@ -71,6 +71,18 @@ def bench_recommender(
     print_recommender(people, items, as_json)
 
 
+@bench.command("erasure", epilog=example("footsteps bench erasure --people 10000"))
+@report_failures
+def bench_erasure(
+    people: Annotated[int, typer.Option(min=60, help="Number of people.")] = 10_000,
+    as_json: AsJson = False,
+) -> None:
+    """Erase one person: seconds as a share of a first run without training."""
+    from benchmarks.privacy.erasure import print_erasure
+
+    print_erasure(people, as_json)
+
+
 @bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
 @report_failures
 def bench_companions(

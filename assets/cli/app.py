@@ -106,6 +106,25 @@ def run(
     run_pipeline(data_root, config, landing, as_of_day, allows_drop, as_json, incremental or by_day)
 
 
+@app.command(epilog=example("footsteps erase E0007", "footsteps erase --new-list"))
+@report_failures
+def erase(
+    people: Annotated[list[str] | None, typer.Argument(help="person_id of each person.")] = None,
+    new_list: Annotated[bool, typer.Option("--new-list", help="Begin the declared list of erased people.")] = False,
+    run_after: Annotated[bool, typer.Option("--run/--no-run", help="Compute everybody else's tables at once.")] = True,
+    as_of: AsOf = None,
+    config: ConfigFile = None,
+    landing: LandingFolder = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove people from everything that is stored and published, with a signed receipt."""
+    from assets.cli.erase import erase as erase_people
+
+    as_of_day = as_of.date() if as_of else None
+    erase_people(people or [], data_root, config, landing, as_of_day, new_list, run_after, as_json)
+
+
 @app.command(epilog=example("footsteps show E0007", "footsteps show --sample 3"))
 @report_failures
 def show(

@@ -130,10 +130,12 @@ def execute_run(
     from dagster import DagsterInstance
 
     from assets.automation.schedules import NIGHTLY_JOB, today_utc
+    from assets.cli.due_deletions import delete_before_run
     from assets.definitions import build_definitions, build_pipeline
     from assets.resources import run_context
     from assets.resources.locking import keep_connections_open
 
+    delete_before_run(settings, config)
     definitions = build_definitions(settings)
     job = definitions.resolve_job_def(NIGHTLY_JOB)
     selection = None if allow_row_count_drop else _select_assets(definitions, as_of, run_day, incremental)

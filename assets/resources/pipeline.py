@@ -6,6 +6,7 @@ Does not belong here: the days of a run (`run_context`), reading tables (`table_
 
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -15,9 +16,13 @@ from pydantic import PrivateAttr
 from assets.resources.complete_run import CompleteRuns
 from assets.resources.lineage import report_lineage
 from assets.resources.locking import exclusive_lock, keep_connections_open, remove_unfinished
+from assets.resources.old_runs import delete_old_runs
 from assets.resources.table_reader import RunCache
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
+from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.erasure import complete_erasures, erase_requested
+from pipelines.privacy.retention import delete_due
 from pipelines.storage.file_access import restrict_data_root
 from pipelines.storage.lake import Lake
 
@@ -38,11 +43,26 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
         with exclusive_lock(self.settings.lock_path), open_connections:
             remove_unfinished(root)
             restrict_data_root(root, self.settings.published_path, self.config.publish.group)
+            self._delete_before_run(context)
             try:
                 with report_lineage(root, self.config, context.instance, context.run):
                     yield self
             finally:
                 self._cache.clear()
+
+    def _delete_before_run(self, context: InitResourceContext) -> None:
+        """Complete erasures, erase whom landing files name, and delete what is due; its counts are logged."""
+        now, privacy = datetime.now(UTC), self.config.privacy
+        complete_erasures(self.data_stores, now)
+        erase_requested(self.data_stores, now)
+        retention_report = delete_due(self.data_stores, now.date())
+        run_count = 0
+        if context.instance and not privacy.legal_holds:
+            run_count = delete_old_runs(context.instance, now, privacy.run_log_days)
+        if context.log:
+            for sentence in (retention_report.sentence, f"retention: deleted {run_count} old runs" * bool(run_count)):
+                if sentence:
+                    context.log.info(sentence)
 
     @cached_property
     def settings(self) -> Settings:
@@ -58,6 +78,11 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     def lake(self) -> Lake:
         """The lake of the data root."""
         return Lake(self.settings.lake_path)
+
+    @property
+    def data_stores(self) -> DataRoot:
+        """The stores that hold personal data."""
+        return DataRoot(self.settings, self.config, self.landing_folder)
 
     @property
     def landing_folder(self) -> Path:

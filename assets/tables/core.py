@@ -5,6 +5,7 @@ Does not belong here: how (`pipelines.core`).
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 import polars as pl
@@ -43,6 +44,7 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import PERSON_REFERENCE
 from pipelines.core.conform import (
     CORE_TABLE_BY_SHAPE,
     conform_consent,
@@ -65,6 +67,7 @@ from pipelines.core.identity_resolution import (
 )
 from pipelines.core.replies import build_done_evidence, resolve_reply_skills
 from pipelines.core.skill_texts import look_up_matches
+from pipelines.ingest.deleted_files import drop_due_quarantine, keep_rows_of_deleted_files
 from pipelines.storage.lake import Lake
 from pipelines.taxonomies.declared import read_declared_taxonomy
 from pipelines.validation.rule_evaluation import ValidatedRows
@@ -168,7 +171,12 @@ def _build_events(shape: CanonicalSchemaName, landed_tables: list[Table]) -> Ass
             scan_rows_of_shape(table_reader.lake, run.config, shape) if changed_rows is None else changed_rows.rows
         )
         conform_rows = _CONFORM_BY_SHAPE.get(shape, partial(conform_event, shape))
-        conformed_rows = conform_rows(exported_rows, table_reader.read(ACCOUNT), table_reader.read(PERSON))
+        people = table_reader.read(PERSON)
+        conformed_rows = conform_rows(exported_rows, table_reader.read(ACCOUNT), people)
+        if changed_rows is None and landed_tables:
+            people_ids = {PERSON_REFERENCE.target: people["person_id"]}
+            conformed_rows = keep_rows_of_deleted_files(table_reader.lake, conformed_rows, people_ids)
+        conformed_rows = drop_due_quarantine(conformed_rows, datetime.now(UTC).date())
         find_affected_people = find_related_people and partial(find_related_people, run.previous_lake)
         changed_records = None if changed_rows is None else changed_rows.records
         yield run.materialize(

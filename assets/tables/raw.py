@@ -31,6 +31,7 @@ from dagster import (
 from assets.automation.partitions import BY_RANGE, DELIVERY_DAYS, day_of_file, delivery_days
 from assets.checks.contract_checks import contract_check_specs, evaluate_contract_checks
 from assets.incremental.incremental_asset import POOL
+from assets.resources.erasure import delete_landing_copies, suppress_erased
 from assets.resources.fingerprints import fingerprint_table
 from assets.resources.metadata import PREVIEW_ROWS, TIME_COLUMNS, build_asset_spec, numeric_metadata, preview_rows
 from assets.resources.pipeline import PipelineResource
@@ -160,6 +161,7 @@ def _land_files(
         for source in sources
         for delivery in land_source(landing_context, source, is_chosen_file)
     ]
+    delete_landing_copies(pipeline, sources)
     for delivery in deliveries:
         if delivery.status == "refused":
             context.log.warning(delivery.reason)
@@ -187,6 +189,7 @@ def _split_days(
         landed_at=now,
         allow_row_count_drop=run_context.allows_row_count_drop,
         progress=context.log.info,
+        suppress=suppress_erased(pipeline),
     )
     for delivery_day in delivery_days(context) or [landing_context.day]:
         yield replace(landing_context, day=delivery_day), partial(_is_landed_on, delivery_day, landing_context.day)

@@ -18,6 +18,7 @@ from pipelines.config.company import Config
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import PUBLISHED_TABLES, SNAPSHOT
 from pipelines.contracts.table import Table
+from pipelines.privacy.published_rows import rewrite_delta_logs
 from pipelines.snapshots.reader import Snapshot
 from pipelines.snapshots.release_checks import reject_email_addresses
 from pipelines.snapshots.row_metadata import RowMetadata, add_row_metadata, assign_snapshot_id, hash_extended_content
@@ -104,5 +105,6 @@ def _publish_tables(run: AssetRun) -> Snapshot:
             now,
             hashed_tables,
         )
-    remove_expired_snapshots(published_path, run.config.publish.retention_days, now)
+    if remove_expired_snapshots(published_path, run.config.publish.retention_days, now):
+        rewrite_delta_logs(published_path)  # the bounds of their rows in the logs go with them
     return new_snapshot

@@ -21,6 +21,7 @@ from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
 from pipelines.config.monitoring import MonitoringOptions
+from pipelines.config.privacy import PrivacyOptions
 from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
@@ -329,6 +330,7 @@ class Config(ConfigSection):
     # excluded from fingerprints: no table depends on it
     dagster: Annotated[DagsterOptions, Field(exclude=True)] = DagsterOptions()
     monitoring: MonitoringOptions = MonitoringOptions()
+    privacy: PrivacyOptions = PrivacyOptions()
 
     @field_validator("sources")
     @classmethod
@@ -352,7 +354,7 @@ class Config(ConfigSection):
 
     def dump_inputs(self) -> str:
         """What tables depend on, as JSON: all of footsteps.yaml except what only reports on runs."""
-        return self.model_dump_json(exclude={"monitoring"})
+        return self.model_dump_json(exclude={"monitoring", "privacy"})
 
     def source(self, source_name: str) -> SourceConfig:
         """The source of that name.

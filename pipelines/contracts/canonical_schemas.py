@@ -367,6 +367,7 @@ def raw_table(system_name: str, schema: CanonicalSchema) -> Table:
         required=(*schema.required, "source_name", "file_sha256", "row_number"),
         row_rules=schema.row_rules,
         retention_days=3 * 365,
+        retention_column="delivered_date",
         readers=("core",),
     )
 
@@ -380,5 +381,6 @@ def quarantine_table(table_name: str) -> Table:
         key=(),
         required=("failed_rules",),
         retention_days=180,
+        retention_column="delivered_date",
         readers=("data engineers",),
     )

@@ -65,7 +65,7 @@ def render_table(table: Table) -> str:
         *(f"## {table.name}", "", table.description, ""),
         f"- key: {key_text}",
         f"- owner: {table.owner}",
-        f"- retention: {f'{table.retention_days:,} days' if table.retention_days else 'unlimited'}",
+        f"- retention: {_describe_retention(table)}",
         f"- readers: {', '.join(table.readers) or 'none'}",
         *([] if table.layer == "quarantine" else [f"- rows that may be set aside: {table.quarantine_limit:.0%}"]),
         f"- version: {table.version}",
@@ -74,6 +74,12 @@ def render_table(table: Table) -> str:
         *("", f"Rules: {', '.join(_render_rule(rule) for rule in table.rules)}.", ""),
     ]
     return "\n".join(markdown_lines)
+
+
+def _describe_retention(table: Table) -> str:
+    if table.retention_days is None:
+        return "unlimited"
+    return f"{table.retention_days:,} days" + (f" from `{table.retention_column}`" if table.retention_column else "")
 
 
 def _render_rule(rule: Rule) -> str:

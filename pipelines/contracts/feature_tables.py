@@ -105,6 +105,7 @@ DRIFT = declare_table(
     key="as_of watched_name",
     required="watched_kind stability_index is_drifted model_version",
     retention_days=365,
+    retention_column="as_of",
     readers=("data engineers",),
 )
 

@@ -143,6 +143,7 @@ SHOWN_COMPANION = declare_table(
     "person_id companion_id since_date",
     key="person_id companion_id since_date",
     retention_days=90,
+    retention_column="since_date",
     readers=("out",),
 )
 

@@ -194,6 +194,8 @@ class Table:
             for the share of its layer: 0.5 for raw and core, 0 for every other layer.
         owner: Team that owns the table.
         retention_days: Days after which rows are deleted; None keeps them.
+        retention_column: The day from which these days count, of a delivery or of an event; None if a row ends with the
+            snapshot that it is published in.
         readers: Layers, systems or roles that read the table.
         month_column: Timestamp by whose month the table is split into files; a write replaces only changed files.
         version_columns: If given, other tables depend on the distinct values of these columns alone: any other change
@@ -213,6 +215,7 @@ class Table:
     max_quarantined_share: float | None = None
     owner: str = "team:people-analytics"
     retention_days: int | None = None
+    retention_column: str | None = None
     readers: tuple[str, ...] = ()
     month_column: str | None = None
     version_columns: tuple[str, ...] = ()

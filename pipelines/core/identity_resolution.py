@@ -16,7 +16,7 @@ from pipelines.contracts.columns import COLUMNS, AccountKind
 ACCOUNT_KEYS = ("account_code", "employee_number", "work_email")
 _ACCOUNT_SCHEMA = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String)}
 # An account of xAPI is its home page and its name.
-_HOME_PAGE = r"^https?://[^|]*\|"
+HOME_PAGE = r"^https?://[^|]*\|"
 _SYSTEM_ACCOUNT = ["system_name", "account_code"]
 # What leads a mention to a person, the most trusted first, and the value of `matched_on` for each.
 _MATCHED_ON_BY_COLUMN = {
@@ -97,7 +97,7 @@ def assign_account_keys(raw_rows: pl.LazyFrame, kind_by_source: Mapping[str, Acc
     }
     return raw_rows.with_columns(
         pl.when(pl.col("source_name").is_in(source_names) & pl.col(key_column).is_null())
-        .then(pl.col("account_code").str.replace(_HOME_PAGE, ""))
+        .then(pl.col("account_code").str.replace(HOME_PAGE, ""))
         .otherwise(key_column)
         .alias(key_column)
         for key_column, source_names in source_names_by_key.items()

@@ -88,6 +88,7 @@ class LandingContext:
         landed_at: The time that the ledger records, in UTC.
         allow_row_count_drop: Whether a full export with far fewer rows than the last one is accepted.
         progress: Called with one line per file that is read.
+        suppress: From an export of a source to the export without records that must not be landed.
     """
 
     lake: Lake
@@ -96,6 +97,7 @@ class LandingContext:
     landed_at: datetime
     allow_row_count_drop: bool = False
     progress: Callable[[str], None] = lambda _: None
+    suppress: Callable[[SourceConfig, Export], Export] = lambda _, export: export
 
 
 def land_source(
@@ -265,6 +267,7 @@ def _conclude_file(
 
 def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
     """Write the raw tables and quarantines of an export; its files replace others only after every check passed."""
+    export = landing.suppress(source, export)
     landed_file, earlier_landings = new_file.landed_file, new_file.earlier
     # content that is read again under another mapping keeps its number
     delivery_number = earlier_landings["delivery_number"][0] if earlier_landings.height else new_file.number

@@ -1,1 +1,1 @@
-"""Where the data of a person lie, and the copy of them that the person may have; every stored file is looked at."""
+"""What the law asks of personal data: a copy of what is stored of a person, their erasure, and retention."""

@@ -55,7 +55,7 @@ def _commit_table(snapshot: Snapshot, table: PublishedTable, retention_days: int
             {},
             int(file_status.st_mtime * 1000),
             True,
-            _build_statistics(table_rows, table),
+            json.dumps(describe_rows(table_rows)),
         )
         delta_table.create_write_transaction(
             [add_action],
@@ -67,10 +67,14 @@ def _commit_table(snapshot: Snapshot, table: PublishedTable, retention_days: int
     return delta_table.version()
 
 
-def _build_statistics(table_rows: pl.LazyFrame, table: PublishedTable) -> str:
-    """Number of rows and range of person_id as JSON: a reader needs both to skip a file."""
-    statistics: dict[str, object] = {"numRecords": table.rows}
-    if "person_id" in table_rows.collect_schema() and table.rows:
+def describe_rows(table_rows: pl.LazyFrame) -> dict[str, object]:
+    """Number of rows and range of person_id, as a Delta log has them: a reader needs both to skip a file.
+
+    Args:
+        table_rows: The rows of a published file.
+    """
+    statistics: dict[str, object] = {"numRecords": table_rows.select(pl.len()).collect().item()}
+    if "person_id" in table_rows.collect_schema() and statistics["numRecords"]:
         person_id = pl.col("person_id")
         person_range = table_rows.select(
             person_id.min().alias("first"), person_id.max().alias("last"), person_id.null_count().alias("nulls")
@@ -79,4 +83,4 @@ def _build_statistics(table_rows: pl.LazyFrame, table: PublishedTable) -> str:
             ("minValues", "maxValues", "nullCount"), person_range.collect().row(0), strict=True
         ):
             statistics[statistic_name] = {"person_id": statistic_value}
-    return json.dumps(statistics)
+    return statistics

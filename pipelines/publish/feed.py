@@ -121,7 +121,9 @@ def _read_events(published_folder: Path, after_sequence: int) -> Iterator[dict[s
     for outbox_file in list_outbox_files(published_folder):
         if outbox_file.last > after_sequence:
             with outbox_file.path.open(encoding="utf-8") as outbox_lines:
-                yield from map(json.loads, islice(outbox_lines, max(0, after_sequence - outbox_file.first + 1), None))
+                # by the sequence and not by the line: events of people who were erased are gone, and the others keep
+                # their sequences
+                yield from (event for event in map(json.loads, outbox_lines) if int(event["sequence"]) > after_sequence)
 
 
 def _changed_people(earlier_snapshot: Snapshot | None, new_snapshot: Snapshot) -> pl.DataFrame:

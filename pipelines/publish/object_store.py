@@ -7,6 +7,7 @@ Does not belong here: the local files (`pipelines.snapshots`, `pipelines.storage
 
 import json
 import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -57,20 +58,37 @@ def push_publication(snapshot: Snapshot, store_options: ObjectStoreOptions) -> i
         Number of bytes sent.
     """
     store, bucket_folder = _open_folder(store_options, "published")
-    sent_bytes = sum(
-        _push_file(store, snapshot.path(table.name), bucket_folder / table.path) for table in snapshot.tables
-    )
-    for contract_path in sorted(contract_folder(snapshot).glob("*.yaml")):
-        stored_path = bucket_folder / contract_path.relative_to(snapshot.folder).as_posix()
-        sent_bytes += _push_file(store, contract_path, stored_path, overwrite=True)
+    sent_bytes = _push_snapshot(store, bucket_folder, snapshot)
     manifest_path = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
-    sent_bytes += _push_file(store, snapshot.folder / manifest_path, bucket_folder / manifest_path, overwrite=True)
     _write_json(store, bucket_folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest_path)})
     _drop_expired_objects(store, bucket_folder, snapshot)
     return sent_bytes
 
 
-def fetch_publication(published_folder: Path, store_options: ObjectStoreOptions) -> Snapshot:
+def push_changed_snapshots(published_folder: Path, store_options: ObjectStoreOptions) -> int:
+    """Bring every snapshot that the bucket has in line with the local one, after rows of it were deleted.
+
+    The pointer stays until the files of the current snapshot are there; then the replaced files are removed.
+
+    Args:
+        published_folder: The published folder.
+        store_options: Address of the bucket.
+
+    Returns:
+        Number of bytes sent.
+    """
+    store, bucket_folder = _open_folder(store_options, "published")
+    current, sent_bytes = current_snapshot(published_folder), 0
+    for snapshot in list_snapshots(published_folder):
+        manifest_path = bucket_folder / SNAPSHOTS / snapshot.snapshot_id / MANIFEST
+        if snapshot.snapshot_id != current.snapshot_id and _has_file(store, manifest_path):
+            sent_bytes += _push_snapshot(store, bucket_folder, snapshot)
+    return sent_bytes + push_publication(current, store_options)
+
+
+def fetch_publication(
+    published_folder: Path, store_options: ObjectStoreOptions, before_publication: Callable[[], object] = lambda: None
+) -> Snapshot:
     """Copy the bucket's current snapshot into a folder; the folder's pointer is replaced last.
 
     The pointer is read once: the snapshot that it names is copied even if another one is published meanwhile.
@@ -78,6 +96,7 @@ def fetch_publication(published_folder: Path, store_options: ObjectStoreOptions)
     Args:
         published_folder: The folder of everything that is published.
         store_options: Address of the bucket.
+        before_publication: Is called when the files are there and before the pointer leads to them.
 
     Returns:
         The snapshot in the folder.
@@ -88,6 +107,7 @@ def fetch_publication(published_folder: Path, store_options: ObjectStoreOptions)
     manifest_document = _read_json(store, bucket_folder / manifest_path)
     for stored_path in (*(table["path"] for table in manifest_document["tables"]), manifest_path):
         _fetch_file(store, bucket_folder / stored_path, published_folder / stored_path)
+    before_publication()
     write_json(published_folder / POINTER, pointer)
     return current_snapshot(published_folder)
 
@@ -150,6 +170,20 @@ def fetch_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
             if PurePosixPath(table_name, local_path.name) not in lake_paths:
                 local_path.unlink()
     return len(lake_paths)
+
+
+def _push_snapshot(store: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> int:
+    """Copy a snapshot's files and contracts, then its manifest; return the bytes sent."""
+    sent_bytes = sum(
+        _push_file(store, snapshot.path(table.name), bucket_folder / table.path) for table in snapshot.tables
+    )
+    for contract_path in sorted(contract_folder(snapshot).glob("*.yaml")):
+        stored_path = bucket_folder / contract_path.relative_to(snapshot.folder).as_posix()
+        sent_bytes += _push_file(store, contract_path, stored_path, overwrite=True)
+    manifest_path = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
+    return sent_bytes + _push_file(
+        store, snapshot.folder / manifest_path, bucket_folder / manifest_path, overwrite=True
+    )
 
 
 def _open_folder(store_options: ObjectStoreOptions, subfolder: str) -> tuple[Any, PurePosixPath]:

@@ -82,6 +82,20 @@ def write_asset_state(root: Path, state: AssetState) -> None:
     )
 
 
+def forget_states(root: Path) -> None:
+    """Let the next run compute every table: no state tells any more what tables were made of.
+
+    The days of earlier runs stay known.
+
+    Args:
+        root: Folder of the lake.
+    """
+    for path in sorted((root / _FOLDER).glob("*.json")):
+        if (state := read_asset_state(root, path.stem)) is not None:
+            days = {name: day for name, day in state.inputs.items() if name == "as_of"}
+            write_asset_state(root, AssetState(state.name, days, {}))
+
+
 @cache
 def fingerprint_code() -> str:
     """Hash of this project's code and of the versions of the computing libraries: if it changes, all is recomputed."""

@@ -1,0 +1,42 @@
+"""What a run deletes before it chooses its assets: people whose erasure is due, and what its contract no longer keeps.
+
+Belongs here: the lock, and printing what was deleted.
+Does not belong here: the deletion (`pipelines.privacy`).
+"""
+
+from datetime import UTC, datetime
+
+from rich.markup import escape
+
+from assets.checks.exit_codes import ExitCode
+from assets.cli.terminal.console import CommandFailed, print_note
+from assets.cli.terminal.inputs import resolve_landing_folder
+from pipelines.config.company import Config
+from pipelines.config.settings import Settings
+from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.erased_people import ErasureUnavailable
+from pipelines.privacy.erasure import complete_erasures, erase_requested
+from pipelines.privacy.retention import delete_due
+
+
+def delete_before_run(settings: Settings, config: Config) -> None:
+    """Complete what a killed erasure or a restored backup left, and delete what is due, before assets are chosen.
+
+    Raises:
+        CommandFailed: The list of erased people or its key is missing.
+    """
+    from assets.resources.locking import exclusive_lock
+
+    stores = DataRoot(settings, config, resolve_landing_folder(settings, config))
+    now = datetime.now(UTC)
+    try:
+        with exclusive_lock(settings.lock_path):
+            receipt = complete_erasures(stores, now)
+            receipt = erase_requested(stores, now) or receipt
+            retention_report = delete_due(stores, now.date())
+    except ErasureUnavailable as error:
+        raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error
+    if receipt is not None:
+        print_note("erased people were removed from this data root before the run")
+    if retention_report.sentence:
+        print_note(escape(retention_report.sentence))

@@ -1,0 +1,186 @@
+"""The list of erased people: keyed hashes of their identities, in a file outside the data root.
+
+Belongs here: the file, the hashes, and whether an identity is on the list.
+Does not belong here: which rows are deleted (`suppression`, `erasure`).
+
+The hashes are HMACs with a key from the environment: who has the file alone can neither read an identity nor try one.
+"""
+
+import hmac
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from pipelines.core.identity_resolution import hash_addresses
+from pipelines.storage.atomic_write import write_text_atomically
+
+KEY_VARIABLE = "FOOTSTEPS_ERASURE_KEY"
+_MIN_KEY_LENGTH = 16
+
+
+class ErasureUnavailable(Exception):
+    """The list of erased people or its key is missing; the message says what to do."""
+
+
+class Identity(NamedTuple):
+    """One key by which exports name a person.
+
+    Attributes:
+        kind: `employee_number`, `work_email`, `address_hash`, `account:` and the system, or `code` for columns that
+            hold any of these.
+        text: The value.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ErasedPerson:
+    """An entry of the list: the hashes of one person's identities."""
+
+    erased_on: date
+    hashes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ErasedPeople:
+    """The people who were erased, by the keyed hashes of their identities.
+
+    Attributes:
+        key: The secret key of the hashes.
+        people: One entry per erased person, in the order of erasure.
+    """
+
+    key: str = field(repr=False, default="")
+    people: tuple[ErasedPerson, ...] = ()
+
+    @cached_property
+    def hashes(self) -> frozenset[str]:
+        """The hashes of all erased people."""
+        return frozenset(identity_hash for person in self.people for identity_hash in person.hashes)
+
+    @property
+    def fingerprint(self) -> str:
+        """A text that changes when a person is added."""
+        return hmac.digest(self.key.encode(), "\n".join(sorted(self.hashes)).encode(), "sha256").hex()
+
+    def hash_identity(self, identity: Identity) -> str:
+        """The keyed hash of an identity, whatever the case of an address and the blanks around it."""
+        text = identity.text.strip()
+        text = text.lower() if identity.kind in ("work_email", "address_hash") or "@" in text else text
+        return hmac.digest(self.key.encode(), f"{identity.kind}\0{text}".encode(), "sha256").hex()
+
+    def includes(self, identity: Identity) -> bool:
+        """Whether an identity is one of an erased person."""
+        return bool(self.hashes) and self.hash_identity(identity) in self.hashes
+
+    def is_erased(self, column: str, kind: str) -> pl.Expr:
+        """Whether each value of a column names an erased person; false for null.
+
+        Args:
+            column: Name of a column of text.
+            kind: The kind of identity that it holds.
+        """
+        return pl.col(column).map_batches(partial(self.test_texts, kind), return_dtype=pl.Boolean, is_elementwise=True)
+
+    def add(self, identities: Iterable[Identity], erased_on: date) -> "ErasedPeople":
+        """The list with one more person; the same list if every identity is on it already."""
+        hashes = frozenset(map(self.hash_identity, identities))
+        if hashes <= self.hashes:
+            return self
+        return ErasedPeople(self.key, (*self.people, ErasedPerson(erased_on, hashes)))
+
+    def test_texts(self, kind: str, texts: pl.Series) -> pl.Series:
+        """Whether each text is an identity of this kind of an erased person; false for null."""
+        erased_texts = [text for text in texts.drop_nulls().unique() if self.includes(Identity(kind, text))]
+        return texts.is_in(erased_texts).fill_null(False)
+
+
+def list_identities(
+    employee_numbers: Iterable[str], addresses: Iterable[str], accounts: Iterable[tuple[str, str]]
+) -> set[Identity]:
+    """Every identity that follows from the keys of a person.
+
+    Args:
+        employee_numbers: The employee numbers.
+        addresses: The e-mail addresses.
+        accounts: System and code of each account.
+    """
+    numbers, emails, codes = set(employee_numbers), {text.lower() for text in addresses}, set(accounts)
+    address_hashes = hash_addresses(pl.DataFrame({"work_email": sorted(emails)}, schema={"work_email": pl.String}))
+    return {
+        *(Identity("employee_number", number) for number in numbers),
+        *(Identity("work_email", email) for email in emails),
+        *(Identity("address_hash", address_hash) for address_hash in address_hashes["account_code"]),
+        *(Identity(f"account:{system}", code) for system, code in codes),
+        *(Identity("code", text) for text in (*numbers, *emails, *(code for _, code in codes))),
+    }
+
+
+def read_key() -> str:
+    """The key of the hashes, from the environment.
+
+    Raises:
+        ErasureUnavailable: If it is missing or too short.
+    """
+    key = os.environ.get(KEY_VARIABLE, "")
+    if len(key) < _MIN_KEY_LENGTH:
+        raise ErasureUnavailable(f"set {KEY_VARIABLE} to a secret of {_MIN_KEY_LENGTH} characters or more")
+    return key
+
+
+def read_erased_people(list_path: Path, *, may_create: bool) -> ErasedPeople:
+    """Read the list of erased people.
+
+    Args:
+        list_path: The file.
+        may_create: Whether a missing file means that nobody was erased; an empty list is then written.
+
+    Raises:
+        ErasureUnavailable: If the list or its key is missing, or the list cannot be read.
+    """
+    key = read_key()
+    if not list_path.exists():
+        if not may_create:
+            raise ErasureUnavailable(
+                f"the list of erased people {list_path} is missing, and this data root may hold people who were "
+                "erased: put the list back, or if nobody was ever erased, create it with `footsteps erase --new-list`"
+            )
+        write_erased_people(list_path, ErasedPeople(key))
+    try:
+        entries = [json.loads(line) for line in list_path.read_text(encoding="utf-8").splitlines()]
+        check = entries[0]["check"]
+        people = tuple(
+            ErasedPerson(date.fromisoformat(entry["erased_on"]), frozenset(entry["hashes"])) for entry in entries[1:]
+        )
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise ErasureUnavailable(f"{list_path} is no list of erased people: put a copy of it back") from error
+    if not hmac.compare_digest(check, _check_text(key)):
+        raise ErasureUnavailable(f"{KEY_VARIABLE} is not the key with which {list_path} was written")
+    return ErasedPeople(key, people)
+
+
+def write_erased_people(list_path: Path, erased_people: ErasedPeople) -> None:
+    """Replace the list.
+
+    Args:
+        list_path: The file; its folder is created.
+        erased_people: The people on the list.
+    """
+    lines = [{"check": _check_text(erased_people.key)}] + [
+        {"erased_on": person.erased_on.isoformat(), "hashes": sorted(person.hashes)} for person in erased_people.people
+    ]
+    write_text_atomically(list_path, "".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def _check_text(key: str) -> str:
+    """A hash by which a list recognises its key."""
+    return hmac.digest(key.encode(), b"the list of erased people", "sha256").hex()

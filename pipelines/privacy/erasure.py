@@ -1,0 +1,248 @@
+"""The erasure of people from a data root: the places, in order, and a journal so that a killed erasure is completed.
+
+Belongs here: the order of the places, what is counted before it is deleted, and the receipt.
+Does not belong here: the deletion in each place, the run that computes the tables of everybody else afterwards.
+"""
+
+import hmac
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from pipelines.privacy import erasure_places as places
+from pipelines.privacy.content_search import find_files_with
+from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.erased_people import (
+    ErasedPeople,
+    ErasureUnavailable,
+    read_erased_people,
+    write_erased_people,
+)
+from pipelines.privacy.erasure_requests import list_request_files, read_requests
+from pipelines.privacy.identities import PersonTraces, find_erased, find_traces
+from pipelines.privacy.receipt import Receipt, write_receipt
+from pipelines.storage.atomic_write import write_text_atomically
+
+JOURNAL_FILE = ".erasing.json"
+# In the lake and in the publication, because either may be restored without the other.
+_APPLIED_FILE = ".erased"
+# Readers that have resolved a pointer open its files within this time; then the replaced files are removed.
+GRACE_SECONDS = 2.0
+OnStep = Callable[[str], None]
+
+
+@dataclass
+class _Journal:
+    """An erasure that has begun: whom it removes, and what it counted before it deleted anything of a place."""
+
+    path: Path
+    traces: PersonTraces
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> "_Journal | None":
+        if not path.exists():
+            return None
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return cls(path, PersonTraces.from_document(document["traces"]), document["counts"])
+
+    def write(self) -> None:
+        document = {"traces": self.traces.to_document(), "counts": self.counts}
+        write_text_atomically(self.path, json.dumps(document))
+
+
+def open_list(data_root: DataRoot, *, is_new: bool = False) -> ErasedPeople | None:
+    """The list of erased people of a data root; None if footsteps.yaml declares none.
+
+    A data root without a lake may begin a list: nobody can have been erased from it.
+
+    Args:
+        data_root: The data root.
+        is_new: Whether a missing list is created.
+
+    Raises:
+        ErasureUnavailable: The list or its key is missing, or the list lies within the data root.
+    """
+    list_path = data_root.erased_people_path
+    if list_path is None:
+        return None
+    if list_path.is_relative_to(data_root.path):
+        raise ErasureUnavailable(
+            f"privacy.erased_people lies within the data root {data_root.path}: a restored backup would replace it; "
+            "declare a path outside"
+        )
+    return read_erased_people(list_path, may_create=is_new or not data_root.settings.lake_path.exists())
+
+
+def erase_people(
+    data_root: DataRoot, person_ids: set[str], now: datetime, on_step: OnStep = lambda _: None
+) -> Receipt | None:
+    """Add people to the list of erased people, and delete everything about them.
+
+    The caller holds the lock of the data root.
+
+    Args:
+        data_root: The data root.
+        person_ids: The people.
+        now: The time of the receipt, in UTC.
+        on_step: Is called with the name of each place before it is worked on.
+
+    Returns:
+        The receipt; None if the data root names none of these people.
+
+    Raises:
+        ErasureUnavailable: The list or its key is missing, or none is declared.
+    """
+    erased_people = open_list(data_root)
+    if erased_people is None:
+        raise ErasureUnavailable("declare `privacy: {erased_people: PATH}` in footsteps.yaml, outside the data root")
+    complete_erasures(data_root, now, on_step)
+    erased_people = open_list(data_root)
+    assert erased_people is not None
+    traces = find_traces(data_root.lake, data_root.config, person_ids)
+    if not traces.identities:
+        return None
+    return _erase(data_root, erased_people, _Journal(data_root.path / JOURNAL_FILE, traces), now, on_step)
+
+
+def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda _: None) -> Receipt | None:
+    """Erase whom landing files ask to erase, then delete the files, which name them.
+
+    Nothing is done for people who are on the list and in no table. The caller holds the lock of the data root.
+
+    Args:
+        data_root: The data root.
+        now: The time of the receipt, in UTC.
+        on_step: As in `erase_people`.
+
+    Returns:
+        The receipt; None if no file asks for anything.
+
+    Raises:
+        ErasureUnavailable: A file names nobody, or the list or its key is missing, or none is declared.
+    """
+    files = list_request_files(data_root)
+    if not files:
+        return None
+    erased_people, receipt = open_list(data_root), None
+    if erased_people is None:
+        raise ErasureUnavailable("declare `privacy: {erased_people: PATH}` in footsteps.yaml, outside the data root")
+    traces = read_requests(data_root, files)
+    if erased_people.add(traces.identities, now.date()) != erased_people:
+        journal = _Journal(data_root.path / JOURNAL_FILE, traces)
+        receipt = _erase(data_root, erased_people, journal, now, on_step)
+    if data_root.owns_landing:
+        for path in files:
+            path.unlink(missing_ok=True)
+    return receipt
+
+
+def complete_erasures(data_root: DataRoot, now: datetime, on_step: OnStep = lambda _: None) -> Receipt | None:
+    """Complete an erasure that was killed, and erase again whom a restored backup brought back.
+
+    Nothing is read but two small files if the data root has seen the list as it is. The caller holds the lock.
+
+    Args:
+        data_root: The data root.
+        now: The time of the receipt, in UTC.
+        on_step: As in `erase_people`.
+
+    Returns:
+        The receipt; None if there was nothing to erase.
+
+    Raises:
+        ErasureUnavailable: The list or its key is missing.
+    """
+    erased_people = open_list(data_root)
+    if erased_people is None:
+        return None
+    journal = _Journal.read(data_root.path / JOURNAL_FILE)
+    receipt = None
+    if journal is not None:
+        receipt = _erase(data_root, erased_people, journal, now, on_step)
+        erased_people = open_list(data_root) or erased_people
+    if not all(path.exists() and path.read_text() == erased_people.fingerprint for path in _list_marks(data_root)):
+        returned_ids = find_erased(data_root.lake, data_root.config, erased_people)
+        if returned_ids:
+            traces = find_traces(data_root.lake, data_root.config, returned_ids)
+            new_journal = _Journal(data_root.path / JOURNAL_FILE, traces)
+            receipt = _erase(data_root, erased_people, new_journal, now, on_step)
+        else:
+            _mark_applied(data_root, erased_people)
+    return receipt
+
+
+def _erase(
+    data_root: DataRoot, erased_people: ErasedPeople, journal: _Journal, now: datetime, on_step: OnStep
+) -> Receipt:
+    """Work on every place, from the list on; each can be repeated."""
+    on_step("journal")
+    journal.write()
+    traces, list_path = journal.traces, data_root.erased_people_path
+    assert list_path is not None
+    on_step("list of erased people")
+    with_them = erased_people.add(traces.identities, now.date())
+    write_erased_people(list_path, with_them)
+    for name, make_plan in places.list_places(data_root, traces, with_them).items():
+        on_step(name)
+        plan = make_plan()
+        if name not in journal.counts:
+            journal.counts[name] = dict(plan.counts)
+            journal.write()
+        on_step(f"{name}: deletion")
+        plan.execute()
+    on_step("files that were replaced")
+    time.sleep(GRACE_SECONDS if journal.counts.get("snapshots") else 0.0)
+    places.remove_replaced_files(data_root)
+    on_step("search by content")
+    remaining = find_files_with(data_root.path, traces.searched_texts, [data_root.path / JOURNAL_FILE])
+    beyond = () if data_root.owns_landing else find_files_with(data_root.landing_folder, traces.searched_texts)
+    receipt = Receipt(
+        reason="erasure",
+        subject=hash_subject(with_them, traces),
+        deleted_at=now.isoformat(),
+        counts=_flatten(journal.counts),
+        remaining=tuple(str(path.relative_to(data_root.path)) for path in remaining),
+        beyond=tuple(str(path.relative_to(data_root.landing_folder)) for path in beyond),
+    )
+    on_step("receipt")
+    assert data_root.receipts_folder is not None
+    write_receipt(data_root.receipts_folder, receipt, with_them.key)
+    _mark_applied(data_root, with_them)
+    journal.path.unlink()
+    return receipt
+
+
+def hash_subject(erased_people: ErasedPeople, traces: PersonTraces) -> str:
+    """The keyed hash of everybody whom an erasure removed."""
+    text = "\n".join(sorted(map(erased_people.hash_identity, traces.identities)))
+    return hmac.digest(erased_people.key.encode(), text.encode(), "sha256").hex()
+
+
+def _mark_applied(data_root: DataRoot, erased_people: ErasedPeople) -> None:
+    for path in _list_marks(data_root):
+        write_text_atomically(path, erased_people.fingerprint)
+
+
+def unmark(data_root: DataRoot) -> None:
+    """Let the next `complete_erasures` look for erased people: tables or snapshots were restored."""
+    for path in _list_marks(data_root):
+        path.unlink(missing_ok=True)
+
+
+def _list_marks(data_root: DataRoot) -> list[Path]:
+    """The files that say which list of erased people the lake and the publication have seen."""
+    folders = (data_root.settings.lake_path, data_root.settings.published_path)
+    return [folder / _APPLIED_FILE for folder in folders if folder.is_dir()]
+
+
+def _flatten(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    return {
+        f"{place}: {name}" if name else place: count
+        for place, place_counts in counts.items()
+        for name, count in place_counts.items()
+        if count
+    }

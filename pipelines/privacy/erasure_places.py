@@ -1,0 +1,299 @@
+"""The places from which people are erased: what is counted in each, and how it is deleted.
+
+Belongs here: one plan per place of a data root.
+Does not belong here: their order in time and the journal (`erasure`), the stores themselves.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from pipelines.config.company import SourceConfig
+from pipelines.contracts.canonical_schemas import quarantine_table
+from pipelines.contracts.catalog import FILE_TABLES, TABLES
+from pipelines.contracts.table import Table
+from pipelines.ingest.deliveries import read_ledger
+from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
+from pipelines.privacy import published_rows, published_targets
+from pipelines.privacy.content_search import find_files_with, list_written_forms, select_files_with
+from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.erased_people import ErasedPeople
+from pipelines.privacy.identities import PersonTraces
+from pipelines.privacy.landed_rows import delete_from_landed_files, plan_landed_rows, recount_ledger
+from pipelines.privacy.person_deletions import build_person_deletion
+from pipelines.privacy.suppression import ERASED_PERSON
+from pipelines.snapshots.reader import POINTER, SNAPSHOTS, current_snapshot
+from pipelines.storage.atomic_write import file_sha256, write_text_atomically
+from pipelines.storage.change_log import clear_change_log
+from pipelines.storage.file_access import readable_by
+from pipelines.storage.row_deletion import (
+    DeletionCount,
+    RowDeletion,
+    count_in_table,
+    delete_from_table,
+    rewrite_parquet,
+)
+from pipelines.storage.run_state import forget_states
+
+_PUBLISHED_PLACES = {"snapshots", "Delta logs", "DuckDB views", "feed", "pages"}
+_ERASED = "(erased)"
+# Whether a row of the ledger counts records of erased people.
+_HAS_ERASED = pl.col("passed_over").list.eval(pl.element().struct.field("why") == ERASED_PERSON).list.any()
+
+
+class Plan(NamedTuple):
+    """What a place holds of the people, and the deletion, which may be repeated."""
+
+    counts: Mapping[str, int]
+    execute: Callable[[], object]
+
+
+def list_places(
+    data_root: DataRoot, traces: PersonTraces, erased_people: ErasedPeople
+) -> dict[str, Callable[[], Plan]]:
+    """The places, in the order in which they are worked on; each plan is made just before it is executed.
+
+    Args:
+        data_root: The data root.
+        traces: The people.
+        erased_people: The list, these people included.
+    """
+    published_folder, options = data_root.settings.published_path, data_root.config.publish
+    # files of a publication that is restored have no pointer yet
+    is_published, has_pointer = (published_folder / SNAPSHOTS).is_dir(), (published_folder / POINTER).is_file()
+    place_by_name: dict[str, Callable[[], Plan]] = {
+        "landed rows": partial(_plan_landed_rows, data_root, erased_people),
+        "ledger": lambda: Plan({}, partial(recount_ledger, data_root.lake, traces.searched_texts)),
+        "landing copies": partial(_plan_landing_copies, data_root, traces),
+        "tables": partial(_plan_tables, data_root, traces),
+        "run states": lambda: Plan({}, partial(_forget_runs, data_root)),
+        "models": partial(_plan_models, data_root),
+    }
+    if is_published:
+        place_by_name |= {
+            "snapshots": partial(_plan_snapshots, published_folder, traces),
+            "Delta logs": lambda: Plan({}, partial(published_rows.rewrite_delta_logs, published_folder)),
+            "DuckDB views": lambda: Plan({}, partial(_rewrite_views, published_folder)),
+            "feed": lambda: _count_and_delete(published_targets.plan_feed(published_folder, traces)),
+            "pages": lambda: _count_and_delete(
+                published_targets.plan_pages(data_root.path, published_folder / "site", traces)
+            ),
+        }
+    if has_pointer and (server := options.postgresql) is not None:
+        place_by_name["PostgreSQL"] = lambda: _count_and_delete(published_targets.plan_postgresql(server, traces))
+    if has_pointer and (bucket := options.object_store) is not None:
+        lake_path = data_root.settings.lake_path
+        place_by_name["bucket"] = lambda: Plan(
+            {}, partial(published_targets.replace_in_bucket, published_folder, lake_path, bucket)
+        )
+    for name in set(place_by_name) & _PUBLISHED_PLACES:
+        place_by_name[name] = partial(_plan_readable, data_root, place_by_name[name])
+    place_by_name["logs and documents"] = partial(_plan_texts, data_root, traces)
+    return place_by_name
+
+
+def _plan_readable(data_root: DataRoot, make_plan: Callable[[], Plan]) -> Plan:
+    """A plan whose files the group of the readers may read, as those that they replace."""
+    plan = make_plan()
+
+    def execute() -> None:
+        with readable_by(data_root.config.publish.group, data_root.settings.published_path):
+            plan.execute()
+
+    return Plan(plan.counts, execute)
+
+
+def remove_replaced_files(data_root: DataRoot) -> None:
+    """Remove the published files that were replaced."""
+    published_rows.remove_unnamed_files(data_root.settings.published_path)
+
+
+def delete_landing_copies(data_root: DataRoot, sources: Sequence[SourceConfig]) -> int:
+    """Delete the landing copies of files in which records of erased people were passed over.
+
+    A file holds columns that are never read, in any format, so that the whole copy is deleted: the rows of everybody
+    else are in the raw tables. Files outside the data root belong to somebody else and stay.
+
+    Args:
+        data_root: The data root.
+        sources: The sources whose files are looked at.
+
+    Returns:
+        The number of files.
+    """
+    paths = _find_landed_copies(data_root, sources, _HAS_ERASED)
+    _delete_copies(paths)
+    return len(paths)
+
+
+def _find_landed_copies(data_root: DataRoot, sources: Sequence[SourceConfig], condition: pl.Expr) -> list[Path]:
+    """The landing copies with the content of a row of the ledger that meets a condition."""
+    ledger = read_ledger(data_root.lake).filter(condition.fill_null(False))
+    if ledger.is_empty() or not data_root.owns_landing:
+        return []
+    names, hashes = set(ledger["file_name"]), set(ledger["file_sha256"])
+    return sorted(
+        {
+            path
+            for source in sources
+            for path in list_landing_files(data_root.landing_folder, source.path)
+            if path.name in names and file_sha256(path) in hashes
+        }
+    )
+
+
+def _delete_copies(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + DONE_SUFFIX).unlink(missing_ok=True)
+
+
+def _plan_landed_rows(data_root: DataRoot, erased_people: ErasedPeople) -> Plan:
+    landed_files = plan_landed_rows(data_root.lake, data_root.config, erased_people)
+    counts: dict[str, int] = {}
+    for landed_file in landed_files:
+        counts[landed_file.table.name] = counts.get(landed_file.table.name, 0) + landed_file.deletion_count.deleted
+    return Plan(counts, partial(delete_from_landed_files, landed_files))
+
+
+def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
+    """The copies in which records were passed over, and those that hold one of the person's texts elsewhere.
+
+    A file that was not landed yet stays: it also holds the records of other people. The next run lands it without the
+    person, and then deletes it.
+    """
+    sources = data_root.config.sources
+    landed_copies = _find_landed_copies(data_root, sources, pl.lit(True))
+    taxonomy_paths = {data_root.landing_folder / file for file in data_root.config.taxonomy.files}
+    paths = set(_find_landed_copies(data_root, sources, _HAS_ERASED))
+    paths |= set(select_files_with(landed_copies, traces.searched_texts)) - taxonomy_paths
+    return Plan({"": len(paths)}, partial(_delete_copies, sorted(paths)))
+
+
+def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:
+    lake = data_root.lake
+    deletions: dict[Table, RowDeletion] = {}
+    counts: dict[str, int] = {}
+    for table in list_curated_tables():
+        deletion = build_person_deletion(table, traces)
+        if deletion is not None and (count := count_in_table(lake, table, deletion)):
+            deletions[table] = deletion
+            counts[table.name] = count.deleted
+
+    def delete() -> None:
+        for table, deletion in deletions.items():
+            delete_from_table(lake, table, deletion)
+
+    return Plan(counts, delete)
+
+
+def list_curated_tables() -> Iterable[Table]:
+    """Every table of the lake that no export is landed in, and its quarantine."""
+    for table in TABLES.values():
+        if table not in FILE_TABLES:
+            yield table
+            yield quarantine_table(table.name)
+
+
+def _forget_runs(data_root: DataRoot) -> None:
+    """Forget whose rows changed and what tables were made of: the next run computes everything."""
+    clear_change_log(data_root.settings.lake_path)
+    forget_states(data_root.settings.lake_path)
+
+
+def _plan_models(data_root: DataRoot) -> Plan:
+    """Every bundle was trained with the people; the next run trains a first model again."""
+    models_folder = data_root.settings.models_path
+    bundles = [path for path in models_folder.iterdir() if path.is_dir()] if models_folder.is_dir() else []
+    return Plan({"bundles": len(bundles)}, partial(shutil.rmtree, models_folder, ignore_errors=True))
+
+
+def _plan_snapshots(published_folder: Path, traces: PersonTraces) -> Plan:
+    build_deletion = partial(_build_published_deletion, traces)
+    counts = published_rows.count_in_snapshots(published_folder, build_deletion)
+    return Plan(_count_deleted(counts), partial(published_rows.delete_from_snapshots, published_folder, build_deletion))
+
+
+def _build_published_deletion(traces: PersonTraces, table: Table) -> RowDeletion | None:
+    return build_person_deletion(table, traces)
+
+
+def _rewrite_views(published_folder: Path) -> None:
+    from pipelines.publish.duckdb_views import publish_duckdb
+    from pipelines.publish.queries import DUCKDB_FILE
+
+    if (published_folder / DUCKDB_FILE).exists() and (published_folder / POINTER).is_file():
+        publish_duckdb(current_snapshot(published_folder))
+
+
+def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
+    """Texts of logs, Dagster's events, validation results and undelivered messages, and rows of any other Parquet."""
+    stores = (data_root.settings.lake_path, data_root.settings.published_path, data_root.settings.models_path)
+    skipped = [*stores, data_root.landing_folder, data_root.path / ".erasing.json"]
+    paths = find_files_with(data_root.path, traces.searched_texts, skipped)
+
+    def delete() -> None:
+        for path in paths:
+            if path.suffix == ".db":
+                _replace_in_database(path, traces.searched_texts)
+            elif path.suffix == ".parquet":
+                rewrite_parquet(path, RowDeletion(_has_cell(path, traces.searched_texts), {}))
+            elif path.exists():
+                _replace_in_text(path, traces.searched_texts)
+
+    return Plan({"files": len(paths)}, delete)
+
+
+def _has_cell(path: Path, texts: Iterable[str]) -> pl.Expr:
+    """Whether a cell of a row is one of the texts."""
+    text_columns = [column for column, dtype in pl.read_parquet_schema(path).items() if dtype == pl.String]
+    cells = [pl.col(column).is_in(list(texts)) for column in text_columns]
+    return pl.any_horizontal(pl.lit(False), *cells)
+
+
+def _replace_in_text(path: Path, texts: Iterable[str]) -> None:
+    """Replace texts in a file; one that is not text stays as it is, and the receipt names it."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return
+    for form in _list_forms(texts):
+        content = content.replace(form, _ERASED)
+    write_text_atomically(path, content)
+
+
+def _list_forms(texts: Iterable[str]) -> list[str]:
+    """How files may write the texts, the longest first."""
+    return sorted({form for text in texts for form in list_written_forms(text)}, key=len, reverse=True)
+
+
+def _replace_in_database(path: Path, texts: Iterable[str]) -> None:
+    """Replace texts in every column of an SQLite file, and free the pages that held them."""
+    with closing(sqlite3.connect(path, timeout=60)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            columns = [column[1] for column in connection.execute(f'PRAGMA table_info("{table}")')]
+            for column in columns:
+                for text in _list_forms(texts):
+                    connection.execute(
+                        f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) WHERE instr("{column}", ?) > 0',
+                        (text, _ERASED, text),
+                    )
+        connection.commit()
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _count_and_delete(counted: tuple[int, Callable[[], object]]) -> Plan:
+    count, execute = counted
+    return Plan({"": count}, execute)
+
+
+def _count_deleted(counts: Mapping[str, DeletionCount]) -> dict[str, int]:
+    return {name: count.deleted for name, count in counts.items()}

@@ -1,0 +1,165 @@
+"""Everything by which a data root names a person: ids, numbers, addresses, accounts, names.
+
+Belongs here: finding them in the lake before any of it is deleted.
+Does not belong here: the hashes of identities (`erased_people`), the deletion (`erasure`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from pipelines.config.company import Config
+from pipelines.contracts.catalog import ACCOUNT, PERSON
+from pipelines.contracts.output_tables import REPLY_EFFECT
+from pipelines.core.identity_resolution import ACCOUNT_KEYS
+from pipelines.ingest.deliveries import source_tables
+from pipelines.privacy.erased_people import ErasedPeople, Identity, list_identities
+from pipelines.privacy.suppression import Suppression
+from pipelines.storage.lake import Lake
+
+# Shorter texts occur in files by chance: a search by content cannot tell them from others.
+_MIN_SEARCHED_LENGTH = 5
+
+
+@dataclass(frozen=True)
+class PersonTraces:
+    """Everything by which a data root names people who are erased together.
+
+    Attributes:
+        person_ids: Their ids.
+        employee_numbers: Their employee numbers.
+        addresses: Their e-mail addresses.
+        accounts: System and code of each account; the system is empty if the account holds in any system.
+        names: Their names as displayed.
+        reply_ids: The ids of their replies.
+    """
+
+    person_ids: tuple[str, ...] = ()
+    employee_numbers: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    accounts: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
+    reply_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Sequence[Any]]) -> "PersonTraces":
+        """The traces that `to_document` wrote."""
+        accounts = tuple((system, code) for system, code in document["accounts"])
+        return cls(**{key: tuple(texts) for key, texts in document.items() if key != "accounts"}, accounts=accounts)
+
+    def to_document(self) -> dict[str, Any]:
+        """The traces as JSON."""
+        return asdict(self)
+
+    @property
+    def identities(self) -> set[Identity]:
+        """The keys by which exports name the people."""
+        return list_identities(self.employee_numbers, self.addresses, self.accounts)
+
+    @property
+    def searched_texts(self) -> tuple[str, ...]:
+        """The texts that no file may hold after the erasure, but for those that are too short to tell anything."""
+        codes = (code for _, code in self.accounts)
+        texts = {*self.person_ids, *self.employee_numbers, *self.addresses, *codes, *self.names}
+        return tuple(sorted(text for text in texts if len(text) >= _MIN_SEARCHED_LENGTH))
+
+    def merge(self, other: "PersonTraces") -> "PersonTraces":
+        """The traces of both."""
+        mine, others = vars(self), vars(other)
+        return PersonTraces(**{key: tuple(sorted({*mine[key], *others[key]})) for key in mine})
+
+
+def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> PersonTraces:
+    """Find everything by which the lake names people.
+
+    A key that also leads to somebody else, such as the shared address of a team, is no trace of one person.
+
+    Args:
+        lake: The lake.
+        config: The declared sources.
+        person_ids: The people.
+    """
+    wanted_ids = sorted(set(person_ids))
+    mentions = read_mentions(lake, config)
+    is_wanted = pl.col("person_id").is_in(wanted_ids)
+    own_keys = mentions.filter(is_wanted)
+    shared_keys = {
+        column: set(mentions.filter(~is_wanted)[column].drop_nulls()) for column in ("employee_number", "work_email")
+    }
+    other_accounts = set(mentions.filter(~is_wanted).select("system_name", "account_code").drop_nulls().iter_rows())
+    accounts = {*own_keys.select("system_name", "account_code").drop_nulls().iter_rows()} - other_accounts
+    people = lake.scan(PERSON).filter(is_wanted).collect()
+    reply_ids = [
+        lake.scan(table).filter(is_wanted).select("reply_id").collect()["reply_id"] for table in (REPLY_EFFECT,)
+    ]
+    return PersonTraces(
+        person_ids=tuple(wanted_ids),
+        employee_numbers=_sort_without(own_keys["employee_number"], shared_keys["employee_number"]),
+        addresses=_sort_without(own_keys["work_email"], shared_keys["work_email"]),
+        accounts=tuple(sorted(accounts)),
+        names=_sort_without(people["display_name"], set()),
+        reply_ids=_sort_without(pl.concat(reply_ids), set()),
+    )
+
+
+def find_erased(lake: Lake, config: Config, erased_people: ErasedPeople) -> set[str]:
+    """The people in a lake who are on the list of erased people: a backup from before the erasure was restored.
+
+    Args:
+        lake: The lake.
+        config: The declared sources.
+        erased_people: The list.
+
+    Returns:
+        person_id of each.
+    """
+    mentions = read_mentions(lake, config)
+    if mentions.is_empty() or not erased_people.people:
+        return set()
+    systems = mentions["system_name"].unique().to_list()
+    person_ids: set[str] = set()
+    for system in systems:
+        suppression = Suppression(erased_people, (system or "",))
+        rows = mentions.filter(pl.col("system_name").eq_missing(system))
+        person_ids |= set(rows.filter(suppression.names_erased(rows.columns))["person_id"].drop_nulls())
+    return person_ids
+
+
+def read_mentions(lake: Lake, config: Config) -> pl.DataFrame:
+    """One row per person and combination of keys that the lake has: system_name, account keys, person_id.
+
+    The accounts and people of the last run, and the people of every landed HR export, current or not.
+    """
+    key_columns = ("system_name", *ACCOUNT_KEYS, "person_id")
+    people = lake.scan(PERSON).select(
+        pl.lit(None, pl.String).alias("system_name"),
+        pl.lit(None, pl.String).alias("account_code"),
+        "employee_number",
+        "work_email",
+        "person_id",
+    )
+    frames = [lake.scan(ACCOUNT).select(key_columns), people.select(key_columns)]
+    has_people = False
+    for source in config.sources:
+        table = source_tables(source).get("person")
+        if table is not None:
+            has_people = True
+            frames.append(
+                lake.scan(table)
+                .select(
+                    pl.lit(source.system).alias("system_name"),
+                    *ACCOUNT_KEYS,
+                    pl.coalesce("employee_number", "account_code").alias("person_id"),
+                )
+                .select(key_columns)
+            )
+    mentions = pl.concat(frames).unique().collect()
+    if not has_people:  # an account then holds in any system, see `derive_people_from_mentions`
+        mentions = pl.concat([mentions, mentions.with_columns(pl.lit("").alias("system_name"))]).unique()
+    return mentions.filter(pl.col("person_id").is_not_null())
+
+
+def _sort_without(texts: pl.Series, excluded_texts: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(texts.drop_nulls()) - excluded_texts))

@@ -1,0 +1,195 @@
+"""Published rows of erased people: the snapshots in Parquet, and the Delta logs that name the same files.
+
+Belongs here: rewritten files under new names, and the pointers, manifests and logs that lead to them.
+Does not belong here: pages, feed and servers (`published_targets`), which rows are deleted (`person_deletions`).
+
+A file that readers may have open is never changed: the rewritten rows lie in a new file, the manifest moves to it, and
+the old file is removed at the end. The id of a snapshot, and the versions of the Delta tables, stay.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.contracts.output_tables import PUBLISHED_TABLES
+from pipelines.contracts.table import Table
+from pipelines.publish.delta import describe_rows
+from pipelines.snapshots.reader import MANIFEST, SNAPSHOTS, PublishedTable, Snapshot, delta_folder, list_snapshots
+from pipelines.snapshots.writer import ROW_GROUP, write_json
+from pipelines.storage.atomic_write import file_sha256, replacing, write_text_atomically
+from pipelines.storage.parquet_files import write_parquet
+from pipelines.storage.row_deletion import DeletionCount, RowDeletion
+
+BuildDeletion = Callable[[Table], RowDeletion | None]
+_Entry = dict[str, Any]
+_TABLES = {table.name: table for table in PUBLISHED_TABLES}
+
+
+def delete_from_snapshots(published_folder: Path, build_deletion: BuildDeletion) -> dict[str, DeletionCount]:
+    """Delete rows of every snapshot. The old files stay until `remove_unnamed_files`.
+
+    Args:
+        published_folder: The published folder.
+        build_deletion: Returns what is deleted from a published table.
+
+    Returns:
+        The number of rows by table, over all snapshots.
+    """
+    counts: dict[str, DeletionCount] = {}
+    for snapshot in list_snapshots(published_folder):
+        tables = tuple(_rewrite_table(snapshot, table, build_deletion, counts) for table in snapshot.tables)
+        if tables != snapshot.tables:
+            manifest = published_folder / SNAPSHOTS / snapshot.snapshot_id / MANIFEST
+            content = json.loads(manifest.read_text())
+            write_json(manifest, {**content, "tables": [asdict(table) for table in tables]})
+    return counts
+
+
+def count_in_snapshots(published_folder: Path, build_deletion: BuildDeletion) -> dict[str, DeletionCount]:
+    """The number of rows that `delete_from_snapshots` would change, by table."""
+    counts: dict[str, DeletionCount] = {}
+    for snapshot in list_snapshots(published_folder):
+        for table in snapshot.tables:
+            deletion = build_deletion(_TABLES[table.name]) if table.name in _TABLES else None
+            if deletion is not None and (count := deletion.count(_scan(snapshot, table))):
+                counts[table.name] = counts.get(table.name, DeletionCount()) + count
+    return counts
+
+
+def rewrite_delta_logs(published_folder: Path) -> int:
+    """Let every version of the Delta tables name the files that the manifests name now.
+
+    The bounds of person_id in the log are those of the files; a file that is no longer kept has none.
+
+    Args:
+        published_folder: The published folder.
+
+    Returns:
+        The number of files of the logs that changed.
+    """
+    path_by_table: dict[str, dict[str, Path]] = {}
+    for snapshot in list_snapshots(published_folder):
+        for table in snapshot.tables:
+            path_by_table.setdefault(table.name, {})[snapshot.snapshot_id] = snapshot.path(table.name)
+    changed_count = 0
+    for log_folder in sorted((published_folder / "tables").glob("*/_delta_log")):
+        current_paths = path_by_table.get(log_folder.parent.name, {})
+        # a version is whole at any moment: files are removed under both names until no add has the former one
+        for rewrite in (_remove_both_names, _rename_added, _rename_removed):
+            for commit_path in sorted(log_folder.glob("*.json")):
+                changed_count += _rewrite_commit(commit_path, partial(rewrite, current_paths=current_paths))
+        for checkpoint_path in sorted(log_folder.glob("*.checkpoint*.parquet")):
+            changed_count += _rewrite_checkpoint(checkpoint_path, current_paths)
+    return changed_count
+
+
+def remove_unnamed_files(published_folder: Path) -> int:
+    """Remove the Parquet files of published tables that no snapshot names."""
+    named_files = {
+        snapshot.path(table.name) for snapshot in list_snapshots(published_folder) for table in snapshot.tables
+    }
+    unnamed_files = [path for path in (published_folder / "tables").glob("*/*.parquet") if path not in named_files]
+    for path in unnamed_files:
+        path.unlink()
+    return len(unnamed_files)
+
+
+def _rewrite_table(
+    snapshot: Snapshot, table: PublishedTable, build_deletion: BuildDeletion, counts: dict[str, DeletionCount]
+) -> PublishedTable:
+    deletion = build_deletion(_TABLES[table.name]) if table.name in _TABLES else None
+    if deletion is None or not (count := deletion.count(_scan(snapshot, table))):
+        return table
+    counts[table.name] = counts.get(table.name, DeletionCount()) + count
+    remaining_rows = deletion.apply(pl.read_parquet(snapshot.path(table.name)))
+    # named by what it replaces: a second deletion gives the file another name
+    revision = hashlib.sha256(f"{table.content_sha256} {remaining_rows.height}".encode()).hexdigest()[:8]
+    path = delta_folder(snapshot.folder, table.name) / f"{snapshot.snapshot_id}.{revision}.parquet"
+    write_parquet(remaining_rows, path, {"contract": f"{table.name} {table.schema_version}"}, ROW_GROUP)
+    return replace(
+        table,
+        path=str(path.relative_to(snapshot.folder)),
+        rows=remaining_rows.height,
+        content_sha256=file_sha256(path),
+    )
+
+
+def _scan(snapshot: Snapshot, table: PublishedTable) -> pl.LazyFrame:
+    """The rows of a table; columns that a snapshot of an earlier version lacks are null."""
+    return pl.scan_parquet(
+        snapshot.path(table.name), schema=_TABLES[table.name].schema, missing_columns="insert", extra_columns="ignore"
+    )
+
+
+def _rewrite_commit(commit_path: Path, rewrite: Callable[[list[_Entry]], list[_Entry]]) -> bool:
+    entries = [json.loads(line) for line in commit_path.read_text(encoding="utf-8").splitlines()]
+    changed_entries = rewrite(entries)
+    if changed_entries == entries:
+        return False
+    text = "".join(json.dumps(entry, separators=(",", ":"), ensure_ascii=False) + "\n" for entry in changed_entries)
+    write_text_atomically(commit_path, text)
+    return True
+
+
+def _remove_both_names(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
+    renamed_entries = [_rename(entry, "remove", current_paths) for entry in entries]
+    return [*entries, *(entry for entry in renamed_entries if entry not in entries)]
+
+
+def _rename_added(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
+    return [_rename(entry, "add", current_paths) for entry in entries]
+
+
+def _rename_removed(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
+    renamed_entries = [_rename(entry, "remove", current_paths) for entry in entries]
+    return [entry for index, entry in enumerate(renamed_entries) if entry not in renamed_entries[:index]]
+
+
+def _rename(entry: _Entry, kind: str, current_paths: Mapping[str, Path]) -> _Entry:
+    return {kind: _rename_file(kind, entry[kind], current_paths)} if kind in entry else entry
+
+
+def _rewrite_checkpoint(checkpoint_path: Path, current_paths: Mapping[str, Path]) -> bool:
+    checkpoint = pq.read_table(checkpoint_path)
+    columns, is_changed = [], False
+    for name in checkpoint.column_names:
+        column = checkpoint[name].combine_chunks()
+        if name in ("add", "remove"):
+            actions = column.to_pylist()
+            renamed_actions = [action and _rename_file(name, action, current_paths) for action in actions]
+            is_changed |= renamed_actions != actions
+            column = pa.array(renamed_actions, type=column.type)
+        columns.append(column)
+    if is_changed:
+        with replacing(checkpoint_path) as unfinished:
+            pq.write_table(pa.Table.from_arrays(columns, schema=checkpoint.schema), unfinished)
+    return is_changed
+
+
+def _rename_file(kind: str, action: Any, current_paths: Mapping[str, Path]) -> Any:
+    """An action of a log with the present file of its snapshot, and with bounds of that file alone."""
+    if kind not in ("add", "remove") or "path" not in action:
+        return action
+    snapshot_id = unquote(Path(action["path"]).name).split(".", 1)[0]
+    path = current_paths.get(snapshot_id)
+    renamed_action = dict(action)
+    if path is not None and path.name != unquote(action["path"]):
+        renamed_action["path"] = quote(path.name)
+        if renamed_action.get("size") is not None:
+            renamed_action["size"] = path.stat().st_size
+        if renamed_action.get("modificationTime") is not None:
+            renamed_action["modificationTime"] = int(path.stat().st_mtime * 1000)
+        if action.get("stats"):
+            renamed_action["stats"] = json.dumps(describe_rows(pl.scan_parquet(path)))
+    elif path is None and action.get("stats"):
+        renamed_action["stats"] = json.dumps({"numRecords": json.loads(action["stats"]).get("numRecords", 0)})
+    return renamed_action

@@ -1,0 +1,190 @@
+"""Erased people in the publish targets besides Parquet and Delta: feed, pages, PostgreSQL, bucket.
+
+Belongs here: the lines, pages and rows that are removed from each.
+Does not belong here: the files of snapshots (`published_rows`), publishing (`pipelines.publish`).
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions
+from pipelines.privacy.content_search import list_written_forms
+from pipelines.privacy.erased_people import ErasureUnavailable
+from pipelines.privacy.identities import PersonTraces
+from pipelines.publish.feed import list_outbox_files
+from pipelines.publish.queries import quote_text
+from pipelines.publish.site.page_data import page_name
+from pipelines.publish.site.page_names import read_page_names, write_page_names
+from pipelines.storage.atomic_write import write_text_atomically
+from pipelines.storage.row_deletion import RowDeletion, rewrite_parquet
+
+# The columns of published tables that hold a person_id.
+_PERSON_COLUMNS = ("person_id", "companion_id")
+_FORMER_FINGERPRINTS = "pages.parquet"
+# The number of rows, events or pages, and the deletion.
+Counted = tuple[int, Callable[[], object]]
+
+
+def plan_feed(published_folder: Path, traces: PersonTraces) -> Counted:
+    """The events about people; the other events keep their sequences, so that cursors stay valid.
+
+    Args:
+        published_folder: The published folder.
+        traces: The people.
+    """
+    person_ids = set(traces.person_ids)
+
+    def is_deleted(line: str) -> bool:
+        return str(json.loads(line)["data"]["person_id"]) in person_ids
+
+    paths = [outbox_file.path for outbox_file in list_outbox_files(published_folder)]
+    event_count = sum(is_deleted(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines())
+
+    def delete() -> None:
+        for path in paths:
+            _delete_lines(path, is_deleted)
+
+    return event_count, delete
+
+
+def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> Counted:
+    """The pages of people, and the lines that name them on other pages, in the pages of every snapshot.
+
+    Args:
+        root: The data root, which has the key of the pages' names.
+        site_folder: The folder of the pages.
+        traces: The people.
+    """
+    names = read_page_names(root)
+    own_folders = {names.folder_of(person_id) for person_id in traces.person_ids}
+    # an earlier version named pages by person_id, and listed them in an index and in a table
+    own_names = {page_name(person_id) for person_id in traces.person_ids}
+    texts = {form for text in traces.searched_texts for form in list_written_forms(text)}
+    own_paths: list[Path] = []
+    changed_paths: list[Path] = []
+    is_naming_by_file: dict[tuple[int, int], bool] = {}
+    for path in sorted(site_folder.rglob("*.html")):
+        if path.parent.name in own_folders or (path.parent.name == "people" and path.name in own_names):
+            own_paths.append(path)
+            continue
+        # pages that did not change are links to one file: its content is searched once
+        file_key = (path.stat().st_dev, path.stat().st_ino)
+        if file_key not in is_naming_by_file:
+            page = path.read_text(encoding="utf-8")
+            is_naming_by_file[file_key] = _holds_one(texts, page)
+        if is_naming_by_file[file_key]:
+            changed_paths.append(path)
+
+    def delete() -> None:
+        for path in own_paths:
+            path.unlink(missing_ok=True)
+            if path.parent.name in own_folders:
+                shutil.rmtree(path.parent, ignore_errors=True)
+        for path in changed_paths:
+            _delete_lines(path, partial(_holds_one, texts))
+        for path in sorted(site_folder.rglob(_FORMER_FINGERPRINTS)):
+            rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(own_names)), {}))
+        renewal_counts = {key: count for key, count in names.renewal_counts.items() if key not in traces.person_ids}
+        write_page_names(root, replace(names, renewal_counts=renewal_counts))
+
+    return len(own_paths) + len(changed_paths), delete
+
+
+def plan_postgresql(options: PostgresqlOptions, traces: PersonTraces) -> Counted:
+    """The rows about people in the partitions of every snapshot; they are deleted in one transaction.
+
+    Args:
+        options: The server.
+        traces: The people.
+
+    Raises:
+        ErasureUnavailable: If the variable with the address of the server is not set.
+    """
+    import adbc_driver_postgresql.dbapi as adbc
+
+    uri, schema_name = os.environ.get(options.uri_variable), options.schema_name
+    if not uri:
+        raise ErasureUnavailable(f"set {options.uri_variable}: people must be erased from PostgreSQL as well")
+    id_list = ", ".join(quote_text(person_id) for person_id in traces.person_ids)
+    schemas, columns = (f"{schema_name}_data", f"{schema_name}_staging"), ", ".join(map(quote_text, _PERSON_COLUMNS))
+    with closing(adbc.connect(uri)) as connection:
+        # a table with partitions has no rows of its own
+        column_rows = _fetch_rows(
+            connection,
+            "SELECT n.nspname, c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
+            f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND NOT a.attisdropped "
+            f"AND n.nspname IN ({', '.join(map(quote_text, schemas))}) AND a.attname IN ({columns})",
+        )
+        condition_by_table: dict[str, str] = {}
+        for schema, table, column in sorted(column_rows):
+            name, condition = f'"{schema}"."{table}"', f'"{column}" IN ({id_list})'
+            earlier_condition = condition_by_table.get(name)
+            condition_by_table[name] = f"{earlier_condition} OR {condition}" if earlier_condition else condition
+        row_counts = [
+            int(_fetch_rows(connection, f"SELECT count(*) FROM {name} WHERE {condition}")[0][0])
+            for name, condition in condition_by_table.items()
+        ]
+
+    def delete() -> None:
+        statements = [f"DELETE FROM {name} WHERE {condition}" for name, condition in condition_by_table.items()]
+        with closing(adbc.connect(uri)) as connection:
+            _execute(connection, statements)
+            connection.commit()
+        # deleted rows stay in the files of the server until they are vacuumed
+        with closing(adbc.connect(uri, autocommit=True)) as connection:
+            _execute(connection, [f"VACUUM {name}" for name in condition_by_table])
+
+    return sum(row_counts), delete
+
+
+def replace_in_bucket(published_folder: Path, lake_root: Path, options: ObjectStoreOptions) -> int:
+    """Bring the bucket's snapshots in line with the local ones, then remove what no local snapshot has.
+
+    Args:
+        published_folder: The published folder, without the erased people.
+        lake_root: The lake, without them.
+        options: Address of the bucket.
+
+    Returns:
+        The number of bytes sent.
+    """
+    from pipelines.publish.object_store import push_changed_snapshots, push_lake
+
+    sent_bytes = push_changed_snapshots(published_folder, options)
+    if options.lake:
+        push_lake(lake_root, options)
+    return sent_bytes
+
+
+def _delete_lines(path: Path, is_deleted: Callable[[str], bool]) -> int:
+    """Delete lines of a text file, and return how many; the file is untouched if there are none."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    remaining_lines = [line for line in lines if not is_deleted(line)]
+    if len(remaining_lines) < len(lines):
+        write_text_atomically(path, "".join(remaining_lines))
+    return len(lines) - len(remaining_lines)
+
+
+def _holds_one(texts: Collection[str], line: str) -> bool:
+    return any(text in line for text in texts)
+
+
+def _execute(connection: Any, statements: Iterable[str]) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def _fetch_rows(connection: Any, query: str) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())

@@ -1,0 +1,152 @@
+"""Retention: the deletion of what is older than its contract keeps it, in each run.
+
+Belongs here: what is due in each store, and its deletion, which may be repeated.
+Does not belong here: the periods (`pipelines.contracts`), the removal of expired snapshots (`pipelines.snapshots`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
+from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.table import Table
+from pipelines.ingest.deleted_files import FILE_DELETED, is_due
+from pipelines.ingest.deliveries import read_ledger
+from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
+from pipelines.ingest.raw_tables import delivery_files
+from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.erasure_places import list_curated_tables
+from pipelines.privacy.landed_rows import recount_ledger
+from pipelines.storage.atomic_write import file_sha256
+from pipelines.storage.row_deletion import RowDeletion, count_in_table, delete_from_table, rewrite_parquet
+
+_RAW = raw_table("any", CANONICAL_SCHEMAS["worklog"])
+_RAW_DAYS = _RAW.retention_days or 0
+_QUARANTINE_DAYS = quarantine_table(_RAW.name).retention_days or 0
+
+
+@dataclass(frozen=True)
+class RetentionReport:
+    """What retention did in a run.
+
+    Attributes:
+        counts: Rows, files or texts that were deleted, by place.
+        holds: The legal holds because of which nothing was deleted.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    holds: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The report in one sentence; empty if nothing was due."""
+        if self.holds:
+            return f"retention: nothing is deleted because of a legal hold: {', '.join(self.holds)}"
+        if not self.counts:
+            return ""
+        return "retention: deleted " + ", ".join(f"{count:,} of {place}" for place, count in self.counts.items())
+
+
+def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
+    """Delete what is due; the caller holds the lock of the data root.
+
+    Args:
+        data_root: The data root.
+        today: The present day.
+    """
+    if holds := tuple(data_root.config.privacy.legal_holds):
+        return RetentionReport(holds=holds)
+    counts: dict[str, int] = {}
+    due_deliveries = _list_due_deliveries(data_root, today)
+    if due_deliveries.height:
+        counts |= _delete_landed_rows(data_root, due_deliveries, today)
+        counts["ledger texts"] = _clear_ledger_texts(data_root, today)
+        recount_ledger(data_root.lake, reason=f"{FILE_DELETED}{today}")
+    counts["landing copies"] = _delete_landing_copies(data_root, today)
+    counts |= _delete_table_rows(data_root, today)
+    return RetentionReport({place: count for place, count in counts.items() if count})
+
+
+def _list_due_deliveries(data_root: DataRoot, today: date) -> pl.DataFrame:
+    """The landed deliveries with rows in a quarantine or raw table that are due."""
+    has_rows = (is_due("delivered_date", _RAW_DAYS, today) & (pl.col("good_count") > 0)) | is_due(
+        "delivered_date", _QUARANTINE_DAYS, today
+    )
+    return read_ledger(data_root.lake).filter(has_rows, delivery_status="landed")
+
+
+def _delete_landed_rows(data_root: DataRoot, deliveries: pl.DataFrame, today: date) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for table, path, counts_path in _list_files(data_root, deliveries, today):
+        assert table.retention_days is not None
+        deletion = RowDeletion(is_due("delivered_date", table.retention_days, today), {})
+        if count := rewrite_parquet(path, deletion):
+            counts_path.unlink(missing_ok=True)  # they are counted again when they are needed
+            counts[table.name] = counts.get(table.name, 0) + count.deleted
+    return counts
+
+
+def _list_files(data_root: DataRoot, deliveries: pl.DataFrame, today: date) -> Iterator[tuple[Table, Path, Path]]:
+    """The files of deliveries with due rows in raw tables and quarantines, each with the file of its rules' counts."""
+    lake = data_root.lake
+    is_raw_due = is_due("delivered_date", _RAW_DAYS, today).alias("is_raw_due")
+    keys = ("system_name", is_raw_due, "source_name", "file_sha256", "mapping_code")
+    for system, has_due_rows, *delivery_key in deliveries.select(keys).iter_rows():
+        for schema in CANONICAL_SCHEMAS.values():
+            table = raw_table(system, schema)
+            files = delivery_files(lake, table, *delivery_key)
+            due_files = [(quarantine_table(table.name), files.bad), *([(table, files.good)] if has_due_rows else [])]
+            for contract, path in due_files:
+                # once its rows are deleted a file stays empty: it is looked at in every run
+                if path.exists() and pq.read_metadata(path).num_rows:
+                    yield contract, path, files.counts
+
+
+def _clear_ledger_texts(data_root: DataRoot, today: date) -> int:
+    """Words and notes that the ledger quotes from files that are due."""
+    ledger = read_ledger(data_root.lake)
+    has_texts = (pl.col("unknown_words").list.len() > 0) | (pl.col("file_notes").list.len() > 0)
+    is_cleared = (is_due("delivered_date", _RAW_DAYS, today) & has_texts).fill_null(False)
+    count = int(ledger.select(is_cleared.sum()).item())
+    if count:
+        cleared = {column: pl.when(~is_cleared).then(column) for column in ("unknown_words", "file_notes")}
+        data_root.lake.write(DELIVERY, ledger.with_columns(**cleared))
+    return count
+
+
+def _delete_landing_copies(data_root: DataRoot, today: date) -> int:
+    """The landing copies, within the data root, of files that were delivered too long ago."""
+    if not data_root.owns_landing:
+        return 0
+    ledger = read_ledger(data_root.lake).filter(is_due("delivered_date", _RAW_DAYS, today))
+    names, hashes = set(ledger["file_name"]), set(ledger["file_sha256"])
+    # a content that came again since is not due
+    later_rows = read_ledger(data_root.lake).filter(~is_due("delivered_date", _RAW_DAYS, today))
+    hashes -= set(later_rows["file_sha256"])
+    paths = {
+        path
+        for source in (data_root.config.sources if hashes else ())
+        for path in list_landing_files(data_root.landing_folder, source.path)
+        if path.name in names and file_sha256(path) in hashes
+    }
+    for path in paths:
+        path.unlink(missing_ok=True)
+        path.with_name(path.name + DONE_SUFFIX).unlink(missing_ok=True)
+    return len(paths)
+
+
+def _delete_table_rows(data_root: DataRoot, today: date) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for table in list_curated_tables():
+        if table.retention_days is None or table.retention_column is None or not data_root.lake.files(table):
+            continue
+        deletion = RowDeletion(is_due(table.retention_column, table.retention_days, today), {})
+        if count := count_in_table(data_root.lake, table, deletion):
+            delete_from_table(data_root.lake, table, deletion)
+            counts[table.name] = count.deleted
+    return counts

@@ -1,0 +1,41 @@
+"""A text is found in every format that a data root has, and not as a part of a longer word."""
+
+import gzip
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipelines.privacy.content_search import find_files_with
+
+
+def test_a_text_is_found_in_every_format(tmp_path: Path) -> None:
+    name = "Zoë Müller"
+    (tmp_path / "plain.csv").write_text(f"a,{name}\n", encoding="utf-8")
+    (tmp_path / "windows.csv").write_bytes(f"a,{name}\n".encode("latin-1"))
+    (tmp_path / "utf16.csv").write_bytes(f"a,{name}\n".encode("utf-16"))
+    (tmp_path / "escaped.json").write_text('{"n": "Zo\\u00eb M\\u00fcller"}')
+    (tmp_path / "lower.txt").write_text(name.lower())
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(name.encode()))
+    with zipfile.ZipFile(tmp_path / "model.skops", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("sheet.xml", name)
+        np.save(tmp_path / "names.npy", np.array([name]))
+    pl.DataFrame({"n": [name] * 100, "l": [[name]] * 100}).write_parquet(tmp_path / "rows.parquet")
+    pl.DataFrame({"s": [{"k": [name]}]}).write_parquet(tmp_path / "nested.parquet")
+    for path, content in {"other.csv": "Zoë Müllerin", "number.csv": "9100073", "word.csv": "x100073"}.items():
+        (tmp_path / path).write_text(content)
+    assert {path.name for path in find_files_with(tmp_path, [name])} == {
+        "plain.csv",
+        "windows.csv",
+        "utf16.csv",
+        "escaped.json",
+        "lower.txt",
+        "packed.gz",
+        "model.skops",
+        "names.npy",
+        "rows.parquet",
+        "nested.parquet",
+    }
+    assert find_files_with(tmp_path, ["100073"]) == []
+    assert find_files_with(tmp_path, []) == []
