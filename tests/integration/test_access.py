@@ -86,7 +86,7 @@ def test_the_copy_of_two_people_equals_a_search_by_content(root: Path, demo_run:
     assert_copy_equals_search(root, demo_run, 2)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_copy_of_twenty_people_equals_a_search_by_content(root: Path, demo_run: DemoRun) -> None:
     assert_copy_equals_search(root, demo_run, 20)
 
