@@ -39,7 +39,7 @@ from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snaps
 from pipelines.storage.lake import Lake
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, Definitions, ExecuteInProcessResult
+    from dagster import DagsterInstance, Definitions, ExecuteInProcessResult, JobDefinition
 
     from assets.automation.run_selection import Selection
     from assets.resources.pipeline import PipelineResource
@@ -137,12 +137,8 @@ def execute_run(
 
     delete_before_run(settings, config)
     definitions = build_definitions(settings)
-    job = definitions.resolve_job_def(NIGHTLY_JOB)
     selection = None if allow_row_count_drop else _select_assets(definitions, as_of, run_day, incremental)
-    if selection is not None:
-        job = job.get_subset(
-            asset_selection=frozenset(selection.assets), asset_check_selection=frozenset(selection.checks)
-        )
+    job = _select_job(definitions.resolve_job_def(NIGHTLY_JOB), selection)
     run_tags = _build_tags(as_of, run_day, allow_row_count_drop)
     if incremental and selection is not None and selection.has_landing:
         run_tags[run_context.INCREMENTAL_TAG] = "true"
@@ -161,6 +157,15 @@ def execute_run(
     for issue in find_monitoring_issues(settings, config):
         print_note(f"[yellow]monitoring:[/yellow] {escape(issue.sentence)}")
     return _summarize(settings, config, failure_sentence, _list_vanished(run_result))
+
+
+def _select_job(job: "JobDefinition", selection: "Selection | None") -> "JobDefinition":
+    """The job with the selected assets and checks alone; the whole job without a selection."""
+    if selection is None:
+        return job
+    return job.get_subset(
+        asset_selection=frozenset(selection.assets), asset_check_selection=frozenset(selection.checks)
+    )
 
 
 def _write_metrics(pipeline: "PipelineResource", instance: "DagsterInstance") -> None:

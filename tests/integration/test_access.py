@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from assets.cli.app import app
 from pipelines.config.company import read_config
 from pipelines.contracts.catalog import ACCOUNT, PERSON
+from pipelines.contracts.output_tables import REPLY_EFFECT
 from pipelines.privacy.access_copy import AccessCopy, collect_access_copy
 from pipelines.privacy.identity import find_identity
 from pipelines.storage.lake import Lake
@@ -75,6 +76,8 @@ def assert_copy_equals_search(root: Path, demo_run: DemoRun, people_count: int) 
         codes = accounts.filter(pl.col("person_id") == person)["account_code"].drop_nulls()
         keys = {person, *identity.employee_numbers, *identity.emails, *(code.lower() for code in codes)}
         keys |= {name.lower() for name in identity.names}
+        # a table about the person's replies names them by their ids alone
+        keys |= set(lake.scan(REPLY_EFFECT).collect().filter(pl.col("person_id") == person)["reply_id"].drop_nulls())
         in_copy: Counter[str] = Counter()
         for part in access_copy.parts:
             in_copy[part.path] += len(part.rows) + len(part.lines)
