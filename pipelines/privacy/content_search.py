@@ -1,6 +1,7 @@
 """The search by content: which files of a folder hold one of some texts, whatever their format.
 
-Belongs here: text in any encoding, Parquet, and what is compressed: workbooks, archives, model bundles.
+Belongs here: text in any encoding, Parquet, and what is compressed: workbooks, archives, model bundles; the words that
+are replaced in a text.
 Does not belong here: what is done with the files that are found.
 """
 
@@ -15,6 +16,9 @@ from pathlib import Path
 import polars as pl
 
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-32-le", "latin-1")  # numpy stores texts as UTF-32
+# What is not part of a longer word; in JSON the letter of an escaped line end or tab is no letter of the word.
+_WORD_START, _WORD_END = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))", r"(?![A-Za-z0-9])"
+_ERASED = "(erased)"
 
 
 def list_written_forms(text: str) -> set[str]:
@@ -51,7 +55,7 @@ def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]
     """
     if not texts:
         return []
-    search = _compile(texts)
+    search = compile_search(texts)
     files_found: list[Path] = []
     outcome_by_file: dict[tuple[int, int], bool] = {}
     for path in paths:
@@ -64,14 +68,33 @@ def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]
     return files_found
 
 
-def _compile(texts: Sequence[str]) -> Callable[[bytes], bool]:
-    """A test whether bytes hold one of the texts, and not as a part of a longer word."""
+def compile_search(texts: Iterable[str]) -> Callable[[bytes], bool]:
+    """A test whether bytes hold one of the texts, and not as a part of a longer word.
+
+    Args:
+        texts: The texts, in the case in which they are written.
+    """
     forms = {form for text in texts for form in list_written_forms(text)}
     patterns = {form.encode(encoding) for form in forms for encoding in _ENCODINGS if _is_encodable(form, encoding)}
+    if not patterns:
+        return lambda content: False
     alternatives = b"|".join(re.escape(pattern) for pattern in sorted(patterns, key=len, reverse=True))
-    expression = re.compile(rb"(?<![A-Za-z0-9])(?:" + alternatives + rb")(?![A-Za-z0-9])")
+    expression = re.compile(_WORD_START.encode() + rb"(?:" + alternatives + rb")" + _WORD_END.encode())
     # finding bytes is far faster than the expression, which then decides whether they are a word
     return lambda content: any(pattern in content for pattern in patterns) and expression.search(content) is not None
+
+
+def compile_replacement(texts: Iterable[str]) -> Callable[[str], str]:
+    """Replace each of the texts by `(erased)`, and not as a part of a longer word, such as another person's number.
+
+    Args:
+        texts: The texts, in the case in which they are written.
+    """
+    forms = sorted({form for text in texts for form in list_written_forms(text)}, key=len, reverse=True)
+    if not forms:
+        return lambda content: content
+    expression = re.compile(f"{_WORD_START}(?:{'|'.join(map(re.escape, forms))}){_WORD_END}")
+    return lambda content: expression.sub(_ERASED, content) if any(form in content for form in forms) else content
 
 
 def _is_encodable(text: str, encoding: str) -> bool:

@@ -21,7 +21,7 @@ from pipelines.contracts.table import Table
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
 from pipelines.privacy import published_rows, published_targets
-from pipelines.privacy.content_search import find_files_with, list_written_forms, select_files_with
+from pipelines.privacy.content_search import compile_replacement, find_files_with, select_files_with
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import ErasedPeople
 from pipelines.privacy.identities import PersonTraces
@@ -42,7 +42,6 @@ from pipelines.storage.row_deletion import (
 from pipelines.storage.run_state import forget_states
 
 _PUBLISHED_PLACES = {"snapshots", "Delta logs", "DuckDB views", "feed", "pages"}
-_ERASED = "(erased)"
 # Whether a row of the ledger counts records of erased people.
 _HAS_ERASED = pl.col("passed_over").list.eval(pl.element().struct.field("why") == ERASED_PERSON).list.any()
 
@@ -235,17 +234,20 @@ def _rewrite_views(published_folder: Path) -> None:
 def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
     """Texts of logs, Dagster's events, validation results and undelivered messages, and rows of any other Parquet."""
     stores = (data_root.settings.lake_path, data_root.settings.published_path, data_root.settings.models_path)
-    skipped = [*stores, data_root.landing_folder, data_root.path / ".erasing.json"]
+    # what the company declares is not ours to change: the receipt says that it still holds a value
+    declarations = (data_root.settings.config_path.resolve(), *data_root.path.glob("**/dagster.yaml"))
+    skipped = [*stores, data_root.landing_folder, data_root.path / ".erasing.json", *declarations]
     paths = find_files_with(data_root.path, traces.searched_texts, skipped)
+    replace_texts = compile_replacement(traces.searched_texts)
 
     def delete() -> None:
         for path in paths:
             if path.suffix == ".db":
-                _replace_in_database(path, traces.searched_texts)
+                _replace_in_database(path, replace_texts)
             elif path.suffix == ".parquet":
                 rewrite_parquet(path, RowDeletion(_has_cell(path, traces.searched_texts), {}))
             elif path.exists():
-                _replace_in_text(path, traces.searched_texts)
+                _replace_in_text(path, replace_texts)
 
     return Plan({"files": len(paths)}, delete)
 
@@ -257,34 +259,30 @@ def _has_cell(path: Path, texts: Iterable[str]) -> pl.Expr:
     return pl.any_horizontal(pl.lit(False), *cells)
 
 
-def _replace_in_text(path: Path, texts: Iterable[str]) -> None:
+def _replace_in_text(path: Path, replace_texts: Callable[[str], str]) -> None:
     """Replace texts in a file; one that is not text stays as it is, and the receipt names it."""
     try:
         content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         return
-    for form in _list_forms(texts):
-        content = content.replace(form, _ERASED)
-    write_text_atomically(path, content)
+    write_text_atomically(path, replace_texts(content))
 
 
-def _list_forms(texts: Iterable[str]) -> list[str]:
-    """How files may write the texts, the longest first."""
-    return sorted({form for text in texts for form in list_written_forms(text)}, key=len, reverse=True)
+def _replace_in_database(path: Path, replace_texts: Callable[[str], str]) -> None:
+    """Replace texts in the texts of an SQLite file, and free the pages that held them.
 
-
-def _replace_in_database(path: Path, texts: Iterable[str]) -> None:
-    """Replace texts in every column of an SQLite file, and free the pages that held them."""
+    Numbers and times are no texts. A cell that must stay unique is left, and the receipt names the file.
+    """
     with closing(sqlite3.connect(path, timeout=60)) as connection:
+        connection.create_function("replace_texts", 1, replace_texts, deterministic=True)
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
             columns = [column[1] for column in connection.execute(f'PRAGMA table_info("{table}")')]
             for column in columns:
-                for text in _list_forms(texts):
-                    connection.execute(
-                        f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) WHERE instr("{column}", ?) > 0',
-                        (text, _ERASED, text),
-                    )
+                connection.execute(
+                    f'UPDATE OR IGNORE "{table}" SET "{column}" = replace_texts("{column}") '
+                    f'WHERE typeof("{column}") = \'text\' AND replace_texts("{column}") <> "{column}"'
+                )
         connection.commit()
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -4,7 +4,7 @@ Belongs here: the deletion of rows that an export brought, delivery by delivery,
 Does not belong here: exports that are landed now (`suppression`), tables made of landed rows (`person_deletions`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
 from pipelines.ingest.deliveries import read_ledger
+from pipelines.privacy.content_search import compile_replacement
 from pipelines.privacy.erased_people import ErasedPeople
 from pipelines.privacy.suppression import ERASED_PERSON, REFERENCE_COLUMNS, Suppression
 from pipelines.storage.lake import Lake
@@ -111,7 +112,7 @@ def recount_ledger(lake: Lake, texts: tuple[str, ...] = (), reason: str = ERASED
     """
     ledger = read_ledger(lake)
     good_counts, bad_counts = _count_landed(lake, ledger, False), _count_landed(lake, ledger, True)
-    rows = ledger.to_dicts()
+    rows, replace_texts = ledger.to_dicts(), compile_replacement(texts)
     changed_numbers = []
     for row in rows:
         before = repr(row)
@@ -119,7 +120,7 @@ def recount_ledger(lake: Lake, texts: tuple[str, ...] = (), reason: str = ERASED
         if row["delivery_status"] == "landed" and row["read_count"] is not None:
             _recount(row, good_counts.get(key, 0), bad_counts.get(key, 0), reason)
         for column in ("file_name", "delivery_reason", "file_notes", "unknown_words"):
-            row[column] = _without_texts(row[column], texts)
+            row[column] = _without_texts(row[column], replace_texts)
         if repr(row) != before:
             changed_numbers.append(row["delivery_number"])
     if changed_numbers:
@@ -155,14 +156,12 @@ def _count_landed(lake: Lake, ledger: pl.DataFrame, are_quarantined: bool) -> di
     return counts
 
 
-def _without_texts(content: object, texts: tuple[str, ...]) -> object:
-    """A text, or a list of texts or of counts by text, without the given texts."""
+def _without_texts(content: object, replace_texts: Callable[[str], str]) -> object:
+    """A text, or a list of texts or of counts by text, without the replaced texts."""
     if isinstance(content, str):
-        for text in texts:
-            content = content.replace(text, "(erased)")
-        return content
+        return replace_texts(content)
     if isinstance(content, list):
-        return [_without_texts(entry, texts) for entry in content]
+        return [_without_texts(entry, replace_texts) for entry in content]
     if isinstance(content, dict):
-        return {key: _without_texts(entry, texts) for key, entry in content.items()}
+        return {key: _without_texts(entry, replace_texts) for key, entry in content.items()}
     return content

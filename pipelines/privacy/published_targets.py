@@ -7,17 +7,16 @@ Does not belong here: the files of snapshots (`published_rows`), publishing (`pi
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions
-from pipelines.privacy.content_search import list_written_forms
+from pipelines.privacy.content_search import compile_search
 from pipelines.privacy.erased_people import ErasureUnavailable
 from pipelines.privacy.identities import PersonTraces
 from pipelines.publish.feed import list_outbox_files
@@ -68,7 +67,11 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> Counted:
     own_folders = {names.folder_of(person_id) for person_id in traces.person_ids}
     # an earlier version named pages by person_id, and listed them in an index and in a table
     own_names = {page_name(person_id) for person_id in traces.person_ids}
-    texts = {form for text in traces.searched_texts for form in list_written_forms(text)}
+    search = compile_search(traces.searched_texts)
+
+    def names_person(text: str) -> bool:
+        return search(text.encode())
+
     own_paths: list[Path] = []
     changed_paths: list[Path] = []
     is_naming_by_file: dict[tuple[int, int], bool] = {}
@@ -80,7 +83,7 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> Counted:
         file_key = (path.stat().st_dev, path.stat().st_ino)
         if file_key not in is_naming_by_file:
             page = path.read_text(encoding="utf-8")
-            is_naming_by_file[file_key] = _holds_one(texts, page)
+            is_naming_by_file[file_key] = names_person(page)
         if is_naming_by_file[file_key]:
             changed_paths.append(path)
 
@@ -90,7 +93,7 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> Counted:
             if path.parent.name in own_folders:
                 shutil.rmtree(path.parent, ignore_errors=True)
         for path in changed_paths:
-            _delete_lines(path, partial(_holds_one, texts))
+            _delete_lines(path, names_person)
         for path in sorted(site_folder.rglob(_FORMER_FINGERPRINTS)):
             rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(own_names)), {}))
         renewal_counts = {key: count for key, count in names.renewal_counts.items() if key not in traces.person_ids}
@@ -172,10 +175,6 @@ def _delete_lines(path: Path, is_deleted: Callable[[str], bool]) -> int:
     if len(remaining_lines) < len(lines):
         write_text_atomically(path, "".join(remaining_lines))
     return len(lines) - len(remaining_lines)
-
-
-def _holds_one(texts: Collection[str], line: str) -> bool:
-    return any(text in line for text in texts)
 
 
 def _execute(connection: Any, statements: Iterable[str]) -> None:

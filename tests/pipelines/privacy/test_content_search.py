@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.privacy.content_search import find_files_with
+from pipelines.privacy.content_search import compile_replacement, find_files_with
 
 
 def test_a_text_is_found_in_every_format(tmp_path: Path) -> None:
@@ -39,3 +39,16 @@ def test_a_text_is_found_in_every_format(tmp_path: Path) -> None:
     }
     assert find_files_with(tmp_path, ["100073"]) == []
     assert find_files_with(tmp_path, []) == []
+
+
+def test_a_text_is_found_and_replaced_after_an_escaped_line_end_but_not_within_the_number_of_another_person(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "event.json").write_text(r'{"error": "read\n10007"}')
+    assert find_files_with(tmp_path, ["10007"]) == [tmp_path / "event.json"]
+    replace_texts = compile_replacement(["10007", "ben@x.example"])
+    assert replace_texts(r"read\n10007, 210007, Ben@x.example, reuben@x.example") == (
+        r"read\n(erased), 210007, Ben@x.example, reuben@x.example"
+    )
+    assert replace_texts("10007 ben@x.example") == "(erased) (erased)"
+    assert compile_replacement([])("10007") == "10007"

@@ -22,6 +22,8 @@ from pipelines.privacy.content_search import find_files_with
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import ErasedPeople, ErasureUnavailable, Identity, list_identities
 from pipelines.privacy.erasure import complete_erasures, erase_people, erase_requested, open_list
+from pipelines.privacy.erasure_places import list_places
+from pipelines.privacy.identities import PersonTraces
 from pipelines.privacy.receipt import verify_receipt
 from pipelines.privacy.suppression import Suppression
 from pipelines.publish.feed import read_feed
@@ -317,3 +319,25 @@ def test_an_account_of_one_system_does_not_suppress_the_same_text_in_another() -
     # the accounts of such a source are employee numbers behind the home page of xAPI
     by_number = Suppression(erased_people, ("xapi",), "employee_number")
     assert rows.filter(by_number.names_erased(rows.columns)).rows() == [rows.row(2), rows.row(3), rows.row(5)]
+
+
+def test_numbers_of_other_people_times_and_declarations_stay(data_root: DataRoot) -> None:
+    database = data_root.path / "dagster_home" / "runs.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE ticks (id INTEGER PRIMARY KEY, moment TIMESTAMP, note TEXT UNIQUE)")
+        notes = [(10007, 1732810007.5, "read 210007"), (10008, 0.5, "read 10007"), (10009, 0.5, "10007")]
+        connection.executemany("INSERT INTO ticks VALUES (?, ?, ?)", [*notes, (10010, 0.5, "(erased)")])
+        connection.commit()
+    data_root.settings.config_path.write_text("owner: p0001\n")
+    (data_root.path / "notes.txt").write_text("10007 and 210007")
+    open_list(data_root, is_new=True)
+    erased_people = open_list(data_root)
+    assert erased_people is not None
+    traces = PersonTraces(employee_numbers=("10007", "p0001"))
+    list_places(data_root, traces, erased_people)["logs and documents"]().execute()
+    with closing(sqlite3.connect(database)) as connection:
+        ticks = connection.execute("SELECT * FROM ticks ORDER BY id").fetchall()
+    # a cell that must be unique stays, and the search by content finds the file
+    assert ticks == [notes[0], (10008, 0.5, "read (erased)"), notes[2], (10010, 0.5, "(erased)")]
+    assert (data_root.path / "notes.txt").read_text() == "(erased) and 210007"
+    assert data_root.settings.config_path.read_text() == "owner: p0001\n"
