@@ -22,7 +22,7 @@ from pipelines.privacy.erased_people import (
     write_erased_people,
 )
 from pipelines.privacy.erasure_requests import list_request_files, read_requests
-from pipelines.privacy.identities import PersonTraces, find_erased, find_traces
+from pipelines.privacy.identities import PersonTraces, find_erased, find_traces, read_mentions
 from pipelines.privacy.receipt import Receipt, write_receipt
 from pipelines.storage.atomic_write import write_text_atomically
 
@@ -94,7 +94,7 @@ def erase_people(
         The receipt; None if the data root names none of these people.
 
     Raises:
-        ErasureUnavailable: The list or its key is missing, or none is declared.
+        ErasureUnavailable: The list or its key is missing, or none is declared, or some of the people are unknown.
     """
     erased_people = open_list(data_root)
     if erased_people is None:
@@ -102,6 +102,11 @@ def erase_people(
     complete_erasures(data_root, now, on_step)
     erased_people = open_list(data_root)
     assert erased_people is not None
+    unknown_ids = person_ids - set(read_mentions(data_root.lake, data_root.config)["person_id"])
+    if unknown_ids and unknown_ids != person_ids:
+        raise ErasureUnavailable(
+            f"nobody was erased: no stored row has {len(unknown_ids)} of these {len(person_ids)} person_ids"
+        )
     traces = find_traces(data_root.lake, data_root.config, person_ids)
     if not traces.identities:
         return None
@@ -122,7 +127,8 @@ def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda
         The receipt; None if no file asks for anything.
 
     Raises:
-        ErasureUnavailable: A file names nobody, or the list or its key is missing, or none is declared.
+        ErasureUnavailable: A file names nobody, or several people by one key, or the list or its key is missing, or none
+            is declared.
     """
     files = list_request_files(data_root)
     if not files:
@@ -130,7 +136,7 @@ def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda
     erased_people, receipt = open_list(data_root), None
     if erased_people is None:
         raise ErasureUnavailable("declare `privacy: {erased_people: PATH}` in footsteps.yaml, outside the data root")
-    traces = read_requests(data_root, files)
+    traces = read_requests(data_root, files, erased_people)
     if erased_people.add(traces.identities, now.date()) != erased_people:
         journal = _Journal(data_root.path / JOURNAL_FILE, traces)
         receipt = _erase(data_root, erased_people, journal, now, on_step)

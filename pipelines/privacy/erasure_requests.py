@@ -5,13 +5,14 @@ Does not belong here: the deletion (`erasure`).
 """
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from pipelines.ingest.landing import list_landing_files
 from pipelines.privacy.data_root import DataRoot
-from pipelines.privacy.erased_people import ErasureUnavailable
+from pipelines.privacy.erased_people import ErasedPeople, ErasureUnavailable, Identity
 from pipelines.privacy.identities import PersonTraces, find_traces, read_mentions
 
 _COLUMNS = ("person_id", "employee_number", "work_email", "account_code")
@@ -23,20 +24,54 @@ def list_request_files(data_root: DataRoot) -> list[Path]:
     return list_landing_files(data_root.landing_folder, pattern) if pattern else []
 
 
-def read_requests(data_root: DataRoot, files: list[Path]) -> PersonTraces:
+def read_requests(data_root: DataRoot, files: list[Path], erased_people: ErasedPeople) -> PersonTraces:
     """Everything by which the data root names the people of some files.
 
-    A key that the data root does not know is a trace all the same: exports may bring the person later.
+    A number or an address that the data root does not know is a trace all the same: exports may bring the person later.
 
     Args:
         data_root: The data root.
         files: CSV files with a header; each row names a person in one or several of the columns `_COLUMNS`.
+        erased_people: The list, whose accounts may be named again.
 
     Raises:
-        ErasureUnavailable: If a file has none of the columns.
+        ErasureUnavailable: A file cannot be read, has none of the columns, or has a key that leads to several people or
+            an account that leads to nobody.
     """
+    mentions = read_mentions(data_root.lake, data_root.config).with_columns(pl.col("work_email").str.to_lowercase())
+    people_by_key = {
+        column: dict(mentions.drop_nulls(column).group_by(column).agg(pl.col("person_id").unique()).iter_rows())
+        for column in _COLUMNS[1:]
+    } | {"person_id": {person_id: [person_id] for person_id in mentions["person_id"]}}
+    person_ids: set[str] = set()
     texts_by_column: dict[str, set[str]] = {column: set() for column in _COLUMNS}
     for path in files:
+        for line_number, column, text in _read_keys(path):
+            named_ids = people_by_key[column].get(text, [])
+            is_lost = not named_ids and column == "account_code" and not erased_people.includes(Identity("code", text))
+            if len(named_ids) > 1 or is_lost:
+                raise ErasureUnavailable(
+                    f"{path.name}, line {line_number}: {column} leads to {len(named_ids) or 'no'} people, and nobody "
+                    "was erased: name the person by person_id or employee_number"
+                )
+            person_ids.update(named_ids)
+            texts_by_column[column].add(text)
+    # the person_id of somebody who comes later will be the employee number
+    later_numbers = texts_by_column["person_id"] - person_ids
+    requested = PersonTraces(
+        person_ids=tuple(sorted(texts_by_column["person_id"])),
+        # the person_id of somebody who comes later will be the employee number
+        employee_numbers=tuple(
+            sorted(texts_by_column["employee_number"] | (texts_by_column["person_id"] - person_ids))
+        ),
+        addresses=tuple(sorted(texts_by_column["work_email"])),
+    )
+    return find_traces(data_root.lake, data_root.config, person_ids).merge(requested)
+
+
+def _read_keys(path: Path) -> Iterator[tuple[int, str, str]]:
+    """The keys that a file names: the number of the line, the column, and the key as the data root writes it."""
+    try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             if not set(_COLUMNS) & set(reader.fieldnames or ()):
@@ -44,13 +79,6 @@ def read_requests(data_root: DataRoot, files: list[Path]) -> PersonTraces:
             for row in reader:
                 for column in _COLUMNS:
                     if text := (row.get(column) or "").strip():
-                        texts_by_column[column].add(text.lower() if column == "work_email" else text)
-    mentions = read_mentions(data_root.lake, data_root.config)
-    is_named = pl.any_horizontal(pl.col(column).is_in(sorted(texts)) for column, texts in texts_by_column.items())
-    person_ids = set(mentions.filter(is_named)["person_id"])
-    requested = PersonTraces(
-        person_ids=tuple(sorted(texts_by_column["person_id"])),
-        employee_numbers=tuple(sorted(texts_by_column["employee_number"])),
-        addresses=tuple(sorted(texts_by_column["work_email"])),
-    )
-    return find_traces(data_root.lake, data_root.config, person_ids).merge(requested)
+                        yield reader.line_num, column, text.lower() if column == "work_email" else text
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ErasureUnavailable(f"{path.name} cannot be read: save it as CSV in UTF-8, with commas") from error

@@ -1,0 +1,66 @@
+"""A request erases the person whom it names, nobody else, and is not lost."""
+
+import polars as pl
+import pytest
+from erasable_company import NOW
+
+from pipelines.contracts.catalog import ACCOUNT, PERSON
+from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.erased_people import ErasureUnavailable, Identity
+from pipelines.privacy.erasure import erase_people, erase_requested, open_list
+
+
+def request(stores: DataRoot, content: bytes) -> DataRoot:
+    privacy = stores.config.privacy.model_copy(update={"erasure_requests": "erase*.csv"})
+    asking = DataRoot(stores.settings, stores.config.model_copy(update={"privacy": privacy}), stores.landing_folder)
+    open_list(asking, is_new=True)
+    (asking.landing_folder / "erase.csv").write_bytes(content)
+    return asking
+
+
+def share_accounts(stores: DataRoot) -> None:
+    """Give p0000 and p0002 the same account in two systems, and the same address of a team."""
+    shared = {"account_code": "ab", "work_email": "Team@x.example"}
+    rows = [
+        {**dict.fromkeys(ACCOUNT.column_names), **shared, "system_name": system, "person_id": person_id}
+        for system, person_id in (("jira", "p0000"), ("github", "p0002"))
+    ]
+    accounts = stores.lake.scan(ACCOUNT).collect()
+    stores.lake.write(ACCOUNT, pl.concat([accounts, pl.DataFrame(rows, schema=ACCOUNT.schema)]))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"person_id,account_code\np0001,\n,ab\n", "erase.csv, line 3: account_code leads to 2 people"),
+        (b"work_email\nteam@x.example\n", "erase.csv, line 2: work_email leads to 2 people"),
+        (b"account_code\nzzzzz\n", "erase.csv, line 2: account_code leads to no people"),
+        ("work_email,note\nben@x.example,Bemühung\n".encode("cp1252"), "erase.csv cannot be read"),
+    ],
+)
+def test_a_request_that_names_nobody_for_certain_is_refused_and_stays(
+    data_root: DataRoot, content: bytes, sentence: str
+) -> None:
+    share_accounts(data_root)
+    stores = request(data_root, content)
+    with pytest.raises(ErasureUnavailable, match=sentence) as refusal:
+        erase_requested(stores, NOW)
+    assert not any(text in str(refusal.value) for text in ("team@", "zzzzz", "ben@"))
+    assert stores.lake.scan(PERSON).collect().height == 3
+    assert (stores.landing_folder / "erase.csv").read_bytes() == content
+
+
+def test_somebody_whom_exports_bring_later_is_suppressed_by_the_person_id(data_root: DataRoot) -> None:
+    stores = request(data_root, b"person_id\np9999\n")
+    assert erase_requested(stores, NOW) is not None
+    erased_people = open_list(stores)
+    assert erased_people is not None
+    assert erased_people.includes(Identity("employee_number", "p9999"))
+    assert not (stores.landing_folder / "erase.csv").exists()
+
+
+def test_a_mistyped_person_among_several_erases_nobody(data_root: DataRoot) -> None:
+    open_list(data_root, is_new=True)
+    with pytest.raises(ErasureUnavailable, match="no stored row has 1 of these 2 person_ids"):
+        erase_people(data_root, {"p0001", "p000l"}, NOW)
+    assert data_root.lake.scan(PERSON).collect().height == 3
