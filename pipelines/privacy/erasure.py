@@ -127,8 +127,8 @@ def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda
         The receipt; None if no file asks for anything.
 
     Raises:
-        ErasureUnavailable: A file names nobody, or several people by one key, or the list or its key is missing, or none
-            is declared.
+        ErasureUnavailable: A file names nobody, or several people by one key, or the list or its key is missing, or
+            none is declared.
     """
     files = list_request_files(data_root)
     if not files:

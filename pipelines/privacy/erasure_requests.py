@@ -60,10 +60,7 @@ def read_requests(data_root: DataRoot, files: list[Path], erased_people: ErasedP
     later_numbers = texts_by_column["person_id"] - person_ids
     requested = PersonTraces(
         person_ids=tuple(sorted(texts_by_column["person_id"])),
-        # the person_id of somebody who comes later will be the employee number
-        employee_numbers=tuple(
-            sorted(texts_by_column["employee_number"] | (texts_by_column["person_id"] - person_ids))
-        ),
+        employee_numbers=tuple(sorted(texts_by_column["employee_number"] | later_numbers)),
         addresses=tuple(sorted(texts_by_column["work_email"])),
     )
     return find_traces(data_root.lake, data_root.config, person_ids).merge(requested)
