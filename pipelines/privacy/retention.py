@@ -23,6 +23,7 @@ from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erasure_places import list_curated_tables
 from pipelines.privacy.landed_rows import recount_ledger
 from pipelines.storage.atomic_write import file_sha256
+from pipelines.storage.lake import Lake
 from pipelines.storage.row_deletion import RowDeletion, count_in_table, delete_from_table, rewrite_parquet
 
 _RAW = raw_table("any", CANONICAL_SCHEMAS["worklog"])
@@ -66,7 +67,12 @@ def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
     if due_deliveries.height:
         counts |= _delete_landed_rows(data_root, due_deliveries, today)
         counts["ledger texts"] = _clear_ledger_texts(data_root, today)
-        recount_ledger(data_root.lake, reason=f"{FILE_DELETED}{today}")
+        # after a deletion that was killed the ledger still counts the rows; recounting reads every landed file
+        is_counted = (is_due("delivered_date", _RAW_DAYS, today) & (pl.col("good_count") > 0)) | (
+            pl.col("bad_count") > 0
+        )
+        if due_deliveries.filter(is_counted).height:
+            recount_ledger(data_root.lake, reason=f"{FILE_DELETED}{today}")
     counts["landing copies"] = _delete_landing_copies(data_root, today)
     counts |= _delete_table_rows(data_root, today)
     return RetentionReport({place: count for place, count in counts.items() if count})
@@ -96,15 +102,25 @@ def _list_files(data_root: DataRoot, deliveries: pl.DataFrame, today: date) -> I
     lake = data_root.lake
     is_raw_due = is_due("delivered_date", _RAW_DAYS, today).alias("is_raw_due")
     keys = ("system_name", is_raw_due, "source_name", "file_sha256", "mapping_code")
+    tables_by_system = {system: _list_landed_tables(lake, system) for system in deliveries["system_name"].unique()}
     for system, has_due_rows, *delivery_key in deliveries.select(keys).iter_rows():
-        for schema in CANONICAL_SCHEMAS.values():
-            table = raw_table(system, schema)
+        for table in tables_by_system[system]:
             files = delivery_files(lake, table, *delivery_key)
             due_files = [(quarantine_table(table.name), files.bad), *([(table, files.good)] if has_due_rows else [])]
             for contract, path in due_files:
                 # once its rows are deleted a file stays empty: it is looked at in every run
                 if path.exists() and pq.read_metadata(path).num_rows:
                     yield contract, path, files.counts
+
+
+def _list_landed_tables(lake: Lake, system: str) -> list[Table]:
+    """The raw tables of a system into which anything was landed: there may be thousands of deliveries to look at."""
+    tables = (raw_table(system, schema) for schema in CANONICAL_SCHEMAS.values())
+    return [
+        table
+        for table in tables
+        if any(lake.folder(contract).is_dir() for contract in (table, quarantine_table(table.name)))
+    ]
 
 
 def _clear_ledger_texts(data_root: DataRoot, today: date) -> int:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pytest
 from erasable_company import CONFIG, FEEDBACK_EXPORT, NOW, open_company
 
 from pipelines.config.company import Config
@@ -14,7 +15,9 @@ from pipelines.ingest.deliveries import count_landed_rows, read_ledger
 from pipelines.ingest.landing import LandingContext, land_source
 from pipelines.privacy.content_search import find_files_with
 from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.landed_rows import recount_ledger
 from pipelines.privacy.retention import delete_due
+from pipelines.storage.lake import Lake
 from pipelines.validation.rule_evaluation import validate_rows
 
 TODAY = NOW.date()
@@ -51,6 +54,23 @@ def test_only_what_is_due_is_deleted(tmp_path: Path) -> None:
     assert len(find_files_with(tmp_path / "root" / "lake", ["skill of today broken"])) == 1
     assert sorted(path.name for path in stores.landing_folder.iterdir()) == [f"feedback{n}.csv" for n in (1, 2, 3)]
     assert delete_due(stores, TODAY).counts == {}
+
+
+def test_a_run_with_nothing_due_counts_no_landed_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = land_exports(tmp_path / "root")
+    recounts: list[str] = []
+
+    def recount(lake: Lake, reason: str) -> None:
+        recounts.append(reason)
+        if len(recounts) == 2:
+            recount_ledger(lake, reason=reason)
+
+    # the first deletion is killed before the ledger follows
+    monkeypatch.setattr("pipelines.privacy.retention.recount_ledger", recount)
+    for _ in range(4):
+        delete_due(stores, TODAY)
+    assert len(recounts) == 2
+    assert [row["passed_over"][0]["count"] for row in read_ledger(stores.lake).to_dicts()[:3]] == [2, 1, 1]
 
 
 def test_the_ledger_says_when_and_counts_every_row(tmp_path: Path) -> None:
