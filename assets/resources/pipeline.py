@@ -16,7 +16,7 @@ from pydantic import PrivateAttr
 from assets.resources.complete_run import CompleteRuns
 from assets.resources.lineage import report_lineage
 from assets.resources.locking import exclusive_lock, keep_connections_open, remove_unfinished
-from assets.resources.old_runs import delete_old_runs
+from assets.resources.old_runs import delete_old_runs, read_location_name
 from assets.resources.table_reader import RunCache
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
@@ -58,7 +58,8 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
         retention_report = delete_due(self.data_stores, now.date())
         run_count = 0
         if context.instance and not privacy.legal_holds:
-            run_count = delete_old_runs(context.instance, now, privacy.run_log_days)
+            location_name = read_location_name(context.run)
+            run_count = delete_old_runs(context.instance, now, privacy.run_log_days, location_name)
         if context.log:
             for sentence in (retention_report.sentence, f"retention: deleted {run_count} old runs" * bool(run_count)):
                 if sentence:

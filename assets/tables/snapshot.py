@@ -105,6 +105,7 @@ def _publish_tables(run: AssetRun) -> Snapshot:
             now,
             hashed_tables,
         )
-    if remove_expired_snapshots(published_path, run.config.publish.retention_days, now):
+    is_held = bool(run.config.privacy.legal_holds)
+    if remove_expired_snapshots(published_path, run.config.publish.retention_days, now, is_held=is_held):
         rewrite_delta_logs(published_path)  # the bounds of their rows in the logs go with them
     return new_snapshot

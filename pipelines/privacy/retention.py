@@ -47,7 +47,8 @@ class RetentionReport:
     def sentence(self) -> str:
         """The report in one sentence; empty if nothing was due."""
         if self.holds:
-            return f"retention: nothing is deleted because of a legal hold: {', '.join(self.holds)}"
+            # the name of a case may be that of a person
+            return f"retention: nothing is deleted, because privacy.legal_holds names {len(self.holds)} legal hold(s)"
         if not self.counts:
             return ""
         return "retention: deleted " + ", ".join(f"{count:,} of {place}" for place, count in self.counts.items())

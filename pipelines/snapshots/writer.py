@@ -84,14 +84,18 @@ def publish_snapshot(
     return Snapshot(published_folder, snapshot_id, as_of, valid_until, published_tables, published_at)
 
 
-def remove_expired_snapshots(published_folder: Path, retention_days: int, now: datetime) -> list[str]:
+def remove_expired_snapshots(
+    published_folder: Path, retention_days: int, now: datetime, *, is_held: bool = False
+) -> list[str]:
     """Remove the snapshots that were published more than `retention_days` ago.
 
-    The current snapshot stays, and so does a snapshot without a moment of publication.
+    The current snapshot stays, and so does a snapshot without a moment of publication. Under a legal hold all stay.
 
     Returns:
         The ids of the removed snapshots.
     """
+    if is_held:
+        return []
     current_id, oldest_moment = current_snapshot(published_folder).snapshot_id, now - timedelta(days=retention_days)
     expired_snapshots = [
         snapshot

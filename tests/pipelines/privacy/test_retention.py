@@ -127,7 +127,7 @@ def test_a_legal_hold_suspends_every_deletion(tmp_path: Path) -> None:
     stores = land_exports(tmp_path / "root")
     config = Config.model_validate({**CONFIG, "privacy": {"legal_holds": ["case 7"]}})
     report = delete_due(DataRoot(stores.settings, config, stores.landing_folder), TODAY)
-    assert report.sentence == "retention: nothing is deleted because of a legal hold: case 7"
+    assert report.sentence == "retention: nothing is deleted, because privacy.legal_holds names 1 legal hold(s)"
     assert len(find_files_with(tmp_path / "root", ["skill of the oldest"])) == 3
 
 
