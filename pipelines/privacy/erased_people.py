@@ -161,7 +161,7 @@ def read_erased_people(list_path: Path, *, may_create: bool) -> ErasedPeople:
         people = tuple(
             ErasedPerson(date.fromisoformat(entry["erased_on"]), frozenset(entry["hashes"])) for entry in entries[1:]
         )
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise ErasureUnavailable(f"{list_path} is no list of erased people: put a copy of it back") from error
     if not hmac.compare_digest(check, _check_text(key)):
         raise ErasureUnavailable(f"{KEY_VARIABLE} is not the key with which {list_path} was written")

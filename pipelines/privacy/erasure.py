@@ -64,17 +64,29 @@ def open_list(data_root: DataRoot, *, is_new: bool = False) -> ErasedPeople | No
         is_new: Whether a missing list is created.
 
     Raises:
-        ErasureUnavailable: The list or its key is missing, or the list lies within the data root.
+        ErasureUnavailable: The list or its key is missing, or the list is shorter than one that the data root has seen,
+            or lies within the data root.
     """
-    list_path = data_root.erased_people_path
+    list_path, seen_count = data_root.erased_people_path, _count_seen(data_root)
     if list_path is None:
+        if seen_count:
+            raise ErasureUnavailable(
+                f"people were erased from {data_root.path}, and footsteps.yaml declares no list of them any more: "
+                "declare `privacy: {erased_people: PATH}`, or the next exports bring them back"
+            )
         return None
     if list_path.is_relative_to(data_root.path):
         raise ErasureUnavailable(
             f"privacy.erased_people lies within the data root {data_root.path}: a restored backup would replace it; "
             "declare a path outside"
         )
-    return read_erased_people(list_path, may_create=is_new or not data_root.settings.lake_path.exists())
+    erased_people = read_erased_people(list_path, may_create=is_new or not data_root.settings.lake_path.exists())
+    if not is_new and len(erased_people.people) < seen_count:
+        raise ErasureUnavailable(
+            f"{list_path} has {len(erased_people.people)} entries, and this data root has seen {seen_count}: put the "
+            "present list back; if it is lost, `footsteps erase --new-list` goes on with this one"
+        )
+    return erased_people
 
 
 def erase_people(
@@ -170,7 +182,7 @@ def complete_erasures(data_root: DataRoot, now: datetime, on_step: OnStep = lamb
     if journal is not None:
         receipt = _erase(data_root, erased_people, journal, now, on_step)
         erased_people = open_list(data_root) or erased_people
-    if not all(path.exists() and path.read_text() == erased_people.fingerprint for path in _list_marks(data_root)):
+    if not all(path.exists() and path.read_text() == _describe_mark(erased_people) for path in _list_marks(data_root)):
         returned_ids = find_erased(data_root.lake, data_root.config, erased_people)
         if returned_ids:
             traces = find_traces(data_root.lake, data_root.config, returned_ids)
@@ -230,7 +242,17 @@ def hash_subject(erased_people: ErasedPeople, traces: PersonTraces) -> str:
 
 def _mark_applied(data_root: DataRoot, erased_people: ErasedPeople) -> None:
     for path in _list_marks(data_root):
-        write_text_atomically(path, erased_people.fingerprint)
+        write_text_atomically(path, _describe_mark(erased_people))
+
+
+def _describe_mark(erased_people: ErasedPeople) -> str:
+    return f"{erased_people.fingerprint} {len(erased_people.people)}"
+
+
+def _count_seen(data_root: DataRoot) -> int:
+    """The number of entries of the longest list of erased people that the lake or the publication has seen."""
+    marks = [path.read_text().split() for path in _list_marks(data_root) if path.exists()]
+    return max((int(mark[1]) for mark in marks if len(mark) > 1), default=0)
 
 
 def unmark(data_root: DataRoot) -> None:

@@ -1,4 +1,4 @@
-"""A request erases the person whom it names, nobody else, and is not lost."""
+"""A request erases the person whom it names, nobody else, and neither it nor the list is lost."""
 
 import polars as pl
 import pytest
@@ -7,7 +7,7 @@ from erasable_company import NOW
 from pipelines.contracts.catalog import ACCOUNT, PERSON
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import ErasureUnavailable, Identity
-from pipelines.privacy.erasure import erase_people, erase_requested, open_list
+from pipelines.privacy.erasure import complete_erasures, erase_people, erase_requested, open_list, unmark
 
 
 def request(stores: DataRoot, content: bytes) -> DataRoot:
@@ -64,3 +64,23 @@ def test_a_mistyped_person_among_several_erases_nobody(data_root: DataRoot) -> N
     with pytest.raises(ErasureUnavailable, match="no stored row has 1 of these 2 person_ids"):
         erase_people(data_root, {"p0001", "p000l"}, NOW)
     assert data_root.lake.scan(PERSON).collect().height == 3
+
+
+def test_an_older_list_or_none_does_not_bring_people_back(data_root: DataRoot) -> None:
+    open_list(data_root, is_new=True)
+    list_path = data_root.erased_people_path
+    assert list_path is not None
+    empty_list = list_path.read_text()
+    erase_people(data_root, {"p0001"}, NOW)
+    list_path.write_text(empty_list)
+    with pytest.raises(ErasureUnavailable, match="has 0 entries, and this data root has seen 1"):
+        complete_erasures(data_root, NOW)
+    privacy = data_root.config.privacy.model_copy(update={"erased_people": None})
+    config = data_root.config.model_copy(update={"privacy": privacy})
+    with pytest.raises(ErasureUnavailable, match="people were erased from"):
+        complete_erasures(DataRoot(data_root.settings, config, data_root.landing_folder), NOW)
+    # `footsteps erase --new-list` goes on with a list that is lost
+    open_list(data_root, is_new=True)
+    unmark(data_root)
+    assert complete_erasures(data_root, NOW) is None
+    assert open_list(data_root) is not None
