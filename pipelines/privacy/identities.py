@@ -74,7 +74,8 @@ class PersonTraces:
 def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> PersonTraces:
     """Find everything by which the lake names people.
 
-    A key that also leads to somebody else, such as the shared address of a team, is no trace of one person.
+    A key that also leads to somebody else, such as the shared address of a team or the name of a namesake, is no trace
+    of one person.
 
     Args:
         lake: The lake.
@@ -90,7 +91,7 @@ def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> Person
     }
     other_accounts = set(mentions.filter(~is_wanted).select("system_name", "account_code").drop_nulls().iter_rows())
     accounts = {*own_keys.select("system_name", "account_code").drop_nulls().iter_rows()} - other_accounts
-    people = lake.scan(PERSON).filter(is_wanted).collect()
+    people, other_people = (lake.scan(PERSON).filter(is_named).collect() for is_named in (is_wanted, ~is_wanted))
     reply_ids = [
         lake.scan(table).filter(is_wanted).select("reply_id").collect()["reply_id"] for table in (REPLY_EFFECT,)
     ]
@@ -99,7 +100,7 @@ def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> Person
         employee_numbers=_sort_without(own_keys["employee_number"], shared_keys["employee_number"]),
         addresses=_sort_without(own_keys["work_email"], shared_keys["work_email"]),
         accounts=tuple(sorted(accounts)),
-        names=_sort_without(people["display_name"], set()),
+        names=_sort_without(people["display_name"], set(other_people["display_name"])),
         reply_ids=_sort_without(pl.concat(reply_ids), set()),
     )
 

@@ -341,3 +341,13 @@ def test_numbers_of_other_people_times_and_declarations_stay(data_root: DataRoot
     assert ticks == [notes[0], (10008, 0.5, "read (erased)"), notes[2], (10010, 0.5, "(erased)")]
     assert (data_root.path / "notes.txt").read_text() == "(erased) and 210007"
     assert data_root.settings.config_path.read_text() == "owner: p0001\n"
+
+
+def test_the_name_of_a_namesake_stays(data_root: DataRoot) -> None:
+    people = data_root.lake.scan(PERSON).collect()
+    name = pl.when(pl.col("person_id") == "p0002").then(pl.lit("Ben Beispiel")).otherwise("display_name")
+    data_root.lake.write(PERSON, people.with_columns(display_name=name))
+    log_path = data_root.path / "dagster_home" / "namesake.log"
+    log_path.write_text("Ben Beispiel, ben@x.example and cleo@x.example\n")
+    erase_ben(data_root)
+    assert log_path.read_text() == "Ben Beispiel, (erased) and cleo@x.example\n"
