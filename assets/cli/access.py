@@ -8,6 +8,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 from assets.cli.terminal.console import CommandFailed, print_json, print_table, resolve_settings, stdout_console
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
@@ -51,14 +52,18 @@ def write_access_copy(
     document = access_copy.to_document()
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-        stem = output / f"access-{access_copy.identity.person_id}"
         text = json.dumps(document, default=str, ensure_ascii=False, indent=1)
-        write_text_atomically(stem.with_suffix(".json"), text)
-        write_text_atomically(stem.with_suffix(".html"), access_copy.to_page())
+        write_text_atomically(name_copy(output, access_copy.identity.person_id, "json"), text)
+        write_text_atomically(name_copy(output, access_copy.identity.person_id, "html"), access_copy.to_page())
     if as_json:
         print_json(document)
     else:
         _print_summary(access_copy, output)
+
+
+def name_copy(folder: Path, person_id: str, suffix: str) -> Path:
+    """The file of a person's copy: of nobody else, and in no other folder, whatever the person_id holds."""
+    return folder / f"access-{quote(person_id, safe='@')}.{suffix}"
 
 
 def _print_summary(access_copy: AccessCopy, output: Path | None) -> None:

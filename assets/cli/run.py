@@ -142,9 +142,8 @@ def execute_run(
     run_tags = _build_tags(as_of, run_day, allow_row_count_drop)
     if incremental and selection is not None and selection.has_landing:
         run_tags[run_context.INCREMENTAL_TAG] = "true"
-    progress = show_progress(len(job.graph.node_defs))
     # connections stay open from the start: before its first step, the run records hundreds of planned checks
-    with DagsterInstance.get() as instance, keep_connections_open(instance), progress:
+    with DagsterInstance.get() as instance, keep_connections_open(instance), show_progress(len(job.graph.node_defs)):
         run_result = job.execute_in_process(
             run_config=LOGGER_CONFIG,
             instance=instance,

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipelines.privacy import erasure_places as places
-from pipelines.privacy.content_search import find_files_with
+from pipelines.privacy.content_search import compile_replacement, find_files_with
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import (
     ErasedPeople,
@@ -218,13 +218,14 @@ def _erase(
     on_step("search by content")
     remaining = find_files_with(data_root.path, traces.searched_texts, [data_root.path / JOURNAL_FILE])
     beyond = () if data_root.owns_landing else find_files_with(data_root.landing_folder, traces.searched_texts)
+    replace_texts = compile_replacement(traces.searched_texts)  # a name of a file may hold a value as well
     receipt = Receipt(
         reason="erasure",
         subject=hash_subject(with_them, traces),
         deleted_at=now.isoformat(),
         counts=_flatten(journal.counts),
-        remaining=tuple(str(path.relative_to(data_root.path)) for path in remaining),
-        beyond=tuple(str(path.relative_to(data_root.landing_folder)) for path in beyond),
+        remaining=tuple(replace_texts(str(path.relative_to(data_root.path))) for path in remaining),
+        beyond=tuple(replace_texts(str(path.relative_to(data_root.landing_folder))) for path in beyond),
     )
     on_step("receipt")
     assert data_root.receipts_folder is not None

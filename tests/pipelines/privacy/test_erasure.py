@@ -351,3 +351,11 @@ def test_the_name_of_a_namesake_stays(data_root: DataRoot) -> None:
     log_path.write_text("Ben Beispiel, ben@x.example and cleo@x.example\n")
     erase_ben(data_root)
     assert log_path.read_text() == "Ben Beispiel, (erased) and cleo@x.example\n"
+
+
+def test_a_receipt_quotes_no_file_name_with_a_value(data_root: DataRoot) -> None:
+    (data_root.path / "ben@x.example_photo.bin").write_bytes(b"\xff\xfe\x01")
+    open_list(data_root, is_new=True)
+    receipt = erase_people(data_root, {"p0001"}, NOW)
+    assert receipt is not None
+    assert receipt.remaining == ("(erased)_photo.bin",)
