@@ -35,9 +35,19 @@ def read_requests(data_root: DataRoot, files: list[Path], erased_people: ErasedP
         erased_people: The list, whose accounts may be named again.
 
     Raises:
-        ErasureUnavailable: A file cannot be read, has none of the columns, or has a key that leads to several people or
-            an account that leads to nobody.
+        ErasureUnavailable: A file is an export of a source, cannot be read, has none of the columns, or has a key that
+            leads to several people or an account that leads to nobody.
     """
+    exports = {
+        path
+        for source in data_root.config.sources
+        for path in list_landing_files(data_root.landing_folder, source.path)
+    }
+    if exports & set(files):
+        raise ErasureUnavailable(
+            "privacy.erasure_requests matches exports of a source, and would erase everybody in them: "
+            "give requests a folder of their own"
+        )
     mentions = read_mentions(data_root.lake, data_root.config).with_columns(pl.col("work_email").str.to_lowercase())
     people_by_key = {
         column: dict(mentions.drop_nulls(column).group_by(column).agg(pl.col("person_id").unique()).iter_rows())
@@ -56,8 +66,9 @@ def read_requests(data_root: DataRoot, files: list[Path], erased_people: ErasedP
                 )
             person_ids.update(named_ids)
             texts_by_column[column].add(text)
-    # the person_id of somebody who comes later will be the employee number
-    later_numbers = texts_by_column["person_id"] - person_ids
+    # the person_id of somebody who comes later will be the employee number; who was erased is not erased again
+    unknown_ids = texts_by_column["person_id"] - person_ids
+    later_numbers = {text for text in unknown_ids if not erased_people.includes(Identity("code", text))}
     requested = PersonTraces(
         person_ids=tuple(sorted(texts_by_column["person_id"])),
         employee_numbers=tuple(sorted(texts_by_column["employee_number"] | later_numbers)),

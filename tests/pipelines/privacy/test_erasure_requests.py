@@ -84,3 +84,14 @@ def test_an_older_list_or_none_does_not_bring_people_back(data_root: DataRoot) -
     unmark(data_root)
     assert complete_erasures(data_root, NOW) is None
     assert open_list(data_root) is not None
+
+
+def test_an_export_that_the_pattern_of_requests_matches_erases_nobody(data_root: DataRoot) -> None:
+    privacy = data_root.config.privacy.model_copy(update={"erasure_requests": "*.csv"})
+    config = data_root.config.model_copy(update={"privacy": privacy})
+    stores = DataRoot(data_root.settings, config, data_root.landing_folder)
+    open_list(stores, is_new=True)
+    (stores.landing_folder / "people9.csv").write_text("employee_number\np0000\np0001\np0002\n")
+    with pytest.raises(ErasureUnavailable, match="matches exports of a source"):
+        erase_requested(stores, NOW)
+    assert stores.lake.scan(PERSON).collect().height == 3
