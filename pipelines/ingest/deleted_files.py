@@ -64,21 +64,37 @@ def keep_rows_of_deleted_files(lake: Lake, rows: ValidatedRows, references: Refe
     )
 
 
-def drop_due_quarantine(rows: ValidatedRows, today: date) -> ValidatedRows:
+def drop_due_quarantine(lake: Lake, rows: ValidatedRows, today: date) -> ValidatedRows:
     """Leave out quarantined rows whose period has ended: each run would set them aside again.
 
     Args:
+        lake: Has the ledger of deliveries.
         rows: The rows of a core table.
         today: The present day.
     """
     days = quarantine_table(rows.table.name).retention_days
     if days is None or rows.bad.is_empty():
         return rows
-    remaining_rows = rows.bad.filter(~is_due("delivered_date", days, today))
+    is_file_due = is_delivery_due(days, today).all().over("source_name", "file_sha256")
+    due_files = read_ledger(lake).filter(is_file_due).select("source_name", "file_sha256").unique()
+    remaining_rows = rows.bad.join(due_files, on=("source_name", "file_sha256"), how="anti", maintain_order="left")
     if remaining_rows.height == rows.bad.height:
         return rows
     bad_counts = count_quarantined(rows.table, remaining_rows)
     return ValidatedRows(rows.table, rows.good, remaining_rows, rows.good_counts, bad_counts)
+
+
+def is_delivery_due(days: int, today: date) -> pl.Expr:
+    """Whether a delivery of the ledger is older than its rows are kept.
+
+    Its day may lie years before it was landed, as when the history of a system is loaded for the first time. The
+    period therefore counts from the later of both.
+
+    Args:
+        days: The days of the period.
+        today: The present day.
+    """
+    return is_due("delivered_date", days, today) & is_due("landed_at", days, today)
 
 
 def is_due(column: str, days: int, today: date) -> pl.Expr:

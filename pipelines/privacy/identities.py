@@ -61,7 +61,8 @@ class PersonTraces:
     @property
     def searched_texts(self) -> tuple[str, ...]:
         """The texts that no file may hold after the erasure, but for those that are too short to tell anything."""
-        codes = (code for _, code in self.accounts)
+        # a login such as `python` is a word that others write: only a code that no word can be is searched for
+        codes = (code for _, code in self.accounts if not code.isalpha())
         texts = {*self.person_ids, *self.employee_numbers, *self.addresses, *codes, *self.names}
         return tuple(sorted(text for text in texts if len(text) >= _MIN_SEARCHED_LENGTH))
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
-from pipelines.ingest.deleted_files import FILE_DELETED, is_due
+from pipelines.ingest.deleted_files import FILE_DELETED, is_delivery_due, is_due
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
 from pipelines.ingest.raw_tables import delivery_files
@@ -69,9 +69,7 @@ def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
         counts |= _delete_landed_rows(data_root, due_deliveries, today)
         counts["ledger texts"] = _clear_ledger_texts(data_root, today)
         # after a deletion that was killed the ledger still counts the rows; recounting reads every landed file
-        is_counted = (is_due("delivered_date", _RAW_DAYS, today) & (pl.col("good_count") > 0)) | (
-            pl.col("bad_count") > 0
-        )
+        is_counted = (is_delivery_due(_RAW_DAYS, today) & (pl.col("good_count") > 0)) | (pl.col("bad_count") > 0)
         if due_deliveries.filter(is_counted).height:
             recount_ledger(data_root.lake, reason=f"{FILE_DELETED}{today}")
     counts["landing copies"] = _delete_landing_copies(data_root, today)
@@ -81,8 +79,8 @@ def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
 
 def _list_due_deliveries(data_root: DataRoot, today: date) -> pl.DataFrame:
     """The landed deliveries with rows in a quarantine or raw table that are due."""
-    has_rows = (is_due("delivered_date", _RAW_DAYS, today) & (pl.col("good_count") > 0)) | is_due(
-        "delivered_date", _QUARANTINE_DAYS, today
+    has_rows = (is_delivery_due(_RAW_DAYS, today) & (pl.col("good_count") > 0)) | is_delivery_due(
+        _QUARANTINE_DAYS, today
     )
     return read_ledger(data_root.lake).filter(has_rows, delivery_status="landed")
 
@@ -101,7 +99,7 @@ def _delete_landed_rows(data_root: DataRoot, deliveries: pl.DataFrame, today: da
 def _list_files(data_root: DataRoot, deliveries: pl.DataFrame, today: date) -> Iterator[tuple[Table, Path, Path]]:
     """The files of deliveries with due rows in raw tables and quarantines, each with the file of its rules' counts."""
     lake = data_root.lake
-    is_raw_due = is_due("delivered_date", _RAW_DAYS, today).alias("is_raw_due")
+    is_raw_due = is_delivery_due(_RAW_DAYS, today).alias("is_raw_due")
     keys = ("system_name", is_raw_due, "source_name", "file_sha256", "mapping_code")
     tables_by_system = {system: _list_landed_tables(lake, system) for system in deliveries["system_name"].unique()}
     for system, has_due_rows, *delivery_key in deliveries.select(keys).iter_rows():
@@ -128,7 +126,7 @@ def _clear_ledger_texts(data_root: DataRoot, today: date) -> int:
     """Words and notes that the ledger quotes from files that are due."""
     ledger = read_ledger(data_root.lake)
     has_texts = (pl.col("unknown_words").list.len() > 0) | (pl.col("file_notes").list.len() > 0)
-    is_cleared = (is_due("delivered_date", _RAW_DAYS, today) & has_texts).fill_null(False)
+    is_cleared = (is_delivery_due(_RAW_DAYS, today) & has_texts).fill_null(False)
     count = int(ledger.select(is_cleared.sum()).item())
     if count:
         cleared = {column: pl.when(~is_cleared).then(column) for column in ("unknown_words", "file_notes")}
@@ -140,10 +138,10 @@ def _delete_landing_copies(data_root: DataRoot, today: date) -> int:
     """The landing copies, within the data root, of files that were delivered too long ago."""
     if not data_root.owns_landing:
         return 0
-    ledger = read_ledger(data_root.lake).filter(is_due("delivered_date", _RAW_DAYS, today))
+    ledger = read_ledger(data_root.lake).filter(is_delivery_due(_RAW_DAYS, today))
     names, hashes = set(ledger["file_name"]), set(ledger["file_sha256"])
     # a content that came again since is not due
-    later_rows = read_ledger(data_root.lake).filter(~is_due("delivered_date", _RAW_DAYS, today))
+    later_rows = read_ledger(data_root.lake).filter(~is_delivery_due(_RAW_DAYS, today))
     hashes -= set(later_rows["file_sha256"])
     paths = {
         path

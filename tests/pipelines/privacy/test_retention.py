@@ -56,6 +56,20 @@ def test_only_what_is_due_is_deleted(tmp_path: Path) -> None:
     assert delete_due(stores, TODAY).counts == {}
 
 
+def test_history_that_is_landed_today_is_kept_for_its_whole_period(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "landing").mkdir(parents=True)
+    stores = open_company(root)
+    lines = [FEEDBACK_EXPORT[0], "f1,p0000,p0002,an old skill,1,2016-01-01", "b1,p0000,,broken,1,x"]
+    export = stores.landing_folder / "feedback_2016-01-31.csv"
+    export.write_text("\n".join(lines) + "\n")
+    landing = LandingContext(stores.lake, stores.landing_folder, date(2016, 1, 31), NOW)
+    land_source(landing, stores.config.source("feedback"))
+    assert delete_due(stores, TODAY).counts == {}
+    assert export.exists()
+    assert delete_due(stores, TODAY + timedelta(days=1096)).counts["landing copies"] == 1
+
+
 def test_a_run_with_nothing_due_counts_no_landed_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stores = land_exports(tmp_path / "root")
     recounts: list[str] = []
