@@ -4,7 +4,7 @@ Belongs here: the lock, and printing what was deleted.
 Does not belong here: the deletion (`pipelines.privacy`).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from rich.markup import escape
 
@@ -19,8 +19,13 @@ from pipelines.privacy.erasure import complete_erasures, erase_requested
 from pipelines.privacy.retention import delete_due
 
 
-def delete_before_run(settings: Settings, config: Config) -> None:
+def delete_before_run(settings: Settings, config: Config, as_of: date | None) -> None:
     """Complete what a killed erasure or a restored backup left, and delete what is due, before assets are chosen.
+
+    Args:
+        settings: The settings of the run.
+        config: The configuration of the company.
+        as_of: The day of the run, on which rows are due; today if None.
 
     Raises:
         CommandFailed: The list of erased people or its key is missing.
@@ -33,7 +38,7 @@ def delete_before_run(settings: Settings, config: Config) -> None:
         with exclusive_lock(settings.lock_path):
             receipt = complete_erasures(stores, now)
             receipt = erase_requested(stores, now) or receipt
-            retention_report = delete_due(stores, now.date())
+            retention_report = delete_due(stores, min(as_of or now.date(), now.date()))
     except ErasureUnavailable as error:
         raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error
     if receipt is not None:

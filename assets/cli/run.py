@@ -135,7 +135,7 @@ def execute_run(
     from assets.resources import run_context
     from assets.resources.locking import keep_connections_open
 
-    delete_before_run(settings, config)
+    delete_before_run(settings, config, as_of)
     definitions = build_definitions(settings)
     selection = None if allow_row_count_drop else _select_assets(definitions, as_of, run_day, incremental)
     job = _select_job(definitions.resolve_job_def(NIGHTLY_JOB), selection)

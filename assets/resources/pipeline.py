@@ -6,7 +6,7 @@ Does not belong here: the days of a run (`run_context`), reading tables (`table_
 
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from assets.resources.complete_run import CompleteRuns
 from assets.resources.lineage import report_lineage
 from assets.resources.locking import exclusive_lock, keep_connections_open, remove_unfinished
 from assets.resources.old_runs import delete_old_runs, read_location_name
+from assets.resources.run_context import AS_OF_TAG
 from assets.resources.table_reader import RunCache
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
@@ -55,7 +56,10 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
         now, privacy = datetime.now(UTC), self.config.privacy
         complete_erasures(self.data_stores, now)
         erase_requested(self.data_stores, now)
-        retention_report = delete_due(self.data_stores, now.date())
+        as_of_text = context.run.tags.get(AS_OF_TAG) if context.run else None
+        as_of = date.fromisoformat(as_of_text) if as_of_text else now.date()
+        # in a run for an earlier day, rows are as old as on that day
+        retention_report = delete_due(self.data_stores, min(as_of, now.date()))
         run_count = 0
         if context.instance and not privacy.legal_holds:
             location_name = read_location_name(context.run)

@@ -5,7 +5,6 @@ Does not belong here: how (`pipelines.core`).
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 
 import polars as pl
@@ -177,7 +176,7 @@ def _build_events(shape: CanonicalSchemaName, landed_tables: list[Table]) -> Ass
             people_ids = {PERSON_REFERENCE.target: people["person_id"]}
             conformed_rows = keep_rows_of_deleted_files(table_reader.lake, conformed_rows, people_ids)
         if not run.config.privacy.legal_holds:
-            conformed_rows = drop_due_quarantine(table_reader.lake, conformed_rows, datetime.now(UTC).date())
+            conformed_rows = drop_due_quarantine(table_reader.lake, conformed_rows, run.as_of)
         find_affected_people = find_related_people and partial(find_related_people, run.previous_lake)
         changed_records = None if changed_rows is None else changed_rows.records
         yield run.materialize(
