@@ -91,8 +91,8 @@ def build_remote_files_sensor(pipeline: PipelineResource, fetch_selection: Selec
     )
     def remote_files_sensor(context: SensorEvaluationContext) -> SensorResult:
         cursor = read_fetch_cursor(context.cursor)
-        unfinished_fetches = RunsFilter(tags={FETCH_TAG: str(cursor.number)}, statuses=list(UNFINISHED_STATUSES))
-        if cursor.number and context.instance.get_runs(unfinished_fetches, limit=1):
+        unfinished_fetch_filter = RunsFilter(tags={FETCH_TAG: str(cursor.number)}, statuses=list(UNFINISHED_STATUSES))
+        if cursor.number and context.instance.get_runs(unfinished_fetch_filter, limit=1):
             return SensorResult(skip_reason=SkipReason("the last fetch has not ended"))
         new_files, problems = find_new_remote_files(pipeline)
         cursor, is_due = plan_fetch(cursor, new_files)

@@ -32,7 +32,7 @@ def write_site(
         replace_pages: Whether pages that exist are replaced.
         as_json: Whether to print JSON.
         person_id: The person whose page is printed.
-        renew: Whether the person's page gets a new address; the old one goes at once.
+        renew: Whether the person's page gets a new address; the old address ends at once.
 
     Raises:
         CommandFailed: Nothing is published, the person has no page, or `renew` names nobody.

@@ -111,33 +111,33 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fetched_source_n
         input_fingerprints = {
             raw_name: fingerprint_table(pipeline.lake, pipeline.config, raw_name) for raw_name in tables_by_name
         } | {"code": fingerprint_code()}
-        previous_state = read_asset_state(pipeline.lake.root, op_name)
-        if previous_state is not None and dict(previous_state.inputs) != input_fingerprints:
-            previous_state = None
-        numeric_by_asset: dict[str, dict[str, float]] = {}
+        unchanged_state = read_asset_state(pipeline.lake.root, op_name)
+        if unchanged_state is not None and dict(unchanged_state.inputs) != input_fingerprints:
+            unchanged_state = None
+        numeric_metadata_by_asset: dict[str, dict[str, float]] = {}
         for table_name, (shape, table, table_sources) in tables_by_name.items():
             source_names = {source.name for source in table_sources}
             table_deliveries = [delivery for delivery in deliveries if delivery.source_name in source_names]
             metadata_by_asset = (
                 _read_metadata(pipeline, shape, table, table_sources, table_deliveries)
-                if previous_state is None
+                if unchanged_state is None
                 else {
-                    asset_name: {**previous_state.numeric_metadata.get(asset_name, {}), "unchanged": True}
+                    asset_name: {**unchanged_state.numeric_metadata.get(asset_name, {}), "unchanged": True}
                     for asset_name in _name_assets(table)
                 }
             )
             metadata_by_asset[table_name] |= _delivery_metadata(pipeline, table_sources, table_deliveries)
             data_version = DataVersion(hashlib.sha256((input_fingerprints[table_name] or "").encode()).hexdigest())
             for asset_name, asset_metadata in metadata_by_asset.items():
-                numeric_by_asset[asset_name] = numeric_metadata(asset_metadata)
+                numeric_metadata_by_asset[asset_name] = numeric_metadata(asset_metadata)
                 yield MaterializeResult(asset_key=asset_name, metadata=asset_metadata, data_version=data_version)
             rule_counts = count_landed_rules(pipeline.lake, table, table_sources)
             docs_path = pipeline.settings.docs_path
-            yield from evaluate_contract_checks(table, rule_counts, docs_path, is_unchanged=previous_state is not None)
+            yield from evaluate_contract_checks(table, rule_counts, docs_path, is_unchanged=unchanged_state is not None)
             yield _check_accepted(table_name, pipeline, table_sources)
             yield _check_columns(table_name, pipeline, table_sources)
             yield _check_complete(table_name, pipeline, table_sources)
-        write_asset_state(pipeline.lake.root, AssetState(op_name, input_fingerprints, {}, numeric_by_asset))
+        write_asset_state(pipeline.lake.root, AssetState(op_name, input_fingerprints, {}, numeric_metadata_by_asset))
 
     return land
 

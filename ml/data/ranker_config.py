@@ -73,7 +73,7 @@ def choose_config(interactions: Interactions, *, target: Target = "window") -> R
     """
     n_items = max(interactions.n_items, 1)
     acquisitions_per_item, is_large = len(interactions.acquisitions.item) / n_items, n_items > RankerConfig.dense_items
-    # A sixth of a small catalogue holds nearly all that comes next; more than a hundred cost time and add little.
+    # A sixth of a small catalogue holds nearly all that comes next; more than 100 candidates cost time and add little.
     n_candidates = int(np.clip(n_items / 6.0, 60.0, 100.0))
     return RankerConfig(
         target=target,
@@ -86,6 +86,6 @@ def choose_config(interactions: Interactions, *, target: Target = "window") -> R
         item_shrink=float(np.clip(acquisitions_per_item, 10.0, 50.0)),
         item_neighbours=150 if is_large else 200,
         entries_per_row=150 if is_large else 1000,
-        # Each freeze costs an ensemble, which takes minutes for many items: two keep all but 1 % of the accuracy.
+        # Each freeze costs an ensemble, which takes minutes for many items: two freezes keep 99 % of the accuracy.
         freeze_shares=(0.4, 0.7) if is_large else (0.2, 0.4, 0.6, 0.8),
     )

@@ -256,7 +256,7 @@ def _pair_variance(outcomes: Outcomes, residual: Doubles, outcome_variance: Doub
 
 
 def estimate_levels(
-    evidence_rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing: KnowledgeTracing
+    evidence_rows: pl.DataFrame, moment: datetime, policy: StagePolicy, tracing_model: KnowledgeTracing
 ) -> pl.DataFrame:
     """Return the level of each pair of person and micro-skill.
 
@@ -264,14 +264,14 @@ def estimate_levels(
         evidence_rows: Rows of EVIDENCE up to the moment with `_pair`, in order of pairs.
         moment: The moment that the levels are as of.
         policy: The company's policy of stages.
-        tracing: The model.
+        tracing_model: The model.
 
     Returns:
         One row per `_pair`: half_life (days), weight (evidence left), freshness, level, low, high. If the model is not
         fitted, level, low and high are null, and `declare_levels` computes them from the stage.
     """
-    skill_parameters = match_skill_ids(evidence_rows, tracing.parameters_by_skill.drop("judged_count")).lazy()
-    half_life = pl.col("half_life").fill_null(tracing.default_half_life)
+    skill_parameters = match_skill_ids(evidence_rows, tracing_model.parameters_by_skill.drop("judged_count")).lazy()
+    half_life = pl.col("half_life").fill_null(tracing_model.default_half_life)
     age_days = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
     feedback_fading = 2.0 ** (-age_days / max(policy.rusty_after_days, 1))
     is_observed = (pl.col("observed") > 0) | (pl.col("succeeded") > 0)
@@ -292,7 +292,7 @@ def estimate_levels(
         .collect()
     )
     freshness = pl.max_horizontal("practice_freshness", pl.col("observed_freshness") * _OBSERVED_FRESHNESS)
-    level_and_bounds = _predict_levels(pair_sums, tracing) if tracing.is_fitted else [None] * 3
+    level_and_bounds = _predict_levels(pair_sums, tracing_model) if tracing_model.is_fitted else [None] * 3
     return pair_sums.select("_pair", half_life, "weight", freshness.alias("freshness")).with_columns(
         pl.lit(level_column if level_column is None else pl.Series(level_column), pl.Float64).alias(column_name)
         for column_name, level_column in zip(("level", "low", "high"), level_and_bounds, strict=True)

@@ -331,14 +331,14 @@ def _lasting_pairs(matching_problem: _Problem, current_pairs: pl.DataFrame, load
     )
 
 
-def _begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, n_days: int) -> pl.DataFrame:
-    """One row per pair that began to be shown in the `n_days` before this run: person, companion, since_date.
+def _begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, window_days: int) -> pl.DataFrame:
+    """One row per pair that began to be shown in the `window_days` before this run: person, companion, since_date.
 
     A pair counts for the companion's load also if the person has left; the person is then -1.
     """
     companion_codes = people.select(companion_id="person_id", companion="person")
     return (
-        shown_pairs.filter(pl.col("since_date") < as_of, pl.col("since_date") > as_of - timedelta(days=n_days))
+        shown_pairs.filter(pl.col("since_date") < as_of, pl.col("since_date") > as_of - timedelta(days=window_days))
         .group_by("person_id", "companion_id")
         .agg(pl.col("since_date").max())
         .join(companion_codes, on="companion_id")

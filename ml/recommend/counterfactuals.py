@@ -282,24 +282,26 @@ def _drop_steps_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: R
     these: it may then come after all others, and every step stays.
     """
     group_name = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
-    step_keys = steps.select("person_id", "step_id", "score", "is_accepted", group_name)
-    tried_keys = step_keys.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
+    ranked_steps = steps.select("person_id", "step_id", "score", "is_accepted", group_name)
+    tried_ranks = ranked_steps.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
     has_same_acceptance = pl.col("is_accepted") == pl.col("is_accepted_tried")
     is_ahead = (pl.col("is_accepted") > pl.col("is_accepted_tried")) | (
         has_same_acceptance & (pl.col("score") >= pl.col("score_tried"))
     )
     is_in_group = pl.col("group") == pl.col("group_tried")
-    compared_steps = step_keys.join(
-        tried_keys, on="person_id", how="left", suffix="_tried", maintain_order="left"
+    compared_steps = ranked_steps.join(
+        tried_ranks, on="person_id", how="left", suffix="_tried", maintain_order="left"
     ).select("person_id", is_ahead.alias("is_ahead"), (is_ahead & is_in_group).alias("is_ahead_in_group"))
-    ahead_counts = compared_steps.filter("is_ahead_in_group").group_by("person_id").len()
-    crowded_versions = ahead_counts.filter(pl.col("len") > policy.per_capability)["person_id"]
+    ahead_in_group_counts = compared_steps.filter("is_ahead_in_group").group_by("person_id").len()
+    crowded_versions = ahead_in_group_counts.filter(pl.col("len") > policy.per_capability)["person_id"]
     return steps.filter(compared_steps["is_ahead"] | steps["person_id"].is_in(crowded_versions.implode()))
 
 
-def _change_wishes(wishes: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
+def _change_wishes(wishes: pl.DataFrame, changed_versions: pl.DataFrame) -> pl.DataFrame:
     """Apply the change of each version to the wishes of the versions."""
-    wish_changes = versions.select("change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount")
+    wish_changes = changed_versions.select(
+        "change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount"
+    )
     remaining_wishes = wishes.join(wish_changes.filter(pl.col("change") == "remove"), on=_SKILL_KEY, how="anti")
     return pl.concat(
         [remaining_wishes, wish_changes.filter(pl.col("change") == "add").drop("change")], how="diagonal_relaxed"

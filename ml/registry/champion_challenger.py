@@ -226,7 +226,7 @@ def _save_challenger(
     challenger_folder: Path,
     extra_features: ExtraFeatures | None,
 ) -> str | None:
-    """Save the challenger and its twin of the evaluation. Returns why the bundle cannot be loaded, if so."""
+    """Save the challenger and the recommender that was evaluated; return why the bundle cannot be loaded, or None."""
     if evaluated_recommender is None:
         save_bundle(challenger, challenger_folder)
     else:

@@ -24,11 +24,11 @@ def redact_secrets(message: str, secret_variables: Collection[str] = ()) -> str:
     Returns:
         The message without secrets.
     """
-    for variable_name, secret in os.environ.items():
-        if len(secret) > 3 and (
+    for variable_name, environment_value in os.environ.items():
+        if len(environment_value) > 3 and (
             variable_name in secret_variables or any(secret_word in variable_name for secret_word in _SECRET_WORDS)
         ):
-            message = message.replace(secret, f"${variable_name}")
+            message = message.replace(environment_value, f"${variable_name}")
     return message
 
 

@@ -27,9 +27,9 @@ def conform_course(catalogue_rows: pl.LazyFrame, served_sources: pl.DataFrame) -
         changed last.
     """
     courses = catalogue_rows.rename({"source_name": "catalogue_name"}).collect().drop_nulls("course_code")
-    named_courses = courses.filter(pl.any_horizontal(pl.col("course_name", "skill_text").is_not_null()))
+    described_courses = courses.filter(pl.any_horizontal(pl.col("course_name", "skill_text").is_not_null()))
     return (
-        named_courses.join(served_sources, on="catalogue_name")
+        described_courses.join(served_sources, on="catalogue_name")
         .sort("is_own", "changed_at", "delivery_number", "catalogue_name", "row_number", nulls_last=False)
         .unique(_COURSE_KEY, keep="last", maintain_order=True)
         .select(COURSE.column_names)

@@ -212,9 +212,10 @@ def match_texts(text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataF
         if aliases.height
         else text_parts.filter(is_searched)
     )
-    without_parts = text_rows.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
+    texts_without_parts = text_rows.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
     text_matches = pl.concat(
-        [text_parts.filter(~is_searched), contained_matches.select(text_parts.columns), without_parts], how="diagonal"
+        [text_parts.filter(~is_searched), contained_matches.select(text_parts.columns), texts_without_parts],
+        how="diagonal",
     )
     is_unknown = pl.col("skill_id").is_null()
     text_matches = text_matches.with_columns(

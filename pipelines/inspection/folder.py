@@ -81,7 +81,10 @@ def choose_inspected(files: Sequence[ExportFile]) -> list[ExportFile]:
     if len(files) <= MAX_SERIES_FILES:
         return list(files)
     last_position = len(files) - 1
-    return [files[round(step * last_position / (MAX_SERIES_FILES - 1))] for step in range(MAX_SERIES_FILES)]
+    return [
+        files[round(choice_number * last_position / (MAX_SERIES_FILES - 1))]
+        for choice_number in range(MAX_SERIES_FILES)
+    ]
 
 
 def is_data_root(folder: Path) -> bool:

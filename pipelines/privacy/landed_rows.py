@@ -89,12 +89,12 @@ def build_landed_deletion(table: Table, suppression: Suppression) -> RowDeletion
     """What is deleted from a file of a raw table, or of its quarantine."""
     if table.layer == "quarantine":
         return suppression.quarantine_deletion()
-    cleared = {
+    cleared_columns = {
         column: pl.when(~suppression.erased_people.is_erased(column, "code")).then(column)
         for column in REFERENCE_COLUMNS
         if column in table.column_names
     }
-    return RowDeletion(suppression.names_erased(table.column_names), cleared)
+    return RowDeletion(suppression.names_erased(table.column_names), cleared_columns)
 
 
 def recount_ledger(lake: Lake, texts: tuple[str, ...] = (), reason: str = ERASED_PERSON) -> int:

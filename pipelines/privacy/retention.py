@@ -127,11 +127,11 @@ def _clear_ledger_texts(data_root: DataRoot, today: date) -> int:
     ledger = read_ledger(data_root.lake)
     has_texts = (pl.col("unknown_words").list.len() > 0) | (pl.col("file_notes").list.len() > 0)
     is_cleared = (is_delivery_due(_RAW_DAYS, today) & has_texts).fill_null(False)
-    count = int(ledger.select(is_cleared.sum()).item())
-    if count:
-        cleared = {column: pl.when(~is_cleared).then(column) for column in ("unknown_words", "file_notes")}
-        data_root.lake.write(DELIVERY, ledger.with_columns(**cleared))
-    return count
+    cleared_count = int(ledger.select(is_cleared.sum()).item())
+    if cleared_count:
+        cleared_columns = {column: pl.when(~is_cleared).then(column) for column in ("unknown_words", "file_notes")}
+        data_root.lake.write(DELIVERY, ledger.with_columns(**cleared_columns))
+    return cleared_count
 
 
 def _delete_landing_copies(data_root: DataRoot, today: date) -> int:

@@ -129,10 +129,10 @@ def _read_events(published_folder: Path, after_sequence: int) -> Iterator[dict[s
 def _changed_people(earlier_snapshot: Snapshot | None, new_snapshot: Snapshot) -> pl.DataFrame:
     """One row (person_id, change) per person whose list differs; everyone if there is no snapshot before."""
     appeared_text, changed_text, disappeared_text = (pl.lit(change_word) for change_word in get_args(FeedChange))
-    person_lists = fingerprint_lists(new_snapshot.scan(NEXT_SKILL.name))
+    list_fingerprints = fingerprint_lists(new_snapshot.scan(NEXT_SKILL.name))
     if earlier_snapshot is None:
-        return person_lists.select("person_id", change=appeared_text).collect().sort("person_id")
-    list_pairs = person_lists.join(
+        return list_fingerprints.select("person_id", change=appeared_text).collect().sort("person_id")
+    paired_fingerprints = list_fingerprints.join(
         fingerprint_lists(earlier_snapshot.scan(NEXT_SKILL.name)),
         on="person_id",
         how="full",
@@ -147,4 +147,4 @@ def _changed_people(earlier_snapshot: Snapshot | None, new_snapshot: Snapshot) -
         .when(pl.col("list") != pl.col("list_before"))
         .then(changed_text)
     )
-    return list_pairs.select("person_id", change=change).drop_nulls("change").collect().sort("person_id")
+    return paired_fingerprints.select("person_id", change=change).drop_nulls("change").collect().sort("person_id")

@@ -153,11 +153,11 @@ def _add_usual_headers(
         words_of(header): header for header in reversed(table.headers) if table.key(header) not in read_keys
     }
     for destination in USUAL_PERSON_HEADERS.keys() & variants_by_destination.keys() - options.mapping.keys():
-        usual = USUAL_PERSON_HEADERS[destination]
+        usual_headers = USUAL_PERSON_HEADERS[destination]
         variants = variants_by_destination[destination]
-        headers = tuple(header_by_words[name] for name in usual.names if name in header_by_words)
+        headers = tuple(header_by_words[name] for name in usual_headers.names if name in header_by_words)
         if headers and not any(has_header(field_map, table) for field_map in variants):
-            usual_map = FieldMap(destination, headers, variants[0].transform, extract=usual.extract)
+            usual_map = FieldMap(destination, headers, variants[0].transform, extract=usual_headers.extract)
             variants_by_destination[destination] = [*variants, usual_map]
 
 

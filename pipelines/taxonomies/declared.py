@@ -96,12 +96,12 @@ def _drop_aliases(skill_texts: pl.Series, aliases: pl.DataFrame) -> pl.Series:
     return skill_texts.to_frame("text").filter(~is_alias)["text"].rename(skill_texts.name)
 
 
-def count_taxonomy_rows(folder_or_file: Path, system: str | None = None) -> tuple[str, list[TaxonomyCount]]:
+def count_taxonomy_rows(folder_or_file: Path, publisher: str | None = None) -> tuple[str, list[TaxonomyCount]]:
     """Count the rows in the files of a published taxonomy, and the rows taken.
 
     Args:
         folder_or_file: The folder or file of the taxonomy.
-        system: Publisher of the taxonomy; None to detect it by the file, or the files of the folder.
+        publisher: Publisher of the taxonomy; None to detect it by the file, or the files of the folder.
 
     Returns:
         The publisher, and one count per kind of row.
@@ -109,13 +109,13 @@ def count_taxonomy_rows(folder_or_file: Path, system: str | None = None) -> tupl
     Raises:
         TaxonomyError: If the files identify no publisher, or cannot be read.
     """
-    system = system or detect_taxonomy(folder_or_file)
-    if system not in _LOADERS:
+    publisher = publisher or detect_taxonomy(folder_or_file)
+    if publisher not in _LOADERS:
         raise TaxonomyError(f"{folder_or_file.name} holds no taxonomy that its files identify: {', '.join(_LOADERS)}")
     taxonomy_path = folder_or_file
-    if system in SINGLE_FILES and folder_or_file.is_dir():
-        taxonomy_path = require_file(folder_or_file, *SIGNATURE_FILES.get(system, ("*",)))
-    return system, list(_LOADERS[system](taxonomy_path).counts)
+    if publisher in SINGLE_FILES and folder_or_file.is_dir():
+        taxonomy_path = require_file(folder_or_file, *SIGNATURE_FILES.get(publisher, ("*",)))
+    return publisher, list(_LOADERS[publisher](taxonomy_path).counts)
 
 
 def detect_taxonomy(folder_or_file: Path) -> str | None:

@@ -207,12 +207,12 @@ def _select_contract(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
 
 def _list_evaluable_rules(table: Table, reference_values: ReferenceValues) -> tuple[list[Rule], dict[str, str]]:
     """The rules without references whose values are missing, and why each of these cannot be evaluated."""
-    missing_references = {
+    reason_by_rule = {
         rule.name: f"{rule.name}: the values of {rule.reference.target} are missing"
         for rule in table.rules
         if rule.reference is not None and rule.reference.target not in reference_values
     }
-    return [rule for rule in table.rules if rule.name not in missing_references], missing_references
+    return [rule for rule in table.rules if rule.name not in reason_by_rule], reason_by_rule
 
 
 def _evaluate(

@@ -108,30 +108,30 @@ def generate_history(world: World, block_number: int) -> History:
     people = world.people.slice(block_number * BLOCK_PEOPLE, BLOCK_PEOPLE)
     role_numbers = people["role"].to_numpy()
     is_favoured = choose_talents(world.catalog, role_numbers, rng)
-    paths = generate_paths(
+    learning_paths = generate_paths(
         people, is_favoured, world.catalog, world.curricula, rng, history_start=world.start, history_end=world.end
     )
     last_days = np.minimum(people["left_day"].to_numpy() - 1, world.end)
     plan = plan_practice(
-        paths.row,
-        paths.skill,
-        paths.day,
-        first_days=np.maximum(people["hired_day"].to_numpy(), world.start)[paths.row],
-        last_days=last_days[paths.row],
-        importance=world.catalog.importance[role_numbers[paths.row], paths.skill],
-        is_favoured=is_favoured[paths.row, paths.skill],
+        learning_paths.row,
+        learning_paths.skill,
+        learning_paths.day,
+        first_days=np.maximum(people["hired_day"].to_numpy(), world.start)[learning_paths.row],
+        last_days=last_days[learning_paths.row],
+        importance=world.catalog.importance[role_numbers[learning_paths.row], learning_paths.skill],
+        is_favoured=is_favoured[learning_paths.row, learning_paths.skill],
         rng=rng,
     )
-    entries = pl.DataFrame({"person": people["person"].to_numpy()[plan.row], "skill": plan.skill})
-    steps = entries.with_columns(
-        pl.Series("step", paths.step),
+    plan_entries = pl.DataFrame({"person": people["person"].to_numpy()[plan.row], "skill": plan.skill})
+    steps = plan_entries.with_columns(
+        pl.Series("step", learning_paths.step),
         pl.Series("planned_step", world.curricula.position[role_numbers[plan.row], plan.skill]),
         pl.Series("begun_day", plan.begun_day),
         pl.Series(STAGE_NAMES).gather(plan.stage).alias("stage"),
         pl.Series("reached_day", plan.reached),
     )
     entry_worklogs = generate_worklogs(plan, rng)
-    issues, worklogs = open_issues(entries, entry_worklogs, world, block_number, rng)
+    issues, worklogs = open_issues(plan_entries, entry_worklogs, world, block_number, rng)
     entry_judgements = generate_judgements(plan, rng)
     courses, lessons = generate_courses(plan, rng), generate_lessons(plan, rng)
     practice_days = pl.concat([entry_worklogs.select("entry", "day"), lessons.select("entry", "day")])
@@ -139,16 +139,16 @@ def generate_history(world: World, block_number: int) -> History:
         plan, practice_days, world.half_life, np.random.default_rng([world.seed, 5, block_number])
     )
     judgements = attach_entries(
-        entries, pl.concat([entry_judgements, later_judgements.select(entry_judgements.columns)])
+        plan_entries, pl.concat([entry_judgements, later_judgements.select(entry_judgements.columns)])
     )
     return History(
         block_number=block_number,
         steps=steps.sort("person", "step"),
         issues=issues,
         worklogs=worklogs,
-        courses=attach_entries(entries, courses),
+        courses=attach_entries(plan_entries, courses),
         judgements=choose_judges(judgements, world.people),
-        lessons=choose_learners(plan, entries, lessons, rng),
+        lessons=choose_learners(plan, plan_entries, lessons, rng),
         wishes=generate_wishes(people, is_favoured, last_days, world, rng),
         demands=generate_demands(people, world, block_number, rng),
     )
@@ -215,15 +215,17 @@ def choose_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFram
     return judgements.with_columns(giver.alias("giver")).drop("judge").sort("day", maintain_order=True)
 
 
-def choose_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+def choose_learners(
+    plan: Plan, plan_entries: pl.DataFrame, lessons: pl.DataFrame, rng: np.random.Generator
+) -> pl.DataFrame:
     """Add a learner who had taken up the micro-skill by the day of the lesson; null if no draw finds one."""
-    entries_by_skill = np.argsort(plan.skill, kind="stable")
-    skill_starts = np.searchsorted(plan.skill[entries_by_skill], np.arange(plan.skill.max(initial=0) + 2))
+    entry_order = np.argsort(plan.skill, kind="stable")
+    skill_starts = np.searchsorted(plan.skill[entry_order], np.arange(plan.skill.max(initial=0) + 2))
     teacher_entries, lesson_days = lessons["entry"].to_numpy(), lessons["day"].to_numpy()
     lesson_skills = plan.skill[teacher_entries]
     learner_entries = np.full(teacher_entries.size, -1, dtype=np.int64)
     for _ in range(6):  # about half of all draws fit
-        drawn_entries = entries_by_skill[
+        drawn_entries = entry_order[
             skill_starts[lesson_skills]
             + (
                 rng.random(teacher_entries.size) * (skill_starts[lesson_skills + 1] - skill_starts[lesson_skills])
@@ -235,8 +237,10 @@ def choose_learners(plan: Plan, entries: pl.DataFrame, lessons: pl.DataFrame, rn
             & (lesson_days <= plan.last_day[drawn_entries])
         )
         learner_entries = np.where((learner_entries < 0) & is_fitting, drawn_entries, learner_entries)
-    learner_numbers = entries["person"].gather(np.maximum(learner_entries, 0)).set(pl.Series(learner_entries < 0), None)
-    return attach_entries(entries, lessons).with_columns(learner=learner_numbers).sort("day", maintain_order=True)
+    learner_numbers = (
+        plan_entries["person"].gather(np.maximum(learner_entries, 0)).set(pl.Series(learner_entries < 0), None)
+    )
+    return attach_entries(plan_entries, lessons).with_columns(learner=learner_numbers).sort("day", maintain_order=True)
 
 
 def generate_wishes(

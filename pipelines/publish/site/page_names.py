@@ -60,7 +60,7 @@ def write_page_names(root: Path, names: PageNames) -> None:
 
     Args:
         root: The data root.
-        names: The names.
+        names: The key and the renewals of addresses.
     """
     document = {"key": names.key.hex(), "renewal_counts": names.renewal_counts}
     write_text_atomically(root / _KEY_FILE, json.dumps(document))

@@ -97,12 +97,12 @@ def cast_datetime(text: pl.Expr, transform: Transform, time_zone: str, sample: p
     def read_batch(texts: pl.Series) -> pl.Series:
         midnight = pl.col("date").cast(_LOCAL_DATETIME)
         time_since_midnight = (pl.col("clock") - pl.col("offset").fill_null(0)).cast(pl.Duration("us"))
-        local_moment = _to_utc(midnight + time_since_midnight, time_zone)
+        utc_from_local_time = _to_utc(midnight + time_since_midnight, time_zone)
         written_moment = (
             pl.when(pl.col("clock").is_null())
             .then(midnight.dt.replace_time_zone("UTC"))
             .when(pl.col("offset").is_null())
-            .then(local_moment)
+            .then(utc_from_local_time)
             .otherwise((midnight + time_since_midnight).dt.replace_time_zone("UTC"))
         )
         moment_rows = read_moments(texts, transform.date_order)

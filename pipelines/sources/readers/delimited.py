@@ -166,18 +166,18 @@ def _survey_rows(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]
     separator = delimiter.encode()
     other_bytes = bytes(set(range(256)) - set(separator + b'"\n'))
     row_marks = separator * (len(headers) - 1) + b"\n"
-    header_starts, header_count = _header_starts(headers, delimiter), 0
-    is_regular, is_quote_open, row_count, unmatched_marks, quoted_bytes = True, False, 0, b"", 0
+    header_prefixes, header_count = _header_starts(headers, delimiter), 0
+    is_regular, is_quote_open, row_count, unmatched_marks, quoted_byte_count = True, False, 0, b"", 0
     for block in _blocks_of_lines(opened_file):
-        quoted_bytes = quoted_bytes + len(block) if is_quote_open and b'"' not in block else 0
-        if len(block) > MAX_FIELD_BYTES or quoted_bytes > MAX_FIELD_BYTES:
+        quoted_byte_count = quoted_byte_count + len(block) if is_quote_open and b'"' not in block else 0
+        if len(block) > MAX_FIELD_BYTES or quoted_byte_count > MAX_FIELD_BYTES:
             return False, row_count
         marks = block.translate(None, other_bytes)
         if is_quote_open or b'"' in marks:
             is_regular = is_regular and _has_proper_quotes(block, separator, is_quote_open)
             marks, is_quote_open = _marks_outside_quotes(marks, is_quote_open)
         row_count += marks.count(b"\n")
-        for header_start in header_starts:
+        for header_start in header_prefixes:
             # most blocks do not hold it, and a copy with a line end in front is made of the others alone
             header_count += (b"\n" + block).count(header_start) if header_start[1:] in block else 0
         marks = unmatched_marks + marks
