@@ -12,7 +12,7 @@ SHARED_DATA := $(wildcard ../shared/data)
 # Bytecode is compiled once at set-up, on all cores: without it every import of Dagster and Great Expectations costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test services lint types architecture tests contracts up wheel lock locktools sbom audit clean
+.PHONY: help setup run test test-long services lint types architecture tests contracts up wheel lock locktools sbom audit clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -62,7 +62,10 @@ services:
 	fi
 
 tests: setup services
-	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal
+	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+
+test-long: setup ## the simulated week, the installed package, the operator's manual, an erasure between whole runs
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 contracts: setup ## test the contracts of the demo's current snapshot against its Parquet files with datacontract-cli
 	@test -f $(DEMO_ROOT)/published/CURRENT || $(MAKE) --no-print-directory run

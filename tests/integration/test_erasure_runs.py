@@ -48,7 +48,7 @@ def read_comparable(lake: Lake) -> dict[str, pl.DataFrame]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_after_an_erasure_the_tables_are_those_of_a_company_without_the_person(
     demo_run: DemoRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from wheel_building import ROOT, build_wheel, clean_environment, list_checkout_files, run_pip
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @dataclass(frozen=True)

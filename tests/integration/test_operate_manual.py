@@ -21,7 +21,6 @@ from wheel_building import ROOT, build_wheel, clean_environment
 
 from pipelines.config.company import read_config
 
-pytestmark = pytest.mark.slow
 
 MANUAL = (ROOT / "docs" / "operate.md").read_text()
 # Folders of the machine, which become folders of the test.
@@ -127,6 +126,7 @@ def start_and_end_the_service(machine: Machine) -> None:
     assert server.returncode == 0
 
 
+@pytest.mark.long
 def test_every_command_of_the_manual_works(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     data_root = tmp_path / "srv" / "footsteps"

@@ -4,7 +4,7 @@ import polars as pl
 from conftest import DemoRun
 
 from benchmarks.planted_truth import measure_path_share, measure_stage_agreement
-from pipelines.contracts.catalog import PREFERENCE, PREREQUISITE
+from pipelines.contracts.catalog import PREREQUISITE, REPLY
 from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, PRECEDENCE, REACHED_STEP
 from pipelines.contracts.output_tables import ALIGNMENT, CAPABILITY, NEXT_SKILL, OUT_MASTERY
 from pipelines.storage.lake import Lake
@@ -36,7 +36,9 @@ def test_a_run_publishes_levels_half_lives_prerequisites_and_capabilities(demo_r
     covered = lake.scan(CAPABILITY).collect()
     # only people who hide the next micro-skill have none
     without_next = covered.filter(pl.col("missing_skill_ids").list.len() > 0, pl.col("next_skill_id").is_null())
-    assert set(without_next["person_id"]) <= set(lake.scan(PREFERENCE).collect()["person_id"])
+    hiding = lake.scan(REPLY).filter(reply_kind="hide").collect()["person_id"]
+    assert without_next.height > 0
+    assert set(without_next["person_id"]) <= set(hiding)
     aligned = lake.scan(ALIGNMENT).collect()
     assert (aligned["team_people_count"] >= 5).all()
     assert (aligned["wishing_people_count"] >= 3).all()

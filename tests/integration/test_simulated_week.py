@@ -27,7 +27,7 @@ from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISH_TARGET, SNAPSH
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 RAW = "raw_tempo__event_worklog"
 
