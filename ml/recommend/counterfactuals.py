@@ -297,11 +297,9 @@ def _drop_steps_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: R
     return steps.filter(compared_steps["is_ahead"] | steps["person_id"].is_in(crowded_versions.implode()))
 
 
-def _change_wishes(wishes: pl.DataFrame, changed_versions: pl.DataFrame) -> pl.DataFrame:
-    """Apply the change of each version to the wishes of the versions."""
-    wish_changes = changed_versions.select(
-        "change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount"
-    )
+def _change_wishes(wishes: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
+    """Add and remove the wishes that each version changes, and keep all others."""
+    wish_changes = changes.select("change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount")
     remaining_wishes = wishes.join(wish_changes.filter(pl.col("change") == "remove"), on=_SKILL_KEY, how="anti")
     return pl.concat(
         [remaining_wishes, wish_changes.filter(pl.col("change") == "add").drop("change")], how="diagonal_relaxed"

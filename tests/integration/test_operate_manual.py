@@ -21,7 +21,6 @@ from wheel_building import ROOT, build_wheel, clean_environment
 
 from pipelines.config.company import read_config
 
-
 MANUAL = (ROOT / "docs" / "operate.md").read_text()
 # Folders of the machine, which become folders of the test.
 PLACES = ("/opt/footsteps", "/srv/footsteps", "/etc/footsteps", "/var/backups/footsteps")
