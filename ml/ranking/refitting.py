@@ -7,16 +7,18 @@ Does not belong here: a fit from nothing (see fitting), evaluation of the earlie
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
+from threadpoolctl import threadpool_limits
 
-from ml.data.eligibility import EligibilityRules
+from ml.data.eligibility import EligibilityRules, encode_rules
 from ml.data.encoding import encode_ids
-from ml.data.interactions import Interactions
+from ml.data.interactions import Interactions, drop_unused_ids, encode_interactions, filter_before
 from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Strings
 from ml.ranking.calibration_rows import calibrate, collect_calibration_rows
 from ml.ranking.cases import build_training_cases
 from ml.ranking.features import CandidateNominator
-from ml.ranking.fitting import CALIBRATION_SPANS, FittedRecommender, describe_window
+from ml.ranking.fitting import CALIBRATION_SPANS, FittedRecommender, align_item_names, describe_window
 from ml.ranking.ranker import fit_ranker
 from ml.ranking.recommender import Recommender
 from ml.ranking.training_set import TrainingRows, build_case_rows, concat_rows
@@ -34,7 +36,12 @@ def can_refit(earlier_fit: FittedRecommender | None) -> bool:
 
 
 def refit_recommender(
-    earlier_fit: FittedRecommender, interactions: Interactions, rules: EligibilityRules, item_names: Strings | None
+    earlier_fit: FittedRecommender,
+    events: pl.DataFrame,
+    *,
+    item_names: pl.DataFrame | None = None,
+    requires: pl.DataFrame | None = None,
+    repeatable: pl.Series | None = None,
 ) -> Recommender:
     """Fit a recommender on everything up to one horizon after an earlier fit.
 
@@ -46,10 +53,24 @@ def refit_recommender(
 
     Args:
         earlier_fit: A fit for which `can_refit` holds.
-        interactions: Everything that happened, up to one horizon after the end of the earlier fit.
-        rules: The eligibility rules, coded by the items of `interactions`.
-        item_names: Name of each item; ids if None.
+        events: person_id, skill_id (the item), ts; later events than one horizon after the earlier fit are not looked
+            at.
+        item_names: skill_id, name; ids are read as names if None.
+        requires: skill_id, requires_id; an item is eligible for people who hold all items it requires.
+        repeatable: Ids of items that can be reached again.
     """
+    end_tick = earlier_fit.recommender.window.end + earlier_fit.recommender.horizon
+    interactions = drop_unused_ids(filter_before(encode_interactions(events), end_tick))
+    rules = encode_rules(requires, repeatable, interactions.items)
+    interactions = replace(interactions, repeatable=rules.repeatable)
+    with threadpool_limits(1):
+        return _refit(earlier_fit, interactions, rules, align_item_names(item_names, interactions.items))
+
+
+def _refit(
+    earlier_fit: FittedRecommender, interactions: Interactions, rules: EligibilityRules, item_names: Strings | None
+) -> Recommender:
+    """`refit_recommender` on coded interactions."""
     frozen_recommender = earlier_fit.recommender
     assert frozen_recommender.ranker is not None
     freeze_tick, seed = frozen_recommender.window.end, frozen_recommender.window.seed

@@ -251,8 +251,9 @@ def build_all_features(
     extra: ExtraFeatures | None,
 ) -> Floats:
     """(rows * k) x features: the declared features, then the extra ones."""
-    features = build_features(ensemble, user_states, candidates)
-    return add_extra_features(features, ensemble, user_states, candidates, interactions, extra)
+    return add_extra_features(
+        build_features(ensemble, user_states, candidates), ensemble, user_states, candidates, interactions, extra
+    )
 
 
 def add_extra_features(

@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
-from threadpoolctl import threadpool_limits
 
-from ml.data.eligibility import encode_rules
-from ml.data.interactions import TICKS_PER_DAY, as_ticks, encode_interactions
+from ml.data.interactions import TICKS_PER_DAY, as_ticks
 from ml.evaluation.evaluate import EvaluatedRecommender, evaluate_recommender
 from ml.evaluation.results import OURS, Evaluation
 from ml.evaluation.splits import TooLittleHistory
 from ml.ranking.features import ExtraFeatures
-from ml.ranking.fitting import align_item_names, fit_recommender
+from ml.ranking.fitting import fit_recommender
 from ml.ranking.recommender import Recommender
 from ml.ranking.refitting import can_refit, refit_recommender
 from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
@@ -173,13 +171,13 @@ def _fit_challenger(training_input: TrainingInput, evaluated_recommender: Evalua
             repeatable=training_input.repeatable,
             seed=training_input.seed,
         )
-    interactions = encode_interactions(training_input.events)
-    rules = encode_rules(training_input.requires, training_input.repeatable, interactions.items)
-    interactions = replace(interactions, repeatable=rules.repeatable)
-    with threadpool_limits(1):
-        return refit_recommender(
-            frozen, interactions, rules, align_item_names(training_input.names, interactions.items)
-        )
+    return refit_recommender(
+        frozen,
+        training_input.events,
+        item_names=training_input.names,
+        requires=training_input.requires,
+        repeatable=training_input.repeatable,
+    )
 
 
 def _evaluate_recipe(training_input: TrainingInput, frozen_champion: Recommender | None) -> EvaluatedRecommender | None:

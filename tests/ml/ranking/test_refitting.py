@@ -8,7 +8,6 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from ml.data.eligibility import NO_RULES
 from ml.data.interactions import TICKS_PER_DAY, as_tick, drop_unused_ids, encode_interactions, filter_before
 from ml.data.ranker_config import choose_config
 from ml.ranking.cases import build_training_cases
@@ -36,8 +35,8 @@ def fit_before(events: pl.DataFrame, end: datetime) -> FittedRecommender:
 
 
 def refit_before(earlier: FittedRecommender, events: pl.DataFrame, end: datetime) -> Recommender:
-    interactions = drop_unused_ids(filter_before(encode_interactions(events), as_tick(end)))
-    return refit_recommender(earlier, interactions, NO_RULES, None)
+    assert earlier.recommender.window.end + earlier.recommender.horizon == as_tick(end)
+    return refit_recommender(earlier, events)
 
 
 @pytest.fixture(scope="module")
