@@ -71,6 +71,24 @@ def bench_recommender(
     print_recommender(people, items, as_json)
 
 
+@bench.command(
+    "training", epilog=example("footsteps bench training --data-root .footsteps/demo", "footsteps bench training e.csv")
+)
+@report_failures
+def bench_training(
+    events: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet: person_id, skill_id, ts. None: the tables of the data root.")
+    ] = None,
+    horizon: Annotated[int, typer.Option(min=1, help="Days ahead within which a step of a file counts.")] = 90,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the ranker on more and fewer rows, and refit it from an earlier fit: seconds and NDCG@10."""
+    from benchmarks.training.learning_curve import print_training
+
+    print_training(events, data_root, horizon, as_json)
+
+
 @bench.command("erasure", epilog=example("footsteps bench erasure --people 10000"))
 @report_failures
 def bench_erasure(
