@@ -57,7 +57,7 @@ class TrainingHistory:
 
 @dataclass(frozen=True)
 class ComparedFit:
-    """One fit, scored on the windows after the freeze; the ratio of NDCG@10 is that to the first fit, with its 95 % interval."""
+    """One fit, scored on the windows after the freeze; the ratio of NDCG@10 to the first fit has a 95 % interval."""
 
     fit: str
     fit_seconds: float  # processor time
