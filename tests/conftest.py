@@ -134,10 +134,8 @@ def make_demo_run(root: Path) -> DemoRun:
 
 
 def list_files(root: Path) -> set[tuple[str, int, int]]:
-    """Path, size in bytes and time of change of each file, without what readers write: Dagster's files, the lock, and
-    the counts of rules that were missing."""
-    written_by_readers = {"dagster_home", ".rule_counts"}
-    paths = (path for path in root.rglob("*") if path.is_file() and not written_by_readers & {*path.parts})
+    """Path, size in bytes and time of change of each file, without what readers open: Dagster's files and the lock."""
+    paths = (path for path in root.rglob("*") if path.is_file() and "dagster_home" not in path.parts)
     return {(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.name != ".writing"}
 
 

@@ -2,6 +2,7 @@
 
 import dis
 import inspect
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -174,9 +175,10 @@ def test_a_read_in_a_branch_that_is_never_executed_is_found() -> None:
     assert find_undeclared_tables(read_too_much) == {WORKLOG.name, PREFERENCE.name}
 
 
-@pytest.fixture
-def pipeline(demo_run: DemoRun) -> PipelineResource:
-    root = demo_run.settings.root
+@pytest.fixture(scope="module")
+def pipeline(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> PipelineResource:
+    root = tmp_path_factory.mktemp("declared") / "copy"
+    shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     return PipelineResource(
         data_root=str(root), config_path=str(root / "footsteps.yaml"), landing_path=str(root / "landing")
     )
