@@ -127,11 +127,11 @@ def measure_training(history: TrainingHistory) -> list[ComparedFit]:
     eval_split = apply_rules(split_time(interactions, history.horizon_ticks), rules)
     assert eval_split.frozen_at is not None
     config, freeze_tick = choose_config(eval_split.train), eval_split.frozen_at
-    earlier_fit = _fit(history, eval_split, config, freeze_tick - history.horizon_ticks, with_calibration=True)
+    earlier_fit = _fit(history, eval_split, freeze_tick - history.horizon_ticks, with_calibration=True)
     past_events = history.events.filter(pl.Series(as_ticks(history.events["ts"]) < freeze_tick))
     fits: dict[str, Callable[[], Recommender]] = {
         "all candidates": partial(_fit_size, history, eval_split, config, config.max_cases, config.n_candidates),
-        "as in a training": lambda: _fit(history, eval_split, config, freeze_tick).recommender,
+        "as in a training": lambda: _fit(history, eval_split, freeze_tick).recommender,
         "refit from one horizon earlier": lambda: refit_recommender(
             earlier_fit,
             past_events,
@@ -167,18 +167,18 @@ def measure_training(history: TrainingHistory) -> list[ComparedFit]:
 def _fit(
     history: TrainingHistory,
     eval_split: EvalSplit,
-    config: RankerConfig,
     end_tick: int,
     *,
+    config: RankerConfig | None = None,
     with_calibration: bool = False,
 ) -> FittedRecommender:
-    """Fit on everything before a tick."""
+    """Fit on everything before a tick, with the settings that follow from it if none are given."""
     interactions = drop_unused_ids(filter_before(eval_split.full, end_tick))
     return fit_coded_recommender(
         interactions,
         end_tick=end_tick,
         horizon_ticks=history.horizon_ticks,
-        config=config,
+        config=config or choose_config(interactions),
         item_names=align_item_names(history.item_names, interactions.items),
         extra_features=history.extra_features,
         seed=0,
@@ -193,4 +193,4 @@ def _fit_size(
     """Fit on so many cases and candidates per case."""
     assert eval_split.frozen_at is not None
     with patch("ml.data.ranker_config.MAX_TRAINING_ROWS", n_cases * n_candidates):
-        return _fit(history, eval_split, replace(config, max_cases=n_cases), eval_split.frozen_at).recommender
+        return _fit(history, eval_split, eval_split.frozen_at, config=replace(config, max_cases=n_cases)).recommender
