@@ -236,7 +236,7 @@ def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
     stores = (data_root.settings.lake_path, data_root.settings.published_path, data_root.settings.models_path)
     # what the company declares is not ours to change: the receipt says that it still holds a value
     declarations = (data_root.settings.config_path.resolve(), *data_root.path.glob("**/dagster.yaml"))
-    skipped = [*stores, data_root.landing_folder, data_root.path / ".erasing.json", *declarations]
+    skipped = [*stores, data_root.landing_folder, data_root.journal_path, *declarations]
     paths = find_files_with(data_root.path, traces.searched_texts, skipped)
     replace_texts = compile_replacement(traces.searched_texts)
 
