@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment
 
+from pipelines.config.company import Config
 from pipelines.config.publish import PublishOptions
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
@@ -87,24 +88,22 @@ class AccessCopy:
         return str(Environment(autoescape=True).from_string(template).render(copy=self))
 
 
-def collect_access_copy(
-    settings: Settings, person: str, options: PublishOptions, terms: ContractTerms, postgresql_uri: str | None
-) -> AccessCopy:
+def collect_access_copy(settings: Settings, config: Config, person: str, postgresql_uri: str | None) -> AccessCopy:
     """Collect everything that is stored about a person.
 
     Args:
         settings: Folders of the data root, and the landing folder.
+        config: The declared sources, publish targets and purposes.
         person: person_id, employee number or e-mail address.
-        options: The publish targets.
-        terms: The purposes that the company declares.
         postgresql_uri: Address of the PostgreSQL server; None if there is none, or if its variable is not set.
 
     Raises:
         UnknownPerson: Nobody has the key, or several people have it.
     """
     lake = Lake(settings.lake_path)
-    identity = find_identity(lake, person)
-    search = PersonSearch(identity, read_all_keys(lake))
+    options, terms = config.publish, config.contracts
+    identity = find_identity(lake, config, person)
+    search = PersonSearch(identity, read_all_keys(lake, config))
     parts, not_read = [], []
     for path, shown_path in _list_files(settings):
         try:
