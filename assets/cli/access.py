@@ -46,7 +46,7 @@ def write_access_copy(
     postgresql = config.publish.postgresql
     uri = os.environ.get(postgresql.uri_variable) if postgresql else None
     try:
-        access_copy = collect_access_copy(settings, person, config.publish, config.contracts, uri)
+        access_copy = collect_access_copy(settings, config, person, uri)
     except UnknownPerson as error:
         raise CommandFailed(str(error)) from error
     document = access_copy.to_document()

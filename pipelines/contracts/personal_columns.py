@@ -11,9 +11,8 @@ import polars as pl
 
 from pipelines.contracts.classification import DataClass, PersonKey, PersonReference, PersonRole
 from pipelines.contracts.table import Column, Table
+from pipelines.contracts.table_declaration import PERSON_REFERENCE
 
-# What a foreign key to a person references.
-_PERSON_TARGET = "core_hr__entity_person.person_id"
 _PERSONAL_CLASSES = (DataClass.IDENTIFIER, DataClass.PERSONAL, DataClass.INFERENCE)
 
 
@@ -45,7 +44,7 @@ def find_person_columns(table: Table) -> tuple[PersonColumn, ...]:
     references = {
         reference.column: PersonReference(PersonRole.OTHER, PersonKey.PERSON_ID)
         for reference in table.references
-        if reference.target == _PERSON_TARGET
+        if reference.target == PERSON_REFERENCE.target
     } | {column.name: column.reference for column in table.columns if column.reference is not None}
     return tuple(
         PersonColumn(column.name, reference.role, reference.key, isinstance(column.dtype, pl.List))

@@ -14,8 +14,9 @@ from pipelines.contracts.personal_columns import person_columns
 from pipelines.contracts.table import Table
 
 _PAIR = ("person_id", "skill_id")
-# Micro-skills of a row's subject. A row about a hidden one is marked, so that readers show it to the subject alone.
-_SUBJECT_SKILLS = ("skill_id", "changed_skill_id", "companion_skill_id")
+# How columns of a micro-skill end. A row with one that its subject hides is marked, so that readers show it to the
+# subject alone.
+_SKILL_ENDING = "skill_id"
 # The micro-skill of a row in which another person is named.
 _OTHER_SKILL = "companion_skill_id"
 # What recommends a step outside the lists. Rows with a rank or a step are recommendations as a whole.
@@ -70,8 +71,8 @@ class Objections:
         if "is_hidden" in table.column_names:
             marks = [
                 self._is_hidden(rows, "person_id", column_name).alias(column_name)
-                for column_name in _SUBJECT_SKILLS
-                if column_name in rows.columns
+                for column_name in rows.columns
+                if column_name.endswith(_SKILL_ENDING)
             ]
             rows = rows.with_columns(pl.DataFrame(marks).select(is_hidden=pl.any_horizontal(pl.all())).to_series())
         return rows
@@ -81,7 +82,7 @@ class Objections:
         if _MISSING_LIST not in rows.columns:
             return rows
         numbered_rows = rows.with_row_index("row")
-        kept_lists = [
+        visible_lists = [
             numbered_rows.select("row", "person_id", *columns)
             .explode(columns)
             .join(self.hidden_pairs, left_on=("person_id", columns[0]), right_on=_PAIR, how="anti")
@@ -92,8 +93,8 @@ class Objections:
             for columns in (_HELD_LISTS, (_MISSING_LIST,))
         ]
         visible_rows = numbered_rows.drop(*_HELD_LISTS, _MISSING_LIST)
-        for kept_list in kept_lists:
-            visible_rows = visible_rows.join(kept_list, on="row", how="left", maintain_order="left")
+        for visible_list in visible_lists:
+            visible_rows = visible_rows.join(visible_list, on="row", how="left", maintain_order="left")
         no_names = pl.lit([], pl.List(pl.String))
         has_no_step = is_opted_out | self._is_hidden(rows, "person_id", "next_skill_id")
         return visible_rows.with_columns(

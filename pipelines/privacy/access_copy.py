@@ -13,13 +13,12 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment
 
-from pipelines.config.publish import PublishOptions
+from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.classification import PersonRole
 from pipelines.contracts.table import Table
-from pipelines.contracts.terms import ContractTerms
 from pipelines.privacy.identity import PersonIdentity, find_identity, read_all_keys
 from pipelines.privacy.person_lines import PersonSearch
 from pipelines.privacy.person_rows import Row, describe_stored_table, select_person_rows
@@ -87,28 +86,26 @@ class AccessCopy:
         return str(Environment(autoescape=True).from_string(template).render(copy=self))
 
 
-def collect_access_copy(
-    settings: Settings, person: str, options: PublishOptions, terms: ContractTerms, postgresql_uri: str | None
-) -> AccessCopy:
+def collect_access_copy(settings: Settings, config: Config, person: str, postgresql_uri: str | None) -> AccessCopy:
     """Collect everything that is stored about a person.
 
     Args:
         settings: Folders of the data root, and the landing folder.
+        config: The declared sources, publish targets and purposes.
         person: person_id, employee number or e-mail address.
-        options: The publish targets.
-        terms: The purposes that the company declares.
         postgresql_uri: Address of the PostgreSQL server; None if there is none, or if its variable is not set.
 
     Raises:
         UnknownPerson: Nobody has the key, or several people have it.
     """
     lake = Lake(settings.lake_path)
-    identity = find_identity(lake, person)
-    search = PersonSearch(identity, read_all_keys(lake))
+    options = config.publish
+    identity = find_identity(lake, config, person)
+    search = PersonSearch(identity, read_all_keys(lake, config))
     parts, not_read = [], []
     for path, shown_path in _list_files(settings):
         try:
-            parts += _read_part(path, shown_path, search, options, terms)
+            parts += _read_part(path, shown_path, search, config)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             not_read.append(f"{shown_path}: {type(error).__name__}")
     remote_tables = (
@@ -121,7 +118,7 @@ def collect_access_copy(
     if options.postgresql and not postgresql_uri:
         not_read.append(f"PostgreSQL: {options.postgresql.uri_variable} is not set")
     for name, tables in remote_tables:
-        place = Place(name, "the tables", "; ".join(terms.purposes), f"{options.retention_days} days")
+        place = Place(name, "the tables", "; ".join(config.contracts.purposes), f"{options.retention_days} days")
         try:
             for address, rows in tables:
                 table = describe_stored_table(table_of(address), rows.collect_schema())
@@ -142,20 +139,18 @@ def _list_files(settings: Settings) -> Iterator[tuple[Path, PurePosixPath]]:
                 yield path, prefix / path.relative_to(folder).as_posix()
 
 
-def _read_part(
-    path: Path, shown_path: PurePosixPath, search: PersonSearch, options: PublishOptions, terms: ContractTerms
-) -> list[StoredPart]:
+def _read_part(path: Path, shown_path: PurePosixPath, search: PersonSearch, config: Config) -> list[StoredPart]:
     if path.suffix == ".parquet":
         rows = pl.scan_parquet(path)
         table = describe_stored_table(table_of(shown_path), rows.collect_schema())
-        place = describe_place(shown_path, options, terms, _retention_days(table.name))
+        place = describe_place(shown_path, config, _retention_days(table.name))
         return _describe_rows(place, str(shown_path), table, rows, search)
     lines = search.find_lines(path)
     if not lines:
         return []
     is_page = path.suffix in _PAGE_SUFFIXES
     texts = [{"place": line.place, "text": None if is_page else line.text} for line in lines]
-    return [StoredPart(describe_place(shown_path, options, terms, None), str(shown_path), lines=texts)]
+    return [StoredPart(describe_place(shown_path, config, None), str(shown_path), lines=texts)]
 
 
 def _describe_rows(place: Place, path: str, table: Table, rows: pl.LazyFrame, search: PersonSearch) -> list[StoredPart]:

@@ -45,6 +45,11 @@ class DataRoot:
         return (self.settings.config_path.parent / Path(declared_path).expanduser()).resolve()
 
     @property
+    def journal_path(self) -> Path:
+        """The journal of an erasure, which is there while the erasure is under way."""
+        return self.path / ".erasing.json"
+
+    @property
     def receipts_folder(self) -> Path | None:
         """The folder of receipts, next to the list of erased people."""
         return self.erased_people_path and self.erased_people_path.with_suffix(".receipts")

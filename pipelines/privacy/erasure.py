@@ -26,7 +26,6 @@ from pipelines.privacy.identities import PersonTraces, find_erased, find_traces,
 from pipelines.privacy.receipt import Receipt, write_receipt
 from pipelines.storage.atomic_write import write_text_atomically
 
-JOURNAL_FILE = ".erasing.json"
 # In the lake and in the publication, because either may be restored without the other.
 _APPLIED_FILE = ".erased"
 # Readers that have resolved a pointer open its files within this time; then the replaced files are removed.
@@ -108,12 +107,9 @@ def erase_people(
     Raises:
         ErasureUnavailable: The list or its key is missing, or none is declared, or some of the people are unknown.
     """
-    erased_people = open_list(data_root)
-    if erased_people is None:
-        raise ErasureUnavailable("declare `privacy: {erased_people: PATH}` in footsteps.yaml, outside the data root")
+    _open_declared_list(data_root)
     complete_erasures(data_root, now, on_step)
-    erased_people = open_list(data_root)
-    assert erased_people is not None
+    erased_people = _open_declared_list(data_root)  # the completion may have added people
     unknown_ids = person_ids - set(read_mentions(data_root.lake, data_root.config)["person_id"])
     if unknown_ids and unknown_ids != person_ids:
         raise ErasureUnavailable(
@@ -122,7 +118,7 @@ def erase_people(
     traces = find_traces(data_root.lake, data_root.config, person_ids)
     if not traces.identities:
         return None
-    return _erase(data_root, erased_people, _Journal(data_root.path / JOURNAL_FILE, traces), now, on_step)
+    return _erase(data_root, erased_people, _Journal(data_root.journal_path, traces), now, on_step)
 
 
 def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda _: None) -> Receipt | None:
@@ -145,12 +141,10 @@ def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda
     files = list_request_files(data_root)
     if not files:
         return None
-    erased_people, receipt = open_list(data_root), None
-    if erased_people is None:
-        raise ErasureUnavailable("declare `privacy: {erased_people: PATH}` in footsteps.yaml, outside the data root")
+    erased_people, receipt = _open_declared_list(data_root), None
     traces = read_requests(data_root, files, erased_people)
     if erased_people.add(traces.identities, now.date()) != erased_people:
-        journal = _Journal(data_root.path / JOURNAL_FILE, traces)
+        journal = _Journal(data_root.journal_path, traces)
         receipt = _erase(data_root, erased_people, journal, now, on_step)
     if data_root.owns_landing:
         for path in files:
@@ -177,7 +171,7 @@ def complete_erasures(data_root: DataRoot, now: datetime, on_step: OnStep = lamb
     erased_people = open_list(data_root)
     if erased_people is None:
         return None
-    journal = _Journal.read(data_root.path / JOURNAL_FILE)
+    journal = _Journal.read(data_root.journal_path)
     receipt = None
     if journal is not None:
         receipt = _erase(data_root, erased_people, journal, now, on_step)
@@ -186,11 +180,19 @@ def complete_erasures(data_root: DataRoot, now: datetime, on_step: OnStep = lamb
         returned_ids = find_erased(data_root.lake, data_root.config, erased_people)
         if returned_ids:
             traces = find_traces(data_root.lake, data_root.config, returned_ids)
-            new_journal = _Journal(data_root.path / JOURNAL_FILE, traces)
+            new_journal = _Journal(data_root.journal_path, traces)
             receipt = _erase(data_root, erased_people, new_journal, now, on_step)
         else:
             _mark_applied(data_root, erased_people)
     return receipt
+
+
+def _open_declared_list(data_root: DataRoot) -> ErasedPeople:
+    """The list of erased people, without which nobody can be erased."""
+    erased_people = open_list(data_root)
+    if erased_people is None:
+        raise ErasureUnavailable("declare `privacy: {erased_people: PATH}` in footsteps.yaml, outside the data root")
+    return erased_people
 
 
 def _erase(
@@ -216,7 +218,7 @@ def _erase(
     time.sleep(GRACE_SECONDS if journal.counts.get("snapshots") else 0.0)
     places.remove_replaced_files(data_root)
     on_step("search by content")
-    remaining = find_files_with(data_root.path, traces.searched_texts, [data_root.path / JOURNAL_FILE])
+    remaining = find_files_with(data_root.path, traces.searched_texts, [data_root.journal_path])
     beyond = () if data_root.owns_landing else find_files_with(data_root.landing_folder, traces.searched_texts)
     replace_texts = compile_replacement(traces.searched_texts)  # a name of a file may hold a value as well
     receipt = Receipt(

@@ -126,13 +126,22 @@ def delete_landing_copies(data_root: DataRoot, sources: Sequence[SourceConfig]) 
     Returns:
         The number of files.
     """
-    paths = _find_landed_copies(data_root, sources, _HAS_ERASED)
-    _delete_copies(paths)
+    paths = find_landed_copies(data_root, sources, _HAS_ERASED)
+    delete_with_marks(paths)
     return len(paths)
 
 
-def _find_landed_copies(data_root: DataRoot, sources: Sequence[SourceConfig], condition: pl.Expr) -> list[Path]:
-    """The landing copies with the content of a row of the ledger that meets a condition."""
+def find_landed_copies(data_root: DataRoot, sources: Sequence[SourceConfig], condition: pl.Expr) -> list[Path]:
+    """The landing copies, within the data root, with the content of rows of the ledger that meet a condition.
+
+    Args:
+        data_root: The data root.
+        sources: The sources whose files are looked at.
+        condition: A condition on a row of the ledger; null counts as not met.
+
+    Returns:
+        The files, sorted.
+    """
     ledger = read_ledger(data_root.lake).filter(condition.fill_null(False))
     if ledger.is_empty() or not data_root.owns_landing:
         return []
@@ -147,7 +156,12 @@ def _find_landed_copies(data_root: DataRoot, sources: Sequence[SourceConfig], co
     )
 
 
-def _delete_copies(paths: Iterable[Path]) -> None:
+def delete_with_marks(paths: Iterable[Path]) -> None:
+    """Delete landing copies, each with the file that marks it as complete.
+
+    Args:
+        paths: The copies.
+    """
     for path in paths:
         path.unlink(missing_ok=True)
         path.with_name(path.name + DONE_SUFFIX).unlink(missing_ok=True)
@@ -168,11 +182,11 @@ def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
     person, and then deletes it.
     """
     sources = data_root.config.sources
-    landed_copies = _find_landed_copies(data_root, sources, pl.lit(True))
+    landed_copies = find_landed_copies(data_root, sources, pl.lit(True))
     taxonomy_paths = {data_root.landing_folder / file for file in data_root.config.taxonomy.files}
-    paths = set(_find_landed_copies(data_root, sources, _HAS_ERASED))
+    paths = set(find_landed_copies(data_root, sources, _HAS_ERASED))
     paths |= set(select_files_with(landed_copies, traces.searched_texts)) - taxonomy_paths
-    return Plan({"": len(paths)}, partial(_delete_copies, sorted(paths)))
+    return Plan({"": len(paths)}, partial(delete_with_marks, sorted(paths)))
 
 
 def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:
@@ -236,7 +250,7 @@ def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
     stores = (data_root.settings.lake_path, data_root.settings.published_path, data_root.settings.models_path)
     # what the company declares is not ours to change: the receipt says that it still holds a value
     declarations = (data_root.settings.config_path.resolve(), *data_root.path.glob("**/dagster.yaml"))
-    skipped = [*stores, data_root.landing_folder, data_root.path / ".erasing.json", *declarations]
+    skipped = [*stores, data_root.landing_folder, data_root.journal_path, *declarations]
     paths = find_files_with(data_root.path, traces.searched_texts, skipped)
     replace_texts = compile_replacement(traces.searched_texts)
 

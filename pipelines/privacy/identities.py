@@ -1,6 +1,6 @@
 """Everything by which a data root names a person: ids, numbers, addresses, accounts, names.
 
-Belongs here: finding them in the lake before any of it is deleted.
+Belongs here: finding them in the lake, for the access copy, and for an erasure before it deletes any of them.
 Does not belong here: the hashes of identities (`erased_people`), the deletion (`erasure`).
 """
 
@@ -93,16 +93,14 @@ def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> Person
     other_accounts = set(mentions.filter(~is_wanted).select("system_name", "account_code").drop_nulls().iter_rows())
     accounts = {*own_keys.select("system_name", "account_code").drop_nulls().iter_rows()} - other_accounts
     people, other_people = (lake.scan(PERSON).filter(is_named).collect() for is_named in (is_wanted, ~is_wanted))
-    reply_ids = [
-        lake.scan(table).filter(is_wanted).select("reply_id").collect()["reply_id"] for table in (REPLY_EFFECT,)
-    ]
+    replies = lake.scan(REPLY_EFFECT).filter(is_wanted).select("reply_id").collect()
     return PersonTraces(
         person_ids=tuple(wanted_ids),
         employee_numbers=_sort_without(own_keys["employee_number"], shared_keys["employee_number"]),
         addresses=_sort_without(own_keys["work_email"], shared_keys["work_email"]),
         accounts=tuple(sorted(accounts)),
         names=_sort_without(people["display_name"], set(other_people["display_name"])),
-        reply_ids=_sort_without(pl.concat(reply_ids), set()),
+        reply_ids=_sort_without(replies["reply_id"], set()),
     )
 
 

@@ -1,7 +1,7 @@
 """A person, as the stored files may name them.
 
-Belongs here: the keys of a person, found from any one of them.
-Does not belong here: how accounts are matched to people (`pipelines.core.identity_resolution`).
+Belongs here: the keys of a person, found from any one of them, as the access copy compares them.
+Does not belong here: where the lake names a person (`identities`).
 """
 
 import json
@@ -10,8 +10,10 @@ from functools import cached_property
 
 import polars as pl
 
-from pipelines.contracts.catalog import ACCOUNT, PERSON
-from pipelines.contracts.output_tables import REPLY_EFFECT
+from pipelines.config.company import Config
+from pipelines.contracts.catalog import PERSON
+from pipelines.core.identity_resolution import ACCOUNT_KEYS
+from pipelines.privacy.identities import find_traces, read_mentions
 from pipelines.storage.lake import Lake
 
 # A shorter key occurs in any text by chance. In tables every key counts.
@@ -39,8 +41,8 @@ class PersonIdentity:
     record_ids: frozenset[str]
 
     def accounts_of(self, system_name: str | None) -> frozenset[str]:
-        """The accounts in a system; in every system if it is unknown."""
-        return frozenset(account for system, account in self.accounts if system_name in (None, system))
+        """The accounts in a system; in every system if it is unknown. An account without a system holds in any."""
+        return frozenset(account for system, account in self.accounts if not system or system_name in (None, system))
 
     @cached_property
     def text_keys(self) -> frozenset[str]:
@@ -54,54 +56,48 @@ class UnknownPerson(LookupError):
     """No stored table has the key."""
 
 
-def find_identity(lake: Lake, key: str) -> PersonIdentity:
+def find_identity(lake: Lake, config: Config, key: str) -> PersonIdentity:
     """Find the keys of a person.
 
     Args:
         lake: The lake.
+        config: The declared sources.
         key: person_id, employee number or e-mail address.
 
     Returns:
-        Every key that the tables of people and accounts connect with the person.
+        Every key by which the tables and the landed HR exports name the person, and nobody else.
 
     Raises:
         UnknownPerson: Nobody has the key, or several people have it.
     """
-    people, accounts = lake.scan(PERSON).collect(), lake.scan(ACCOUNT).collect()
-    keys = ("person_id", "employee_number", "work_email")
-    has_key = pl.any_horizontal(pl.col(column).str.to_lowercase() == key.strip().lower() for column in keys)
-    matched_ids = pl.concat([rows.filter(has_key)["person_id"] for rows in (people, accounts)]).drop_nulls().unique()
+    mentions = read_mentions(lake, config)
+    columns = ("person_id", "employee_number", "work_email")
+    has_key = pl.any_horizontal(pl.col(column).str.to_lowercase() == key.strip().lower() for column in columns)
+    matched_ids = mentions.filter(has_key)["person_id"].unique()
     if matched_ids.len() != 1:
         number = "nobody has" if matched_ids.is_empty() else f"{matched_ids.len()} people have"
         raise UnknownPerson(f"{number} this person_id, employee number or e-mail address")
     person_id = matched_ids.item()
-    own_rows = [rows.filter(pl.col("person_id") == person_id) for rows in (people, accounts)]
-    replies = lake.scan(REPLY_EFFECT).filter(pl.col("person_id") == person_id).select("reply_id").collect()
+    traces = find_traces(lake, config, [person_id])
     return PersonIdentity(
         person_id,
-        _distinct(own_rows[:1], "display_name"),
-        _distinct(own_rows, "employee_number"),
-        frozenset(email.lower() for email in _distinct(own_rows, "work_email")),
-        frozenset(
-            (row["system_name"], row["account_code"].lower())
-            for row in own_rows[1].iter_rows(named=True)
-            if row["account_code"]
-        ),
-        _distinct([replies], "reply_id"),
+        names=frozenset(traces.names),
+        employee_numbers=frozenset(traces.employee_numbers),
+        emails=frozenset(address.lower() for address in traces.addresses),
+        accounts=frozenset((system, code.lower()) for system, code in traces.accounts),
+        record_ids=frozenset(traces.reply_ids),
     )
 
 
-def read_all_keys(lake: Lake) -> frozenset[str]:
-    """The keys of everybody, in lower case: a text that has another person's key is not handed out."""
-    key_columns = ("person_id", "employee_number", "work_email", "account_code", "display_name")
-    keys = (
-        rows[column].drop_nulls().str.to_lowercase()
-        for rows in (lake.scan(PERSON).collect(), lake.scan(ACCOUNT).collect())
-        for column in key_columns
-        if column in rows.columns
-    )
-    return frozenset(key for series in keys for key in series if len(key) >= _MIN_TEXT_KEY)
+def read_all_keys(lake: Lake, config: Config) -> frozenset[str]:
+    """The keys of everybody, in lower case: a text that has another person's key is not handed out.
 
-
-def _distinct(tables: list[pl.DataFrame], column: str) -> frozenset[str]:
-    return frozenset(cell for rows in tables for cell in rows[column].drop_nulls())
+    Args:
+        lake: The lake.
+        config: The declared sources.
+    """
+    mentions = read_mentions(lake, config)
+    keys = [mentions[column] for column in ("person_id", *ACCOUNT_KEYS)]
+    keys.append(lake.scan(PERSON).select("display_name").collect().to_series())
+    lower_keys = pl.concat(keys).drop_nulls().str.to_lowercase()
+    return frozenset(key for key in lower_keys if len(key) >= _MIN_TEXT_KEY)

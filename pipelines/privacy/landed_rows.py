@@ -4,6 +4,7 @@ Belongs here: the deletion of rows that an export brought, delivery by delivery,
 Does not belong here: exports that are landed now (`suppression`), tables made of landed rows (`person_deletions`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,9 @@ from pipelines.privacy.erased_people import ErasedPeople
 from pipelines.privacy.suppression import ERASED_PERSON, REFERENCE_COLUMNS, Suppression
 from pipelines.storage.lake import Lake
 from pipelines.storage.row_deletion import DeletionCount, RowDeletion, rewrite_parquet
+
+# The source of a delivery, and the name of its files without the ending.
+_FileKey = tuple[str, str]
 
 
 class LandedFile(NamedTuple):
@@ -43,9 +47,11 @@ def plan_landed_rows(lake: Lake, config: Config, erased_people: ErasedPeople) ->
         One entry per file with such rows.
     """
     suppressions = {source.name: Suppression.of_source(erased_people, source) for source in config.sources}
-    system_by_source = dict(read_ledger(lake).select("source_name", "system_name").unique().iter_rows())
+    ledger = read_ledger(lake)
+    system_by_source = dict(ledger.select("source_name", "system_name").unique().iter_rows())
     files = []
-    for table, path in _list_landed_files(lake, config):
+    systems = {*(source.system for source in config.sources), *ledger["system_name"].drop_nulls()}
+    for table, path in _list_landed_files(lake, systems):
         source_name = path.parent.name
         suppression = suppressions.get(source_name) or Suppression(
             erased_people, (system_by_source.get(source_name) or "",)
@@ -75,8 +81,7 @@ def _counts_of_quarantine(path: Path) -> Path:
     return lake_root / table_name / path.parent.name / f"{path.stem}.counts.json"
 
 
-def _list_landed_files(lake: Lake, config: Config) -> Iterator[tuple[Table, Path]]:
-    systems = {*(source.system for source in config.sources), *read_ledger(lake)["system_name"].drop_nulls()}
+def _list_landed_files(lake: Lake, systems: Iterable[str]) -> Iterator[tuple[Table, Path]]:
     for system in sorted(systems):
         for schema in CANONICAL_SCHEMAS.values():
             table = raw_table(system, schema)
@@ -111,14 +116,14 @@ def recount_ledger(lake: Lake, texts: tuple[str, ...] = (), reason: str = ERASED
         The number of ledger rows that changed.
     """
     ledger = read_ledger(lake)
-    good_counts, bad_counts = _count_landed(lake, ledger, False), _count_landed(lake, ledger, True)
+    good_counts, bad_counts = _count_landed(lake, ledger)
     rows, replace_texts = ledger.to_dicts(), compile_replacement(texts)
     changed_numbers = []
     for row in rows:
         before = repr(row)
         key = (row["source_name"], f"{row['file_sha256'][:16]}-{row['mapping_code']}")
         if row["delivery_status"] == "landed" and row["read_count"] is not None:
-            _recount(row, good_counts.get(key, 0), bad_counts.get(key, 0), reason)
+            _recount(row, good_counts[key], bad_counts[key], reason)
         for column in ("file_name", "delivery_reason", "file_notes", "unknown_words"):
             row[column] = _without_texts(row[column], replace_texts)
         if repr(row) != before:
@@ -140,20 +145,16 @@ def _recount(row: dict[str, Any], good_count: int, bad_count: int, reason: str) 
     row["good_count"], row["bad_count"] = good_count, bad_count
 
 
-def _count_landed(lake: Lake, ledger: pl.DataFrame, are_quarantined: bool) -> dict[tuple[str, str], int]:
-    """The rows of each delivery in all raw tables, or in all quarantines, by source and name of the file."""
-    counts: dict[tuple[str, str], int] = {}
-    for system in ledger["system_name"].drop_nulls().unique().sort():
-        for schema in CANONICAL_SCHEMAS.values():
-            table = raw_table(system, schema)
-            contract = quarantine_table(table.name) if are_quarantined else table
-            for path in lake.folder(contract).glob("*/*.parquet"):
-                rows = pl.scan_parquet(path)
-                if are_quarantined:
-                    rows = rows.filter(~pl.col("is_row_kept").fill_null(False))
-                key = (path.parent.name, path.stem)
-                counts[key] = counts.get(key, 0) + int(rows.select(pl.len()).collect().item())
-    return counts
+def _count_landed(lake: Lake, ledger: pl.DataFrame) -> tuple[Counter[_FileKey], Counter[_FileKey]]:
+    """The rows of each delivery in all raw tables, and in all quarantines."""
+    good_counts: Counter[_FileKey] = Counter()
+    bad_counts: Counter[_FileKey] = Counter()
+    for table, path in _list_landed_files(lake, set(ledger["system_name"].drop_nulls())):
+        rows, counts = pl.scan_parquet(path), good_counts
+        if table.layer == "quarantine":
+            rows, counts = rows.filter(~pl.col("is_row_kept").fill_null(False)), bad_counts
+        counts[path.parent.name, path.stem] += int(rows.select(pl.len()).collect().item())
+    return good_counts, bad_counts
 
 
 def _without_texts(content: object, replace_texts: Callable[[str], str]) -> object:

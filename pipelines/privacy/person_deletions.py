@@ -4,13 +4,16 @@ Belongs here: what erasure deletes from each table, as its contract says.
 Does not belong here: how rows are deleted (`pipelines.storage.row_deletion`), in which order (`erasure`).
 """
 
+import json
+from collections.abc import Iterable
+
 import polars as pl
 
-from pipelines.contracts.classification import PersonRole
+from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.classification import REFERENCE_BY_COLUMN, PersonKey, PersonRole
 from pipelines.contracts.personal_columns import person_columns, record_columns
 from pipelines.contracts.table import Table
 from pipelines.privacy.identities import PersonTraces
-from pipelines.privacy.suppression import REFERENCE_COLUMNS
 from pipelines.storage.row_deletion import RowDeletion
 
 
@@ -22,7 +25,7 @@ def build_person_deletion(table: Table, traces: PersonTraces) -> RowDeletion | N
         traces: The people.
     """
     if table.layer == "quarantine":
-        return _build_quarantine_deletion(traces)
+        return _build_quarantine_deletion(TABLES[table.name.removeprefix("quarantine__")], traces)
     person_ids = list(traces.person_ids)
     conditions: list[pl.Expr] = []
     cleared: dict[str, pl.Expr] = {}
@@ -34,8 +37,7 @@ def build_person_deletion(table: Table, traces: PersonTraces) -> RowDeletion | N
             conditions.append(names_person)
         else:
             cleared[column.name] = pl.when(~names_person).then(column.name)
-    if any(column.name == "reply_id" for column in record_columns(table)):
-        conditions.append(pl.col("reply_id").is_in(list(traces.reply_ids)))
+    conditions += [pl.col(column.name).is_in(list(traces.reply_ids)) for column in record_columns(table)]
     if not conditions and not cleared:
         return None
     return RowDeletion(pl.any_horizontal(pl.lit(False), *conditions), cleared)
@@ -46,20 +48,33 @@ def _is_needed(table: Table, column: str) -> bool:
     return column in table.key or any(column in row_rule.columns for row_rule in table.row_rules)
 
 
-def _build_quarantine_deletion(traces: PersonTraces) -> RowDeletion:
-    """Rows whose own key is one of the person's; in other rows the text loses the person as a reference."""
-    own_keys = {
-        "employee_number": list(traces.employee_numbers),
-        "work_email": list(traces.addresses),
-        "account_code": sorted({code for _, code in traces.accounts} | set(traces.employee_numbers)),
-        "person_id": list(traces.person_ids),
-        "companion_id": list(traces.person_ids),
+def _build_quarantine_deletion(table: Table, traces: PersonTraces) -> RowDeletion:
+    """Rows whose own key is one of the person's; in other rows the text loses the person as a reference.
+
+    The text of a row has the columns of the table and those of the exports, so that every declared column counts.
+    """
+    numbers_and_codes = {*traces.employee_numbers, *(code for _, code in traces.accounts)}
+    texts_by_key: dict[PersonKey, Iterable[str]] = {
+        PersonKey.PERSON_ID: traces.person_ids,
+        PersonKey.EMPLOYEE_NUMBER: traces.employee_numbers,
+        PersonKey.WORK_EMAIL: traces.addresses,
+        PersonKey.ACCOUNT: numbers_and_codes,
+        PersonKey.ANY: {*numbers_and_codes, *traces.addresses, *traces.person_ids},
+        PersonKey.RECORD: traces.reply_ids,
     }
-    key_text = {column: pl.col("row_text").str.json_path_match(f"$.{column}") for column in own_keys}
-    is_own = pl.any_horizontal(key_text[column].is_in(texts) for column, texts in own_keys.items())
-    text = pl.col("row_text")
-    codes = sorted({*traces.employee_numbers, *traces.addresses, *(code for _, code in traces.accounts)})
-    for code in (*codes, *traces.person_ids):
-        for column in (*REFERENCE_COLUMNS, "manager_id", "given_by_id"):
-            text = text.str.replace_all(f'"{column}":"{code}"', f'"{column}":null', literal=True)
-    return RowDeletion(is_own, {"row_text": text})
+    conditions: list[pl.Expr] = []
+    cleared_text = pl.col("row_text")
+    for column, reference in REFERENCE_BY_COLUMN.items():
+        texts = sorted(texts_by_key[reference.key])
+        if not texts:
+            continue
+        quoted_texts = [json.dumps(text, ensure_ascii=False) for text in texts]
+        if reference.role is PersonRole.SUBJECT or _is_needed(table, column):
+            cell_text = pl.col("row_text").str.json_path_match(f"$.{column}")
+            # a cell that names several people is a list in JSON
+            conditions.append(cell_text.is_in(texts) | cell_text.str.contains_any(quoted_texts))
+        else:
+            for quoted_text in quoted_texts:
+                reference_text = f'"{column}":{quoted_text}'
+                cleared_text = cleared_text.str.replace_all(reference_text, f'"{column}":null', literal=True)
+    return RowDeletion(pl.any_horizontal(pl.lit(False), *conditions), {"row_text": cleared_text})

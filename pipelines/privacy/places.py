@@ -7,9 +7,9 @@ Does not belong here: what a table is for (its contract).
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from pipelines.config.publish import PublishOptions
+from pipelines.config.company import Config
+from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
 from pipelines.contracts.catalog import TABLES
-from pipelines.contracts.terms import ContractTerms
 
 
 @dataclass(frozen=True)
@@ -29,35 +29,38 @@ class Place:
     retention: str
 
 
-_NO_END = "as long as the company leaves the file there"
+_NO_END = "no end is declared"
+_LANDED_DAYS = raw_table("any", CANONICAL_SCHEMAS["person"]).retention_days
 
 
-def describe_place(path: PurePosixPath, options: PublishOptions, terms: ContractTerms, days: int | None) -> Place:
+def describe_place(path: PurePosixPath, config: Config, days: int | None) -> Place:
     """The place of a file.
 
     Args:
         path: Path of the file, relative to the data root.
-        options: How long snapshots are kept.
-        terms: The purposes that the company declares.
+        config: The purposes that the company declares, and how long snapshots and logs are kept.
         days: Days after which the rows of the file's table are deleted, if its contract declares them.
     """
-    purposes, snapshot_days = "; ".join(terms.purposes), f"{options.retention_days} days"
-    table_days = f"{days} days" if days else "no end is declared"
+    purposes, snapshot_days = "; ".join(config.contracts.purposes), f"{config.publish.retention_days} days"
+    table_days = f"{days} days" if days else _NO_END
+    landing_days = f"{_LANDED_DAYS} days; outside the data root as long as the company leaves the file there"
     places = {
-        "landing": Place("exports", "the company's systems", "input of the flow", _NO_END),
+        "landing": Place("exports", "the company's systems", "input of the flow", landing_days),
         "lake": Place("tables", "computed from the exports", purposes, table_days),
         "published/tables": Place("published tables", "computed from the exports", purposes, snapshot_days),
         "published/site": Place("pages", "the published tables", purposes, "until the next snapshot is published"),
         "published/feed": Place("change feed", "the published tables", "readers learn what changed", snapshot_days),
         "published": Place("snapshots", "the published tables", purposes, snapshot_days),
-        "models": Place("model bundles", "the training rows", "to rank steps", "until a better model replaces it"),
-        "dagster_home": Place("logs, events and alerts", "the runs", "operation", "as dagster.yaml declares"),
+        "models": Place("model bundles", "the training rows", "to rank steps", _NO_END),
+        "dagster_home": Place(
+            "logs, events and alerts", "the runs", "operation", f"{config.privacy.run_log_days} days"
+        ),
         "data_docs": Place("validation results", "the runs", "operation", "until the next run"),
     }
     for prefix in sorted(places, key=len, reverse=True):
         if path.is_relative_to(prefix):
             return replace(places[prefix], **_describe_layer(path)) if prefix == "lake" else places[prefix]
-    return Place("other files", "unknown", "unknown", "no end is declared")
+    return Place("other files", "unknown", "unknown", _NO_END)
 
 
 def _describe_layer(path: PurePosixPath) -> dict[str, str]:

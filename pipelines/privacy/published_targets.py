@@ -7,19 +7,21 @@ Does not belong here: the files of snapshots (`published_rows`), publishing (`pi
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions
+from pipelines.contracts.output_tables import PUBLISHED_TABLES
+from pipelines.contracts.personal_columns import person_columns
 from pipelines.privacy.content_search import compile_search
 from pipelines.privacy.erased_people import ErasureUnavailable
 from pipelines.privacy.identities import PersonTraces
 from pipelines.publish.feed import list_outbox_files
+from pipelines.publish.postgresql import execute_statements, fetch_rows
 from pipelines.publish.queries import quote_text
 from pipelines.publish.site.page_data import page_name
 from pipelines.publish.site.page_names import read_page_names, write_page_names
@@ -27,7 +29,7 @@ from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.row_deletion import RowDeletion, rewrite_parquet
 
 # The columns of published tables that hold a person_id.
-_PERSON_COLUMNS = ("person_id", "companion_id")
+_PERSON_COLUMNS = sorted({column.name for table in PUBLISHED_TABLES for column in person_columns(table)})
 _FORMER_FINGERPRINTS = "pages.parquet"
 # The number of rows, events or pages, and the deletion.
 Counted = tuple[int, Callable[[], object]]
@@ -121,7 +123,7 @@ def plan_postgresql(options: PostgresqlOptions, traces: PersonTraces) -> Counted
     schemas, columns = (f"{schema_name}_data", f"{schema_name}_staging"), ", ".join(map(quote_text, _PERSON_COLUMNS))
     with closing(adbc.connect(uri)) as connection:
         # a table with partitions has no rows of its own
-        column_rows = _fetch_rows(
+        column_rows = fetch_rows(
             connection,
             "SELECT n.nspname, c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
             f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND NOT a.attisdropped "
@@ -133,18 +135,18 @@ def plan_postgresql(options: PostgresqlOptions, traces: PersonTraces) -> Counted
             earlier_condition = condition_by_table.get(name)
             condition_by_table[name] = f"{earlier_condition} OR {condition}" if earlier_condition else condition
         row_counts = [
-            int(_fetch_rows(connection, f"SELECT count(*) FROM {name} WHERE {condition}")[0][0])
+            int(fetch_rows(connection, f"SELECT count(*) FROM {name} WHERE {condition}")[0][0])
             for name, condition in condition_by_table.items()
         ]
 
     def delete() -> None:
         statements = [f"DELETE FROM {name} WHERE {condition}" for name, condition in condition_by_table.items()]
         with closing(adbc.connect(uri)) as connection:
-            _execute(connection, statements)
+            execute_statements(connection, *statements)
             connection.commit()
         # deleted rows stay in the files of the server until they are vacuumed
         with closing(adbc.connect(uri, autocommit=True)) as connection:
-            _execute(connection, [f"VACUUM {name}" for name in condition_by_table])
+            execute_statements(connection, *(f"VACUUM {name}" for name in condition_by_table))
 
     return sum(row_counts), delete
 
@@ -168,22 +170,9 @@ def replace_in_bucket(published_folder: Path, lake_root: Path, options: ObjectSt
     return sent_bytes
 
 
-def _delete_lines(path: Path, is_deleted: Callable[[str], bool]) -> int:
-    """Delete lines of a text file, and return how many; the file is untouched if there are none."""
+def _delete_lines(path: Path, is_deleted: Callable[[str], bool]) -> None:
+    """Delete lines of a text file; the file is untouched if there are none."""
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     remaining_lines = [line for line in lines if not is_deleted(line)]
     if len(remaining_lines) < len(lines):
         write_text_atomically(path, "".join(remaining_lines))
-    return len(lines) - len(remaining_lines)
-
-
-def _execute(connection: Any, statements: Iterable[str]) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-def _fetch_rows(connection: Any, query: str) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return list(cursor.fetchall())

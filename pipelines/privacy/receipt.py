@@ -3,8 +3,8 @@
 Belongs here: the document, its signature and the check of it.
 Does not belong here: the deletion (`erasure`, `retention`).
 
-A receipt names nobody: it holds the keyed hash of the erased person's first identity, so that who has the key can show
-to whom it belongs.
+A receipt names nobody: it holds a keyed hash of the erased people's identities, so that who has the key can show to
+whom it belongs.
 """
 
 import hmac

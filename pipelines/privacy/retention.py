@@ -17,12 +17,10 @@ from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
 from pipelines.ingest.deleted_files import FILE_DELETED, is_delivery_due, is_due
 from pipelines.ingest.deliveries import read_ledger
-from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
 from pipelines.ingest.raw_tables import delivery_files
 from pipelines.privacy.data_root import DataRoot
-from pipelines.privacy.erasure_places import list_curated_tables
+from pipelines.privacy.erasure_places import delete_with_marks, find_landed_copies, list_curated_tables
 from pipelines.privacy.landed_rows import recount_ledger
-from pipelines.storage.atomic_write import file_sha256
 from pipelines.storage.lake import Lake
 from pipelines.storage.row_deletion import RowDeletion, count_in_table, delete_from_table, rewrite_parquet
 
@@ -136,22 +134,10 @@ def _clear_ledger_texts(data_root: DataRoot, today: date) -> int:
 
 def _delete_landing_copies(data_root: DataRoot, today: date) -> int:
     """The landing copies, within the data root, of files that were delivered too long ago."""
-    if not data_root.owns_landing:
-        return 0
-    ledger = read_ledger(data_root.lake).filter(is_delivery_due(_RAW_DAYS, today))
-    names, hashes = set(ledger["file_name"]), set(ledger["file_sha256"])
     # a content that came again since is not due
-    later_rows = read_ledger(data_root.lake).filter(~is_delivery_due(_RAW_DAYS, today))
-    hashes -= set(later_rows["file_sha256"])
-    paths = {
-        path
-        for source in (data_root.config.sources if hashes else ())
-        for path in list_landing_files(data_root.landing_folder, source.path)
-        if path.name in names and file_sha256(path) in hashes
-    }
-    for path in paths:
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + DONE_SUFFIX).unlink(missing_ok=True)
+    is_content_due = is_delivery_due(_RAW_DAYS, today).all().over("file_sha256")
+    paths = find_landed_copies(data_root, data_root.config.sources, is_content_due)
+    delete_with_marks(paths)
     return len(paths)
 
 

@@ -1,7 +1,7 @@
 """The records of erased people in an export: passed over and counted, and references to them removed.
 
 Belongs here: which rows of a canonical schema name an erased person, at landing and in what was landed before.
-Does not belong here: the list (`erased_people`), the deletion of what was landed (`deletion`).
+Does not belong here: the list (`erased_people`), the deletion of what was landed (`landed_rows`).
 """
 
 import re
@@ -13,6 +13,7 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
+from pipelines.contracts.classification import REFERENCE_BY_COLUMN, PersonKey, PersonRole
 from pipelines.contracts.columns import AccountKind
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, HOME_PAGE
 from pipelines.privacy.erased_people import ErasedPeople, Identity
@@ -22,8 +23,12 @@ from pipelines.validation.landed_rows import TEXT_PREFIX
 
 # The reason under which the ledger counts the records of erased people.
 ERASED_PERSON = "erased person"
-# Columns by which a record names another person than the one it is about.
-REFERENCE_COLUMNS = ("manager_code", "given_by_code")
+# Columns of exports by which a record names another person than the one it is about.
+REFERENCE_COLUMNS = tuple(
+    column
+    for column, reference in REFERENCE_BY_COLUMN.items()
+    if reference.role is PersonRole.OTHER and reference.key is PersonKey.ANY
+)
 _SEPARATORS = re.compile(r"""[\s,;|"'<>(){}\[\]]+""")
 _IS_ERASED = "@erased"
 

@@ -72,14 +72,14 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema_name: str 
     with closing(adbc.connect(uri)) as connection:
         _create_schemas(connection, schema_name)
         ids_to_keep = {*retained_ids, _visible_snapshot(connection, schema_name)}
-        stored_partitions = _fetch_rows(
+        stored_partitions = fetch_rows(
             connection, f"SELECT snapshot_id, table_name, partition_name FROM {data_schema}.stored"
         )
         expired_partitions = [
             partition_row for partition_row in stored_partitions if partition_row[0] not in ids_to_keep
         ]
         for _, table_name, partition_name in expired_partitions:
-            _execute(
+            execute_statements(
                 connection,
                 f"ALTER TABLE {data_schema}.{_quote(table_name)} "
                 f"DETACH PARTITION {data_schema}.{_quote(partition_name)}",
@@ -123,13 +123,38 @@ def sql_type(dtype: pl.DataType) -> str:
     return "json" if dtype.is_nested() else _SQL_TYPES[dtype.base_type()]
 
 
+def execute_statements(connection: Any, *statements: str) -> None:
+    """Execute SQL statements one after the other.
+
+    Args:
+        connection: An open ADBC connection.
+        statements: Statements without results.
+    """
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def fetch_rows(connection: Any, query: str) -> list[Any]:
+    """Fetch the rows of a query.
+
+    Args:
+        connection: An open ADBC connection.
+        query: A SQL query.
+
+    Returns:
+        One tuple per row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return list(cursor.fetchall())
+
+
 def _create_schemas(connection: Any, schema_name: str) -> None:
     """Create the schemas of readers, rows and staging if they are missing."""
-    _execute(connection, f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
-    if not _fetch_rows(
-        connection, f"SELECT 1 FROM pg_namespace WHERE nspname = {quote_text(f'{schema_name}_staging')}"
-    ):
-        _execute(
+    execute_statements(connection, f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+    if not fetch_rows(connection, f"SELECT 1 FROM pg_namespace WHERE nspname = {quote_text(f'{schema_name}_staging')}"):
+        execute_statements(
             connection,
             *(
                 f"CREATE SCHEMA IF NOT EXISTS {quoted_schema}"
@@ -152,14 +177,14 @@ def _stage_table(connection: Any, schema_name: str, snapshot: Snapshot, table_na
     column_list = ", ".join(f"{_quote(column)} {sql_type(dtype)}" for column, dtype in dtype_by_column.items())
     # the same condition as the partition's bound: attaching the partition then does not scan the rows
     partition_bound = f"snapshot_id IS NOT NULL AND snapshot_id = {quote_text(snapshot.snapshot_id)}"
-    _execute(
+    execute_statements(
         connection,
         f"DROP TABLE IF EXISTS {staging_table}",
         f"CREATE TABLE {staging_table} ({column_list}, CHECK ({partition_bound}))",
     )
     copy_parquet(connection, snapshot.path(table_name), f"{schema_name}_staging", partition_name)
     if "person_id" in dtype_by_column:
-        _execute(connection, f"CREATE INDEX ON {staging_table} (person_id)")
+        execute_statements(connection, f"CREATE INDEX ON {staging_table} (person_id)")
 
 
 def _swap_snapshot(connection: Any, schema_name: str, snapshot: Snapshot) -> None:
@@ -168,7 +193,7 @@ def _swap_snapshot(connection: Any, schema_name: str, snapshot: Snapshot) -> Non
     for table in snapshot.tables:
         partition_name = _partition_name(snapshot, table.name)
         _add_columns(connection, schema_name, table.name, pl.read_parquet_schema(snapshot.path(table.name)))
-        _execute(
+        execute_statements(
             connection,
             f"ALTER TABLE {_staging_schema(schema_name)}.{_quote(partition_name)} SET SCHEMA {data_schema}",
             f"ALTER TABLE {data_schema}.{_quote(table.name)} ATTACH PARTITION {data_schema}.{_quote(partition_name)} "
@@ -176,7 +201,7 @@ def _swap_snapshot(connection: Any, schema_name: str, snapshot: Snapshot) -> Non
             f"INSERT INTO {data_schema}.stored VALUES "
             f"({snapshot_id}, {quote_text(table.name)}, {quote_text(partition_name)})",
         )
-    _execute(
+    execute_statements(
         connection,
         f"INSERT INTO {_quote(schema_name)}.snapshot (snapshot_id, as_of, valid_until) VALUES "
         f"({snapshot_id}, DATE '{snapshot.as_of}', DATE '{snapshot.valid_until}') "
@@ -191,7 +216,7 @@ def _add_columns(
     """Give the partitioned table and the readers' view every new column; columns are never removed."""
     parent_table = f"{_data_schema(schema_name)}.{_quote(table_name)}"
     declaration_by_column = {column: f"{_quote(column)} {sql_type(dtype)}" for column, dtype in dtype_by_column.items()}
-    attribute_rows = _fetch_rows(
+    attribute_rows = fetch_rows(
         connection,
         f"SELECT attname FROM pg_attribute WHERE attrelid = to_regclass({quote_text(parent_table)}) AND attnum > 0 "
         "AND NOT attisdropped ORDER BY attnum",
@@ -209,7 +234,7 @@ def _add_columns(
         statements = [
             f"CREATE TABLE {parent_table} ({', '.join(declaration_by_column.values())}) PARTITION BY LIST (snapshot_id)"
         ]
-    _execute(
+    execute_statements(
         connection,
         *statements,
         f"CREATE OR REPLACE VIEW {_quote(schema_name)}.{_quote(table_name)} AS SELECT * FROM {parent_table} "
@@ -224,24 +249,12 @@ def _encode_json(column: str) -> pl.Expr:
 
 
 def _visible_snapshot(connection: Any, schema_name: str) -> str | None:
-    snapshot_rows = _fetch_rows(connection, f"SELECT snapshot_id FROM {_quote(schema_name)}.snapshot")
+    snapshot_rows = fetch_rows(connection, f"SELECT snapshot_id FROM {_quote(schema_name)}.snapshot")
     return snapshot_rows[0][0] if snapshot_rows else None
 
 
 def _partition_name(snapshot: Snapshot, table_name: str) -> str:
     return f"{table_name}__{snapshot.snapshot_id}"
-
-
-def _execute(connection: Any, *statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-def _fetch_rows(connection: Any, query: str) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(query)
-        return list(cursor.fetchall())
 
 
 def _data_schema(schema_name: str) -> str:

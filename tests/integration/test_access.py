@@ -37,7 +37,7 @@ def root(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy_for(root: Path, demo_run: DemoRun, person: str) -> AccessCopy:
     settings = demo_run.settings.model_copy(update={"data_root": root})
     config = read_config(root / "footsteps.yaml")
-    return collect_access_copy(settings, person, config.publish, config.contracts, None)
+    return collect_access_copy(settings, config, person, None)
 
 
 def search_by_content(root: Path, keys: set[str]) -> Counter[str]:
@@ -67,12 +67,12 @@ def texts_of(cell: object) -> Iterator[str]:
 
 
 def assert_copy_equals_search(root: Path, demo_run: DemoRun, people_count: int) -> None:
-    lake = Lake(root / "lake")
+    lake, config = Lake(root / "lake"), read_config(root / "footsteps.yaml")
     people = lake.scan(PERSON).collect()["person_id"].sort().gather_every(2).head(people_count)
     accounts = lake.scan(ACCOUNT).collect()
     for person in people:
         access_copy = copy_for(root, demo_run, person)
-        identity = find_identity(lake, person)
+        identity = find_identity(lake, config, person)
         codes = accounts.filter(pl.col("person_id") == person)["account_code"].drop_nulls()
         keys = {person, *identity.employee_numbers, *identity.emails, *(code.lower() for code in codes)}
         keys |= {name.lower() for name in identity.names}

@@ -16,8 +16,8 @@ def test_a_counterfactual_of_another_step_does_not_name_the_hidden_skill() -> No
             "changed_skill_id": ["sql", "sql", "tea", "sql"],
         }
     )
-    kept = drop_hidden_changes(changes, HIDDEN).sort("person_id", "skill_id")
-    assert kept.select("person_id", "skill_id").rows() == [("ann", "sql"), ("ann", "tea"), ("bob", "git")]
+    shown_changes = drop_hidden_changes(changes, HIDDEN).sort("person_id", "skill_id")
+    assert shown_changes.select("person_id", "skill_id").rows() == [("ann", "sql"), ("ann", "tea"), ("bob", "git")]
 
 
 def test_a_wish_for_the_hidden_skill_is_named_in_its_own_row_only() -> None:

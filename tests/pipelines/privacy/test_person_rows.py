@@ -27,8 +27,8 @@ SUBJECT, OTHER = PersonRole.SUBJECT, PersonRole.OTHER
 
 def select(table: Table, *rows: Row) -> dict[PersonRole, list[Row]]:
     frame = pl.DataFrame(list(rows), schema_overrides=table.schema)
-    found = select_person_rows(frame.lazy(), describe_stored_table(table.name, frame.schema), SEARCH)
-    return {role: [dict(sorted(row.items())) for row in role_rows] for role, role_rows in found.items()}
+    rows_by_role = select_person_rows(frame.lazy(), describe_stored_table(table.name, frame.schema), SEARCH)
+    return {role: [dict(sorted(row.items())) for row in role_rows] for role, role_rows in rows_by_role.items()}
 
 
 def test_an_account_counts_in_its_own_system_only() -> None:
@@ -86,14 +86,14 @@ def test_texts_of_tables_that_name_nobody_are_searched() -> None:
         {"source_name": "c", "file_name": "E-70012.csv"},
         {"source_name": "d", "file_name": "Ann Archer and bob@acme.example", "good_count": 7},
     ]
-    found = select(DELIVERY, *({"file_notes": [], **row} for row in rows))
-    assert [row["source_name"] for row in found[SUBJECT][:2]] == ["a", "b"]
-    assert found[SUBJECT][2] == {"good_count": 7}
+    ledger_rows = select(DELIVERY, *({"file_notes": [], **row} for row in rows))
+    assert [row["source_name"] for row in ledger_rows[SUBJECT][:2]] == ["a", "b"]
+    assert ledger_rows[SUBJECT][2] == {"good_count": 7}
 
 
 def test_a_table_without_contract_is_covered() -> None:
     frame = pl.DataFrame({"person_id": ["100002"], "buddy_id": ["100001"], "warmth": [0.5]})
     table = describe_stored_table("feat_team__assn_buddy", frame.schema)
-    found = select_person_rows(frame.lazy(), table, SEARCH)
-    assert found == {OTHER: [{"person_id": "100002", "buddy_id": "100001"}]}
+    rows_by_role = select_person_rows(frame.lazy(), table, SEARCH)
+    assert rows_by_role == {OTHER: [{"person_id": "100002", "buddy_id": "100001"}]}
     assert not select(ASPIRATION, {"person_id": "100002"})

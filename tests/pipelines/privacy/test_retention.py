@@ -127,12 +127,12 @@ def test_rows_made_of_a_deleted_file_stay_until_their_own_period_ends(tmp_path: 
     assert keep_rows_of_deleted_files(stores.lake, no_rows, references).good.is_empty()
     delete_due(stores, TODAY)
     assert list_deleted_files(stores.lake)["delivery_reason"].to_list() == [f"file deleted on {TODAY}"]
-    kept = keep_rows_of_deleted_files(stores.lake, no_rows, references)
-    assert kept.good["record_code"].to_list() == ["f0"]
-    assert kept.counts.kept_count == 1
+    core_rows_now = keep_rows_of_deleted_files(stores.lake, no_rows, references)
+    assert core_rows_now.good["record_code"].to_list() == ["f0"]
+    assert core_rows_now.counts.kept_count == 1
     # a record that a landed file gives again is taken from there; a person who is gone is not brought back
-    again = validate_rows(FEEDBACK, core_rows.head(1).with_columns(file_sha256=pl.lit("new")), references)
-    assert keep_rows_of_deleted_files(stores.lake, again, references).good["file_sha256"].to_list() == ["new"]
+    landed_again = validate_rows(FEEDBACK, core_rows.head(1).with_columns(file_sha256=pl.lit("new")), references)
+    assert keep_rows_of_deleted_files(stores.lake, landed_again, references).good["file_sha256"].to_list() == ["new"]
     nobody = {"core_hr__entity_person.person_id": pl.Series([], dtype=pl.String)}
     assert keep_rows_of_deleted_files(stores.lake, no_rows, nobody).good.is_empty()
 

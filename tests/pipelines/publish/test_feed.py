@@ -68,7 +68,7 @@ def test_feeding_a_snapshot_again_says_nothing_twice_and_a_missed_one_is_made_up
     publish(tmp_path, "s1", 2, "go")  # published, but nobody was told
     assert feed(tmp_path, "s2", 2, "go") == 2
     assert feed(tmp_path, "s3", 2, "go") == 0
-    assert [one.snapshot_id for one in list_outbox_files(tmp_path)] == ["s0", "s2", "s3"]
+    assert [outbox_file.snapshot_id for outbox_file in list_outbox_files(tmp_path)] == ["s0", "s2", "s3"]
     assert feed(tmp_path, "s4", 2, "rust") == 2
     assert [int(event["sequence"]) for event in read_feed(tmp_path)] == [1, 2, 3, 4, 5, 6]
 

@@ -278,7 +278,7 @@ def test_snapshots_go_when_their_time_is_over_and_the_current_one_stays(tmp_path
     for day in range(4):
         frames = {NEXT_SKILL: make_next_skill_rows(f"s{day}")}
         publish_snapshot(tmp_path, frames, f"s{day}", DAY, UNTIL, start + timedelta(days=day))
-    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == ["s0", "s1", "s2", "s3"]
+    assert [snapshot.snapshot_id for snapshot in list_snapshots(tmp_path)] == ["s0", "s1", "s2", "s3"]
     assert remove_expired_snapshots(tmp_path, 2, start + timedelta(days=3), is_held=True) == []
     assert remove_expired_snapshots(tmp_path, 2, start + timedelta(days=3)) == ["s0"]
     assert not (tmp_path / "tables" / NEXT_SKILL.name / "s0.parquet").exists()
