@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
+import polars as pl
 
 from pipelines.sources.readers.files import CHUNK_BYTES, ExportRefused, OpenedFile
 from pipelines.sources.readers.json_paths import quoted
@@ -55,7 +54,7 @@ def _write_sound_array(opened_file: OpenedFile, list_paths: tuple[str, ...], tar
         "SELECT translate(json::VARCHAR, chr(13) || chr(10), '  ') AS line FROM read_json_objects("
         f"{quoted(str(array_path))}, format='array', compression='none', maximum_object_size={MAX_RECORD_BYTES})"
     )
-    with suppress(duckdb.Error, pa.ArrowException, OSError), target_path.open("wb") as target_file:
+    with suppress(pl.exceptions.ComputeError), target_path.open("wb") as target_file:
         for batch in read_batches(query):
             if not batch["line"].str.starts_with("{").all():
                 return False
