@@ -271,7 +271,9 @@ def _same_inside(wanted_headers: Iterable[str], shape_map: ShapeMap, table: Text
     if not table.has_open_schema:
         return ""
     inner_headers = [
-        header for header in table.headers if "." in header and "[" not in header and not sensitive_class(header)
+        header
+        for header in table.headers
+        if "." in header and "[" not in header and not header.startswith("$") and not sensitive_class(header)
     ]
     wanted_inside = [
         header for header in inner_headers if header.endswith(tuple(f".{name}" for name in wanted_headers))
