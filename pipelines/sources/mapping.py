@@ -16,6 +16,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.contracts.columns import COLUMNS
 from pipelines.sources.declaration import (
     ANY_TEXT,
+    HEADER_ATTRIBUTES,
     Adapter,
     FieldMap,
     Form,
@@ -360,8 +361,7 @@ def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTabl
     fitted_maps = []
     for field_map in variants:
         present_headers: dict[str, Any] = {
-            attribute: _present_headers(getattr(field_map, attribute), table)
-            for attribute in ("headers", "lowest", "highest", "began", "ended")
+            attribute: _present_headers(getattr(field_map, attribute), table) for attribute in HEADER_ATTRIBUTES
         }
         # Without highest scores another variant stands in; without another the scores stay unread.
         if present_headers["highest"] or not field_map.highest or field_map is variants[-1]:
