@@ -39,6 +39,8 @@ from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS
 # The columns of a file that a message lists at most.
 MAX_LISTED_COLUMNS = 40
 _NONE_IS_NEAR = "none is near"
+# Shapes whose records are about one person. In others, such as issues, an `Email` may be that of a customer.
+_SHAPES_OF_PEOPLE = ("person", "account", "role_period")
 # Headers, as words, under which a system writes when a record was deleted, and whether it is.
 _DELETION_MOMENTS = ("deleted at", "server deleted at", "deleted on", "date deleted", "deletion date", "trashed at")
 _DELETION_FLAGS, _TRUE_WORDS = ("deleted", "is deleted", "trashed", "is trashed"), ("true", "1", "yes")
@@ -106,7 +108,8 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
                 f"the mapping names {destination}; nearest column of {shape_map.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
-    _add_usual_headers(variants_by_destination, options, table)
+    if shape_map.shape in _SHAPES_OF_PEOPLE:
+        _add_usual_headers(variants_by_destination, options, table)
     if shape_map.shape == "person":
         field_maps = chain.from_iterable(variants_by_destination.values())
         refuse_records_of_people({header for each in field_maps for header in each.all_headers}, table, file_name)
