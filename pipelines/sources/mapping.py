@@ -108,8 +108,7 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
                 f"the mapping names {destination}; nearest column of {shape_map.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
-    if shape_map.shape in _SHAPES_OF_PEOPLE:
-        _add_usual_headers(variants_by_destination, options, table)
+    _add_usual_headers(shape_map, variants_by_destination, options, table)
     if shape_map.shape == "person":
         field_maps = chain.from_iterable(variants_by_destination.values())
         refuse_records_of_people({header for each in field_maps for header in each.all_headers}, table, file_name)
@@ -144,9 +143,11 @@ def _deleted_records(shape_map: ShapeMap, table: TextTable) -> list[PassOver]:
 
 
 def _add_usual_headers(
-    variants_by_destination: dict[str, list[FieldMap]], options: SourceOptions, table: TextTable
+    shape_map: ShapeMap, variants_by_destination: dict[str, list[FieldMap]], options: SourceOptions, table: TextTable
 ) -> None:
     """Let unread headers with a usual name fill the columns of a person of which the file has no declared header."""
+    if shape_map.shape not in _SHAPES_OF_PEOPLE:
+        return
     read_keys = {
         table.key(header)
         for variants in variants_by_destination.values()
