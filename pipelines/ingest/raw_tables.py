@@ -19,7 +19,6 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.contracts.rule_counts import RuleCount, RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Rule, Table
 from pipelines.ingest.repeated_keys import (
-    COMPRESSION_LEVEL,
     HASH,
     LandedFiles,
     has_repeated_keys,
@@ -34,6 +33,7 @@ from pipelines.sources.readers.text_table import ROW_NUMBER
 from pipelines.sources.unknown_words import WORD_COUNTS_SCHEMA
 from pipelines.storage.atomic_write import replacing
 from pipelines.storage.lake import Lake
+from pipelines.storage.parquet_files import COMPRESSION_LEVEL
 from pipelines.validation.landed_rows import IS_KEPT, IS_REDUCED, LandedSplit, read_landed_counts, split_landed
 
 T = TypeVar("T")

@@ -14,10 +14,9 @@ from pipelines.contracts.canonical_schemas import PROVENANCE_COLUMNS, CanonicalS
 from pipelines.contracts.table import Rule, Table
 from pipelines.sources.readers.text_table import ROW_NUMBER
 from pipelines.storage.atomic_write import replacing
+from pipelines.storage.parquet_files import COMPRESSION_LEVEL
 from pipelines.validation.landed_rows import IS_KEPT, IS_REDUCED, TEXT_PREFIX, text_of_row
 
-# Of zstd: its files are as small as those of the default level 3, and written in 15 % less time.
-COMPRESSION_LEVEL = 1
 # The hash of a row's key, its place in the file of the raw table, and how many-th row of its key it is.
 HASH = "hash:"
 _INDEX, _REPETITION = "index:", "repetition:"

@@ -90,9 +90,9 @@ def _choose_way(
     if len(accepted_readings) < 2:
         return next(iter(accepted_readings), None), "its values: read the other way, the file is refused"
     for candidate, alternative in (option_readings, option_readings[::-1]):
-        if _volume(candidate) > _volume(alternative):
+        if candidate.volume > alternative.volume:
             return candidate, "its values: read the other way, fewer of them can be read"
-        if option != "date_order" or _volume(candidate) < _volume(alternative) or not candidate.days.len():
+        if option != "date_order" or candidate.volume < alternative.volume or not candidate.days.len():
             continue
         if candidate.days.max() <= delivery_day < alternative.days.max():  # type: ignore[operator]
             return candidate, "its days: read the other way, some lie in the future"
@@ -100,11 +100,6 @@ def _choose_way(
         if is_certain and _working_share(alternative) <= CHANCE_SHARE:
             return candidate, "its days: read the other way, many are Saturdays and Sundays"
     return None, ""
-
-
-def _volume(reading: FileReading) -> tuple[int, int]:
-    """Return how much of a file is read: rows kept, and values in them."""
-    return reading.kept_count, reading.filled_cells
 
 
 def _working_share(reading: FileReading) -> float:

@@ -106,9 +106,9 @@ class FileReading:
         )
 
     @property
-    def filled_cells(self) -> int:
-        """Number of values that a run would read."""
-        return sum(sum(shape_rows.filled.values()) for shape_rows in self.shapes.values())
+    def volume(self) -> tuple[int, int]:
+        """How much of the file a run would read: the rows that it would keep, and the values that it would read."""
+        return self.kept_count, sum(sum(shape_rows.filled.values()) for shape_rows in self.shapes.values())
 
 
 def read_file(folder: Path, file: ExportFile, system: str, options: SourceOptions, delivery_day: date) -> FileReading:

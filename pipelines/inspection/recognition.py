@@ -85,7 +85,7 @@ def recognize_file(
     near_matches = [match for match in matches if match.score >= matches[0].score - TIE_MARGIN]
     readings = [settle_forms(folder, file, match.system, delivery_day, file.options) for match in near_matches]
     # Of systems that fit alike, the one that reads more of the file; sorting keeps the order of equals.
-    readings.sort(key=lambda reading: (-reading.kept_count, -reading.filled_cells))
+    readings.sort(key=lambda reading: reading.volume, reverse=True)
     return RecognizedFile(file, matches, tuple(readings), table, notes=_describe_choice(near_matches, readings))
 
 
@@ -102,16 +102,12 @@ def _describe_choice(near_matches: Sequence[SystemMatch], readings: Sequence[Fil
     chosen_match = match_by_system[readings[0].system]
     notes = [chosen_match.why]
     for reading in readings[1:]:
-        volume_clause = "reads as much" if _volume(reading) == _volume(readings[0]) else "reads less of it"
+        volume_clause = "reads as much" if reading.volume == readings[0].volume else "reads less of it"
         notes.append(
             f"tie: {all_adapters()[reading.system].title} fits nearly as well "
             f"({match_by_system[reading.system].score:.2f} against {chosen_match.score:.2f}) and {volume_clause}"
         )
     return tuple(notes)
-
-
-def _volume(reading: FileReading) -> tuple[int, int]:
-    return reading.kept_count, reading.filled_cells
 
 
 def _describe_near_miss(ranked_matches: Sequence[SystemMatch]) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ import polars as pl
 from pipelines.sources.casts.calendar_names import fold_text
 from pipelines.sources.casts.dates import AMBIGUOUS_DATE
 from pipelines.sources.casts.numbers import both_readings, cast_number
+from pipelines.sources.casts.transform import NUMERIC_KINDS
 from pipelines.sources.declaration import DateOrder, Transform
 from pipelines.sources.readers.files import ExportRefused
 
 # If one cell in a hundred contradicts the form of all others, it is a typing error, not another form.
 MAX_CONTRADICTING_SHARE = 0.01
-NUMERIC_KINDS = ("number", "integer", "hours", "score")
 FormOption = Literal["date_order", "decimal_comma", "scale"]
 # The first number of a cell. Clocks and ISO 8601 durations hold none whose decimal sign is in doubt.
 _NUMBER = r"^[^\d:]*?(\d[\d.,'’ \u00a0\u202f]*\d)"

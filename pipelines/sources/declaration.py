@@ -26,6 +26,8 @@ Form = Literal["json", "table"]
 FILE_NAME, COLUMN_NAME, CELL_VALUE, MAX_POINTS = "@file", "@item", "@value", "@points"
 # Words of a condition: any text at all, and every word that the transform of the column maps, in footsteps.yaml too.
 ANY_TEXT, KNOWN_WORDS = "@any", "@known"
+# The attributes of a field map that hold headers.
+HEADER_ATTRIBUTES = ("headers", "lowest", "highest", "began", "ended")
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class FieldMap:
     @property
     def all_headers(self) -> tuple[str, ...]:
         """Every header that the map reads for its value."""
-        return (*self.headers, *self.lowest, *self.highest, *self.began, *self.ended)
+        return tuple(header for attribute in HEADER_ATTRIBUTES for header in getattr(self, attribute))
 
 
 @dataclass(frozen=True)

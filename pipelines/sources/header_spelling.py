@@ -10,11 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipelines.sources.declaration import FieldMap, ShapeMap
+from pipelines.sources.casts.transform import NUMERIC_KINDS
+from pipelines.sources.declaration import HEADER_ATTRIBUTES, FieldMap, ShapeMap
 from pipelines.sources.readers.text_table import TextTable
-
-_NUMBER_KINDS = ("number", "integer", "hours", "score")
-_HEADER_FIELDS = ("headers", "lowest", "highest", "began", "ended")
 
 
 def words_of(header: str) -> str:
@@ -61,12 +59,12 @@ def _respell(shape_map: ShapeMap, spelling: dict[str, str]) -> ShapeMap:
 
     def respell_field(field_map: FieldMap) -> FieldMap:
         transform = field_map.transform
-        if transform is not None and transform.kind in _NUMBER_KINDS:
+        if transform is not None and transform.kind in NUMERIC_KINDS:
             return field_map
         if transform is not None and field_map.value_is_header:
             words = {spelling[header]: word for header, word in transform.values.items() if header in spelling}
             field_map = replace(field_map, transform=replace(transform, values={**transform.values, **words}))
-        respelled: dict[str, Any] = {name: respell(getattr(field_map, name)) for name in _HEADER_FIELDS}
+        respelled: dict[str, Any] = {name: respell(getattr(field_map, name)) for name in HEADER_ATTRIBUTES}
         return replace(field_map, **respelled)
 
     return replace(

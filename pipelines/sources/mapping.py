@@ -16,6 +16,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
 from pipelines.contracts.columns import COLUMNS
 from pipelines.sources.declaration import (
     ANY_TEXT,
+    HEADER_ATTRIBUTES,
     Adapter,
     FieldMap,
     Form,
@@ -38,6 +39,8 @@ from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS
 # The columns of a file that a message lists at most.
 MAX_LISTED_COLUMNS = 40
 _NONE_IS_NEAR = "none is near"
+# Shapes whose records are about one person. In others, such as issues, an `Email` may be that of a customer.
+_SHAPES_OF_PEOPLE = ("person", "account", "role_period")
 # Headers, as words, under which a system writes when a record was deleted, and whether it is.
 _DELETION_MOMENTS = ("deleted at", "server deleted at", "deleted on", "date deleted", "deletion date", "trashed at")
 _DELETION_FLAGS, _TRUE_WORDS = ("deleted", "is deleted", "trashed", "is trashed"), ("true", "1", "yes")
@@ -105,7 +108,7 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
                 f"the mapping names {destination}; nearest column of {shape_map.shape}: "
                 f"{nearest_names(destination, columns)}"
             )
-    _add_usual_headers(variants_by_destination, options, table)
+    _add_usual_headers(shape_map, variants_by_destination, options, table)
     if shape_map.shape == "person":
         field_maps = chain.from_iterable(variants_by_destination.values())
         refuse_records_of_people({header for each in field_maps for header in each.all_headers}, table, file_name)
@@ -140,9 +143,11 @@ def _deleted_records(shape_map: ShapeMap, table: TextTable) -> list[PassOver]:
 
 
 def _add_usual_headers(
-    variants_by_destination: dict[str, list[FieldMap]], options: SourceOptions, table: TextTable
+    shape_map: ShapeMap, variants_by_destination: dict[str, list[FieldMap]], options: SourceOptions, table: TextTable
 ) -> None:
     """Let unread headers with a usual name fill the columns of a person of which the file has no declared header."""
+    if shape_map.shape not in _SHAPES_OF_PEOPLE:
+        return
     read_keys = {
         table.key(header)
         for variants in variants_by_destination.values()
@@ -271,7 +276,9 @@ def _same_inside(wanted_headers: Iterable[str], shape_map: ShapeMap, table: Text
     if not table.has_open_schema:
         return ""
     inner_headers = [
-        header for header in table.headers if "." in header and "[" not in header and not sensitive_class(header)
+        header
+        for header in table.headers
+        if "." in header and "[" not in header and not header.startswith("$") and not sensitive_class(header)
     ]
     wanted_inside = [
         header for header in inner_headers if header.endswith(tuple(f".{name}" for name in wanted_headers))
@@ -358,8 +365,7 @@ def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTabl
     fitted_maps = []
     for field_map in variants:
         present_headers: dict[str, Any] = {
-            attribute: _present_headers(getattr(field_map, attribute), table)
-            for attribute in ("headers", "lowest", "highest", "began", "ended")
+            attribute: _present_headers(getattr(field_map, attribute), table) for attribute in HEADER_ATTRIBUTES
         }
         # Without highest scores another variant stands in; without another the scores stay unread.
         if present_headers["highest"] or not field_map.highest or field_map is variants[-1]:

@@ -13,6 +13,7 @@ TimeUnit = Literal["milliseconds", "seconds", "minutes", "hours"]
 TransformKind = Literal[
     "text", "code", "digest", "email", "date", "datetime", "number", "integer", "hours", "score", "category", "boolean"
 ]
+NUMERIC_KINDS: tuple[TransformKind, ...] = ("number", "integer", "hours", "score")
 
 
 @dataclass(frozen=True)

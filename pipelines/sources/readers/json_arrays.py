@@ -7,11 +7,9 @@ Does not belong here: documents that are no array (`json_lines`), reading the li
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
+import polars as pl
 
 from pipelines.sources.readers.files import CHUNK_BYTES, ExportRefused, OpenedFile
 from pipelines.sources.readers.json_paths import quoted
@@ -55,13 +53,18 @@ def _write_sound_array(opened_file: OpenedFile, list_paths: tuple[str, ...], tar
         "SELECT translate(json::VARCHAR, chr(13) || chr(10), '  ') AS line FROM read_json_objects("
         f"{quoted(str(array_path))}, format='array', compression='none', maximum_object_size={MAX_RECORD_BYTES})"
     )
-    with suppress(duckdb.Error, pa.ArrowException, OSError), target_path.open("wb") as target_file:
-        for batch in read_batches(query):
-            if not batch["line"].str.starts_with("{").all():
-                return False
-            target_file.writelines(line.encode() + b"\n" for line in batch["line"])
-        return True
-    return False
+    try:
+        with target_path.open("wb") as target_file:
+            for batch in read_batches(query):
+                if not batch["line"].str.starts_with("{").all():
+                    return False
+                target_file.writelines(line.encode() + b"\n" for line in batch["line"])
+            return True
+    except pl.exceptions.ComputeError:
+        return False
+    finally:
+        if array_path != opened_file.path:
+            array_path.unlink()  # it is as large as the document, and the lines stay as long as anything reads them
 
 
 def _find_array(opened_file: OpenedFile, list_paths: tuple[str, ...], target_path: Path) -> Path | None:

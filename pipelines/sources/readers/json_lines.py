@@ -15,6 +15,7 @@ import polars as pl
 
 from pipelines.sources.readers.files import ExportRefused, OpenedFile, ScratchFolder
 from pipelines.sources.readers.json_arrays import write_elements
+from pipelines.sources.readers.json_paths import is_readable_key, member_path
 from pipelines.sources.readers.json_scans import MAX_RECORD_BYTES, LineCheck, scan_malformed, scan_members, scan_records
 from pipelines.sources.readers.text_table import SAMPLE_ROWS, TextTable, keep_folder_alive
 
@@ -219,7 +220,7 @@ def _find_members(lines_path: Path) -> tuple[str, ...]:
             record = parse_json(line, otherwise=None)
             if isinstance(record, dict):
                 _add_members(record, member_tree, member_numbers, 0)
-    return tuple(path for _, path in sorted(_list_paths(member_tree, "")))
+    return tuple(member_path(keys) for _, keys in sorted(_list_members(member_tree, ())))
 
 
 def _add_members(
@@ -239,13 +240,12 @@ def _add_members(
             _add_members(content[0], key_members.setdefault(_ELEMENTS, {}), member_numbers, depth + 1)
 
 
-def _list_paths(member_tree: dict[Any, Any], prefix: str) -> Iterator[tuple[int, str]]:
-    """Return the members with a text of their own, each with its number."""
+def _list_members(member_tree: dict[Any, Any], outer_keys: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the number and the keys of each member with a text of its own that a path can lead to."""
     for key, key_members in member_tree.items():
-        # A key with a dot in it (an IRI) cannot be part of a dotted path; such members are mapped by a $ path.
-        if not isinstance(key, str) or not key or "." in key or '"' in key:
+        if not isinstance(key, str) or not is_readable_key(key):
             continue
         if _NUMBER in key_members:
-            yield key_members[_NUMBER], f"{prefix}{key}"
-        yield from _list_paths(key_members.get(_ELEMENTS, {}), f"{prefix}{key}[*].")
-        yield from _list_paths(key_members, f"{prefix}{key}.")
+            yield key_members[_NUMBER], (*outer_keys, key)
+        yield from _list_members(key_members.get(_ELEMENTS, {}), (*outer_keys, f"{key}[*]"))
+        yield from _list_members(key_members, (*outer_keys, key))

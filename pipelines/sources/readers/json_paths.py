@@ -13,6 +13,7 @@ Does not belong here: reading files (`json_lines`), which path fills which colum
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 
 import duckdb
@@ -22,6 +23,8 @@ from pipelines.sources.casts.placeholders import PLACEHOLDERS
 _FILTER = re.compile(r"^(.*?)\[(\w*)=([^\]]*)\](?:\.(.+))?$")
 _EMPTY_KEY = re.compile(r"(?:^|\.)(?:$|\.|\[)")
 _INSIDE_TEXT, _ANY_MEMBER = "::", "*"
+_PATH_SIGN = re.compile(r"[\[\]*\\]|::")
+_BARE_KEY = re.compile(r"\w+(?:\[\*\])?")
 
 
 def is_valid(path: str) -> bool:
@@ -86,6 +89,22 @@ def json_path(path: str) -> str:
     if not path:
         return "$"
     return path if path.startswith("$") else "$" + "".join(_quote_key(key) for key in path.split("."))
+
+
+def is_readable_key(key: str) -> bool:
+    """Return whether a path can lead to members under a key: with a dot in it, it must hold no sign of paths."""
+    return bool(key) and '"' not in key and not ("." in key and _PATH_SIGN.search(key))
+
+
+def member_path(keys: Sequence[str]) -> str:
+    """Return the path of a member, in the form of DuckDB if one of the keys has a dot in it.
+
+    Args:
+        keys: The keys down to the member; `[*]` stands behind the key of a list.
+    """
+    if not any("." in key for key in keys):
+        return ".".join(keys)
+    return "$" + "".join(f".{key}" if _BARE_KEY.fullmatch(key) else _quote_key(key) for key in keys)
 
 
 def covers(path: str, header: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from pipelines.sources.readers.files import CHUNK_BYTES
 from pipelines.sources.readers.json_columns import member_columns_query
@@ -196,13 +197,22 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 def read_batches(query: str) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a query batch by batch, numbered from 1."""
+    """Yield the rows of a query batch by batch, numbered from 1.
+
+    Raises:
+        pl.exceptions.ComputeError: If the query fails, at its start or in the middle of its rows.
+    """
     row_count = 0
-    with _database().cursor() as connection:
-        for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
-            rows = pl.DataFrame(pl.from_arrow(batch)).with_row_index(ROW_NUMBER, row_count + 1)
-            row_count += rows.height
-            yield rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64))
+    try:
+        with _database().cursor() as connection:
+            for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
+                rows = pl.DataFrame(pl.from_arrow(batch)).with_row_index(ROW_NUMBER, row_count + 1)
+                row_count += rows.height
+                yield rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64))
+    # what fails behind the first rows comes from Arrow, which raises OSError too
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        # its message may quote a value, and landing refuses the file for an error of Polars
+        raise pl.exceptions.ComputeError(f"DuckDB: {type(error).__name__}") from None
 
 
 def _scan_query(
@@ -241,10 +251,9 @@ def _scan_query(
                 given_count += rows.height
                 if n_rows is not None and given_count >= n_rows:
                     return
-        except duckdb.Error as error:
+        except pl.exceptions.ComputeError:
             note_end(None)
-            # its message may quote a value, and landing refuses the file for an error of Polars
-            raise pl.exceptions.ComputeError(f"DuckDB: {type(error).__name__}") from None
+            raise
         note_end(read_count)
 
     return pl.io.plugins.register_io_source(read, schema=schema)

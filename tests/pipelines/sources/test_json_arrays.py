@@ -38,6 +38,7 @@ def test_an_array_gives_the_lines_of_our_own_splitting(
     monkeypatch.setattr(json_arrays, "_write_sound_array", lambda *_: False)
     write_elements(open_file(document_path), "document.json", list_paths, split_path)
     assert fast_path.read_bytes() == split_path.read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"document.json", "fast", "split"}  # no copy of the array
 
 
 @pytest.mark.parametrize("document", SOUND.values(), ids=SOUND)

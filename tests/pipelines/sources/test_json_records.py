@@ -67,3 +67,19 @@ def test_a_mapping_to_a_path_of_no_form_is_refused_by_its_name(tmp_path: Path) -
     for mapped in ("items[*].", "$.[", "a..b"):
         with pytest.raises(ExportRefused, match=r"skill_text.*no path into a record"):
             read_export(path, ADAPTER, SourceOptions(mapping={"skill_text": mapped}))
+
+
+def test_members_with_a_dot_in_their_name_are_listed_and_can_be_read(tmp_path: Path) -> None:
+    """Fields of BambooHR without an alias are called by their number; the path that is listed can be mapped."""
+    path = tmp_path / "a.json"
+    inner = {"Own field": 'x"y', "https://example.com/a::b": 1}
+    record = {"id": "1", "4020.1": "sql", "custom fields": [{"1.2": "a"}], "inner.part": inner, "born.birth_date": "x"}
+    path.write_text(json.dumps(record))
+    export = read_export(path, ADAPTER)
+    listed = ('$."4020.1"', '$."custom fields"[*]."1.2"', '$."inner.part"."Own field"')
+    assert export.columns_left_out == (listed[0], "custom fields", *listed[1:])
+    assert export.sensitive_columns == ('$."born.birth_date"',)
+    for header, text in zip(listed, ("sql", "a", 'x"y'), strict=True):
+        mapped = read_export(path, ADAPTER, SourceOptions(mapping={"skill_text": header}))
+        assert mapped.shapes["skill_mention"].collect()["skill_text"].to_list() == [text]
+        assert header not in mapped.columns_left_out

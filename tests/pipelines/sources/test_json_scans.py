@@ -1,7 +1,10 @@
 """Both ways of reading JSON lines give the same rows: members in one query, and line by line."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -9,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.ingest.raw_tables import process_export
+from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.readers import json_scans
 from pipelines.sources.readers.json_scans import LineCheck, scan_malformed, scan_members, scan_records
 
@@ -110,6 +115,35 @@ def test_a_query_that_fails_is_noticed(tmp_path: Path) -> None:
         rows.collect()
     assert not line_check.is_regular
     assert not line_check.is_sound
+
+
+def test_a_query_that_fails_behind_its_first_rows_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow reports it as an OSError; the line-by-line reader, which does not fail, then reads every row."""
+    lines_file = tmp_path / "records.jsonl"
+    lines_file.write_text('{"id":"a"}\n{"id":"b"}\n{"id":"c"}\n')
+    database = json_scans._database()
+
+    @contextmanager
+    def open_cursor() -> Iterator[SimpleNamespace]:
+        with database.cursor() as cursor:
+            yield SimpleNamespace(sql=lambda query: SimpleNamespace(to_arrow_reader=lambda _: read(cursor, query)))
+
+    def read(cursor: Any, query: str) -> Iterator[Any]:
+        reader = cursor.sql(query).to_arrow_reader(1)
+        yield next(reader)
+        if "read_json(" in query:
+            raise OSError("Malformed JSON at 'Dana'")
+        yield from reader
+
+    monkeypatch.setattr(json_scans, "_database", lambda: SimpleNamespace(cursor=open_cursor))
+    line_check = LineCheck()
+    with pytest.raises(pl.exceptions.ComputeError) as failure:
+        scan_members(lines_file, ("id",), line_check).collect()
+    assert "Dana" not in str(failure.value)
+    assert (line_check.is_regular, line_check.is_sound) == (False, False)
+    options = SourceOptions(shape="person", mapping={"employee_number": "id"})
+    people = process_export(lines_file, "tabular", options, lambda export: export.shapes["person"].collect())
+    assert people["employee_number"].to_list() == ["a", "b", "c"]
 
 
 def test_lines_that_are_all_records_are_not_searched_again(tmp_path: Path) -> None:

@@ -63,6 +63,14 @@ def test_labels_are_the_names_of_columns_spelled_otherwise(tmp_path: Path) -> No
     ]
 
 
+def test_an_address_in_a_list_of_issues_may_be_that_of_a_customer(tmp_path: Path) -> None:
+    path = tmp_path / "issues.csv"
+    path.write_text("Issue key,Assignee,Status,Resolution,Resolved,Email\nA-1,dana,Done,Done,2026-01-02,c@x.example\n")
+    export = read_export(path, get_adapter("jira"))
+    assert export.shapes["assignment"].select("account_code", "work_email").collect().rows() == [("dana", None)]
+    assert export.columns_left_out == ("Email",)
+
+
 def test_a_number_is_read_under_no_other_spelling(tmp_path: Path) -> None:
     """Which unit a label has, the name of the column in an API does not tell."""
     path = tmp_path / "transcript.csv"
