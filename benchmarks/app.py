@@ -89,6 +89,20 @@ def bench_training(
     print_training(events, data_root, horizon, as_json)
 
 
+@bench.command("scale", epilog=example("footsteps bench scale --people 10000", "footsteps bench scale --repeats 3"))
+@report_failures
+def bench_scale(
+    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "300,10000",
+    repeats: Annotated[int, typer.Option(min=1, help="Number of runs; the table has their median.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Complete first runs of demo companies: seconds and peak memory per step."""
+    from benchmarks.scale.first_run import print_scale
+    from benchmarks.tables import parse_whole_numbers
+
+    print_scale(parse_whole_numbers("--people", people), repeats, as_json)
+
+
 @bench.command("erasure", epilog=example("footsteps bench erasure --people 10000"))
 @report_failures
 def bench_erasure(

@@ -1,0 +1,1 @@
+"""What a complete first run costs as a company grows: seconds and peak memory of each step."""
