@@ -7,6 +7,7 @@ A run is the command that users start, in a process of its own. Its resident mem
 of its child processes, so that the run is not slowed down. Pages of open Parquet files count as resident.
 """
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -173,11 +174,9 @@ def _list_process_tree(process_id: int) -> list[int]:
     """A process and the processes that it and its children started; Linux lists them in /proc."""
     process_ids = [process_id]
     for parent_id in process_ids:
-        for task_folder in Path(f"/proc/{parent_id}/task").glob("*"):
-            try:
+        with contextlib.suppress(OSError):  # the process, or one of its threads, has ended meanwhile
+            for task_folder in Path(f"/proc/{parent_id}/task").iterdir():
                 process_ids += map(int, (task_folder / "children").read_text().split())
-            except OSError:  # the thread has ended meanwhile
-                continue
     return process_ids
 
 
