@@ -4,27 +4,40 @@ Belongs here: the object that the function of an asset works with.
 Does not belong here: whether the asset is executed (`incremental_asset`), what it computes (`assets.tables`).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from dagster import AssetExecutionContext, DagsterLogManager, DataVersion, MaterializeResult
 
-from assets.resources.metadata import PREVIEW_ROWS, VANISHED, table_contract, written_metadata
+from assets.resources.metadata import PREVIEW_ROWS, VANISHED, find_newest_time, table_contract, written_metadata
 from assets.resources.pipeline import PipelineResource
 from assets.resources.run_context import RunContext
-from assets.resources.table_reader import EVERYBODY, DeclaredLake, Scope, TableReader, UndeclaredRead
+from assets.resources.table_reader import (
+    EVERYBODY,
+    DeclaredLake,
+    Scope,
+    TableReader,
+    UndeclaredRead,
+    list_people_ranges,
+)
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
-from pipelines.core.vanished_values import describe_vanished, read_watched_values, record_vanished_values
+from pipelines.core.vanished_values import (
+    ValuesByColumn,
+    describe_vanished,
+    read_watched_values,
+    record_vanished_values,
+)
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake, WriteResult
+from pipelines.storage.part_writer import PartWriter
 from pipelines.storage.run_state import AssetState
 from pipelines.validation.rule_evaluation import ValidatedRows
 
@@ -217,19 +230,52 @@ class AssetRun:
             if replaced_records is None
             else lake.merge(table, rows, replaced_records, find_affected_people)
         )
-        self.written[table.name] = write_result
         written_rows = rows.good if isinstance(rows, ValidatedRows) else rows
-        vanished_values = record_vanished_values(lake, table, previous_values, self.context.today, present_names)
         run_metadata: dict[str, Any] = dict(metadata or {})
         if replaced_records is not None:
             run_metadata["rows_recomputed"] = written_rows.height
-        if vanished_values:
-            run_metadata[VANISHED] = "\n".join(describe_vanished(table, vanished_values))
-        return MaterializeResult(
-            asset_key=table.name,
-            metadata={**written_metadata(write_result, written_rows, table), **run_metadata},
-            data_version=DataVersion(write_result.content_sha256),
+        newest_time = find_newest_time(written_rows)
+        return self._describe_write(
+            table, write_result, written_rows, newest_time, previous_values, present_names, run_metadata
         )
+
+    def materialize_by_people(
+        self, tables: Sequence[Table], compute_rows: Callable[[TableReader], Sequence[pl.DataFrame]]
+    ) -> "Iterator[MaterializeResult[None]]":
+        """Write tables whose rows of a person depend on no rows that are computed for others.
+
+        In a large company one range of people is computed after the other, so that memory does not grow with it. The
+        tables have the same content whatever the ranges are.
+
+        Args:
+            tables: Contracts of tables that the asset makes, each partitioned by person.
+            compute_rows: Returns the rows of each table for the people in the scope of the reader.
+
+        Yields:
+            The materialization of each table.
+        """
+        ranges = [] if self.scope.people is not None else list_people_ranges(Lake(self.tables.lake.root))
+        if len(ranges) <= 1:
+            for table, rows in zip(tables, compute_rows(self.tables), strict=True):
+                yield self.materialize(table, rows)
+            return
+        lake = self.tables.lake
+        previous_values = {table: read_watched_values(lake, table) for table in tables}
+        writers = [PartWriter(lake, table) for table in tables]
+        first_rows = {table: pl.DataFrame(schema=table.schema) for table in tables}
+        newest_times: dict[Table, list[datetime]] = {table: [] for table in tables}
+        for range_number, people_range in enumerate(ranges, start=1):
+            scope = Scope(people_range=people_range)
+            reader = TableReader(replace(lake, scope=scope) if isinstance(lake, DeclaredLake) else lake, scope)
+            for table, writer, rows in zip(tables, writers, compute_rows(reader), strict=True):
+                written_rows = writer.add(rows.filter(scope.includes(pl.col("person_id"))))
+                if first_rows[table].is_empty():
+                    first_rows[table] = written_rows.head(PREVIEW_ROWS)
+                newest_times[table] += filter(None, [find_newest_time(written_rows)])
+            self.log.info(f"{self.declaration.name}: range {range_number} of {len(ranges)} of people is computed")
+        for table, writer in zip(tables, writers, strict=True):
+            newest_time = max(newest_times[table], default=None)
+            yield self._describe_write(table, writer.finish(), first_rows[table], newest_time, previous_values[table])
 
     def materialize_quarantine(self, table: Table) -> "MaterializeResult[None]":
         """The materialization of the quarantine of a table that this execution has written."""
@@ -238,7 +284,33 @@ class AssetRun:
         first_rows = self.tables.scan(quarantine_contract).head(PREVIEW_ROWS).collect()
         return MaterializeResult(
             asset_key=quarantine_contract.name,
-            metadata=written_metadata(write_result, first_rows, quarantine_contract),
+            metadata=written_metadata(write_result, first_rows, quarantine_contract, find_newest_time(first_rows)),
+            data_version=DataVersion(write_result.content_sha256),
+        )
+
+    def _describe_write(
+        self,
+        table: Table,
+        write_result: WriteResult,
+        written_rows: pl.DataFrame,
+        newest_time: datetime | None,
+        previous_values: ValuesByColumn,
+        present_names: pl.Series | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> "MaterializeResult[None]":
+        """The materialization of a table that is written, with what vanished from it."""
+        self.written[table.name] = write_result
+        vanished_values = record_vanished_values(
+            self.tables.lake, table, previous_values, self.context.today, present_names
+        )
+        vanished = {VANISHED: "\n".join(describe_vanished(table, vanished_values))} if vanished_values else {}
+        return MaterializeResult(
+            asset_key=table.name,
+            metadata={
+                **written_metadata(write_result, written_rows, table, newest_time),
+                **(metadata or {}),
+                **vanished,
+            },
             data_version=DataVersion(write_result.content_sha256),
         )
 

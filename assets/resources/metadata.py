@@ -112,15 +112,23 @@ def contract_metadata(table: Table, inputs: Sequence[Table] = ()) -> dict[str, A
     }
 
 
-def written_metadata(write_result: WriteResult, rows: pl.DataFrame, table: Table) -> dict[str, Any]:
+def find_newest_time(rows: pl.DataFrame) -> datetime | None:
+    """The time of the newest row; None without a column of times or without rows."""
+    newest_times = [rows[column].max() for column in TIME_COLUMNS if column in rows.columns]
+    return newest_times[0] if newest_times and isinstance(newest_times[0], datetime) else None
+
+
+def written_metadata(
+    write_result: WriteResult, rows: pl.DataFrame, table: Table, newest_time: datetime | None
+) -> dict[str, Any]:
     """Dagster metadata of a write: rows, bytes, content hash, time of the newest row, and a preview.
 
     Args:
         write_result: What the lake returned.
-        rows: The rows that were written.
+        rows: The rows that were written, or the first of them.
         table: Contract of the table.
+        newest_time: The time of the newest row, as `find_newest_time` returns it.
     """
-    newest_times = [rows[column].max() for column in TIME_COLUMNS if column in rows.columns]
     metadata = {
         "dagster/row_count": write_result.rows,
         "bytes": write_result.bytes,
@@ -129,8 +137,8 @@ def written_metadata(write_result: WriteResult, rows: pl.DataFrame, table: Table
         "path": MetadataValue.path(str(write_result.path)),
         "preview": preview_rows(rows, table),
     }
-    if newest_times and isinstance(newest_times[0], datetime):
-        metadata["newest_event"] = MetadataValue.timestamp(newest_times[0].timestamp())
+    if newest_time is not None:
+        metadata["newest_event"] = MetadataValue.timestamp(newest_time.timestamp())
     return metadata
 
 

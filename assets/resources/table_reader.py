@@ -6,21 +6,39 @@ Does not belong here: which tables an asset declares (`assets.tables`), how tabl
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.catalog import EVIDENCE, PERSON
 from pipelines.contracts.table import Table
 from pipelines.storage.lake import Lake
 
-# Many assets read these tables as a whole: a run keeps their rows in memory once it has read them.
+# Many assets read these tables as a whole: a run keeps their rows in memory once it has read them, unless they are more
+# than those of one range of people.
 _SHARED_TABLES = {EVIDENCE.name}
+# Evidence rows of one range of people. Assets work on one range after the other: memory follows this number, and not
+# the size of the company.
+EVIDENCE_ROWS_PER_RANGE = 1_500_000
 
 
 class UndeclaredRead(Exception):
     """An asset reads or writes a table that it does not declare."""
+
+
+@dataclass(frozen=True)
+class PeopleRange:
+    """The people whose ids lie between two others, in the order of their bytes.
+
+    Attributes:
+        first_id: person_id of the first person.
+        end_id: person_id of the first person after the range; None if the range ends with the last person.
+    """
+
+    first_id: str
+    end_id: str | None
 
 
 @dataclass(frozen=True)
@@ -29,16 +47,16 @@ class Scope:
 
     Attributes:
         people: person_id of some people; None for everybody.
-        bucket: Index and number of hash buckets of people, of which one is computed; None for all people.
+        people_range: A range of people, of which one is computed at a time; None for all people.
     """
 
     people: frozenset[str] | None = None
-    bucket: tuple[int, int] | None = None
+    people_range: PeopleRange | None = None
 
     @property
     def is_everybody(self) -> bool:
         """Whether the execution computes the rows of everybody."""
-        return self.people is None and self.bucket is None
+        return self.people is None and self.people_range is None
 
     def includes(self, person_id_expression: pl.Expr) -> pl.Expr:
         """Whether a person is in scope.
@@ -49,13 +67,31 @@ class Scope:
         conditions = [pl.lit(True)]
         if self.people is not None:
             conditions.append(person_id_expression.is_in(sorted(self.people)))
-        if self.bucket is not None:
-            bucket_index, bucket_count = self.bucket
-            conditions.append(person_id_expression.hash() % bucket_count == bucket_index)
+        if self.people_range is not None:
+            conditions.append(person_id_expression >= self.people_range.first_id)
+            if self.people_range.end_id is not None:
+                conditions.append(person_id_expression < self.people_range.end_id)
         return pl.all_horizontal(conditions)
 
 
 EVERYBODY = Scope()
+
+
+def list_people_ranges(lake: Lake) -> list[PeopleRange]:
+    """Ranges that together hold every person_id, with about as many people each, in the order of their ids.
+
+    Their number follows from the rows of evidence. What is computed does not depend on it.
+
+    Args:
+        lake: Holds people and evidence.
+    """
+    range_count = -(-lake.count_rows(EVIDENCE) // EVIDENCE_ROWS_PER_RANGE)
+    person_ids = lake.scan(PERSON).select(pl.col("person_id").unique().sort()).collect().to_series()
+    if range_count <= 1 or person_ids.len() < range_count:
+        return [PeopleRange("", None)]
+    positions = [person_ids.len() * range_index // range_count for range_index in range(1, range_count)]
+    bounds = ["", *person_ids.gather(positions).unique(maintain_order=True), None]
+    return [PeopleRange(first_id or "", end_id) for first_id, end_id in pairwise(bounds)]
 
 
 class RunCache:
@@ -113,14 +149,24 @@ class DeclaredLake(Lake):
         return super().folder(table)
 
     def scan(self, table: Table) -> pl.LazyFrame:
-        """The rows of a table, lazily; a large one from memory if the asset computes the rows of everybody.
+        """The rows of a table, lazily; from memory if `keeps_in_memory` says so.
 
         Raises:
             UndeclaredRead: The asset does not declare the table.
         """
-        if table.name in _SHARED_TABLES and self.scope.is_everybody:
+        if self.scope.is_everybody and self.keeps_in_memory(table, EVERYBODY):
             return self.load(table, EVERYBODY).lazy()
         return super().scan(table)
+
+    def keeps_in_memory(self, table: Table, scope: Scope) -> bool:
+        """Whether a run keeps the rows of a table in a scope in memory: if several assets read them, and they are few.
+
+        Raises:
+            UndeclaredRead: The asset does not declare the table.
+        """
+        if table.name not in _SHARED_TABLES or scope.people_range is not None:
+            return False
+        return scope.people is not None or self.count_rows(table) <= EVIDENCE_ROWS_PER_RANGE
 
     def load(self, table: Table, scope: Scope) -> pl.DataFrame:
         """The rows of a table in a scope, from memory unless the table changed since the run loaded them."""
@@ -167,7 +213,7 @@ class TableReader:
         Raises:
             UndeclaredRead: The asset does not declare the table.
         """
-        if table.name in _SHARED_TABLES and isinstance(self.lake, DeclaredLake):
+        if isinstance(self.lake, DeclaredLake) and self.lake.keeps_in_memory(table, self.scope):
             return _collect_columns(self.lake.load(table, self.scope).lazy(), columns)
         return _collect_columns(_filter_scope(self.lake.scan(table), table, self.scope), columns)
 

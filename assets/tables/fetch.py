@@ -23,7 +23,7 @@ from dagster import (
 
 from assets.checks.contract_checks import contract_check_specs, evaluate_contract_checks
 from assets.incremental.incremental_asset import POOL
-from assets.resources.metadata import build_asset_spec, preview_rows, written_metadata
+from assets.resources.metadata import build_asset_spec, find_newest_time, preview_rows, written_metadata
 from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import Config
 from pipelines.contracts.catalog import FETCH, ORIGIN
@@ -66,7 +66,10 @@ def fetch_assets(config: Config) -> list[AssetsDefinition]:
         write_result = pipeline.lake.write(ORIGIN, origin_rows)
         yield MaterializeResult(
             asset_key=ORIGIN.name,
-            metadata={**written_metadata(write_result, origin_rows, ORIGIN), **_fetch_metadata(fetch_outcomes)},
+            metadata={
+                **written_metadata(write_result, origin_rows, ORIGIN, find_newest_time(origin_rows)),
+                **_fetch_metadata(fetch_outcomes),
+            },
             data_version=DataVersion(write_result.content_sha256),
         )
         fetch_log = pipeline.lake.scan(FETCH).collect()

@@ -13,10 +13,11 @@ from dagster import AssetsDefinition
 
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
+from assets.resources.table_reader import TableReader
 from assets.tables.companions import EMPLOYEE_INPUT_TABLES, read_employee_input
 from assets.tables.objections import OBJECTION_TABLES, read_objections
 from assets.tables.recommendations import CONTEXT_INPUTS, build_recommendation_context
-from assets.tables.snapshot import materialize_output
+from assets.tables.snapshot import materialize_output, materialize_outputs_by_people
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.prerequisites import declare_prerequisites, learn_prerequisites
 from ml.mastery.state import MASTERY_INPUTS, build_half_lives, estimate_mastery_and_steps, learn_knowledge_tracing
@@ -55,11 +56,13 @@ def tracing(run: AssetRun) -> Results:
 def mastery(run: AssetRun) -> Results:
     """Estimate the stage and level of each person in each micro-skill, and list the steps they reached."""
     tracing_model = read_knowledge_tracing(run.tables.read(TRACING)["card"][0])
-    mastery_rows, reached_steps = estimate_mastery_and_steps(
-        run.tables.read_scoped(EVIDENCE, MASTERY_INPUTS), run.as_of, run.config.policy.stages, tracing_model
-    )
-    yield run.materialize(MASTERY, mastery_rows)
-    yield run.materialize(REACHED_STEP, reached_steps)
+    as_of, stage_policy = run.as_of, run.config.policy.stages
+
+    def compute_rows(table_reader: TableReader) -> tuple[pl.DataFrame, pl.DataFrame]:
+        evidence = table_reader.read_scoped(EVIDENCE, MASTERY_INPUTS)
+        return estimate_mastery_and_steps(evidence, as_of, stage_policy, tracing_model)
+
+    yield from run.materialize_by_people((MASTERY, REACHED_STEP), compute_rows)
 
 
 @incremental_asset(name="learn_precedence", tables=[PRECEDENCE], reads=[PREREQUISITE, REACHED_STEP])
@@ -81,16 +84,21 @@ def prerequisites(run: AssetRun) -> Results:
 )
 def capabilities(run: AssetRun) -> Results:
     """Compute how much of each capability every employed person covers."""
-    people = run.tables.read_scoped(PERSON).filter(is_employed())
-    recommendation_context = build_recommendation_context(run.tables, run.as_of)
     hidden_pairs = read_objections(run.tables, run.as_of).hidden_pairs
-    employed_mastery = recommendation_context.mastery.join(people, on="person_id", how="semi").join(
-        hidden_pairs, on=("person_id", "skill_id"), how="anti"
-    )
-    capability_coverage = compute_capability_coverage(
-        employed_mastery, recommendation_context.skills, recommendation_context.prerequisites
-    )
-    yield materialize_output(run, CAPABILITY, capability_coverage)
+
+    def compute_rows(table_reader: TableReader) -> list[pl.DataFrame]:
+        people = table_reader.read_scoped(PERSON).filter(is_employed())
+        recommendation_context = build_recommendation_context(table_reader, run.as_of)
+        employed_mastery = recommendation_context.mastery.join(people, on="person_id", how="semi").join(
+            hidden_pairs, on=("person_id", "skill_id"), how="anti"
+        )
+        return [
+            compute_capability_coverage(
+                employed_mastery, recommendation_context.skills, recommendation_context.prerequisites
+            )
+        ]
+
+    yield from materialize_outputs_by_people(run, [CAPABILITY], compute_rows)
 
 
 @incremental_asset(name="align_teams", tables=[ALIGNMENT], reads=[*CONTEXT_INPUTS, *EMPLOYEE_INPUT_TABLES, MODEL_CARD])

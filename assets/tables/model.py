@@ -23,6 +23,7 @@ from assets.automation.alerts import PROMOTED
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset, pipeline_asset
 from assets.reporting.evaluation_plots import describe_reliability, draw_reliability, png_data_uri
+from assets.resources.table_reader import TableReader
 from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
 from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_events
 from ml.evaluation.results import Evaluation, to_stored_dict
@@ -134,13 +135,16 @@ def candidates(run: AssetRun) -> Results:
     """Rank the steps that may come next for every employed person."""
     model_version = run.tables.read(MODEL_CARD)["model_version"][0]
     # the steps of everybody, also for a few people: popularity is measured as in a complete run
-    reached_steps, mastery = run.tables.read(REACHED_STEP), run.tables.read_scoped(MASTERY)
-    person_ids = run.tables.read_scoped(PERSON).filter(is_employed())["person_id"]
-    extra_features = build_extra_features(run.tables, reached_steps).for_people(person_ids)
-    recommender = load_bundle(run.settings.models_path / model_version, extra_features=extra_features)
-    skill_ids = run.tables.read(SKILL)["skill_id"]
-    candidate_rows = rank_candidates(recommender, reached_steps, mastery, person_ids, skill_ids, run.as_of)
-    yield run.materialize(CANDIDATE, candidate_rows)
+    reached_steps, skill_ids = run.tables.read(REACHED_STEP), run.tables.read(SKILL)["skill_id"]
+
+    def compute_rows(table_reader: TableReader) -> list[pl.DataFrame]:
+        mastery = table_reader.read_scoped(MASTERY)
+        person_ids = table_reader.read_scoped(PERSON).filter(is_employed())["person_id"]
+        extra_features = build_extra_features(table_reader, reached_steps).for_people(person_ids)
+        recommender = load_bundle(run.settings.models_path / model_version, extra_features=extra_features)
+        return [rank_candidates(recommender, reached_steps, mastery, person_ids, skill_ids, run.as_of)]
+
+    yield from run.materialize_by_people([CANDIDATE], compute_rows)
 
 
 def rank_candidates(

@@ -21,7 +21,7 @@ from assets.tables.companions import (
     read_employee_input,
 )
 from assets.tables.objections import OBJECTION_TABLES
-from assets.tables.snapshot import materialize_output
+from assets.tables.snapshot import materialize_output, materialize_outputs_by_people
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
 from ml.mastery.state import estimate_mastery, last_instant
@@ -90,42 +90,46 @@ def recommendations(run: AssetRun) -> Results:
     """Recommend steps to every employed person, find what would change each row, and what support units lack."""
     as_of, policy, table_reader = run.as_of, run.config.policy, run.tables
     skills, text_matches = table_reader.read(SKILL), table_reader.read(SKILL_TEXT)
-    people = table_reader.read_scoped(PERSON).filter(is_employed())
-    employee_input = read_employee_input(table_reader, as_of)
-    counterfactual_inputs = build_counterfactual_inputs(table_reader, policy, employee_input)
-    ranked_steps = rerank_candidates(counterfactual_inputs.candidates, counterfactual_inputs.context, policy)
-    counterfactuals = drop_hidden_changes(
-        find_counterfactuals(ranked_steps, counterfactual_inputs), employee_input.hidden_pairs
-    )
-    assignments = table_reader.read(ASSIGNMENT)
+    employee_input, assignments = read_employee_input(table_reader, as_of), table_reader.read(ASSIGNMENT)
     # statements about several people leave out what one of them objects to
     evidence = employee_input.objections.drop_objecting(select_recent_evidence(table_reader.scan(EVIDENCE), as_of))
     practice_options = find_practice_options(
         assignments, table_reader.read(LEARNING_RECORD), evidence, skills, text_matches, as_of
     )
-    candidate_people = table_reader.read_scoped(CANDIDATE, ["person_id"])
-    missing_reasons = find_no_recommendation_reasons(
-        people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out_people
-    )
-    recommendation_rows = build_recommendation_rows(
-        hide_wished_skills(ranked_steps, employee_input.hidden_pairs),
-        counterfactuals,
-        hide_held_skills(counterfactual_inputs.context, employee_input.hidden_pairs),
-        practice_options,
-        missing_reasons,
-        policy,
-    )
-    yield materialize_output(run, NEXT_SKILL, recommendation_rows)
-    yield materialize_output(run, COUNTERFACTUAL, counterfactuals)
+    ranked_steps_of_ranges: list[pl.DataFrame] = []
+
+    def compute_rows(reader: TableReader) -> tuple[pl.DataFrame, pl.DataFrame]:
+        people = reader.read_scoped(PERSON).filter(is_employed())
+        counterfactual_inputs = build_counterfactual_inputs(reader, policy, employee_input)
+        ranked_steps = rerank_candidates(counterfactual_inputs.candidates, counterfactual_inputs.context, policy)
+        counterfactuals = drop_hidden_changes(
+            find_counterfactuals(ranked_steps, counterfactual_inputs), employee_input.hidden_pairs
+        )
+        candidate_people = reader.read_scoped(CANDIDATE, ["person_id"])
+        missing_reasons = find_no_recommendation_reasons(
+            people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out_people
+        )
+        recommendation_rows = build_recommendation_rows(
+            hide_wished_skills(ranked_steps, employee_input.hidden_pairs),
+            counterfactuals,
+            hide_held_skills(counterfactual_inputs.context, employee_input.hidden_pairs),
+            practice_options,
+            missing_reasons,
+            policy,
+        )
+        ranked_steps_of_ranges.append(
+            employee_input.objections.drop_objecting(ranked_steps).select("person_id", "skill_id")
+        )
+        return recommendation_rows, counterfactuals
+
+    yield from materialize_outputs_by_people(run, (NEXT_SKILL, COUNTERFACTUAL), compute_rows)
     if run.scope.people is not None:  # support gaps are about units: a run for some people leaves them as they are
         yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
-    unit_members, mastery = (
-        people.select("person_id", "unit_name"),
-        employee_input.objections.drop_objecting(counterfactual_inputs.context.mastery),
-    )
+    unit_members = table_reader.read(PERSON).filter(is_employed()).select("person_id", "unit_name")
+    mastery = employee_input.objections.drop_objecting(table_reader.read(MASTERY))
     unit_support = count_unit_support(assignments, evidence, mastery, unit_members, text_matches, as_of)
-    ranked_steps = employee_input.objections.drop_objecting(ranked_steps)
+    ranked_steps = pl.concat(ranked_steps_of_ranges)
     support_gaps = find_support_gaps(ranked_steps, unit_members, unit_support, skills, policy.minimum_people)
     yield materialize_output(run, SUPPORT_GAP, support_gaps)
 
@@ -138,9 +142,14 @@ def recommendations(run: AssetRun) -> Results:
 )
 def published_mastery(run: AssetRun) -> Results:
     """List the mastery of every employed person, with what they state themselves."""
-    mastery, replies = _filter_employed(run.tables, run.tables.read_scoped(MASTERY)), _read_replies(run.tables)
-    mastery_rows = add_replies_to_mastery(mastery, replies, run.as_of)
-    yield materialize_output(run, OUT_MASTERY, mastery_rows)
+
+    replies = _read_replies(run.tables)
+
+    def compute_rows(table_reader: TableReader) -> list[pl.DataFrame]:
+        mastery = _filter_employed(table_reader, table_reader.read_scoped(MASTERY))
+        return [add_replies_to_mastery(mastery, replies, run.as_of)]
+
+    yield from materialize_outputs_by_people(run, [OUT_MASTERY], compute_rows)
 
 
 @incremental_asset(
@@ -151,10 +160,13 @@ def published_mastery(run: AssetRun) -> Results:
 )
 def badge_evidence(run: AssetRun) -> Results:
     """List the evidence of each micro-skill that an employed person holds, with a draft of an Open Badge."""
-    as_of, mastery = run.as_of, _filter_employed(run.tables, run.tables.read_scoped(MASTERY))
-    evidence = run.tables.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
-    badge_rows = build_badge_evidence(mastery, evidence, run.tables.read(SKILL), as_of)
-    yield materialize_output(run, MASTERY_PROOF, badge_rows)
+
+    def compute_rows(table_reader: TableReader) -> list[pl.DataFrame]:
+        mastery = _filter_employed(table_reader, table_reader.read_scoped(MASTERY))
+        evidence = table_reader.read_scoped(EVIDENCE, BADGE_EVIDENCE_COLUMNS)
+        return [build_badge_evidence(mastery, evidence, table_reader.read(SKILL), run.as_of)]
+
+    yield from materialize_outputs_by_people(run, [MASTERY_PROOF], compute_rows)
 
 
 @incremental_asset(

@@ -5,6 +5,7 @@ Does not belong here: the rows of published tables (`assets.tables.recommendatio
 is stored (`pipelines.snapshots`).
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import polars as pl
@@ -12,6 +13,7 @@ from dagster import AssetsDefinition, MaterializeResult
 
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
+from assets.resources.table_reader import TableReader
 from assets.tables.objections import read_objections
 from assets.tables.publish_targets import target_publication
 from pipelines.config.company import Config
@@ -52,11 +54,33 @@ def materialize_output(run: AssetRun, table: Table, rows: pl.DataFrame) -> "Mate
         table: Contract of the published table.
         rows: Its rows, without the columns that every published row has. What people object to is withheld here.
     """
+    return run.materialize(table, _complete_rows(run, table, rows))
+
+
+def materialize_outputs_by_people(
+    run: AssetRun, tables: Sequence[Table], compute_rows: Callable[[TableReader], Sequence[pl.DataFrame]]
+) -> "Iterator[MaterializeResult[None]]":
+    """Write rows of published tables as `materialize_output` does, one range of people after the other.
+
+    Args:
+        run: As in `materialize_output`.
+        tables: Contracts of the published tables, each partitioned by person.
+        compute_rows: As in `AssetRun.materialize_by_people`, without the columns that every published row has.
+    """
+
+    def complete_rows(reader: TableReader) -> list[pl.DataFrame]:
+        return [_complete_rows(run, table, rows) for table, rows in zip(tables, compute_rows(reader), strict=True)]
+
+    return run.materialize_by_people(tables, complete_rows)
+
+
+def _complete_rows(run: AssetRun, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that may be published, with their snapshot, dates and versions."""
     rows = read_objections(run.tables, run.as_of).withhold(table, rows)
     model_versions, policy = run.tables.read(MODEL_CARD)["model_version"], run.config.policy
     model_version = model_versions[0] if model_versions.len() else None
     row_metadata = RowMetadata(run.as_of, policy.valid_days, policy.version, model_version)
-    return run.materialize(table, add_row_metadata(table, rows, row_metadata))
+    return add_row_metadata(table, rows, row_metadata)
 
 
 def _materialize_snapshot(run: AssetRun) -> "MaterializeResult[None]":
@@ -81,11 +105,12 @@ def _materialize_snapshot(run: AssetRun) -> "MaterializeResult[None]":
 
 def _publish_tables(run: AssetRun) -> Snapshot:
     """Publish the lake's published tables as one snapshot, with the validity of their rows extended."""
-    rows_by_table = {table: run.tables.read(table) for table in PUBLISHED_TABLES}
+    rows_by_table: dict[Table, pl.LazyFrame] = {table: run.tables.scan(table) for table in PUBLISHED_TABLES}
     content_hashes = {table: run.tables.lake.content_hash(table) for table in PUBLISHED_TABLES}
     if (renewed_until := run.context.renewed_until) is not None:
         for table, rows in rows_by_table.items():
-            if rows.filter(pl.col("valid_until") < renewed_until).height:
+            ends_earlier = rows.filter(pl.col("valid_until") < renewed_until)
+            if ends_earlier.select(pl.len()).collect().item():
                 rows_by_table[table] = rows.with_columns(
                     pl.max_horizontal("valid_until", pl.lit(renewed_until)).alias("valid_until")
                 )

@@ -16,6 +16,7 @@ from pipelines.config.publish import PublishOptions
 from pipelines.contracts.columns import COLUMNS, select_columns
 from pipelines.contracts.personal_columns import is_direct
 from pipelines.contracts.table import Column, RowRule, Table
+from pipelines.snapshots.row_metadata import Rows
 
 # An e-mail address as mail systems write it; an address in a published text is somebody's.
 _EMAIL_PATTERN = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
@@ -148,7 +149,7 @@ def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl
 
 
 def publication_check_row(
-    rows_by_table: Mapping[Table, pl.DataFrame], card_json: str | None, changed_share: float | None
+    rows_by_table: Mapping[Table, Rows], card_json: str | None, changed_share: float | None
 ) -> pl.DataFrame:
     """Build the one row of `publication_check_table`.
 
@@ -169,7 +170,7 @@ def publication_check_row(
     )
 
 
-def reject_email_addresses(rows_by_table: Mapping[Table, pl.DataFrame]) -> None:
+def reject_email_addresses(rows_by_table: Mapping[Table, Rows]) -> None:
     """Check all published tables for e-mail addresses, as the last check before publication.
 
     Raises:
@@ -225,12 +226,16 @@ def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
     return hashed_rows.group_by("person_id").agg(joined_hashes.first().alias("list"))
 
 
-def _count_addresses(table_rows: pl.DataFrame) -> int:
+def _count_addresses(table_rows: Rows) -> int:
     """The number of distinct texts per column with an e-mail address."""
-    has_address = table_rows.select(cs.string().str.contains(_EMAIL_PATTERN).any())
+    has_address = table_rows.lazy().select(cs.string().str.contains(_EMAIL_PATTERN).any()).collect(engine="streaming")
     return sum(
-        int(table_rows[column.name].unique().str.contains(_EMAIL_PATTERN).sum())
-        for column in has_address
+        table_rows.lazy()
+        .select(pl.col(column.name).unique())
+        .filter(pl.col(column.name).str.contains(_EMAIL_PATTERN))
+        .collect()
+        .height
+        for column in has_address.iter_columns()
         if column.any()
     )
 

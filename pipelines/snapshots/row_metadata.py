@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TypeVar, cast
 
 import polars as pl
 
@@ -20,6 +21,9 @@ from pipelines.storage.parquet_files import content_sha256
 from pipelines.validation.rule_evaluation import enforce_contract
 
 UNPUBLISHED = "unpublished"
+# Rows of a table; lazily, so that no more of a large one is in memory than is written at a time.
+Rows = pl.DataFrame | pl.LazyFrame
+_AnyRows = TypeVar("_AnyRows", bound=Rows)
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,13 @@ class SnapshotContent:
         snapshot_id: Day and hash of the content.
         as_of: The newest day of any row.
         valid_until: The earliest last valid day of any row.
-        frames: The rows of each table, with the id.
+        frames: The rows of each table, with the id; lazily if the table was given so.
     """
 
     snapshot_id: str
     as_of: date
     valid_until: date
-    frames: Mapping[Table, pl.DataFrame]
+    frames: Mapping[Table, Rows]
 
 
 def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) -> pl.DataFrame:
@@ -77,7 +81,7 @@ def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) ->
 
 
 def assign_snapshot_id(
-    rows_by_table: Mapping[Table, pl.DataFrame],
+    rows_by_table: Mapping[Table, Rows],
     as_of: date,
     valid_days: int,
     content_hashes: Mapping[Table, str | None] | None = None,
@@ -85,7 +89,7 @@ def assign_snapshot_id(
     """Compute the id of all tables from their content: the same day and content give the same id.
 
     Args:
-        rows_by_table: The rows of each table, with metadata.
+        rows_by_table: The rows of each table, with metadata. Those of a table without a known hash are collected.
         as_of: The day of the snapshot if no table has a row.
         valid_days: The days of validity if no table has a row.
         content_hashes: The hash of a table's rows if it is known, as the lake's files record it. The rows are then
@@ -96,17 +100,16 @@ def assign_snapshot_id(
     """
     recorded_hashes = {table: content_hash for table, content_hash in (content_hashes or {}).items() if content_hash}
     ordered_rows = {
-        table: rows if table in recorded_hashes else enforce_contract(table, rows)
+        table: rows if table in recorded_hashes else enforce_contract(table, rows.lazy().collect())
         for table, rows in rows_by_table.items()
     }
-    day_rows = pl.concat(rows.select("as_of", "valid_until") for rows in ordered_rows.values())
-    newest_day, earliest_end = day_rows.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
+    days = pl.concat([rows.lazy().select("as_of", "valid_until") for rows in ordered_rows.values()])
+    newest_day, earliest_end = days.select(pl.col("as_of").max(), pl.col("valid_until").min()).collect().row(0)
     newest_day = newest_day or as_of
     content_digest = hashlib.sha256()
     for table in sorted(ordered_rows, key=lambda table: table.name):
-        content_digest.update(
-            f"{table.name} {recorded_hashes.get(table) or content_sha256(ordered_rows[table])}\n".encode()
-        )
+        content_hash = recorded_hashes.get(table) or content_sha256(ordered_rows[table].lazy().collect())
+        content_digest.update(f"{table.name} {content_hash}\n".encode())
     snapshot_id = f"{newest_day:%Y%m%d}-{content_digest.hexdigest()[:12]}"
     return SnapshotContent(
         snapshot_id,
@@ -121,7 +124,8 @@ def hash_extended_content(content_hash: str, valid_until: date) -> str:
     return hashlib.sha256(f"{content_hash} valid until {valid_until}".encode()).hexdigest()
 
 
-def fill_snapshot_id(rows: pl.DataFrame, snapshot_id: str) -> pl.DataFrame:
-    """Replace `UNPUBLISHED` by the id in the columns snapshot_id and first_snapshot_id that the frame has."""
-    id_columns = pl.col([column for column in ("snapshot_id", "first_snapshot_id") if column in rows.columns])
-    return rows.with_columns(id_columns.replace(UNPUBLISHED, snapshot_id))
+def fill_snapshot_id(rows: _AnyRows, snapshot_id: str) -> _AnyRows:
+    """Replace `UNPUBLISHED` by the id in the columns snapshot_id and first_snapshot_id that the rows have."""
+    column_names = rows.collect_schema().names()
+    id_columns = pl.col([column for column in ("snapshot_id", "first_snapshot_id") if column in column_names])
+    return cast(_AnyRows, rows.with_columns(id_columns.replace(UNPUBLISHED, snapshot_id)))

@@ -25,18 +25,21 @@ from pipelines.snapshots.reader import (
     delta_folder,
     list_snapshots,
 )
+from pipelines.snapshots.row_metadata import Rows
 from pipelines.storage.atomic_write import file_sha256, write_text_atomically
-from pipelines.storage.parquet_files import write_parquet
+from pipelines.storage.parquet_files import sink_parquet
 from pipelines.validation.rule_evaluation import enforce_contract
 
 # Rows per group. A reader of one person decodes one group, and before it the metadata of every group: at ten million
 # rows both cost DuckDB and Polars about the same with groups of this size.
 ROW_GROUP = 50_000
+# Rows of two files that are compared at a time.
+_COMPARED_ROWS = 1_000_000
 
 
 def publish_snapshot(
     published_folder: Path,
-    rows_by_table: Mapping[Table, pl.DataFrame],
+    rows_by_table: Mapping[Table, Rows],
     snapshot_id: str,
     as_of: date,
     valid_until: date,
@@ -50,7 +53,7 @@ def publish_snapshot(
 
     Args:
         published_folder: The published folder.
-        rows_by_table: The rows of each table.
+        rows_by_table: The rows of each table; lazy rows of checked tables are written as they are read.
         snapshot_id: The id of the snapshot.
         as_of: The newest day of any row.
         valid_until: The last valid day.
@@ -65,7 +68,7 @@ def publish_snapshot(
         ValueError: If the id has been published with other rows; the pointer does not move.
     """
     ordered_rows = {
-        table: rows if table in checked_tables else enforce_contract(table, rows)
+        table: rows if table in checked_tables else enforce_contract(table, rows.lazy().collect())
         for table, rows in rows_by_table.items()
     }
     published_tables = tuple(
@@ -116,18 +119,33 @@ def write_json(json_path: Path, content: Mapping[str, object]) -> None:
     write_text_atomically(json_path, json.dumps(content, indent=1) + "\n")
 
 
-def _write_table(published_folder: Path, table: Table, rows: pl.DataFrame, snapshot_id: str) -> PublishedTable:
+def _write_table(published_folder: Path, table: Table, rows: Rows, snapshot_id: str) -> PublishedTable:
     """Write one table, unless its file exists with the same rows; readers may have that file open."""
     parquet_path = delta_folder(published_folder, table.name) / f"{snapshot_id}.parquet"
     if not parquet_path.exists():
-        write_parquet(rows, parquet_path, {"contract": f"{table.name} {table.version}"}, ROW_GROUP)
+        sink_parquet(rows.lazy(), parquet_path, {"contract": f"{table.name} {table.version}"}, ROW_GROUP)
     # another release writes the same rows in other bytes: rows are compared
-    elif not pl.read_parquet(parquet_path).equals(rows):
+    elif not _have_equal_rows(pl.scan_parquet(parquet_path), rows.lazy()):
         raise ValueError(f"snapshot {snapshot_id} was published with another {table.name}: give it an id of its own")
     return PublishedTable(
         table.name,
         str(parquet_path.relative_to(published_folder)),
-        rows.height,
+        _count_rows(pl.scan_parquet(parquet_path)),
         file_sha256(parquet_path),
         table.version,
     )
+
+
+def _have_equal_rows(published_rows: pl.LazyFrame, rows: pl.LazyFrame) -> bool:
+    """Whether both have the same rows in the same order; a part of them is in memory at a time."""
+    row_count = _count_rows(published_rows)
+    return row_count == _count_rows(rows) and all(
+        published_rows.slice(first_row, _COMPARED_ROWS)
+        .collect()
+        .equals(rows.slice(first_row, _COMPARED_ROWS).collect())
+        for first_row in range(0, max(row_count, 1), _COMPARED_ROWS)
+    )
+
+
+def _count_rows(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect().item())

@@ -5,13 +5,9 @@ Does not belong here: how a table is split into files (`file_layout`), how one f
 rows changed (`change_log`), publication (`pipelines.snapshots`).
 """
 
-import hashlib
-import os
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 
 import polars as pl
 
@@ -19,6 +15,7 @@ from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Table
 from pipelines.storage.change_log import FindRelatedPeople, record_change
+from pipelines.storage.file_hashes import combine_hashes, hash_files, map_in_threads
 from pipelines.storage.file_layout import (
     SINGLE_FILE,
     find_changed_files,
@@ -27,7 +24,7 @@ from pipelines.storage.file_layout import (
     select_rows_of_files,
     split_into_files,
 )
-from pipelines.storage.parquet_files import content_sha256, write_parquet
+from pipelines.storage.parquet_files import write_parquet
 from pipelines.storage.recorded_counts import (
     RecordedCounts,
     fingerprint_values,
@@ -43,9 +40,6 @@ from pipelines.validation.rule_evaluation import (
     sort_rows,
     validate_rows,
 )
-
-_Input = TypeVar("_Input")
-_Output = TypeVar("_Output")
 
 
 @dataclass(frozen=True)
@@ -66,6 +60,10 @@ class WriteResult:
     changed: bool
     counts: RuleCounts = field(default_factory=RuleCounts)
     quarantine: "WriteResult | None" = None
+
+    def with_counts(self, counts: RuleCounts, quarantine: "WriteResult") -> "WriteResult":
+        """The same state with the counts of the table and the state of its quarantine."""
+        return replace(self, counts=counts, quarantine=quarantine)
 
 
 @dataclass(frozen=True)
@@ -95,9 +93,13 @@ class Lake:
         """The rows of a table, lazily, in its contract's columns; no rows if it was never written."""
         return _scan_files(table, self.files(table))
 
+    def count_rows(self, table: Table) -> int:
+        """The number of rows of a table."""
+        return int(_scan_files(table, self.files(table)).select(pl.len()).collect().item())
+
     def content_hash(self, table: Table) -> str | None:
         """The hash of a table's content, as recorded in its files; None if `write` never wrote it."""
-        return _combine_hashes(self._read_hashes(table))
+        return combine_hashes(self.read_hashes(table))
 
     def reference_values(self, table: Table) -> dict[str, pl.Series]:
         """The values that the references of a table may take, by `table.key`, from tables that were written."""
@@ -119,7 +121,7 @@ class Lake:
         """
         recorded_counts, references = self._read_counts(table), self.reference_values(table)
         if recorded_counts is None or recorded_counts.references != fingerprint_values(references):
-            recorded_counts = self._record(table, *self._count(table, references), fingerprint_values(references))
+            recorded_counts = self.record_counts(table, *self._count(table, references), fingerprint_values(references))
         return recorded_counts.counts
 
     def write(
@@ -143,13 +145,13 @@ class Lake:
         """
         references = self.reference_values(table)
         validated_rows = _validate(table, rows, references)
-        write_result = self._replace_rows(table, validated_rows.good, find_related_people)
+        write_result = self.replace_rows(table, validated_rows.good, find_related_people)
         if table.layer == "quarantine":
             return write_result
-        quarantine_result = self._replace_rows(quarantine_table(table.name), validated_rows.bad)
+        quarantine_result = self.replace_rows(quarantine_table(table.name), validated_rows.bad)
         good_and_bad_counts = (validated_rows.good_counts, validated_rows.bad_counts)
-        recorded_counts = self._record(table, *good_and_bad_counts, fingerprint_values(references))
-        return replace(write_result, counts=recorded_counts.counts, quarantine=quarantine_result)
+        recorded_counts = self.record_counts(table, *good_and_bad_counts, fingerprint_values(references))
+        return write_result.with_counts(recorded_counts.counts, quarantine_result)
 
     def merge(
         self,
@@ -182,26 +184,32 @@ class Lake:
         quarantine_result, is_reduced = self._merge_quarantine(table, validated_rows.bad, replaced_keys)
         if recorded_counts is None or any(count.stored for count in recorded_counts.kept_counts.rules.values()):
             kept_counts, set_aside_counts = self._count(table, references)
-            recorded_counts = self._record(table, kept_counts, set_aside_counts, fingerprint_values(references))
+            recorded_counts = self.record_counts(table, kept_counts, set_aside_counts, fingerprint_values(references))
         else:
             kept_counts = recorded_counts.kept_counts - count_leaving(table, removed_rows) + validated_rows.good_counts
             set_aside_counts = recorded_counts.set_aside_counts + validated_rows.bad_counts
             if is_reduced:
                 set_aside_counts = count_quarantined(table, self.scan(quarantine_table(table.name)).collect())
-            recorded_counts = self._record(table, kept_counts, set_aside_counts, recorded_counts.references)
-        return replace(write_result, counts=recorded_counts.counts, quarantine=quarantine_result)
+            recorded_counts = self.record_counts(table, kept_counts, set_aside_counts, recorded_counts.references)
+        return write_result.with_counts(recorded_counts.counts, quarantine_result)
 
-    def _replace_rows(
+    def replace_rows(
         self, table: Table, rows: pl.DataFrame, find_related_people: FindRelatedPeople | None = None
     ) -> WriteResult:
-        """Write all rows of a table, which are in the row order of its contract."""
+        """Replace all rows of a table; its quarantine and its counts stay as they are.
+
+        Args:
+            table: The table.
+            rows: Valid rows, in the row order of its contract.
+            find_related_people: Finds further people that changed rows affect; see `record_change`.
+        """
         rows_by_file = split_into_files(table, rows)
-        old_hashes, new_hashes = self._read_hashes(table), _hash_files(rows_by_file)
+        old_hashes, new_hashes = self.read_hashes(table), hash_files(rows_by_file)
         changed_files = {file_name for file_name in new_hashes if old_hashes.get(file_name) != new_hashes[file_name]}
         removed_files = set(old_hashes) - set(new_hashes)
         # nothing follows the changes of a published table: only assets upstream of it and incremental runs need them
         if (changed_files or removed_files) and old_hashes and table.layer != "out":
-            old_rows = self._scan_named(table, (changed_files & set(old_hashes)) | removed_files).collect()
+            old_rows = self.scan_files(table, (changed_files & set(old_hashes)) | removed_files).collect()
             new_rows = pl.concat(
                 [rows_by_file[file_name] for file_name in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
             )
@@ -220,12 +228,12 @@ class Lake:
         Returns:
             The state of the table, the rows that were removed, and the new rows without those whose key remains.
         """
-        old_hashes, key_columns = self._read_hashes(table), replaced_keys.columns
+        old_hashes, key_columns = self.read_hashes(table), replaced_keys.columns
         has_declared_layout = has_current_layout(table, old_hashes)  # an earlier version may have split it otherwise
         candidate_files = find_files_with(table, old_hashes, replaced_keys) if has_declared_layout else old_hashes
         old_rows = sort_rows(
             table,
-            self._scan_named(table, candidate_files).join(replaced_keys.lazy(), on=key_columns, how="semi").collect(),
+            self.scan_files(table, candidate_files).join(replaced_keys.lazy(), on=key_columns, how="semi").collect(),
         )
         changed_files = (
             find_changed_files(table, old_hashes, old_rows, validated_rows.good)
@@ -233,8 +241,8 @@ class Lake:
             else {*old_hashes}
         )
         if not changed_files:
-            return self._summarise(table, old_hashes, False), old_rows, validated_rows
-        stored_rows = self._scan_named(table, changed_files & set(old_hashes)).collect()
+            return self.summarise(table, old_hashes, False), old_rows, validated_rows
+        stored_rows = self.scan_files(table, changed_files & set(old_hashes)).collect()
         remaining_rows = stored_rows.join(replaced_keys, on=key_columns, how="anti", maintain_order="left")
         if table.key:
             validated_rows = validated_rows.without_keys(remaining_rows.select(table.key))
@@ -249,7 +257,7 @@ class Lake:
         }
         if unchanged_hashes:
             rows_by_file = {file_name: file_rows for file_name, file_rows in rows_by_file.items() if file_rows.height}
-        new_hashes = {**unchanged_hashes, **_hash_files(rows_by_file)}
+        new_hashes = {**unchanged_hashes, **hash_files(rows_by_file)}
         self._record_change(table, old_hashes, new_hashes, old_rows, validated_rows.good, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated_rows
 
@@ -261,9 +269,9 @@ class Lake:
         stored_rows = self.scan(quarantine).collect()
         remaining_rows = exclude_rows(stored_rows, replaced_keys)
         is_reduced = remaining_rows.height < stored_rows.height
-        if not is_reduced and rows.is_empty() and (hash_by_file := self._read_hashes(quarantine)):
-            return self._summarise(quarantine, hash_by_file, False), False
-        return self._replace_rows(quarantine, pl.concat([remaining_rows, rows]).sort(QUARANTINE_ORDER)), is_reduced
+        if not is_reduced and rows.is_empty() and (hash_by_file := self.read_hashes(quarantine)):
+            return self.summarise(quarantine, hash_by_file, False), False
+        return self.replace_rows(quarantine, pl.concat([remaining_rows, rows]).sort(QUARANTINE_ORDER)), is_reduced
 
     def _read_counts(self, table: Table) -> RecordedCounts | None:
         content_hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
@@ -274,7 +282,7 @@ class Lake:
         quarantined_rows = self.scan(quarantine_table(table.name)).collect()
         return count_rules(table, self.scan(table), references), count_quarantined(table, quarantined_rows)
 
-    def _record(
+    def record_counts(
         self, table: Table, kept_counts: RuleCounts, set_aside_counts: RuleCounts, references: Mapping[str, str]
     ) -> RecordedCounts:
         """Record the counts of a table whose files are in place."""
@@ -297,8 +305,8 @@ class Lake:
         record_change(
             self.root,
             table,
-            old_fingerprint=_combine_hashes(old_hashes),
-            new_fingerprint=_combine_hashes(new_hashes),
+            old_fingerprint=combine_hashes(old_hashes),
+            new_fingerprint=combine_hashes(new_hashes),
             old_rows=old_rows,
             new_rows=new_rows,
             count_people=lambda: int(self.scan(table).select(pl.col("person_id").n_unique()).collect().item()),
@@ -313,38 +321,61 @@ class Lake:
         new_hashes: Mapping[str, str | None],
     ) -> WriteResult:
         """Write the files whose hashes differ, and delete the files without a new hash."""
+        changed_files = [file_name for file_name in rows_by_file if old_hashes.get(file_name) != new_hashes[file_name]]
+        self.write_files(table, rows_by_file, new_hashes, changed_files)
+        removed_files = set(old_hashes) - set(new_hashes)
+        for file_name in removed_files:
+            self.file(table, file_name).unlink()
+        return self.summarise(table, new_hashes, bool(changed_files or removed_files))
+
+    def write_files(
+        self,
+        table: Table,
+        rows_by_file: Mapping[str, pl.DataFrame],
+        hash_by_file: Mapping[str, str | None],
+        file_names: Iterable[str],
+    ) -> None:
+        """Write some files of a table, each atomically.
+
+        Args:
+            table: The table.
+            rows_by_file: The rows of each file, in the row order of the table.
+            hash_by_file: The content hash of each file.
+            file_names: The files that are written.
+        """
 
         def write_file(file_name: str) -> None:
             write_parquet(
                 rows_by_file[file_name],
                 self.file(table, file_name),
-                metadata={"content_sha256": new_hashes[file_name] or "", "contract": f"{table.name} {table.version}"},
+                metadata={"content_sha256": hash_by_file[file_name] or "", "contract": f"{table.name} {table.version}"},
             )
 
-        changed_files = sorted(
-            file_name for file_name in rows_by_file if old_hashes.get(file_name) != new_hashes[file_name]
-        )
-        removed_files = set(old_hashes) - set(new_hashes)
-        _map_in_threads(write_file, changed_files)
-        for file_name in removed_files:
-            self.file(table, file_name).unlink()
-        return self._summarise(table, new_hashes, bool(changed_files or removed_files))
+        map_in_threads(write_file, file_names)
 
-    def _read_hashes(self, table: Table) -> dict[str, str | None]:
+    def read_hashes(self, table: Table) -> dict[str, str | None]:
         """The recorded hash of each existing file; None for a file that `write` did not write."""
         return {path.stem: pl.read_parquet_metadata(path).get("content_sha256") for path in self.files(table)}
 
-    def _scan_named(self, table: Table, file_names: Iterable[str]) -> pl.LazyFrame:
+    def scan_files(self, table: Table, file_names: Iterable[str]) -> pl.LazyFrame:
+        """The rows of some files of a table, lazily."""
         return _scan_files(table, [self.file(table, file_name) for file_name in sorted(file_names)])
 
-    def _summarise(self, table: Table, hash_by_file: Mapping[str, str | None], has_changed: bool) -> WriteResult:
+    def summarise(self, table: Table, hash_by_file: Mapping[str, str | None], has_changed: bool) -> WriteResult:
+        """The state of a table whose files are in place, without its counts.
+
+        Args:
+            table: The table.
+            hash_by_file: The content hash of each file.
+            has_changed: Whether the write changed the content.
+        """
         files = self.files(table)
         return WriteResult(
             table=table.name,
             path=files[0],
-            rows=int(pl.scan_parquet(files).select(pl.len()).collect().item()),
+            rows=self.count_rows(table),
             bytes=sum(path.stat().st_size for path in files),
-            content_sha256=_combine_hashes(hash_by_file) or "",
+            content_sha256=combine_hashes(hash_by_file) or "",
             changed=has_changed,
         )
 
@@ -363,24 +394,3 @@ def _scan_files(table: Table, files: list[Path]) -> pl.LazyFrame:
     if not files:
         return pl.LazyFrame(schema=table.schema)
     return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore", schema=table.schema)
-
-
-def _hash_files(rows_by_file: Mapping[str, pl.DataFrame]) -> dict[str, str | None]:
-    return dict(zip(rows_by_file, _map_in_threads(content_sha256, rows_by_file.values()), strict=True))
-
-
-def _map_in_threads(function: Callable[[_Input], _Output], inputs: Iterable[_Input]) -> list[_Output]:
-    """The results in the order of the inputs; one thread per core, because hashing or writing a file uses one core."""
-    with ThreadPoolExecutor(os.cpu_count()) as thread_pool:
-        return list(thread_pool.map(function, inputs))
-
-
-def _combine_hashes(hash_by_file: Mapping[str, str | None]) -> str | None:
-    """One hash of all files; the file's own hash if the table is not split; None if a file has no hash."""
-    if not hash_by_file or None in hash_by_file.values():
-        return None
-    if set(hash_by_file) == {SINGLE_FILE}:
-        return hash_by_file[SINGLE_FILE]
-    return hashlib.sha256(
-        "".join(f"{file_name} {file_hash}\n" for file_name, file_hash in sorted(hash_by_file.items())).encode()
-    ).hexdigest()

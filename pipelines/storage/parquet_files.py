@@ -47,3 +47,18 @@ def write_parquet(
         frame.write_parquet(
             unfinished_path, row_group_size=row_group_size, compression_level=COMPRESSION_LEVEL, metadata=metadata
         )
+
+
+def sink_parquet(rows: pl.LazyFrame, path: Path, metadata: dict[str, str], row_group_size: int) -> None:
+    """Write a Parquet file atomically while its rows are read, in their order.
+
+    Args:
+        rows: The rows.
+        path: The file, created or replaced.
+        metadata: Key-value metadata of the file.
+        row_group_size: Rows per row group.
+    """
+    with replacing(path) as unfinished_path:
+        rows.sink_parquet(
+            unfinished_path, row_group_size=row_group_size, compression_level=COMPRESSION_LEVEL, metadata=metadata
+        )

@@ -1,4 +1,4 @@
-"""Reading in a scope: everybody, some people, or one bucket of people; large tables are loaded once per run."""
+"""Reading in a scope: everybody, some people, or one range of people; large tables are loaded once per run."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -6,8 +6,17 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.resources.table_reader import EVERYBODY, DeclaredLake, RunCache, Scope, TableReader
-from pipelines.contracts.catalog import ALIAS, EVIDENCE
+from assets.resources import table_reader
+from assets.resources.table_reader import (
+    EVERYBODY,
+    DeclaredLake,
+    PeopleRange,
+    RunCache,
+    Scope,
+    TableReader,
+    list_people_ranges,
+)
+from pipelines.contracts.catalog import ALIAS, EVIDENCE, PERSON
 from pipelines.storage.lake import Lake
 
 PEOPLE = [f"person-{number}" for number in range(20)]
@@ -41,9 +50,18 @@ def evidence_rows(people: list[str]) -> pl.DataFrame:
     )
 
 
+def person_rows(people: list[str]) -> pl.DataFrame:
+    return pl.DataFrame({"person_id": people, "employment_status": "active"}).select(
+        pl.col(name) if name in ("person_id", "employment_status") else pl.lit(None, dtype).alias(name)
+        for name, dtype in PERSON.schema.items()
+    )
+
+
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = Lake(tmp_path)
+    (tmp_path / PERSON.name).mkdir()
+    person_rows(PEOPLE).write_parquet(tmp_path / PERSON.name / "data.parquet")
     lake.write(EVIDENCE, evidence_rows(PEOPLE))
     lake.write(ALIAS, pl.DataFrame({"alias_text": ["sql"], "skill_id": ["sql"]}).select(ALIAS.column_names))
     return lake
@@ -57,19 +75,43 @@ def test_a_scope_of_some_people_has_their_rows_alone(lake: Lake) -> None:
     assert tables.read_scoped(EVIDENCE, ["skill_id"]).columns == ["skill_id"]
 
 
-@pytest.mark.parametrize("count", [1, 2, 7])
-def test_buckets_of_people_are_disjoint_and_complete(lake: Lake, count: int) -> None:
-    buckets = [
-        TableReader(lake, Scope(bucket=(index, count))).read_scoped(EVIDENCE)["person_id"] for index in range(count)
+def test_ranges_of_people_are_disjoint_and_complete(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_reader, "EVIDENCE_ROWS_PER_RANGE", 3)
+    ranges = list_people_ranges(lake)
+    assert len(ranges) == -(-len(PEOPLE) // 3)
+    people = [TableReader(lake, Scope(people_range=part)).read_scoped(EVIDENCE)["person_id"] for part in ranges]
+    assert sorted(person for part in people for person in part) == sorted(PEOPLE)
+    assert min(part.len() for part in people) >= 2
+    assert [max(part) for part in people[:-1]] < [min(part) for part in people[1:]]
+
+
+def test_a_range_holds_people_whom_no_export_of_people_names(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_reader, "EVIDENCE_ROWS_PER_RANGE", 3)
+    strangers = ["", "zzz", "\U0010ffff"]
+    evidence_rows([*PEOPLE, *strangers]).write_parquet(lake.files(EVIDENCE)[0])
+    people = [
+        person
+        for part in list_people_ranges(lake)
+        for person in TableReader(lake, Scope(people_range=part)).read_scoped(EVIDENCE)["person_id"]
     ]
-    assert sorted(person for bucket in buckets for person in bucket) == sorted(PEOPLE)
-    assert sum(bucket.len() > 0 for bucket in buckets) > count / 2
+    assert sorted(people) == sorted([*PEOPLE, *strangers])
 
 
-def test_a_bucket_of_some_people_has_only_these(lake: Lake) -> None:
-    people = frozenset(PEOPLE[:5])
-    halves = [TableReader(lake, Scope(people, (index, 2))).read_scoped(EVIDENCE)["person_id"] for index in (0, 1)]
-    assert sorted([*halves[0], *halves[1]]) == sorted(people)
+def test_a_range_of_some_people_has_only_these(lake: Lake) -> None:
+    some, middle = frozenset(PEOPLE[:5]), sorted(PEOPLE)[2]
+    halves = [
+        TableReader(lake, Scope(some, part)).read_scoped(EVIDENCE)["person_id"]
+        for part in (PeopleRange("", middle), PeopleRange(middle, None))
+    ]
+    assert sorted([*halves[0], *halves[1]]) == sorted(some)
+
+
+def test_evidence_of_several_ranges_is_not_kept_in_memory(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table_reader, "EVIDENCE_ROWS_PER_RANGE", 3)
+    cache = RunCache()
+    declared = DeclaredLake(lake.root, "any", frozenset({EVIDENCE.name}), EVERYBODY, cache)
+    assert TableReader(declared).read(EVIDENCE).height == len(PEOPLE)
+    assert cache.find((EVIDENCE.name, EVERYBODY), lake.content_hash(EVIDENCE)) is None
 
 
 def test_evidence_is_loaded_once_for_all_assets_of_a_run(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
