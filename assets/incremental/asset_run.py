@@ -4,7 +4,7 @@ Belongs here: the object that the function of an asset works with.
 Does not belong here: whether the asset is executed (`incremental_asset`), what it computes (`assets.tables`).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from assets.resources.run_context import RunContext
 from assets.resources.table_reader import (
     EVERYBODY,
     DeclaredLake,
+    PeopleRange,
     Scope,
     TableReader,
     UndeclaredRead,
@@ -259,23 +260,46 @@ class AssetRun:
             for table, rows in zip(tables, compute_rows(self.tables), strict=True):
                 yield self.materialize(table, rows)
             return
+        yield from self.materialize_parts(tables, self._compute_ranges(ranges, compute_rows))
+
+    def materialize_parts(
+        self, tables: Sequence[Table], parts: Iterable[Sequence[pl.DataFrame]]
+    ) -> "Iterator[MaterializeResult[None]]":
+        """Write tables whose rows arrive in parts, so that they are never in memory together.
+
+        Args:
+            tables: Contracts of tables that the asset makes.
+            parts: The rows of each table in each part, as `PartWriter.add` takes them.
+
+        Yields:
+            The materialization of each table.
+        """
         lake = self.tables.lake
         previous_values = {table: read_watched_values(lake, table) for table in tables}
         writers = [PartWriter(lake, table) for table in tables]
         first_rows = {table: pl.DataFrame(schema=table.schema) for table in tables}
         newest_times: dict[Table, list[datetime]] = {table: [] for table in tables}
-        for range_number, people_range in enumerate(ranges, start=1):
-            scope = Scope(people_range=people_range)
-            reader = TableReader(replace(lake, scope=scope) if isinstance(lake, DeclaredLake) else lake, scope)
-            for table, writer, rows in zip(tables, writers, compute_rows(reader), strict=True):
-                written_rows = writer.add(rows.filter(scope.includes(pl.col("person_id"))))
+        for part_number, rows_of_tables in enumerate(parts, start=1):
+            for table, writer, rows in zip(tables, writers, rows_of_tables, strict=True):
+                written_rows = writer.add(rows)
                 if first_rows[table].is_empty():
                     first_rows[table] = written_rows.head(PREVIEW_ROWS)
                 newest_times[table] += filter(None, [find_newest_time(written_rows)])
-            self.log.info(f"{self.declaration.name}: range {range_number} of {len(ranges)} of people is computed")
+            self.log.info(f"{self.declaration.name}: part {part_number} is written")
         for table, writer in zip(tables, writers, strict=True):
             newest_time = max(newest_times[table], default=None)
             yield self._describe_write(table, writer.finish(), first_rows[table], newest_time, previous_values[table])
+
+    def _compute_ranges(
+        self, ranges: Sequence[PeopleRange], compute_rows: Callable[[TableReader], Sequence[pl.DataFrame]]
+    ) -> Iterator[list[pl.DataFrame]]:
+        """The rows of each table for one range of people after the other."""
+        lake = self.tables.lake
+        for people_range in ranges:
+            scope = Scope(people_range=people_range)
+            reader = TableReader(replace(lake, scope=scope) if isinstance(lake, DeclaredLake) else lake, scope)
+            is_in_range = scope.includes(pl.col("person_id"))
+            yield [rows.filter(is_in_range) for rows in compute_rows(reader)]
 
     def materialize_quarantine(self, table: Table) -> "MaterializeResult[None]":
         """The materialization of the quarantine of a table that this execution has written."""

@@ -4,7 +4,7 @@ Belongs here: which core table is made of which tables.
 Does not belong here: how (`pipelines.core`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import polars as pl
@@ -21,7 +21,7 @@ from assets.resources.raw_inputs import (
     scan_rows_of_shape,
     sources_of_shape,
 )
-from assets.resources.table_reader import TableReader
+from assets.resources.table_reader import EVIDENCE_ROWS_PER_RANGE, TableReader
 from assets.tables.skill_texts import skill_texts
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table
@@ -68,6 +68,7 @@ from pipelines.core.replies import build_done_evidence, resolve_reply_skills
 from pipelines.core.skill_texts import look_up_matches
 from pipelines.ingest.deleted_files import drop_due_quarantine, keep_rows_of_deleted_files
 from pipelines.storage.lake import Lake
+from pipelines.storage.month_periods import Period, list_periods
 from pipelines.taxonomies.declared import read_declared_taxonomy
 from pipelines.validation.rule_evaluation import ValidatedRows
 
@@ -274,6 +275,9 @@ def evidence(run: AssetRun) -> Results:
     """Collect what shows that people practised or were assessed; only new records if nothing else changed."""
     table_reader, changed_records = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
     text_matches = table_reader.read(SKILL_TEXT)
+    if changed_records is None and run.scope.is_everybody:
+        yield from run.materialize_parts([EVIDENCE], _collect_by_period(table_reader, text_matches))
+        return
     if changed_records is None:
         evidence_inputs, replaced_records = _read_evidence_inputs(table_reader, table_reader.read_scoped), None
         done_evidence = build_done_evidence(resolve_reply_skills(table_reader.read_scoped(REPLY), text_matches))
@@ -287,6 +291,21 @@ def evidence(run: AssetRun) -> Results:
     evidence_matches = look_up_matches(evidence_inputs.list_skill_texts(), text_matches)
     evidence_rows = collect_evidence(evidence_inputs, evidence_matches, done_evidence, people, replaced_records)
     yield run.materialize(EVIDENCE, evidence_rows, replaced_records=replaced_records)
+
+
+def _collect_by_period(table_reader: TableReader, text_matches: pl.DataFrame) -> Iterator[list[pl.DataFrame]]:
+    """The evidence of everybody, one period of months after the other."""
+    dated_tables = [table for table in _EVIDENCE_TABLES.values() if table.month_column is not None]
+    done_evidence = build_done_evidence(resolve_reply_skills(table_reader.read(REPLY), text_matches))
+    for period in list_periods(table_reader.lake, dated_tables, EVIDENCE_ROWS_PER_RANGE):
+
+        def read_period(table: Table, period: Period = period) -> pl.DataFrame:
+            rows = table_reader.scan(table)
+            return (rows.filter(period.includes(pl.col(table.month_column))) if table.month_column else rows).collect()
+
+        evidence_inputs = _read_evidence_inputs(table_reader, read_period)
+        evidence_matches = look_up_matches(evidence_inputs.list_skill_texts(), text_matches)
+        yield [collect_evidence(evidence_inputs, evidence_matches, done_evidence, period=period)]
 
 
 @incremental_asset(

@@ -13,7 +13,7 @@ from dagster import AssetsDefinition
 
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
-from assets.resources.table_reader import TableReader
+from assets.resources.table_reader import EVIDENCE_ROWS_PER_RANGE, TableReader
 from assets.tables.companions import (
     EMPLOYEE_INPUT_TABLES,
     EmployeeInput,
@@ -21,7 +21,7 @@ from assets.tables.companions import (
     read_employee_input,
 )
 from assets.tables.objections import OBJECTION_TABLES
-from assets.tables.snapshot import materialize_output, materialize_outputs_by_people
+from assets.tables.snapshot import complete_rows, materialize_output, materialize_outputs_by_people
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
 from ml.mastery.state import estimate_mastery, last_instant
@@ -64,6 +64,7 @@ from pipelines.core.skill_demand import (
     list_skill_wishes,
     select_recent_evidence,
 )
+from pipelines.storage.month_periods import list_periods
 
 # What `build_recommendation_context` reads.
 CONTEXT_INPUTS = (
@@ -178,9 +179,18 @@ def badge_evidence(run: AssetRun) -> Results:
 def published_evidence(run: AssetRun) -> Results:
     """List the evidence of every employed person up to the day, with file and row."""
     # the rows keep the order of the evidence, which is that of the published table: nothing is sorted
-    as_of, evidence_rows = run.as_of, _filter_employed(run.tables, run.tables.read_scoped(EVIDENCE))
-    evidence_rows = evidence_rows.filter(pl.col("occurred_at") <= last_instant(as_of))
-    yield materialize_output(run, OUT_EVIDENCE, evidence_rows)
+    is_until_as_of = pl.col("occurred_at") <= last_instant(run.as_of)
+    if not run.scope.is_everybody:
+        evidence_rows = _filter_employed(run.tables, run.tables.read_scoped(EVIDENCE)).filter(is_until_as_of)
+        yield materialize_output(run, OUT_EVIDENCE, evidence_rows)
+        return
+    periods = list_periods(run.tables.lake, [EVIDENCE], EVIDENCE_ROWS_PER_RANGE)
+    evidence_of_periods = (
+        run.tables.scan(EVIDENCE).filter(period.includes(pl.col("occurred_at")), is_until_as_of).collect()
+        for period in periods
+    )
+    parts = ([complete_rows(run, OUT_EVIDENCE, _filter_employed(run.tables, rows))] for rows in evidence_of_periods)
+    yield from run.materialize_parts([OUT_EVIDENCE], parts)
 
 
 def build_counterfactual_inputs(

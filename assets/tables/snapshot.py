@@ -54,7 +54,7 @@ def materialize_output(run: AssetRun, table: Table, rows: pl.DataFrame) -> "Mate
         table: Contract of the published table.
         rows: Its rows, without the columns that every published row has. What people object to is withheld here.
     """
-    return run.materialize(table, _complete_rows(run, table, rows))
+    return run.materialize(table, complete_rows(run, table, rows))
 
 
 def materialize_outputs_by_people(
@@ -68,14 +68,20 @@ def materialize_outputs_by_people(
         compute_rows: As in `AssetRun.materialize_by_people`, without the columns that every published row has.
     """
 
-    def complete_rows(reader: TableReader) -> list[pl.DataFrame]:
-        return [_complete_rows(run, table, rows) for table, rows in zip(tables, compute_rows(reader), strict=True)]
+    def compute_complete_rows(reader: TableReader) -> list[pl.DataFrame]:
+        return [complete_rows(run, table, rows) for table, rows in zip(tables, compute_rows(reader), strict=True)]
 
-    return run.materialize_by_people(tables, complete_rows)
+    return run.materialize_by_people(tables, compute_complete_rows)
 
 
-def _complete_rows(run: AssetRun, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows that may be published, with their snapshot, dates and versions."""
+def complete_rows(run: AssetRun, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that may be published, with their snapshot, dates and versions.
+
+    Args:
+        run: As in `materialize_output`.
+        table: Contract of the published table.
+        rows: Its rows, without the columns that every published row has.
+    """
     rows = read_objections(run.tables, run.as_of).withhold(table, rows)
     model_versions, policy = run.tables.read(MODEL_CARD)["model_version"], run.config.policy
     model_version = model_versions[0] if model_versions.len() else None

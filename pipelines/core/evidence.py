@@ -14,6 +14,7 @@ import polars as pl
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE, UNKNOWN_MENTION
 from pipelines.contracts.table import month_number
 from pipelines.core.evidence_inputs import EvidenceInputs
+from pipelines.storage.month_periods import ALL_TIME, Period
 
 # Feedback without a score (an endorsement, a certificate, a waived course) counts as a full score: it was given.
 FULL_SCORE = 1.0
@@ -29,6 +30,7 @@ def collect_evidence(
     reply_evidence: pl.DataFrame | None = None,
     people: Collection[str] | None = None,
     record_keys: pl.DataFrame | None = None,
+    period: Period = ALL_TIME,
 ) -> pl.DataFrame:
     """Collect the evidence in core rows.
 
@@ -42,6 +44,7 @@ def collect_evidence(
         people: Return only evidence of these people; None for everybody. Assignments and feedback of other people may
             give evidence of them.
         record_keys: Return only evidence from these records (table_name, source_name, record_code); None for all.
+        period: Return only evidence of these months.
 
     Returns:
         One row per person, micro-skill, mode and source record, in the contract of `EVIDENCE` and in its order.
@@ -51,6 +54,8 @@ def collect_evidence(
         evidence_rows = evidence_rows.filter(pl.col("person_id").is_in(sorted(people)))
     if record_keys is not None:
         evidence_rows = evidence_rows.join(record_keys, on=record_keys.columns, how="semi", maintain_order="left")
+    is_in_period = period.includes(pl.col("occurred_at"))
+    evidence_rows = evidence_rows.filter(is_in_period)
     skill_matches = text_matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
     skill_matches = skill_matches.with_columns(pl.len().over("skill_text").alias("skill_count"))
     shared_amount = (
@@ -68,6 +73,7 @@ def collect_evidence(
     id_digests = [blake2b(identity_value, digest_size=16).digest() for identity_value in identity_values]
     evidence = evidence.select(column for column in EVIDENCE.column_names if column != "evidence_id")
     if reply_evidence is not None:
+        reply_evidence = reply_evidence.filter(is_in_period)
         id_digests += [bytes.fromhex(evidence_id) for evidence_id in reply_evidence["evidence_id"]]
         evidence = pl.concat([evidence, reply_evidence.select(evidence.columns)])
     row_order = order_first_rows(id_digests, evidence.select(month_number("occurred_at")).to_series())
