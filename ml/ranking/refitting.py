@@ -40,8 +40,8 @@ def refit_recommender(
     events: pl.DataFrame,
     *,
     item_names: pl.DataFrame | None = None,
-    requires: pl.DataFrame | None = None,
-    repeatable: pl.Series | None = None,
+    requirements: pl.DataFrame | None = None,
+    repeatable_ids: pl.Series | None = None,
 ) -> Recommender:
     """Fit a recommender on everything up to one horizon after an earlier fit.
 
@@ -56,12 +56,12 @@ def refit_recommender(
         events: person_id, skill_id (the item), ts; later events than one horizon after the earlier fit are not looked
             at.
         item_names: skill_id, name; ids are read as names if None.
-        requires: skill_id, requires_id; an item is eligible for people who hold all items it requires.
-        repeatable: Ids of items that can be reached again.
+        requirements: skill_id, requires_id; an item is eligible for people who hold all items it requires.
+        repeatable_ids: Ids of items that can be reached again.
     """
     end_tick = earlier_fit.recommender.window.end + earlier_fit.recommender.horizon
     interactions = drop_unused_ids(filter_before(encode_interactions(events), end_tick))
-    rules = encode_rules(requires, repeatable, interactions.items)
+    rules = encode_rules(requirements, repeatable_ids, interactions.items)
     interactions = replace(interactions, repeatable=rules.repeatable)
     with threadpool_limits(1):
         return _refit(earlier_fit, interactions, rules, align_item_names(item_names, interactions.items))
@@ -139,7 +139,7 @@ def _add_cases(
     new_rows = TrainingRows(features, is_target, is_candidate, cases.n_targets, cases.person, cases.from_end)
     person_codes = encode_ids(earlier_fit.person_ids, interactions.people)[earlier_rows.person]
     # the case that begins at the freeze is the latest one of its person
-    is_followed = np.isin(person_codes, cases.person)
+    has_later_case = np.isin(person_codes, cases.person)
     return concat_rows(
-        [replace(earlier_rows, person=person_codes, from_end=earlier_rows.from_end + is_followed), new_rows]
+        [replace(earlier_rows, person=person_codes, from_end=earlier_rows.from_end + has_later_case), new_rows]
     )

@@ -77,7 +77,9 @@ def render_model_card(card: ModelCard) -> str:
             "## Made with",
             "",
             f"- seed {card.seed}; "
-            + ", ".join(f"{package} {package_version}" for package, package_version in sorted(card.versions.items())),
+            + ", ".join(
+                f"{package_name} {package_version}" for package_name, package_version in sorted(card.versions.items())
+            ),
             f"- contract `{card.contract_sha256[:16]}`, file `{card.model_sha256[:16]}` (SHA-256, first 16 digits)",
             "- types trusted on loading: " + ", ".join(f"`{type_name}`" for type_name in card.types),
             "",

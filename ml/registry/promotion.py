@@ -120,12 +120,12 @@ def decide_promotion(
             f"{n_people} people reached a step in the last window, {policy.least_people} are needed",
         ),
         (bool(faults), False, "; ".join(faults)),
-        (True, True, f"NDCG@10 on the last window beats {_list_gains(evaluation)}"),
+        (True, True, f"NDCG@10 on the last window beats {_format_gains(evaluation)}"),
     )
     return next(Decision(is_yes, reason) for is_met, is_yes, reason in decision_rules if is_met)
 
 
-def _list_gains(evaluation: Evaluation | None) -> str:
+def _format_gains(evaluation: Evaluation | None) -> str:
     return ", ".join(
         f"{comparison.other} by {comparison.gain:+.3f}"
         for comparison in (() if evaluation is None else evaluation.comparisons)
