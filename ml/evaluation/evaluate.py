@@ -52,7 +52,7 @@ from ml.ranking.calibration import Reliability
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.fitting import FittedRecommender, align_item_names, fit_coded_recommender
 from ml.ranking.recommender import Recommender
-from ml.retrieval.baselines import available_baselines, build_baseline
+from ml.retrieval.baselines import build_baseline, list_available_baselines
 
 Progress = Callable[[str, float], None]
 WindowChoice = Literal["enough", "last"]
@@ -68,7 +68,7 @@ class EvaluatedRecommender:
 
 def list_available_models() -> tuple[str, ...]:
     """The models that can be compared: baselines, those of installed packages too (footsteps[peers]), and ours."""
-    return (*available_baselines(), *list_installed_lambdarank(), OURS)
+    return (*list_available_baselines(), *list_installed_lambdarank(), OURS)
 
 
 def evaluate(
@@ -148,11 +148,10 @@ def evaluate_recommender(
         fitted_models: Recommenders by name; they must not have seen anything after the freeze.
     """
     compared_models, prefitted_models = tuple(model_names or list_available_models()), fitted_models or {}
-    unknown_names = sorted(set(compared_models) - set(list_available_models()))
+    available_names = list_available_models()
+    unknown_names = sorted(set(compared_models) - set(available_names))
     if unknown_names:
-        raise ValueError(
-            f"no model is called {', '.join(unknown_names)}; there are {', '.join(list_available_models())}"
-        )
+        raise ValueError(f"no model is called {', '.join(unknown_names)}; there are {', '.join(available_names)}")
     eval_split = _split_events(
         events, split, window_choice, horizon_days, prefitted_models, requirements, repeatable_ids
     )
@@ -165,9 +164,8 @@ def evaluate_recommender(
             report_progress(model_name, model_index / (len(compared_models) + len(prefitted_models)))
             scores_by_model[model_name] = evaluation_run.score(model_name, prefitted_models.get(model_name))
         report_progress("metrics", 0.95)
-        our_recommender = (
-            None if evaluation_run.fitted_recommender is None else evaluation_run.fitted_recommender.recommender
-        )
+        our_fit = evaluation_run.fitted_recommender
+        our_recommender = None if our_fit is None else our_fit.recommender
         reliability = (
             None
             if our_recommender is None
@@ -183,7 +181,7 @@ def evaluate_recommender(
         evaluation=_build_evaluation(
             split, horizon_days, eval_split, scores_by_model, our_recommender, reliability, ablation_results, seed
         ),
-        fitted_recommender=evaluation_run.fitted_recommender,
+        fitted_recommender=our_fit,
     )
 
 

@@ -14,7 +14,7 @@ from scipy import sparse
 from ml.data.interactions import UserStates
 from ml.data.sparse_rows import Floats, Ints, Strings
 from ml.retrieval.candidates import Candidates
-from ml.retrieval.recent_popularity import WINDOWS, log_share
+from ml.retrieval.recent_popularity import WINDOW_BIN_COUNTS, compute_log_shares
 from ml.retrieval.scorer_ensemble import CHANNELS, FeatureFamily, ScorerEnsemble
 
 
@@ -53,7 +53,10 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature("prior", "history", "mean standard score of the nominating scorers"),
     Feature("log_popularity", "trend", "log of 1 + people who ever acquired it"),
-    *(Feature(f"trend_{n_bins}", "trend", f"log adoption share in the last {n_bins} time bins") for n_bins in WINDOWS),
+    *(
+        Feature(f"trend_{n_bins}", "trend", f"log adoption share in the last {n_bins} time bins")
+        for n_bins in WINDOW_BIN_COUNTS
+    ),
     Feature("trend_all", "trend", "log adoption share so far"),
     Feature("trend_rise", "trend", "short trend less the share so far"),
     *(
@@ -230,9 +233,9 @@ def _trend_features(ensemble: ScorerEnsemble, user_states: UserStates, candidate
     log_popularity = np.log1p(ensemble.popularity)[candidates.item]
     distinct_cutoffs, cutoff_index = np.unique(user_states.cutoff_tick, return_inverse=True)
     log_shares = [
-        log_share(adoption_counts)[cutoff_index[:, None], candidates.item]
+        compute_log_shares(adoption_counts)[cutoff_index[:, None], candidates.item]
         for adoption_counts in (
-            [ensemble.trend.recent_counts(distinct_cutoffs, n_bins) for n_bins in WINDOWS]
+            [ensemble.trend.recent_counts(distinct_cutoffs, n_bins) for n_bins in WINDOW_BIN_COUNTS]
             + [ensemble.trend.total_counts(distinct_cutoffs)]
         )
     ]
@@ -251,7 +254,7 @@ def _age_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates:
 def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates: Candidates) -> Floats:
     n_rows, feature_columns = len(user_states), []
     distinct_cutoffs, cutoff_index = np.unique(user_states.cutoff_tick, return_inverse=True)
-    recent_adoptions = ensemble.trend.recent_counts(distinct_cutoffs, WINDOWS[1]) + np.float32(0.01)
+    recent_adoptions = ensemble.trend.recent_counts(distinct_cutoffs, WINDOW_BIN_COUNTS[1]) + np.float32(0.01)
     log_idle_days = np.log1p(user_states.idle_days)
     recency_weights = np.exp(-user_states.moments_back / 2.0)
     weights_and_totals = [
@@ -283,7 +286,9 @@ def _name_group_features(ensemble: ScorerEnsemble, user_states: UserStates, cand
             (np.ones(len(group_codes), np.float32), (np.arange(len(group_codes)), group_codes))
         )
         feature_columns.append(
-            log_share(recent_adoptions @ membership_matrix)[cutoff_index[:, None], group_codes[candidates.item]]
+            compute_log_shares(recent_adoptions @ membership_matrix)[
+                cutoff_index[:, None], group_codes[candidates.item]
+            ]
         )
     return np.stack(feature_columns, axis=2, dtype=np.float32, casting="same_kind")
 

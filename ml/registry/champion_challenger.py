@@ -95,12 +95,9 @@ def run_champion_challenger(
     registry_record, record_problem = _try_read_record(bundle_folder)
     champion, refusal = load_champion(bundle_folder, registry_record, extra_features)
     refusal = refusal or record_problem
+    latest_training = registry_record.latest if registry_record else None
     training_decision = decide_training(
-        registry_record.latest if registry_record else None,
-        training_version,
-        policy,
-        drifted_inputs=drifted_inputs,
-        refusal=refusal,
+        latest_training, training_version, policy, drifted_inputs=drifted_inputs, refusal=refusal
     )
     if not training_decision.is_yes and registry_record is not None and champion is not None:
         card = read_card(bundle_folder / champion.model_version)
@@ -109,19 +106,13 @@ def run_champion_challenger(
         )
     log_progress(f"training: {training_decision.reason}")
     log_progress("evaluating the recipe on the last window, compared with the champion and simple models")
-    freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
-    frozen_champion = (
-        None
-        if champion is None
-        else load_fitted_before(bundle_folder, champion.model_version, freeze_tick, extra_features)
-    )
+    frozen_champion = _load_frozen_champion(bundle_folder, champion, training_input)
     evaluated_recommender = _evaluate_recipe(training_input, frozen_champion)
     log_progress("fitting the challenger on everything")
     challenger = _fit_challenger(training_input, evaluated_recommender)
     promotion_decision = _decide_promotion(challenger, evaluated_recommender, policy, champion, frozen_champion)
-    challenger_refusal = _save_challenger(
-        challenger, evaluated_recommender, bundle_folder / training_version.model_version, extra_features
-    )
+    challenger_folder = bundle_folder / training_version.model_version
+    challenger_refusal = _save_challenger(challenger, evaluated_recommender, challenger_folder, extra_features)
     if challenger_refusal is not None:
         if champion is None:
             raise BundleError(f"the first model cannot be used: {challenger_refusal}")
@@ -129,10 +120,8 @@ def run_champion_challenger(
     winning_version = (
         training_version.model_version if promotion_decision.is_yes or champion is None else champion.model_version
     )
-    write_record(
-        bundle_folder,
-        _build_next_record(registry_record, winning_version, champion, training_version, promotion_decision),
-    )
+    next_record = _build_next_record(registry_record, winning_version, champion, training_version, promotion_decision)
+    write_record(bundle_folder, next_record)
     return TrainingOutcome(
         winning_version,
         read_card(bundle_folder / winning_version),
@@ -149,6 +138,16 @@ def _try_read_record(bundle_folder: Path) -> tuple[RegistryRecord | None, str | 
         return read_record(bundle_folder), None
     except BundleError as error:
         return None, str(error)
+
+
+def _load_frozen_champion(
+    bundle_folder: Path, champion: Champion | None, training_input: TrainingInput
+) -> Recommender | None:
+    """The champion, or its earlier fit, if it saw nothing of the last window."""
+    if champion is None:
+        return None
+    freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
+    return load_fitted_before(bundle_folder, champion.model_version, freeze_tick, training_input.extra_features)
 
 
 def _build_next_record(
