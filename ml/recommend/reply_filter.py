@@ -61,8 +61,13 @@ def find_no_recommendation_reasons(
         if neither applies).
     """
     has_candidates, has_open_steps, is_opted_out = (
-        pl.col("person_id").is_in(people_rows["person_id"].unique().implode())
-        for people_rows in (candidates, open_steps, opted_out_people)
+        pl.col("person_id").is_in(rows_with_person_id["person_id"].unique().implode())
+        for rows_with_person_id in (candidates, open_steps, opted_out_people)
     )
-    reason_expression = pl.when(is_opted_out).then(pl.lit("opted_out")).when(has_candidates & ~has_open_steps)
-    return people.select("person_id", reason_expression.then(pl.lit("all_dismissed")).alias("no_recommendation_reason"))
+    no_recommendation_reason = (
+        pl.when(is_opted_out)
+        .then(pl.lit("opted_out"))
+        .when(has_candidates & ~has_open_steps)
+        .then(pl.lit("all_dismissed"))
+    )
+    return people.select("person_id", no_recommendation_reason.alias("no_recommendation_reason"))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.capability_coverage import COLUMNS, add_combinations, compute_capability_coverage
+from ml.recommend.capability_coverage import COVERAGE_COLUMNS, add_combinations, compute_capability_coverage
 from ml.recommend.motives import RecommendationContext, score_autonomy, score_mastery
 from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.output_tables import CAPABILITY
@@ -29,7 +29,7 @@ def held(*rows: tuple[str, str, str]) -> pl.DataFrame:
 
 def covered(*rows: tuple[str, str, str]) -> list[tuple[object, ...]]:
     coverage = compute_capability_coverage(held(*rows), SKILLS, NEEDS)
-    assert coverage.schema == {name: CAPABILITY.schema[name] for name in COLUMNS}
+    assert coverage.schema == {name: CAPABILITY.schema[name] for name in COVERAGE_COLUMNS}
     return coverage.drop("capability_name").rows()
 
 
