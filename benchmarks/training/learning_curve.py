@@ -123,7 +123,7 @@ def measure_training(history: TrainingHistory) -> list[ComparedFit]:
     """
     interactions = encode_interactions(history.events)
     rules = encode_rules(history.requires, history.repeatable, interactions.items)
-    interactions = replace(interactions, repeatable=rules.repeatable)
+    interactions = replace(interactions, is_repeatable=rules.repeatable)
     eval_split = apply_rules(split_by_time(interactions, history.horizon_ticks), rules)
     assert eval_split.freeze_tick is not None
     config, freeze_tick = choose_config(eval_split.train_interactions), eval_split.freeze_tick

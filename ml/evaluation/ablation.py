@@ -59,7 +59,7 @@ def ablate(
             ranker.features,
             recommender.config,
             seed=seed,
-            settings_from=ranker,
+            settings_ranker=ranker,
         )
         for feature_mask in feature_masks
     ]

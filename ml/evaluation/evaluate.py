@@ -260,7 +260,7 @@ def _split_events(
             dated_events, item_ids=np.unique(np.concatenate([interactions.items, *fitted_items]))
         )
     rules = encode_rules(requirements, repeatable_ids, interactions.items)
-    interactions = replace(interactions, repeatable=rules.repeatable)
+    interactions = replace(interactions, is_repeatable=rules.repeatable)
     eval_split = (
         split_by_time(interactions, horizon_days * TICKS_PER_DAY, only_last=window_choice == "last")
         if split == "time"

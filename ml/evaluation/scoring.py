@@ -244,7 +244,7 @@ def _update_recommender(
         item_ids = np.union1d(item_ids, visible_history.items[visible_history.used_items])
     history_item_codes = encode_ids(item_ids, visible_history.items)
     rules = eval_split.rules.select_items(history_item_codes)
-    interactions = replace(reindex_items(visible_history, item_ids), repeatable=rules.repeatable)
+    interactions = replace(reindex_items(visible_history, item_ids), is_repeatable=rules.repeatable)
     # Without a calendar it is not known what came before a case's moment: nothing newer than the training is counted.
     counted_interactions = interactions if visible_history.is_calendar else eval_split.train_interactions
     updated_recommender = recommender.with_interactions(

@@ -216,7 +216,7 @@ def _build_cases(
         target_events.item[target_indices],
         np.searchsorted(person_codes, person_codes, side="right") - 1 - np.arange(len(person_codes)),
     )
-    if interactions.repeatable is None:
+    if interactions.is_repeatable is None:
         return cases
     # an item reached twice within the span is one target
     pair_keys = cases.target_row * interactions.n_items + cases.item

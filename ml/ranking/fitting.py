@@ -87,7 +87,7 @@ def fit_recommender(
     end_tick = as_tick(as_of) + 1
     interactions = drop_unused_ids(filter_before(encode_interactions(events), end_tick))
     rules = encode_rules(requirements, repeatable_ids, interactions.items)
-    interactions = replace(interactions, repeatable=rules.repeatable)
+    interactions = replace(interactions, is_repeatable=rules.repeatable)
     with threadpool_limits(1):
         return fit_coded_recommender(
             interactions,
@@ -192,7 +192,7 @@ def _collect_past_calibration_rows(
     past_item_codes = past_interactions.used_items
     past_interactions = drop_unused_ids(past_interactions)
     past_item_names = None if item_names is None else item_names[past_item_codes]
-    ensemble = fit_ensemble(
+    past_ensemble = fit_ensemble(
         past_interactions,
         config,
         item_names=past_item_names,
@@ -201,7 +201,7 @@ def _collect_past_calibration_rows(
     )
     earlier_recommender = replace(
         recommender,
-        ensemble=ensemble,
+        ensemble=past_ensemble,
         rules=recommender.rules.select_items(past_item_codes),
         window=replace(training_window, end=training_window.end - span_count * horizon_ticks),
     )
@@ -211,7 +211,7 @@ def _collect_past_calibration_rows(
             replace(earlier_recommender, ranker=None),
             past_interactions,
             past_item_names,
-            settings_from=recommender.ranker,
+            settings_ranker=recommender.ranker,
         )
     if earlier_recommender.ranker is None:
         return ()
@@ -272,7 +272,7 @@ def _add_ranker(
     interactions: Interactions,
     item_names: Strings | None,
     people_per_sample: float = 1.0,
-    settings_from: Ranker | None = None,
+    settings_ranker: Ranker | None = None,
 ) -> tuple[Recommender, TrainingRows | None]:
     """The recommender with a ranker, and its rows; or the recommender with the reason why there is none."""
     rows_or_reason = build_ranker_rows(recommender, interactions, item_names, people_per_sample)
@@ -280,7 +280,7 @@ def _add_ranker(
         return replace(recommender, reason=rows_or_reason), None
     features = (*FEATURES, *(recommender.extra.features if recommender.extra is not None else ()))
     ranker = fit_ranker(
-        rows_or_reason, features, recommender.config, seed=recommender.window.seed, settings_from=settings_from
+        rows_or_reason, features, recommender.config, seed=recommender.window.seed, settings_ranker=settings_ranker
     )
     return replace(recommender, ranker=ranker), rows_or_reason
 

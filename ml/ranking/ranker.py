@@ -33,15 +33,15 @@ class Ranker:
     residual_weight: float
     case_decay: float
 
-    def linear_utility(self, features: Floats) -> Doubles:
+    def linear_utility(self, feature_matrix: Floats) -> Doubles:
         """The linear part of the utility, one value per row."""
-        return self.utility(features, residual_weight=0.0)
+        return self.utility(feature_matrix, residual_weight=0.0)
 
-    def utility(self, features: Floats, *, residual_weight: float | None = None) -> Doubles:
+    def utility(self, feature_matrix: Floats, *, residual_weight: float | None = None) -> Doubles:
         """The utility of candidates; differences between candidates of the same person are log odds.
 
         Args:
-            features: Rows x features, in the order of `self.features`.
+            feature_matrix: Rows x features, in the order of `self.features`.
             residual_weight: Weight of the trees; the ranker's own if None.
 
         Returns:
@@ -49,33 +49,33 @@ class Ranker:
         """
         residual_weight = self.residual_weight if residual_weight is None else residual_weight
         feature_weights = self.weights / self.scale
-        utilities = []
-        for first_row in range(0, max(len(features), 1), CACHED_ROWS):
-            feature_block = features[first_row : first_row + CACHED_ROWS].astype(np.float64)
-            utilities.append(feature_block @ feature_weights - self.centre @ feature_weights)
+        utility_blocks = []
+        for first_row in range(0, max(len(feature_matrix), 1), CACHED_ROWS):
+            feature_block = feature_matrix[first_row : first_row + CACHED_ROWS].astype(np.float64)
+            utility_blocks.append(feature_block @ feature_weights - self.centre @ feature_weights)
             if self.booster is not None and residual_weight:
-                utilities[-1] = utilities[-1] + residual_weight * np.asarray(
+                utility_blocks[-1] = utility_blocks[-1] + residual_weight * np.asarray(
                     self.booster.predict(feature_block), np.float64
                 )
-        return np.concatenate(utilities)
+        return np.concatenate(utility_blocks)
 
-    def contributions(self, features: Floats, utility: Doubles) -> dict[str, Doubles]:
+    def contributions(self, feature_matrix: Floats, utilities: Doubles) -> dict[str, Doubles]:
         """Additive parts of the utility.
 
         Args:
-            features: Rows x features.
-            utility: The utility of these rows.
+            feature_matrix: Rows x features.
+            utilities: The utility of these rows.
 
         Returns:
             One value per row for each of `contribution_names`: the linear utility by family, and the trees as
-            `interaction`. They add up to `utility` but for a constant.
+            `interaction`. They add up to `utilities` but for a constant.
         """
-        feature_terms = (features - self.centre) / self.scale * self.weights
-        contributions = {
+        feature_terms = (feature_matrix - self.centre) / self.scale * self.weights
+        contribution_by_family = {
             family: feature_terms[:, [feature.family == family for feature in self.features]].sum(axis=1)
             for family in self.contribution_names[:-1]
         }
-        return {**contributions, INTERACTION: utility - feature_terms.sum(axis=1)}
+        return {**contribution_by_family, INTERACTION: utilities - feature_terms.sum(axis=1)}
 
     @property
     def contribution_names(self) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def fit_ranker(
     config: RankerConfig,
     *,
     seed: int,
-    settings_from: Ranker | None = None,
+    settings_ranker: Ranker | None = None,
 ) -> Ranker:
     """Choose decay and residual weight on a held-out third of the people, then fit on everybody.
 
@@ -98,12 +98,12 @@ def fit_ranker(
         features: The columns of `training_rows.features`.
         config: The decays and weights to try, and the settings of both fits.
         seed: Seed of the held-out people and of the trees.
-        settings_from: A ranker whose decay and residual weight are taken instead of chosen.
+        settings_ranker: A ranker whose decay and residual weight are taken instead of chosen.
     """
-    if settings_from is None:
+    if settings_ranker is None:
         case_decay, residual_weight = _choose_settings(training_rows, features, config, seed)
     else:
-        case_decay, residual_weight = settings_from.case_decay, settings_from.residual_weight
+        case_decay, residual_weight = settings_ranker.case_decay, settings_ranker.residual_weight
     ranker = fit_logit(training_rows, features, config, case_decay)
     return _fit_residual_trees(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
 
@@ -141,10 +141,10 @@ def _choose_settings(
     if not config.boosting or int(fitted_rows.has_target.sum()) < config.min_boosting_cases:
         return best_ranker.case_decay, 0.0
     mixed_ranker = _fit_residual_trees(best_ranker, fitted_rows, config, 1.0, seed)
-    weighted_rankers = [
+    candidate_rankers = [
         replace(mixed_ranker, residual_weight=residual_weight) for residual_weight in config.residual_weights
     ]
-    return best_ranker.case_decay, max(weighted_rankers, key=held_out_ndcg).residual_weight
+    return best_ranker.case_decay, max(candidate_rankers, key=held_out_ndcg).residual_weight
 
 
 def fit_logit(
@@ -189,17 +189,19 @@ def fit_logit(
 
     initial_weights = np.zeros(standardized_features.shape[1]) if start_weights is None else start_weights
     # An iteration that gains less than a millionth of a nat changes no order.
-    optimum = minimize(loss, initial_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
-    return Ranker(features, centre, scale, np.asarray(optimum.x, np.float64), None, 0.0, case_decay)
+    optimisation_result = minimize(
+        loss, initial_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6}
+    )
+    return Ranker(features, centre, scale, np.asarray(optimisation_result.x, np.float64), None, 0.0, case_decay)
 
 
 def log_softmax(utility: Doubles, is_candidate: Bools) -> Doubles:
     """Log of the softmax over each row's candidates; minus infinity on padding."""
     masked_utility = np.where(is_candidate, utility, -np.inf)
-    row_max = masked_utility.max(axis=1, keepdims=True)
-    row_max = np.where(np.isfinite(row_max), row_max, 0.0)
+    row_maxima = masked_utility.max(axis=1, keepdims=True)
+    row_maxima = np.where(np.isfinite(row_maxima), row_maxima, 0.0)
     return np.asarray(
-        masked_utility - row_max - np.log(np.exp(masked_utility - row_max).sum(axis=1, keepdims=True) + 1e-300),
+        masked_utility - row_maxima - np.log(np.exp(masked_utility - row_maxima).sum(axis=1, keepdims=True) + 1e-300),
         np.float64,
     )
 

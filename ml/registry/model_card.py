@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ml.data.interactions import TICKS_PER_DAY
-from ml.ranking.calibration import Reliability, chance_error
+from ml.ranking.calibration import Reliability, compute_chance_error
 from ml.ranking.features import Feature
 
 
@@ -104,7 +104,7 @@ def _list_reliability(reliability: Reliability | None) -> list[str]:
         return []
     return [
         f"Probabilities: the calibration error is {reliability.ece:.4f}, of which chance alone makes about "
-        f"{chance_error(reliability):.4f}; {reliability.n:,} probabilities in tenths.",
+        f"{compute_chance_error(reliability):.4f}; {reliability.n:,} probabilities in tenths.",
         "",
         "| probabilities | mean | observed share |",
         "|---:|---:|---:|",

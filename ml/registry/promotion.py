@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ml.evaluation.results import OURS, Evaluation
-from ml.ranking.calibration import chance_error
+from ml.ranking.calibration import compute_chance_error
 from pipelines.contracts.policy import TrainingPolicy
 
 CHAMPION = "champion"
@@ -158,6 +158,6 @@ def _find_faults(evaluation: Evaluation, policy: TrainingPolicy) -> Iterator[str
         yield "no probability could be learned"
         return
     calibration_error = evaluation.reliability.ece
-    error_limit = policy.calibration_error_share + chance_error(evaluation.reliability)
+    error_limit = policy.calibration_error_share + compute_chance_error(evaluation.reliability)
     if calibration_error > error_limit:
         yield f"calibration error {calibration_error:.4f}, at most {error_limit:.4f} allowed"

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ml.data.interactions import UserStates
 from ml.data.ranker_config import RankerConfig
-from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, entry_rows, largest_columns, row_maxima
+from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, entry_rows, find_largest_columns, row_maxima
 from ml.retrieval.scorer_ensemble import CHANNELS, NOMINATING_CHANNELS, ScorerEnsemble
 
 TREND_CHANNEL = "recent_popularity"
@@ -160,7 +160,7 @@ def _select_sparse(
         item_scores.data[~is_eligible_entry] = 0.0
         best_scores[channel_index] = row_maxima(item_scores.data, item_scores.indptr)
         if channel in NOMINATING_CHANNELS:
-            nominated_items.append(largest_columns(item_scores, n_nominated, is_eligible_entry))
+            nominated_items.append(find_largest_columns(item_scores, n_nominated, is_eligible_entry))
     trend_scores, moment_index_by_row = ensemble.trend.score_moments(user_states.cutoff_tick)
     trend_means, trend_deviations = trend_scores.mean(axis=1), trend_scores.std(axis=1)
     trending_items, best_scores[list(CHANNELS).index(TREND_CHANNEL)] = _find_trending_items(

@@ -78,7 +78,7 @@ def test_a_later_use_is_a_target_once_per_window_if_the_item_is_repeatable() -> 
     events = pl.DataFrame({"person_id": ["p"] * 5, "skill_id": ["a", "b", "a", "a", "b"], "ts": [1, 2, 5, 6, 7]})
     plain = encode_interactions(events)
     assert build_window_cases(plain, np.array([5]), 10).item.tolist() == []
-    cases = build_window_cases(replace(plain, repeatable=np.array([True, False])), np.array([5]), 10)
+    cases = build_window_cases(replace(plain, is_repeatable=np.array([True, False])), np.array([5]), 10)
     assert cases.item.tolist() == [0]
 
 
