@@ -154,8 +154,10 @@ def build_training_cases(
         cases = build_window_cases(
             interactions, cutoff_ticks[:MAX_WINDOWS], horizon_ticks, include_newcomers=include_newcomers
         )
-        first_ticks = np.append(interactions.time, end_tick)[interactions.start[:-1]]
-        is_late_or_first = (cases.from_end < config.cases_per_person) | (cases.cutoff_tick <= first_ticks[cases.person])
+        first_event_ticks = np.append(interactions.time, end_tick)[interactions.start[:-1]]
+        is_late_or_first = (cases.from_end < config.cases_per_person) | (
+            cases.cutoff_tick <= first_event_ticks[cases.person]
+        )
         cases = cases.take(np.flatnonzero(is_late_or_first))
     sampled_share = min(1.0, config.max_cases / max(len(cases), 1))
     if first_cutoff_tick is not None:
@@ -177,12 +179,12 @@ def drop_closed_targets(cases: Cases, interactions: Interactions, rules: Eligibi
     """
     if rules.requires is None:
         return cases
-    is_open_blocks = [np.zeros(0, bool)]
+    is_open_target_blocks = [np.zeros(0, bool)]
     for case_block in cases.blocks(block_size):
         user_states = build_user_states(interactions, case_block.person, case_block.cutoff_tick)
         is_eligible = rules.eligible_mask(user_states, interactions.n_items)
-        is_open_blocks.append(is_eligible[case_block.target_row, case_block.item])
-    return cases.keep_targets(np.concatenate(is_open_blocks))
+        is_open_target_blocks.append(is_eligible[case_block.target_row, case_block.item])
+    return cases.keep_targets(np.concatenate(is_open_target_blocks))
 
 
 def iter_blocks(n_rows: int, block_size: int) -> Iterator[slice]:
