@@ -100,17 +100,13 @@ def build_training_rows(
     Returns:
         One row per case that could be scored.
     """
-    acquisition_ticks, n_acquisitions = np.sort(interactions.acquisitions.time), len(interactions.acquisitions.time)
+    sorted_ticks, n_ticks = np.sort(interactions.acquisitions.time), len(interactions.acquisitions.time)
     if (
         config.target == "window"
         and interactions.is_calendar
-        and (cases.cutoff_tick >= acquisition_ticks[int(config.freeze_shares[0] * n_acquisitions)]).sum()
-        >= config.min_cases
+        and (cases.cutoff_tick >= sorted_ticks[int(config.freeze_shares[0] * n_ticks)]).sum() >= config.min_cases
     ):
-        freeze_ticks = [
-            int(acquisition_ticks[min(int(freeze_share * n_acquisitions), n_acquisitions - 1)])
-            for freeze_share in config.freeze_shares
-        ]
+        freeze_ticks = [int(sorted_ticks[min(int(share * n_ticks), n_ticks - 1)]) for share in config.freeze_shares]
         histories = _histories_before_freezes(interactions, cases, freeze_ticks, item_names)
     else:
         histories = _histories_of_other_folds(interactions, cases, config, item_names, seed)
@@ -132,9 +128,8 @@ def build_training_rows(
     case_order = np.argsort(case_indices)
     cases = cases.take(case_indices[case_order])
     features = features.reshape(*is_target.shape, -1)[case_order].reshape(is_target.size, -1)
-    return TrainingRows(
-        features, is_target[case_order], is_candidate[case_order], cases.n_targets, cases.person, cases.from_end
-    )
+    is_target, is_candidate = is_target[case_order], is_candidate[case_order]
+    return TrainingRows(features, is_target, is_candidate, cases.n_targets, cases.person, cases.from_end)
 
 
 def _histories_of_other_folds(
@@ -217,17 +212,15 @@ def _build_block_rows(
     )
     is_target = cases.label_candidates(candidates.item, interactions.n_items) & candidates.is_candidate
     # ranks and shares compare a candidate with all others, so these features are computed before the sample is drawn
-    feature_matrix = build_features(ensemble, user_states, candidates)
+    features = build_features(ensemble, user_states, candidates)
     if n_listed < is_target.shape[1]:
         candidate_positions = sample_candidates(is_target, candidates.is_candidate, n_listed, seed)
-        feature_matrix = np.take_along_axis(
-            feature_matrix.reshape(*is_target.shape, -1), candidate_positions[:, :, None], axis=1
-        )
-        feature_matrix = feature_matrix.reshape(candidate_positions.size, -1)
+        features = np.take_along_axis(features.reshape(*is_target.shape, -1), candidate_positions[:, :, None], axis=1)
+        features = features.reshape(candidate_positions.size, -1)
         is_target = np.take_along_axis(is_target, candidate_positions, axis=1)
         candidates = candidates.take(candidate_positions)
     return (
-        add_extra_features(feature_matrix, ensemble, user_states, candidates, interactions, extra),
+        add_extra_features(features, ensemble, user_states, candidates, interactions, extra),
         is_target,
         candidates.is_candidate,
     )
