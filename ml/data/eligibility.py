@@ -48,14 +48,16 @@ class EligibilityRules:
             new_codes: New code per old item code.
             n_items: Number of items in the new coding.
         """
-        remapped_requires = self.requires
-        if remapped_requires is not None:
-            requirement_matrix = remapped_requires.tocoo()
+        remapped_requirements = self.requires
+        if remapped_requirements is not None:
+            requirement_matrix = remapped_requirements.tocoo()
             new_coordinates = (new_codes[requirement_matrix.row], new_codes[requirement_matrix.col])
-            remapped_requires = sparse.csr_matrix((requirement_matrix.data, new_coordinates), shape=(n_items, n_items))
+            remapped_requirements = sparse.csr_matrix(
+                (requirement_matrix.data, new_coordinates), shape=(n_items, n_items)
+            )
         required_counts = self.required_counts
         return EligibilityRules(
-            remapped_requires,
+            remapped_requirements,
             None
             if required_counts is None
             else np.asarray(np.bincount(new_codes, required_counts, n_items), np.float64),

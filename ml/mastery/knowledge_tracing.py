@@ -176,9 +176,9 @@ def _fit_tracing(outcomes: Outcomes, policy: StagePolicy) -> KnowledgeTracing:
     )
 
 
-def _build_features(sums: Doubles, freshness: Doubles) -> Doubles:
+def _build_features(evidence_sums: Doubles, freshness: Doubles) -> Doubles:
     """log(1 + sum) per column of SUM_COLUMNS; that of practice is multiplied by the freshness of the last practice."""
-    features = np.log1p(sums)
+    features = np.log1p(evidence_sums)
     features[:, 0] *= freshness
     return np.asarray(features)
 
@@ -322,16 +322,16 @@ def match_skill_ids(skill_rows: pl.DataFrame, skill_parameters: pl.DataFrame) ->
     ).drop_nulls("skill_id")
 
 
-def declare_levels(progress: pl.Expr) -> list[pl.Expr]:
+def declare_levels(progress_share: pl.Expr) -> list[pl.Expr]:
     """Return level, low and high by the policy's formula: progress through the stages times freshness.
 
     freshness is 2^(-age / half-life) of the last practice, or half of that of the last course or positive feedback. The
     interval is Wilson's (1927) for as many observations as there is evidence left, plus one.
 
     Args:
-        progress: Share of the way through all stages.
+        progress_share: Share of the way through all stages.
     """
-    level = progress * pl.col("freshness")
+    level = progress_share * pl.col("freshness")
     lower_level, upper_level = wilson_interval(level, pl.col("weight") + 1.0, Z_90)
     lower_level, upper_level = pl.min_horizontal(lower_level, level), pl.max_horizontal(upper_level, level)
     return [level.alias("level"), lower_level.clip(0, 1).alias("low"), upper_level.clip(0, 1).alias("high")]

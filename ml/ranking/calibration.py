@@ -181,12 +181,12 @@ def _fit_logistic_regression(
     inputs: Floats | Doubles, outcomes: Bools, sample_weight: Doubles, penalty: float
 ) -> tuple[Doubles, float]:
     """Weights and bias on the inputs' own scale; the penalty is on standardised weights."""
-    centre, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
+    input_means, input_deviations = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
     # For few inputs and many rows Newton's method converges in a dozen passes; other solvers stop early.
     regression = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
-    regression.fit((inputs - centre) / scale, outcomes, sample_weight=sample_weight)
-    input_weights = regression.coef_[0] / scale
-    return input_weights, float(regression.intercept_[0] - centre @ input_weights)
+    regression.fit((inputs - input_means) / input_deviations, outcomes, sample_weight=sample_weight)
+    input_weights = regression.coef_[0] / input_deviations
+    return input_weights, float(regression.intercept_[0] - input_means @ input_weights)
 
 
 def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | None:

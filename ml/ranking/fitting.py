@@ -293,7 +293,7 @@ def _split_people(interactions: Interactions, max_people: int, seed: int) -> tup
     if interactions.n_people <= max_people:
         return interactions, interactions, 1.0
     shuffled_person_codes = np.random.default_rng(seed).permutation(interactions.n_people)
-    training_codes, calibration_codes = (
+    training_person_codes, calibration_person_codes = (
         np.sort(person_codes)
         for person_codes in (
             shuffled_person_codes[:max_people],
@@ -301,8 +301,8 @@ def _split_people(interactions: Interactions, max_people: int, seed: int) -> tup
         )
     )
     return (
-        select_people(interactions, training_codes),
-        select_people(interactions, calibration_codes),
+        select_people(interactions, training_person_codes),
+        select_people(interactions, calibration_person_codes),
         interactions.n_people / max_people,
     )
 

@@ -68,19 +68,19 @@ class GroupFeatures:
         """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
         scores = np.zeros((len(person_ids), len(item_ids)), np.float32)
         item_codes = encode_ids(item_ids, self._group_index.items)
-        known_columns = np.flatnonzero(item_codes >= 0)
+        known_item_columns = np.flatnonzero(item_codes >= 0)
         grid_ticks = self._round_to_grid(moment_ticks)
         for moment_tick in np.unique(grid_ticks).tolist():
             row_indices = np.flatnonzero(grid_ticks == moment_tick)
             log_adoption_shares = self._features_at(
                 moment_tick,
                 person_ids[row_indices],
-                np.repeat(np.arange(len(row_indices)), len(known_columns)),
-                np.tile(item_codes[known_columns], len(row_indices)),
+                np.repeat(np.arange(len(row_indices)), len(known_item_columns)),
+                np.tile(item_codes[known_item_columns], len(row_indices)),
             )[:, 0]
             # Shares instead of their logs: the few items that a group takes must differ clearly from the many others.
-            scores[np.ix_(row_indices, known_columns)] = np.exp(log_adoption_shares).reshape(
-                len(row_indices), len(known_columns)
+            scores[np.ix_(row_indices, known_item_columns)] = np.exp(log_adoption_shares).reshape(
+                len(row_indices), len(known_item_columns)
             )
         return scores
 
@@ -88,11 +88,11 @@ class GroupFeatures:
         log_shares, lift_per_group = self._log_shares_at(moment_tick)
         pair_group_lifts = lift_per_group[self._groups_of(moment_tick, person_ids)[person_codes], item_codes[:, None]]
         has_lift = np.isfinite(pair_group_lifts)
-        mean_lift = np.nansum(pair_group_lifts, axis=1) / np.maximum(has_lift.sum(axis=1), 1)
+        mean_lifts = np.nansum(pair_group_lifts, axis=1) / np.maximum(has_lift.sum(axis=1), 1)
         return np.stack(
             [
-                log_shares[item_codes] + mean_lift,
-                mean_lift,
+                log_shares[item_codes] + mean_lifts,
+                mean_lifts,
                 np.where(has_lift.any(axis=1), np.where(has_lift, pair_group_lifts, -np.inf).max(axis=1), 0.0),
             ],
             axis=1,
@@ -144,11 +144,16 @@ class GroupFeatures:
     def _groups_of(self, moment_tick: int, person_ids: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
         group_index = self._group_index
-        is_current = (group_index.since <= moment_tick) & (moment_tick < group_index.until)
-        member_ids, group_codes = group_index.member_ids[is_current], group_index.group[is_current]
+        is_current_membership = (group_index.since <= moment_tick) & (moment_tick < group_index.until)
+        member_ids, group_codes = (
+            group_index.member_ids[is_current_membership],
+            group_index.group[is_current_membership],
+        )
         person_codes = np.minimum(np.searchsorted(person_ids, member_ids), len(person_ids) - 1)
-        is_listed = person_ids[person_codes] == member_ids
-        person_group_pairs = np.unique(np.stack([person_codes[is_listed], group_codes[is_listed]], axis=1), axis=0)
+        is_listed_person = person_ids[person_codes] == member_ids
+        person_group_pairs = np.unique(
+            np.stack([person_codes[is_listed_person], group_codes[is_listed_person]], axis=1), axis=0
+        )
         membership_numbers = np.arange(len(person_group_pairs)) - np.searchsorted(
             person_group_pairs[:, 0], person_group_pairs[:, 0]
         )

@@ -129,7 +129,7 @@ def _choose_settings(
     is_held_out = assign_folds(int(training_rows.person.max(initial=0)) + 1, 3, seed + 1)[training_rows.person] == 0
     fitted_rows, held_out_rows = training_rows.select(~is_held_out), training_rows.select(is_held_out)
 
-    def held_out_ndcg(ranker: Ranker) -> float:
+    def measure_held_out_ndcg(ranker: Ranker) -> float:
         return mean_ndcg(ranker.utility(held_out_rows.features), held_out_rows)
 
     rankers: list[Ranker] = []
@@ -137,14 +137,14 @@ def _choose_settings(
         rankers.append(
             fit_logit(fitted_rows, features, config, case_decay, start_weights=rankers[-1].weights if rankers else None)
         )
-    best_ranker = max(rankers, key=held_out_ndcg)
+    best_ranker = max(rankers, key=measure_held_out_ndcg)
     if not config.boosting or int(fitted_rows.has_target.sum()) < config.min_boosting_cases:
         return best_ranker.case_decay, 0.0
-    mixed_ranker = _fit_residual_trees(best_ranker, fitted_rows, config, 1.0, seed)
+    ranker_with_trees = _fit_residual_trees(best_ranker, fitted_rows, config, 1.0, seed)
     candidate_rankers = [
-        replace(mixed_ranker, residual_weight=residual_weight) for residual_weight in config.residual_weights
+        replace(ranker_with_trees, residual_weight=residual_weight) for residual_weight in config.residual_weights
     ]
-    return best_ranker.case_decay, max(candidate_rankers, key=held_out_ndcg).residual_weight
+    return best_ranker.case_decay, max(candidate_rankers, key=measure_held_out_ndcg).residual_weight
 
 
 def fit_logit(
@@ -165,34 +165,44 @@ def fit_logit(
         start_weights: Weights to start from; zeros if None.
     """
     is_candidate = training_rows.is_candidate.ravel()
-    centre = training_rows.features[is_candidate].mean(axis=0, dtype=np.float64)
-    scale = training_rows.features[is_candidate].std(axis=0, dtype=np.float64)
-    scale[scale < 1e-6] = 1.0
+    feature_means = training_rows.features[is_candidate].mean(axis=0, dtype=np.float64)
+    feature_deviations = training_rows.features[is_candidate].std(axis=0, dtype=np.float64)
+    feature_deviations[feature_deviations < 1e-6] = 1.0
     rows_with_target = training_rows.select(training_rows.has_target)
-    standardized_features = ((rows_with_target.features - centre) / scale).astype(np.float32)
-    case_weight = weigh_cases(rows_with_target, case_decay)
-    case_weight /= case_weight.sum()
-    target_share = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weight[:, None]
+    standardized_features = ((rows_with_target.features - feature_means) / feature_deviations).astype(np.float32)
+    case_weights = weigh_cases(rows_with_target, case_decay)
+    case_weights /= case_weights.sum()
+    target_shares = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weights[:, None]
 
-    def loss(weights: Doubles) -> tuple[float, Doubles]:
+    def loss(feature_weights: Doubles) -> tuple[float, Doubles]:
         utility = (
-            (standardized_features @ weights.astype(np.float32))
+            (standardized_features @ feature_weights.astype(np.float32))
             .astype(np.float64)
             .reshape(rows_with_target.label.shape)
         )
         log_odds = log_softmax(utility, rows_with_target.is_candidate)
-        residual = np.exp(log_odds) * case_weight[:, None] - target_share
-        cross_entropy = -float((target_share * np.where(rows_with_target.is_candidate, log_odds, 0.0)).sum())
-        gradient = (residual.ravel().astype(np.float32) @ standardized_features).astype(np.float64)
+        residuals = np.exp(log_odds) * case_weights[:, None] - target_shares
+        cross_entropy = -float((target_shares * np.where(rows_with_target.is_candidate, log_odds, 0.0)).sum())
+        gradient = (residuals.ravel().astype(np.float32) @ standardized_features).astype(np.float64)
         penalty = config.logit_penalty
-        return cross_entropy + 0.5 * penalty * float(weights @ weights), gradient + penalty * weights
+        return cross_entropy + 0.5 * penalty * float(
+            feature_weights @ feature_weights
+        ), gradient + penalty * feature_weights
 
     initial_weights = np.zeros(standardized_features.shape[1]) if start_weights is None else start_weights
     # An iteration that gains less than a millionth of a nat changes no order.
     optimisation_result = minimize(
         loss, initial_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6}
     )
-    return Ranker(features, centre, scale, np.asarray(optimisation_result.x, np.float64), None, 0.0, case_decay)
+    return Ranker(
+        features,
+        feature_means,
+        feature_deviations,
+        np.asarray(optimisation_result.x, np.float64),
+        None,
+        0.0,
+        case_decay,
+    )
 
 
 def log_softmax(utility: Doubles, is_candidate: Bools) -> Doubles:

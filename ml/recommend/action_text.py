@@ -57,11 +57,11 @@ def add_how_text(steps: pl.DataFrame, practice_options: pl.DataFrame, minimum_pe
     )
 
 
-def write_counterfactuals(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
+def write_counterfactuals(counterfactuals: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
     """Write the sentence of each counterfactual.
 
     Args:
-        changes: One row per person and micro-skill, as `find_counterfactuals` returns them.
+        counterfactuals: One row per person and micro-skill, as `find_counterfactuals` returns them.
         skills: skill_id, skill_name.
 
     Returns:
@@ -87,7 +87,7 @@ def write_counterfactuals(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.Dat
         .then(_write_added_evidence())
         .otherwise(_write_removed_evidence())
     )
-    return changes.join(changed_skill_names, on="changed_skill_id", how="left", maintain_order="left").select(
+    return counterfactuals.join(changed_skill_names, on="changed_skill_id", how="left", maintain_order="left").select(
         "person_id", "skill_id", counterfactual_sentence.alias("counterfactual")
     )
 

@@ -109,8 +109,8 @@ def _assign_piece(
     )
     # an empty slot costs more than any rearrangement of the piece could save
     empty_slot_weights = np.full(distinct_slots.size, (distinct_slots.size + 1) * edge_weights.max())
-    matrix_rows = np.concatenate([slot_index[copied_edge_indices], np.arange(distinct_slots.size)])
-    matrix_columns = np.concatenate(
+    matrix_row_indices = np.concatenate([slot_index[copied_edge_indices], np.arange(distinct_slots.size)])
+    matrix_column_indices = np.concatenate(
         [
             first_matrix_columns[companion_index[copied_edge_indices]] + copy_numbers,
             first_matrix_columns[-1] + np.arange(distinct_slots.size),
@@ -118,7 +118,8 @@ def _assign_piece(
     )
     matrix_shape = (distinct_slots.size, int(first_matrix_columns[-1]) + distinct_slots.size)
     cost_matrix = csr_array(
-        (np.concatenate([edge_weights, empty_slot_weights]), (matrix_rows, matrix_columns)), shape=matrix_shape
+        (np.concatenate([edge_weights, empty_slot_weights]), (matrix_row_indices, matrix_column_indices)),
+        shape=matrix_shape,
     )
     matched_rows, matched_columns = min_weight_full_bipartite_matching(cost_matrix)
     is_filled = matched_columns < first_matrix_columns[-1]
@@ -148,10 +149,10 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max
     )
     asker_pool_index = np.searchsorted(distinct_pools, asker_pools)
     asker_pool_index[asker_pool_index == distinct_pools.size] = 0
-    has_members = (
+    has_pool_members = (
         distinct_pools[asker_pool_index] == asker_pools if distinct_pools.size else np.zeros(asker_pools.size, bool)
     )
-    asker_indices = np.flatnonzero(has_members)
+    asker_indices = np.flatnonzero(has_pool_members)
     asker_indices = asker_indices[np.argsort(asker_pools[asker_indices], kind="stable")]
     asker_pool_index = asker_pool_index[asker_indices]
     turns_in_pool = np.arange(asker_indices.size) - np.searchsorted(asker_pool_index, asker_pool_index)

@@ -72,8 +72,10 @@ def index_ids(steps: pl.DataFrame, context: CompanionContext) -> IdIndex:
     """Build the codes of everyone who takes part and of every micro-skill of `steps` (skill_id) and the context."""
     people = context.people.select("person_id", "unit_name", "role_name", "manager_id").unique("person_id")
     skill_ids = pl.concat([context.skills["skill_id"], steps["skill_id"], context.mastery["skill_id"].unique()])
-    skill_names = context.skills.select("skill_id", "skill_name", "capability_id")
-    skills = skill_ids.unique().sort().to_frame().join(skill_names, on="skill_id", how="left", maintain_order="left")
+    skill_attributes = context.skills.select("skill_id", "skill_name", "capability_id")
+    skills = (
+        skill_ids.unique().sort().to_frame().join(skill_attributes, on="skill_id", how="left", maintain_order="left")
+    )
     return IdIndex(
         people.sort("person_id").select(pl.int_range(pl.len()).alias("person"), pl.all()),
         skills.select(pl.int_range(pl.len()).alias("skill"), pl.all()),
@@ -122,9 +124,9 @@ def find_slots(listed_steps: pl.DataFrame, context: CompanionContext, id_index: 
         .unique(("person", "capability_id"), keep="first", maintain_order=True)
         .select("person", "capability_id", "goal", companion_skill="skill")
     )
-    is_new = pl.col("from_stage") == 0
+    is_new_skill = pl.col("from_stage") == 0
     new_skill_steps = (
-        listed_steps.filter(is_new)
+        listed_steps.filter(is_new_skill)
         .drop("goal")
         .join(skill_capabilities, on="skill", how="left")
         .drop_nulls("capability_id")
@@ -133,7 +135,9 @@ def find_slots(listed_steps: pl.DataFrame, context: CompanionContext, id_index: 
     lead_steps = pl.concat(
         [
             new_skill_steps.join(best_held_skills, on=("person", "capability_id")).select(lead_step_columns),
-            listed_steps.filter(~is_new).select("person", "step", "rank", companion_skill="skill", goal="from_stage"),
+            listed_steps.filter(~is_new_skill).select(
+                "person", "step", "rank", companion_skill="skill", goal="from_stage"
+            ),
         ]
     )
     same_skill_steps = listed_steps.select("person", "step", "rank", companion_skill="skill", goal="goal")

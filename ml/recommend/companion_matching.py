@@ -104,18 +104,18 @@ def _choose_companions(
     lasting_pairs = _find_lasting_pairs(matching_problem, pairs_of_this_term, policy.load_cap)
     companion_of_slot[lasting_pairs["slot"].to_numpy()] = lasting_pairs["companion"].to_numpy()
     used_pair_keys = _encode_pairs(pairs_of_this_term, n_people)
-    rng = np.random.default_rng(as_of.toordinal())  # the order of people and pools changes from day to day
-    person_order, pool_order = rng.permutation(n_people), rng.permutation(int(matching_problem.pool.max(initial=0)) + 1)
+    rng = np.random.default_rng(as_of.toordinal())  # the ranks of people and pools change from day to day
+    person_ranks, pool_ranks = rng.permutation(n_people), rng.permutation(int(matching_problem.pool.max(initial=0)) + 1)
     for list_rank in np.unique(matching_problem.rank):
         if not free_capacity.any():
             break
         empty_slots = np.flatnonzero((matching_problem.rank == list_rank) & (companion_of_slot < 0))
         empty_slots = empty_slots[
             np.lexsort(
-                (person_order[matching_problem.person[empty_slots]], pool_order[matching_problem.pool[empty_slots]])
+                (person_ranks[matching_problem.person[empty_slots]], pool_ranks[matching_problem.pool[empty_slots]])
             )
         ]
-        edges = _build_edges(matching_problem, empty_slots, free_capacity, companion_load, person_order, used_pair_keys)
+        edges = _build_edges(matching_problem, empty_slots, free_capacity, companion_load, person_ranks, used_pair_keys)
         companion_of_slot[empty_slots] = assign_companions(edges, companion_load, free_capacity, empty_slots.size)
         filled_slots = empty_slots[companion_of_slot[empty_slots] >= 0]
         used_pair_keys = np.sort(
@@ -264,14 +264,14 @@ def _build_edges(
     empty_slots: Ints,
     free_capacity: Ints,
     companion_load: Ints,
-    person_order: Ints,
+    person_ranks: Ints,
     used_pair_keys: Ints,
 ) -> Edges:
     """Edges from the slots to free members of their pools: members of the own unit first, then any."""
     n_people = matching_problem.n_people
     free_members = np.flatnonzero(free_capacity[matching_problem.member] > 0)
     member_people, member_pools = matching_problem.member[free_members], matching_problem.member_pool[free_members]
-    member_ranks = companion_load[member_people] * n_people + person_order[member_people]
+    member_ranks = companion_load[member_people] * n_people + person_ranks[member_people]
     slot_pools, slot_people = matching_problem.pool[empty_slots], matching_problem.person[empty_slots]
     unit_code_bound = 2 * n_people + 1
     own_unit_offers = offer_members(

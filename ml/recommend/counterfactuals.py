@@ -222,9 +222,9 @@ def verify_evidence(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl
     )
     added_evidence = build_added_evidence(versions.filter(pl.col("change") == "add"), inputs.evidence.schema)
     mastery = inputs.estimate_mastery(pl.concat([version_evidence, added_evidence]))
-    stages_after = mastery.select("skill_id", version_id="person_id", stage_after="stage")
+    stages_after_change = mastery.select("skill_id", version_id="person_id", stage_after="stage")
     versions = versions.join(
-        stages_after, on=("version_id", "skill_id"), how="left", maintain_order="left"
+        stages_after_change, on=("version_id", "skill_id"), how="left", maintain_order="left"
     ).with_columns(pl.col("stage_after").fill_null("none"))
     version_steps = versions.select(
         "skill_id", "step_id", "kind", "to_stage", person_id="version_id", from_stage="stage_after"
@@ -268,10 +268,10 @@ def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.D
     scored_versions = add_score(scored_versions, inputs.policy.weights, context.preferences)
     tried_steps = versions.select(pl.col("step_id").cast(step_enum), person_id="version_id")
     listed_steps = select_listed_steps(_drop_steps_behind(scored_versions, tried_steps, inputs.policy), inputs.policy)
-    ranks_after = listed_steps.select(pl.col("step_id").cast(pl.String), version_id="person_id", to_rank="rank")
-    moved_versions = versions.join(ranks_after, on=("version_id", "step_id"), how="left", maintain_order="left").filter(
-        pl.col("to_rank").ne_missing(pl.col("rank"))
-    )
+    ranks_after_change = listed_steps.select(pl.col("step_id").cast(pl.String), version_id="person_id", to_rank="rank")
+    moved_versions = versions.join(
+        ranks_after_change, on=("version_id", "step_id"), how="left", maintain_order="left"
+    ).filter(pl.col("to_rank").ne_missing(pl.col("rank")))
     return _add_effect(moved_versions, pl.col("to_rank"))
 
 
@@ -293,8 +293,8 @@ def _drop_steps_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: R
         tried_ranks, on="person_id", how="left", suffix="_tried", maintain_order="left"
     ).select("person_id", is_ahead.alias("is_ahead"), (is_ahead & is_in_group).alias("is_ahead_in_group"))
     ahead_in_group_counts = compared_steps.filter("is_ahead_in_group").group_by("person_id").len()
-    crowded_versions = ahead_in_group_counts.filter(pl.col("len") > policy.per_capability)["person_id"]
-    return steps.filter(compared_steps["is_ahead"] | steps["person_id"].is_in(crowded_versions.implode()))
+    crowded_version_ids = ahead_in_group_counts.filter(pl.col("len") > policy.per_capability)["person_id"]
+    return steps.filter(compared_steps["is_ahead"] | steps["person_id"].is_in(crowded_version_ids.implode()))
 
 
 def _change_wishes(wishes: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:

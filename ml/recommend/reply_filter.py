@@ -31,13 +31,13 @@ def apply_replies(
     Returns:
         One row per person and step, with the columns of `candidates`.
     """
-    wanting_people = people.select("person_id")
-    open_steps = candidates.join(wanting_people, on="person_id", how="semi").join(
+    people_wanting_steps = people.select("person_id")
+    open_steps = candidates.join(people_wanting_steps, on="person_id", how="semi").join(
         suppressed_steps.select(_STEP_KEY), on=_STEP_KEY, how="anti", maintain_order="left"
     )
     missing_steps = (
         accepted_steps.select(_STEP_KEY)
-        .join(wanting_people, on="person_id", how="semi")
+        .join(people_wanting_steps, on="person_id", how="semi")
         .join(open_steps, on=_STEP_KEY, how="anti")
         .join(suppressed_steps.select(_STEP_KEY), on=_STEP_KEY, how="anti")
     )

@@ -185,5 +185,5 @@ def hash_contract(features: tuple[Feature, ...], recommender: Recommender) -> st
 def _list_package_versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        **{package: version(package) for package in ("numpy", "scikit-learn", "scipy", "skops")},
+        **{package_name: version(package_name) for package_name in ("numpy", "scikit-learn", "scipy", "skops")},
     }

@@ -64,8 +64,10 @@ def select_candidates(
         catalogue popularity.
     """
     if eligible_mask.shape[1] > config.dense_items:
-        candidates = _select_sparse(ensemble, user_states, eligible_mask, config, extra_scores)
-        return candidates, np.broadcast_to(np.log1p(ensemble.popularity).astype(np.float32), eligible_mask.shape)
+        selected_candidates = _select_sparse(ensemble, user_states, eligible_mask, config, extra_scores)
+        return selected_candidates, np.broadcast_to(
+            np.log1p(ensemble.popularity).astype(np.float32), eligible_mask.shape
+        )
     return select_dense(ensemble.score(user_states), eligible_mask, config, extra_scores)
 
 
@@ -85,31 +87,31 @@ def select_dense(
         *(scores_by_channel[list(CHANNELS).index(channel)] for channel in NOMINATING_CHANNELS),
         *([] if extra_scores is None else [extra_scores]),
     ]
-    prior, is_nominated = np.zeros(eligible_mask.shape, np.float32), np.zeros(eligible_mask.shape, bool)
+    prior_scores, is_nominated = np.zeros(eligible_mask.shape, np.float32), np.zeros(eligible_mask.shape, bool)
     for channel_scores in nominating_scores:
-        prior += standardise_scores(channel_scores, eligible_mask)
+        prior_scores += standardise_scores(channel_scores, eligible_mask)
         top_items = _find_top_items(channel_scores, eligible_mask, min(config.candidates_per_scorer, n_items))
         np.put_along_axis(is_nominated, top_items, True, axis=1)
-    prior /= len(nominating_scores)
-    prior[~eligible_mask] = NO_SCORE
-    listing_priority = prior + np.where(is_nominated, np.float32(1e4), np.float32(0.0))
+    prior_scores /= len(nominating_scores)
+    prior_scores[~eligible_mask] = NO_SCORE
+    listing_priority = prior_scores + np.where(is_nominated, np.float32(1e4), np.float32(0.0))
     n_candidates = min(config.n_candidates, n_items)
     listed_items = np.sort(np.argpartition(-listing_priority, n_candidates - 1, axis=1)[:, :n_candidates], axis=1)
     candidate_order = np.argsort(-np.take_along_axis(listing_priority, listed_items, axis=1), axis=1, kind="stable")
     item_codes = np.take_along_axis(listed_items, candidate_order, axis=1).astype(np.int64)
-    item_priors = np.take_along_axis(prior, item_codes, axis=1)
+    candidate_prior_scores = np.take_along_axis(prior_scores, item_codes, axis=1)
     best_scores = [
         np.where(eligible_mask, channel_item_scores, np.float32(0.0)).max(axis=1, initial=0.0)
         for channel_item_scores in scores_by_channel
     ]
     candidates = Candidates(
         item=item_codes,
-        prior=item_priors,
-        is_candidate=np.isfinite(item_priors),
+        prior=candidate_prior_scores,
+        is_candidate=np.isfinite(candidate_prior_scores),
         channel_scores=np.take_along_axis(scores_by_channel, item_codes[None], axis=2),
         best_scores=np.stack(best_scores),
     )
-    return candidates, prior
+    return candidates, prior_scores
 
 
 def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConfig) -> tuple[Candidates, Floats]:
@@ -123,11 +125,13 @@ def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConf
     Returns:
         The candidates with log(1 + popularity) as prior, and that prior as rows x items.
     """
-    prior = np.where(eligible_mask, np.log1p(popularity).astype(np.float32), NO_SCORE)
-    item_codes = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates].astype(np.int64)
-    item_priors = np.take_along_axis(prior, item_codes, axis=1)
+    prior_scores = np.where(eligible_mask, np.log1p(popularity).astype(np.float32), NO_SCORE)
+    item_codes = np.argsort(-prior_scores, axis=1, kind="stable")[:, : config.n_candidates].astype(np.int64)
+    candidate_prior_scores = np.take_along_axis(prior_scores, item_codes, axis=1)
     zero_scores = np.zeros((len(CHANNELS), *item_codes.shape), np.float32)
-    return Candidates(item_codes, item_priors, np.isfinite(item_priors), zero_scores, zero_scores.sum(axis=2)), prior
+    return Candidates(
+        item_codes, candidate_prior_scores, np.isfinite(candidate_prior_scores), zero_scores, zero_scores.sum(axis=2)
+    ), prior_scores
 
 
 def standardise_scores(scores: Floats, eligible_mask: Bools) -> Floats:
@@ -171,9 +175,9 @@ def _select_sparse(
     unpadded_item_codes = np.maximum(item_codes, 0)  # padding reads item 0
     dense_score_buffer = np.empty(eligible_mask.shape, np.float32)
     channel_scores = np.zeros((len(CHANNELS), *item_codes.shape), np.float32)
-    prior = np.zeros(item_codes.shape, np.float32)
+    prior_scores = np.zeros(item_codes.shape, np.float32)
     if extra_scores is not None:
-        prior = np.take_along_axis(standardise_scores(extra_scores, eligible_mask), unpadded_item_codes, axis=1)
+        prior_scores = np.take_along_axis(standardise_scores(extra_scores, eligible_mask), unpadded_item_codes, axis=1)
     for channel_index, channel in enumerate(CHANNELS):
         if channel == TREND_CHANNEL:
             channel_scores[channel_index] = trend_scores[moment_index_by_row[:, None], unpadded_item_codes]
@@ -187,13 +191,15 @@ def _select_sparse(
                 if channel == TREND_CHANNEL
                 else _measure_mean_and_deviation(sparse_scores_by_channel[channel], eligible_counts)
             )
-            prior += (channel_scores[channel_index] - row_means[:, None]) / (row_deviations[:, None] + np.float32(1e-9))
-    prior /= len(NOMINATING_CHANNELS) + (extra_scores is not None)
-    prior[item_codes < 0] = NO_SCORE
-    candidate_order = np.argsort(-prior, axis=1, kind="stable")[:, : config.n_candidates]
+            prior_scores += (channel_scores[channel_index] - row_means[:, None]) / (
+                row_deviations[:, None] + np.float32(1e-9)
+            )
+    prior_scores /= len(NOMINATING_CHANNELS) + (extra_scores is not None)
+    prior_scores[item_codes < 0] = NO_SCORE
+    candidate_order = np.argsort(-prior_scores, axis=1, kind="stable")[:, : config.n_candidates]
     return Candidates(
         item=np.take_along_axis(unpadded_item_codes, candidate_order, axis=1),
-        prior=np.take_along_axis(prior, candidate_order, axis=1),
+        prior=np.take_along_axis(prior_scores, candidate_order, axis=1),
         is_candidate=np.take_along_axis(item_codes >= 0, candidate_order, axis=1),
         channel_scores=np.take_along_axis(channel_scores, candidate_order[None], axis=2),
         best_scores=best_scores,

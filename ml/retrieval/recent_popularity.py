@@ -55,12 +55,12 @@ class RecentPopularity:
             cutoff_ticks: Tick per row. The bin of the cutoff is left out.
             n_bins: Number of bins.
         """
-        last_bin = len(self.cumulative) - 1
+        last_bin_index = len(self.cumulative) - 1
         if not self.width:
-            return np.broadcast_to(self.cumulative[last_bin], (len(cutoff_ticks), self.cumulative.shape[1]))
-        end_bins = np.clip(self._find_bins(cutoff_ticks), 0, last_bin)
+            return np.broadcast_to(self.cumulative[last_bin_index], (len(cutoff_ticks), self.cumulative.shape[1]))
+        end_bins = np.clip(self._find_bins(cutoff_ticks), 0, last_bin_index)
         return np.asarray(
-            self.cumulative[end_bins] - self.cumulative[np.clip(end_bins - n_bins, 0, last_bin)], np.float32
+            self.cumulative[end_bins] - self.cumulative[np.clip(end_bins - n_bins, 0, last_bin_index)], np.float32
         )
 
     def total_counts(self, cutoff_ticks: Ints) -> Floats:
@@ -89,7 +89,7 @@ class RecentPopularity:
         )
 
 
-def compute_log_shares(counts: Floats | Doubles) -> Floats:
+def compute_log_shares(adoption_counts: Floats | Doubles) -> Floats:
     """Return the log of each item's share of its row (rows x items); half an adoption is added to avoid log of zero."""
-    smoothed_counts = counts + 0.5
+    smoothed_counts = adoption_counts + 0.5
     return np.asarray(np.log(smoothed_counts / smoothed_counts.sum(axis=1, keepdims=True)), np.float32)

@@ -110,13 +110,15 @@ class ScorerEnsemble:
             if len(interactions.items) == len(self.items)
             else self._extend_to_items(interactions.items, item_names)
         )
-        trend = replace(self.trend).count(interactions)
-        return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
+        trend_scorer = replace(self.trend).count(interactions)
+        return replace(ensemble, trend=trend_scorer, scorers={**ensemble.scorers, "recent_popularity": trend_scorer})
 
     def _extend_to_items(self, item_ids: Strings, item_names: Strings | None) -> "ScorerEnsemble":
-        old_codes, new_codes = encode_ids(item_ids, self.items), encode_ids(self.items, item_ids)
+        old_code_per_item, new_code_per_old_item = encode_ids(item_ids, self.items), encode_ids(self.items, item_ids)
         item_names = np.where(
-            old_codes >= 0, np.append(self.names, "")[old_codes], item_ids if item_names is None else item_names
+            old_code_per_item >= 0,
+            np.append(self.names, "")[old_code_per_item],
+            item_ids if item_names is None else item_names,
         )
         name_text = self.scorers["name_text"]
         assert isinstance(name_text, NameText)
@@ -124,7 +126,7 @@ class ScorerEnsemble:
         def extend_statistic(old_item_statistic: Doubles) -> Doubles:
             """The values of the old items, and their mean for new items."""
             return np.append(old_item_statistic, old_item_statistic.mean() if len(old_item_statistic) else 0.0)[
-                old_codes
+                old_code_per_item
             ]
 
         return replace(
@@ -132,11 +134,11 @@ class ScorerEnsemble:
             items=item_ids,
             names=item_names,
             scorers={**self.scorers, "name_text": replace(name_text, names=item_names).fit_items(item_ids)},
-            popularity=np.append(self.popularity, 0.0)[old_codes],
+            popularity=np.append(self.popularity, 0.0)[old_code_per_item],
             position_mean=extend_statistic(self.position_mean),
             position_deviation=extend_statistic(self.position_deviation),
             name_groups=group_names(item_names),
-            fitted_codes=new_codes[self.fitted_codes],
+            fitted_codes=new_code_per_old_item[self.fitted_codes],
         )
 
     @property
@@ -163,33 +165,35 @@ def fit_ensemble(
         people_per_sample: How many people each person stands for, if the interactions are a sample.
     """
     all_time_decay_moments, recent_decay_moments, last_decay_moments = config.decay_moments
-    item_knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
-    markov = Markov(decay_moments=recent_decay_moments, entries_per_row=config.entries_per_row, seed=seed).fit(
+    item_knn_scorer = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
+    markov_scorer = Markov(decay_moments=recent_decay_moments, entries_per_row=config.entries_per_row, seed=seed).fit(
         interactions
     )
-    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=config.entries_per_row).fit(interactions)
-    trend = RecentPopularity().fit(interactions)
+    ease_scorer = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=config.entries_per_row).fit(
+        interactions
+    )
+    trend_scorer = RecentPopularity().fit(interactions)
     position_mean, position_deviation = _measure_positions(interactions)
     return ScorerEnsemble(
         items=interactions.items,
         names=interactions.items if item_names is None else item_names,
         scorers={
-            "ease": replace(ease, decay_moments=all_time_decay_moments),
-            "ease_recent": replace(ease, decay_moments=recent_decay_moments),
-            "ease_last": replace(ease, decay_moments=last_decay_moments),
-            "ease_time": replace(ease, decay_days=config.decay_days),
-            "ease_uses": replace(ease, decay_moments=recent_decay_moments, weigh_uses=True),
-            "item_knn": replace(item_knn, decay_moments=all_time_decay_moments),
-            "item_knn_recent": replace(item_knn, decay_moments=last_decay_moments),
-            "markov": markov,
-            "markov_last": replace(markov, decay_moments=last_decay_moments),
+            "ease": replace(ease_scorer, decay_moments=all_time_decay_moments),
+            "ease_recent": replace(ease_scorer, decay_moments=recent_decay_moments),
+            "ease_last": replace(ease_scorer, decay_moments=last_decay_moments),
+            "ease_time": replace(ease_scorer, decay_days=config.decay_days),
+            "ease_uses": replace(ease_scorer, decay_moments=recent_decay_moments, weigh_uses=True),
+            "item_knn": replace(item_knn_scorer, decay_moments=all_time_decay_moments),
+            "item_knn_recent": replace(item_knn_scorer, decay_moments=last_decay_moments),
+            "markov": markov_scorer,
+            "markov_last": replace(markov_scorer, decay_moments=last_decay_moments),
             "user_knn": UserKNN(neighbours=config.user_neighbours, decay_moments=recent_decay_moments, seed=seed).fit(
                 interactions
             ),
             "name_text": NameText(names=item_names, decay_moments=recent_decay_moments).fit(interactions),
-            "recent_popularity": trend,
+            "recent_popularity": trend_scorer,
         },
-        trend=trend,
+        trend=trend_scorer,
         popularity=Popularity().fit(interactions).counts * people_per_sample,
         position_mean=position_mean,
         position_deviation=position_deviation,
