@@ -237,17 +237,17 @@ def _fit_parameters(features: Doubles, outcomes: Outcomes, start_parameters: _Pa
         return penalised_loss, np.concatenate(gradient_parts) + penalties * flat_parameters
 
     if start_parameters is None:
-        positive_share = float(np.clip(np.average(positive_labels, weights=trust), 0.01, 0.99))
+        positive_outcome_share = float(np.clip(np.average(positive_labels, weights=trust), 0.01, 0.99))
         start_parameters = (
-            float(np.log(positive_share / (1 - positive_share))),
+            float(np.log(positive_outcome_share / (1 - positive_outcome_share))),
             np.zeros(n_features),
             np.zeros(n_skills),
         )
-    unbounded, coefficient_bounds = (
+    no_bounds, coefficient_bounds = (
         (None, None),
         [(None, 0.0) if sum_name == "failed" else (0.0, None) for sum_name in SUM_COLUMNS],
     )
-    bounds = [unbounded, *coefficient_bounds, *([unbounded] * n_skills)]
+    bounds = [no_bounds, *coefficient_bounds, *([no_bounds] * n_skills)]
     start_vector = np.concatenate([[start_parameters[0]], *start_parameters[1:]])
     optimal_vector = optimize.minimize(
         loss, start_vector, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200}
@@ -358,8 +358,8 @@ def _predict_levels(pair_sums: pl.DataFrame, tracing_model: KnowledgeTracing) ->
     The variance of people falls with the weight of the feedback that a pair of person and micro-skill has.
     """
     features = _build_features(pair_sums.select(SUM_COLUMNS).to_numpy(), pair_sums["practice_freshness"].to_numpy())
-    skill_offset = pair_sums["skill_intercept"].fill_null(0.0).to_numpy()
-    logit = tracing_model.intercept + skill_offset + features @ np.array(tracing_model.coefficients)
+    skill_offsets = pair_sums["skill_intercept"].fill_null(0.0).to_numpy()
+    logit = tracing_model.intercept + skill_offsets + features @ np.array(tracing_model.coefficients)
     level = np.asarray(special.expit(logit))
     design_matrix = np.column_stack([np.ones(len(features)), features])
     model_variance = np.einsum(

@@ -99,17 +99,19 @@ def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recomme
     latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entry_indices, 0)]
     is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
     max_active_cases, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
-    sampled_indices, weight_blocks = [], []
-    for activity_group, max_sampled_cases in (
+    sampled_case_indices, weight_blocks = [], []
+    for group_case_indices, max_sampled_cases in (
         (np.flatnonzero(~is_idle), max_active_cases),
         (np.flatnonzero(is_idle), max_active_cases // 4),
     ):
-        sampled_indices.append(
-            rng.choice(activity_group, max_sampled_cases, replace=False)
-            if len(activity_group) > max_sampled_cases
-            else activity_group
+        sampled_case_indices.append(
+            rng.choice(group_case_indices, max_sampled_cases, replace=False)
+            if len(group_case_indices) > max_sampled_cases
+            else group_case_indices
         )
-        weight_blocks.append(np.full(len(sampled_indices[-1]), len(activity_group) / max(len(sampled_indices[-1]), 1)))
-    case_indices = np.concatenate(sampled_indices)
+        weight_blocks.append(
+            np.full(len(sampled_case_indices[-1]), len(group_case_indices) / max(len(sampled_case_indices[-1]), 1))
+        )
+    case_indices = np.concatenate(sampled_case_indices)
     case_order = np.argsort(case_indices)
     return cases.take(case_indices[case_order]), np.concatenate(weight_blocks)[case_order]

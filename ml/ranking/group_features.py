@@ -85,6 +85,7 @@ class GroupFeatures:
         return scores
 
     def _features_at(self, moment_tick: int, person_ids: Strings, person_codes: Ints, item_codes: Ints) -> Floats:
+        """Pairs x 3: the features of each pair of person and item at one moment."""
         log_shares, lift_per_group = self._log_shares_at(moment_tick)
         pair_group_lifts = lift_per_group[self._groups_of(moment_tick, person_ids)[person_codes], item_codes[:, None]]
         has_lift = np.isfinite(pair_group_lifts)

@@ -15,14 +15,14 @@ _TEAM_CAPABILITY_KEY = ("unit_name", "capability_id")
 
 
 def align_teams(
-    people: pl.DataFrame, context: RecommendationContext, *, team_people: int, minimum_people: int
+    people: pl.DataFrame, context: RecommendationContext, *, min_team_people: int, minimum_people: int
 ) -> pl.DataFrame:
     """Compare the wishes of each team's people with the needs of the organisation.
 
     Args:
         people: One row per person: person_id, unit_name.
         context: The tables of wishes, roles, role profiles, demand and micro-skills.
-        team_people: The smallest team in the table.
+        min_team_people: The smallest team in the table.
         minimum_people: The smallest number of people with a wish: in a team, and for a capability that anyone in the
             team wishes for.
 
@@ -38,7 +38,7 @@ def align_teams(
         people.drop_nulls("unit_name")
         .unique("person_id")
         .select("person_id", "unit_name", team_size)
-        .filter(pl.col("team_people_count") >= team_people)
+        .filter(pl.col("team_people_count") >= min_team_people)
     )
     wishing_people = context.wishes.select("person_id").unique().join(team_members, on="person_id")
     wisher_counts = wishing_people.group_by("unit_name").agg(pl.len().cast(pl.Int64).alias("wishing_people_count"))

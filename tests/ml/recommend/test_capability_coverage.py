@@ -128,7 +128,7 @@ def aligned(people: pl.DataFrame, wishes: pl.DataFrame, devs: str) -> list[tuple
         schema_overrides={"person_id": pl.String, "role_name": pl.String},
     )
     context = surroundings(wishes=wishes, roles=roles)
-    alignment = align_teams(people, context, team_people=5, minimum_people=3)
+    alignment = align_teams(people, context, min_team_people=5, minimum_people=3)
     return alignment.drop("capability_name").rows()
 
 
