@@ -179,12 +179,12 @@ def drop_closed_targets(cases: Cases, interactions: Interactions, rules: Eligibi
     """
     if rules.requires is None:
         return cases
-    is_open_target_blocks = [np.zeros(0, bool)]
+    is_open_blocks = [np.zeros(0, bool)]
     for case_block in cases.blocks(block_size):
         user_states = build_user_states(interactions, case_block.person, case_block.cutoff_tick)
         is_eligible = rules.eligible_mask(user_states, interactions.n_items)
-        is_open_target_blocks.append(is_eligible[case_block.target_row, case_block.item])
-    return cases.keep_targets(np.concatenate(is_open_target_blocks))
+        is_open_blocks.append(is_eligible[case_block.target_row, case_block.item])
+    return cases.keep_targets(np.concatenate(is_open_blocks))
 
 
 def iter_blocks(n_rows: int, block_size: int) -> Iterator[slice]:

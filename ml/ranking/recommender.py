@@ -187,7 +187,9 @@ class Recommender:
         history = filter_before(encode_interactions(events), cutoff_tick)
         history = reindex_items(history, np.union1d(self.ensemble.items, history.items[history.used_items]))
         updated_recommender = self.with_interactions(history)
-        interactions = reindex_people(replace(history, is_repeatable=updated_recommender.rules.repeatable), person_ids)
+        requested_interactions = reindex_people(
+            replace(history, is_repeatable=updated_recommender.rules.repeatable), person_ids
+        )
         excluded_code_pairs = (
             None if excluded_pairs is None else encode_pairs(excluded_pairs, person_ids, history.items)
         )
@@ -197,14 +199,14 @@ class Recommender:
         )
         block_arguments = [
             (
-                slice_people(interactions, people_slice),
+                slice_people(requested_interactions, people_slice),
                 item_ids,
                 cutoff_tick,
                 max_items,
                 None if excluded_code_pairs is None else excluded_code_pairs.slice_rows(people_slice),
                 is_vanished_item,
             )
-            for people_slice in iter_blocks(len(person_ids) if interactions.n_items else 0, PEOPLE_PER_TASK)
+            for people_slice in iter_blocks(len(person_ids) if requested_interactions.n_items else 0, PEOPLE_PER_TASK)
         ]
         score_blocks = parallel_map(updated_recommender._score_people, block_arguments, n_jobs=n_jobs)
         return pl.concat([self._empty_scores(), *score_blocks], rechunk=True)

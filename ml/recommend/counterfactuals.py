@@ -283,14 +283,14 @@ def _drop_steps_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: R
     """
     group_name = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
     ranked_steps = steps.select("person_id", "step_id", "score", "is_accepted", group_name)
-    tried_ranks = ranked_steps.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
+    tried_step_scores = ranked_steps.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
     has_same_acceptance = pl.col("is_accepted") == pl.col("is_accepted_tried")
     is_ahead = (pl.col("is_accepted") > pl.col("is_accepted_tried")) | (
         has_same_acceptance & (pl.col("score") >= pl.col("score_tried"))
     )
     is_in_group = pl.col("group") == pl.col("group_tried")
     compared_steps = ranked_steps.join(
-        tried_ranks, on="person_id", how="left", suffix="_tried", maintain_order="left"
+        tried_step_scores, on="person_id", how="left", suffix="_tried", maintain_order="left"
     ).select("person_id", is_ahead.alias("is_ahead"), (is_ahead & is_in_group).alias("is_ahead_in_group"))
     ahead_in_group_counts = compared_steps.filter("is_ahead_in_group").group_by("person_id").len()
     crowded_version_ids = ahead_in_group_counts.filter(pl.col("len") > policy.per_capability)["person_id"]
