@@ -212,7 +212,7 @@ class _MatchingProblem:
     # per person; a missing unit or role differs from every other
     unit: Ints
     role: Ints
-    chain: Ints  # sorted keys of pairs of a person and someone above
+    chain_keys: Ints  # sorted keys of pairs of a person and someone above
 
     @property
     def n_people(self) -> int:
@@ -223,8 +223,8 @@ class _MatchingProblem:
         is_allowed: Bools = person_codes != companion_codes
         walker_codes, partner_codes = person_codes[is_walk_pair], companion_codes[is_walk_pair]
         is_allowed[is_walk_pair] &= ~(
-            _is_in_sorted(self.chain, walker_codes * self.n_people + partner_codes)
-            | _is_in_sorted(self.chain, partner_codes * self.n_people + walker_codes)
+            _is_in_sorted(self.chain_keys, walker_codes * self.n_people + partner_codes)
+            | _is_in_sorted(self.chain_keys, partner_codes * self.n_people + walker_codes)
         )
         return is_allowed
 
@@ -255,7 +255,7 @@ def _build_problem(
         move_cost=consenting_candidates.select(move_cost.cast(pl.Float32)).to_series().to_numpy(),
         unit=unit_codes.to_series().to_numpy(),
         role=role_codes.to_series().to_numpy(),
-        chain=chain_keys,
+        chain_keys=chain_keys,
     )
 
 
