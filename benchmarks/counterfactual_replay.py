@@ -156,7 +156,7 @@ def rebuild_list(inputs: ReplayInputs, person: str, change: dict[str, Any] | Non
     situation, is_person = inputs.situation, pl.col("person_id") == person
     evidence = situation.evidence if change is None else apply_evidence_change(situation.evidence, change)
     person_evidence = evidence.filter(is_person)
-    mastery, reached = situation.estimate(person_evidence), inputs.find_reached(person_evidence)
+    mastery, reached = situation.estimate_mastery(person_evidence), inputs.find_reached(person_evidence)
     steps = pl.concat([inputs.steps.filter(~is_person), reached]).sort("person_id", "reached_at", "step_id")
     groups = GroupFeatures(to_events(steps), inputs.members)
     # of these tables only the person's rows affect the person

@@ -73,18 +73,18 @@ def evaluate_knowledge_tracing(evidence: pl.DataFrame, split: datetime, policy: 
     """
     tracing = fit_knowledge_tracing(evidence, split, policy)
     outcomes = gather_outcomes(evidence, policy, after_moment=split)
-    if not tracing.is_fitted or len(np.unique(outcomes.positive)) < 2:
+    if not tracing.is_fitted or len(np.unique(outcomes.is_positive)) < 2:
         raise TooLittleFeedback("too little feedback: no model can be fitted before the split, or compared after it")
     earlier = evidence.filter(pl.col("mode") == "feedback", pl.col("occurred_at") <= split)
     mean = float(earlier.select((pl.col("amount") >= policy.positive_share).mean()).item())
-    positive, count = outcomes.counts[:, 0], outcomes.counts.sum(axis=1)
+    positive, count = outcomes.feedback_counts[:, 0], outcomes.feedback_counts.sum(axis=1)
     predictions: dict[str, Doubles] = {
         "mean of all": np.full(len(positive), mean),
         "fraction correct so far": np.where(count > 0, positive / np.maximum(count, 1), mean),
         "fraction correct, smoothed": (positive + _PRIOR_COUNT * mean) / (count + _PRIOR_COUNT),
         "footsteps tracing": predict_outcomes(outcomes, tracing),
     }
-    truth, scores = outcomes.positive, []
+    truth, scores = outcomes.is_positive, []
     for model, prediction in predictions.items():
         probability = np.clip(prediction, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
         auc, loss, brier = (measure(truth, probability) for measure in (roc_auc_score, log_loss, brier_score_loss))

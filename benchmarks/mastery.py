@@ -83,7 +83,7 @@ def benchmark_mastery(
     candidates = synthetic_candidates(held, people, seed=seed)
     measure("motives", candidates.height, partial(score_motives, candidates, context))
     teams = pl.DataFrame({"person_id": person_ids(people), "unit_name": [f"team {i // TEAM}" for i in range(people)]})
-    measure("alignment", people, partial(align_teams, teams, context, team_people=5, minimum_people=3))
+    measure("alignment", people, partial(align_teams, teams, context, min_team_people=5, minimum_people=3))
     total = MasteryCost(
         "all",
         evidence.height,

@@ -69,7 +69,7 @@ def measure(
     fitting, scoring = ResourceMeter(), ResourceMeter()
     report("fitting", 0.0)
     with fitting:
-        recommender = fit_recommender(events, as_of=end, seed=seed, progress=report)
+        recommender = fit_recommender(events, as_of=end, seed=seed, report_progress=report)
     report(f"scoring {len(people):,} people", 0.0)
     with scoring:
         recommender.score(events, people, as_of=end)

@@ -20,7 +20,7 @@ from assets.reporting.evaluation_report import (
     format_segments,
     write_report,
 )
-from ml.evaluation.evaluate import available_models, evaluate
+from ml.evaluation.evaluate import evaluate, list_available_models
 from ml.evaluation.results import Evaluation, Split
 from ml.ranking.group_features import GroupFeatures
 from pipelines.config.settings import Settings
@@ -103,10 +103,10 @@ def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
         training_input.events,
         config.company,
         training_input.horizon_days,
-        item_names=training_input.names,
-        extra_features=training_input.extra,
-        requires=training_input.requires,
-        repeatable=training_input.repeatable,
+        item_names=training_input.step_names,
+        extra_features=training_input.extra_features,
+        requirements=training_input.requirements,
+        repeatable_ids=training_input.repeatable_ids,
     )
 
 
@@ -115,7 +115,7 @@ def _evaluate(
 ) -> None:
     if options.split not in get_args(Split):
         raise CommandFailed(f"--split {options.split} is not known; allowed: {', '.join(get_args(Split))}")
-    available_names = list(available_models())
+    available_names = list(list_available_models())
     model_names = (
         available_names if options.models == "all" else [model_name.strip() for model_name in options.models.split(",")]
     )
@@ -131,10 +131,10 @@ def _evaluate(
                 history,
                 split=cast(Split, options.split),
                 horizon_days=horizon_days,
-                models=model_names,
+                model_names=model_names,
                 seed=options.seed,
                 with_ablation=options.report is not None,
-                progress=lambda activity, completed_share: progress_bar.update(
+                report_progress=lambda activity, completed_share: progress_bar.update(
                     progress_task, description=activity, completed=completed_share
                 ),
                 **optional_inputs,

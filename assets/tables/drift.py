@@ -22,9 +22,9 @@ from ml.evaluation.drift import (
     ColumnKind,
     ColumnProfile,
     measure_drift,
+    parse_profiles,
     profile_column,
-    read_profiles,
-    write_profiles,
+    serialize_profiles,
 )
 from ml.mastery.state import last_instant
 from pipelines.contracts.columns import FEATURE_FAMILIES
@@ -63,7 +63,7 @@ def drift(run: AssetRun) -> Results:
     }
     if missing_profiles:  # the first run of this model: its columns are the reference of later runs
         profiles |= missing_profiles
-        write_text_atomically(bundle_folder / PROFILES, write_profiles(profiles))
+        write_text_atomically(bundle_folder / PROFILES, serialize_profiles(profiles))
     kind_by_column: dict[str, ColumnKind] = {
         column_name: "score" if column_name in score_columns else "input" for column_name in watched_columns
     }
@@ -141,8 +141,8 @@ def read_reference_profiles(bundle_folder: Path) -> dict[str, ColumnProfile]:
     """The profiles in the folder of a model bundle, by column; none if there are none yet, or the file is damaged."""
     profiles_path = bundle_folder / PROFILES
     try:
-        return read_profiles(profiles_path.read_text()) if profiles_path.exists() else {}
-    except ValueError:  # what `read_profiles` raises for a damaged file: the next comparison writes it again
+        return parse_profiles(profiles_path.read_text()) if profiles_path.exists() else {}
+    except ValueError:  # what `parse_profiles` raises for a damaged file: the next comparison writes it again
         return {}
 
 
@@ -175,7 +175,7 @@ def save_input_profiles(bundle_folder: Path, reached_steps: pl.DataFrame, as_of:
         input_name: profile_column(input_values)
         for input_name, input_values in select_inputs(reached_steps, as_of).items()
     }
-    write_text_atomically(bundle_folder / PROFILES, write_profiles(profiles))
+    write_text_atomically(bundle_folder / PROFILES, serialize_profiles(profiles))
 
 
 def _render_markdown(column_drifts: tuple[ColumnDrift, ...]) -> str:

@@ -110,7 +110,7 @@ def alignment(run: AssetRun) -> Results:
     team_alignments = align_teams(
         run.tables.read(PERSON).filter(is_employed()),
         replace(recommendation_context, wishes=employee_input.objections.drop_objecting(recommendation_context.wishes)),
-        team_people=policy.team_people,
+        min_team_people=policy.team_people,
         minimum_people=policy.minimum_people,
     )
     yield materialize_output(run, ALIGNMENT, team_alignments)

@@ -217,7 +217,7 @@ def build_counterfactual_inputs(
         context=build_recommendation_context(table_reader, as_of),
         as_of=as_of,
         policy=policy,
-        estimate=partial(estimate_mastery, as_of=as_of, policy=policy.stages, tracing=tracing_model),
+        estimate_mastery=partial(estimate_mastery, as_of=as_of, policy=policy.stages, tracing_model=tracing_model),
     )
 
 

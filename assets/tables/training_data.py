@@ -70,10 +70,10 @@ def build_training_input(
         content_digest.update(content_sha256(hashed_rows).encode())
     return TrainingInput(
         events=interactions,
-        names=step_names,
-        requires=list_required_steps(reached_steps["step_id"]),
-        repeatable=list_repeatable_steps(reached_steps["step_id"]),
-        extra=extra_features,
+        step_names=step_names,
+        requirements=list_required_steps(reached_steps["step_id"]),
+        repeatable_ids=list_repeatable_steps(reached_steps["step_id"]),
+        extra_features=extra_features,
         horizon_days=horizon_days,
         seed=SEED,
         training_version=TrainingVersion(as_of, reached_steps.height, recipe_hash, content_digest.hexdigest()[:12]),

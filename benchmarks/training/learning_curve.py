@@ -27,7 +27,7 @@ from ml.data.statistics import percentile_interval
 from ml.evaluation.metrics import bootstrap_means
 from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.scoring import bind_recommender, score_model
-from ml.evaluation.splits import EvalSplit, apply_rules, split_time
+from ml.evaluation.splits import EvalSplit, apply_rules, split_by_time
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.fitting import FittedRecommender, align_item_names, fit_coded_recommender
 from ml.ranking.recommender import Recommender
@@ -104,15 +104,15 @@ def read_training_history(events_file: Path | None, data_root: Path | None, hori
     return TrainingHistory(
         training_input.events,
         training_input.horizon_days,
-        training_input.names,
-        training_input.extra,
-        training_input.requires,
-        training_input.repeatable,
+        training_input.step_names,
+        training_input.extra_features,
+        training_input.requirements,
+        training_input.repeatable_ids,
     )
 
 
 def measure_training(history: TrainingHistory) -> list[ComparedFit]:
-    """Fit recommenders at the freeze of `ml.evaluation.splits.split_time`, and compare them on the windows after it.
+    """Fit recommenders at the freeze of `ml.evaluation.splits.split_by_time`, and compare them on the windows after it.
 
     Args:
         history: What is learned from.
@@ -123,10 +123,10 @@ def measure_training(history: TrainingHistory) -> list[ComparedFit]:
     """
     interactions = encode_interactions(history.events)
     rules = encode_rules(history.requires, history.repeatable, interactions.items)
-    interactions = replace(interactions, repeatable=rules.repeatable)
-    eval_split = apply_rules(split_time(interactions, history.horizon_ticks), rules)
-    assert eval_split.frozen_at is not None
-    config, freeze_tick = choose_config(eval_split.train), eval_split.frozen_at
+    interactions = replace(interactions, is_repeatable=rules.repeatable)
+    eval_split = apply_rules(split_by_time(interactions, history.horizon_ticks), rules)
+    assert eval_split.freeze_tick is not None
+    config, freeze_tick = choose_config(eval_split.train_interactions), eval_split.freeze_tick
     earlier_fit = _fit(history, eval_split, freeze_tick - history.horizon_ticks, with_calibration=True)
     past_events = history.events.filter(pl.Series(as_ticks(history.events["ts"]) < freeze_tick))
     fits: dict[str, Callable[[], Recommender]] = {
@@ -136,8 +136,8 @@ def measure_training(history: TrainingHistory) -> list[ComparedFit]:
             earlier_fit,
             past_events,
             item_names=history.item_names,
-            requires=history.requires,
-            repeatable=history.repeatable,
+            requirements=history.requires,
+            repeatable_ids=history.repeatable,
         ),
         **{
             f"{n_cases:,} cases x {n_candidates}": partial(
@@ -147,7 +147,7 @@ def measure_training(history: TrainingHistory) -> list[ComparedFit]:
         },
     }
     seconds, case_ndcg = [], []
-    tie_break = np.random.default_rng(0).permutation(interactions.n_items)
+    tie_break_ranks = np.random.default_rng(0).permutation(interactions.n_items)
     item_names = align_item_names(history.item_names, interactions.items)
     with threadpool_limits(1):
         for fit in fits.values():
@@ -155,7 +155,9 @@ def measure_training(history: TrainingHistory) -> list[ComparedFit]:
             recommender = fit()
             seconds.append(process_time() - started_seconds)
             bound_recommender = bind_recommender(recommender, eval_split, item_names)
-            case_ndcg.append(score_model(bound_recommender, eval_split, config, tie_break, ResourceMeter()).cases.ndcg)
+            case_ndcg.append(
+                score_model(bound_recommender, eval_split, config, tie_break_ranks, ResourceMeter()).case_scores.ndcg
+            )
     ndcg = np.stack(case_ndcg, axis=1)
     resampled_ndcg = bootstrap_means(ndcg, eval_split.cases.person, 0)
     low_ratios, high_ratios = percentile_interval(resampled_ndcg / resampled_ndcg[:, :1])
@@ -173,7 +175,7 @@ def _fit(
     with_calibration: bool = False,
 ) -> FittedRecommender:
     """Fit on everything before a tick, with the settings that follow from it if none are given."""
-    interactions = drop_unused_ids(filter_before(eval_split.full, end_tick))
+    interactions = drop_unused_ids(filter_before(eval_split.all_interactions, end_tick))
     return fit_coded_recommender(
         interactions,
         end_tick=end_tick,
@@ -182,7 +184,7 @@ def _fit(
         item_names=align_item_names(history.item_names, interactions.items),
         extra_features=history.extra_features,
         seed=0,
-        rules=eval_split.rules.select_items(encode_ids(interactions.items, eval_split.full.items)),
+        rules=eval_split.rules.select_items(encode_ids(interactions.items, eval_split.all_interactions.items)),
         with_calibration=with_calibration,
     )
 
@@ -191,6 +193,6 @@ def _fit_size(
     history: TrainingHistory, eval_split: EvalSplit, config: RankerConfig, n_cases: int, n_candidates: int
 ) -> Recommender:
     """Fit on so many cases and candidates per case."""
-    assert eval_split.frozen_at is not None
+    assert eval_split.freeze_tick is not None
     with patch("ml.data.ranker_config.MAX_TRAINING_ROWS", n_cases * n_candidates):
-        return _fit(history, eval_split, eval_split.frozen_at, config=replace(config, max_cases=n_cases)).recommender
+        return _fit(history, eval_split, eval_split.freeze_tick, config=replace(config, max_cases=n_cases)).recommender

@@ -48,14 +48,16 @@ class EligibilityRules:
             new_codes: New code per old item code.
             n_items: Number of items in the new coding.
         """
-        remapped_requires = self.requires
-        if remapped_requires is not None:
-            requirements = remapped_requires.tocoo()
-            new_row_col = (new_codes[requirements.row], new_codes[requirements.col])
-            remapped_requires = sparse.csr_matrix((requirements.data, new_row_col), shape=(n_items, n_items))
+        remapped_requirements = self.requires
+        if remapped_requirements is not None:
+            requirement_matrix = remapped_requirements.tocoo()
+            new_coordinates = (new_codes[requirement_matrix.row], new_codes[requirement_matrix.col])
+            remapped_requirements = sparse.csr_matrix(
+                (requirement_matrix.data, new_coordinates), shape=(n_items, n_items)
+            )
         required_counts = self.required_counts
         return EligibilityRules(
-            remapped_requires,
+            remapped_requirements,
             None
             if required_counts is None
             else np.asarray(np.bincount(new_codes, required_counts, n_items), np.float64),
@@ -66,32 +68,34 @@ class EligibilityRules:
 NO_RULES = EligibilityRules()
 
 
-def encode_rules(requires: pl.DataFrame | None, repeatable: pl.Series | None, item_ids: Strings) -> EligibilityRules:
+def encode_rules(
+    requirements: pl.DataFrame | None, repeatable_ids: pl.Series | None, item_ids: Strings
+) -> EligibilityRules:
     """Return the rules over these items.
 
     Args:
-        requires: One row per item (skill_id) and item it requires (requires_id). Rows of unknown items are dropped; an
-            item that requires an unknown item is eligible for nobody.
-        repeatable: Ids of the items that can be reached again.
+        requirements: One row per item (skill_id) and item it requires (requires_id). Rows of unknown items are dropped;
+            an item that requires an unknown item is eligible for nobody.
+        repeatable_ids: Ids of the items that can be reached again.
         item_ids: Sorted item ids.
 
     Raises:
-        ValueError: `requires` lacks a column.
+        ValueError: `requirements` lacks one of its columns.
     """
     is_repeatable = None
-    if repeatable is not None and len(repeatable):
-        is_repeatable = encode_ids(item_ids, repeatable.cast(pl.String).unique()) >= 0
-    if requires is None:
+    if repeatable_ids is not None and len(repeatable_ids):
+        is_repeatable = encode_ids(item_ids, repeatable_ids.cast(pl.String).unique()) >= 0
+    if requirements is None:
         return EligibilityRules(repeatable=is_repeatable)
-    missing_columns = {"skill_id", "requires_id"} - set(requires.columns)
+    missing_columns = {"skill_id", "requires_id"} - set(requirements.columns)
     if missing_columns:
         raise ValueError(
-            f"requires needs the columns skill_id, requires_id; missing: {', '.join(sorted(missing_columns))}"
+            f"requirements need the columns skill_id, requires_id; missing: {', '.join(sorted(missing_columns))}"
         )
-    requirements = requires.select(pl.col("skill_id", "requires_id").cast(pl.String)).drop_nulls().unique()
-    requirements = requirements.filter(pl.col("skill_id") != pl.col("requires_id"))
-    item_codes = encode_ids(requirements["skill_id"], item_ids)
-    required_codes = encode_ids(requirements["requires_id"], item_ids)
+    distinct_requirements = requirements.select(pl.col("skill_id", "requires_id").cast(pl.String)).drop_nulls().unique()
+    distinct_requirements = distinct_requirements.filter(pl.col("skill_id") != pl.col("requires_id"))
+    item_codes = encode_ids(distinct_requirements["skill_id"], item_ids)
+    required_codes = encode_ids(distinct_requirements["requires_id"], item_ids)
     n_items, is_known_pair = len(item_ids), (item_codes >= 0) & (required_codes >= 0)
     requires_matrix = sparse.csr_matrix(
         (np.ones(int(is_known_pair.sum()), np.float32), (item_codes[is_known_pair], required_codes[is_known_pair])),
@@ -111,13 +115,15 @@ class PersonItemPairs:
 
     def slice_rows(self, row_slice: slice) -> "PersonItemPairs":
         """Return the pairs of these rows, counted from the first of them."""
-        first_pair, end_pair = np.searchsorted(self.row, [row_slice.start, row_slice.stop])
-        return PersonItemPairs(self.row[first_pair:end_pair] - row_slice.start, self.item[first_pair:end_pair])
+        first_pair_index, end_pair_index = np.searchsorted(self.row, [row_slice.start, row_slice.stop])
+        return PersonItemPairs(
+            self.row[first_pair_index:end_pair_index] - row_slice.start, self.item[first_pair_index:end_pair_index]
+        )
 
     def mask(self, row_slice: slice, n_items: int) -> Bools:
         """Return rows of the slice x items: whether the pair is listed."""
-        pairs, is_listed = self.slice_rows(row_slice), np.zeros((row_slice.stop - row_slice.start, n_items), bool)
-        is_listed[pairs.row, pairs.item] = True
+        slice_pairs, is_listed = self.slice_rows(row_slice), np.zeros((row_slice.stop - row_slice.start, n_items), bool)
+        is_listed[slice_pairs.row, slice_pairs.item] = True
         return is_listed
 
 
@@ -129,8 +135,11 @@ def encode_pairs(pairs: pl.DataFrame, person_ids: Strings, item_ids: Strings) ->
         person_ids: Sorted person ids.
         item_ids: Sorted item ids.
     """
-    id_pairs = pairs.select(pl.col("person_id", "skill_id").cast(pl.String))
-    person_codes, item_codes = encode_ids(id_pairs["person_id"], person_ids), encode_ids(id_pairs["skill_id"], item_ids)
+    text_id_pairs = pairs.select(pl.col("person_id", "skill_id").cast(pl.String))
+    person_codes, item_codes = (
+        encode_ids(text_id_pairs["person_id"], person_ids),
+        encode_ids(text_id_pairs["skill_id"], item_ids),
+    )
     pair_order = np.lexsort((item_codes, person_codes))
     pair_order = pair_order[(person_codes[pair_order] >= 0) & (item_codes[pair_order] >= 0)]
     return PersonItemPairs(person_codes[pair_order], item_codes[pair_order])

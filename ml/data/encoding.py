@@ -38,9 +38,9 @@ class Lookup:
 
     def get(self, keys: Ints) -> Doubles:
         """Return the value of each key."""
-        positions = np.searchsorted(self.key, keys)
-        is_found = np.append(self.key, -1)[positions] == keys
-        return np.where(is_found, np.append(self.value, 0.0)[positions], 0.0)
+        key_positions = np.searchsorted(self.key, keys)
+        is_found = np.append(self.key, -1)[key_positions] == keys
+        return np.where(is_found, np.append(self.value, 0.0)[key_positions], 0.0)
 
 
 def sum_by_key(keys: Ints, addends: Doubles) -> Lookup:
@@ -51,9 +51,9 @@ def sum_by_key(keys: Ints, addends: Doubles) -> Lookup:
 
 def max_by_key(keys: Ints, values: Doubles) -> Lookup:
     """Return the largest value of each key; negative keys are dropped."""
-    value_order = np.lexsort((values, keys))
-    is_largest = (np.diff(keys[value_order], append=-1) != 0) & (keys[value_order] >= 0)
-    return Lookup(keys[value_order][is_largest], values[value_order][is_largest])
+    entry_order = np.lexsort((values, keys))
+    is_largest = (np.diff(keys[entry_order], append=-1) != 0) & (keys[entry_order] >= 0)
+    return Lookup(keys[entry_order][is_largest], values[entry_order][is_largest])
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,14 +156,14 @@ def index_held_skills(mastery: pl.DataFrame, skills: pl.DataFrame) -> HeldSkills
     )
     skill_ids, capability_ids = weighted_skills["skill_id"], weighted_skills["capability_id"]
     person_ids = held_pairs["person_id"].unique().sort()
-    distinct_capabilities = capability_ids.drop_nulls().unique().sort()
-    capability_codes = encode_ids(capability_ids, distinct_capabilities)
+    distinct_capability_ids = capability_ids.drop_nulls().unique().sort()
+    capability_codes = encode_ids(capability_ids, distinct_capability_ids)
     skill_codes = encode_ids(held_pairs["skill_id"], skill_ids)
     return HeldSkills(
         person_ids=person_ids,
         skill_ids=skill_ids,
         capability=capability_codes,
-        capability_ids=distinct_capabilities,
+        capability_ids=distinct_capability_ids,
         weight=np.where(capability_codes < 0, 0.0, weighted_skills["weight"].fill_null(0.0).to_numpy()),
         person=encode_ids(held_pairs["person_id"], person_ids)[skill_codes >= 0],
         skill=skill_codes[skill_codes >= 0],

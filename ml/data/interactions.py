@@ -13,17 +13,7 @@ import polars as pl
 from scipy import sparse
 
 from ml.data.encoding import encode_ids
-from ml.data.sparse_rows import (
-    Bools,
-    Doubles,
-    Ints,
-    Strings,
-    entry_rows,
-    row_offsets,
-    run_index,
-    starts_run,
-    take_rows,
-)
+from ml.data.sparse_rows import Bools, Doubles, Ints, Strings, entry_rows, row_offsets, run_index, starts_run, take_rows
 
 Moment = datetime | date | int
 
@@ -54,7 +44,7 @@ class Interactions:
     item: Ints
     time: Ints  # microseconds if is_calendar, otherwise the order given
     is_calendar: bool
-    repeatable: Bools | None = None  # items that can be reached again; None if there are none
+    is_repeatable: Bools | None = None  # items that can be reached again; None if there are none
 
     @property
     def n_people(self) -> int:
@@ -75,13 +65,13 @@ class Interactions:
     @cached_property
     def target_events(self) -> Acquisitions:
         """What counts as a next step: acquisitions, and every later use of a repeatable item."""
-        return self.acquisitions if self.repeatable is None else _list_first_uses(self, self.repeatable)
+        return self.acquisitions if self.is_repeatable is None else _list_first_uses(self, self.is_repeatable)
 
     @cached_property
     def moments(self) -> Ints:
         """Distinct times, ascending."""
-        sorted_ticks = np.sort(self.time)  # np.unique hashes, which takes many times as long
-        return sorted_ticks[starts_run(sorted_ticks)]
+        sorted_times = np.sort(self.time)  # np.unique hashes, which takes many times as long
+        return sorted_times[starts_run(sorted_times)]
 
     @cached_property
     def used_items(self) -> Ints:
@@ -142,10 +132,10 @@ class UserStates:
             decay_days: Days after which the weight falls to 1 / e.
             weigh_uses: Whether the weight is multiplied by log2(1 + number of uses).
         """
-        entry_weights = np.exp(-self.moments_back / decay_moments - self.idle_days / decay_days).astype(np.float32)
+        held_item_weights = np.exp(-self.moments_back / decay_moments - self.idle_days / decay_days).astype(np.float32)
         if weigh_uses:
-            entry_weights *= np.log2(1.0 + self.use_count).astype(np.float32)
-        return sparse.csr_matrix((entry_weights, self.item, self.start), shape=(len(self), n_items))
+            held_item_weights *= np.log2(1.0 + self.use_count).astype(np.float32)
+        return sparse.csr_matrix((held_item_weights, self.item, self.start), shape=(len(self), n_items))
 
     @property
     def ticks_per_day(self) -> int:
@@ -170,15 +160,15 @@ class UserStates:
             new_codes: New code per old item code; entries of items with code -1 are dropped.
         """
         item_codes = new_codes[self.item]
-        is_coded = item_codes >= 0
+        has_new_code = item_codes >= 0
         return replace(
             self,
-            start=row_offsets(is_coded)[self.start],
-            item=item_codes[is_coded],
-            first_used=self.first_used[is_coded],
-            last_used=self.last_used[is_coded],
-            moments_back=self.moments_back[is_coded],
-            use_count=self.use_count[is_coded],
+            start=row_offsets(has_new_code)[self.start],
+            item=item_codes[has_new_code],
+            first_used=self.first_used[has_new_code],
+            last_used=self.last_used[has_new_code],
+            moments_back=self.moments_back[has_new_code],
+            use_count=self.use_count[has_new_code],
         )
 
 
@@ -232,25 +222,25 @@ def encode_interactions(events: pl.DataFrame, *, item_ids: Strings | None = None
         raise ValueError(
             f"events need the columns person_id, skill_id, ts; missing: {', '.join(sorted(missing_columns))}"
         )
-    text_events = events.select(pl.col("person_id", "skill_id").cast(pl.String), "ts")
-    empty_count = sum(text_events.null_count().row(0))
+    text_id_events = events.select(pl.col("person_id", "skill_id").cast(pl.String), "ts")
+    empty_count = sum(text_id_events.null_count().row(0))
     if empty_count:
         raise ValueError(f"events hold {empty_count} empty cells in person_id, skill_id, ts: leave such rows out first")
     person_ids, used_item_ids = (
-        np.asarray(text_events[id_column].unique().sort().to_list(), str) for id_column in ("person_id", "skill_id")
+        np.asarray(text_id_events[id_column].unique().sort().to_list(), str) for id_column in ("person_id", "skill_id")
     )
     item_ids = used_item_ids if item_ids is None else np.asarray(item_ids, str)
     code_columns = {
-        "person": encode_ids(text_events["person_id"], person_ids),
-        "item": encode_ids(text_events["skill_id"], item_ids),
+        "person": encode_ids(text_id_events["person_id"], person_ids),
+        "item": encode_ids(text_id_events["skill_id"], item_ids),
     }
-    encoded_events = pl.DataFrame({**code_columns, "time": as_ticks(text_events["ts"])}).filter(pl.col("item") >= 0)
+    encoded_events = pl.DataFrame({**code_columns, "time": as_ticks(text_id_events["ts"])}).filter(pl.col("item") >= 0)
     person_codes, ticks, item_codes = (
-        code_series.to_numpy() for code_series in encoded_events.select("person", "time", "item").sort(pl.all())
+        code_column.to_numpy() for code_column in encoded_events.select("person", "time", "item").sort(pl.all())
     )
     is_distinct = starts_run(person_codes, ticks, item_codes)
     person_offsets = np.searchsorted(person_codes[is_distinct], np.arange(len(person_ids) + 1)).astype(np.int64)
-    is_calendar = not text_events.schema["ts"].is_integer()
+    is_calendar = not text_id_events.schema["ts"].is_integer()
     return Interactions(person_ids, item_ids, person_offsets, item_codes[is_distinct], ticks[is_distinct], is_calendar)
 
 
@@ -269,18 +259,18 @@ def filter_before(interactions: Interactions, cutoff_tick: int | Ints) -> Intera
         interactions: Interactions to cut.
         cutoff_tick: One tick, or one tick per person.
     """
-    entry_cutoffs = cutoff_tick if isinstance(cutoff_tick, int) else cutoff_tick[interactions.person]
-    return filter_entries(interactions, interactions.time < entry_cutoffs)
+    entry_cutoff_ticks = cutoff_tick if isinstance(cutoff_tick, int) else cutoff_tick[interactions.person]
+    return filter_entries(interactions, interactions.time < entry_cutoff_ticks)
 
 
-def filter_people(interactions: Interactions, is_chosen: Bools) -> Interactions:
+def filter_people(interactions: Interactions, is_chosen_person: Bools) -> Interactions:
     """Return the same coding; people who are not chosen have no entries.
 
     Args:
         interactions: Interactions to filter.
-        is_chosen: One flag per person code.
+        is_chosen_person: One flag per person code.
     """
-    return filter_entries(interactions, is_chosen[interactions.person])
+    return filter_entries(interactions, is_chosen_person[interactions.person])
 
 
 def select_people(interactions: Interactions, person_codes: Ints) -> Interactions:
@@ -291,13 +281,13 @@ def select_people(interactions: Interactions, person_codes: Ints) -> Interaction
 def slice_people(interactions: Interactions, people_slice: slice) -> Interactions:
     """Return the same item coding with only the people of these consecutive codes, counted from the first of them."""
     person_offsets = interactions.start[people_slice.start : people_slice.stop + 1]
-    entry_slice = slice(int(person_offsets[0]), int(person_offsets[-1]))
+    entries_of_people = slice(int(person_offsets[0]), int(person_offsets[-1]))
     return replace(
         interactions,
         people=interactions.people[people_slice],
         start=person_offsets - person_offsets[0],
-        item=interactions.item[entry_slice],
-        time=interactions.time[entry_slice],
+        item=interactions.item[entries_of_people],
+        time=interactions.time[entries_of_people],
     )
 
 
@@ -313,7 +303,7 @@ def drop_unused_ids(interactions: Interactions) -> Interactions:
         items=interactions.items[used_item_codes],
         start=np.append(interactions.start[used_person_codes], len(interactions.item)).astype(np.int64),
         item=np.searchsorted(used_item_codes, interactions.item),
-        repeatable=None if interactions.repeatable is None else interactions.repeatable[used_item_codes],
+        is_repeatable=None if interactions.is_repeatable is None else interactions.is_repeatable[used_item_codes],
     )
 
 
@@ -326,7 +316,7 @@ def reindex_items(interactions: Interactions, item_ids: Strings) -> Interactions
     """
     new_codes = encode_ids(interactions.items, item_ids)
     recoded_interactions = filter_entries(interactions, new_codes[interactions.item] >= 0)
-    return replace(recoded_interactions, items=item_ids, item=new_codes[recoded_interactions.item], repeatable=None)
+    return replace(recoded_interactions, items=item_ids, item=new_codes[recoded_interactions.item], is_repeatable=None)
 
 
 def reindex_people(interactions: Interactions, person_ids: Strings) -> Interactions:
@@ -366,35 +356,37 @@ def build_user_states(interactions: Interactions, person_codes: Ints, cutoff_tic
     )
     entry_offsets, entry_indices = take_rows(first_entries, end_entries - first_entries)
     pair_keys = entry_rows(entry_offsets) * n_items + interactions.item[entry_indices]
-    entry_order = np.argsort(pair_keys, kind="stable")  # entries ascend in time: the uses of each pair stay in order
-    pair_keys, ticks = pair_keys[entry_order], interactions.time[entry_indices][entry_order]
+    pair_order = np.argsort(pair_keys, kind="stable")  # entries ascend in time: the uses of each pair stay in order
+    pair_keys, ticks = pair_keys[pair_order], interactions.time[entry_indices][pair_order]
     is_first_use = starts_run(pair_keys)
-    first_index, last_index = np.flatnonzero(is_first_use), np.flatnonzero(np.roll(is_first_use, -1))
-    row_indices, item_codes = np.divmod(pair_keys[first_index], n_items)
+    first_use_indices, last_use_indices = np.flatnonzero(is_first_use), np.flatnonzero(np.roll(is_first_use, -1))
+    row_indices, item_codes = np.divmod(pair_keys[first_use_indices], n_items)
     state_offsets = np.searchsorted(row_indices, np.arange(len(person_codes) + 1)).astype(np.int64)
-    latest_first_order = np.lexsort((-ticks[last_index], row_indices))
-    first_ticks, last_ticks, use_counts = ticks[first_index], ticks[last_index], last_index - first_index + 1
+    latest_use_order = np.lexsort((-ticks[last_use_indices], row_indices))
+    first_ticks, last_ticks = ticks[first_use_indices], ticks[last_use_indices]
+    use_counts = last_use_indices - first_use_indices + 1
     moments_back = np.empty(len(row_indices), np.int64)
-    moments_back[latest_first_order] = run_index(row_indices[latest_first_order], last_ticks[latest_first_order])
+    moments_back[latest_use_order] = run_index(row_indices[latest_use_order], last_ticks[latest_use_order])
     return UserStates(
         person_codes, cutoff_ticks, state_offsets, item_codes, first_ticks, last_ticks, moments_back, use_counts
     )
 
 
-def _find_first_not_before(ticks: Ints, starts: Ints, ends: Ints, cutoff_ticks: Ints) -> Ints:
+def _find_first_not_before(ticks: Ints, low_indices: Ints, high_indices: Ints, cutoff_ticks: Ints) -> Ints:
     """Per range of ascending times, the first index whose time is not before the cutoff; the end if none is."""
-    while (starts < ends).any():
-        middles = (starts + ends) // 2
-        is_before = (starts < ends) & (ticks[np.minimum(middles, len(ticks) - 1)] < cutoff_ticks)
-        starts, ends = np.where(is_before, middles + 1, starts), np.where(is_before, ends, np.minimum(ends, middles))
-    return starts
+    while (low_indices < high_indices).any():
+        middle_indices = (low_indices + high_indices) // 2
+        is_before = (low_indices < high_indices) & (ticks[np.minimum(middle_indices, len(ticks) - 1)] < cutoff_ticks)
+        low_indices = np.where(is_before, middle_indices + 1, low_indices)
+        high_indices = np.where(is_before, high_indices, np.minimum(high_indices, middle_indices))
+    return low_indices
 
 
-def _list_first_uses(interactions: Interactions, repeatable: Bools | None = None) -> Acquisitions:
+def _list_first_uses(interactions: Interactions, is_repeatable: Bools | None = None) -> Acquisitions:
     """The first use of each (person, item), and every use of a repeatable item."""
     pair_keys = interactions.person * max(interactions.n_items, 1) + interactions.item
-    is_listed = np.zeros(len(pair_keys), bool) if repeatable is None else repeatable[interactions.item]
-    is_listed[np.unique(pair_keys, return_index=True)[1]] = True
-    person_codes, ticks = interactions.person[is_listed], interactions.time[is_listed]
+    is_listed_use = np.zeros(len(pair_keys), bool) if is_repeatable is None else is_repeatable[interactions.item]
+    is_listed_use[np.unique(pair_keys, return_index=True)[1]] = True
+    person_codes, ticks = interactions.person[is_listed_use], interactions.time[is_listed_use]
     person_offsets = np.searchsorted(person_codes, np.arange(interactions.n_people + 1)).astype(np.int64)
-    return Acquisitions(person_offsets, interactions.item[is_listed], ticks, run_index(person_codes, ticks))
+    return Acquisitions(person_offsets, interactions.item[is_listed_use], ticks, run_index(person_codes, ticks))

@@ -29,14 +29,14 @@ def parallel_map(
     if n_jobs is None and effective_n_jobs(None) == 1:  # not inside joblib's parallel_config
         n_jobs = os.cpu_count() or 1
     if len(arguments) <= 1 or n_jobs == 1:
-        return [_call_single_threaded(function, args) for args in arguments]
+        return [_call_single_threaded(function, call_arguments) for call_arguments in arguments]
     # Compiled array code releases the interpreter's lock, and threads need no copies of fitted models.
     with threadpool_limits(1):  # otherwise a thread that ends would lift the limit of threads that still work
-        calls = (delayed(_call_single_threaded)(function, args) for args in arguments)
-        return list(Parallel(n_jobs=n_jobs, prefer="threads")(calls))
+        delayed_calls = (delayed(_call_single_threaded)(function, call_arguments) for call_arguments in arguments)
+        return list(Parallel(n_jobs=n_jobs, prefer="threads")(delayed_calls))
 
 
-def _call_single_threaded(function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+def _call_single_threaded(function: Callable[..., Result], call_arguments: tuple[Any, ...]) -> Result:
     """Call with one thread per matrix product, so that the order of sums, hence the last digit, is always the same."""
     with threadpool_limits(1):
-        return function(*args)
+        return function(*call_arguments)

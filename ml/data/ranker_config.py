@@ -59,9 +59,9 @@ class RankerConfig:
 
     def block_rows(self, n_items: int) -> int:
         """Return the number of people per block, so that one dense score matrix has at most `block_cells` cells."""
-        n_people = max(16, min(2048, self.block_cells // max(n_items, 1)))
+        people_per_block = max(16, min(2048, self.block_cells // max(n_items, 1)))
         # for sparse scores, fewer people cost more calls and more people leave the processor's cache
-        return 256 if n_items > self.dense_items else n_people
+        return 256 if n_items > self.dense_items else people_per_block
 
 
 def choose_config(interactions: Interactions, *, target: Target = "window") -> RankerConfig:
@@ -72,7 +72,8 @@ def choose_config(interactions: Interactions, *, target: Target = "window") -> R
         target: What counts as a target of a case.
     """
     n_items = max(interactions.n_items, 1)
-    acquisitions_per_item, is_large = len(interactions.acquisitions.item) / n_items, n_items > RankerConfig.dense_items
+    acquisitions_per_item = len(interactions.acquisitions.item) / n_items
+    is_large_catalogue = n_items > RankerConfig.dense_items
     # A sixth of a small catalogue holds nearly all that comes next; more than 100 candidates cost time and add little.
     n_candidates = int(np.clip(n_items / 6.0, 60.0, 100.0))
     return RankerConfig(
@@ -84,8 +85,8 @@ def choose_config(interactions: Interactions, *, target: Target = "window") -> R
         ease_ridge=float(np.clip(4.0 * acquisitions_per_item, 20.0, 600.0)),
         # A cosine is reliable once as many holders support it as a typical item has.
         item_shrink=float(np.clip(acquisitions_per_item, 10.0, 50.0)),
-        item_neighbours=150 if is_large else 200,
-        entries_per_row=150 if is_large else 1000,
+        item_neighbours=150 if is_large_catalogue else 200,
+        entries_per_row=150 if is_large_catalogue else 1000,
         # Each freeze costs an ensemble, which takes minutes for many items: two freezes keep 99 % of the accuracy.
-        freeze_shares=(0.4, 0.7) if is_large else (0.2, 0.4, 0.6, 0.8),
+        freeze_shares=(0.4, 0.7) if is_large_catalogue else (0.2, 0.4, 0.6, 0.8),
     )

@@ -53,23 +53,23 @@ def take_rows(first_entries: Ints, lengths: Ints) -> tuple[Ints, Ints]:
 def starts_run(*keys: Ints) -> Bools:
     """Return True for each entry that differs from the entry before it in any key, and for the first entry."""
     is_run_start = np.ones(len(keys[0]), bool)
-    is_run_start[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
+    is_run_start[1:] = np.any([key_array[1:] != key_array[:-1] for key_array in keys], axis=0)
     return is_run_start
 
 
-def run_index(groups: Ints, keys: Ints) -> Ints:
+def run_index(ascending_groups: Ints, keys: Ints) -> Ints:
     """Return the index of each entry's run of equal keys within its group, from 0.
 
     Args:
-        groups: Ascending groups, one per entry.
+        ascending_groups: Ascending groups, one per entry.
         keys: Keys, equal ones adjacent within their group.
     """
-    starts_group = starts_run(groups)
+    starts_group = starts_run(ascending_groups)
     run_numbers = np.cumsum(starts_group | starts_run(keys))
     return run_numbers - np.maximum.accumulate(np.where(starts_group, run_numbers, 0))
 
 
-def largest_columns(matrix: sparse.csr_matrix, n_largest: int, is_usable: Bools | None = None) -> Ints:
+def find_largest_columns(matrix: sparse.csr_matrix, n_largest: int, is_usable: Bools | None = None) -> Ints:
     """Return the columns of the largest stored entries of each row.
 
     Args:
@@ -87,12 +87,12 @@ def largest_columns(matrix: sparse.csr_matrix, n_largest: int, is_usable: Bools 
     if padded_entries.shape[1] > n_largest:
         largest_positions = np.argpartition(padded_entries, n_largest - 1, axis=1)[:, :n_largest]
         padded_entries, padded_columns = (
-            np.take_along_axis(padded_array, largest_positions, axis=1)
-            for padded_array in (padded_entries, padded_columns)
+            np.take_along_axis(padded_matrix, largest_positions, axis=1)
+            for padded_matrix in (padded_entries, padded_columns)
         )
-    largest_per_row = np.full((len(padded_entries), n_largest), -1, np.int64)
-    largest_per_row[:, : padded_entries.shape[1]] = np.where(np.isfinite(padded_entries), padded_columns, -1)
-    return largest_per_row
+    columns_per_row = np.full((len(padded_entries), n_largest), -1, np.int64)
+    columns_per_row[:, : padded_entries.shape[1]] = np.where(np.isfinite(padded_entries), padded_columns, -1)
+    return columns_per_row
 
 
 def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix:
@@ -104,17 +104,17 @@ def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix
     """
     kept_index_blocks = [np.zeros(0, np.int64)]
     # Row by row: a row of twenty thousand entries stays in the cache, a block of many rows does not.
-    for row_start, row_end in pairwise(matrix.indptr.tolist()):
-        row_positions = np.arange(row_end - row_start)
-        if row_end - row_start > n_largest:
-            negated_entries = -matrix.data[row_start:row_end]
+    for first_entry, end_entry in pairwise(matrix.indptr.tolist()):
+        kept_positions = np.arange(end_entry - first_entry)
+        if end_entry - first_entry > n_largest:
+            negated_entries = -matrix.data[first_entry:end_entry]
             negated_threshold = np.partition(negated_entries, n_largest - 1)[n_largest - 1]
-            row_positions = np.flatnonzero(negated_entries <= negated_threshold)
-            tied_indices = np.flatnonzero(negated_entries[row_positions] == negated_threshold)
-            row_positions = np.delete(
-                row_positions, tied_indices[len(tied_indices) - (len(row_positions) - n_largest) :]
+            kept_positions = np.flatnonzero(negated_entries <= negated_threshold)
+            tied_positions = np.flatnonzero(negated_entries[kept_positions] == negated_threshold)
+            kept_positions = np.delete(
+                kept_positions, tied_positions[len(tied_positions) - (len(kept_positions) - n_largest) :]
             )
-        kept_index_blocks.append(row_positions + row_start)
+        kept_index_blocks.append(kept_positions + first_entry)
     entry_indices = np.concatenate(kept_index_blocks)
     offsets = row_offsets(np.minimum(np.diff(matrix.indptr), n_largest))
     return sparse.csr_matrix((matrix.data[entry_indices], matrix.indices[entry_indices], offsets), shape=matrix.shape)
@@ -122,9 +122,9 @@ def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix
 
 def pad_rows(entries: Floats, offsets: Ints, fill_value: float) -> Floats:
     """Return rows x the longest row: the values of each row from the left, then `fill_value`."""
-    lengths = np.diff(offsets)
-    padded_rows = np.full((len(lengths), max(int(lengths.max(initial=0)), 1)), fill_value, entries.dtype)
-    padded_rows[np.arange(padded_rows.shape[1]) < lengths[:, None]] = entries
+    row_lengths = np.diff(offsets)
+    padded_rows = np.full((len(row_lengths), max(int(row_lengths.max(initial=0)), 1)), fill_value, entries.dtype)
+    padded_rows[np.arange(padded_rows.shape[1]) < row_lengths[:, None]] = entries
     return padded_rows
 
 

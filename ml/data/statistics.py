@@ -10,7 +10,7 @@ import polars as pl
 from ml.data.sparse_rows import Bools, Doubles, Ints
 
 LIST_LENGTH = 10  # length of the list that is evaluated
-_DISCOUNT = 1.0 / np.log2(np.arange(2, LIST_LENGTH + 2))
+_RANK_DISCOUNTS = 1.0 / np.log2(np.arange(2, LIST_LENGTH + 2))
 
 
 def ndcg_from_ranks(target_rows: Ints, target_ranks: Doubles, n_targets: Ints) -> Doubles:
@@ -27,7 +27,7 @@ def ndcg_from_ranks(target_rows: Ints, target_ranks: Doubles, n_targets: Ints) -
     row_gains = np.bincount(
         target_rows, np.where(target_ranks <= LIST_LENGTH, 1.0 / np.log2(target_ranks + 1.0), 0.0), len(n_targets)
     )
-    return row_gains / _ideal_gain(n_targets)
+    return row_gains / _compute_ideal_gain(n_targets)
 
 
 def ndcg_from_scores(scores: Doubles, is_target: Bools, is_candidate: Bools, n_targets: Ints) -> Doubles:
@@ -43,15 +43,15 @@ def ndcg_from_scores(scores: Doubles, is_target: Bools, is_candidate: Bools, n_t
         One value per row.
     """
     candidate_order = np.argsort(-np.where(is_candidate, scores, -np.inf), axis=1, kind="stable")[:, :LIST_LENGTH]
-    row_gains = (np.take_along_axis(is_target, candidate_order, axis=1) * _DISCOUNT[: candidate_order.shape[1]]).sum(
-        axis=1
-    )
-    return np.asarray(row_gains / _ideal_gain(n_targets), np.float64)
+    row_gains = (
+        np.take_along_axis(is_target, candidate_order, axis=1) * _RANK_DISCOUNTS[: candidate_order.shape[1]]
+    ).sum(axis=1)
+    return np.asarray(row_gains / _compute_ideal_gain(n_targets), np.float64)
 
 
-def _ideal_gain(n_targets: Ints) -> Doubles:
+def _compute_ideal_gain(n_targets: Ints) -> Doubles:
     """The gain of a list that starts with all targets."""
-    return np.asarray(np.cumsum(_DISCOUNT)[np.minimum(n_targets, LIST_LENGTH) - 1], np.float64)
+    return np.asarray(np.cumsum(_RANK_DISCOUNTS)[np.minimum(n_targets, LIST_LENGTH) - 1], np.float64)
 
 
 def wilson_interval(share: pl.Expr, count: pl.Expr, normal_quantile: float) -> tuple[pl.Expr, pl.Expr]:

@@ -34,10 +34,11 @@ def ablate(
     """Measure the loss of NDCG@10 without each family of features.
 
     Args:
-        recommender: Fitted on `eval_split.train`; the fits without a family take its decay and residual weight.
+        recommender: Fitted on `eval_split.train_interactions`; the fits without a family take its decay and residual
+            weight.
         eval_split: The cases to rank.
-        item_names: Name of each item of `eval_split.full`; ids if None.
-        train_item_names: Name of each item of `eval_split.train`; ids if None.
+        item_names: Name of each item of `eval_split.all_interactions`; ids if None.
+        train_item_names: Name of each item of `eval_split.train_interactions`; ids if None.
         seed: Seed of the fits, of the sample of cases and of the bootstrap.
 
     Returns:
@@ -46,11 +47,11 @@ def ablate(
     ranker = recommender.ranker
     if ranker is None:
         return ()
-    training_rows = build_ranker_rows(recommender, eval_split.train, train_item_names)
+    training_rows = build_ranker_rows(recommender, eval_split.train_interactions, train_item_names)
     assert isinstance(training_rows, TrainingRows)
-    families = ranker.contribution_names[:-1]
+    feature_families = ranker.contribution_names[:-1]
     feature_masks = [
-        np.array([feature.family != family for feature in ranker.features], np.float32) for family in families
+        np.array([feature.family != family for feature in ranker.features], np.float32) for family in feature_families
     ]
     refitted_rankers = [
         fit_ranker(
@@ -58,15 +59,16 @@ def ablate(
             ranker.features,
             recommender.config,
             seed=seed,
-            settings_from=ranker,
+            settings_ranker=ranker,
         )
         for feature_mask in feature_masks
     ]
-    masked_rankers = [
+    rankers_and_masks = [
         (ranker, np.ones(len(ranker.features), np.float32)),
         *zip(refitted_rankers, feature_masks, strict=True),
     ]
-    case_ndcg, person_codes = _measure_ndcg(masked_rankers, recommender, eval_split, item_names, seed)
+    # cases x rankers, and resamples x rankers; the first ranker sees every feature
+    case_ndcg, person_codes = _measure_ndcg(rankers_and_masks, recommender, eval_split, item_names, seed)
     bootstrap_ndcg = bootstrap_means(case_ndcg, person_codes, seed)
     ablation_results = [
         AblationResult(
@@ -75,13 +77,13 @@ def ablate(
             float((case_ndcg[:, 0] - case_ndcg[:, ranker_index]).mean()),
             *percentile_interval(bootstrap_ndcg[:, 0] - bootstrap_ndcg[:, ranker_index]).tolist(),
         )
-        for ranker_index, family in enumerate(families, 1)
+        for ranker_index, family in enumerate(feature_families, 1)
     ]
     return tuple(sorted(ablation_results, key=lambda ablation_result: -ablation_result.loss))
 
 
 def _measure_ndcg(
-    masked_rankers: list[tuple[Ranker, Floats]],
+    rankers_and_masks: list[tuple[Ranker, Floats]],
     recommender: Recommender,
     eval_split: EvalSplit,
     item_names: Strings | None,
@@ -95,15 +97,16 @@ def _measure_ndcg(
     for case_block, ranked_block, is_target in rank_cases(
         recommender, eval_split, cases, item_names, recommender.config.n_candidates
     ):
-        features = ranked_block.features.reshape(is_target.size, -1)
-        utilities = [
-            ranker.utility(features * feature_mask).reshape(is_target.shape) for ranker, feature_mask in masked_rankers
+        feature_matrix = ranked_block.features.reshape(is_target.size, -1)
+        ranker_utilities = [
+            ranker.utility(feature_matrix * feature_mask).reshape(is_target.shape)
+            for ranker, feature_mask in rankers_and_masks
         ]
         ndcg_blocks.append(
             np.stack(
                 [
-                    ndcg_from_scores(utility, is_target, ranked_block.is_candidate, case_block.n_targets)
-                    for utility in utilities
+                    ndcg_from_scores(ranker_utility, is_target, ranked_block.is_candidate, case_block.n_targets)
+                    for ranker_utility in ranker_utilities
                 ],
                 axis=1,
             )

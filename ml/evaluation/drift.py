@@ -15,9 +15,10 @@ from scipy.special import rel_entr
 
 from ml.data.sparse_rows import Doubles
 
-BINS = 10
-MIN_BIN_WIDTH = 0.05  # of the largest edge: two days later a cohort hired in one week must not count as drift
-MAX_NAMES = 50  # the commonest values of a text column; all others are one bin
+BIN_COUNT = 10
+# Of the largest edge. Narrower bins would report drift when a cohort hired in one week is two days older.
+MIN_BIN_WIDTH_SHARE = 0.05
+MAX_COMMON_TEXTS = 50  # the commonest values of a text column; all others are one bin
 
 ColumnKind = Literal["input", "score"]
 
@@ -50,17 +51,19 @@ def profile_column(column: pl.Series) -> ColumnProfile:
         text_counts = (
             non_null_values.value_counts(sort=True)
             .sort("count", non_null_values.name, descending=[True, False])
-            .head(MAX_NAMES)
+            .head(MAX_COMMON_TEXTS)
         )
         common_texts = tuple(text_counts[non_null_values.name].to_list())
         return ColumnProfile(
-            len(non_null_values), (), common_texts, tuple(_share_per_bin(non_null_values, common_texts, ()))
+            len(non_null_values), (), common_texts, tuple(_compute_bin_shares(non_null_values, common_texts, ()))
         )
-    number_values = non_null_values.to_numpy().astype(np.float64)
+    non_null_numbers = non_null_values.to_numpy().astype(np.float64)
     bin_edges = _merge_close_edges(
-        np.quantile(number_values, np.arange(1, BINS) / BINS) if len(number_values) else np.zeros(0)
+        np.quantile(non_null_numbers, np.arange(1, BIN_COUNT) / BIN_COUNT) if len(non_null_numbers) else np.zeros(0)
     )
-    return ColumnProfile(len(non_null_values), bin_edges, (), tuple(_share_per_bin(non_null_values, (), bin_edges)))
+    return ColumnProfile(
+        len(non_null_values), bin_edges, (), tuple(_compute_bin_shares(non_null_values, (), bin_edges))
+    )
 
 
 def measure_drift(
@@ -78,22 +81,22 @@ def measure_drift(
         training_profiles: Profile of each column at the latest training.
         current_columns: The columns of today, of the same types.
         kind_by_column: Kind of each column.
-        index_limit: Largest index that is no drift.
+        index_limit: Largest index that does not count as drift.
 
     Returns:
         One row per column that both have and that has values in both.
     """
     column_drifts = []
-    for column_name, profile in training_profiles.items():
+    for column_name, training_profile in training_profiles.items():
         non_null_values = current_columns[column_name].drop_nulls() if column_name in current_columns else pl.Series()
-        if not len(non_null_values) or not profile.n:
+        if not len(non_null_values) or not training_profile.n:
             continue
-        current_shares = _share_per_bin(non_null_values, profile.names, profile.edges)
-        drift_index = stability_index(
-            _smooth_bin_shares(np.asarray(profile.shares), profile.n),
+        current_shares = _compute_bin_shares(non_null_values, training_profile.names, training_profile.edges)
+        drift_index = compute_stability_index(
+            _smooth_bin_shares(np.asarray(training_profile.shares), training_profile.n),
             _smooth_bin_shares(current_shares, len(non_null_values)),
         )
-        chance_index = (len(current_shares) - 1) * (1.0 / profile.n + 1.0 / len(non_null_values))
+        chance_index = (len(current_shares) - 1) * (1.0 / training_profile.n + 1.0 / len(non_null_values))
         column_drifts.append(
             ColumnDrift(
                 column_name,
@@ -106,7 +109,7 @@ def measure_drift(
     return tuple(column_drifts)
 
 
-def stability_index(earlier_shares: Doubles, current_shares: Doubles) -> float:
+def compute_stability_index(earlier_shares: Doubles, current_shares: Doubles) -> float:
     """The population stability index of two rows of positive shares: relative entropy both ways, in nats."""
     return float(rel_entr(earlier_shares, current_shares).sum() + rel_entr(current_shares, earlier_shares).sum())
 
@@ -116,13 +119,13 @@ def _smooth_bin_shares(bin_shares: Doubles, n_values: int) -> Doubles:
     return (bin_shares * n_values + 0.5) / (n_values + 0.5 * len(bin_shares))
 
 
-def write_profiles(profiles: Mapping[str, ColumnProfile]) -> str:
-    """The profiles as JSON: shares and edges alone, no value of a single person."""
+def serialize_profiles(profiles: Mapping[str, ColumnProfile]) -> str:
+    """Return the profiles as JSON: shares and edges, no value of a single person."""
     return json.dumps({column_name: asdict(profile) for column_name, profile in profiles.items()}, sort_keys=True)
 
 
-def read_profiles(profiles_json: str) -> dict[str, ColumnProfile]:
-    """The profiles of `write_profiles`. Raises ValueError if the text is no such JSON."""
+def parse_profiles(profiles_json: str) -> dict[str, ColumnProfile]:
+    """Return the profiles that `serialize_profiles` wrote. Raises ValueError if the text is no such JSON."""
     try:
         return {
             column_name: ColumnProfile(
@@ -140,20 +143,22 @@ def read_profiles(profiles_json: str) -> dict[str, ColumnProfile]:
 def _merge_close_edges(bin_edges: Doubles) -> tuple[float, ...]:
     """The distinct edges, ascending, without those too close to the one before."""
     separate_edges: list[float] = []
-    min_width = MIN_BIN_WIDTH * np.abs(bin_edges).max(initial=0.0)
+    min_width = MIN_BIN_WIDTH_SHARE * np.abs(bin_edges).max(initial=0.0)
     for edge in np.unique(bin_edges).tolist():
         if not separate_edges or edge - separate_edges[-1] >= min_width:
             separate_edges.append(edge)
     return tuple(separate_edges)
 
 
-def _share_per_bin(non_null_values: pl.Series, common_texts: tuple[str, ...], bin_edges: tuple[float, ...]) -> Doubles:
+def _compute_bin_shares(
+    non_null_values: pl.Series, common_texts: tuple[str, ...], bin_edges: tuple[float, ...]
+) -> Doubles:
     """The share of values per bin. Texts have a bin per common text and one for all others; numbers, between edges."""
     if non_null_values.dtype == pl.String:
         count_by_text = dict(non_null_values.value_counts().iter_rows())
-        common_counts = [float(count_by_text.get(common_text, 0)) for common_text in common_texts]
-        return np.asarray([*common_counts, len(non_null_values) - sum(common_counts)], np.float64) / max(
+        common_text_counts = [float(count_by_text.get(common_text, 0)) for common_text in common_texts]
+        return np.asarray([*common_text_counts, len(non_null_values) - sum(common_text_counts)], np.float64) / max(
             len(non_null_values), 1
         )
-    bin_index = np.searchsorted(bin_edges, non_null_values.to_numpy().astype(np.float64), side="left")
-    return np.bincount(bin_index, minlength=len(bin_edges) + 1) / max(len(non_null_values), 1)
+    bin_indices = np.searchsorted(bin_edges, non_null_values.to_numpy().astype(np.float64), side="left")
+    return np.bincount(bin_indices, minlength=len(bin_edges) + 1) / max(len(non_null_values), 1)

@@ -19,8 +19,8 @@ from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Doubles
 from ml.data.statistics import percentile_interval
 from ml.evaluation.ablation import ablate
-from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, installed_lambdarank
-from ml.evaluation.metrics import bootstrap_means, coverage, novelty
+from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, list_installed_lambdarank
+from ml.evaluation.metrics import bootstrap_means, measure_coverage, measure_novelty
 from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.results import (
     OURS,
@@ -45,17 +45,17 @@ from ml.evaluation.splits import (
     apply_rules,
     parse_unix_times,
     sample_people,
+    split_by_time,
     split_leave_last,
-    split_time,
 )
 from ml.ranking.calibration import Reliability
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.fitting import FittedRecommender, align_item_names, fit_coded_recommender
 from ml.ranking.recommender import Recommender
-from ml.retrieval.baselines import available_baselines, build_baseline
+from ml.retrieval.baselines import build_baseline, list_available_baselines
 
 Progress = Callable[[str, float], None]
-Window = Literal["enough", "last"]
+WindowChoice = Literal["enough", "last"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +63,12 @@ class EvaluatedRecommender:
     """An evaluation, and our recommender as it was fitted for it: it saw nothing after the freeze."""
 
     evaluation: Evaluation
-    fitted: FittedRecommender | None
+    fitted_recommender: FittedRecommender | None
 
 
-def available_models() -> tuple[str, ...]:
+def list_available_models() -> tuple[str, ...]:
     """The models that can be compared: baselines, those of installed packages too (footsteps[peers]), and ours."""
-    return (*available_baselines(), *installed_lambdarank(), OURS)
+    return (*list_available_baselines(), *list_installed_lambdarank(), OURS)
 
 
 def evaluate(
@@ -76,14 +76,14 @@ def evaluate(
     *,
     split: Split = "time",
     horizon_days: int = 90,
-    models: Sequence[str] | None = None,
+    model_names: Sequence[str] | None = None,
     seed: int = 0,
     item_names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
-    requires: pl.DataFrame | None = None,
-    repeatable: pl.Series | None = None,
+    requirements: pl.DataFrame | None = None,
+    repeatable_ids: pl.Series | None = None,
     with_ablation: bool = False,
-    progress: Progress = lambda *_: None,
+    report_progress: Progress = lambda *_: None,
 ) -> Evaluation:
     """Compare models, each of which ranks every eligible item.
 
@@ -94,15 +94,15 @@ def evaluate(
             freeze too, is scored from that history; what they first acquire within the window counts.
             "leave-last" holds out each person's last moment of acquisition and scores it from what came before.
         horizon_days: Length of a window.
-        models: Names of models (see `available_models`); all if None.
+        model_names: Names of models (see `list_available_models`); all if None.
         seed: Seed of fits, ties and resamples.
         item_names: skill_id, name; ids are read as names if None.
         extra_features: Features from elsewhere, for our model and lambdarank.
-        requires: skill_id, requires_id; no model may recommend an item before those it requires, and a target that was
-            not eligible at the cutoff is no target.
-        repeatable: Ids of items that can be reached again.
+        requirements: skill_id, requires_id; no model may recommend an item before those it requires, and a target that
+            was not eligible at the cutoff is no target.
+        repeatable_ids: Ids of items that can be reached again.
         with_ablation: Whether our ranker is also fitted without each family of features.
-        progress: Is called with the name of a stage and the share of the work done.
+        report_progress: Is called with the name of a stage and the share of the work done.
 
     Raises:
         ml.evaluation.splits.TooLittleHistory: The events cannot be split.
@@ -112,14 +112,14 @@ def evaluate(
         events,
         split=split,
         horizon_days=horizon_days,
-        models=models,
+        model_names=model_names,
         seed=seed,
         item_names=item_names,
         extra_features=extra_features,
-        requires=requires,
-        repeatable=repeatable,
+        requirements=requirements,
+        repeatable_ids=repeatable_ids,
         with_ablation=with_ablation,
-        progress=progress,
+        report_progress=report_progress,
     ).evaluation
 
 
@@ -127,18 +127,18 @@ def evaluate_recommender(
     events: pl.DataFrame,
     *,
     split: Split = "time",
-    window_choice: Window = "enough",
+    window_choice: WindowChoice = "enough",
     max_people: int | None = None,
     horizon_days: int = 90,
-    models: Sequence[str] | None = None,
+    model_names: Sequence[str] | None = None,
     fitted_models: Mapping[str, Recommender] | None = None,
     seed: int = 0,
     item_names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
-    requires: pl.DataFrame | None = None,
-    repeatable: pl.Series | None = None,
+    requirements: pl.DataFrame | None = None,
+    repeatable_ids: pl.Series | None = None,
     with_ablation: bool = False,
-    progress: Progress = lambda *_: None,
+    report_progress: Progress = lambda *_: None,
 ) -> EvaluatedRecommender:
     """`evaluate` that also returns our recommender, and compares with recommenders fitted before.
 
@@ -147,27 +147,31 @@ def evaluate_recommender(
         max_people: Evaluate on a random sample of so many people, if there are more; on everybody if None.
         fitted_models: Recommenders by name; they must not have seen anything after the freeze.
     """
-    model_names, prefitted_models = tuple(models or available_models()), fitted_models or {}
-    unknown_names = sorted(set(model_names) - set(available_models()))
+    compared_models, prefitted_models = tuple(model_names or list_available_models()), fitted_models or {}
+    available_names = list_available_models()
+    unknown_names = sorted(set(compared_models) - set(available_names))
     if unknown_names:
-        raise ValueError(f"no model is called {', '.join(unknown_names)}; there are {', '.join(available_models())}")
-    eval_split = _split_events(events, split, window_choice, horizon_days, prefitted_models, requires, repeatable)
+        raise ValueError(f"no model is called {', '.join(unknown_names)}; there are {', '.join(available_names)}")
+    eval_split = _split_events(
+        events, split, window_choice, horizon_days, prefitted_models, requirements, repeatable_ids
+    )
     if max_people is not None:
         eval_split = sample_people(eval_split, max_people, seed)
     evaluation_run = _EvaluationRun(eval_split, item_names, extra_features, horizon_days, seed)
     scores_by_model: dict[str, ModelScores] = {}
     with threadpool_limits(1):
-        for model_index, model_name in enumerate((*model_names, *prefitted_models)):
-            progress(model_name, model_index / (len(model_names) + len(prefitted_models)))
+        for model_index, model_name in enumerate((*compared_models, *prefitted_models)):
+            report_progress(model_name, model_index / (len(compared_models) + len(prefitted_models)))
             scores_by_model[model_name] = evaluation_run.score(model_name, prefitted_models.get(model_name))
-        progress("metrics", 0.95)
-        our_recommender = None if evaluation_run.fitted is None else evaluation_run.fitted.recommender
+        report_progress("metrics", 0.95)
+        our_fit = evaluation_run.fitted_recommender
+        our_recommender = None if our_fit is None else our_fit.recommender
         reliability = (
             None
             if our_recommender is None
             else measure_calibration(our_recommender, eval_split, evaluation_run.item_names)
         )
-        progress("ablation" if with_ablation else "metrics", 0.97)
+        report_progress("ablation" if with_ablation else "metrics", 0.97)
         ablation_results = (
             ablate(our_recommender, eval_split, evaluation_run.item_names, evaluation_run.train_item_names, seed)
             if with_ablation and our_recommender is not None
@@ -177,7 +181,7 @@ def evaluate_recommender(
         evaluation=_build_evaluation(
             split, horizon_days, eval_split, scores_by_model, our_recommender, reliability, ablation_results, seed
         ),
-        fitted=evaluation_run.fitted,
+        fitted_recommender=our_fit,
     )
 
 
@@ -194,39 +198,42 @@ class _EvaluationRun:
     ) -> None:
         self.eval_split, self.extra_features = eval_split, extra_features
         self.horizon_days, self.seed = horizon_days, seed
-        self.item_names = align_item_names(item_names, eval_split.full.items)
-        self.train_item_names = align_item_names(item_names, eval_split.train.items)
-        self.config = choose_config(eval_split.train, target="step" if eval_split.frozen_at is None else "window")
-        self.tie_break = np.random.default_rng(seed).permutation(eval_split.full.n_items)
-        self.fitted: FittedRecommender | None = None
+        self.item_names = align_item_names(item_names, eval_split.all_interactions.items)
+        self.train_item_names = align_item_names(item_names, eval_split.train_interactions.items)
+        self.config = choose_config(
+            eval_split.train_interactions, target="step" if eval_split.freeze_tick is None else "window"
+        )
+        self.tie_break_ranks = np.random.default_rng(seed).permutation(eval_split.all_interactions.n_items)
+        self.fitted_recommender: FittedRecommender | None = None
 
-    def score(self, model_name: str, fitted_recommender: Recommender | None) -> ModelScores:
+    def score(self, model_name: str, prefitted_recommender: Recommender | None) -> ModelScores:
         """The scores of the model of that name, which is fitted unless it is given."""
         resource_meter = ResourceMeter()
         with resource_meter:
-            bind_model = self._bind_model(model_name, fitted_recommender)
-        return score_model(bind_model, self.eval_split, self.config, self.tie_break, resource_meter)
+            bind_model = self._bind_model(model_name, prefitted_recommender)
+        return score_model(bind_model, self.eval_split, self.config, self.tie_break_ranks, resource_meter)
 
     def _bind_model(self, model_name: str, recommender: Recommender | None) -> BindModel:
         if recommender is None and model_name not in (OURS, LAMBDARANK):
             return bind_baseline(
-                build_baseline(model_name, self.config, self.seed).fit(self.eval_split.train), self.eval_split
+                build_baseline(model_name, self.config, self.seed).fit(self.eval_split.train_interactions),
+                self.eval_split,
             )
         if recommender is None:
-            fitted = self._fit_recommender(with_calibration=model_name == OURS)
-            recommender = fitted.recommender
+            fitted_recommender = self._fit_recommender(with_calibration=model_name == OURS)
+            recommender = fitted_recommender.recommender
             if model_name == LAMBDARANK:
-                recommender = fit_lambdarank(recommender, self.eval_split.train, self.train_item_names)
+                recommender = fit_lambdarank(recommender, self.eval_split.train_interactions, self.train_item_names)
             else:
-                self.fitted = fitted
+                self.fitted_recommender = fitted_recommender
         return bind_recommender(recommender, self.eval_split, self.item_names)
 
     def _fit_recommender(self, *, with_calibration: bool) -> FittedRecommender:
         eval_split = self.eval_split
         return fit_coded_recommender(
-            eval_split.train,
-            end_tick=eval_split.frozen_at or int(eval_split.train.time.max()) + 1,
-            horizon_ticks=self.horizon_days * TICKS_PER_DAY if eval_split.full.is_calendar else 1,
+            eval_split.train_interactions,
+            end_tick=eval_split.freeze_tick or int(eval_split.train_interactions.time.max()) + 1,
+            horizon_ticks=self.horizon_days * TICKS_PER_DAY if eval_split.all_interactions.is_calendar else 1,
             config=self.config,
             item_names=self.train_item_names,
             extra_features=self.extra_features,
@@ -239,11 +246,11 @@ class _EvaluationRun:
 def _split_events(
     events: pl.DataFrame,
     split: Split,
-    window_choice: Window,
+    window_choice: WindowChoice,
     horizon_days: int,
     prefitted_models: Mapping[str, Recommender],
-    requires: pl.DataFrame | None,
-    repeatable: pl.Series | None,
+    requirements: pl.DataFrame | None,
+    repeatable_ids: pl.Series | None,
 ) -> EvalSplit:
     dated_events = parse_unix_times(events)
     interactions = encode_interactions(dated_events)
@@ -252,14 +259,14 @@ def _split_events(
         interactions = encode_interactions(
             dated_events, item_ids=np.unique(np.concatenate([interactions.items, *fitted_items]))
         )
-    rules = encode_rules(requires, repeatable, interactions.items)
-    interactions = replace(interactions, repeatable=rules.repeatable)
+    rules = encode_rules(requirements, repeatable_ids, interactions.items)
+    interactions = replace(interactions, is_repeatable=rules.repeatable)
     eval_split = (
-        split_time(interactions, horizon_days * TICKS_PER_DAY, only_last=window_choice == "last")
+        split_by_time(interactions, horizon_days * TICKS_PER_DAY, only_last=window_choice == "last")
         if split == "time"
         else split_leave_last(interactions)
     )
-    freeze_tick = eval_split.frozen_at
+    freeze_tick = eval_split.freeze_tick
     late_model_names = sorted(
         model_name
         for model_name, recommender in prefitted_models.items()
@@ -280,11 +287,16 @@ def _build_evaluation(
     ablation_results: tuple[AblationResult, ...],
     seed: int,
 ) -> Evaluation:
-    train_interactions, all_interactions, cases = eval_split.train, eval_split.full, eval_split.cases
-    case_ndcg = np.stack([model_scores.cases.ndcg for model_scores in scores_by_model.values()], axis=1)
+    train_interactions, all_interactions, cases = (
+        eval_split.train_interactions,
+        eval_split.all_interactions,
+        eval_split.cases,
+    )
+    # cases x models, and resamples x models
+    case_ndcg = np.stack([model_scores.case_scores.ndcg for model_scores in scores_by_model.values()], axis=1)
     bootstrap_ndcg = bootstrap_means(case_ndcg, cases.person, seed)
-    ndcg_bounds = dict(zip(scores_by_model, percentile_interval(bootstrap_ndcg).T.tolist(), strict=True))
-    freeze_since_epoch = None if eval_split.frozen_at is None else timedelta(microseconds=eval_split.frozen_at)
+    ndcg_bounds_by_model = dict(zip(scores_by_model, percentile_interval(bootstrap_ndcg).T.tolist(), strict=True))
+    freeze_since_epoch = None if eval_split.freeze_tick is None else timedelta(microseconds=eval_split.freeze_tick)
     return Evaluation(
         split=split,
         frozen_at=None if freeze_since_epoch is None else (datetime(1970, 1, 1) + freeze_since_epoch).isoformat(),  # noqa: DTZ001
@@ -298,14 +310,16 @@ def _build_evaluation(
         models=tuple(
             ModelResult(
                 model=model_name,
-                hr_at_10=float(model_scores.cases.hit.mean()),
-                ndcg_at_10=float(model_scores.cases.ndcg.mean()),
-                mrr=float(model_scores.cases.reciprocal_rank.mean()),
-                ndcg_at_10_low=ndcg_bounds[model_name][0],
-                ndcg_at_10_high=ndcg_bounds[model_name][1],
-                coverage=coverage(model_scores.cases.top_items, all_interactions.n_items),
-                novelty=novelty(model_scores.cases.top_items, eval_split.holder_counts, train_interactions.n_people),
-                **model_scores.cost,
+                hr_at_10=float(model_scores.case_scores.hit.mean()),
+                ndcg_at_10=float(model_scores.case_scores.ndcg.mean()),
+                mrr=float(model_scores.case_scores.reciprocal_rank.mean()),
+                ndcg_at_10_low=ndcg_bounds_by_model[model_name][0],
+                ndcg_at_10_high=ndcg_bounds_by_model[model_name][1],
+                coverage=measure_coverage(model_scores.case_scores.top_items, all_interactions.n_items),
+                novelty=measure_novelty(
+                    model_scores.case_scores.top_items, eval_split.holder_counts, train_interactions.n_people
+                ),
+                **model_scores.cost_by_measure,
             )
             for model_name, model_scores in scores_by_model.items()
         ),
@@ -319,16 +333,16 @@ def _build_evaluation(
 
 
 def _compare_with_best(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles) -> NdcgRatio | None:
-    other_indices = (model_index for model_index, model_name in enumerate(model_names) if model_name != OURS)
-    best_index = max(other_indices, key=lambda model_index: float(mean_ndcg[model_index]), default=None)
-    if OURS not in model_names or best_index is None or not mean_ndcg[best_index]:
+    other_model_indices = (model_index for model_index, model_name in enumerate(model_names) if model_name != OURS)
+    best_other_index = max(other_model_indices, key=lambda model_index: float(mean_ndcg[model_index]), default=None)
+    if OURS not in model_names or best_other_index is None or not mean_ndcg[best_other_index]:
         return None
     our_index = model_names.index(OURS)
     ratio_low, ratio_high = percentile_interval(
-        bootstrap_ndcg[:, our_index] / np.maximum(bootstrap_ndcg[:, best_index], 1e-12)
+        bootstrap_ndcg[:, our_index] / np.maximum(bootstrap_ndcg[:, best_other_index], 1e-12)
     ).tolist()
     return NdcgRatio(
-        model_names[best_index], float(mean_ndcg[our_index] / mean_ndcg[best_index]), ratio_low, ratio_high
+        model_names[best_other_index], float(mean_ndcg[our_index] / mean_ndcg[best_other_index]), ratio_low, ratio_high
     )
 
 

@@ -21,7 +21,7 @@ from ml.ranking.training_set import TrainingRows
 LAMBDARANK = "lightgbm_lambdarank"
 
 
-def installed_lambdarank() -> tuple[str, ...]:
+def list_installed_lambdarank() -> tuple[str, ...]:
     """Its name if LightGBM is installed, else nothing."""
     return (LAMBDARANK,) if find_spec("lightgbm") is not None else ()
 
@@ -33,9 +33,9 @@ class LightGBMRanker:
     features: tuple[Feature, ...]
     booster: Any
 
-    def utility(self, features: Floats) -> Doubles:
+    def utility(self, feature_matrix: Floats) -> Doubles:
         """One value per row of features."""
-        return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1), np.float64)
+        return np.asarray(self.booster.predict(feature_matrix, raw_score=True, num_threads=1), np.float64)
 
 
 def fit_lambdarank(recommender: Recommender, interactions: Interactions, item_names: Strings | None) -> Recommender:

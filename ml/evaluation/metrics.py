@@ -11,7 +11,7 @@ import numpy as np
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints
 from ml.data.statistics import LIST_LENGTH, ndcg_from_ranks
 
-RESAMPLES = 1000  # enough for two steady digits of a 95 % interval
+RESAMPLE_COUNT = 1000  # enough for two steady digits of a 95 % interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class CaseScores:
 
     def select(self, selected_cases: Bools | Ints) -> "CaseScores":
         """These cases, in this order."""
-        return CaseScores(*(scores[selected_cases] for scores in vars(self).values()))
+        return CaseScores(*(field_scores[selected_cases] for field_scores in vars(self).values()))
 
 
 def score_cases(
@@ -35,7 +35,7 @@ def score_cases(
     target_rows: Ints,
     target_items: Ints,
     n_targets: Ints,
-    tie_break: Ints,
+    tie_break_ranks: Ints,
     person_codes: Ints,
 ) -> CaseScores:
     """Score one block of cases.
@@ -46,14 +46,16 @@ def score_cases(
         target_rows: Row of each target.
         target_items: Item code of each target.
         n_targets: Number of targets per row.
-        tie_break: Rank of each item among equal scores: a random permutation that is the same for every model, so that
-            no model gains from the order of item codes.
+        tie_break_ranks: Rank of each item among equal scores: a random permutation that is the same for every model, so
+            that no model gains from the order of item codes.
         person_codes: Person of each row.
     """
     masked_scores = np.where(is_eligible, scores, np.float32(-np.inf))
     target_scores = masked_scores[target_rows, target_items][:, None]
+    # targets x items: whether the item ranks before the target
     is_ahead = (masked_scores[target_rows] > target_scores) | (
-        (masked_scores[target_rows] == target_scores) & (tie_break[None, :] < tie_break[target_items][:, None])
+        (masked_scores[target_rows] == target_scores)
+        & (tie_break_ranks[None, :] < tie_break_ranks[target_items][:, None])
     )
     target_ranks = np.where(np.isfinite(target_scores[:, 0]), is_ahead.sum(axis=1) + 1.0, np.inf)
     best_ranks = np.full(len(n_targets), np.inf)
@@ -63,13 +65,13 @@ def score_cases(
         (best_ranks <= LIST_LENGTH).astype(np.float64),
         ndcg_from_ranks(target_rows, target_ranks, n_targets),
         1.0 / best_ranks,
-        _top_items(masked_scores, tie_break),
+        _find_top_items(masked_scores, tie_break_ranks),
     )
 
 
-def _top_items(scores: Floats, tie_break: Ints) -> Ints:
-    tie_order = np.argsort(tie_break)
-    top_items = tie_order[np.argsort(-scores[:, tie_order], axis=1, kind="stable")[:, :LIST_LENGTH]]
+def _find_top_items(scores: Floats, tie_break_ranks: Ints) -> Ints:
+    items_by_tie_break = np.argsort(tie_break_ranks)
+    top_items = items_by_tie_break[np.argsort(-scores[:, items_by_tie_break], axis=1, kind="stable")[:, :LIST_LENGTH]]
     return np.where(np.isfinite(np.take_along_axis(scores, top_items, axis=1)), top_items, -1)
 
 
@@ -83,22 +85,22 @@ def concat_case_scores(score_blocks: list[CaseScores]) -> CaseScores:
     )
 
 
-def coverage(top_items: Ints, n_items: int) -> float:
+def measure_coverage(top_items: Ints, n_items: int) -> float:
     """Share of all items that are among somebody's first ten."""
     return len(np.unique(top_items[top_items >= 0])) / max(n_items, 1)
 
 
-def novelty(top_items: Ints, holder_counts: Doubles | Ints, n_people: int) -> float:
+def measure_novelty(top_items: Ints, holder_counts: Doubles | Ints, n_people: int) -> float:
     """Mean of -log2(share of people who hold the item) over everybody's first ten items; 0 if everybody holds them."""
     shown_items = top_items[top_items >= 0]
     return float(-np.log2((holder_counts[shown_items] + 1.0) / (n_people + 1.0)).mean()) if len(shown_items) else 0.0
 
 
-def bootstrap_means(scores: Doubles, person_codes: Ints, seed: int) -> Doubles:
+def bootstrap_means(case_scores: Doubles, person_codes: Ints, seed: int) -> Doubles:
     """Means over resamples of people.
 
     Args:
-        scores: Cases x models.
+        case_scores: Cases x models.
         person_codes: Person of each case; all cases of a person are drawn together.
         seed: The same seed draws the same people.
 
@@ -107,11 +109,11 @@ def bootstrap_means(scores: Doubles, person_codes: Ints, seed: int) -> Doubles:
     """
     _, person_index = np.unique(person_codes, return_inverse=True)
     n_people = int(person_index.max(initial=-1)) + 1
-    score_sums = np.stack([np.bincount(person_index, model_scores, n_people) for model_scores in scores.T], axis=1)
+    score_sums = np.stack([np.bincount(person_index, model_scores, n_people) for model_scores in case_scores.T], axis=1)
     case_counts = np.bincount(person_index, minlength=n_people)
     rng = np.random.default_rng(seed)
-    resample_means = np.empty((RESAMPLES, scores.shape[1]))
-    for resample_index in range(RESAMPLES):
+    resample_means = np.empty((RESAMPLE_COUNT, case_scores.shape[1]))
+    for resample_index in range(RESAMPLE_COUNT):
         draw_counts = np.bincount(rng.integers(0, n_people, n_people), minlength=n_people)
         resample_means[resample_index] = (draw_counts @ score_sums) / (draw_counts @ case_counts)
     return resample_means

@@ -96,8 +96,8 @@ def measure_acceptance_by_rank(labelled_exposures: pl.DataFrame) -> pl.DataFrame
 def measure_position_bias(labelled_exposures: pl.DataFrame) -> pl.DataFrame:
     """How much each rank is looked at compared with rank 1.
 
-    The ratio of acceptance of the same steps at rank k and at rank 1. The weight of a step is how often it was shown at
-    that one of both ranks at which it was shown less often.
+    The ratio of acceptance of the same steps at rank k and at rank 1. The weight of a step is the number of times that
+    it was shown at rank k or at rank 1, whichever is smaller.
 
     Args:
         labelled_exposures: See `label_exposures`.
@@ -122,9 +122,9 @@ def measure_position_bias(labelled_exposures: pl.DataFrame) -> pl.DataFrame:
             ratio=(pl.col("rate") * rarer_showing_count).sum() / (pl.col("rate_first") * rarer_showing_count).sum(),
         )
     )
-    is_known = (pl.col("step_count") >= _MIN_STEPS) & pl.col("ratio").is_finite() & (pl.col("ratio") > 0)
+    is_ratio_known = (pl.col("step_count") >= _MIN_STEPS) & pl.col("ratio").is_finite() & (pl.col("ratio") > 0)
     examined_share = (
-        pl.when(pl.col("shown_rank") == 1).then(1.0).when(is_known).then(pl.col("ratio").clip(upper_bound=1.0))
+        pl.when(pl.col("shown_rank") == 1).then(1.0).when(is_ratio_known).then(pl.col("ratio").clip(upper_bound=1.0))
     )
     return (
         labelled_exposures.select("shown_rank")
@@ -149,16 +149,16 @@ def estimate_acceptance(
         new_ranks: snapshot_id, person_id, skill_id, to_stage, rank: the other order.
 
     Returns:
-        The estimate; None if the bias of both ranks is known for no row.
+        The estimate; None if there is no row for which the bias of both ranks is known.
     """
     examined_shares = position_bias.select("shown_rank", "examined_share").drop_nulls()
-    row_weight = (pl.col("examined_new") / pl.col("examined_share")).clip(0, MAX_WEIGHT)
+    exposure_weight = (pl.col("examined_new") / pl.col("examined_share")).clip(0, MAX_WEIGHT)
     person_sums = (
         labelled_exposures.join(new_ranks, on=_STEP_KEYS)
         .join(examined_shares, on="shown_rank")
         .join(examined_shares.rename({"shown_rank": "rank", "examined_share": "examined_new"}), on="rank")
         .group_by("person_id")
-        .agg(hits=(row_weight * pl.col("is_accepted")).sum(), n=pl.len())
+        .agg(hits=(exposure_weight * pl.col("is_accepted")).sum(), n=pl.len())
         .sort("person_id")
     )
     if not person_sums.height:

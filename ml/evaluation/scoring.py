@@ -28,21 +28,25 @@ from ml.retrieval.recent_popularity import RecentPopularity
 ScoreRows = Callable[[UserStates], Floats]  # returns rows x all items, -inf for items that the model does not know
 BindModel = Callable[[Interactions], ScoreRows]  # takes the interactions that the model may look at
 
-RARE_HOLDERS = 5  # an item that fewer people held at the freeze is cold: their histories tell little about it
+RARE_HOLDER_LIMIT = 5  # an item that fewer people held at the freeze is rare: their histories tell little about it
 
 
 @dataclass(frozen=True, eq=False)
 class ModelScores:
-    """A model's scores on all cases, on people without a history, and on the cold items among the targets."""
+    """A model's scores on all cases, on people without a history, and on the rare items among the targets."""
 
-    cases: CaseScores
-    newcomers: CaseScores | None
-    rare: CaseScores | None
-    cost: dict[str, float]  # fit_seconds, score_ms_per_person, peak_mb
+    case_scores: CaseScores
+    newcomer_scores: CaseScores | None
+    rare_target_scores: CaseScores | None
+    cost_by_measure: dict[str, float]  # fit_seconds, score_ms_per_person, peak_mb
 
 
 def score_model(
-    bind_model: BindModel, eval_split: EvalSplit, config: RankerConfig, tie_break: Ints, resource_meter: ResourceMeter
+    bind_model: BindModel,
+    eval_split: EvalSplit,
+    config: RankerConfig,
+    tie_break_ranks: Ints,
+    resource_meter: ResourceMeter,
 ) -> ModelScores:
     """Score all cases of a split with one model.
 
@@ -50,13 +54,13 @@ def score_model(
         bind_model: Gives the model the interactions it may look at.
         eval_split: The cases.
         config: Gives the size of a block.
-        tie_break: See `ml.evaluation.metrics.score_cases`.
+        tie_break_ranks: See `ml.evaluation.metrics.score_cases`.
         resource_meter: Has measured the fit, and measures the scoring of cases; newcomers are not measured.
     """
     fit_seconds = resource_meter.seconds
-    is_rare = eval_split.holder_counts < RARE_HOLDERS
+    is_rare_item = eval_split.holder_counts < RARE_HOLDER_LIMIT
     case_scores, rare_scores = _score_cases(
-        bind_model, eval_split, eval_split.cases, config, tie_break, resource_meter, is_rare
+        bind_model, eval_split, eval_split.cases, config, tie_break_ranks, resource_meter, is_rare_item
     )
     cost_by_measure = {
         "fit_seconds": fit_seconds,
@@ -66,7 +70,13 @@ def score_model(
     if not len(eval_split.newcomers):
         return ModelScores(case_scores, None, rare_scores, cost_by_measure)
     newcomer_scores, _ = _score_cases(
-        bind_model, eval_split, eval_split.newcomers, config, tie_break, ResourceMeter(), np.zeros_like(is_rare)
+        bind_model,
+        eval_split,
+        eval_split.newcomers,
+        config,
+        tie_break_ranks,
+        ResourceMeter(),
+        np.zeros_like(is_rare_item),
     )
     return ModelScores(case_scores, newcomer_scores, rare_scores, cost_by_measure)
 
@@ -76,19 +86,19 @@ def _score_cases(
     eval_split: EvalSplit,
     cases: Cases,
     config: RankerConfig,
-    tie_break: Ints,
+    tie_break_ranks: Ints,
     resource_meter: ResourceMeter,
-    is_rare: Bools,
+    is_rare_item: Bools,
 ) -> tuple[CaseScores, CaseScores | None]:
     """The scores of all cases in their order, and of the cases with rare targets with these targets alone."""
     scored_blocks: list[tuple[CaseScores, CaseScores, float]] = []
     case_index_blocks = []
-    for case_indices, history in eval_split.visible_histories(cases):
+    for case_indices, visible_history in eval_split.visible_histories(cases):
         with resource_meter:
-            score_rows = bind_model(history)
+            score_rows = bind_model(visible_history)
         block_arguments = [
-            (score_rows, eval_split, history, case_block, tie_break, is_rare)
-            for case_block in cases.take(case_indices).blocks(config.block_rows(history.n_items))
+            (score_rows, eval_split, visible_history, case_block, tie_break_ranks, is_rare_item)
+            for case_block in cases.take(case_indices).blocks(config.block_rows(visible_history.n_items))
         ]
         block_meter = ResourceMeter()
         with block_meter:
@@ -98,29 +108,34 @@ def _score_cases(
     block_scores, block_rare_scores, block_seconds = zip(*scored_blocks, strict=True)
     resource_meter.seconds += sum(block_seconds)
     rare_scores = concat_case_scores(list(block_rare_scores))
-    all_scores = concat_case_scores(list(block_scores)).select(np.argsort(np.concatenate(case_index_blocks)))
-    return all_scores, rare_scores if len(rare_scores.person) else None
+    case_scores = concat_case_scores(list(block_scores)).select(np.argsort(np.concatenate(case_index_blocks)))
+    return case_scores, rare_scores if len(rare_scores.person) else None
 
 
 def _score_block(
-    score_rows: ScoreRows, eval_split: EvalSplit, history: Interactions, cases: Cases, tie_break: Ints, is_rare: Bools
+    score_rows: ScoreRows,
+    eval_split: EvalSplit,
+    visible_history: Interactions,
+    cases: Cases,
+    tie_break_ranks: Ints,
+    is_rare_item: Bools,
 ) -> tuple[CaseScores, CaseScores, float]:
     """Scores of the cases, scores of their rare targets, and the model's seconds on its own thread."""
-    user_states = build_user_states(history, cases.person, cases.cutoff_tick)
+    user_states = build_user_states(visible_history, cases.person, cases.cutoff_tick)
     start_seconds = time.thread_time()
-    scores = score_rows(user_states)
+    item_scores = score_rows(user_states)
     scoring_seconds = time.thread_time() - start_seconds
-    is_eligible = eval_split.rules.eligible_mask(user_states, history.n_items)
-    rare_cases = cases.keep_targets(is_rare[cases.item])
+    is_eligible = eval_split.rules.eligible_mask(user_states, visible_history.n_items)
+    rare_cases = cases.keep_targets(is_rare_item[cases.item])
     rare_case_indices = np.flatnonzero(rare_cases.n_targets)
-    all_scores, rare_scores = (
+    case_scores, rare_scores = (
         score_cases(
-            scores[row_indices],
+            item_scores[row_indices],
             is_eligible[row_indices],
             scored_cases.target_row,
             scored_cases.item,
             scored_cases.n_targets,
-            tie_break,
+            tie_break_ranks,
             scored_cases.person,
         )
         for scored_cases, row_indices in (
@@ -128,22 +143,22 @@ def _score_block(
             (rare_cases.take(rare_case_indices), rare_case_indices),
         )
     )
-    return all_scores, rare_scores, scoring_seconds
+    return case_scores, rare_scores, scoring_seconds
 
 
 def bind_baseline(scorer: Scorer, eval_split: EvalSplit) -> BindModel:
     """A scorer that was fitted on the split's training items; it scores all items of the split."""
     train_codes = eval_split.train_codes
 
-    def bind(history: Interactions) -> ScoreRows:
-        if isinstance(scorer, RecentPopularity) and history.is_calendar:
+    def bind(visible_history: Interactions) -> ScoreRows:
+        if isinstance(scorer, RecentPopularity) and visible_history.is_calendar:
             # the months before each cutoff, also after the fit
-            scorer.count(reindex_items(history, eval_split.train.items))
+            scorer.count(reindex_items(visible_history, eval_split.train_interactions.items))
 
         def score(user_states: UserStates) -> Floats:
-            scores = np.full((len(user_states), len(train_codes)), -np.inf, np.float32)
-            scores[:, train_codes >= 0] = scorer.score(user_states.recode_items(train_codes))
-            return scores
+            split_item_scores = np.full((len(user_states), len(train_codes)), -np.inf, np.float32)
+            split_item_scores[:, train_codes >= 0] = scorer.score(user_states.recode_items(train_codes))
+            return split_item_scores
 
         return score
 
@@ -156,12 +171,12 @@ def bind_recommender(recommender: Recommender, eval_split: EvalSplit, item_names
     Args:
         recommender: Fitted on nothing after the freeze.
         eval_split: The cases to score.
-        item_names: Name of each item of `eval_split.full`; ids if None.
+        item_names: Name of each item of `eval_split.all_interactions`; ids if None.
     """
 
-    def bind(history: Interactions) -> ScoreRows:
-        updated_recommender, interactions, history_codes = _update_recommender(
-            recommender, eval_split, history, item_names
+    def bind(visible_history: Interactions) -> ScoreRows:
+        updated_recommender, interactions, history_item_codes = _update_recommender(
+            recommender, eval_split, visible_history, item_names
         )
         n_candidates = min(recommender.config.n_candidates, interactions.n_items)
 
@@ -169,17 +184,20 @@ def bind_recommender(recommender: Recommender, eval_split: EvalSplit, item_names
             ranked_block = updated_recommender.rank_block(
                 interactions, user_states.person, user_states.cutoff_tick, n_candidates
             )
-            scores = ranked_block.prior.copy()  # items that are no candidates follow in the order of the prior
+            # rows x items of the recommender; items that are no candidates follow in the order of the prior
+            recommender_item_scores = ranked_block.prior.copy()
             list_positions = np.broadcast_to(
                 np.arange(ranked_block.item.shape[1], dtype=np.float32), ranked_block.item.shape
             )
             row_indices = np.arange(len(user_states))[:, None]
-            scores[row_indices, ranked_block.item] = np.where(
-                ranked_block.is_candidate, np.float32(1e6) - list_positions, scores[row_indices, ranked_block.item]
+            recommender_item_scores[row_indices, ranked_block.item] = np.where(
+                ranked_block.is_candidate,
+                np.float32(1e6) - list_positions,
+                recommender_item_scores[row_indices, ranked_block.item],
             )
-            all_scores = np.full((len(user_states), history.n_items), -np.inf, np.float32)
-            all_scores[:, history_codes] = scores
-            return all_scores
+            split_item_scores = np.full((len(user_states), visible_history.n_items), -np.inf, np.float32)
+            split_item_scores[:, history_item_codes] = recommender_item_scores
+            return split_item_scores
 
         return score
 
@@ -195,44 +213,44 @@ def rank_cases(
         recommender: Fitted on nothing after the freeze.
         eval_split: The split that the cases belong to.
         cases: The cases to rank; blocks come by cutoff.
-        item_names: Name of each item of `eval_split.full`; ids if None.
+        item_names: Name of each item of `eval_split.all_interactions`; ids if None.
         max_items: The largest number of items per case.
 
     Yields:
         A block of cases, its ranked items, and which of these are targets (cases x ranked items).
     """
-    for case_indices, history in eval_split.visible_histories(cases):
-        updated_recommender, interactions, history_codes = _update_recommender(
-            recommender, eval_split, history, item_names
+    for case_indices, visible_history in eval_split.visible_histories(cases):
+        updated_recommender, interactions, history_item_codes = _update_recommender(
+            recommender, eval_split, visible_history, item_names
         )
-        for case_block in cases.take(case_indices).blocks(recommender.config.block_rows(history.n_items)):
+        for case_block in cases.take(case_indices).blocks(recommender.config.block_rows(visible_history.n_items)):
             ranked_block = updated_recommender.rank_block(
                 interactions, case_block.person, case_block.cutoff_tick, max_items
             )
             yield (
                 case_block,
                 ranked_block,
-                case_block.label_candidates(history_codes[ranked_block.item], history.n_items)
+                case_block.label_candidates(history_item_codes[ranked_block.item], visible_history.n_items)
                 & ranked_block.is_candidate,
             )
 
 
 def _update_recommender(
-    recommender: Recommender, eval_split: EvalSplit, history: Interactions, item_names: Strings | None
+    recommender: Recommender, eval_split: EvalSplit, visible_history: Interactions, item_names: Strings | None
 ) -> tuple[Recommender, Interactions, Ints]:
     """The recommender with events and items since the freeze, interactions coded by its items, and their old codes."""
     item_ids = recommender.ensemble.items
-    if eval_split.frozen_at is not None:
-        item_ids = np.union1d(item_ids, history.items[history.used_items])
-    history_codes = encode_ids(item_ids, history.items)
-    rules = eval_split.rules.select_items(history_codes)
-    interactions = replace(reindex_items(history, item_ids), repeatable=rules.repeatable)
+    if eval_split.freeze_tick is not None:
+        item_ids = np.union1d(item_ids, visible_history.items[visible_history.used_items])
+    history_item_codes = encode_ids(item_ids, visible_history.items)
+    rules = eval_split.rules.select_items(history_item_codes)
+    interactions = replace(reindex_items(visible_history, item_ids), is_repeatable=rules.repeatable)
     # Without a calendar it is not known what came before a case's moment: nothing newer than the training is counted.
-    counted_interactions = interactions if history.is_calendar else eval_split.train
+    counted_interactions = interactions if visible_history.is_calendar else eval_split.train_interactions
     updated_recommender = recommender.with_interactions(
-        counted_interactions, None if item_names is None else item_names[history_codes]
+        counted_interactions, None if item_names is None else item_names[history_item_codes]
     )
-    return replace(updated_recommender, rules=rules), interactions, history_codes
+    return replace(updated_recommender, rules=rules), interactions, history_item_codes
 
 
 def measure_calibration(
@@ -243,17 +261,19 @@ def measure_calibration(
     Args:
         recommender: Fitted on nothing after the freeze.
         eval_split: The windows to measure on.
-        item_names: Name of each item of `eval_split.full`; ids if None.
+        item_names: Name of each item of `eval_split.all_interactions`; ids if None.
 
     Returns:
         None if the recommender has no calibrator.
     """
     if recommender.calibrator is None:
         return None
-    block_outcomes = [
+    probabilities_and_outcomes = [
         (ranked_block.probability[ranked_block.is_candidate], is_target[ranked_block.is_candidate])
         for _, ranked_block, is_target in rank_cases(
             recommender, eval_split, eval_split.all_cases, item_names, LIST_LENGTH
         )
     ]
-    return measure_reliability(*(np.concatenate(field_blocks) for field_blocks in zip(*block_outcomes, strict=True)))
+    return measure_reliability(
+        *(np.concatenate(field_blocks) for field_blocks in zip(*probabilities_and_outcomes, strict=True))
+    )

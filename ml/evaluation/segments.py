@@ -14,8 +14,9 @@ from ml.evaluation.results import SegmentResult
 from ml.evaluation.scoring import ModelScores
 from ml.evaluation.splits import EvalSplit
 
-SEGMENTS = {"cold": (0, 2), "short": (2, 6), "long": (6, np.inf)}  # items held at the cutoff: 0-1, 2-5, 6 and more
-NEWCOMERS, RARE = "no_history", "cold_skills"
+# Items held at the cutoff: 0-1, 2-5, 6 and more.
+HELD_RANGE_BY_SEGMENT = {"cold": (0, 2), "short": (2, 6), "long": (6, np.inf)}
+NEWCOMER_SEGMENT, COLD_ITEM_SEGMENT = "no_history", "cold_skills"
 
 
 def measure_segments(
@@ -31,17 +32,25 @@ def measure_segments(
     Returns:
         One row per segment that has a case, and model.
     """
-    held_counts = build_user_states(eval_split.full, eval_split.cases.person, eval_split.cases.cutoff_tick).item_counts
+    held_counts = build_user_states(
+        eval_split.all_interactions, eval_split.cases.person, eval_split.cases.cutoff_tick
+    ).item_counts
     scores_by_segment: dict[str, dict[str, CaseScores | None]] = {
         **{
             segment_name: {
-                model_name: model_scores.cases.select((held_counts >= min_held) & (held_counts < end_held))
+                model_name: model_scores.case_scores.select(
+                    (held_counts >= min_held_count) & (held_counts < end_held_count)
+                )
                 for model_name, model_scores in scores_by_model.items()
             }
-            for segment_name, (min_held, end_held) in SEGMENTS.items()
+            for segment_name, (min_held_count, end_held_count) in HELD_RANGE_BY_SEGMENT.items()
         },
-        NEWCOMERS: {model_name: model_scores.newcomers for model_name, model_scores in scores_by_model.items()},
-        RARE: {model_name: model_scores.rare for model_name, model_scores in scores_by_model.items()},
+        NEWCOMER_SEGMENT: {
+            model_name: model_scores.newcomer_scores for model_name, model_scores in scores_by_model.items()
+        },
+        COLD_ITEM_SEGMENT: {
+            model_name: model_scores.rare_target_scores for model_name, model_scores in scores_by_model.items()
+        },
     }
     return tuple(
         segment_result
@@ -54,22 +63,24 @@ def _measure_segment(
     segment_name: str, scores_by_model: dict[str, CaseScores | None], seed: int
 ) -> Iterator[SegmentResult]:
     """One row per model. All models have the same cases, so the bootstrap draws the same people for each."""
-    nonempty_scores = {
+    nonempty_scores_by_model = {
         model_name: case_scores
         for model_name, case_scores in scores_by_model.items()
         if case_scores is not None and len(case_scores.hit)
     }
-    if not nonempty_scores:
+    if not nonempty_scores_by_model:
         yield from (SegmentResult(segment_name, model_name, 0, 0.0, 0.0, 0.0, 0.0) for model_name in scores_by_model)
         return
     ndcg_bounds = percentile_interval(
         bootstrap_means(
-            np.stack([case_scores.ndcg for case_scores in nonempty_scores.values()], axis=1),
-            next(iter(nonempty_scores.values())).person,
+            np.stack([case_scores.ndcg for case_scores in nonempty_scores_by_model.values()], axis=1),
+            next(iter(nonempty_scores_by_model.values())).person,
             seed,
         )
     ).T.tolist()
-    for (model_name, case_scores), (ndcg_low, ndcg_high) in zip(nonempty_scores.items(), ndcg_bounds, strict=True):
+    for (model_name, case_scores), (ndcg_low, ndcg_high) in zip(
+        nonempty_scores_by_model.items(), ndcg_bounds, strict=True
+    ):
         yield SegmentResult(
             segment_name,
             model_name,

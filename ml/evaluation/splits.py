@@ -20,7 +20,7 @@ from ml.ranking.cases import Cases, build_last_moment_cases, build_window_cases,
 
 FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart
 # 1973 to 2286 in seconds and milliseconds: no order of events has such large numbers.
-_UNIX_RANGES: dict[Literal["s", "ms"], tuple[int, int]] = {"s": (10**8, 10**10), "ms": (10**11, 10**13)}
+_UNIX_RANGE_BY_UNIT: dict[Literal["s", "ms"], tuple[int, int]] = {"s": (10**8, 10**10), "ms": (10**11, 10**13)}
 
 
 class TooLittleHistory(ValueError):
@@ -31,42 +31,44 @@ class TooLittleHistory(ValueError):
 class EvalSplit:
     """What models may learn from, and the cases they are evaluated on.
 
-    Cases are coded by the items of `full`, which include items that nobody held before the freeze.
+    Cases are coded by the items of `all_interactions`, which include items that nobody held before the freeze.
     """
 
-    train: Interactions
-    full: Interactions
+    train_interactions: Interactions
+    all_interactions: Interactions
     cases: Cases  # those with a target
-    frozen_at: int | None  # None: each case has a past of its own
+    freeze_tick: int | None  # None: each case has a past of its own
     all_cases: Cases  # everyone with a history, whether or not they acquired anything: for the reliability
     newcomers: Cases  # people whose first event lies in the window: they have no history
     rules: EligibilityRules = NO_RULES
 
     @property
     def train_codes(self) -> Ints:
-        """The code in `train` of each item of `full`; -1 if it was new after the freeze."""
-        return encode_ids(self.full.items, self.train.items)
+        """The code in `train_interactions` of each item of `all_interactions`; -1 if it was new after the freeze."""
+        return encode_ids(self.all_interactions.items, self.train_interactions.items)
 
     @property
     def holder_counts(self) -> Ints:
-        """The number of people who held each item of `full` when models were frozen."""
+        """The number of people who held each item of `all_interactions` when models were frozen."""
         train_codes = self.train_codes
         return np.where(
             train_codes >= 0,
-            np.append(np.bincount(self.train.acquisitions.item, minlength=self.train.n_items), 0)[train_codes],
+            np.append(
+                np.bincount(self.train_interactions.acquisitions.item, minlength=self.train_interactions.n_items), 0
+            )[train_codes],
             0,
         )
 
     def visible_histories(self, cases: Cases) -> Iterator[tuple[Ints, Interactions]]:
         """Rows of cases, and the interactions that may be looked at for them: those before their window."""
-        if self.frozen_at is None:
-            yield np.arange(len(cases)), self.full
+        if self.freeze_tick is None:
+            yield np.arange(len(cases)), self.all_interactions
             return
         for cutoff_tick in np.unique(cases.cutoff_tick).tolist():
-            yield np.flatnonzero(cases.cutoff_tick == cutoff_tick), filter_before(self.full, cutoff_tick)
+            yield np.flatnonzero(cases.cutoff_tick == cutoff_tick), filter_before(self.all_interactions, cutoff_tick)
 
 
-def split_time(interactions: Interactions, horizon_ticks: int, *, only_last: bool = False) -> EvalSplit:
+def split_by_time(interactions: Interactions, horizon_ticks: int, *, only_last: bool = False) -> EvalSplit:
     """Freeze models at a date, and evaluate them on the whole windows after it.
 
     Args:
@@ -104,7 +106,7 @@ def split_time(interactions: Interactions, horizon_ticks: int, *, only_last: boo
         cases,
         freeze_tick,
         all_cases,
-        _newcomer_cases(interactions, cutoff_ticks, horizon_ticks),
+        _build_newcomer_cases(interactions, cutoff_ticks, horizon_ticks),
     )
 
 
@@ -117,10 +119,10 @@ def split_leave_last(interactions: Interactions) -> EvalSplit:
     cases = build_last_moment_cases(interactions, 1)
     if not len(cases):
         raise TooLittleHistory("nobody acquired items at two moments: there is nothing to hold out")
-    cutoff_ticks = np.full(interactions.n_people, np.iinfo(np.int64).max)
-    cutoff_ticks[cases.person] = cases.cutoff_tick
+    cutoff_by_person = np.full(interactions.n_people, np.iinfo(np.int64).max)
+    cutoff_by_person[cases.person] = cases.cutoff_tick
     return EvalSplit(
-        drop_unused_ids(filter_before(interactions, cutoff_ticks)),
+        drop_unused_ids(filter_before(interactions, cutoff_by_person)),
         interactions,
         cases,
         None,
@@ -134,11 +136,11 @@ def apply_rules(eval_split: EvalSplit, rules: EligibilityRules) -> EvalSplit:
 
     Args:
         eval_split: A split without rules.
-        rules: Coded by the items of `eval_split.full`.
+        rules: Coded by the items of `eval_split.all_interactions`.
     """
-    block_size = choose_config(eval_split.train).block_rows(eval_split.full.n_items)
+    block_size = choose_config(eval_split.train_interactions).block_rows(eval_split.all_interactions.n_items)
     all_cases, newcomers = (
-        drop_closed_targets(cases, eval_split.full, rules, block_size)
+        drop_closed_targets(cases, eval_split.all_interactions, rules, block_size)
         for cases in (eval_split.all_cases, eval_split.newcomers)
     )
     return replace(
@@ -161,18 +163,18 @@ def sample_people(eval_split: EvalSplit, max_people: int, seed: int) -> EvalSpli
     person_codes = np.unique(np.concatenate([eval_split.all_cases.person, eval_split.newcomers.person]))
     if len(person_codes) <= max_people:
         return eval_split
-    sampled_codes = np.random.default_rng(seed).choice(person_codes, max_people, replace=False)
+    sampled_person_codes = np.random.default_rng(seed).choice(person_codes, max_people, replace=False)
     all_cases, newcomers = (
-        cases.take(np.flatnonzero(np.isin(cases.person, sampled_codes)))
+        cases.take(np.flatnonzero(np.isin(cases.person, sampled_person_codes)))
         for cases in (eval_split.all_cases, eval_split.newcomers)
     )
     return replace(eval_split, cases=all_cases.with_target(), all_cases=all_cases, newcomers=newcomers)
 
 
-def _newcomer_cases(interactions: Interactions, cutoff_ticks: Ints, horizon_ticks: int) -> Cases:
+def _build_newcomer_cases(interactions: Interactions, cutoff_ticks: Ints, horizon_ticks: int) -> Cases:
     cases = build_window_cases(interactions, cutoff_ticks, horizon_ticks, include_newcomers=True)
-    first_ticks = np.append(interactions.time, np.iinfo(np.int64).max)[interactions.start[:-1]]
-    return cases.take(np.flatnonzero(first_ticks[cases.person] >= cases.cutoff_tick))
+    first_event_ticks = np.append(interactions.time, np.iinfo(np.int64).max)[interactions.start[:-1]]
+    return cases.take(np.flatnonzero(first_event_ticks[cases.person] >= cases.cutoff_tick))
 
 
 def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:
@@ -185,7 +187,7 @@ def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:
     ):
         return events
     unix_times = events["ts"].to_numpy()
-    for time_unit, (first_time, end_time) in _UNIX_RANGES.items():
-        if first_time <= unix_times.min() and unix_times.max() < end_time:
+    for time_unit, (earliest_unix_time, end_unix_time) in _UNIX_RANGE_BY_UNIT.items():
+        if earliest_unix_time <= unix_times.min() and unix_times.max() < end_unix_time:
             return events.with_columns(pl.from_epoch("ts", time_unit=time_unit).cast(pl.Datetime("us")))
     return events

@@ -8,17 +8,17 @@ from datetime import timedelta
 
 import polars as pl
 
-from ml.mastery.half_life import feedback_trust
+from ml.mastery.half_life import build_feedback_trust
 from pipelines.contracts.columns import FEEDBACK_KINDS
 from pipelines.contracts.policy import StagePolicy
 
 
-def trust_rank() -> pl.Expr:
+def build_trust_rank() -> pl.Expr:
     """Return the rank of a row's feedback kind: 0 for the most trusted; other rows rank after all feedback.
 
     Feedback without a kind ranks as feedback of a peer.
     """
-    rank_by_kind = {kind_name: feedback_rank for feedback_rank, kind_name in enumerate(FEEDBACK_KINDS)}
+    rank_by_kind = {feedback_kind: feedback_rank for feedback_rank, feedback_kind in enumerate(FEEDBACK_KINDS)}
     feedback_rank = (
         pl.col("feedback_kind")
         .fill_null("peer")
@@ -41,15 +41,17 @@ def mark_counted_feedback(feedback: pl.DataFrame, policy: StagePolicy) -> pl.Ser
         policy: The company's policy of stages.
     """
     is_positive, standing_period = pl.col("amount") >= policy.positive_share, timedelta(days=policy.trust.standing_days)
-    overruling_is_positive = pl.lit(None, pl.Boolean)
+    is_overruling_positive = pl.lit(None, pl.Boolean)
     # the least trusted kind first, so that the most trusted kind in force decides
-    for kind_rank in reversed(range(len(FEEDBACK_KINDS) - 1)):
-        is_of_kind = pl.col("_trust_rank") == kind_rank
+    for trust_rank in reversed(range(len(FEEDBACK_KINDS) - 1)):
+        is_of_kind = pl.col("_trust_rank") == trust_rank
         last_given_at = pl.when(is_of_kind).then("occurred_at").forward_fill().over("_pair")
-        last_is_positive = pl.when(is_of_kind).then(is_positive).forward_fill().over("_pair")
-        is_in_force = (pl.col("_trust_rank") > kind_rank) & (pl.col("occurred_at") - last_given_at <= standing_period)
-        overruling_is_positive = pl.when(is_in_force).then(last_is_positive).otherwise(overruling_is_positive)
+        is_last_positive = pl.when(is_of_kind).then(is_positive).forward_fill().over("_pair")
+        is_in_force = (pl.col("_trust_rank") > trust_rank) & (pl.col("occurred_at") - last_given_at <= standing_period)
+        is_overruling_positive = pl.when(is_in_force).then(is_last_positive).otherwise(is_overruling_positive)
     is_counted = (
-        is_positive & (feedback_trust(policy) >= policy.trust.counted_share) & overruling_is_positive.fill_null(True)
+        is_positive
+        & (build_feedback_trust(policy) >= policy.trust.counted_share)
+        & is_overruling_positive.fill_null(True)
     )
     return feedback.select(is_counted.fill_null(False)).to_series()

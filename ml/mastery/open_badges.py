@@ -14,17 +14,20 @@ from typing import Any
 
 import polars as pl
 
-from ml.mastery.assessments import trust_rank
-from ml.mastery.half_life import PAIR
+from ml.mastery.assessments import build_trust_rank
+from ml.mastery.half_life import PAIR_COLUMNS
 from pipelines.contracts.columns import STAGES
 
-CONTEXTS = ("https://www.w3.org/ns/credentials/v2", "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json")
+JSON_LD_CONTEXTS = (
+    "https://www.w3.org/ns/credentials/v2",
+    "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json",
+)
 # A placeholder that the issuer replaces.
 DRAFT_ISSUER = "urn:footsteps:issuer:to-be-named"
 # The columns of EVIDENCE that badge evidence is computed from.
-BADGE_EVIDENCE_COLUMNS = (*PAIR, "evidence_id", "occurred_at", "mode", "amount", "feedback_kind", "file_sha256")
+BADGE_EVIDENCE_COLUMNS = (*PAIR_COLUMNS, "evidence_id", "occurred_at", "mode", "amount", "feedback_kind", "file_sha256")
 _COUNT_COLUMNS = ("observation_count", "repetition_count", "repetition_hours", "feedback_count", "teaching_count")
-_CRITERIA = {
+_CRITERION_BY_STAGE = {
     "apprentice": "Took it up: attended, completed, practised or was judged positively on it at least once.",
     "journeyman": "Practised it repeatedly in real work, and was judged positively on it.",
     "master": "Practised it in real work over a long time, was judged positively by several people, and passed it on.",
@@ -48,27 +51,27 @@ def build_badge_evidence(
     """
     counted_evidence = evidence.filter(pl.col("occurred_at").dt.date() <= as_of)
     held_skills = mastery.filter(pl.col("stage") != STAGES[0]).select(
-        *PAIR, "stage", *_COUNT_COLUMNS, "first_evidence_at", "last_practised_at"
+        *PAIR_COLUMNS, "stage", *_COUNT_COLUMNS, "first_evidence_at", "last_practised_at"
     )
-    evidence_counts = counted_evidence.group_by(PAIR).agg(
+    evidence_counts = counted_evidence.group_by(PAIR_COLUMNS).agg(
         pl.len().cast(pl.Int64).alias("evidence_count"),
         # numbers are counted faster than long texts
         pl.col("file_sha256").cast(pl.Categorical).to_physical().n_unique().cast(pl.Int64).alias("file_count"),
     )
     strongest_feedback = (
         counted_evidence.filter(pl.col("mode") == "feedback")
-        .sort(trust_rank(), "occurred_at", "evidence_id", descending=[False, True, False])
-        .unique(PAIR, keep="first", maintain_order=True)
+        .sort(build_trust_rank(), "occurred_at", "evidence_id", descending=[False, True, False])
+        .unique(PAIR_COLUMNS, keep="first", maintain_order=True)
         .select(
-            *PAIR,
+            *PAIR_COLUMNS,
             pl.col("feedback_kind").fill_null("peer").alias("strongest_feedback_kind"),
             pl.col("amount").clip(0, 1).alias("strongest_score_share"),
             pl.col("occurred_at").alias("strongest_at"),
         )
     )
     return _draft_badges(
-        held_skills.join(evidence_counts, on=PAIR).join(strongest_feedback, on=PAIR, how="left"), skills
-    ).sort(PAIR)
+        held_skills.join(evidence_counts, on=PAIR_COLUMNS).join(strongest_feedback, on=PAIR_COLUMNS, how="left"), skills
+    ).sort(PAIR_COLUMNS)
 
 
 def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
@@ -80,24 +83,24 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
                 skill_row["skill_id"],
                 stage,
                 json.dumps(f"{stage.capitalize()}: {skill_row['skill_name']}"),
-                _achievement_json(skill_row, stage),
+                _format_achievement(skill_row, stage),
             )
             for skill_row in skills.select("skill_id", "skill_name", "skill_description").iter_rows(named=True)
-            for stage in _CRITERIA
+            for stage in _CRITERION_BY_STAGE
         ],
         schema=dict.fromkeys(("skill_id", "stage", "title", "achievement"), pl.String),
         orient="row",
     )
     badge_rows = held_skills.join(achievements, on=("skill_id", "stage"), how="left", maintain_order="left")
     badge_ids = [
-        _hash_to_urn("|".join(badge_key))
-        for badge_key in badge_rows.select("person_id", "skill_id", "stage").iter_rows()
+        _hash_to_urn("|".join(badge_key_ids))
+        for badge_key_ids in badge_rows.select("person_id", "skill_id", "stage").iter_rows()
     ]
     escaped_person_id = (
         pl.col("person_id").str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
     )
     draft_json = pl.concat_str(
-        pl.lit(f'{{"@context": {json.dumps(CONTEXTS)}, "id": "'),
+        pl.lit(f'{{"@context": {json.dumps(JSON_LD_CONTEXTS)}, "id": "'),
         pl.lit(pl.Series(badge_ids, dtype=pl.String)),
         pl.lit('", "type": ["VerifiableCredential", "OpenBadgeCredential"], "name": '),
         "title",
@@ -108,7 +111,7 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
         pl.lit('", "type": ["AchievementSubject"], "achievement": '),
         "achievement",
         pl.lit('}, "evidence": ['),
-        _evidence_entries(),
+        _build_evidence_entries(),
         pl.lit("]}"),
     )
     return badge_rows.with_columns(draft_json.alias("badge_draft")).drop("achievement", "title")
@@ -118,7 +121,7 @@ def _hash_to_urn(hashed_text: str) -> str:
     return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, hashed_text)}"
 
 
-def _achievement_json(skill_row: dict[str, Any], stage: str) -> str:
+def _format_achievement(skill_row: dict[str, Any], stage: str) -> str:
     return json.dumps(
         {
             "id": _hash_to_urn(f"{skill_row['skill_id']}|{stage}"),
@@ -126,12 +129,12 @@ def _achievement_json(skill_row: dict[str, Any], stage: str) -> str:
             "achievementType": "Competency",
             "name": f"{stage.capitalize()}: {skill_row['skill_name']}",
             "description": skill_row["skill_description"] or skill_row["skill_name"],
-            "criteria": {"narrative": _CRITERIA[stage]},
+            "criteria": {"narrative": _CRITERION_BY_STAGE[stage]},
         }
     )
 
 
-def _evidence_entries() -> pl.Expr:
+def _build_evidence_entries() -> pl.Expr:
     """One evidence entry per mode with evidence, in counts alone."""
     hours_text = pl.concat_str(pl.lit("; hours: "), pl.col("repetition_hours").round(1).cast(pl.String))
     label_and_suffix_by_mode: dict[str, tuple[str, pl.Expr]] = {

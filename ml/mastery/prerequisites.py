@@ -53,17 +53,16 @@ def learn_prerequisites(reached_steps: pl.DataFrame, policy: PrerequisitePolicy)
     counted_skills = (
         counted_skills.sort("people", "skill_id", descending=[True, False]).head(MAX_SKILLS).sort("skill_id")
     )
-    ahead_counts = _count_precedence(acquisitions, counted_skills["skill_id"])  # later x earlier
-    both_acquired_counts, held_shares = (
-        ahead_counts + ahead_counts.T,
-        ahead_counts / counted_skills["people"].to_numpy()[:, None],
-    )
+    precedence_counts = _count_precedence(acquisitions, counted_skills["skill_id"])  # later x earlier
+    both_acquired_counts = precedence_counts + precedence_counts.T
+    held_shares = precedence_counts / counted_skills["people"].to_numpy()[:, None]
     later_codes, earlier_codes = np.nonzero(
-        (both_acquired_counts >= policy.least_people) & (ahead_counts > ahead_counts.T)
+        (both_acquired_counts >= policy.least_people) & (precedence_counts > precedence_counts.T)
     )
     if not later_codes.size:
         return pl.DataFrame(schema=PRECEDENCE.schema)
-    before_counts, after_counts = ahead_counts[later_codes, earlier_codes], ahead_counts[earlier_codes, later_codes]
+    before_counts = precedence_counts[later_codes, earlier_codes]
+    after_counts = precedence_counts[earlier_codes, later_codes]
     p_values = stats.binom.sf(before_counts - 1, before_counts + after_counts, 0.5)
     tested_pairs = pl.DataFrame(
         {
@@ -84,23 +83,23 @@ def learn_prerequisites(reached_steps: pl.DataFrame, policy: PrerequisitePolicy)
         pl.col("before_count") / (pl.col("before_count") + pl.col("after_count")) >= policy.ahead_share,
     )
     # micro-skills of one cycle have no order
-    graph, later_codes, earlier_codes = _build_graph(accepted_pairs, counted_skills.height)
-    _, component_codes = csgraph.connected_components(graph, directed=True, connection="strong")
-    acyclic_pairs = accepted_pairs.filter(pl.Series(component_codes[later_codes] != component_codes[earlier_codes]))
+    precedence_graph, later_codes, earlier_codes = _build_graph(accepted_pairs, counted_skills.height)
+    _, cycle_codes = csgraph.connected_components(precedence_graph, directed=True, connection="strong")
+    acyclic_pairs = accepted_pairs.filter(pl.Series(cycle_codes[later_codes] != cycle_codes[earlier_codes]))
     # transitive reduction: a pair that a chain of other pairs implies is dropped
-    graph, later_codes, earlier_codes = _build_graph(acyclic_pairs, counted_skills.height)
-    is_reachable = np.isfinite(csgraph.shortest_path(graph, unweighted=True)) & ~np.eye(
+    precedence_graph, later_codes, earlier_codes = _build_graph(acyclic_pairs, counted_skills.height)
+    is_reachable = np.isfinite(csgraph.shortest_path(precedence_graph, unweighted=True)) & ~np.eye(
         counted_skills.height, dtype=bool
     )
-    direct_pairs = acyclic_pairs.filter(pl.Series((graph @ is_reachable)[later_codes, earlier_codes] == 0))
+    direct_pairs = acyclic_pairs.filter(pl.Series((precedence_graph @ is_reachable)[later_codes, earlier_codes] == 0))
     return direct_pairs.select(pl.col(column).cast(dtype) for column, dtype in PRECEDENCE.schema.items()).sort(
         "skill_id", "requires_skill_id"
     )
 
 
-def _build_graph(pairs: pl.DataFrame, n_skills: int) -> tuple[sparse.csr_matrix, Ints, Ints]:
+def _build_graph(precedence_pairs: pl.DataFrame, n_skills: int) -> tuple[sparse.csr_matrix, Ints, Ints]:
     """The pairs as a matrix later x earlier, and their codes."""
-    later_codes, earlier_codes = pairs["later"].to_numpy(), pairs["earlier"].to_numpy()
+    later_codes, earlier_codes = precedence_pairs["later"].to_numpy(), precedence_pairs["earlier"].to_numpy()
     return (
         sparse.csr_matrix((np.ones(len(later_codes)), (later_codes, earlier_codes)), shape=(n_skills, n_skills)),
         later_codes,
@@ -117,7 +116,7 @@ def _count_precedence(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
     person_numbers = coded_acquisitions["person_id"].rle_id().to_numpy().astype(np.int64)
     skill_codes = coded_acquisitions["code"].to_numpy()
     reached_ticks = coded_acquisitions["reached_at"].to_physical().to_numpy()
-    ahead_counts = np.zeros(n_skills * n_skills, np.int64)
+    precedence_counts = np.zeros(n_skills * n_skills, np.int64)
     for block_start in range(0, len(person_numbers), _BLOCK_ROWS):
         row_indices = np.arange(block_start, min(block_start + _BLOCK_ROWS, len(person_numbers)))
         for rows_ahead in range(1, len(person_numbers)):
@@ -126,8 +125,8 @@ def _count_precedence(acquisitions: pl.DataFrame, skill_ids: pl.Series) -> Ints:
             if not row_indices.size:
                 break
             earlier_rows = row_indices[reached_ticks[row_indices] < reached_ticks[row_indices + rows_ahead]]
-            ahead_counts += np.bincount(
+            precedence_counts += np.bincount(
                 skill_codes[earlier_rows + rows_ahead] * n_skills + skill_codes[earlier_rows],
                 minlength=n_skills * n_skills,
             )
-    return ahead_counts.reshape(n_skills, n_skills)
+    return precedence_counts.reshape(n_skills, n_skills)

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from ml.mastery.assessments import mark_counted_feedback, trust_rank
-from ml.mastery.half_life import PAIR, is_practice, is_review
+from ml.mastery.assessments import build_trust_rank, mark_counted_feedback
+from ml.mastery.half_life import PAIR_COLUMNS, is_practice, is_review
 from ml.mastery.knowledge_tracing import (
     KnowledgeTracing,
     declare_knowledge_tracing,
@@ -19,7 +19,7 @@ from ml.mastery.knowledge_tracing import (
     fit_knowledge_tracing,
     match_skill_ids,
 )
-from ml.mastery.stages import missing_for_next, reached_stage, stage_progress
+from ml.mastery.stages import compute_reached_stage, compute_stage_progress, list_missing_requirements
 from pipelines.contracts.catalog import REVIEW_TABLE
 from pipelines.contracts.columns import FEEDBACK_KINDS, MODES, STAGES
 from pipelines.contracts.dates import end_of_day
@@ -42,7 +42,7 @@ _MODE_BY_HOURS_COLUMN = {
 }
 # The columns of EVIDENCE that stages, steps and levels are computed from.
 MASTERY_INPUTS = (
-    *PAIR,
+    *PAIR_COLUMNS,
     "occurred_at",
     "mode",
     "amount",
@@ -71,20 +71,20 @@ def learn_knowledge_tracing(evidence: pl.DataFrame, as_of: date, policy: StagePo
     return fit_knowledge_tracing(evidence, last_instant(as_of), policy)
 
 
-def build_half_lives(evidence: pl.DataFrame, as_of: date, tracing: KnowledgeTracing) -> pl.DataFrame:
+def build_half_lives(evidence: pl.DataFrame, as_of: date, tracing_model: KnowledgeTracing) -> pl.DataFrame:
     """Return the half-lives that the model uses.
 
     Args:
         evidence: Rows of EVIDENCE.
         as_of: Last day of evidence that counts.
-        tracing: The model.
+        tracing_model: The model.
 
     Returns:
         Rows of HALF_LIFE, one per micro-skill with evidence.
     """
     skills_with_evidence = evidence.filter(pl.col("occurred_at") <= last_instant(as_of)).select("skill_id").unique()
-    half_lives = skills_with_evidence.join(tracing.parameters_by_skill, on="skill_id", how="left").with_columns(
-        pl.col("half_life").fill_null(tracing.default_half_life).alias("half_life_days"),
+    half_lives = skills_with_evidence.join(tracing_model.parameters_by_skill, on="skill_id", how="left").with_columns(
+        pl.col("half_life").fill_null(tracing_model.default_half_life).alias("half_life_days"),
         pl.col("half_life").is_not_null().alias("is_learnt"),
         pl.col("judged_count").fill_null(0),
     )
@@ -92,7 +92,7 @@ def build_half_lives(evidence: pl.DataFrame, as_of: date, tracing: KnowledgeTrac
 
 
 def estimate_mastery(
-    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing | None = None
+    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing_model: KnowledgeTracing | None = None
 ) -> pl.DataFrame:
     """Return stages and levels.
 
@@ -100,19 +100,19 @@ def estimate_mastery(
         evidence: Rows of EVIDENCE, at least the columns MASTERY_INPUTS.
         as_of: Last day of evidence that counts.
         policy: The company's policy of stages.
-        tracing: The model that `learn_knowledge_tracing` returns; the policy's formula by default.
+        tracing_model: The model that `learn_knowledge_tracing` returns; the policy's formula by default.
 
     Returns:
         Rows of MASTERY, one per person and micro-skill with evidence. A person who only gave feedback to others in a
         micro-skill has no row.
     """
     return _build_mastery(
-        _order_evidence(evidence, as_of, policy), as_of, policy, tracing or declare_knowledge_tracing(policy)
+        _order_evidence(evidence, as_of, policy), as_of, policy, tracing_model or declare_knowledge_tracing(policy)
     )
 
 
 def find_reached_steps(
-    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing | None = None
+    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing_model: KnowledgeTracing | None = None
 ) -> pl.DataFrame:
     """Return the steps that people reached, with their dates.
 
@@ -120,21 +120,25 @@ def find_reached_steps(
         evidence: Rows of EVIDENCE, at least the columns MASTERY_INPUTS.
         as_of: Last day of evidence that counts.
         policy: The company's policy of stages.
-        tracing: The model that `learn_knowledge_tracing` returns; the policy's formula by default.
+        tracing_model: The model that `learn_knowledge_tracing` returns; the policy's formula by default.
 
     Returns:
         Rows of REACHED_STEP: `new` and `deepen` once per stage, `refresh` each time that practice follows a gap longer
         than the micro-skill's half-life.
     """
-    return _find_steps(_order_evidence(evidence, as_of, policy), policy, tracing or declare_knowledge_tracing(policy))
+    return _find_steps(
+        _order_evidence(evidence, as_of, policy), policy, tracing_model or declare_knowledge_tracing(policy)
+    )
 
 
 def estimate_mastery_and_steps(
-    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing
+    evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing_model: KnowledgeTracing
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return what `estimate_mastery` and `find_reached_steps` return; the evidence is ordered once for both."""
-    ordered_rows = _order_evidence(evidence, as_of, policy)
-    return _build_mastery(ordered_rows, as_of, policy, tracing), _find_steps(ordered_rows, policy, tracing)
+    ordered_evidence = _order_evidence(evidence, as_of, policy)
+    return _build_mastery(ordered_evidence, as_of, policy, tracing_model), _find_steps(
+        ordered_evidence, policy, tracing_model
+    )
 
 
 def build_step_id() -> pl.Expr:
@@ -147,40 +151,44 @@ def build_step_id() -> pl.Expr:
 
 
 def _build_mastery(
-    ordered_rows: pl.DataFrame, as_of: date, policy: StagePolicy, tracing: KnowledgeTracing
+    ordered_evidence: pl.DataFrame, as_of: date, policy: StagePolicy, tracing_model: KnowledgeTracing
 ) -> pl.DataFrame:
-    moment = last_instant(as_of)
-    levels = estimate_levels(ordered_rows, moment, policy, tracing)
-    is_rusty = pl.col("last_practised_at") < pl.lit(moment) - pl.duration(days=pl.col("half_life"))
+    end_moment = last_instant(as_of)
+    levels = estimate_levels(ordered_evidence, end_moment, policy, tracing_model)
+    is_rusty = pl.col("last_practised_at") < pl.lit(end_moment) - pl.duration(days=pl.col("half_life"))
     # a review is counted twice, as teaching and as a review: reviews alone make no row
-    mastery_state = _summarise_pairs(ordered_rows).filter(
+    pair_states = _summarise_pairs(ordered_evidence).filter(
         (pl.sum_horizontal(_COUNT_COLUMNS) - 2 * pl.col("review_count")) > 0
     )
-    mastery_state = mastery_state.join(levels, on="_pair", how="left", maintain_order="left").with_columns(
-        reached_stage(policy).alias("stage_index"),
+    pair_states = pair_states.join(levels, on="_pair", how="left", maintain_order="left").with_columns(
+        compute_reached_stage(policy).alias("stage_index"),
         pl.coalesce("practised_at", "occurred_at").alias("last_practised_at"),
     )
-    if not tracing.is_fitted:
-        mastery_state = mastery_state.with_columns(declare_levels((pl.col("stage_index") + stage_progress(policy)) / 3))
-    mastery_state = mastery_state.with_columns(
+    if not tracing_model.is_fitted:
+        pair_states = pair_states.with_columns(
+            declare_levels((pl.col("stage_index") + compute_stage_progress(policy)) / 3)
+        )
+    pair_states = pair_states.with_columns(
         _STAGE_NAME.alias("stage"),
         pl.col("level").clip(0, 1).alias("level_share"),
         pl.col("low").alias("level_low_share"),
         pl.col("high").alias("level_high_share"),
         ((pl.col("stage_index") > 0) & is_rusty).alias("is_rusty"),
-        missing_for_next(policy).alias("missing_for_next"),
+        list_missing_requirements(policy).alias("missing_for_next"),
     )
     # the order of pairs is that of people and micro-skills
-    return mastery_state.select(pl.col(column).cast(MASTERY.schema[column]) for column in MASTERY.column_names)
+    return pair_states.select(pl.col(column).cast(MASTERY.schema[column]) for column in MASTERY.column_names)
 
 
-def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: KnowledgeTracing) -> pl.DataFrame:
-    running_counts = _count_per_instant(ordered_rows).with_columns(reached_stage(policy).alias("stage_index"))
+def _find_steps(ordered_evidence: pl.DataFrame, policy: StagePolicy, tracing_model: KnowledgeTracing) -> pl.DataFrame:
+    counts_per_instant = _count_per_instant(ordered_evidence).with_columns(
+        compute_reached_stage(policy).alias("stage_index")
+    )
     pair_id = pl.col("_pair")
-    reached_columns = (*PAIR, pl.col("occurred_at").alias("reached_at"))
+    reached_columns = (*PAIR_COLUMNS, pl.col("occurred_at").alias("reached_at"))
     stage_rises = [
         # the rows are in order of pair and time: the first of each pair that reaches the stage
-        running_counts.filter(pl.col("stage_index") >= stage_number)
+        counts_per_instant.filter(pl.col("stage_index") >= stage_number)
         .filter((pair_id != pair_id.shift()).fill_null(True))
         .select(
             *reached_columns,
@@ -190,17 +198,17 @@ def _find_steps(ordered_rows: pl.DataFrame, policy: StagePolicy, tracing: Knowle
         )
         for stage_number in (1, 2, 3)
     ]
-    practised_rows = running_counts.filter(
+    practised_rows = counts_per_instant.filter(
         (pl.col("practised_at") == pl.col("occurred_at")) & (pl.col("stage_index") > 0)
     )
-    half_lives = match_skill_ids(practised_rows, tracing.parameters_by_skill.select("skill_id", "half_life"))
-    allowed_gap = pl.duration(days=pl.col("half_life").fill_null(tracing.default_half_life))
+    half_lives = match_skill_ids(practised_rows, tracing_model.parameters_by_skill.select("skill_id", "half_life"))
+    longest_fresh_gap = pl.duration(days=pl.col("half_life").fill_null(tracing_model.default_half_life))
     refresh_rows = (
         practised_rows.join(half_lives, on="skill_id", how="left", maintain_order="left")
-        .filter(pl.col("occurred_at") - pl.col("before_at") > allowed_gap)
+        .filter(pl.col("occurred_at") - pl.col("before_at") > longest_fresh_gap)
         .select(*reached_columns, pl.lit("refresh").alias("kind"), from_stage=_STAGE_NAME, to_stage=_STAGE_NAME)
     )
-    reached_steps = pl.concat([*stage_rises, refresh_rows]).with_columns(pl.col(PAIR).cast(pl.String))
+    reached_steps = pl.concat([*stage_rises, refresh_rows]).with_columns(pl.col(PAIR_COLUMNS).cast(pl.String))
     return (
         reached_steps.with_columns(build_step_id().alias("step_id"))
         .select(REACHED_STEP.column_names)
@@ -217,11 +225,13 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
     """
     evidence_until_as_of = evidence.select(MASTERY_INPUTS).filter(pl.col("occurred_at") <= last_instant(as_of))
     evidence_rows = pl.DataFrame([_as_enum(column) for column in evidence_until_as_of]).with_columns(
-        trust_rank().alias("_trust_rank")
+        build_trust_rank().alias("_trust_rank")
     )
-    evidence_rows = evidence_rows[_find_order(evidence_rows)].with_columns(pl.struct(PAIR).rle_id().alias("_pair"))
-    mode, pair_id, evidence_day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
-    is_feedback, is_repetition = mode == "feedback", mode == "repetition"
+    evidence_rows = evidence_rows[_find_row_order(evidence_rows)].with_columns(
+        pl.struct(PAIR_COLUMNS).rle_id().alias("_pair")
+    )
+    evidence_mode, pair_id, evidence_day = pl.col("mode"), pl.col("_pair"), pl.col("occurred_at").dt.date()
+    is_feedback, is_repetition = evidence_mode == "feedback", evidence_mode == "repetition"
     is_counted = mark_counted_feedback(evidence_rows.filter(is_feedback), policy)
     evidence_rows = evidence_rows.with_columns(
         _scatter_flags(evidence_rows, is_feedback, is_counted).alias("_is_positive")
@@ -229,25 +239,27 @@ def _order_evidence(evidence: pl.DataFrame, as_of: date, policy: StagePolicy) ->
     is_new_day = ((pair_id != pair_id.shift()) | (evidence_day != evidence_day.shift())).fill_null(True)
     repetition_on_new_day = evidence_rows.filter(is_repetition).select(is_new_day).to_series()
     # unnamed givers count once per kind of feedback: three anonymous certificates are not three people
-    giver_id = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias("judge")
+    feedback_giver = pl.coalesce(pl.col("given_by_id", "feedback_kind").cast(pl.String), pl.lit("unnamed")).alias(
+        "judge"
+    )
     is_new_giver = (
-        evidence_rows.filter("_is_positive").select(pl.struct("_pair", giver_id).is_first_distinct()).to_series()
+        evidence_rows.filter("_is_positive").select(pl.struct("_pair", feedback_giver).is_first_distinct()).to_series()
     )
     condition_by_count_column = {
-        "observation_count": mode == "observation",
+        "observation_count": evidence_mode == "observation",
         "repetition_count": pl.lit(_scatter_flags(evidence_rows, is_repetition, repetition_on_new_day)),
         "feedback_count": is_feedback,
         "positive_feedback_count": pl.col("_is_positive"),
         "judge_count": pl.lit(_scatter_flags(evidence_rows, pl.col("_is_positive"), is_new_giver)),
-        "teaching_count": mode == "teaching",
+        "teaching_count": evidence_mode == "teaching",
         "review_count": is_review(),
     }
     is_in_hours = pl.col("amount_unit") == "hours"
     return evidence_rows.with_columns(
         *(is_met.cast(pl.Int64).alias(count_column) for count_column, is_met in condition_by_count_column.items()),
         *(
-            pl.when((mode == mode_of_hours) & is_in_hours).then("amount").otherwise(0.0).alias(count_column)
-            for count_column, mode_of_hours in _MODE_BY_HOURS_COLUMN.items()
+            pl.when((evidence_mode == mode_of_hours) & is_in_hours).then("amount").otherwise(0.0).alias(hours_column)
+            for hours_column, mode_of_hours in _MODE_BY_HOURS_COLUMN.items()
         ),
     ).drop("_is_positive")
 
@@ -260,17 +272,17 @@ def _as_enum(column: pl.Series) -> pl.Series:
     return column.cast(pl.Enum(pl.concat([column.unique().drop_nulls(), compared_texts]).unique().sort()))
 
 
-def _find_order(evidence_rows: pl.DataFrame) -> pl.Series:
+def _find_row_order(evidence_rows: pl.DataFrame) -> pl.Series:
     """The numbers of the rows in the order of pair, instant, trust rank and descending amount."""
-    person_codes, skill_codes = (evidence_rows[column].to_physical().cast(pl.Int64) for column in PAIR)
+    person_codes, skill_codes = (evidence_rows[column].to_physical().cast(pl.Int64) for column in PAIR_COLUMNS)
     pair_numbers = person_codes * (int(skill_codes.to_numpy().max(initial=0)) + 1) + skill_codes
-    instants, n_ranks = evidence_rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
-    if (int(pair_numbers.to_numpy().max(initial=0)) + 1) * len(instants) * n_ranks >= 2**63:
+    distinct_instants, n_trust_ranks = evidence_rows["occurred_at"].unique().sort(), len(FEEDBACK_KINDS) + 1
+    if (int(pair_numbers.to_numpy().max(initial=0)) + 1) * len(distinct_instants) * n_trust_ranks >= 2**63:
         pair_numbers = pair_numbers.rank("dense").cast(pl.Int64)  # there are no more pairs than rows
     # one number per row: sorting it is far cheaper than sorting by several columns
-    instant_codes = instants.search_sorted(evidence_rows["occurred_at"]).cast(pl.Int64)
+    instant_codes = distinct_instants.search_sorted(evidence_rows["occurred_at"]).cast(pl.Int64)
     trust_ranks = evidence_rows["_trust_rank"].cast(pl.Int64)
-    sort_keys = (pair_numbers * len(instants) + instant_codes) * n_ranks + trust_ranks
+    sort_keys = (pair_numbers * len(distinct_instants) + instant_codes) * n_trust_ranks + trust_ranks
     row_order = sort_keys.arg_sort()
     sorted_keys = sort_keys.gather(row_order)
     is_repeated = (sorted_keys == sorted_keys.shift()).fill_null(False)
@@ -296,7 +308,7 @@ def _scatter_flags(evidence_rows: pl.DataFrame, is_selected: pl.Expr, selected_f
     return flag_per_row
 
 
-def _count_per_instant(ordered_rows: pl.DataFrame) -> pl.DataFrame:
+def _count_per_instant(ordered_evidence: pl.DataFrame) -> pl.DataFrame:
     """One row per pair and instant: the counts up to and including it, and when the person practised.
 
     `before_at` is the practice before this instant, or the last evidence if there was no practice yet.
@@ -320,13 +332,19 @@ def _count_per_instant(ordered_rows: pl.DataFrame) -> pl.DataFrame:
         ((pair_id != pair_id.shift(-1)) | (occurred_at != occurred_at.shift(-1))).fill_null(True).alias("_is_last")
     )
     running_hours = pl.col("repetition_hours").cum_sum().over("_pair")
-    instant_counts = ordered_rows.select(
-        *PAIR, "_pair", occurred_at, *running_counts, running_hours, is_last_of_instant, **row_number_by_time_column
+    instant_counts = ordered_evidence.select(
+        *PAIR_COLUMNS,
+        "_pair",
+        occurred_at,
+        *running_counts,
+        running_hours,
+        is_last_of_instant,
+        **row_number_by_time_column,
     ).filter("_is_last")
     # from the place of a row to its time, if that row is of the same pair
     instant_counts = instant_counts.with_columns(
-        pl.when(ordered_rows["_pair"].gather(instant_counts[column]) == instant_counts["_pair"])
-        .then(ordered_rows["occurred_at"].gather(instant_counts[column]))
+        pl.when(ordered_evidence["_pair"].gather(instant_counts[column]) == instant_counts["_pair"])
+        .then(ordered_evidence["occurred_at"].gather(instant_counts[column]))
         .alias(column)
         for column in row_number_by_time_column
     )
@@ -334,12 +352,12 @@ def _count_per_instant(ordered_rows: pl.DataFrame) -> pl.DataFrame:
     return instant_counts.with_columns(previous_practice_at.alias("before_at"))
 
 
-def _summarise_pairs(ordered_rows: pl.DataFrame) -> pl.DataFrame:
+def _summarise_pairs(ordered_evidence: pl.DataFrame) -> pl.DataFrame:
     """One row per pair: the counts of all its rows, and when the person practised."""
     occurred_at, is_repetition = pl.col("occurred_at"), pl.col("mode") == "repetition"
-    pair_groups = ordered_rows.lazy().group_by("_pair", maintain_order=True)
-    return pair_groups.agg(
-        pl.col(*PAIR).first(),
+    rows_by_pair = ordered_evidence.lazy().group_by("_pair", maintain_order=True)
+    return rows_by_pair.agg(
+        pl.col(*PAIR_COLUMNS).first(),
         pl.col(*_COUNT_COLUMNS, *_MODE_BY_HOURS_COLUMN).sum(),
         occurred_at.first().alias("first_evidence_at"),
         occurred_at.last(),

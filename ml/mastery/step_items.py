@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines.contracts.columns import STAGES
 
-REFRESH = "refresh"
+REFRESH_GOAL = "refresh"
 
 
 def list_steps(skill_ids: pl.Series) -> pl.Series:
@@ -17,7 +17,7 @@ def list_steps(skill_ids: pl.Series) -> pl.Series:
     Args:
         skill_ids: skill_id of the micro-skills.
     """
-    goal_rows = pl.DataFrame({"goal": [*STAGES[1:], REFRESH]})
+    goal_rows = pl.DataFrame({"goal": [*STAGES[1:], REFRESH_GOAL]})
     step_rows = skill_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame().join(goal_rows, how="cross")
     return step_rows.select(pl.concat_str("skill_id", "goal", separator="|").alias("skill_id")).to_series()
 
@@ -31,7 +31,7 @@ def list_required_steps(step_ids: pl.Series) -> pl.DataFrame:
     Returns:
         One row per step that requires another: skill_id (the step), requires_id.
     """
-    stage_below_by_goal = {STAGES[2]: STAGES[1], STAGES[3]: STAGES[2], REFRESH: STAGES[1]}
+    stage_below_by_goal = {STAGES[2]: STAGES[1], STAGES[3]: STAGES[2], REFRESH_GOAL: STAGES[1]}
     step_rows = step_ids.cast(pl.String).unique().sort().alias("skill_id").to_frame()
     skill_of_step, goal_of_step = (
         pl.col("skill_id").str.replace(r"\|[^|]*$", ""),
@@ -46,7 +46,7 @@ def list_required_steps(step_ids: pl.Series) -> pl.DataFrame:
 def list_repeatable_steps(step_ids: pl.Series) -> pl.Series:
     """Return the distinct ids of the steps that can be reached again: refreshes."""
     distinct_ids = step_ids.cast(pl.String).unique().sort()
-    return distinct_ids.filter(distinct_ids.str.ends_with(f"|{REFRESH}"))
+    return distinct_ids.filter(distinct_ids.str.ends_with(f"|{REFRESH_GOAL}"))
 
 
 def list_blocked_steps(mastery: pl.DataFrame) -> pl.DataFrame:
@@ -58,7 +58,7 @@ def list_blocked_steps(mastery: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per pair: person_id, skill_id (the step).
     """
-    step_id = pl.concat_str("skill_id", pl.lit(REFRESH), separator="|").alias("skill_id")
+    step_id = pl.concat_str("skill_id", pl.lit(REFRESH_GOAL), separator="|").alias("skill_id")
     return mastery.filter(~pl.col("is_rusty").fill_null(False)).select("person_id", step_id)
 
 
@@ -75,8 +75,8 @@ def list_memberships(people: pl.DataFrame, role_periods: pl.DataFrame) -> pl.Dat
     """
     present_roles = people.select("person_id", "role_name", "unit_name").join(role_periods, on="person_id", how="anti")
     dated_roles = role_periods.select("person_id", "role_name", "unit_name", since="started_date", until="ended_date")
-    memberships = pl.concat([present_roles, dated_roles], how="diagonal").unpivot(
+    group_memberships = pl.concat([present_roles, dated_roles], how="diagonal").unpivot(
         ("role_name", "unit_name"), index=("person_id", "since", "until"), variable_name="kind", value_name="name"
     )
     group_name = pl.format("{} {}", "kind", "name").alias("group")
-    return memberships.drop_nulls("name").select("person_id", group_name, "since", "until")
+    return group_memberships.drop_nulls("name").select("person_id", group_name, "since", "until")

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.data.interactions import TICKS_PER_DAY, Interactions, UserStates
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints
-from ml.ranking.features import FEATURES, first_and_latest_use
+from ml.ranking.features import FEATURES, find_first_and_latest_use
 from ml.ranking.ranker import log_softmax
 
 ACTIVITY_DAYS = (30, 90, 365)
@@ -24,8 +24,8 @@ ITEM_INPUTS = (
 _FEATURE_NAMES = [feature.name for feature in FEATURES]
 _ITEM_COLUMNS = [_FEATURE_NAMES.index(feature_name) for feature_name in ITEM_INPUTS]
 CALIBRATION_CANDIDATES = 20  # best candidates of a person that are learned from: below them hardly any is acquired
-PENALTY = 100.0  # two dozen weights rest on a few hundred outcomes
-KNOTS = (1 / 3, 2 / 3)  # the bends split the log odds of what was acquired into thirds
+WEIGHT_PENALTY = 100.0  # two dozen weights rest on a few hundred outcomes
+KNOT_QUANTILES = (1 / 3, 2 / 3)  # the bends split the log odds of what was acquired into thirds
 MIN_POSITIVES = 20  # fewer positive outcomes do not support a probability
 IDLE_DAYS_WITHOUT_HISTORY = 10_000.0
 
@@ -44,7 +44,7 @@ class Calibrator:
     knots: Doubles
 
     def probability(self, inputs: Floats) -> Doubles:
-        """The probability per row of `inputs` (see `calibration_inputs`)."""
+        """The probability per row of `inputs` (see `build_calibration_inputs`)."""
         log_odds = np.asarray(inputs @ self.weights + self.bias, np.float64)
         return np.asarray(
             1.0 / (1.0 + np.exp(-(_build_hinge_columns(log_odds, self.knots) @ self.tilt[1:] + self.tilt[0])))
@@ -73,8 +73,8 @@ class Reliability:
     bins: tuple[ReliabilityBin, ...] = ()  # by rising probability
 
 
-def calibration_inputs(
-    interactions: Interactions, user_states: UserStates, utility: Doubles, is_candidate: Bools, features: Floats
+def build_calibration_inputs(
+    interactions: Interactions, user_states: UserStates, utility: Doubles, is_candidate: Bools, feature_matrix: Floats
 ) -> Floats:
     """Inputs of the probability for the candidates of people.
 
@@ -83,13 +83,13 @@ def calibration_inputs(
         user_states: Person and cutoff of each row, and what the person held.
         utility: Rows x k.
         is_candidate: Rows x k, False on padding.
-        features: (rows * k) x features, of which ITEM_INPUTS are taken.
+        feature_matrix: (rows * k) x features, of which ITEM_INPUTS are taken.
 
     Returns:
         (rows * k) x inputs: log odds among the candidates, the person's activity, the item's features.
     """
     log_odds = np.where(is_candidate, log_softmax(utility, is_candidate), 0.0)[:, :, None]
-    first_ticks, latest_ticks = first_and_latest_use(user_states)
+    first_ticks, latest_ticks = find_first_and_latest_use(user_states)
     idle_days = np.where(
         user_states.item_counts > 0, (user_states.cutoff_tick - latest_ticks) / TICKS_PER_DAY, IDLE_DAYS_WITHOUT_HISTORY
     )
@@ -107,7 +107,7 @@ def calibration_inputs(
             [
                 log_odds,
                 np.broadcast_to(person_inputs[:, None, :], (*utility.shape, person_inputs.shape[1])),
-                features[:, _ITEM_COLUMNS].reshape(*utility.shape, -1),
+                feature_matrix[:, _ITEM_COLUMNS].reshape(*utility.shape, -1),
             ],
             axis=2,
         )
@@ -138,7 +138,7 @@ def fit_calibrator(
     outcomes. The line stays straight if there is one window, or a window without a positive outcome.
 
     Args:
-        inputs: Rows x inputs, see `calibration_inputs`.
+        inputs: Rows x inputs, see `build_calibration_inputs`.
         outcomes: Whether each row's item was acquired.
         sample_weight: How many people each row represents; 1 if None.
         window_codes: Code of the window of each row; all rows are of one window if None.
@@ -150,7 +150,7 @@ def fit_calibrator(
     if n_positive < MIN_POSITIVES or n_positive == len(outcomes):
         return None
     sample_weight = np.ones(len(outcomes)) if sample_weight is None else sample_weight
-    input_weights, bias = _fit_line(inputs, outcomes, sample_weight, PENALTY)
+    input_weights, bias = _fit_logistic_regression(inputs, outcomes, sample_weight, WEIGHT_PENALTY)
     distinct_windows = [] if window_codes is None else np.unique(window_codes).tolist()
     if len(distinct_windows) <= 1 or not all(
         outcomes[window_codes == window_code].any() for window_code in distinct_windows
@@ -159,13 +159,15 @@ def fit_calibrator(
     predicted_log_odds = np.empty(len(outcomes))
     for window_code in distinct_windows:
         is_in_window = window_codes == window_code
-        fold_weights, fold_bias = _fit_line(
-            inputs[~is_in_window], outcomes[~is_in_window], sample_weight[~is_in_window], PENALTY
+        other_window_weights, other_window_bias = _fit_logistic_regression(
+            inputs[~is_in_window], outcomes[~is_in_window], sample_weight[~is_in_window], WEIGHT_PENALTY
         )
-        predicted_log_odds[is_in_window] = inputs[is_in_window] @ fold_weights + fold_bias
-    knots = np.quantile(predicted_log_odds[outcomes], KNOTS)
-    slope_changes, intercept = _fit_line(_build_hinge_columns(predicted_log_odds, knots), outcomes, sample_weight, 1e-1)
-    slopes = np.maximum(np.cumsum(slope_changes), 0.0)  # a higher prediction must not lower the probability
+        predicted_log_odds[is_in_window] = inputs[is_in_window] @ other_window_weights + other_window_bias
+    knots = np.quantile(predicted_log_odds[outcomes], KNOT_QUANTILES)
+    hinge_weights, intercept = _fit_logistic_regression(
+        _build_hinge_columns(predicted_log_odds, knots), outcomes, sample_weight, 1e-1
+    )
+    slopes = np.maximum(np.cumsum(hinge_weights), 0.0)  # a higher prediction must not lower the probability
     return Calibrator(
         input_weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots
     )
@@ -175,16 +177,16 @@ def _build_hinge_columns(log_odds: Doubles, knots: Doubles) -> Doubles:
     return np.stack([log_odds, *(np.maximum(log_odds - knot, 0.0) for knot in knots)], axis=1)
 
 
-def _fit_line(
+def _fit_logistic_regression(
     inputs: Floats | Doubles, outcomes: Bools, sample_weight: Doubles, penalty: float
 ) -> tuple[Doubles, float]:
     """Weights and bias on the inputs' own scale; the penalty is on standardised weights."""
-    centre, scale = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
+    input_means, input_deviations = inputs.mean(axis=0, dtype=np.float64), inputs.std(axis=0, dtype=np.float64) + 1e-6
     # For few inputs and many rows Newton's method converges in a dozen passes; other solvers stop early.
     regression = LogisticRegression(C=1.0 / penalty, max_iter=100, solver="newton-cholesky")
-    regression.fit((inputs - centre) / scale, outcomes, sample_weight=sample_weight)
-    input_weights = regression.coef_[0] / scale
-    return input_weights, float(regression.intercept_[0] - centre @ input_weights)
+    regression.fit((inputs - input_means) / input_deviations, outcomes, sample_weight=sample_weight)
+    input_weights = regression.coef_[0] / input_deviations
+    return input_weights, float(regression.intercept_[0] - input_means @ input_weights)
 
 
 def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | None:
@@ -217,7 +219,7 @@ def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | 
     return Reliability(n_predictions, base_rate, ece, brier, 1.0 - brier / base_brier if base_brier else 0.0, bins)
 
 
-def chance_error(reliability: Reliability) -> float:
+def compute_chance_error(reliability: Reliability) -> float:
     """The calibration error that exact probabilities would show by chance: the mean error of a binomial share."""
     expected_errors = [
         reliability_bin.n

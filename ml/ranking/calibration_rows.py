@@ -12,7 +12,7 @@ import numpy as np
 from ml.data.interactions import TICKS_PER_DAY, Interactions, build_user_states, reindex_items
 from ml.data.parallel import parallel_map
 from ml.data.sparse_rows import Bools, Doubles, Floats
-from ml.ranking.calibration import CALIBRATION_CANDIDATES, Calibrator, calibration_inputs, fit_calibrator
+from ml.ranking.calibration import CALIBRATION_CANDIDATES, Calibrator, build_calibration_inputs, fit_calibrator
 from ml.ranking.cases import Cases, build_window_cases
 from ml.ranking.recommender import Recommender
 
@@ -23,7 +23,7 @@ ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a
 class CalibrationRows:
     """The best candidates of people at one moment. One row per person and candidate."""
 
-    inputs: Floats  # rows x inputs, see `ml.ranking.calibration.calibration_inputs`
+    inputs: Floats  # rows x inputs, see `ml.ranking.calibration.build_calibration_inputs`
     outcomes: Bools  # whether the person acquired the item within the horizon
     weights: Doubles  # how many people each row represents
 
@@ -40,7 +40,7 @@ def collect_calibration_rows(
         horizon_ticks: Span in ticks within which an acquisition counts.
     """
     interactions = reindex_items(interactions, recommender.ensemble.items)
-    interactions = replace(interactions, repeatable=recommender.rules.repeatable)
+    interactions = replace(interactions, is_repeatable=recommender.rules.repeatable)
     updated_recommender = replace(recommender.with_interactions(interactions), calibrator=None)
     cases = build_window_cases(interactions, np.array([cutoff_tick]), horizon_ticks, include_idle=True)
     cases, case_weights = _sample_cases(cases, interactions, recommender)
@@ -57,14 +57,14 @@ def collect_calibration_rows(
     return CalibrationRows(inputs, outcomes, np.repeat(case_weights, top_counts))
 
 
-def calibrate(window_rows: Sequence[CalibrationRows]) -> Calibrator | None:
+def calibrate(rows_per_window: Sequence[CalibrationRows]) -> Calibrator | None:
     """Fit a calibrator on the rows of one or more windows; None if they do not support a probability."""
     inputs, outcomes, weights = (
-        np.concatenate([getattr(calibration_rows, field) for calibration_rows in window_rows])
-        for field in ("inputs", "outcomes", "weights")
+        np.concatenate([getattr(calibration_rows, field_name) for calibration_rows in rows_per_window])
+        for field_name in ("inputs", "outcomes", "weights")
     )
-    window_sizes = [len(calibration_rows.outcomes) for calibration_rows in window_rows]
-    return fit_calibrator(inputs, outcomes, weights, np.repeat(np.arange(len(window_rows)), window_sizes))
+    row_counts = [len(calibration_rows.outcomes) for calibration_rows in rows_per_window]
+    return fit_calibrator(inputs, outcomes, weights, np.repeat(np.arange(len(rows_per_window)), row_counts))
 
 
 def _collect_block_rows(
@@ -74,7 +74,7 @@ def _collect_block_rows(
     ranked_block = recommender.rank_block(
         interactions, cases.person, cases.cutoff_tick, recommender.config.n_candidates
     )
-    inputs = calibration_inputs(
+    input_matrix = build_calibration_inputs(
         interactions,
         build_user_states(interactions, cases.person, cases.cutoff_tick),
         ranked_block.utility,
@@ -85,7 +85,7 @@ def _collect_block_rows(
         np.arange(ranked_block.is_candidate.shape[1]) < CALIBRATION_CANDIDATES
     )
     return (
-        inputs[is_top_candidate.ravel()],
+        input_matrix[is_top_candidate.ravel()],
         cases.label_candidates(ranked_block.item, interactions.n_items)[is_top_candidate],
         is_top_candidate.sum(axis=1),
     )
@@ -93,21 +93,25 @@ def _collect_block_rows(
 
 def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recommender) -> tuple[Cases, Doubles]:
     """At most `calibration_people` active people and a quarter as many idle ones; how many people each represents."""
-    latest_entries = (
+    latest_entry_indices = (
         np.searchsorted(interactions.search_key, interactions.time_key(cases.person, cases.cutoff_tick)) - 1
     )
-    latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entries, 0)]
+    latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entry_indices, 0)]
     is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
     max_active_cases, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
-    sampled_indices, weight_blocks = [], []
-    for group_indices, max_sampled in (
+    sampled_case_indices, weight_blocks = [], []
+    for group_case_indices, max_sampled_cases in (
         (np.flatnonzero(~is_idle), max_active_cases),
         (np.flatnonzero(is_idle), max_active_cases // 4),
     ):
-        sampled_indices.append(
-            rng.choice(group_indices, max_sampled, replace=False) if len(group_indices) > max_sampled else group_indices
+        sampled_case_indices.append(
+            rng.choice(group_case_indices, max_sampled_cases, replace=False)
+            if len(group_case_indices) > max_sampled_cases
+            else group_case_indices
         )
-        weight_blocks.append(np.full(len(sampled_indices[-1]), len(group_indices) / max(len(sampled_indices[-1]), 1)))
-    case_indices = np.concatenate(sampled_indices)
+        weight_blocks.append(
+            np.full(len(sampled_case_indices[-1]), len(group_case_indices) / max(len(sampled_case_indices[-1]), 1))
+        )
+    case_indices = np.concatenate(sampled_case_indices)
     case_order = np.argsort(case_indices)
     return cases.take(case_indices[case_order]), np.concatenate(weight_blocks)[case_order]

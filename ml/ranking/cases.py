@@ -154,8 +154,10 @@ def build_training_cases(
         cases = build_window_cases(
             interactions, cutoff_ticks[:MAX_WINDOWS], horizon_ticks, include_newcomers=include_newcomers
         )
-        first_ticks = np.append(interactions.time, end_tick)[interactions.start[:-1]]
-        is_late_or_first = (cases.from_end < config.cases_per_person) | (cases.cutoff_tick <= first_ticks[cases.person])
+        first_event_ticks = np.append(interactions.time, end_tick)[interactions.start[:-1]]
+        is_late_or_first = (cases.from_end < config.cases_per_person) | (
+            cases.cutoff_tick <= first_event_ticks[cases.person]
+        )
         cases = cases.take(np.flatnonzero(is_late_or_first))
     sampled_share = min(1.0, config.max_cases / max(len(cases), 1))
     if first_cutoff_tick is not None:
@@ -216,7 +218,7 @@ def _build_cases(
         target_events.item[target_indices],
         np.searchsorted(person_codes, person_codes, side="right") - 1 - np.arange(len(person_codes)),
     )
-    if interactions.repeatable is None:
+    if interactions.is_repeatable is None:
         return cases
     # an item reached twice within the span is one target
     pair_keys = cases.target_row * interactions.n_items + cases.item

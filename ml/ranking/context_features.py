@@ -19,7 +19,7 @@ from ml.ranking.features import Feature
 
 Aggregation = Literal["log_sum", "share", "latest", "log_age"]
 KEY_COLUMNS = ("person_id", "skill_id", "capability_id")
-BEFORE_ALL = pl.datetime(1900, 1, 1)
+EARLIEST_MOMENT = pl.datetime(1900, 1, 1)
 MICROSECONDS_PER_DAY = 86_400_000_000.0
 # Threads that score people share the values of a moment; the first that needs them computes them.
 _VALUES_LOCK = Lock()
@@ -35,12 +35,12 @@ class FeatureSource:
     """
 
     feature: Feature
-    rows: pl.DataFrame
+    dated_rows: pl.DataFrame
     aggregation: Aggregation
 
     @cached_property
     def key_columns(self) -> tuple[str, ...]:
-        return tuple(key_column for key_column in KEY_COLUMNS if key_column in self.rows.columns)
+        return tuple(key_column for key_column in KEY_COLUMNS if key_column in self.dated_rows.columns)
 
     @property
     def key_name(self) -> str:
@@ -54,7 +54,7 @@ class FeatureSource:
 
     def encode_rows(self, vocabularies: dict[str, pl.Series]) -> pl.DataFrame:
         """One row per complete row: key (combined code), ts, value."""
-        complete_rows = self.rows.drop_nulls([*self.key_columns, "ts"])
+        complete_rows = self.dated_rows.drop_nulls([*self.key_columns, "ts"])
         return complete_rows.select(
             pl.Series("key", encode_keys(complete_rows, self.key_columns, vocabularies)),
             _to_naive_utc(complete_rows["ts"]),
@@ -74,8 +74,12 @@ class FeatureSource:
             "key", "value", age=(pl.lit(moment) - pl.col("ts")).dt.total_microseconds() / MICROSECONDS_PER_DAY
         )
         if self.is_sum:  # in the order of the rows, not per thread: the same sum to the last digit
-            sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
-            return replace(sums, value=np.log1p(np.maximum(sums.value, 0.0))) if self.aggregation == "log_sum" else sums
+            value_sums = sum_by_key(past_rows["key"].to_numpy(), past_rows["value"].to_numpy())
+            return (
+                replace(value_sums, value=np.log1p(np.maximum(value_sums.value, 0.0)))
+                if self.aggregation == "log_sum"
+                else value_sums
+            )
         newest_age = pl.col("age").min()
         newest_value = pl.col("value").filter(pl.col("age") == newest_age).max()
         feature_value = newest_age.log1p() if self.aggregation == "log_age" else newest_value
@@ -84,7 +88,7 @@ class FeatureSource:
 
     def join_values(self, pairs: pl.DataFrame, accumulated_rows: pl.DataFrame) -> pl.Series:
         """The feature's value per pair; `pairs` has this source's key column and is sorted by `at`."""
-        joined_pairs = pairs.select("at", key=self.key_name).join_asof(
+        pairs_with_values = pairs.select("at", key=self.key_name).join_asof(
             accumulated_rows,
             left_on="at",
             right_on="ts",
@@ -97,7 +101,7 @@ class FeatureSource:
             "log_sum": pl.col("value").clip(lower_bound=0.0).log1p(),
             "log_age": ((pl.col("at") - pl.col("since")).dt.total_microseconds() / MICROSECONDS_PER_DAY).log1p(),
         }.get(self.aggregation, pl.col("value"))
-        return joined_pairs.select(feature_value.fill_null(0.0).alias(self.feature.name)).to_series()
+        return pairs_with_values.select(feature_value.fill_null(0.0).alias(self.feature.name)).to_series()
 
 
 def encode_keys(id_rows: pl.DataFrame, key_columns: tuple[str, ...], vocabularies: dict[str, pl.Series]) -> Ints:
@@ -119,7 +123,7 @@ class ContextFeatures:
 
     sources: tuple[FeatureSource, ...]
     capabilities: pl.DataFrame  # skill_id, capability_id
-    _lookups_at: dict[datetime, tuple[Lookup, ...]] = field(default_factory=dict, init=False, repr=False)
+    _lookups_by_moment: dict[datetime, tuple[Lookup, ...]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -129,11 +133,13 @@ class ContextFeatures:
     def vocabularies(self) -> dict[str, pl.Series]:
         """The distinct ids of each key column."""
         ids_by_column = {
-            column: [source.rows[column].cast(pl.String) for source in self.sources if column in source.key_columns]
+            column: [
+                source.dated_rows[column].cast(pl.String) for source in self.sources if column in source.key_columns
+            ]
             for column in KEY_COLUMNS
         }
         return {
-            column: pl.concat(id_series).drop_nulls().unique().sort() for column, id_series in ids_by_column.items()
+            column: pl.concat(id_columns).drop_nulls().unique().sort() for column, id_columns in ids_by_column.items()
         }
 
     @cached_property
@@ -153,7 +159,10 @@ class ContextFeatures:
         return replace(
             self,
             sources=tuple(
-                replace(source, rows=source.rows.join(chosen_people, on="person_id", how="semi", maintain_order="left"))
+                replace(
+                    source,
+                    dated_rows=source.dated_rows.join(chosen_people, on="person_id", how="semi", maintain_order="left"),
+                )
                 if "person_id" in source.key_columns
                 else source
                 for source in self.sources
@@ -167,10 +176,10 @@ class ContextFeatures:
             .with_columns(pl.col("skill_id").str.replace(r"\|[^|]*$", ""), _to_naive_utc(pairs["at"]))
             .join(self.capabilities, on="skill_id", how="left", maintain_order="left")
         )
-        columns_by_key_name = {source.key_name: source.key_columns for source in self.sources}
+        key_columns_by_name = {source.key_name: source.key_columns for source in self.sources}
         keyed_pairs = keyed_pairs.with_columns(
             pl.Series(key_name, encode_keys(keyed_pairs, key_columns, self.vocabularies))
-            for key_name, key_columns in columns_by_key_name.items()
+            for key_name, key_columns in key_columns_by_name.items()
         )
         moments = keyed_pairs["at"].unique()
         if len(moments) == 1:
@@ -178,26 +187,26 @@ class ContextFeatures:
         keyed_pairs = keyed_pairs.sort("at", "place")
         with _VALUES_LOCK:
             accumulated_rows = self._accumulated_rows
-        feature_columns = [
+        value_columns = [
             source.join_values(keyed_pairs, source_rows)
             for source, source_rows in zip(self.sources, accumulated_rows, strict=True)
         ]
-        return pl.DataFrame([keyed_pairs["place"], *feature_columns]).sort("place").drop("place")
+        return pl.DataFrame([keyed_pairs["place"], *value_columns]).sort("place").drop("place")
 
     def _compute_at_one_moment(self, keyed_pairs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
         """One row per pair: all share one moment, so that each key has one value and no join by time is needed."""
         with _VALUES_LOCK:
-            if moment not in self._lookups_at:
-                self._lookups_at.clear()  # callers go from moment to moment, and each one takes memory
-                self._lookups_at[moment] = tuple(
+            if moment not in self._lookups_by_moment:
+                self._lookups_by_moment.clear()  # callers go from moment to moment, and each one takes memory
+                self._lookups_by_moment[moment] = tuple(
                     source.values_at(encoded_rows, moment)
                     for source, encoded_rows in zip(self.sources, self._encoded_rows, strict=True)
                 )
-            lookups = self._lookups_at[moment]
+            lookup_by_source = self._lookups_by_moment[moment]
         return pl.DataFrame(
             {
                 source.feature.name: lookup.get(keyed_pairs[source.key_name].to_numpy())
-                for source, lookup in zip(self.sources, lookups, strict=True)
+                for source, lookup in zip(self.sources, lookup_by_source, strict=True)
             }
         )
 
@@ -228,25 +237,25 @@ def build_context_features(context_tables: ContextTables) -> ContextFeatures:
     Returns:
         Extra features for `ml.ranking.fitting.fit_recommender`.
     """
-    wish_sources = () if context_tables.wishes is None else _wish_sources(context_tables.wishes)
+    wish_sources = () if context_tables.wishes is None else _declare_wish_sources(context_tables.wishes)
     sources = (
-        *_hr_sources(context_tables),
-        *_project_sources(context_tables),
-        *_learning_sources(context_tables.learning),
-        *_taxonomy_sources(context_tables),
+        *_declare_hr_sources(context_tables),
+        *_declare_project_sources(context_tables),
+        *_declare_learning_sources(context_tables.learning),
+        *_declare_taxonomy_sources(context_tables),
         *wish_sources,
     )
     return ContextFeatures(sources, context_tables.capabilities.select("skill_id", "capability_id").unique("skill_id"))
 
 
-def _hr_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
+def _declare_hr_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
     dated_roles = pl.concat(
         [
             context_tables.people.join(context_tables.role_periods, on="person_id", how="anti").select(
-                "person_id", "role_name", ts=BEFORE_ALL, until=pl.lit(None, pl.Datetime)
+                "person_id", "role_name", ts=EARLIEST_MOMENT, until=pl.lit(None, pl.Datetime)
             ),
             context_tables.role_periods.select(
-                "person_id", "role_name", ts=_as_moment("started_date"), until=_as_moment("ended_date")
+                "person_id", "role_name", ts=_cast_to_moment("started_date"), until=_cast_to_moment("ended_date")
             ),
         ],
         how="vertical_relaxed",
@@ -255,39 +264,41 @@ def _hr_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
         {"essential": 1.0, "optional": 0.4}, default=0.4, return_dtype=pl.Float64
     )
     role_needs = dated_roles.join(context_tables.role_profiles.with_columns(value=importance_weight), on="role_name")
-    ended_needs = role_needs.drop_nulls("until").select("person_id", "skill_id", ts="until", value=-pl.col("value"))
+    ended_role_needs = role_needs.drop_nulls("until").select(
+        "person_id", "skill_id", ts="until", value=-pl.col("value")
+    )
     return (
         FeatureSource(
             Feature("role_needs", "hr", "importance of the skill in the profiles of the person's roles"),
-            pl.concat([role_needs.select("person_id", "skill_id", "ts", "value"), ended_needs]),
+            pl.concat([role_needs.select("person_id", "skill_id", "ts", "value"), ended_role_needs]),
             "share",
         ),
         FeatureSource(
             Feature("log_hired", "hr", "log of 1 + days since the person was hired"),
-            context_tables.people.select("person_id", ts=_as_moment("hired_date"), value=pl.lit(1.0)),
+            context_tables.people.select("person_id", ts=_cast_to_moment("hired_date"), value=pl.lit(1.0)),
             "log_age",
         ),
     )
 
 
-def _project_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
+def _declare_project_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
     dated_assignments = context_tables.assignments.drop_nulls(["skill_id", "started_date"])
-    open_changes = pl.concat(
+    open_count_changes = pl.concat(
         [
-            _dated_rows(dated_assignments, "started_date", pl.lit(1.0)),
-            _dated_rows(dated_assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
+            _select_dated_rows(dated_assignments, "started_date", pl.lit(1.0)),
+            _select_dated_rows(dated_assignments.drop_nulls("done_at"), "done_at", pl.lit(-1.0)),
         ]
     )
-    practice_rows = _dated_rows(context_tables.practice, "occurred_at", pl.col("hours"))
+    practice_rows = _select_dated_rows(context_tables.practice, "occurred_at", pl.col("hours"))
     return (
         FeatureSource(
             Feature("demand_open", "projects", "log of 1 + open assignments that name the skill"),
-            open_changes.drop("person_id"),
+            open_count_changes.drop("person_id"),
             "log_sum",
         ),
         FeatureSource(
             Feature("assigned_open", "projects", "log of 1 + the person's own open assignments that name it"),
-            open_changes,
+            open_count_changes,
             "log_sum",
         ),
         FeatureSource(
@@ -303,29 +314,29 @@ def _project_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]
     )
 
 
-def _learning_sources(learning: pl.DataFrame) -> tuple[FeatureSource, ...]:
+def _declare_learning_sources(learning: pl.DataFrame) -> tuple[FeatureSource, ...]:
     learning_records = learning.drop_nulls("skill_id")
     return (
         FeatureSource(
             Feature("learning_started", "learning", "log of 1 + times the person began to learn it"),
-            _dated_rows(learning_records.filter(~pl.col("is_finished")), "occurred_at", pl.lit(1.0)),
+            _select_dated_rows(learning_records.filter(~pl.col("is_finished")), "occurred_at", pl.lit(1.0)),
             "log_sum",
         ),
         FeatureSource(
             Feature("learning_finished", "learning", "log of 1 + times the person finished learning it"),
-            _dated_rows(learning_records.filter("is_finished"), "occurred_at", pl.lit(1.0)),
+            _select_dated_rows(learning_records.filter("is_finished"), "occurred_at", pl.lit(1.0)),
             "log_sum",
         ),
         FeatureSource(
             Feature("learning_score", "learning", "the newest score of learning it, 0 to 1"),
-            _dated_rows(learning_records.drop_nulls("score_share"), "occurred_at", pl.col("score_share")),
+            _select_dated_rows(learning_records.drop_nulls("score_share"), "occurred_at", pl.col("score_share")),
             "latest",
         ),
     )
 
 
-def _taxonomy_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
-    first_held_rows = context_tables.steps.group_by("person_id", "skill_id").agg(ts=_as_moment("reached_at").min())
+def _declare_taxonomy_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...]:
+    first_held_rows = context_tables.steps.group_by("person_id", "skill_id").agg(ts=_cast_to_moment("reached_at").min())
     prerequisite_links = context_tables.prerequisites.select("skill_id", "requires_skill_id").unique()
     met_prerequisites = first_held_rows.join(
         prerequisite_links.with_columns(value=1.0 / pl.len().over("skill_id")),
@@ -337,7 +348,7 @@ def _taxonomy_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...
     return (
         FeatureSource(
             Feature("prerequisites_asked", "taxonomy", "1 where the skill has prerequisites"),
-            prerequisite_links.select("skill_id").unique().select("skill_id", ts=BEFORE_ALL, value=pl.lit(1.0)),
+            prerequisite_links.select("skill_id").unique().select("skill_id", ts=EARLIEST_MOMENT, value=pl.lit(1.0)),
             "share",
         ),
         FeatureSource(
@@ -353,26 +364,26 @@ def _taxonomy_sources(context_tables: ContextTables) -> tuple[FeatureSource, ...
     )
 
 
-def _wish_sources(wishes: pl.DataFrame) -> tuple[FeatureSource, ...]:
+def _declare_wish_sources(wishes: pl.DataFrame) -> tuple[FeatureSource, ...]:
     return (
         FeatureSource(
             Feature("wish_weight", "wishes", "how much the person last said to want it"),
-            _dated_rows(wishes.drop_nulls("skill_id"), "stated_at", pl.col("wish_weight").fill_null(1.0)),
+            _select_dated_rows(wishes.drop_nulls("skill_id"), "stated_at", pl.col("wish_weight").fill_null(1.0)),
             "latest",
         ),
     )
 
 
-def _dated_rows(records: pl.DataFrame, moment_column: str, value_expr: pl.Expr) -> pl.DataFrame:
+def _select_dated_rows(records: pl.DataFrame, moment_column: str, value_expr: pl.Expr) -> pl.DataFrame:
     """One row per row of the frame: person_id, skill_id, ts, value."""
-    return records.select("person_id", "skill_id", ts=_as_moment(moment_column), value=value_expr)
+    return records.select("person_id", "skill_id", ts=_cast_to_moment(moment_column), value=value_expr)
 
 
-def _as_moment(column: str) -> pl.Expr:
+def _cast_to_moment(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Datetime("us"))
 
 
 def _to_naive_utc(moments: pl.Series) -> pl.Series:
-    is_zoned = isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone is not None
-    naive_moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if is_zoned else moments
+    has_time_zone = isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone is not None
+    naive_moments = moments.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if has_time_zone else moments
     return naive_moments.cast(pl.Datetime("us"))

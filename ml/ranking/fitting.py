@@ -62,10 +62,10 @@ def fit_recommender(
     config: RankerConfig | None = None,
     item_names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
-    requires: pl.DataFrame | None = None,
-    repeatable: pl.Series | None = None,
+    requirements: pl.DataFrame | None = None,
+    repeatable_ids: pl.Series | None = None,
     seed: int = 0,
-    progress: Progress = lambda *_: None,
+    report_progress: Progress = lambda *_: None,
 ) -> Recommender:
     """Fit a recommender on everything up to and including `as_of`.
 
@@ -76,18 +76,18 @@ def fit_recommender(
         config: Settings; chosen from the size of the data if None.
         item_names: skill_id, name; ids are read as names if None.
         extra_features: Features from elsewhere.
-        requires: skill_id, requires_id; an item is eligible for people who hold all items it requires.
-        repeatable: Ids of items that can be reached again.
+        requirements: skill_id, requires_id; an item is eligible for people who hold all items it requires.
+        repeatable_ids: Ids of items that can be reached again.
         seed: Seed of every random choice.
-        progress: Is called with the name of a finished stage and the share of the work.
+        report_progress: Is called with the name of a finished stage and the share of the work.
 
     Returns:
         The recommender. With too little to learn from it orders items by popularity and gives the `reason`.
     """
     end_tick = as_tick(as_of) + 1
     interactions = drop_unused_ids(filter_before(encode_interactions(events), end_tick))
-    rules = encode_rules(requires, repeatable, interactions.items)
-    interactions = replace(interactions, repeatable=rules.repeatable)
+    rules = encode_rules(requirements, repeatable_ids, interactions.items)
+    interactions = replace(interactions, is_repeatable=rules.repeatable)
     with threadpool_limits(1):
         return fit_coded_recommender(
             interactions,
@@ -97,7 +97,7 @@ def fit_recommender(
             item_names=align_item_names(item_names, interactions.items),
             extra_features=extra_features,
             seed=seed,
-            progress=progress,
+            report_progress=report_progress,
             rules=rules,
         ).recommender
 
@@ -111,7 +111,7 @@ def fit_coded_recommender(
     item_names: Strings | None,
     extra_features: ExtraFeatures | None,
     seed: int,
-    progress: Progress = lambda *_: None,
+    report_progress: Progress = lambda *_: None,
     rules: EligibilityRules = NO_RULES,
     with_calibration: bool = True,
 ) -> FittedRecommender:
@@ -125,7 +125,7 @@ def fit_coded_recommender(
         item_names: Name of each item; ids if None.
         extra_features: Features from elsewhere.
         seed: Seed of every random choice.
-        progress: Is called with the name of a finished stage and the share of the work.
+        report_progress: Is called with the name of a finished stage and the share of the work.
         rules: The eligibility rules, coded by the items of `interactions`.
         with_calibration: Whether to fit the probability, about half of the cost.
 
@@ -148,16 +148,18 @@ def fit_coded_recommender(
         rules,
     )
     recommender, training_rows = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
-    progress("ranker", 0.6)
-    fitted = FittedRecommender(recommender, training_rows, training_interactions.people)
+    report_progress("ranker", 0.6)
+    fitted_recommender = FittedRecommender(recommender, training_rows, training_interactions.people)
     if not with_calibration or recommender.ranker is None or config.target == "step" or not interactions.is_calendar:
-        return fitted
+        return fitted_recommender
     calibration_rows = _collect_past_calibration_rows(
         recommender, interactions, training_interactions, calibration_interactions, item_names, people_per_sample
     )
     calibrator = calibrate(calibration_rows) if calibration_rows else None
-    progress("calibration", 1.0)
-    return replace(fitted, recommender=replace(recommender, calibrator=calibrator), calibration_rows=calibration_rows)
+    report_progress("calibration", 1.0)
+    return replace(
+        fitted_recommender, recommender=replace(recommender, calibrator=calibrator), calibration_rows=calibration_rows
+    )
 
 
 def describe_window(interactions: Interactions, end_tick: int, seed: int) -> TrainingWindow:
@@ -181,40 +183,46 @@ def _collect_past_calibration_rows(
     outcomes of these horizons, so they measure its probabilities.
     """
     training_window, horizon_ticks, config = recommender.window, recommender.horizon, recommender.config
-    n_spans = (
+    span_count = (
         CALIBRATION_SPANS
         if training_window.end - CALIBRATION_SPANS * horizon_ticks > int(np.median(interactions.time))
         else 1
     )
-    past_interactions = filter_before(training_interactions, training_window.end - n_spans * horizon_ticks)
+    past_interactions = filter_before(training_interactions, training_window.end - span_count * horizon_ticks)
     past_item_codes = past_interactions.used_items
     past_interactions = drop_unused_ids(past_interactions)
-    past_names = None if item_names is None else item_names[past_item_codes]
-    ensemble = fit_ensemble(
+    past_item_names = None if item_names is None else item_names[past_item_codes]
+    past_ensemble = fit_ensemble(
         past_interactions,
         config,
-        item_names=past_names,
+        item_names=past_item_names,
         seed=training_window.seed,
         people_per_sample=people_per_sample,
     )
     earlier_recommender = replace(
         recommender,
-        ensemble=ensemble,
+        ensemble=past_ensemble,
         rules=recommender.rules.select_items(past_item_codes),
-        window=replace(training_window, end=training_window.end - n_spans * horizon_ticks),
+        window=replace(training_window, end=training_window.end - span_count * horizon_ticks),
     )
     # otherwise the ranker did not see the people that it is measured on, and need not be fitted again
     if calibration_interactions is training_interactions:
         earlier_recommender, _ = _add_ranker(
-            replace(earlier_recommender, ranker=None), past_interactions, past_names, settings_from=recommender.ranker
+            replace(earlier_recommender, ranker=None),
+            past_interactions,
+            past_item_names,
+            settings_ranker=recommender.ranker,
         )
     if earlier_recommender.ranker is None:
         return ()
     return tuple(
         collect_calibration_rows(
-            earlier_recommender, calibration_interactions, training_window.end - span * horizon_ticks, horizon_ticks
+            earlier_recommender,
+            calibration_interactions,
+            training_window.end - span_number * horizon_ticks,
+            horizon_ticks,
         )
-        for span in range(1, n_spans + 1)
+        for span_number in range(1, span_count + 1)
     )
 
 
@@ -264,7 +272,7 @@ def _add_ranker(
     interactions: Interactions,
     item_names: Strings | None,
     people_per_sample: float = 1.0,
-    settings_from: Ranker | None = None,
+    settings_ranker: Ranker | None = None,
 ) -> tuple[Recommender, TrainingRows | None]:
     """The recommender with a ranker, and its rows; or the recommender with the reason why there is none."""
     rows_or_reason = build_ranker_rows(recommender, interactions, item_names, people_per_sample)
@@ -272,7 +280,7 @@ def _add_ranker(
         return replace(recommender, reason=rows_or_reason), None
     features = (*FEATURES, *(recommender.extra.features if recommender.extra is not None else ()))
     ranker = fit_ranker(
-        rows_or_reason, features, recommender.config, seed=recommender.window.seed, settings_from=settings_from
+        rows_or_reason, features, recommender.config, seed=recommender.window.seed, settings_ranker=settings_ranker
     )
     return replace(recommender, ranker=ranker), rows_or_reason
 
@@ -284,14 +292,17 @@ def _split_people(interactions: Interactions, max_people: int, seed: int) -> tup
     """
     if interactions.n_people <= max_people:
         return interactions, interactions, 1.0
-    shuffled_codes = np.random.default_rng(seed).permutation(interactions.n_people)
-    training_codes, calibration_codes = (
+    shuffled_person_codes = np.random.default_rng(seed).permutation(interactions.n_people)
+    training_person_codes, calibration_person_codes = (
         np.sort(person_codes)
-        for person_codes in (shuffled_codes[:max_people], shuffled_codes[max_people : max_people + max_people // 2])
+        for person_codes in (
+            shuffled_person_codes[:max_people],
+            shuffled_person_codes[max_people : max_people + max_people // 2],
+        )
     )
     return (
-        select_people(interactions, training_codes),
-        select_people(interactions, calibration_codes),
+        select_people(interactions, training_person_codes),
+        select_people(interactions, calibration_person_codes),
         interactions.n_people / max_people,
     )
 

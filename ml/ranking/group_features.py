@@ -16,11 +16,11 @@ from ml.data.interactions import as_ticks
 from ml.data.sparse_rows import Floats, Ints, Strings
 from ml.ranking.features import Feature
 
-SHRINKAGE = 5.0  # people of the whole company added to each group: a group of five weighs as much as they do
+SHRINKAGE_PEOPLE = 5.0  # people of the whole company added to each group: a group of five weighs as much as they do
 MAX_MOMENTS = 200  # moments with counts of their own; other moments use the latest of these before them
 CACHED_CELLS = 20_000_000  # groups x items of the cached moments: 80 MB
-ALWAYS = np.iinfo(np.int64).min
-NEVER = np.iinfo(np.int64).max
+ALWAYS_TICK = np.iinfo(np.int64).min
+NEVER_TICK = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ class GroupFeatures:
         person_ids, person_codes = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
         item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._group_index.items)
         feature_matrix = np.zeros((pairs.height, 3), np.float32)
-        moment_ticks, moment_codes = np.unique(self._round_to_grid(as_ticks(pairs["at"])), return_inverse=True)
+        moment_ticks, moment_index = np.unique(self._round_to_grid(as_ticks(pairs["at"])), return_inverse=True)
         for moment_number, moment_tick in enumerate(moment_ticks.tolist()):
-            row_indices = np.flatnonzero((moment_codes == moment_number) & (item_codes >= 0))
+            row_indices = np.flatnonzero((moment_index == moment_number) & (item_codes >= 0))
             feature_matrix[row_indices] = self._features_at(
                 moment_tick, person_ids, person_codes[row_indices], item_codes[row_indices]
             )
@@ -68,32 +68,33 @@ class GroupFeatures:
         """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
         scores = np.zeros((len(person_ids), len(item_ids)), np.float32)
         item_codes = encode_ids(item_ids, self._group_index.items)
-        known_columns = np.flatnonzero(item_codes >= 0)
+        known_item_columns = np.flatnonzero(item_codes >= 0)
         grid_ticks = self._round_to_grid(moment_ticks)
         for moment_tick in np.unique(grid_ticks).tolist():
             row_indices = np.flatnonzero(grid_ticks == moment_tick)
             log_adoption_shares = self._features_at(
                 moment_tick,
                 person_ids[row_indices],
-                np.repeat(np.arange(len(row_indices)), len(known_columns)),
-                np.tile(item_codes[known_columns], len(row_indices)),
+                np.repeat(np.arange(len(row_indices)), len(known_item_columns)),
+                np.tile(item_codes[known_item_columns], len(row_indices)),
             )[:, 0]
             # Shares instead of their logs: the few items that a group takes must differ clearly from the many others.
-            scores[np.ix_(row_indices, known_columns)] = np.exp(log_adoption_shares).reshape(
-                len(row_indices), len(known_columns)
+            scores[np.ix_(row_indices, known_item_columns)] = np.exp(log_adoption_shares).reshape(
+                len(row_indices), len(known_item_columns)
             )
         return scores
 
     def _features_at(self, moment_tick: int, person_ids: Strings, person_codes: Ints, item_codes: Ints) -> Floats:
-        log_share, lift_per_group = self._log_shares_at(moment_tick)
-        group_lifts = lift_per_group[self._groups_of(moment_tick, person_ids)[person_codes], item_codes[:, None]]
-        has_lift = np.isfinite(group_lifts)
-        mean_lift = np.nansum(group_lifts, axis=1) / np.maximum(has_lift.sum(axis=1), 1)
+        """Pairs x 3: the features of each pair of person and item at one moment."""
+        log_shares, lift_per_group = self._log_shares_at(moment_tick)
+        pair_group_lifts = lift_per_group[self._groups_of(moment_tick, person_ids)[person_codes], item_codes[:, None]]
+        has_lift = np.isfinite(pair_group_lifts)
+        mean_lifts = np.nansum(pair_group_lifts, axis=1) / np.maximum(has_lift.sum(axis=1), 1)
         return np.stack(
             [
-                log_share[item_codes] + mean_lift,
-                mean_lift,
-                np.where(has_lift.any(axis=1), np.where(has_lift, group_lifts, -np.inf).max(axis=1), 0.0),
+                log_shares[item_codes] + mean_lifts,
+                mean_lifts,
+                np.where(has_lift.any(axis=1), np.where(has_lift, pair_group_lifts, -np.inf).max(axis=1), 0.0),
             ],
             axis=1,
         ).astype(np.float32)
@@ -106,30 +107,32 @@ class GroupFeatures:
         n_past_events = int(np.searchsorted(group_index.time, moment_tick))
         n_items = len(group_index.items)
         adoption_counts = np.bincount(group_index.item[:n_past_events], minlength=n_items) + 0.5
-        overall_share = adoption_counts / adoption_counts.sum()
+        overall_shares = adoption_counts / adoption_counts.sum()
         is_member = (group_index.since <= moment_tick) & (moment_tick < group_index.until) & (group_index.member >= 0)
-        membership_matrix = sparse.csr_matrix(
+        groups_by_people = sparse.csr_matrix(
             (np.ones(int(is_member.sum()), np.float32), (group_index.group[is_member], group_index.member[is_member])),
             shape=(group_index.n_groups, group_index.n_people),
         )
-        membership_matrix.data[:] = 1.0  # a repeated membership counts once
-        adoption_matrix = sparse.csr_matrix(
+        groups_by_people.data[:] = 1.0  # a repeated membership counts once
+        people_by_items = sparse.csr_matrix(
             (
                 np.ones(n_past_events, np.float32),
                 (group_index.person[:n_past_events], group_index.item[:n_past_events]),
             ),
             shape=(group_index.n_people, n_items),
         )
-        group_counts = np.asarray((membership_matrix @ adoption_matrix).todense(), np.float64)
-        prior_count = SHRINKAGE * n_past_events / max(len(np.unique(group_index.person[:n_past_events])), 1) + 1e-9
+        groups_by_items = np.asarray((groups_by_people @ people_by_items).todense(), np.float64)
+        prior_adoption_count = (
+            SHRINKAGE_PEOPLE * n_past_events / max(len(np.unique(group_index.person[:n_past_events])), 1) + 1e-9
+        )
         log_shares_and_lifts = (
-            np.log(overall_share).astype(np.float32),
+            np.log(overall_shares).astype(np.float32),
             np.concatenate(
                 [
                     np.log(
-                        (group_counts + prior_count * overall_share)
-                        / (group_counts.sum(axis=1, keepdims=True) + prior_count)
-                        / overall_share
+                        (groups_by_items + prior_adoption_count * overall_shares)
+                        / (groups_by_items.sum(axis=1, keepdims=True) + prior_adoption_count)
+                        / overall_shares
                     ),
                     np.full((1, n_items), np.nan),
                 ]
@@ -142,17 +145,22 @@ class GroupFeatures:
     def _groups_of(self, moment_tick: int, person_ids: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
         group_index = self._group_index
-        is_current = (group_index.since <= moment_tick) & (moment_tick < group_index.until)
-        member_ids, group_codes = group_index.member_ids[is_current], group_index.group[is_current]
+        is_current_membership = (group_index.since <= moment_tick) & (moment_tick < group_index.until)
+        member_ids, group_codes = (
+            group_index.member_ids[is_current_membership],
+            group_index.group[is_current_membership],
+        )
         person_codes = np.minimum(np.searchsorted(person_ids, member_ids), len(person_ids) - 1)
-        is_listed = person_ids[person_codes] == member_ids
-        person_group_pairs = np.unique(np.stack([person_codes[is_listed], group_codes[is_listed]], axis=1), axis=0)
+        is_listed_person = person_ids[person_codes] == member_ids
+        person_group_pairs = np.unique(
+            np.stack([person_codes[is_listed_person], group_codes[is_listed_person]], axis=1), axis=0
+        )
         membership_numbers = np.arange(len(person_group_pairs)) - np.searchsorted(
             person_group_pairs[:, 0], person_group_pairs[:, 0]
         )
-        group_code_matrix = np.full((len(person_ids), int(membership_numbers.max(initial=0)) + 1), -1, np.int64)
-        group_code_matrix[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
-        return group_code_matrix
+        people_by_group_codes = np.full((len(person_ids), int(membership_numbers.max(initial=0)) + 1), -1, np.int64)
+        people_by_group_codes[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
+        return people_by_group_codes
 
     def _round_to_grid(self, moment_ticks: Ints) -> Ints:
         """Each moment, or the latest grid moment before it if there are more than MAX_MOMENTS."""
@@ -176,7 +184,9 @@ class _GroupIndex:
             .sort("ts", "person_id", "skill_id")
         )
         # polars sorts texts as numpy does, and much faster
-        person_ids, self.items = (first_events[id_column].unique().sort() for id_column in ("person_id", "skill_id"))
+        person_ids, self.items = (
+            first_events[id_column_name].unique().sort() for id_column_name in ("person_id", "skill_id")
+        )
         self.n_people = len(person_ids)
         self.time = first_events["ts"].to_numpy()
         self.person = encode_ids(first_events["person_id"], person_ids)
@@ -190,14 +200,16 @@ class _GroupIndex:
         self.member_ids = valid_memberships["person_id"].to_numpy().astype(str)
         self.member = encode_ids(valid_memberships["person_id"], person_ids)  # -1 for people without events
         self.since, self.until = (
-            _bound_ticks(valid_memberships, "since", ALWAYS),
-            _bound_ticks(valid_memberships, "until", NEVER),
+            _read_bound_ticks(valid_memberships, "since", ALWAYS_TICK),
+            _read_bound_ticks(valid_memberships, "until", NEVER_TICK),
         )
 
 
-def _bound_ticks(memberships: pl.DataFrame, column: str, default_tick: int) -> Ints:
+def _read_bound_ticks(memberships: pl.DataFrame, bound_column: str, default_tick: int) -> Ints:
     """The column in ticks; `default_tick` for null and if the column is missing."""
     bound_ticks = np.full(memberships.height, default_tick)
-    if column in memberships.columns:
-        bound_ticks[memberships[column].is_not_null().to_numpy()] = as_ticks(memberships[column].drop_nulls())
+    if bound_column in memberships.columns:
+        bound_ticks[memberships[bound_column].is_not_null().to_numpy()] = as_ticks(
+            memberships[bound_column].drop_nulls()
+        )
     return bound_ticks

@@ -33,15 +33,15 @@ class Ranker:
     residual_weight: float
     case_decay: float
 
-    def linear_utility(self, features: Floats) -> Doubles:
+    def linear_utility(self, feature_matrix: Floats) -> Doubles:
         """The linear part of the utility, one value per row."""
-        return self.utility(features, residual_weight=0.0)
+        return self.utility(feature_matrix, residual_weight=0.0)
 
-    def utility(self, features: Floats, *, residual_weight: float | None = None) -> Doubles:
+    def utility(self, feature_matrix: Floats, *, residual_weight: float | None = None) -> Doubles:
         """The utility of candidates; differences between candidates of the same person are log odds.
 
         Args:
-            features: Rows x features, in the order of `self.features`.
+            feature_matrix: Rows x features, in the order of `self.features`.
             residual_weight: Weight of the trees; the ranker's own if None.
 
         Returns:
@@ -49,33 +49,33 @@ class Ranker:
         """
         residual_weight = self.residual_weight if residual_weight is None else residual_weight
         feature_weights = self.weights / self.scale
-        utilities = []
-        for first_row in range(0, max(len(features), 1), CACHED_ROWS):
-            feature_block = features[first_row : first_row + CACHED_ROWS].astype(np.float64)
-            utilities.append(feature_block @ feature_weights - self.centre @ feature_weights)
+        utility_blocks = []
+        for first_row in range(0, max(len(feature_matrix), 1), CACHED_ROWS):
+            feature_block = feature_matrix[first_row : first_row + CACHED_ROWS].astype(np.float64)
+            utility_blocks.append(feature_block @ feature_weights - self.centre @ feature_weights)
             if self.booster is not None and residual_weight:
-                utilities[-1] = utilities[-1] + residual_weight * np.asarray(
+                utility_blocks[-1] = utility_blocks[-1] + residual_weight * np.asarray(
                     self.booster.predict(feature_block), np.float64
                 )
-        return np.concatenate(utilities)
+        return np.concatenate(utility_blocks)
 
-    def contributions(self, features: Floats, utility: Doubles) -> dict[str, Doubles]:
+    def contributions(self, feature_matrix: Floats, utilities: Doubles) -> dict[str, Doubles]:
         """Additive parts of the utility.
 
         Args:
-            features: Rows x features.
-            utility: The utility of these rows.
+            feature_matrix: Rows x features.
+            utilities: The utility of these rows.
 
         Returns:
             One value per row for each of `contribution_names`: the linear utility by family, and the trees as
-            `interaction`. They add up to `utility` but for a constant.
+            `interaction`. They add up to `utilities` but for a constant.
         """
-        feature_terms = (features - self.centre) / self.scale * self.weights
-        contributions = {
+        feature_terms = (feature_matrix - self.centre) / self.scale * self.weights
+        contribution_by_family = {
             family: feature_terms[:, [feature.family == family for feature in self.features]].sum(axis=1)
             for family in self.contribution_names[:-1]
         }
-        return {**contributions, INTERACTION: utility - feature_terms.sum(axis=1)}
+        return {**contribution_by_family, INTERACTION: utilities - feature_terms.sum(axis=1)}
 
     @property
     def contribution_names(self) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def fit_ranker(
     config: RankerConfig,
     *,
     seed: int,
-    settings_from: Ranker | None = None,
+    settings_ranker: Ranker | None = None,
 ) -> Ranker:
     """Choose decay and residual weight on a held-out third of the people, then fit on everybody.
 
@@ -98,12 +98,12 @@ def fit_ranker(
         features: The columns of `training_rows.features`.
         config: The decays and weights to try, and the settings of both fits.
         seed: Seed of the held-out people and of the trees.
-        settings_from: A ranker whose decay and residual weight are taken instead of chosen.
+        settings_ranker: A ranker whose decay and residual weight are taken instead of chosen.
     """
-    if settings_from is None:
+    if settings_ranker is None:
         case_decay, residual_weight = _choose_settings(training_rows, features, config, seed)
     else:
-        case_decay, residual_weight = settings_from.case_decay, settings_from.residual_weight
+        case_decay, residual_weight = settings_ranker.case_decay, settings_ranker.residual_weight
     ranker = fit_logit(training_rows, features, config, case_decay)
     return _fit_residual_trees(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
 
@@ -129,7 +129,7 @@ def _choose_settings(
     is_held_out = assign_folds(int(training_rows.person.max(initial=0)) + 1, 3, seed + 1)[training_rows.person] == 0
     fitted_rows, held_out_rows = training_rows.select(~is_held_out), training_rows.select(is_held_out)
 
-    def held_out_ndcg(ranker: Ranker) -> float:
+    def measure_held_out_ndcg(ranker: Ranker) -> float:
         return mean_ndcg(ranker.utility(held_out_rows.features), held_out_rows)
 
     rankers: list[Ranker] = []
@@ -137,14 +137,14 @@ def _choose_settings(
         rankers.append(
             fit_logit(fitted_rows, features, config, case_decay, start_weights=rankers[-1].weights if rankers else None)
         )
-    best_ranker = max(rankers, key=held_out_ndcg)
+    best_ranker = max(rankers, key=measure_held_out_ndcg)
     if not config.boosting or int(fitted_rows.has_target.sum()) < config.min_boosting_cases:
         return best_ranker.case_decay, 0.0
-    mixed_ranker = _fit_residual_trees(best_ranker, fitted_rows, config, 1.0, seed)
-    weighted_rankers = [
-        replace(mixed_ranker, residual_weight=residual_weight) for residual_weight in config.residual_weights
+    ranker_with_trees = _fit_residual_trees(best_ranker, fitted_rows, config, 1.0, seed)
+    candidate_rankers = [
+        replace(ranker_with_trees, residual_weight=residual_weight) for residual_weight in config.residual_weights
     ]
-    return best_ranker.case_decay, max(weighted_rankers, key=held_out_ndcg).residual_weight
+    return best_ranker.case_decay, max(candidate_rankers, key=measure_held_out_ndcg).residual_weight
 
 
 def fit_logit(
@@ -165,41 +165,53 @@ def fit_logit(
         start_weights: Weights to start from; zeros if None.
     """
     is_candidate = training_rows.is_candidate.ravel()
-    centre = training_rows.features[is_candidate].mean(axis=0, dtype=np.float64)
-    scale = training_rows.features[is_candidate].std(axis=0, dtype=np.float64)
-    scale[scale < 1e-6] = 1.0
+    feature_means = training_rows.features[is_candidate].mean(axis=0, dtype=np.float64)
+    feature_deviations = training_rows.features[is_candidate].std(axis=0, dtype=np.float64)
+    feature_deviations[feature_deviations < 1e-6] = 1.0
     rows_with_target = training_rows.select(training_rows.has_target)
-    standardized_features = ((rows_with_target.features - centre) / scale).astype(np.float32)
-    case_weight = weigh_cases(rows_with_target, case_decay)
-    case_weight /= case_weight.sum()
-    target_share = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weight[:, None]
+    standardized_features = ((rows_with_target.features - feature_means) / feature_deviations).astype(np.float32)
+    case_weights = weigh_cases(rows_with_target, case_decay)
+    case_weights /= case_weights.sum()
+    target_shares = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weights[:, None]
 
-    def loss(weights: Doubles) -> tuple[float, Doubles]:
+    def loss(feature_weights: Doubles) -> tuple[float, Doubles]:
         utility = (
-            (standardized_features @ weights.astype(np.float32))
+            (standardized_features @ feature_weights.astype(np.float32))
             .astype(np.float64)
             .reshape(rows_with_target.label.shape)
         )
         log_odds = log_softmax(utility, rows_with_target.is_candidate)
-        residual = np.exp(log_odds) * case_weight[:, None] - target_share
-        cross_entropy = -float((target_share * np.where(rows_with_target.is_candidate, log_odds, 0.0)).sum())
-        gradient = (residual.ravel().astype(np.float32) @ standardized_features).astype(np.float64)
+        residuals = np.exp(log_odds) * case_weights[:, None] - target_shares
+        cross_entropy = -float((target_shares * np.where(rows_with_target.is_candidate, log_odds, 0.0)).sum())
+        gradient = (residuals.ravel().astype(np.float32) @ standardized_features).astype(np.float64)
         penalty = config.logit_penalty
-        return cross_entropy + 0.5 * penalty * float(weights @ weights), gradient + penalty * weights
+        return cross_entropy + 0.5 * penalty * float(
+            feature_weights @ feature_weights
+        ), gradient + penalty * feature_weights
 
     initial_weights = np.zeros(standardized_features.shape[1]) if start_weights is None else start_weights
     # An iteration that gains less than a millionth of a nat changes no order.
-    optimum = minimize(loss, initial_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6})
-    return Ranker(features, centre, scale, np.asarray(optimum.x, np.float64), None, 0.0, case_decay)
+    optimisation_result = minimize(
+        loss, initial_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6}
+    )
+    return Ranker(
+        features,
+        feature_means,
+        feature_deviations,
+        np.asarray(optimisation_result.x, np.float64),
+        None,
+        0.0,
+        case_decay,
+    )
 
 
 def log_softmax(utility: Doubles, is_candidate: Bools) -> Doubles:
     """Log of the softmax over each row's candidates; minus infinity on padding."""
     masked_utility = np.where(is_candidate, utility, -np.inf)
-    row_max = masked_utility.max(axis=1, keepdims=True)
-    row_max = np.where(np.isfinite(row_max), row_max, 0.0)
+    row_maxima = masked_utility.max(axis=1, keepdims=True)
+    row_maxima = np.where(np.isfinite(row_maxima), row_maxima, 0.0)
     return np.asarray(
-        masked_utility - row_max - np.log(np.exp(masked_utility - row_max).sum(axis=1, keepdims=True) + 1e-300),
+        masked_utility - row_maxima - np.log(np.exp(masked_utility - row_maxima).sum(axis=1, keepdims=True) + 1e-300),
         np.float64,
     )
 

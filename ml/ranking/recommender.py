@@ -26,7 +26,7 @@ from ml.data.interactions import (
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings
-from ml.ranking.calibration import Calibrator, calibration_inputs
+from ml.ranking.calibration import Calibrator, build_calibration_inputs
 from ml.ranking.cases import iter_blocks
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.ranker import Ranker
@@ -111,15 +111,15 @@ class Recommender:
                 score_extra_items(self.extra, user_states, interactions),
             )
         candidate_shape = candidates.item.shape
-        features = build_all_features(self.ensemble, user_states, candidates, interactions, self.extra)
+        feature_matrix = build_all_features(self.ensemble, user_states, candidates, interactions, self.extra)
         utility = candidates.prior.astype(np.float64)
         if self.ranker is not None:
-            utility = self.ranker.utility(features).reshape(candidate_shape)
+            utility = self.ranker.utility(feature_matrix).reshape(candidate_shape)
         utility = np.where(candidates.is_candidate, utility, -np.inf)
         probability = np.full(candidate_shape, np.nan)
         if self.calibrator is not None:
             probability = self.calibrator.probability(
-                calibration_inputs(interactions, user_states, utility, candidates.is_candidate, features)
+                build_calibration_inputs(interactions, user_states, utility, candidates.is_candidate, feature_matrix)
             ).reshape(candidate_shape)
         candidate_order = np.lexsort((candidates.item, -utility), axis=1)[:, :max_items]
         item_codes, utility, probability, is_candidate = (
@@ -132,7 +132,7 @@ class Recommender:
             probability,
             is_candidate,
             prior,
-            np.take_along_axis(features.reshape(*candidate_shape, -1), candidate_order[:, :, None], axis=1),
+            np.take_along_axis(feature_matrix.reshape(*candidate_shape, -1), candidate_order[:, :, None], axis=1),
         )
 
     def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "Recommender":
@@ -153,7 +153,7 @@ class Recommender:
     def score(
         self,
         events: pl.DataFrame,
-        people: Sequence[str] | pl.Series,
+        requested_people: Sequence[str] | pl.Series,
         *,
         as_of: Moment,
         excluded_pairs: pl.DataFrame | None = None,
@@ -168,7 +168,7 @@ class Recommender:
 
         Args:
             events: person_id, skill_id (the item), ts; events after `as_of` are not looked at.
-            people: Ids of the people to score; they need not occur in `events`.
+            requested_people: Ids of the people to score; they need not occur in `events`.
             as_of: Date, time, or position in an integer order.
             excluded_pairs: person_id, skill_id of pairs that must not be recommended.
             available_ids: Ids of the items that exist now; items that the fit knew and that are not among them are
@@ -182,27 +182,31 @@ class Recommender:
             calibrator), and one contribution_<family> column per family of features. The contributions add up to the
             utility but for a constant per person.
         """
-        person_ids = np.unique(np.asarray(list(people), str))
+        person_ids = np.unique(np.asarray(list(requested_people), str))
         cutoff_tick = as_tick(as_of) + 1
         history = filter_before(encode_interactions(events), cutoff_tick)
         history = reindex_items(history, np.union1d(self.ensemble.items, history.items[history.used_items]))
         updated_recommender = self.with_interactions(history)
-        interactions = reindex_people(replace(history, repeatable=updated_recommender.rules.repeatable), person_ids)
-        coded_pairs = None if excluded_pairs is None else encode_pairs(excluded_pairs, person_ids, history.items)
+        requested_interactions = reindex_people(
+            replace(history, is_repeatable=updated_recommender.rules.repeatable), person_ids
+        )
+        excluded_code_pairs = (
+            None if excluded_pairs is None else encode_pairs(excluded_pairs, person_ids, history.items)
+        )
         item_ids = pl.Series(history.items.tolist(), dtype=pl.String)
         is_vanished_item = (
             None if available_ids is None else ~np.isin(history.items, np.asarray(available_ids.to_list(), str))
         )
         block_arguments = [
             (
-                slice_people(interactions, people_slice),
+                slice_people(requested_interactions, people_slice),
                 item_ids,
                 cutoff_tick,
                 max_items,
-                None if coded_pairs is None else coded_pairs.slice_rows(people_slice),
+                None if excluded_code_pairs is None else excluded_code_pairs.slice_rows(people_slice),
                 is_vanished_item,
             )
-            for people_slice in iter_blocks(len(person_ids) if interactions.n_items else 0, PEOPLE_PER_TASK)
+            for people_slice in iter_blocks(len(person_ids) if requested_interactions.n_items else 0, PEOPLE_PER_TASK)
         ]
         score_blocks = parallel_map(updated_recommender._score_people, block_arguments, n_jobs=n_jobs)
         return pl.concat([self._empty_scores(), *score_blocks], rechunk=True)
@@ -213,14 +217,16 @@ class Recommender:
         item_ids: pl.Series,
         cutoff_tick: int,
         max_items: int,
-        excluded_pairs: PersonItemPairs | None,
+        excluded_code_pairs: PersonItemPairs | None,
         is_vanished_item: Bools | None,
     ) -> pl.DataFrame:
         """`score` for all people of these interactions, block by block."""
         score_blocks = [self._empty_scores()]
         for people_slice in iter_blocks(interactions.n_people, self.config.block_rows(interactions.n_items)):
             person_codes = np.arange(people_slice.start, people_slice.stop)
-            is_excluded = None if excluded_pairs is None else excluded_pairs.mask(people_slice, interactions.n_items)
+            is_excluded = (
+                None if excluded_code_pairs is None else excluded_code_pairs.mask(people_slice, interactions.n_items)
+            )
             if is_vanished_item is not None:
                 is_excluded = (
                     np.tile(is_vanished_item, (len(person_codes), 1))
@@ -253,7 +259,7 @@ class Recommender:
         contribution_schema = {
             f"contribution_{contribution_name}": pl.Float64 for contribution_name in contribution_names
         }
-        id_schema = {"person_id": pl.String, "skill_id": pl.String, "rank": pl.Int32}
+        key_schema = {"person_id": pl.String, "skill_id": pl.String, "rank": pl.Int32}
         return pl.DataFrame(
-            schema={**id_schema, "utility": pl.Float64, "probability": pl.Float64, **contribution_schema}
+            schema={**key_schema, "utility": pl.Float64, "probability": pl.Float64, **contribution_schema}
         )

@@ -40,8 +40,8 @@ def refit_recommender(
     events: pl.DataFrame,
     *,
     item_names: pl.DataFrame | None = None,
-    requires: pl.DataFrame | None = None,
-    repeatable: pl.Series | None = None,
+    requirements: pl.DataFrame | None = None,
+    repeatable_ids: pl.Series | None = None,
 ) -> Recommender:
     """Fit a recommender on everything up to one horizon after an earlier fit.
 
@@ -56,13 +56,13 @@ def refit_recommender(
         events: person_id, skill_id (the item), ts; later events than one horizon after the earlier fit are not looked
             at.
         item_names: skill_id, name; ids are read as names if None.
-        requires: skill_id, requires_id; an item is eligible for people who hold all items it requires.
-        repeatable: Ids of items that can be reached again.
+        requirements: skill_id, requires_id; an item is eligible for people who hold all items it requires.
+        repeatable_ids: Ids of items that can be reached again.
     """
     end_tick = earlier_fit.recommender.window.end + earlier_fit.recommender.horizon
     interactions = drop_unused_ids(filter_before(encode_interactions(events), end_tick))
-    rules = encode_rules(requires, repeatable, interactions.items)
-    interactions = replace(interactions, repeatable=rules.repeatable)
+    rules = encode_rules(requirements, repeatable_ids, interactions.items)
+    interactions = replace(interactions, is_repeatable=rules.repeatable)
     with threadpool_limits(1):
         return _refit(earlier_fit, interactions, rules, align_item_names(item_names, interactions.items))
 
@@ -83,7 +83,7 @@ def _refit(
     )
     training_rows = _add_cases(earlier_fit, interactions, rules, item_names, freeze_tick, end_tick)
     ranker = fit_ranker(
-        training_rows, frozen_recommender.ranker.features, config, seed=seed, settings_from=frozen_recommender.ranker
+        training_rows, frozen_recommender.ranker.features, config, seed=seed, settings_ranker=frozen_recommender.ranker
     )
     calibration_windows = (
         collect_calibration_rows(frozen_recommender, interactions, freeze_tick, frozen_recommender.horizon),
@@ -126,7 +126,7 @@ def _add_cases(
     )
     if not len(cases):
         return earlier_rows
-    features, is_target, is_candidate = build_case_rows(
+    feature_matrix, is_target, is_candidate = build_case_rows(
         frozen_recommender.ensemble.with_interactions(interactions, item_names),
         interactions,
         cases,
@@ -136,10 +136,10 @@ def _add_cases(
         n_listed=earlier_rows.label.shape[1],
         seed=frozen_recommender.window.seed,
     )
-    new_rows = TrainingRows(features, is_target, is_candidate, cases.n_targets, cases.person, cases.from_end)
+    new_rows = TrainingRows(feature_matrix, is_target, is_candidate, cases.n_targets, cases.person, cases.from_end)
     person_codes = encode_ids(earlier_fit.person_ids, interactions.people)[earlier_rows.person]
     # the case that begins at the freeze is the latest one of its person
-    is_followed = np.isin(person_codes, cases.person)
+    has_later_case = np.isin(person_codes, cases.person)
     return concat_rows(
-        [replace(earlier_rows, person=person_codes, from_end=earlier_rows.from_end + is_followed), new_rows]
+        [replace(earlier_rows, person=person_codes, from_end=earlier_rows.from_end + has_later_case), new_rows]
     )

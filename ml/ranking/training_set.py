@@ -55,10 +55,13 @@ class TrainingRows:
         )
 
 
-def concat_rows(parts: Sequence[TrainingRows]) -> TrainingRows:
+def concat_rows(row_blocks: Sequence[TrainingRows]) -> TrainingRows:
     """The cases of several parts, one after the other. All parts have the same number of candidates per case."""
     return TrainingRows(
-        *(np.concatenate(field_arrays) for field_arrays in zip(*(vars(part).values() for part in parts), strict=True))
+        *(
+            np.concatenate(field_arrays)
+            for field_arrays in zip(*(vars(row_block).values() for row_block in row_blocks), strict=True)
+        )
     )
 
 
@@ -108,7 +111,7 @@ def build_training_rows(
     else:
         histories = _histories_of_other_folds(interactions, cases, config, item_names, seed)
     n_listed = config.n_training_candidates(len(cases))
-    case_row_parts = []
+    case_row_blocks = []
     for case_indices, history, history_names in histories:
         ensemble = fit_ensemble(
             history, config, item_names=history_names, seed=seed, people_per_sample=people_per_sample
@@ -118,14 +121,15 @@ def build_training_rows(
         case_rows = build_case_rows(
             ensemble, interactions, cases.take(case_indices), config, extra, rules, n_listed=n_listed, seed=seed
         )
-        case_row_parts.append((case_indices, *case_rows))
+        case_row_blocks.append((case_indices, *case_rows))
     case_indices, features, is_target, is_candidate = (
-        np.concatenate(field_blocks) for field_blocks in zip(*case_row_parts, strict=True)
+        np.concatenate(field_blocks) for field_blocks in zip(*case_row_blocks, strict=True)
     )
-    order = np.argsort(case_indices)
-    cases = cases.take(case_indices[order])
-    features = features.reshape(*is_target.shape, -1)[order].reshape(is_target.size, -1)
-    return TrainingRows(features, is_target[order], is_candidate[order], cases.n_targets, cases.person, cases.from_end)
+    case_order = np.argsort(case_indices)
+    cases = cases.take(case_indices[case_order])
+    features = features.reshape(*is_target.shape, -1)[case_order].reshape(is_target.size, -1)
+    is_target, is_candidate = is_target[case_order], is_candidate[case_order]
+    return TrainingRows(features, is_target, is_candidate, cases.n_targets, cases.person, cases.from_end)
 
 
 def _histories_of_other_folds(
@@ -145,9 +149,9 @@ def _histories_before_freezes(
     interactions: Interactions, cases: Cases, freeze_ticks: list[int], item_names: Strings | None
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per freeze: the rows of the cases up to the next one, and what happened before the first of these cases."""
-    freeze_index = np.searchsorted(freeze_ticks, cases.cutoff_tick, side="right") - 1
-    for freeze_number in np.unique(freeze_index[freeze_index >= 0]).tolist():
-        case_indices = np.flatnonzero(freeze_index == freeze_number)
+    freeze_index_by_case = np.searchsorted(freeze_ticks, cases.cutoff_tick, side="right") - 1
+    for freeze_number in np.unique(freeze_index_by_case[freeze_index_by_case >= 0]).tolist():
+        case_indices = np.flatnonzero(freeze_index_by_case == freeze_number)
         history = filter_before(interactions, int(cases.cutoff_tick[case_indices].min()))
         yield case_indices, drop_unused_ids(history), None if item_names is None else item_names[history.used_items]
 
@@ -210,11 +214,11 @@ def _build_block_rows(
     # ranks and shares compare a candidate with all others, so these features are computed before the sample is drawn
     features = build_features(ensemble, user_states, candidates)
     if n_listed < is_target.shape[1]:
-        positions = sample_candidates(is_target, candidates.is_candidate, n_listed, seed)
-        features = np.take_along_axis(features.reshape(*is_target.shape, -1), positions[:, :, None], axis=1)
-        features = features.reshape(positions.size, -1)
-        is_target = np.take_along_axis(is_target, positions, axis=1)
-        candidates = candidates.take(positions)
+        candidate_positions = sample_candidates(is_target, candidates.is_candidate, n_listed, seed)
+        features = np.take_along_axis(features.reshape(*is_target.shape, -1), candidate_positions[:, :, None], axis=1)
+        features = features.reshape(candidate_positions.size, -1)
+        is_target = np.take_along_axis(is_target, candidate_positions, axis=1)
+        candidates = candidates.take(candidate_positions)
     return (
         add_extra_features(features, ensemble, user_states, candidates, interactions, extra),
         is_target,
@@ -237,10 +241,10 @@ def sample_candidates(is_target: Bools, is_candidate: Bools, n_listed: int, seed
     Returns:
         Cases x n_listed positions in rising order.
     """
-    priority = np.random.default_rng(seed).random(is_target.shape)
-    priority[is_target] -= 1.0
-    priority[~is_candidate] += 1.0
-    return np.sort(np.argpartition(priority, n_listed - 1, axis=1)[:, :n_listed], axis=1)
+    sampling_priorities = np.random.default_rng(seed).random(is_target.shape)
+    sampling_priorities[is_target] -= 1.0
+    sampling_priorities[~is_candidate] += 1.0
+    return np.sort(np.argpartition(sampling_priorities, n_listed - 1, axis=1)[:, :n_listed], axis=1)
 
 
 def build_all_features(

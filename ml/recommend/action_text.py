@@ -8,13 +8,13 @@ Does not belong here: why a step is recommended (`ml.recommend.explanations`), t
 import polars as pl
 
 # A row of evidence in words, by its mode: an existing row, and one more.
-_EXISTING_EVIDENCE = {
+_EXISTING_TEXT_BY_MODE = {
     "observation": "what you attended or completed on ",
     "repetition": "the work you booked on ",
     "feedback": "the judgement you got on ",
     "teaching": "what you taught on ",
 }
-_ADDED_EVIDENCE = {
+_ADDED_TEXT_BY_MODE = {
     "observation": "One completed course on it",
     "repetition": "One more day of work on it",
     "feedback": "One good judgement of your work on it, by someone who has not judged it yet",
@@ -57,21 +57,21 @@ def add_how_text(steps: pl.DataFrame, practice_options: pl.DataFrame, minimum_pe
     )
 
 
-def write_counterfactuals(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
+def write_counterfactuals(counterfactuals: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
     """Write the sentence of each counterfactual.
 
     Args:
-        changes: One row per person and micro-skill, as `find_counterfactuals` returns them.
+        counterfactuals: One row per person and micro-skill, as `find_counterfactuals` returns them.
         skills: skill_id, skill_name.
 
     Returns:
         One row per change: person_id, skill_id, counterfactual.
     """
-    changed_names = skills.select(
+    changed_skill_names = skills.select(
         pl.col("skill_id").alias("changed_skill_id"), pl.col("skill_name").alias("changed_name")
     )
     is_own_skill, is_added = pl.col("changed_skill_id") == pl.col("skill_id"), pl.col("change") == "add"
-    sentence = (
+    counterfactual_sentence = (
         pl.when(pl.col("change_of") == "wish")
         .then(
             pl.format(
@@ -84,37 +84,37 @@ def write_counterfactuals(changes: pl.DataFrame, skills: pl.DataFrame) -> pl.Dat
             )
         )
         .when(is_added)
-        .then(_added_evidence_text())
-        .otherwise(_removed_evidence_text())
+        .then(_write_added_evidence())
+        .otherwise(_write_removed_evidence())
     )
-    return changes.join(changed_names, on="changed_skill_id", how="left", maintain_order="left").select(
-        "person_id", "skill_id", sentence.alias("counterfactual")
+    return counterfactuals.join(changed_skill_names, on="changed_skill_id", how="left", maintain_order="left").select(
+        "person_id", "skill_id", counterfactual_sentence.alias("counterfactual")
     )
 
 
-def _added_evidence_text() -> pl.Expr:
+def _write_added_evidence() -> pl.Expr:
     """What one more row of evidence would have done."""
     return pl.format(
         "{}, and {}: this step would be behind you.",
-        pl.col("mode").replace_strict(_ADDED_EVIDENCE, return_dtype=pl.String, default=None),
+        pl.col("mode").replace_strict(_ADDED_TEXT_BY_MODE, return_dtype=pl.String, default=None),
         pl.when(pl.col("stage_after") == pl.col("from_stage"))
         .then(pl.lit("it would be fresh again"))
-        .otherwise(pl.format("you would be {} in it", _stage_with_article())),
+        .otherwise(pl.format("you would be {} in it", _write_stage_with_article())),
     )
 
 
-def _removed_evidence_text() -> pl.Expr:
+def _write_removed_evidence() -> pl.Expr:
     """What the row of evidence has done."""
     return pl.format(
         "Without {}{}, {}: this step would not be here.",
-        pl.col("mode").replace_strict(_EXISTING_EVIDENCE, return_dtype=pl.String, default=None),
+        pl.col("mode").replace_strict(_EXISTING_TEXT_BY_MODE, return_dtype=pl.String, default=None),
         pl.col("occurred_at").dt.strftime("%-d %B %Y"),
         pl.when(pl.col("stage_after") == "none")
         .then(pl.lit("you would still be before its first stage"))
-        .otherwise(pl.format("you would still be {} in it", _stage_with_article())),
+        .otherwise(pl.format("you would still be {} in it", _write_stage_with_article())),
     )
 
 
-def _stage_with_article() -> pl.Expr:
-    article = pl.when(pl.col("stage_after") == "apprentice").then(pl.lit("an")).otherwise(pl.lit("a"))
-    return pl.format("{} {}", article, "stage_after")
+def _write_stage_with_article() -> pl.Expr:
+    indefinite_article = pl.when(pl.col("stage_after") == "apprentice").then(pl.lit("an")).otherwise(pl.lit("a"))
+    return pl.format("{} {}", indefinite_article, "stage_after")

@@ -14,9 +14,9 @@ from pipelines.contracts.columns import stage_index
 from pipelines.contracts.output_tables import CAPABILITY, ROW_METADATA_COLUMNS
 
 # People per block: a few million pairs of person and micro-skill.
-BLOCK_PEOPLE = 50_000
+PEOPLE_PER_BLOCK = 50_000
 # The columns of the table before the metadata of the run are added.
-COLUMNS = tuple(column for column in CAPABILITY.column_names if column not in ROW_METADATA_COLUMNS)
+COVERAGE_COLUMNS = tuple(column for column in CAPABILITY.column_names if column not in ROW_METADATA_COLUMNS)
 
 
 def compute_capability_coverage(
@@ -36,12 +36,12 @@ def compute_capability_coverage(
     """
     person_ids = mastery["person_id"].unique().sort()
     return pl.concat(
-        _cover_people(
-            mastery.filter(pl.col("person_id").is_in(person_ids.slice(first_person, BLOCK_PEOPLE).implode())),
+        _compute_block_coverage(
+            mastery.filter(pl.col("person_id").is_in(person_ids.slice(first_person_index, PEOPLE_PER_BLOCK).implode())),
             skills,
             prerequisites,
         )
-        for first_person in range(0, max(len(person_ids), 1), BLOCK_PEOPLE)
+        for first_person_index in range(0, max(len(person_ids), 1), PEOPLE_PER_BLOCK)
     ).sort("person_id", "capability_id")
 
 
@@ -56,43 +56,44 @@ def add_combinations(steps: pl.DataFrame, mastery: pl.DataFrame, skills: pl.Data
     Returns:
         The same rows in the same order; the list is sorted by name, and empty if nothing combines.
     """
-    step_key = ["person_id", "skill_id", "to_stage"]
-    named_skills = skills.select("skill_id", "skill_name", "capability_id").drop_nulls("capability_id")
+    step_key_columns = ["person_id", "skill_id", "to_stage"]
+    capability_skills = skills.select("skill_id", "skill_name", "capability_id").drop_nulls("capability_id")
     held_steps = mastery.select("person_id", "skill_id", stage_index("stage").alias("held_stage")).join(
-        named_skills, on="skill_id"
+        capability_skills, on="skill_id"
     )
-    combinations = (
-        steps.select(step_key)
+    combined_skill_names = (
+        steps.select(step_key_columns)
         .unique()
-        .join(named_skills.drop("skill_name"), on="skill_id")
+        .join(capability_skills.drop("skill_name"), on="skill_id")
         .join(held_steps, on=("person_id", "capability_id"), suffix="_held")
         .filter(pl.col("held_stage") >= stage_index("to_stage"), pl.col("skill_id") != pl.col("skill_id_held"))
         .sort("skill_name")
-        .group_by(step_key, maintain_order=True)
+        .group_by(step_key_columns, maintain_order=True)
         .agg(pl.col("skill_name").alias("combines_with"))
     )
-    return steps.join(combinations, on=step_key, how="left", maintain_order="left").with_columns(
+    return steps.join(combined_skill_names, on=step_key_columns, how="left", maintain_order="left").with_columns(
         pl.col("combines_with").fill_null(pl.lit([], dtype=pl.List(pl.String)))
     )
 
 
-def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFrame) -> pl.DataFrame:
+def _compute_block_coverage(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl.DataFrame) -> pl.DataFrame:
     """The coverage rows of one block of people."""
     held_skills = index_held_skills(mastery, skills)
     n_capabilities = len(held_skills.capability_ids)
     if not n_capabilities or not len(held_skills.person):
-        return pl.DataFrame(schema={column: CAPABILITY.schema[column] for column in COLUMNS})
-    capability_keys = held_skills.capability_key(held_skills.person, held_skills.skill)
-    held_keys = np.unique(capability_keys[capability_keys >= 0])  # person and capability of which something is held
-    skills_of_capability = build_adjacency(
+        return pl.DataFrame(schema={column: CAPABILITY.schema[column] for column in COVERAGE_COLUMNS})
+    person_capability_keys = held_skills.capability_key(held_skills.person, held_skills.skill)
+    # person and capability of which something is held
+    held_capability_keys = np.unique(person_capability_keys[person_capability_keys >= 0])
+    skills_by_capability = build_adjacency(
         held_skills.capability, np.arange(len(held_skills.skill_ids)), n_capabilities
     )
-    person_capability_index, skill_codes = skills_of_capability.expand(held_keys % n_capabilities)
-    person_codes = held_keys[person_capability_index] // n_capabilities
+    person_capability_index, skill_codes = skills_by_capability.expand(held_capability_keys % n_capabilities)
+    person_codes = held_capability_keys[person_capability_index] // n_capabilities
     is_held = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) > 0
     skill_names = skills.unique("skill_id").sort("skill_id")["skill_name"]
     capability_names = skills.select("capability_id", "capability_name").drop_nulls().unique("capability_id")
-    skill_entries = pl.DataFrame(
+    capability_skill_rows = pl.DataFrame(
         {
             "row": person_capability_index,
             "skill_id": held_skills.skill_ids.gather(skill_codes),
@@ -104,7 +105,7 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
             ),
         }
     )
-    coverage_rows = skill_entries.group_by("row", maintain_order=True).agg(
+    coverage_rows = capability_skill_rows.group_by("row", maintain_order=True).agg(
         pl.col("weight").filter("is_held").sum().clip(0, 1).alias("coverage_share"),
         pl.col("skill_id").filter("is_held").alias("held_skill_ids"),
         pl.col("skill_name").filter("is_held").alias("held_skill_names"),
@@ -114,12 +115,12 @@ def _cover_people(mastery: pl.DataFrame, skills: pl.DataFrame, prerequisites: pl
     )
     return (
         coverage_rows.with_columns(
-            held_skills.person_ids.gather(held_keys // n_capabilities).alias("person_id"),
-            held_skills.capability_ids.gather(held_keys % n_capabilities).alias("capability_id"),
+            held_skills.person_ids.gather(held_capability_keys // n_capabilities).alias("person_id"),
+            held_skills.capability_ids.gather(held_capability_keys % n_capabilities).alias("capability_id"),
             pl.when(pl.col("next_skill_id").is_not_null()).then("completes_share").alias("completes_share"),
         )
         .join(capability_names, on="capability_id", how="left", maintain_order="left")
-        .select(COLUMNS)
+        .select(COVERAGE_COLUMNS)
     )
 
 

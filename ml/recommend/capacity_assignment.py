@@ -62,10 +62,12 @@ def assign_companions(edges: Edges, companion_load: Ints, free_capacity: Ints, n
     edge_costs = edge_costs[is_distinct_edge]
     # pieces of slots that have an edge
     slots_with_edge, slot_index = np.unique(edge_slots, return_inverse=True)
-    for first_edge, end_edge in pairwise(
+    for first_edge_index, end_edge_index in pairwise(
         np.searchsorted(slot_index, np.arange(0, slots_with_edge.size + PIECE_SIZE, PIECE_SIZE))
     ):
-        edge_indices = first_edge + np.flatnonzero(free_capacity[edge_companions[first_edge:end_edge]] > 0)
+        edge_indices = first_edge_index + np.flatnonzero(
+            free_capacity[edge_companions[first_edge_index:end_edge_index]] > 0
+        )
         if edge_indices.size:
             _assign_piece(
                 edge_slots[edge_indices],
@@ -93,34 +95,36 @@ def _assign_piece(
     distinct_companions, companion_index, edge_counts = np.unique(
         edge_companions, return_inverse=True, return_counts=True
     )
-    column_counts = np.minimum(free_capacity[distinct_companions], edge_counts)
-    first_columns = np.concatenate([[0], np.cumsum(column_counts)])
-    copied_edge_indices = np.repeat(np.arange(edge_slots.size), column_counts[companion_index])
-    copy_number = np.arange(copied_edge_indices.size) - np.repeat(
-        np.cumsum(column_counts[companion_index]) - column_counts[companion_index], column_counts[companion_index]
+    matrix_column_counts = np.minimum(free_capacity[distinct_companions], edge_counts)
+    first_matrix_columns = np.concatenate([[0], np.cumsum(matrix_column_counts)])
+    copied_edge_indices = np.repeat(np.arange(edge_slots.size), matrix_column_counts[companion_index])
+    copy_numbers = np.arange(copied_edge_indices.size) - np.repeat(
+        np.cumsum(matrix_column_counts[companion_index]) - matrix_column_counts[companion_index],
+        matrix_column_counts[companion_index],
     )
     edge_weights = (
         1.0
         + edge_costs[copied_edge_indices]
-        + LOAD_COST * (companion_load[edge_companions[copied_edge_indices]] + copy_number)
+        + LOAD_COST * (companion_load[edge_companions[copied_edge_indices]] + copy_numbers)
     )
     # an empty slot costs more than any rearrangement of the piece could save
     empty_slot_weights = np.full(distinct_slots.size, (distinct_slots.size + 1) * edge_weights.max())
-    matrix_rows = np.concatenate([slot_index[copied_edge_indices], np.arange(distinct_slots.size)])
-    matrix_columns = np.concatenate(
+    matrix_row_indices = np.concatenate([slot_index[copied_edge_indices], np.arange(distinct_slots.size)])
+    matrix_column_indices = np.concatenate(
         [
-            first_columns[companion_index[copied_edge_indices]] + copy_number,
-            first_columns[-1] + np.arange(distinct_slots.size),
+            first_matrix_columns[companion_index[copied_edge_indices]] + copy_numbers,
+            first_matrix_columns[-1] + np.arange(distinct_slots.size),
         ]
     )
-    matrix_shape = (distinct_slots.size, int(first_columns[-1]) + distinct_slots.size)
+    matrix_shape = (distinct_slots.size, int(first_matrix_columns[-1]) + distinct_slots.size)
     cost_matrix = csr_array(
-        (np.concatenate([edge_weights, empty_slot_weights]), (matrix_rows, matrix_columns)), shape=matrix_shape
+        (np.concatenate([edge_weights, empty_slot_weights]), (matrix_row_indices, matrix_column_indices)),
+        shape=matrix_shape,
     )
     matched_rows, matched_columns = min_weight_full_bipartite_matching(cost_matrix)
-    is_filled = matched_columns < first_columns[-1]
+    is_filled = matched_columns < first_matrix_columns[-1]
     chosen_companions = distinct_companions[
-        np.searchsorted(first_columns, matched_columns[is_filled], side="right") - 1
+        np.searchsorted(first_matrix_columns, matched_columns[is_filled], side="right") - 1
     ]
     companion_of_slot[distinct_slots[matched_rows[is_filled]]] = chosen_companions
     np.add.at(companion_load, chosen_companions, 1)
@@ -143,17 +147,19 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max
     distinct_pools, pool_starts, pool_sizes = np.unique(
         member_pools[member_order], return_index=True, return_counts=True
     )
-    pool_index = np.searchsorted(distinct_pools, asker_pools)
-    pool_index[pool_index == distinct_pools.size] = 0
-    has_members = distinct_pools[pool_index] == asker_pools if distinct_pools.size else np.zeros(asker_pools.size, bool)
-    asker_numbers = np.flatnonzero(has_members)
-    asker_numbers = asker_numbers[np.argsort(asker_pools[asker_numbers], kind="stable")]
-    pool_index = pool_index[asker_numbers]
-    asker_turn = np.arange(asker_numbers.size) - np.searchsorted(pool_index, pool_index)
-    offer_numbers, asker_pool_sizes = np.arange(max_offers), pool_sizes[pool_index][:, None]
-    is_offered = offer_numbers[None, :] < asker_pool_sizes
-    member_positions = (
-        pool_starts[pool_index][:, None]
-        + (asker_turn[:, None] * max_offers + offer_numbers[None, :]) % asker_pool_sizes
+    asker_pool_index = np.searchsorted(distinct_pools, asker_pools)
+    asker_pool_index[asker_pool_index == distinct_pools.size] = 0
+    has_pool_members = (
+        distinct_pools[asker_pool_index] == asker_pools if distinct_pools.size else np.zeros(asker_pools.size, bool)
     )
-    return np.repeat(asker_numbers, is_offered.sum(axis=1)), member_order[member_positions[is_offered]]
+    asker_indices = np.flatnonzero(has_pool_members)
+    asker_indices = asker_indices[np.argsort(asker_pools[asker_indices], kind="stable")]
+    asker_pool_index = asker_pool_index[asker_indices]
+    turns_in_pool = np.arange(asker_indices.size) - np.searchsorted(asker_pool_index, asker_pool_index)
+    offer_positions, asker_pool_sizes = np.arange(max_offers), pool_sizes[asker_pool_index][:, None]
+    is_offered = offer_positions[None, :] < asker_pool_sizes
+    offered_positions = (
+        pool_starts[asker_pool_index][:, None]
+        + (turns_in_pool[:, None] * max_offers + offer_positions[None, :]) % asker_pool_sizes
+    )
+    return np.repeat(asker_indices, is_offered.sum(axis=1)), member_order[offered_positions[is_offered]]

@@ -18,9 +18,9 @@ from pipelines.contracts.columns import RELATIONS, STAGES, stage_index
 
 FOLLOW, WALK_WITH, LEAD = range(len(RELATIONS))
 GOAL_COUNT, RELATION_COUNT = len(STAGES), len(RELATIONS)
-REFRESH = 0
+REFRESH_GOAL = 0
 DAYS_PER_MONTH = 30.44
-_NO_MOVE = (pl.lit(None, pl.Int64).alias("days_ago"), pl.lit(None, pl.Float64).alias("months"))
+_UNKNOWN_MOVE_COLUMNS = (pl.lit(None, pl.Int64).alias("days_ago"), pl.lit(None, pl.Float64).alias("months"))
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class IdIndex:
     people: pl.DataFrame  # person, person_id, unit_name, role_name, manager_id
     skills: pl.DataFrame  # skill, skill_id, skill_name, capability_id
 
-    def encode(self, id_rows: pl.DataFrame) -> pl.DataFrame:
+    def encode(self, rows_with_ids: pl.DataFrame) -> pl.DataFrame:
         """Replace person_id and skill_id by the codes person and skill.
 
         Rows of unknown people or micro-skills are dropped; a null skill_id gives a null code.
         """
         return (
-            id_rows.join(self.people.select("person_id", "person"), on="person_id")
+            rows_with_ids.join(self.people.select("person_id", "person"), on="person_id")
             .drop("person_id")
             .join(self.skills.select("skill_id", "skill"), on="skill_id", how="left")
             .filter(pl.col("skill").is_not_null() | pl.col("skill_id").is_null())
@@ -72,8 +72,10 @@ def index_ids(steps: pl.DataFrame, context: CompanionContext) -> IdIndex:
     """Build the codes of everyone who takes part and of every micro-skill of `steps` (skill_id) and the context."""
     people = context.people.select("person_id", "unit_name", "role_name", "manager_id").unique("person_id")
     skill_ids = pl.concat([context.skills["skill_id"], steps["skill_id"], context.mastery["skill_id"].unique()])
-    skill_names = context.skills.select("skill_id", "skill_name", "capability_id")
-    skills = skill_ids.unique().sort().to_frame().join(skill_names, on="skill_id", how="left", maintain_order="left")
+    skill_attributes = context.skills.select("skill_id", "skill_name", "capability_id")
+    skills = (
+        skill_ids.unique().sort().to_frame().join(skill_attributes, on="skill_id", how="left", maintain_order="left")
+    )
     return IdIndex(
         people.sort("person_id").select(pl.int_range(pl.len()).alias("person"), pl.all()),
         skills.select(pl.int_range(pl.len()).alias("skill"), pl.all()),
@@ -91,7 +93,7 @@ def encode_listed_steps(steps: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame:
         One row per step: person, rank, skill, goal, from_stage (index), step.
     """
     return id_index.encode(
-        steps.select("person_id", "skill_id", "rank", _goal_code().alias("goal"), stage_index("from_stage"))
+        steps.select("person_id", "skill_id", "rank", _encode_goal().alias("goal"), stage_index("from_stage"))
     ).with_columns((pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"))
 
 
@@ -122,28 +124,30 @@ def find_slots(listed_steps: pl.DataFrame, context: CompanionContext, id_index: 
         .unique(("person", "capability_id"), keep="first", maintain_order=True)
         .select("person", "capability_id", "goal", companion_skill="skill")
     )
-    is_new = pl.col("from_stage") == 0
-    new_steps = (
-        listed_steps.filter(is_new)
+    is_new_skill = pl.col("from_stage") == 0
+    new_skill_steps = (
+        listed_steps.filter(is_new_skill)
         .drop("goal")
         .join(skill_capabilities, on="skill", how="left")
         .drop_nulls("capability_id")
     )
-    led_step_columns = ("person", "step", "rank", "companion_skill", "goal")
-    led_steps = pl.concat(
+    lead_step_columns = ("person", "step", "rank", "companion_skill", "goal")
+    lead_steps = pl.concat(
         [
-            new_steps.join(best_held_skills, on=("person", "capability_id")).select(led_step_columns),
-            listed_steps.filter(~is_new).select("person", "step", "rank", companion_skill="skill", goal="from_stage"),
+            new_skill_steps.join(best_held_skills, on=("person", "capability_id")).select(lead_step_columns),
+            listed_steps.filter(~is_new_skill).select(
+                "person", "step", "rank", companion_skill="skill", goal="from_stage"
+            ),
         ]
     )
-    unchanged_steps = listed_steps.select("person", "step", "rank", companion_skill="skill", goal="goal")
+    same_skill_steps = listed_steps.select("person", "step", "rank", companion_skill="skill", goal="goal")
     return (
         pl.concat(
-            companion_steps.with_columns(pl.lit(relation).alias("relation"))
-            for relation, companion_steps in (
-                (FOLLOW, unchanged_steps),
-                (WALK_WITH, unchanged_steps),
-                (LEAD, led_steps),
+            companion_steps.with_columns(pl.lit(relation_code).alias("relation"))
+            for relation_code, companion_steps in (
+                (FOLLOW, same_skill_steps),
+                (WALK_WITH, same_skill_steps),
+                (LEAD, lead_steps),
             )
         )
         .with_columns((pl.col("companion_skill") * GOAL_COUNT + pl.col("goal")).alias("companion_step"))
@@ -162,26 +166,26 @@ def find_candidates(
         One row per pool and person: pool, person, skill, relation, is_given (whether the person consents), days_ago
         (since the move, for who made it) and months (that the move took from the stage before, null if unknown).
     """
-    current_steps = listed_steps.select("person", "step").unique().with_columns(_NO_MOVE)
+    steps_on_lists = listed_steps.select("person", "step").unique().with_columns(_UNKNOWN_MOVE_COLUMNS)
     steps_by_relation = (
-        (FOLLOW, _find_moves(context, id_index, as_of)),
-        (WALK_WITH, current_steps),
-        (LEAD, current_steps),
+        (FOLLOW, _find_made_steps(context, id_index, as_of)),
+        (WALK_WITH, steps_on_lists),
+        (LEAD, steps_on_lists),
     )
     slot_pools = slots.select("pool").unique()
     candidates = pl.concat(
-        people_steps.select(
-            "person", (pl.col("step") * RELATION_COUNT + relation).alias("pool"), "days_ago", "months"
+        candidate_steps.select(
+            "person", (pl.col("step") * RELATION_COUNT + relation_index).alias("pool"), "days_ago", "months"
         ).join(slot_pools, on="pool", how="semi")
-        for relation, people_steps in steps_by_relation
+        for relation_index, candidate_steps in steps_by_relation
     ).with_columns(
         (pl.col("pool") // (RELATION_COUNT * GOAL_COUNT)).alias("skill"),
         (pl.col("pool") % RELATION_COUNT).alias("relation"),
     )
     hidden_skills = id_index.encode(context.hidden_pairs.select("person_id", "skill_id"))
-    relation_code_by_name = {relation: relation_number for relation_number, relation in enumerate(RELATIONS)}
-    relation_code = pl.col("relation").replace_strict(relation_code_by_name, return_dtype=pl.Int64)
-    consents = id_index.encode(context.consents.select("person_id", "skill_id", relation_code, "is_given"))
+    relation_code_by_name = {relation_name: relation_code for relation_code, relation_name in enumerate(RELATIONS)}
+    consent_relation = pl.col("relation").replace_strict(relation_code_by_name, return_dtype=pl.Int64)
+    consents = id_index.encode(context.consents.select("person_id", "skill_id", consent_relation, "is_given"))
     candidates = candidates.join(hidden_skills, on=("person", "skill"), how="anti")
     return add_consent(candidates, consents, "person", "skill").sort("pool", "person")
 
@@ -209,26 +213,29 @@ def add_consent(
     )
 
 
-def _find_moves(context: CompanionContext, id_index: IdIndex, as_of: date) -> pl.DataFrame:
+def _find_made_steps(context: CompanionContext, id_index: IdIndex, as_of: date) -> pl.DataFrame:
     """One row per person and step they made, by its last time: person, step, days_ago, months."""
     reached_day = pl.col("reached_at").dt.date().alias("day")
-    moves = id_index.encode(
-        context.reached_steps.select("person_id", "skill_id", _goal_code().alias("goal"), reached_day)
+    made_steps = id_index.encode(
+        context.reached_steps.select("person_id", "skill_id", _encode_goal().alias("goal"), reached_day)
     ).select("person", (pl.col("skill") * GOAL_COUNT + pl.col("goal")).alias("step"), "goal", "day")
-    is_refresh, is_deepening = pl.col("goal") == REFRESH, pl.col("goal") > 1
-    earlier_moves = moves.filter(~is_refresh).select("person", pl.col("step") + 1, began="day")
-    move_months = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_PER_MONTH
+    is_refresh, is_deepening = pl.col("goal") == REFRESH_GOAL, pl.col("goal") > 1
+    earlier_stage_steps = made_steps.filter(~is_refresh).select("person", pl.col("step") + 1, began="day")
+    months_between_stages = (pl.col("day") - pl.col("began")).dt.total_days() / DAYS_PER_MONTH
     return pl.concat(
         [
-            moves.filter(is_deepening)
-            .join(earlier_moves, on=("person", "step"), how="left")
-            .select("person", "step", "day", move_months.alias("months")),
-            moves.filter(pl.col("goal") == 1).select("person", "step", "day", _NO_MOVE[1]),
-            moves.filter(is_refresh).group_by("person", "step").agg(pl.col("day").max()).with_columns(_NO_MOVE[1]),
+            made_steps.filter(is_deepening)
+            .join(earlier_stage_steps, on=("person", "step"), how="left")
+            .select("person", "step", "day", months_between_stages.alias("months")),
+            made_steps.filter(pl.col("goal") == 1).select("person", "step", "day", _UNKNOWN_MOVE_COLUMNS[1]),
+            made_steps.filter(is_refresh)
+            .group_by("person", "step")
+            .agg(pl.col("day").max())
+            .with_columns(_UNKNOWN_MOVE_COLUMNS[1]),
         ]
     ).select("person", "step", (pl.lit(as_of) - pl.col("day")).dt.total_days().alias("days_ago"), "months")
 
 
-def _goal_code() -> pl.Expr:
+def _encode_goal() -> pl.Expr:
     """The goal of a step by its kind and to_stage."""
-    return pl.when(pl.col("kind") == "refresh").then(REFRESH).otherwise(stage_index("to_stage"))
+    return pl.when(pl.col("kind") == "refresh").then(REFRESH_GOAL).otherwise(stage_index("to_stage"))

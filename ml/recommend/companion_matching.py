@@ -34,14 +34,14 @@ from pipelines.contracts.output_tables import COMPANION
 from pipelines.contracts.policy import CompanionPolicy, RecommendationPolicy
 
 # Candidates per slot: of the person's own unit, and of all people. More hardly change the load.
-NEAR, FAR = 3, 3
+OWN_UNIT_OFFERS, ANY_UNIT_OFFERS = 3, 3
 # The cost of a companion, 0..1 in all: another unit costs more than another role, and an old move as much.
-OTHER_UNIT, OTHER_ROLE, OLD_MOVE = 0.4, 0.2, 0.4
+OTHER_UNIT_COST, OTHER_ROLE_COST, OLD_MOVE_COST = 0.4, 0.2, 0.4
 # A move of this many days ago has the full cost of an old move.
 OLD_MOVE_DAYS = 3 * 365
 # A companion who was shown in the previous exposure term comes after one who was not.
 EXPOSURE_TERMS = 2
-_NO_PAIRS = pl.DataFrame(schema={"person": pl.Int64, "companion": pl.Int64})
+_NO_COMPANION_PAIRS = pl.DataFrame(schema={"person": pl.Int64, "companion": pl.Int64})
 
 
 def match_companions(
@@ -89,33 +89,33 @@ def _choose_companions(
 ) -> pl.Series:
     """The code of the companion of each slot, null if no consenting candidate is free."""
     n_people = people.height
-    manager_chains = _NO_PAIRS if policy.manager_chain_may_walk else find_manager_chains(people)
+    manager_chains = _NO_COMPANION_PAIRS if policy.manager_chain_may_walk else find_manager_chains(people)
     matching_problem = _build_problem(
-        slots, candidates.filter(pl.col("is_given")), people, _pair_keys(manager_chains, n_people)
+        slots, candidates.filter(pl.col("is_given")), people, _encode_pairs(manager_chains, n_people)
     )
-    earlier_pairs = _begun_pairs(shown_pairs, people, as_of, EXPOSURE_TERMS * policy.exposure_days)
-    current_pairs = earlier_pairs.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
-    companion_load, current_load = (
+    pairs_of_both_terms = _find_begun_pairs(shown_pairs, people, as_of, EXPOSURE_TERMS * policy.exposure_days)
+    pairs_of_this_term = pairs_of_both_terms.filter(pl.col("since_date") > as_of - timedelta(days=policy.exposure_days))
+    companion_load, load_of_this_term = (
         np.bincount(begun_pairs["companion"].to_numpy(), minlength=n_people).astype(np.int64)
-        for begun_pairs in (earlier_pairs, current_pairs)
+        for begun_pairs in (pairs_of_both_terms, pairs_of_this_term)
     )
-    free_capacity = np.maximum(policy.load_cap - current_load, 0)
+    free_capacity = np.maximum(policy.load_cap - load_of_this_term, 0)
     companion_of_slot = np.full(slots.height, -1, np.int64)
-    lasting_pairs = _lasting_pairs(matching_problem, current_pairs, policy.load_cap)
+    lasting_pairs = _find_lasting_pairs(matching_problem, pairs_of_this_term, policy.load_cap)
     companion_of_slot[lasting_pairs["slot"].to_numpy()] = lasting_pairs["companion"].to_numpy()
-    used_pair_keys = _pair_keys(current_pairs, n_people)
-    rng = np.random.default_rng(as_of.toordinal())  # the order of people and pools changes from day to day
-    person_order, pool_order = rng.permutation(n_people), rng.permutation(int(matching_problem.pool.max(initial=0)) + 1)
+    used_pair_keys = _encode_pairs(pairs_of_this_term, n_people)
+    rng = np.random.default_rng(as_of.toordinal())  # the ranks of people and pools change from day to day
+    person_ranks, pool_ranks = rng.permutation(n_people), rng.permutation(int(matching_problem.pool.max(initial=0)) + 1)
     for list_rank in np.unique(matching_problem.rank):
         if not free_capacity.any():
             break
         empty_slots = np.flatnonzero((matching_problem.rank == list_rank) & (companion_of_slot < 0))
         empty_slots = empty_slots[
             np.lexsort(
-                (person_order[matching_problem.person[empty_slots]], pool_order[matching_problem.pool[empty_slots]])
+                (person_ranks[matching_problem.person[empty_slots]], pool_ranks[matching_problem.pool[empty_slots]])
             )
         ]
-        edges = _build_edges(matching_problem, empty_slots, free_capacity, companion_load, person_order, used_pair_keys)
+        edges = _build_edges(matching_problem, empty_slots, free_capacity, companion_load, person_ranks, used_pair_keys)
         companion_of_slot[empty_slots] = assign_companions(edges, companion_load, free_capacity, empty_slots.size)
         filled_slots = empty_slots[companion_of_slot[empty_slots] >= 0]
         used_pair_keys = np.sort(
@@ -140,22 +140,24 @@ def filter_valid_companions(
         context: The current people and tables.
     """
     listed_steps = steps.select("person_id", "skill_id", build_step_id().alias("step_id"))
-    current_rows = companion_rows.join(listed_steps, on=("person_id", "step_id"), how="semi", maintain_order="left")
+    rows_of_listed_steps = companion_rows.join(
+        listed_steps, on=("person_id", "step_id"), how="semi", maintain_order="left"
+    )
     # consent, hidden micro-skills and list are the companion's: the companion becomes person_id
-    swapped_names = {
+    swapped_column_names = {
         "person_id": "viewer_id",
         "skill_id": "viewer_skill_id",
         "companion_id": "person_id",
         "companion_skill_id": "skill_id",
     }
     valid_rows = (
-        current_rows.rename(swapped_names)
+        rows_of_listed_steps.rename(swapped_column_names)
         .join(context.people, on="person_id", how="semi")
         .join(context.hidden_pairs, on=("person_id", "skill_id"), how="anti")
     )
     valid_rows = add_consent(valid_rows, context.consents, "person_id", "skill_id").filter("is_given")
     follow_rows, walk_with_rows, lead_rows = (
-        valid_rows.filter(pl.col("relation") == RELATIONS[relation]) for relation in (FOLLOW, WALK_WITH, LEAD)
+        valid_rows.filter(pl.col("relation") == RELATIONS[relation_code]) for relation_code in (FOLLOW, WALK_WITH, LEAD)
     )
     named_rows = pl.concat(
         [
@@ -163,8 +165,8 @@ def filter_valid_companions(
             walk_with_rows.join(listed_steps, on=("person_id", "step_id"), how="semi"),
             lead_rows.join(listed_steps, on=("person_id", "skill_id"), how="semi"),
         ]
-    ).rename({new_name: old_name for old_name, new_name in swapped_names.items()})
-    counted_rows = current_rows.filter(pl.col("companion_id").is_null())
+    ).rename({new_name: old_name for old_name, new_name in swapped_column_names.items()})
+    counted_rows = rows_of_listed_steps.filter(pl.col("companion_id").is_null())
     return pl.concat([named_rows.select(companion_rows.columns), counted_rows]).sort("person_id", "step_id", "relation")
 
 
@@ -195,7 +197,7 @@ def find_manager_chains(people: pl.DataFrame) -> pl.DataFrame:
 
 
 @dataclass(frozen=True, eq=False)
-class _Problem:
+class _MatchingProblem:
     """Slots, the consenting members of their pools, and the pairs that never walk together, as arrays."""
 
     # per slot
@@ -210,40 +212,40 @@ class _Problem:
     # per person; a missing unit or role differs from every other
     unit: Ints
     role: Ints
-    chain: Ints  # sorted keys of pairs of a person and someone above
+    chain_keys: Ints  # sorted keys of pairs of a person and someone above
 
     @property
     def n_people(self) -> int:
         return self.unit.size
 
-    def is_allowed(self, person_codes: Ints, companion_codes: Ints, is_walk: Bools) -> Bools:
+    def is_allowed(self, person_codes: Ints, companion_codes: Ints, is_walk_pair: Bools) -> Bools:
         """Whether each pair may be shown: never oneself, never one's own manager chain to walk with."""
         is_allowed: Bools = person_codes != companion_codes
-        walker_codes, partner_codes = person_codes[is_walk], companion_codes[is_walk]
-        is_allowed[is_walk] &= ~(
-            _is_in_sorted(self.chain, walker_codes * self.n_people + partner_codes)
-            | _is_in_sorted(self.chain, partner_codes * self.n_people + walker_codes)
+        walker_codes, partner_codes = person_codes[is_walk_pair], companion_codes[is_walk_pair]
+        is_allowed[is_walk_pair] &= ~(
+            _is_in_sorted(self.chain_keys, walker_codes * self.n_people + partner_codes)
+            | _is_in_sorted(self.chain_keys, partner_codes * self.n_people + walker_codes)
         )
         return is_allowed
 
 
 def _build_problem(
     slots: pl.DataFrame, consenting_candidates: pl.DataFrame, people: pl.DataFrame, chain_keys: Ints
-) -> _Problem:
+) -> _MatchingProblem:
     # pools numbered without gaps
     pool_numbers = pl.concat([slots["pool"], consenting_candidates["pool"]]).rank("dense").cast(pl.Int64).to_numpy()
-    own_code = people.height + pl.int_range(pl.len())
+    unshared_code = people.height + pl.int_range(pl.len())
     unit_codes, role_codes = (
         people.select(
-            pl.when(pl.col(name_column).is_null())
-            .then(own_code)
-            .otherwise(pl.col(name_column).rank("dense"))
+            pl.when(pl.col(group_name_column).is_null())
+            .then(unshared_code)
+            .otherwise(pl.col(group_name_column).rank("dense"))
             .cast(pl.Int64)
         )
-        for name_column in ("unit_name", "role_name")
+        for group_name_column in ("unit_name", "role_name")
     )
-    move_cost = (pl.col("days_ago") / OLD_MOVE_DAYS).clip(0, 1).fill_null(0.0) * OLD_MOVE
-    return _Problem(
+    move_cost = (pl.col("days_ago") / OLD_MOVE_DAYS).clip(0, 1).fill_null(0.0) * OLD_MOVE_COST
+    return _MatchingProblem(
         person=slots["person"].to_numpy(),
         rank=slots["rank"].cast(pl.Int64).to_numpy(),
         pool=pool_numbers[: slots.height],
@@ -253,34 +255,34 @@ def _build_problem(
         move_cost=consenting_candidates.select(move_cost.cast(pl.Float32)).to_series().to_numpy(),
         unit=unit_codes.to_series().to_numpy(),
         role=role_codes.to_series().to_numpy(),
-        chain=chain_keys,
+        chain_keys=chain_keys,
     )
 
 
 def _build_edges(
-    matching_problem: _Problem,
+    matching_problem: _MatchingProblem,
     empty_slots: Ints,
     free_capacity: Ints,
     companion_load: Ints,
-    person_order: Ints,
+    person_ranks: Ints,
     used_pair_keys: Ints,
 ) -> Edges:
     """Edges from the slots to free members of their pools: members of the own unit first, then any."""
     n_people = matching_problem.n_people
     free_members = np.flatnonzero(free_capacity[matching_problem.member] > 0)
     member_people, member_pools = matching_problem.member[free_members], matching_problem.member_pool[free_members]
-    member_ranks = companion_load[member_people] * n_people + person_order[member_people]
+    member_ranks = companion_load[member_people] * n_people + person_ranks[member_people]
     slot_pools, slot_people = matching_problem.pool[empty_slots], matching_problem.person[empty_slots]
-    n_units = 2 * n_people + 1
-    near_offers = offer_members(
-        slot_pools * n_units + matching_problem.unit[slot_people],
-        member_pools * n_units + matching_problem.unit[member_people],
+    unit_code_bound = 2 * n_people + 1
+    own_unit_offers = offer_members(
+        slot_pools * unit_code_bound + matching_problem.unit[slot_people],
+        member_pools * unit_code_bound + matching_problem.unit[member_people],
         member_ranks,
-        NEAR,
+        OWN_UNIT_OFFERS,
     )
-    far_offers = offer_members(slot_pools, member_pools, member_ranks, FAR)
+    any_unit_offers = offer_members(slot_pools, member_pools, member_ranks, ANY_UNIT_OFFERS)
     offer_slots, offered_members = (
-        np.concatenate(offer_arrays) for offer_arrays in zip(near_offers, far_offers, strict=True)
+        np.concatenate(offer_arrays) for offer_arrays in zip(own_unit_offers, any_unit_offers, strict=True)
     )
     pair_keys = slot_people[offer_slots] * n_people + member_people[offered_members]
     is_allowed = matching_problem.is_allowed(
@@ -295,8 +297,8 @@ def _build_edges(
     offer_order = offer_order[np.diff(pair_keys[offer_order], prepend=-1) != 0]
     offer_slots, offered_members = offer_slots[offer_order], offered_members[offer_order]
     edge_people, edge_companions = slot_people[offer_slots], member_people[offered_members]
-    unit_cost = OTHER_UNIT * (matching_problem.unit[edge_people] != matching_problem.unit[edge_companions])
-    role_cost = OTHER_ROLE * (matching_problem.role[edge_people] != matching_problem.role[edge_companions])
+    unit_cost = OTHER_UNIT_COST * (matching_problem.unit[edge_people] != matching_problem.unit[edge_companions])
+    role_cost = OTHER_ROLE_COST * (matching_problem.role[edge_people] != matching_problem.role[edge_companions])
     return Edges(
         offer_slots,
         edge_companions,
@@ -304,21 +306,29 @@ def _build_edges(
     )
 
 
-def _lasting_pairs(matching_problem: _Problem, current_pairs: pl.DataFrame, load_cap: int) -> pl.DataFrame:
+def _find_lasting_pairs(matching_problem: _MatchingProblem, begun_pairs: pl.DataFrame, load_cap: int) -> pl.DataFrame:
     """One row (slot, companion) per pair of an earlier run that stays valid.
 
     Each pair keeps its best slot, each slot one pair, the earliest pairs come first, and nobody is in more than
     `load_cap` lists.
     """
-    slot_rows = pl.DataFrame(
+    slots_of_shown_people = pl.DataFrame(
         {"person": matching_problem.person, "pool": matching_problem.pool, "is_walk": matching_problem.is_walk}
     )
-    slot_rows = slot_rows.with_row_index("slot").join(current_pairs.select("person").unique(), on="person", how="semi")
-    member_rows = pl.DataFrame({"companion": matching_problem.member, "pool": matching_problem.member_pool})
-    member_rows = member_rows.join(current_pairs.select("companion").unique(), on="companion", how="semi")
-    possible_pairs = current_pairs.join(slot_rows, on="person").join(member_rows, on=("companion", "pool"))
+    slots_of_shown_people = slots_of_shown_people.with_row_index("slot").join(
+        begun_pairs.select("person").unique(), on="person", how="semi"
+    )
+    members_of_shown_companions = pl.DataFrame(
+        {"companion": matching_problem.member, "pool": matching_problem.member_pool}
+    )
+    members_of_shown_companions = members_of_shown_companions.join(
+        begun_pairs.select("companion").unique(), on="companion", how="semi"
+    )
+    possible_pairs = begun_pairs.join(slots_of_shown_people, on="person").join(
+        members_of_shown_companions, on=("companion", "pool")
+    )
     is_allowed = matching_problem.is_allowed(
-        *(possible_pairs[column].to_numpy() for column in ("person", "companion", "is_walk"))
+        *(possible_pairs[pair_column].to_numpy() for pair_column in ("person", "companion", "is_walk"))
     )
     return (
         possible_pairs.filter(pl.Series(is_allowed, dtype=pl.Boolean))
@@ -331,7 +341,7 @@ def _lasting_pairs(matching_problem: _Problem, current_pairs: pl.DataFrame, load
     )
 
 
-def _begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, window_days: int) -> pl.DataFrame:
+def _find_begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, window_days: int) -> pl.DataFrame:
     """One row per pair that began to be shown in the `window_days` before this run: person, companion, since_date.
 
     A pair counts for the companion's load also if the person has left; the person is then -1.
@@ -348,18 +358,19 @@ def _begun_pairs(shown_pairs: pl.DataFrame, people: pl.DataFrame, as_of: date, w
     )
 
 
-def _pair_keys(pairs: pl.DataFrame, n_people: int) -> Ints:
+def _encode_pairs(pairs: pl.DataFrame, n_people: int) -> Ints:
     """The pairs (person, companion) as one sorted integer each."""
     pair_keys = pairs.select(pl.col("person") * n_people + pl.col("companion")).to_series()
     return np.asarray(pair_keys.unique().sort().to_numpy(), np.int64)
 
 
-def _is_in_sorted(sorted_keys: Ints, query_keys: Ints) -> Bools:
+def _is_in_sorted(sorted_keys: Ints, searched_keys: Ints) -> Bools:
     """Whether each query is among the sorted keys."""
     if not sorted_keys.size:
-        return np.zeros(query_keys.size, bool)
+        return np.zeros(searched_keys.size, bool)
     return np.asarray(
-        sorted_keys[np.minimum(np.searchsorted(sorted_keys, query_keys), sorted_keys.size - 1)] == query_keys, np.bool_
+        sorted_keys[np.minimum(np.searchsorted(sorted_keys, searched_keys), sorted_keys.size - 1)] == searched_keys,
+        np.bool_,
     )
 
 
@@ -368,7 +379,7 @@ def _decode_ids(companion_rows: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame
     person_ids, skill_ids = id_index.people["person_id"], id_index.skills["skill_id"]
     goal_names = pl.Series(("refresh", *STAGES[1:]))
     step_skill_ids = skill_ids.gather(companion_rows["step"] // GOAL_COUNT)
-    column_values: dict[str, pl.Expr | pl.Series] = {
+    expression_by_column: dict[str, pl.Expr | pl.Series] = {
         "person_id": person_ids.gather(companion_rows["person"]),
         "step_id": pl.concat_str(step_skill_ids, goal_names.gather(companion_rows["step"] % GOAL_COUNT), separator="|"),
         "skill_id": step_skill_ids,
@@ -379,5 +390,6 @@ def _decode_ids(companion_rows: pl.DataFrame, id_index: IdIndex) -> pl.DataFrame
         "why": pl.col("why"),
     }
     return companion_rows.select(
-        column_value.cast(COMPANION.schema[column]).alias(column) for column, column_value in column_values.items()
+        column_expression.cast(COMPANION.schema[column]).alias(column)
+        for column, column_expression in expression_by_column.items()
     )

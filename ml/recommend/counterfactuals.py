@@ -31,8 +31,8 @@ from pipelines.contracts.policy import RecommendationPolicy
 
 # A day of work, as one row of a time system.
 WORKDAY_HOURS = 8.0
-FULL_WISH = 1.0
-ADDED_PREFIX = "added"
+FULL_WISH_WEIGHT = 1.0
+ADDED_EVIDENCE_PREFIX = "added"
 UNKNOWN_PEER = "someone else"
 # The mode of evidence that gives what is missing for the next stage.
 _MODE_OF_MISSING = {
@@ -48,11 +48,11 @@ _AMOUNT_BY_MODE = {"observation": 1.0, "repetition": WORKDAY_HOURS, "feedback": 
 # Existing data explains a row better than hypothetical data, and a wish is easier to state than evidence to gather.
 _KINDS_BY_PREFERENCE = ("remove evidence", "remove wish", "add wish", "add evidence", "add other wish")
 # People per block: ten rows per person and forty candidates per version take about a gigabyte.
-BLOCK_PEOPLE = 2_000
+PEOPLE_PER_BLOCK = 2_000
 # A wish is proposed for this many steps behind a row; a step further behind rarely overtakes it.
 _MAX_FOLLOWERS = 5
 _SKILL_KEY = ("person_id", "skill_id")
-_ROW_COLUMNS = ("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")
+_STEP_COLUMNS = ("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")
 _CHANGE_SCHEMA = {
     "change": pl.String(),
     "change_of": pl.String(),
@@ -76,7 +76,7 @@ class CounterfactualInputs:
         context: The tables that the motives are computed from.
         as_of: The day of the run.
         policy: The company's policy.
-        estimate: Computes mastery from evidence, as the run does.
+        estimate_mastery: Computes mastery from evidence, as the run does.
     """
 
     evidence: pl.DataFrame
@@ -84,7 +84,7 @@ class CounterfactualInputs:
     context: RecommendationContext
     as_of: date
     policy: RecommendationPolicy
-    estimate: Callable[[pl.DataFrame], pl.DataFrame]
+    estimate_mastery: Callable[[pl.DataFrame], pl.DataFrame]
 
     @cached_property
     def scored_steps(self) -> pl.DataFrame:
@@ -107,12 +107,12 @@ def find_counterfactuals(listed_steps: pl.DataFrame, inputs: CounterfactualInput
     """
     return pl.concat(
         _find_counterfactuals_in_block(block_steps, block_inputs)
-        for block_steps, block_inputs in _split_by_people(listed_steps.select(_ROW_COLUMNS), inputs)
+        for block_steps, block_inputs in _split_by_people(listed_steps.select(_STEP_COLUMNS), inputs)
     )
 
 
 def _find_counterfactuals_in_block(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
-    # in the order of preference: a row with a better change gets no further proposal
+    # in the order of preference: once a step has a change, later rounds propose none for it
     proposal_rounds = (
         (propose_removed_evidence, verify_evidence),
         (propose_wishes, verify_wishes),
@@ -123,7 +123,7 @@ def _find_counterfactuals_in_block(listed_steps: pl.DataFrame, inputs: Counterfa
     for propose, verify in proposal_rounds:
         unexplained_steps = listed_steps.join(changes, on=_SKILL_KEY, how="anti", maintain_order="left")
         changes = pl.concat([changes, verify(propose(unexplained_steps, inputs), inputs)], how="diagonal")
-    # of equal preference the first proposal: the nearest follower
+    # among changes of equal preference the first one stays, which is that of the nearest follower
     return (
         changes.sort("person_id", "rank", "preference", maintain_order=True)
         .unique(_SKILL_KEY, keep="first", maintain_order=True)
@@ -135,18 +135,18 @@ def propose_removed_evidence(listed_steps: pl.DataFrame, inputs: CounterfactualI
     """Propose to remove the row of evidence that a stage may rest on: the only one, the only positive feedback, or the
     most work."""
     held_steps = listed_steps.filter(pl.col("from_stage") != "none")
-    mode, is_apprentice = pl.col("mode"), pl.col("from_stage") == "apprentice"
-    is_positive = (mode == "feedback") & (pl.col("amount") >= inputs.policy.stages.positive_share)
-    is_decisive = (
+    evidence_mode, is_apprentice = pl.col("mode"), pl.col("from_stage") == "apprentice"
+    is_positive_feedback = (evidence_mode == "feedback") & (pl.col("amount") >= inputs.policy.stages.positive_share)
+    is_decisive_evidence = (
         pl.when(is_apprentice)
         .then(pl.lit(True))
-        .when(is_positive.sum().over(_SKILL_KEY) == 1)
-        .then(is_positive)
-        .otherwise(mode == "repetition")
+        .when(is_positive_feedback.sum().over(_SKILL_KEY) == 1)
+        .then(is_positive_feedback)
+        .otherwise(evidence_mode == "repetition")
     )
     decisive_evidence = (
         inputs.evidence.join(held_steps.select(*_SKILL_KEY, "from_stage"), on=_SKILL_KEY)
-        .filter(is_decisive)
+        .filter(is_decisive_evidence)
         .sort("amount", "occurred_at", "evidence_id", descending=True)
         # an apprentice with a second row of evidence stays an apprentice
         .filter(~is_apprentice | (pl.len().over(_SKILL_KEY) == 1))
@@ -160,17 +160,17 @@ def propose_added_evidence(listed_steps: pl.DataFrame, inputs: CounterfactualInp
     """Propose to add one row of evidence of the mode that is missing for the step's stage."""
     missing_requirements = inputs.context.mastery.select(*_SKILL_KEY, "missing_for_next")
     missing_codes = pl.col("missing_for_next")
-    only_missing_code = pl.when(missing_codes.list.len() == 1).then(missing_codes.list.first())
-    mode = (
+    single_missing_code = pl.when(missing_codes.list.len() == 1).then(missing_codes.list.first())
+    missing_mode = (
         pl.when(pl.col("kind") == "new")
         .then(pl.lit("observation"))
         .when(pl.col("kind") == "refresh")
         .then(pl.lit("repetition"))
-        .otherwise(only_missing_code.replace_strict(_MODE_OF_MISSING, default=None, return_dtype=pl.String))
+        .otherwise(single_missing_code.replace_strict(_MODE_OF_MISSING, default=None, return_dtype=pl.String))
     )
     added_evidence = (
         listed_steps.join(missing_requirements, on=_SKILL_KEY, how="left")
-        .with_columns(mode.alias("mode"), pl.lit(last_instant(inputs.as_of)).alias("occurred_at"))
+        .with_columns(missing_mode.alias("mode"), pl.lit(last_instant(inputs.as_of)).alias("occurred_at"))
         .drop_nulls("mode")
         .with_columns(
             pl.col("mode").replace_strict(_AMOUNT_BY_MODE, return_dtype=pl.Float64).alias("amount"),
@@ -182,9 +182,9 @@ def propose_added_evidence(listed_steps: pl.DataFrame, inputs: CounterfactualInp
 
 def propose_wishes(listed_steps: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Propose to remove the wish for the row's own micro-skill, or to state it if the row is not the first."""
-    marked_steps = _mark_wished(listed_steps, inputs.context)
+    marked_steps = _mark_wished_steps(listed_steps, inputs.context)
     unwished_steps = marked_steps.filter(~pl.col("is_wished"), pl.col("rank") > 1).with_columns(
-        pl.lit(FULL_WISH).alias("amount")
+        pl.lit(FULL_WISH_WEIGHT).alias("amount")
     )
     return pl.concat(
         [
@@ -198,16 +198,16 @@ def propose_overtaking(
     overtaken_steps: pl.DataFrame, inputs: CounterfactualInputs, listed_steps: pl.DataFrame
 ) -> pl.DataFrame:
     """Propose a wish for each of the steps that follow a row in its list, the nearest first."""
-    unwished_steps = _mark_wished(listed_steps, inputs.context).filter(~pl.col("is_wished"))
-    step_follower_pairs = (
+    unwished_steps = _mark_wished_steps(listed_steps, inputs.context).filter(~pl.col("is_wished"))
+    overtaken_follower_pairs = (
         overtaken_steps.join(
             unwished_steps.select("person_id", follower_rank="rank", follower_id="skill_id"), on="person_id"
         )
         .filter((pl.col("follower_rank") - pl.col("rank")).is_between(1, _MAX_FOLLOWERS))
-        .with_columns(pl.lit(FULL_WISH).alias("amount"))
+        .with_columns(pl.lit(FULL_WISH_WEIGHT).alias("amount"))
         .sort("person_id", "rank", "follower_rank")
     )
-    return _to_proposals(step_follower_pairs, "add other wish", pl.col("follower_id"))
+    return _to_proposals(overtaken_follower_pairs, "add other wish", pl.col("follower_id"))
 
 
 def verify_evidence(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
@@ -221,10 +221,10 @@ def verify_evidence(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl
         .select(inputs.evidence.columns)
     )
     added_evidence = build_added_evidence(versions.filter(pl.col("change") == "add"), inputs.evidence.schema)
-    mastery = inputs.estimate(pl.concat([version_evidence, added_evidence]))
-    stages_after = mastery.select("skill_id", version_id="person_id", stage_after="stage")
+    mastery = inputs.estimate_mastery(pl.concat([version_evidence, added_evidence]))
+    stages_after_change = mastery.select("skill_id", version_id="person_id", stage_after="stage")
     versions = versions.join(
-        stages_after, on=("version_id", "skill_id"), how="left", maintain_order="left"
+        stages_after_change, on=("version_id", "skill_id"), how="left", maintain_order="left"
     ).with_columns(pl.col("stage_after").fill_null("none"))
     version_steps = versions.select(
         "skill_id", "step_id", "kind", "to_stage", person_id="version_id", from_stage="stage_after"
@@ -236,20 +236,20 @@ def verify_evidence(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl
 
 def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.DataFrame:
     """Keep the proposals of wishes after which the step has another rank or none, by ranking each version's list."""
-    context, steps, versions = inputs.context, inputs.scored_steps, proposals.with_row_index("version_id")
+    context, scored_steps, versions = inputs.context, inputs.scored_steps, proposals.with_row_index("version_id")
     # millions of rows are sorted and grouped by these names: an Enum sorts like its texts, at the cost of integers
-    name_columns = (context.skills["skill_id"], context.skills["capability_name"], steps["skill_id"])
-    name_enum = pl.Enum(
-        pl.concat([*name_columns, context.wishes["skill_id"], proposals["changed_skill_id"]])
+    compared_name_columns = (context.skills["skill_id"], context.skills["capability_name"], scored_steps["skill_id"])
+    skill_name_enum = pl.Enum(
+        pl.concat([*compared_name_columns, context.wishes["skill_id"], proposals["changed_skill_id"]])
         .drop_nulls()
         .unique()
         .sort()
     )
-    step_enum = pl.Enum(steps["step_id"].unique().sort())
-    steps = steps.select(
+    step_enum = pl.Enum(scored_steps["step_id"].unique().sort())
+    scored_steps = scored_steps.select(
         "person_id",
         pl.col("step_id").cast(step_enum),
-        pl.col("skill_id", "capability_name").cast(name_enum),
+        pl.col("skill_id", "capability_name").cast(skill_name_enum),
         "relative",
         "mastery",
         "purpose",
@@ -259,19 +259,19 @@ def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.D
     wishes = _change_wishes(_to_versions(context.wishes, version_people), versions)
     context = replace(
         context,
-        mastery=context.mastery.clear().cast({"skill_id": name_enum}),  # autonomy does not read mastery
-        skills=context.skills.with_columns(pl.col("skill_id").cast(name_enum)),
-        wishes=wishes.with_columns(pl.col("skill_id").cast(name_enum)),
+        mastery=context.mastery.clear().cast({"skill_id": skill_name_enum}),  # autonomy does not read mastery
+        skills=context.skills.with_columns(pl.col("skill_id").cast(skill_name_enum)),
+        wishes=wishes.with_columns(pl.col("skill_id").cast(skill_name_enum)),
         preferences=_to_versions(context.preferences, version_people),
     )
-    scored_versions = score_autonomy(_to_versions(steps, version_people), context)
+    scored_versions = score_autonomy(_to_versions(scored_steps, version_people), context)
     scored_versions = add_score(scored_versions, inputs.policy.weights, context.preferences)
     tried_steps = versions.select(pl.col("step_id").cast(step_enum), person_id="version_id")
     listed_steps = select_listed_steps(_drop_steps_behind(scored_versions, tried_steps, inputs.policy), inputs.policy)
-    ranks_after = listed_steps.select(pl.col("step_id").cast(pl.String), version_id="person_id", to_rank="rank")
-    moved_versions = versions.join(ranks_after, on=("version_id", "step_id"), how="left", maintain_order="left").filter(
-        pl.col("to_rank").ne_missing(pl.col("rank"))
-    )
+    ranks_after_change = listed_steps.select(pl.col("step_id").cast(pl.String), version_id="person_id", to_rank="rank")
+    moved_versions = versions.join(
+        ranks_after_change, on=("version_id", "step_id"), how="left", maintain_order="left"
+    ).filter(pl.col("to_rank").ne_missing(pl.col("rank")))
     return _add_effect(moved_versions, pl.col("to_rank"))
 
 
@@ -283,23 +283,23 @@ def _drop_steps_behind(steps: pl.DataFrame, tried_steps: pl.DataFrame, policy: R
     """
     group_name = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
     ranked_steps = steps.select("person_id", "step_id", "score", "is_accepted", group_name)
-    tried_ranks = ranked_steps.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
+    tried_step_scores = ranked_steps.join(tried_steps, on=("person_id", "step_id"), how="semi").drop("step_id")
     has_same_acceptance = pl.col("is_accepted") == pl.col("is_accepted_tried")
     is_ahead = (pl.col("is_accepted") > pl.col("is_accepted_tried")) | (
         has_same_acceptance & (pl.col("score") >= pl.col("score_tried"))
     )
     is_in_group = pl.col("group") == pl.col("group_tried")
     compared_steps = ranked_steps.join(
-        tried_ranks, on="person_id", how="left", suffix="_tried", maintain_order="left"
+        tried_step_scores, on="person_id", how="left", suffix="_tried", maintain_order="left"
     ).select("person_id", is_ahead.alias("is_ahead"), (is_ahead & is_in_group).alias("is_ahead_in_group"))
     ahead_in_group_counts = compared_steps.filter("is_ahead_in_group").group_by("person_id").len()
-    crowded_versions = ahead_in_group_counts.filter(pl.col("len") > policy.per_capability)["person_id"]
-    return steps.filter(compared_steps["is_ahead"] | steps["person_id"].is_in(crowded_versions.implode()))
+    crowded_version_ids = ahead_in_group_counts.filter(pl.col("len") > policy.per_capability)["person_id"]
+    return steps.filter(compared_steps["is_ahead"] | steps["person_id"].is_in(crowded_version_ids.implode()))
 
 
-def _change_wishes(wishes: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
+def _change_wishes(wishes: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     """Add and remove the wishes that each version changes, and keep all others."""
-    wish_changes = changes.select("change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount")
+    wish_changes = versions.select("change", person_id="version_id", skill_id="changed_skill_id", wish_weight="amount")
     remaining_wishes = wishes.join(wish_changes.filter(pl.col("change") == "remove"), on=_SKILL_KEY, how="anti")
     return pl.concat(
         [remaining_wishes, wish_changes.filter(pl.col("change") == "add").drop("change")], how="diagonal_relaxed"
@@ -318,7 +318,7 @@ def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFra
     """
     is_feedback = pl.col("mode") == "feedback"
     expr_by_column = {column: pl.col(column) for column in ("mode", "amount", "amount_unit", "occurred_at")} | {
-        "evidence_id": pl.concat_str(pl.lit(f"{ADDED_PREFIX} "), "version_id"),
+        "evidence_id": pl.concat_str(pl.lit(f"{ADDED_EVIDENCE_PREFIX} "), "version_id"),
         "person_id": pl.col("version_id"),
         "skill_id": pl.col("changed_skill_id"),
         "feedback_kind": pl.when(is_feedback).then(pl.lit("peer")),
@@ -329,7 +329,7 @@ def build_added_evidence(changes: pl.DataFrame, schema: pl.Schema) -> pl.DataFra
     )
 
 
-def _mark_wished(steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
+def _mark_wished_steps(steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
     """Add is_wished, whether the person stated a wish for the micro-skill."""
     wished_skills = context.wishes.select(*_SKILL_KEY, pl.lit(True).alias("is_wished")).unique()
     return steps.join(wished_skills, on=_SKILL_KEY, how="left", maintain_order="left").with_columns(
@@ -350,7 +350,7 @@ def _to_proposals(changed_steps: pl.DataFrame, proposal_kind: str, changed_skill
         expression_by_column.get(column, pl.lit(None)).cast(dtype).alias(column)
         for column, dtype in _CHANGE_SCHEMA.items()
     )
-    return changed_steps.select(*_ROW_COLUMNS, *change_expressions)
+    return changed_steps.select(*_STEP_COLUMNS, *change_expressions)
 
 
 def _split_by_people(
@@ -358,7 +358,7 @@ def _split_by_people(
 ) -> Iterator[tuple[pl.DataFrame, CounterfactualInputs]]:
     """The rows and inputs of one block of people after another, which bounds the memory."""
     person_blocks = listed_steps.select("person_id").unique().sort("person_id").with_row_index("block")
-    person_blocks = person_blocks.with_columns(pl.col("block") // BLOCK_PEOPLE)
+    person_blocks = person_blocks.with_columns(pl.col("block") // PEOPLE_PER_BLOCK)
     context_table_by_name = {
         context_field.name: getattr(inputs.context, context_field.name) for context_field in fields(inputs.context)
     }

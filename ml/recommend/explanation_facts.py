@@ -11,7 +11,7 @@ from ml.recommend.motives import RecommendationContext
 from pipelines.contracts.columns import stage_index
 
 # A sentence names at most this many micro-skills of one kind.
-_MAX_NAMES = 2
+_MAX_SKILL_NAMES = 2
 _STEP_KEY = ("person_id", "skill_id")
 
 
@@ -26,13 +26,15 @@ def add_explanation_facts(listed_steps: pl.DataFrame, context: RecommendationCon
         The same rows with combines_with and builds_on (names of at most two held micro-skills each, may be empty),
         needed_by (a role) and is_essential, wished_name and is_own_wish, and demand_count (null if unknown).
     """
-    held_names = context.skills.select(pl.col("skill_id").alias("held_id"), pl.col("skill_name").alias("held_name"))
+    held_skill_names = context.skills.select(
+        pl.col("skill_id").alias("held_id"), pl.col("skill_name").alias("held_name")
+    )
     held_skills = (
         context.mastery.select(
             "person_id", pl.col("skill_id").alias("held_id"), stage_index("stage").alias("held_stage")
         )
         .filter(pl.col("held_stage") > 0)
-        .join(held_names, on="held_id")
+        .join(held_skill_names, on="held_id")
     )
     # required micro-skills that the person holds, the best held first
     required_held_names = (
@@ -41,7 +43,7 @@ def add_explanation_facts(listed_steps: pl.DataFrame, context: RecommendationCon
         .join(held_skills, on=("person_id", "held_id"))
         .sort("held_stage", "held_name", descending=[True, False])
         .group_by(_STEP_KEY, maintain_order=True)
-        .agg(pl.col("held_name").head(_MAX_NAMES).alias("builds_on"))
+        .agg(pl.col("held_name").head(_MAX_SKILL_NAMES).alias("builds_on"))
     )
     # the role of the person that needs the micro-skill most
     is_essential = (pl.col("importance") == "essential").alias("is_essential")
@@ -63,7 +65,7 @@ def add_explanation_facts(listed_steps: pl.DataFrame, context: RecommendationCon
         .join(wished_names, on="wish_skill_id", how="left", maintain_order="left")
         .join(context.demand.select("skill_id", "demand_count"), on="skill_id", how="left", maintain_order="left")
         .with_columns(
-            pl.col("combines_with").list.head(_MAX_NAMES),
+            pl.col("combines_with").list.head(_MAX_SKILL_NAMES),
             pl.col("builds_on").fill_null(pl.lit([], pl.List(pl.String))),
             (pl.col("wish_skill_id") == pl.col("skill_id")).alias("is_own_wish"),
         )

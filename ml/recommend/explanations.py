@@ -46,17 +46,19 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same rows in the same order.
     """
-    families = sorted(
-        column.removeprefix("contribution_") for column in steps.columns if column.startswith("contribution_")
+    feature_families = sorted(
+        column_name.removeprefix("contribution_")
+        for column_name in steps.columns
+        if column_name.startswith("contribution_")
     )
-    motive_clauses = _motive_clauses()
+    motive_clauses = _write_motive_clauses()
     value_by_code = {
         **{
             reason_code: pl.when(reason_value > 0).then(reason_value)
             for reason_code, (reason_value, _, _) in motive_clauses.items()
         },
-        **{f"model_{family}": pl.col(f"contribution_{family}") for family in families},
-        **{column: pl.col(column) for column in steps.columns if column.startswith("part_")},
+        **{f"model_{family}": pl.col(f"contribution_{family}") for family in feature_families},
+        **{column_name: pl.col(column_name) for column_name in steps.columns if column_name.startswith("part_")},
     }
     numbered_steps = steps.with_row_index("_row")
     # one row per code, then lists: a struct of every code for every step, most of it dropped, takes longer
@@ -73,19 +75,26 @@ def explain_steps(steps: pl.DataFrame) -> pl.DataFrame:
     )
     return (
         numbered_steps.join(reason_lists, on="_row", how="left", maintain_order="left")
-        .join(_select_clauses(numbered_steps, motive_clauses, families), on="_row", how="left", maintain_order="left")
+        .join(
+            _select_clauses(numbered_steps, motive_clauses, feature_families),
+            on="_row",
+            how="left",
+            maintain_order="left",
+        )
         .with_columns(pl.col("reasons", "_clauses").fill_null([]))
-        .with_columns(pl.format("{}: {}.", _headline(), _join_clauses(pl.col("_clauses"))).alias("explanation"))
+        .with_columns(pl.format("{}: {}.", _write_headline(), _join_clauses(pl.col("_clauses"))).alias("explanation"))
         .drop("_row", "_clauses")
     )
 
 
 def _select_clauses(
-    numbered_steps: pl.DataFrame, motive_clauses: dict[str, Clause], families: list[str]
+    numbered_steps: pl.DataFrame, motive_clauses: dict[str, Clause], feature_families: list[str]
 ) -> pl.DataFrame:
     """One row per _row: the first clauses that the sentence names, motives in their order before contributions."""
     family_clauses = (
-        (pl.col(f"contribution_{family}"), FAMILY_WORDS[family]) for family in families if family in FAMILY_WORDS
+        (pl.col(f"contribution_{family}"), FAMILY_WORDS[family])
+        for family in feature_families
+        if family in FAMILY_WORDS
     )
     positioned_clauses = [
         *enumerate(motive_clauses.values()),
@@ -113,7 +122,7 @@ def _select_clauses(
     )
 
 
-def _headline() -> pl.Expr:
+def _write_headline() -> pl.Expr:
     """The step in a few words."""
     step_kind = pl.col("kind")
     return (
@@ -137,12 +146,12 @@ def _join_clauses(clauses: pl.Expr) -> pl.Expr:
     )
 
 
-def _quote_names(column: str) -> pl.Expr:
+def _quote_names(list_column: str) -> pl.Expr:
     """A list of names as “one”, or as “one” and “other”."""
-    return pl.col(column).list.eval(pl.format("“{}”", pl.element())).list.join(" and ")
+    return pl.col(list_column).list.eval(pl.format("“{}”", pl.element())).list.join(" and ")
 
 
-def _motive_clauses() -> dict[str, Clause]:
+def _write_motive_clauses() -> dict[str, Clause]:
     """The clauses of the motives by code, in the order of the sentence: wishes, what the person holds, needs."""
     wish_text = (
         pl.when("is_own_wish")
@@ -162,16 +171,16 @@ def _motive_clauses() -> dict[str, Clause]:
         .otherwise(pl.format("it helps you as {}", "needed_by"))
     )
     wish_value, coverage_value, need_value, demand_value = (
-        pl.col(column) for column in ("autonomy", "coverage", "role_need", "demand")
+        pl.col(motive_column) for motive_column in ("autonomy", "coverage", "role_need", "demand")
     )
     has_combination = (pl.col("combines_with").list.len() > 0) & (coverage_value >= _MIN_SHARE)
-    builds_on_held = pl.col("builds_on").list.len() > 0
+    has_held_prerequisite = pl.col("builds_on").list.len() > 0
     return {
         "wish": (wish_value, (wish_value >= _MIN_SHARE) & pl.col("wished_name").is_not_null(), wish_text),
         "coverage": (coverage_value, has_combination, coverage_text),
         "builds_on": (
-            pl.when(builds_on_held).then("readiness"),
-            builds_on_held & ~has_combination,
+            pl.when(has_held_prerequisite).then("readiness"),
+            has_held_prerequisite & ~has_combination,
             pl.format("it builds on {}, which you hold", _quote_names("builds_on")),
         ),
         "role_need": (need_value, (need_value >= _MIN_SHARE) & pl.col("needed_by").is_not_null(), role_text),

@@ -16,9 +16,9 @@ from ml.data.sparse_rows import Doubles, Ints
 from pipelines.contracts.columns import MOTIVE_WEIGHT_COLUMNS, STAGE_INDEX
 
 # A wish for another micro-skill of the same capability counts half.
-NEAR_WISH = 0.5
+CAPABILITY_WISH_SHARE = 0.5
 # An optional micro-skill of a role counts half as much as an essential one.
-OPTIONAL_NEED = 0.5
+OPTIONAL_NEED_SHARE = 0.5
 
 
 def empty_preferences() -> pl.DataFrame:
@@ -82,7 +82,7 @@ def score_mastery(steps: pl.DataFrame, context: RecommendationContext) -> pl.Dat
     skill_codes = held_skills.encode_skills(steps["skill_id"])
     goal_stages = steps["to_stage"].replace_strict(STAGE_INDEX, return_dtype=pl.Int64).to_numpy()
     readiness = compute_readiness(held_skills, context.prerequisites, person_codes, skill_codes)
-    coverage = _coverage_after_step(held_skills, person_codes, skill_codes, goal_stages)
+    coverage = _compute_coverage_after_step(held_skills, person_codes, skill_codes, goal_stages)
     return steps.with_columns(
         pl.Series("readiness", readiness),
         pl.Series("coverage", coverage),
@@ -117,19 +117,21 @@ def compute_readiness(
     return np.where(required_counts > 0, met_counts / np.maximum(required_counts, 1), 1.0)
 
 
-def _coverage_after_step(held_skills: HeldSkills, person_codes: Ints, skill_codes: Ints, goal_stages: Ints) -> Doubles:
+def _compute_coverage_after_step(
+    held_skills: HeldSkills, person_codes: Ints, skill_codes: Ints, goal_stages: Ints
+) -> Doubles:
     """The covered weight of the capability after each step: the weight of the step's micro-skill plus the weights of
     those held at the step's stage or above."""
     capability_keys = held_skills.capability_key(person_codes, skill_codes)
     step_skill_weights = np.where(skill_codes < 0, 0.0, held_skills.weight[skill_codes])
     held_weights = np.zeros(len(skill_codes))
     for goal_stage in np.unique(goal_stages):
-        has_goal = goal_stages == goal_stage
-        held_weights[has_goal] = held_skills.covered_weight(int(goal_stage)).get(capability_keys[has_goal])
-    is_counted = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) >= np.maximum(
+        has_goal_stage = goal_stages == goal_stage
+        held_weights[has_goal_stage] = held_skills.covered_weight(int(goal_stage)).get(capability_keys[has_goal_stage])
+    is_already_counted = held_skills.stage_lookup.get(held_skills.pair_key(person_codes, skill_codes)) >= np.maximum(
         goal_stages, 1
     )
-    return np.clip(step_skill_weights + held_weights - np.where(is_counted, step_skill_weights, 0.0), 0.0, 1.0)
+    return np.clip(step_skill_weights + held_weights - np.where(is_already_counted, step_skill_weights, 0.0), 0.0, 1.0)
 
 
 def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
@@ -149,15 +151,17 @@ def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.Da
     skill_wish_weights = max_by_key(held_skills.pair_key(wisher_codes, wished_skill_codes), wish_weights).get(
         held_skills.pair_key(person_codes, skill_codes)
     )
-    capability_wish_weights = max_by_key(wished_capability_keys, wish_weights).get(capability_keys) * NEAR_WISH
+    capability_wish_weights = (
+        max_by_key(wished_capability_keys, wish_weights).get(capability_keys) * CAPABILITY_WISH_SHARE
+    )
     # the position of the strongest wish per capability; of equal ones the last by micro-skill
     wish_order = np.lexsort((wished_skill_codes, wish_weights, wished_capability_keys))
     strongest_wish_positions = max_by_key(wished_capability_keys[wish_order], np.arange(1.0, len(wish_order) + 1)).get(
         capability_keys
     )
-    position_or_null = pl.Series(strongest_wish_positions - 1).cast(pl.Int64).replace(-1, None)
-    near_skill_ids = held_skills.skill_ids.gather(
-        pl.Series(wished_skill_codes[wish_order], dtype=pl.Int64).gather(position_or_null)
+    strongest_position_or_null = pl.Series(strongest_wish_positions - 1).cast(pl.Int64).replace(-1, None)
+    capability_wish_skill_ids = held_skills.skill_ids.gather(
+        pl.Series(wished_skill_codes[wish_order], dtype=pl.Int64).gather(strongest_position_or_null)
     )
     is_own_strongest = (pl.col("_own") >= pl.col("_near")) & (pl.col("_own") > 0)
     return (
@@ -165,7 +169,7 @@ def score_autonomy(steps: pl.DataFrame, context: RecommendationContext) -> pl.Da
             pl.Series("_has_wish", person_codes >= 0),
             pl.Series("_own", skill_wish_weights),
             pl.Series("_near", capability_wish_weights),
-            near_skill_ids.alias("_near_skill"),
+            capability_wish_skill_ids.alias("_near_skill"),
         )
         .with_columns(
             pl.when("_has_wish").then(pl.max_horizontal("_own", "_near")).alias("autonomy"),
@@ -191,17 +195,19 @@ def score_purpose(steps: pl.DataFrame, context: RecommendationContext) -> pl.Dat
     profile_keys = held_skills.pair_key(
         encode_ids(role_profiles["role_name"], role_names), held_skills.encode_skills(role_profiles["skill_id"])
     )
-    need_by_profile = max_by_key(profile_keys, role_profiles.select(role_need().alias("need"))["need"].to_numpy())
+    need_by_profile = max_by_key(profile_keys, role_profiles.select(build_role_need().alias("need"))["need"].to_numpy())
     person_ids = context.roles["person_id"].unique().sort()
     roles_by_person = build_adjacency(
         encode_ids(context.roles["person_id"], person_ids),
         encode_ids(context.roles["role_name"], role_names),
         len(person_ids),
     )
-    step_index, role_codes = roles_by_person.expand(encode_ids(steps["person_id"], person_ids))
+    step_index_by_role, role_codes = roles_by_person.expand(encode_ids(steps["person_id"], person_ids))
     step_needs = np.zeros(steps.height)
     np.maximum.at(
-        step_needs, step_index, need_by_profile.get(held_skills.pair_key(role_codes, skill_codes[step_index]))
+        step_needs,
+        step_index_by_role,
+        need_by_profile.get(held_skills.pair_key(role_codes, skill_codes[step_index_by_role])),
     )
     scaled_demand = scale_demand(context.demand)
     demand_by_skill = max_by_key(
@@ -212,9 +218,9 @@ def score_purpose(steps: pl.DataFrame, context: RecommendationContext) -> pl.Dat
     ).with_columns(pl.max_horizontal("role_need", "demand").alias("purpose"))
 
 
-def role_need() -> pl.Expr:
+def build_role_need() -> pl.Expr:
     """Expression for how much a role needs a micro-skill, by its `importance`: 1 if essential, else 1/2."""
-    return pl.when(pl.col("importance") == "essential").then(1.0).otherwise(OPTIONAL_NEED)
+    return pl.when(pl.col("importance") == "essential").then(1.0).otherwise(OPTIONAL_NEED_SHARE)
 
 
 def scale_demand(demand: pl.DataFrame) -> pl.DataFrame:

@@ -31,13 +31,13 @@ def apply_replies(
     Returns:
         One row per person and step, with the columns of `candidates`.
     """
-    wanting_people = people.select("person_id")
-    open_steps = candidates.join(wanting_people, on="person_id", how="semi").join(
+    people_wanting_steps = people.select("person_id")
+    open_steps = candidates.join(people_wanting_steps, on="person_id", how="semi").join(
         suppressed_steps.select(_STEP_KEY), on=_STEP_KEY, how="anti", maintain_order="left"
     )
     missing_steps = (
         accepted_steps.select(_STEP_KEY)
-        .join(wanting_people, on="person_id", how="semi")
+        .join(people_wanting_steps, on="person_id", how="semi")
         .join(open_steps, on=_STEP_KEY, how="anti")
         .join(suppressed_steps.select(_STEP_KEY), on=_STEP_KEY, how="anti")
     )
@@ -61,8 +61,13 @@ def find_no_recommendation_reasons(
         if neither applies).
     """
     has_candidates, has_open_steps, is_opted_out = (
-        pl.col("person_id").is_in(people_rows["person_id"].unique().implode())
-        for people_rows in (candidates, open_steps, opted_out_people)
+        pl.col("person_id").is_in(rows_with_person_id["person_id"].unique().implode())
+        for rows_with_person_id in (candidates, open_steps, opted_out_people)
     )
-    reason_expression = pl.when(is_opted_out).then(pl.lit("opted_out")).when(has_candidates & ~has_open_steps)
-    return people.select("person_id", reason_expression.then(pl.lit("all_dismissed")).alias("no_recommendation_reason"))
+    no_recommendation_reason = (
+        pl.when(is_opted_out)
+        .then(pl.lit("opted_out"))
+        .when(has_candidates & ~has_open_steps)
+        .then(pl.lit("all_dismissed"))
+    )
+    return people.select("person_id", no_recommendation_reason.alias("no_recommendation_reason"))

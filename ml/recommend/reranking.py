@@ -17,9 +17,8 @@ from pipelines.contracts.output_tables import NEXT_SKILL, ROW_METADATA_COLUMNS
 from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
 
 MOTIVES = ("mastery", "autonomy", "purpose")
-# The columns of `out__next_skill` without the metadata of the run.
-# the columns of the table that this module fills
-_COLUMNS = tuple(
+# The columns of `out__next_skill` that this module fills.
+_FILLED_COLUMNS = tuple(
     column for column in NEXT_SKILL.column_names if column not in (*ROW_METADATA_COLUMNS, "model_version", "is_hidden")
 )
 
@@ -125,7 +124,7 @@ def build_recommendation_rows(
         add_how_text(explain_steps(steps_with_facts), practice_options, policy.minimum_people)
         .join(write_counterfactuals(counterfactuals, context.skills), on=("person_id", "skill_id"), how="left")
         .with_columns(pl.lit(None, pl.String).alias("no_recommendation_reason"))
-        .select(_COLUMNS)
+        .select(_FILLED_COLUMNS)
     )
     people_with_evidence = context.mastery.select("person_id", pl.lit(True).alias("has_evidence")).unique()
     no_list_reason = pl.coalesce(
@@ -160,7 +159,9 @@ def rerank_candidates(
     """
     contributions = pl.col("^contribution_.*$")
     steps = add_names(candidates, context).with_columns(contributions - contributions.mean().over("person_id"))
-    return select_listed_steps(blend(score_motives(steps, context), policy.weights, context.preferences), policy)
+    return select_listed_steps(
+        add_blended_score(score_motives(steps, context), policy.weights, context.preferences), policy
+    )
 
 
 def add_names(candidates: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
@@ -169,7 +170,7 @@ def add_names(candidates: pl.DataFrame, context: RecommendationContext) -> pl.Da
     return candidates.join(skill_names, on="skill_id", how="left", maintain_order="left")
 
 
-def blend(steps: pl.DataFrame, policy_weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
+def add_blended_score(steps: pl.DataFrame, policy_weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
     """Add `score`, the weighted mean of the relative probability and the motives, and its parts.
 
     A motive that is null has no weight. The parts are part_probability, part_mastery, part_autonomy and part_purpose;
@@ -189,14 +190,16 @@ def add_relative_probability(steps: pl.DataFrame) -> pl.DataFrame:
     Probabilities of a busy and of a quiet person differ by orders of magnitude, motives do not. If there is no
     probability, the softmax of the utility is used; a step that the model does not know gets 0.
     """
-    likelihood = pl.coalesce(
+    step_likelihood = pl.coalesce(
         "probability", (pl.col("utility") - pl.col("utility").max().over("person_id")).exp()
     ).fill_null(0.0)
-    return steps.with_columns((likelihood / likelihood.max().over("person_id")).fill_nan(0.0).alias("relative"))
+    return steps.with_columns(
+        (step_likelihood / step_likelihood.max().over("person_id")).fill_nan(0.0).alias("relative")
+    )
 
 
 def add_score(steps: pl.DataFrame, policy_weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
-    """Add `score` and its parts to steps with `relative` and the motives; see `blend`."""
+    """Add `score` and its parts to steps with `relative` and the motives; see `add_blended_score`."""
     column_and_weight_by_term = {"probability": ("relative", pl.lit(policy_weights.probability))}
     column_and_weight_by_term |= {
         motive: (motive, pl.col(f"{motive}_weight").fill_null(getattr(policy_weights, motive))) for motive in MOTIVES
@@ -225,8 +228,8 @@ def mark_accepted_steps(steps: pl.DataFrame, accepted_steps: pl.DataFrame) -> pl
         steps: One row per person and step: person_id, step_id and any other column.
         accepted_steps: The accepted steps: person_id, step_id.
     """
-    accepted_marks = accepted_steps.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
-    return steps.join(accepted_marks, on=("person_id", "step_id"), how="left", maintain_order="left").with_columns(
+    accepted_step_flags = accepted_steps.select("person_id", "step_id", pl.lit(True).alias("is_accepted"))
+    return steps.join(accepted_step_flags, on=("person_id", "step_id"), how="left", maintain_order="left").with_columns(
         pl.col("is_accepted").fill_null(False)
     )
 

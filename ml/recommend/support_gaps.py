@@ -6,7 +6,7 @@ Does not belong here: any row about one person; a row describes enough people or
 
 import polars as pl
 
-_GROUP_COLUMNS = ["unit_name", "skill_id"]
+_UNIT_SKILL_COLUMNS = ["unit_name", "skill_id"]
 # By code of what a unit lacks: the column that is 0, and the words.
 _COLUMN_AND_WORDS_BY_LACK = {
     "hours": ("given_hours", "no hours of work there went into it in the last quarter"),
@@ -36,15 +36,15 @@ def find_support_gaps(
         One row per unit and micro-skill that lacks something, in the contract `out__support_gap` without the metadata
         of the run.
     """
-    condition_by_code = {
+    when_lacking_by_code = {
         lack_code: pl.when(pl.col(column) <= 0) for lack_code, (column, _) in _COLUMN_AND_WORDS_BY_LACK.items()
     }
     lack_codes = pl.concat_list(
-        lack_condition.then(pl.lit(lack_code)) for lack_code, lack_condition in condition_by_code.items()
+        when_lacking.then(pl.lit(lack_code)) for lack_code, when_lacking in when_lacking_by_code.items()
     ).list.drop_nulls()
     lack_texts = pl.concat_list(
-        lack_condition.then(pl.lit(_COLUMN_AND_WORDS_BY_LACK[lack_code][1]))
-        for lack_code, lack_condition in condition_by_code.items()
+        when_lacking.then(pl.lit(_COLUMN_AND_WORDS_BY_LACK[lack_code][1]))
+        for lack_code, when_lacking in when_lacking_by_code.items()
     )
     finding_text = pl.format(
         "“{}” is a next step for {} people in {}, but {}.",
@@ -57,10 +57,10 @@ def find_support_gaps(
         listed_steps.select("person_id", "skill_id")
         .unique()
         .join(people.drop_nulls("unit_name"), on="person_id")
-        .group_by(_GROUP_COLUMNS)
+        .group_by(_UNIT_SKILL_COLUMNS)
         .agg(pl.col("person_id").n_unique().cast(pl.Int64).alias("recommended_count"))
         .filter(pl.col("recommended_count") >= minimum_people)
-        .join(unit_support, on=_GROUP_COLUMNS, how="left")
+        .join(unit_support, on=_UNIT_SKILL_COLUMNS, how="left")
         .with_columns(pl.col("given_hours").fill_null(0.0), pl.col("project_count").fill_null(0))
         .with_columns(pl.when(pl.col("holder_count") >= minimum_people).then("holder_count").alias("holder_count"))
         .with_columns(lack_codes.alias("lacks"))
@@ -68,5 +68,5 @@ def find_support_gaps(
         .join(skills.select("skill_id", "skill_name"), on="skill_id", how="left")
         .with_columns(finding_text.alias("finding"))
         .drop("skill_name")
-        .sort(_GROUP_COLUMNS)
+        .sort(_UNIT_SKILL_COLUMNS)
     )

@@ -6,23 +6,23 @@ Does not belong here: the motives of a person's step (`ml.recommend.motives`).
 
 import polars as pl
 
-from ml.recommend.motives import RecommendationContext, role_need, scale_demand
+from ml.recommend.motives import RecommendationContext, build_role_need, scale_demand
 from pipelines.contracts.columns import AGREEMENTS
 from pipelines.contracts.output_tables import ALIGNMENT, ROW_METADATA_COLUMNS
 
-COLUMNS = tuple(column for column in ALIGNMENT.column_names if column not in ROW_METADATA_COLUMNS)
-_CELL_KEY = ("unit_name", "capability_id")
+ALIGNMENT_COLUMNS = tuple(column for column in ALIGNMENT.column_names if column not in ROW_METADATA_COLUMNS)
+_TEAM_CAPABILITY_KEY = ("unit_name", "capability_id")
 
 
 def align_teams(
-    people: pl.DataFrame, context: RecommendationContext, *, team_people: int, minimum_people: int
+    people: pl.DataFrame, context: RecommendationContext, *, min_team_people: int, minimum_people: int
 ) -> pl.DataFrame:
     """Compare the wishes of each team's people with the needs of the organisation.
 
     Args:
         people: One row per person: person_id, unit_name.
         context: The tables of wishes, roles, role profiles, demand and micro-skills.
-        team_people: The smallest team in the table.
+        min_team_people: The smallest team in the table.
         minimum_people: The smallest number of people with a wish: in a team, and for a capability that anyone in the
             team wishes for.
 
@@ -32,13 +32,13 @@ def align_teams(
         who stated any wish, of their strongest wish within the capability. need_share is the mean over the team of the
         weighted max(role_need, demand) of the capability's micro-skills.
     """
-    skill_shares = _share_in_capability(context.skills)
+    skill_shares = _compute_skill_shares(context.skills)
     team_size = pl.len().over("unit_name").cast(pl.Int64).alias("team_people_count")
     team_members = (
         people.drop_nulls("unit_name")
         .unique("person_id")
         .select("person_id", "unit_name", team_size)
-        .filter(pl.col("team_people_count") >= team_people)
+        .filter(pl.col("team_people_count") >= min_team_people)
     )
     wishing_people = context.wishes.select("person_id").unique().join(team_members, on="person_id")
     wisher_counts = wishing_people.group_by("unit_name").agg(pl.len().cast(pl.Int64).alias("wishing_people_count"))
@@ -46,20 +46,23 @@ def align_teams(
         pl.col(share_column) > pl.col(share_column).mean().over("unit_name")
         for share_column in ("wish_share", "need_share")
     )
-    both_label, wish_only_label, need_only_label = (pl.lit(agreement_label) for agreement_label in AGREEMENTS)
-    agreement = (
-        pl.when(is_above_mean_wish & is_above_mean_need).then(both_label).when(is_above_mean_wish).then(wish_only_label)
+    both_agree_label, wish_only_label, need_only_label = (pl.lit(agreement_label) for agreement_label in AGREEMENTS)
+    team_agreement = (
+        pl.when(is_above_mean_wish & is_above_mean_need)
+        .then(both_agree_label)
+        .when(is_above_mean_wish)
+        .then(wish_only_label)
     )
-    agreement = agreement.when(is_above_mean_need).then(need_only_label)
+    team_agreement = team_agreement.when(is_above_mean_need).then(need_only_label)
     has_enough_wishes = pl.col("wished_by") >= minimum_people
     wish_share = pl.when(has_enough_wishes).then(pl.col("wish_sum") / pl.col("wishing_people_count"))
     return (
-        _need_per_cell(team_members, context, skill_shares)
-        .join(_wishes_per_cell(team_members, context, skill_shares), on=_CELL_KEY, how="left")
+        _compute_team_needs(team_members, context, skill_shares)
+        .join(_sum_team_wishes(team_members, context, skill_shares), on=_TEAM_CAPABILITY_KEY, how="left")
         .join(wisher_counts, on="unit_name")
         .filter(pl.col("wishing_people_count") >= minimum_people)
         .with_columns(wish_share.fill_null(0.0).alias("wish_share"))
-        .with_columns(agreement.alias("agreement"))
+        .with_columns(team_agreement.alias("agreement"))
         # a few wishes look like none, and neither is published as a number
         .with_columns(pl.when(has_enough_wishes).then("wish_share").alias("wish_share"))
         .drop_nulls("agreement")
@@ -68,12 +71,12 @@ def align_teams(
             on="capability_id",
             how="left",
         )
-        .select(pl.col(column).cast(ALIGNMENT.schema[column]) for column in COLUMNS)
-        .sort(_CELL_KEY)
+        .select(pl.col(column).cast(ALIGNMENT.schema[column]) for column in ALIGNMENT_COLUMNS)
+        .sort(_TEAM_CAPABILITY_KEY)
     )
 
 
-def _share_in_capability(skills: pl.DataFrame) -> pl.DataFrame:
+def _compute_skill_shares(skills: pl.DataFrame) -> pl.DataFrame:
     """One row per micro-skill of a capability: skill_id, capability_id, capability_name, share."""
     unscaled_weight = pl.coalesce("capability_weight", 1.0 / pl.len().over("capability_id"))
     scaled_weight = pl.col("weight") / pl.col("weight").sum().over("capability_id")
@@ -85,7 +88,7 @@ def _share_in_capability(skills: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _need_per_cell(
+def _compute_team_needs(
     team_members: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame
 ) -> pl.DataFrame:
     """One row per team and capability: team_people_count, need_share."""
@@ -98,7 +101,7 @@ def _need_per_cell(
     # a role adds what it needs beyond the demand on everybody; a person with several roles counts the largest of them
     role_surplus = pl.max_horizontal(pl.col("role_need") - pl.col("demand"), 0.0) * pl.col("share")
     surplus_by_role = (
-        context.role_profiles.select("role_name", "skill_id", role_need().alias("role_need"))
+        context.role_profiles.select("role_name", "skill_id", build_role_need().alias("role_need"))
         .join(demanded_skills, on="skill_id")
         .with_columns(role_surplus.alias("surplus"))
         .group_by("role_name", "capability_id")
@@ -107,23 +110,23 @@ def _need_per_cell(
     surplus_by_team = (
         context.roles.join(team_members, on="person_id")
         .join(surplus_by_role, on="role_name")
-        .group_by("person_id", *_CELL_KEY)
+        .group_by("person_id", *_TEAM_CAPABILITY_KEY)
         .agg(pl.col("surplus").max())
-        .group_by(_CELL_KEY)
+        .group_by(_TEAM_CAPABILITY_KEY)
         .agg(pl.col("surplus").sum())
     )
-    total_need = pl.col("need") + pl.col("surplus").fill_null(0.0) / pl.col("team_people_count")
+    team_need = pl.col("need") + pl.col("surplus").fill_null(0.0) / pl.col("team_people_count")
     return (
         team_members.select("unit_name", "team_people_count")
         .unique()
         .join(demand_by_capability, how="cross")
-        .join(surplus_by_team, on=_CELL_KEY, how="left")
+        .join(surplus_by_team, on=_TEAM_CAPABILITY_KEY, how="left")
         # the last digits of a sum depend on the order of threads: rounding gives the same table for the same input
-        .select(*_CELL_KEY, "team_people_count", total_need.clip(0, 1).round(12).alias("need_share"))
+        .select(*_TEAM_CAPABILITY_KEY, "team_people_count", team_need.clip(0, 1).round(12).alias("need_share"))
     )
 
 
-def _wishes_per_cell(
+def _sum_team_wishes(
     team_members: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame
 ) -> pl.DataFrame:
     """One row per team and capability: the sum of its people's strongest wishes, and how many people wish."""
@@ -132,8 +135,8 @@ def _wishes_per_cell(
         .filter(pl.col("wish_weight") > 0)
         .join(skill_shares, on="skill_id")
         .join(team_members, on="person_id")
-        .group_by("person_id", *_CELL_KEY)
+        .group_by("person_id", *_TEAM_CAPABILITY_KEY)
         .agg(pl.col("wish_weight").max())
-        .group_by(_CELL_KEY)
+        .group_by(_TEAM_CAPABILITY_KEY)
         .agg(pl.col("wish_weight").sum().alias("wish_sum"), pl.len().alias("wished_by"))
     )

@@ -35,8 +35,8 @@ from pipelines.contracts.policy import TrainingPolicy
 # The challenger is compared with popularity and with the best single scorers, EASE and item-kNN.
 COMPARED_MODELS = ("popularity", "item_knn", "ease", OURS)
 # NDCG@10 of 4,000 people is known to about 0.01, and differences between models on the same people better.
-EVALUATED_PEOPLE = 4_000
-Log = Callable[[str], None]
+MAX_EVALUATED_PEOPLE = 4_000
+LogProgress = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +44,10 @@ class TrainingInput:
     """Everything that a run can learn from, up to its day."""
 
     events: pl.DataFrame  # person_id, skill_id (the step), ts
-    names: pl.DataFrame  # skill_id (the step), name
-    requires: pl.DataFrame  # skill_id, requires_id
-    repeatable: pl.Series  # ids of steps that can be reached again
-    extra: ExtraFeatures | None
+    step_names: pl.DataFrame  # skill_id (the step), name
+    requirements: pl.DataFrame  # skill_id, requires_id
+    repeatable_ids: pl.Series  # ids of steps that can be reached again
+    extra_features: ExtraFeatures | None
     horizon_days: int
     seed: int
     training_version: TrainingVersion
@@ -77,7 +77,7 @@ def run_champion_challenger(
     policy: TrainingPolicy,
     *,
     drifted_inputs: Sequence[str] = (),
-    log_progress: Log = lambda _: None,
+    log_progress: LogProgress = lambda _: None,
 ) -> TrainingOutcome:
     """Train a challenger if it is due, and promote it if it is better than the champion; else the champion stays.
 
@@ -91,29 +91,28 @@ def run_champion_challenger(
     Raises:
         BundleError: The first model was saved and cannot be loaded.
     """
-    training_version, extra = training_input.training_version, training_input.extra
-    record, record_problem = _try_read_record(bundle_folder)
-    champion, refusal = load_champion(bundle_folder, record, extra)
+    training_version, extra_features = training_input.training_version, training_input.extra_features
+    registry_record, record_problem = _try_read_record(bundle_folder)
+    champion, refusal = load_champion(bundle_folder, registry_record, extra_features)
     refusal = refusal or record_problem
+    latest_training = registry_record.latest if registry_record else None
     training_decision = decide_training(
-        record.latest if record else None, training_version, policy, drifted_inputs=drifted_inputs, refusal=refusal
+        latest_training, training_version, policy, drifted_inputs=drifted_inputs, refusal=refusal
     )
-    if not training_decision.is_yes and record is not None and champion is not None:
+    if not training_decision.is_yes and registry_record is not None and champion is not None:
         card = read_card(bundle_folder / champion.model_version)
-        return TrainingOutcome(champion.model_version, card, training_decision, record.verdict, None, False, refusal)
+        return TrainingOutcome(
+            champion.model_version, card, training_decision, registry_record.verdict, None, False, refusal
+        )
     log_progress(f"training: {training_decision.reason}")
     log_progress("evaluating the recipe on the last window, compared with the champion and simple models")
-    freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
-    frozen_champion = (
-        None if champion is None else load_fitted_before(bundle_folder, champion.model_version, freeze_tick, extra)
-    )
+    frozen_champion = _load_frozen_champion(bundle_folder, champion, training_input)
     evaluated_recommender = _evaluate_recipe(training_input, frozen_champion)
     log_progress("fitting the challenger on everything")
     challenger = _fit_challenger(training_input, evaluated_recommender)
     promotion_decision = _decide_promotion(challenger, evaluated_recommender, policy, champion, frozen_champion)
-    challenger_refusal = _save_challenger(
-        challenger, evaluated_recommender, bundle_folder / training_version.model_version, extra
-    )
+    challenger_folder = bundle_folder / training_version.model_version
+    challenger_refusal = _save_challenger(challenger, evaluated_recommender, challenger_folder, extra_features)
     if challenger_refusal is not None:
         if champion is None:
             raise BundleError(f"the first model cannot be used: {challenger_refusal}")
@@ -121,7 +120,8 @@ def run_champion_challenger(
     winning_version = (
         training_version.model_version if promotion_decision.is_yes or champion is None else champion.model_version
     )
-    write_record(bundle_folder, _next_record(record, winning_version, champion, training_version, promotion_decision))
+    next_record = _build_next_record(registry_record, winning_version, champion, training_version, promotion_decision)
+    write_record(bundle_folder, next_record)
     return TrainingOutcome(
         winning_version,
         read_card(bundle_folder / winning_version),
@@ -136,11 +136,21 @@ def run_champion_challenger(
 def _try_read_record(bundle_folder: Path) -> tuple[RegistryRecord | None, str | None]:
     try:
         return read_record(bundle_folder), None
-    except BundleError as refusal:
-        return None, str(refusal)
+    except BundleError as error:
+        return None, str(error)
 
 
-def _next_record(
+def _load_frozen_champion(
+    bundle_folder: Path, champion: Champion | None, training_input: TrainingInput
+) -> Recommender | None:
+    """The champion, or its earlier fit, if it saw nothing of the last window."""
+    if champion is None:
+        return None
+    freeze_tick = training_input.latest_tick + 1 - training_input.horizon_days * TICKS_PER_DAY
+    return load_fitted_before(bundle_folder, champion.model_version, freeze_tick, training_input.extra_features)
+
+
+def _build_next_record(
     registry_record: RegistryRecord | None,
     winning_version: str,
     champion: Champion | None,
@@ -159,24 +169,24 @@ def _next_record(
 
 def _fit_challenger(training_input: TrainingInput, evaluated_recommender: EvaluatedRecommender | None) -> Recommender:
     """Fit on everything; what the fit that was evaluated has learned up to its freeze is used again."""
-    frozen = None if evaluated_recommender is None else evaluated_recommender.fitted
-    if frozen is None or not can_refit(frozen):
+    frozen_fit = None if evaluated_recommender is None else evaluated_recommender.fitted_recommender
+    if frozen_fit is None or not can_refit(frozen_fit):
         return fit_recommender(
             training_input.events,
             as_of=training_input.latest_tick,
             horizon_days=training_input.horizon_days,
-            item_names=training_input.names,
-            extra_features=training_input.extra,
-            requires=training_input.requires,
-            repeatable=training_input.repeatable,
+            item_names=training_input.step_names,
+            extra_features=training_input.extra_features,
+            requirements=training_input.requirements,
+            repeatable_ids=training_input.repeatable_ids,
             seed=training_input.seed,
         )
     return refit_recommender(
-        frozen,
+        frozen_fit,
         training_input.events,
-        item_names=training_input.names,
-        requires=training_input.requires,
-        repeatable=training_input.repeatable,
+        item_names=training_input.step_names,
+        requirements=training_input.requirements,
+        repeatable_ids=training_input.repeatable_ids,
     )
 
 
@@ -186,15 +196,15 @@ def _evaluate_recipe(training_input: TrainingInput, frozen_champion: Recommender
         return evaluate_recommender(
             training_input.events,
             window_choice="last",
-            max_people=EVALUATED_PEOPLE,
+            max_people=MAX_EVALUATED_PEOPLE,
             horizon_days=training_input.horizon_days,
-            models=COMPARED_MODELS,
+            model_names=COMPARED_MODELS,
             fitted_models={} if frozen_champion is None else {CHAMPION: frozen_champion},
             seed=training_input.seed,
-            item_names=training_input.names,
-            extra_features=training_input.extra,
-            requires=training_input.requires,
-            repeatable=training_input.repeatable,
+            item_names=training_input.step_names,
+            extra_features=training_input.extra_features,
+            requirements=training_input.requirements,
+            repeatable_ids=training_input.repeatable_ids,
         )
     except TooLittleHistory:
         return None
@@ -208,7 +218,7 @@ def _decide_promotion(
     frozen_champion: Recommender | None,
 ) -> Decision:
     if champion is not None and frozen_champion is None and evaluated_recommender is not None:
-        return Decision(True, "the champion saw the last window and has no twin that did not: it cannot be compared")
+        return Decision(True, "the champion saw the last window and has no fit that did not: it cannot be compared")
     return decide_promotion(
         None if evaluated_recommender is None else evaluated_recommender.evaluation,
         policy,
@@ -228,8 +238,8 @@ def _save_challenger(
     if evaluated_recommender is None:
         save_bundle(challenger, challenger_folder)
     else:
-        if evaluated_recommender.fitted is not None:
-            save_bundle(evaluated_recommender.fitted.recommender, challenger_folder / FROZEN_FOLDER)
+        if evaluated_recommender.fitted_recommender is not None:
+            save_bundle(evaluated_recommender.fitted_recommender.recommender, challenger_folder / FROZEN_FOLDER)
         save_bundle(
             challenger,
             challenger_folder,
@@ -238,8 +248,8 @@ def _save_challenger(
         )
     try:
         load_bundle(challenger_folder, extra_features=extra_features)
-    except (BundleError, OSError) as refusal:
-        return str(refusal)
+    except (BundleError, OSError) as error:
+        return str(error)
     return None
 
 

@@ -98,5 +98,5 @@ def fill_missing_values(recommender: Recommender) -> Recommender:
     """Fill in what earlier versions left empty: codes of the fitted items if these are all items."""
     ensemble = recommender.ensemble
     fitted_codes: Ints | None = ensemble.fitted_codes
-    all_codes = np.arange(len(ensemble.items)) if fitted_codes is None else fitted_codes
-    return replace(recommender, ensemble=replace(ensemble, fitted_codes=all_codes))
+    completed_codes = np.arange(len(ensemble.items)) if fitted_codes is None else fitted_codes
+    return replace(recommender, ensemble=replace(ensemble, fitted_codes=completed_codes))

@@ -21,7 +21,7 @@ from ml.registry.former_names import FORMER_TYPES, fill_missing_values, rename_f
 from ml.registry.model_card import ModelCard, render_model_card
 
 SCHEMA_VERSION = 2
-MODEL_FILE, CARD_FILE, PAGE_FILE = "model.skops", "card.json", "card.md"
+MODEL_FILE, CARD_FILE, CARD_PAGE_FILE = "model.skops", "card.json", "card.md"
 
 TRUSTED_TYPES = (
     *FORMER_TYPES.values(),
@@ -72,12 +72,12 @@ def save_bundle(
         seed=training_window.seed,
         reason=recommender.reason,
         metrics=dict(metrics or {}),
-        versions=_list_versions(),
+        versions=_list_package_versions(),
         types=tuple(sorted(set(skops.io.get_untrusted_types(data=model_bytes)) & set(TRUSTED_TYPES))),
         reliability=reliability,
     )
     (model_folder / MODEL_FILE).write_bytes(model_bytes)
-    (model_folder / PAGE_FILE).write_text(render_model_card(card))
+    (model_folder / CARD_PAGE_FILE).write_text(render_model_card(card))
     (model_folder / CARD_FILE).write_text(json.dumps(to_stored_dict(card), indent=2, sort_keys=True) + "\n")
     return card
 
@@ -134,12 +134,12 @@ def load_bundle(model_folder: Path, *, extra_features: ExtraFeatures | None = No
     model_bytes = (model_folder / MODEL_FILE).read_bytes() if (model_folder / MODEL_FILE).exists() else b""
     if hashlib.sha256(model_bytes).hexdigest() != card.model_sha256:
         raise BundleError(f"{MODEL_FILE} is missing or not the file its card describes: train again")
-    installed_versions = _list_versions()
+    installed_versions = _list_package_versions()
     # arrays and trees do not depend on the version of Python
     differing_versions = {
-        package: version_used
-        for package, version_used in card.versions.items()
-        if package != "python" and version_used != installed_versions.get(package)
+        package_name: bundle_version
+        for package_name, bundle_version in card.versions.items()
+        if package_name != "python" and bundle_version != installed_versions.get(package_name)
     }
     if differing_versions:
         raise BundleError(f"made with {differing_versions}, installed are {installed_versions}: train again")
@@ -182,8 +182,8 @@ def hash_contract(features: tuple[Feature, ...], recommender: Recommender) -> st
     ).hexdigest()
 
 
-def _list_versions() -> dict[str, str]:
+def _list_package_versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        **{package: version(package) for package in ("numpy", "scikit-learn", "scipy", "skops")},
+        **{package_name: version(package_name) for package_name in ("numpy", "scikit-learn", "scipy", "skops")},
     }

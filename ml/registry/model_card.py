@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ml.data.interactions import TICKS_PER_DAY
-from ml.ranking.calibration import Reliability, chance_error
+from ml.ranking.calibration import Reliability, compute_chance_error
 from ml.ranking.features import Feature
 
 
@@ -77,7 +77,9 @@ def render_model_card(card: ModelCard) -> str:
             "## Made with",
             "",
             f"- seed {card.seed}; "
-            + ", ".join(f"{package} {package_version}" for package, package_version in sorted(card.versions.items())),
+            + ", ".join(
+                f"{package_name} {package_version}" for package_name, package_version in sorted(card.versions.items())
+            ),
             f"- contract `{card.contract_sha256[:16]}`, file `{card.model_sha256[:16]}` (SHA-256, first 16 digits)",
             "- types trusted on loading: " + ", ".join(f"`{type_name}`" for type_name in card.types),
             "",
@@ -102,7 +104,7 @@ def _list_reliability(reliability: Reliability | None) -> list[str]:
         return []
     return [
         f"Probabilities: the calibration error is {reliability.ece:.4f}, of which chance alone makes about "
-        f"{chance_error(reliability):.4f}; {reliability.n:,} probabilities in tenths.",
+        f"{compute_chance_error(reliability):.4f}; {reliability.n:,} probabilities in tenths.",
         "",
         "| probabilities | mean | observed share |",
         "|---:|---:|---:|",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from ml.evaluation.results import OURS, Evaluation
-from ml.ranking.calibration import chance_error
+from ml.ranking.calibration import compute_chance_error
 from pipelines.contracts.policy import TrainingPolicy
 
 CHAMPION = "champion"
@@ -120,12 +120,12 @@ def decide_promotion(
             f"{n_people} people reached a step in the last window, {policy.least_people} are needed",
         ),
         (bool(faults), False, "; ".join(faults)),
-        (True, True, f"NDCG@10 on the last window beats {_list_gains(evaluation)}"),
+        (True, True, f"NDCG@10 on the last window beats {_format_gains(evaluation)}"),
     )
     return next(Decision(is_yes, reason) for is_met, is_yes, reason in decision_rules if is_met)
 
 
-def _list_gains(evaluation: Evaluation | None) -> str:
+def _format_gains(evaluation: Evaluation | None) -> str:
     return ", ".join(
         f"{comparison.other} by {comparison.gain:+.3f}"
         for comparison in (() if evaluation is None else evaluation.comparisons)
@@ -158,6 +158,6 @@ def _find_faults(evaluation: Evaluation, policy: TrainingPolicy) -> Iterator[str
         yield "no probability could be learned"
         return
     calibration_error = evaluation.reliability.ece
-    error_limit = policy.calibration_error_share + chance_error(evaluation.reliability)
+    error_limit = policy.calibration_error_share + compute_chance_error(evaluation.reliability)
     if calibration_error > error_limit:
         yield f"calibration error {calibration_error:.4f}, at most {error_limit:.4f} allowed"

@@ -95,15 +95,15 @@ def load_champion(
                 model_version, load_bundle(bundle_folder / model_version, extra_features=extra_features)
             )
             return champion, "; ".join(refusals) or None
-        except (BundleError, OSError) as refusal:
-            refusals.append(f"{model_version} is refused: {refusal}")
+        except (BundleError, OSError) as error:
+            refusals.append(f"{model_version} is refused: {error}")
     return None, "; ".join(refusals) or None
 
 
 def load_fitted_before(
     bundle_folder: Path, model_version: str, freeze_tick: int, extra_features: ExtraFeatures | None
 ) -> Recommender | None:
-    """Load a model if it saw nothing after a freeze, or else its twin that was fitted earlier.
+    """Load a model if it saw nothing after a freeze, or else the same recipe's earlier fit in its folder.
 
     Args:
         bundle_folder: The folder of bundles.

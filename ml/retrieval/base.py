@@ -63,27 +63,28 @@ class ItemToItem:
         return sparse.csr_matrix(self._sum_rows(user_states))
 
 
-def truncate_rows(matrix: Floats, n_entries: int) -> Floats | sparse.csr_matrix:
-    """Return only the `n_entries` entries of each row that are largest in size.
+def truncate_to_largest(matrix: Floats, entries_per_row: int) -> Floats | sparse.csr_matrix:
+    """Return only the `entries_per_row` entries of each row that are largest in size.
 
     A matrix that would not get smaller in memory is returned dense and unchanged.
     """
-    if matrix.shape[1] <= 4 * n_entries:
+    if matrix.shape[1] <= 4 * entries_per_row:
         return matrix
-    column_blocks = [
-        np.argpartition(-np.abs(matrix[first_row : first_row + BLOCK_ROWS]), n_entries - 1, axis=1)[
-            :, :n_entries
+    largest_column_blocks = [
+        np.argpartition(-np.abs(matrix[first_row : first_row + BLOCK_ROWS]), entries_per_row - 1, axis=1)[
+            :, :entries_per_row
         ].astype(np.int32)
         for first_row in range(0, len(matrix), BLOCK_ROWS)
     ]
-    largest_columns = np.sort(np.concatenate(column_blocks), axis=1)
-    entries = np.take_along_axis(matrix, largest_columns, axis=1).ravel()
+    largest_columns = np.sort(np.concatenate(largest_column_blocks), axis=1)
+    largest_entries = np.take_along_axis(matrix, largest_columns, axis=1).ravel()
     return sparse.csr_matrix(
-        (entries, largest_columns.ravel(), np.arange(0, largest_columns.size + 1, n_entries)), shape=matrix.shape
+        (largest_entries, largest_columns.ravel(), np.arange(0, largest_columns.size + 1, entries_per_row)),
+        shape=matrix.shape,
     )
 
 
-def acquisition_matrix(interactions: Interactions) -> sparse.csr_matrix:
+def build_acquisition_matrix(interactions: Interactions) -> sparse.csr_matrix:
     """Return people x items: 1 if the person ever acquired the item."""
     acquisitions = interactions.acquisitions
     return sparse.csr_matrix(

@@ -15,11 +15,11 @@ from ml.retrieval.popularity import Popularity
 from ml.retrieval.recent_popularity import RecentPopularity
 from ml.retrieval.user_knn import UserKNN
 
-# These run anywhere; `available_baselines` adds those whose package is installed.
+# These run anywhere; `list_available_baselines` adds those whose package is installed.
 BASELINES = ("popularity", "recent_popularity", "item_knn", "ease", "markov", "user_knn")
 
 
-def available_baselines() -> tuple[str, ...]:
+def list_available_baselines() -> tuple[str, ...]:
     """Return the names of all baselines that can run here."""
     return (*BASELINES, *(IMPLICIT_MODELS if find_spec("implicit") else ()))
 

@@ -13,7 +13,7 @@ from scipy import linalg, sparse
 
 from ml.data.interactions import Interactions
 from ml.data.sparse_rows import Floats
-from ml.retrieval.base import BLOCK_ROWS, ItemToItem, acquisition_matrix, truncate_rows
+from ml.retrieval.base import BLOCK_ROWS, ItemToItem, build_acquisition_matrix, truncate_to_largest
 
 
 @dataclass
@@ -25,42 +25,42 @@ class Ease(ItemToItem):
 
     def fit(self, interactions: Interactions) -> Self:
         """Fit; at most two items x items matrices of float32 are in memory at once."""
-        acquisitions, n_items = acquisition_matrix(interactions), interactions.n_items
+        people_by_items, n_items = build_acquisition_matrix(interactions), interactions.n_items
         if not n_items:
             return self
-        gram = np.empty((n_items, n_items), np.float32)
-        for row_slice, gram_block in iter_gram_blocks(acquisitions):
-            gram[row_slice] = gram_block
-        gram[np.diag_indices_from(gram)] += np.float32(self.ridge)
-        inverse = _invert_in_place(gram)
-        inverse /= -np.diag(inverse).copy()[None, :]
-        np.fill_diagonal(inverse, 0.0)
-        self.matrix = truncate_rows(inverse, self.entries_per_row)
+        gram_matrix = np.empty((n_items, n_items), np.float32)
+        for row_slice, gram_block in iter_gram_blocks(people_by_items):
+            gram_matrix[row_slice] = gram_block
+        gram_matrix[np.diag_indices_from(gram_matrix)] += np.float32(self.ridge)
+        inverse_gram_matrix = _invert_in_place(gram_matrix)
+        inverse_gram_matrix /= -np.diag(inverse_gram_matrix).copy()[None, :]
+        np.fill_diagonal(inverse_gram_matrix, 0.0)
+        self.matrix = truncate_to_largest(inverse_gram_matrix, self.entries_per_row)
         return self
 
 
-def iter_gram_blocks(acquisitions: sparse.csr_matrix) -> Iterator[tuple[slice, Floats]]:
+def iter_gram_blocks(people_by_items: sparse.csr_matrix) -> Iterator[tuple[slice, Floats]]:
     """Yield X'X by blocks of rows, dense within the block, since most entries of a sparse product would be stored."""
-    n_items, transposed = acquisitions.shape[1], sparse.csr_matrix(acquisitions.T)
+    n_items, items_by_people = people_by_items.shape[1], sparse.csr_matrix(people_by_items.T)
     for first_row in range(0, n_items, BLOCK_ROWS):
         row_slice = slice(first_row, min(first_row + BLOCK_ROWS, n_items))
-        yield row_slice, np.asarray((transposed[row_slice] @ acquisitions).toarray(), np.float32)
+        yield row_slice, np.asarray((items_by_people[row_slice] @ people_by_items).toarray(), np.float32)
 
 
-def _invert_in_place(gram: Floats) -> Floats:
+def _invert_in_place(gram_matrix: Floats) -> Floats:
     """The inverse of a symmetric positive matrix, in the memory of that matrix."""
     # LAPACK stores columns first. The transposed view of a symmetric matrix is that matrix, so nothing is copied.
-    factorise, invert = linalg.lapack.get_lapack_funcs(("potrf", "potri"), (gram,))
-    factor, error_code = factorise(gram.T, lower=True, overwrite_a=True, clean=False)
+    factorise, invert = linalg.lapack.get_lapack_funcs(("potrf", "potri"), (gram_matrix,))
+    cholesky_factor, error_code = factorise(gram_matrix.T, lower=True, overwrite_a=True, clean=False)
     if not error_code:
-        inverse, error_code = invert(factor, lower=True, overwrite_c=True)
+        inverse, error_code = invert(cholesky_factor, lower=True, overwrite_c=True)
     if error_code:
         raise ArithmeticError(f"the item Gram matrix cannot be inverted (LAPACK error {error_code}): raise the ridge")
-    inverse_rows = inverse.T  # its upper triangle is the result, which is mirrored block by block
-    for first_row in range(0, len(inverse_rows), BLOCK_ROWS):
-        row_slice, below_slice = slice(first_row, first_row + BLOCK_ROWS), slice(first_row + BLOCK_ROWS, None)
-        inverse_rows[below_slice, row_slice] = inverse_rows[row_slice, below_slice].T
-        inverse_rows[row_slice, row_slice] = (
-            np.triu(inverse_rows[row_slice, row_slice]) + np.triu(inverse_rows[row_slice, row_slice], 1).T
+    symmetric_inverse = inverse.T  # its upper triangle is the result, which is mirrored block by block
+    for first_row in range(0, len(symmetric_inverse), BLOCK_ROWS):
+        row_slice, rows_below_slice = slice(first_row, first_row + BLOCK_ROWS), slice(first_row + BLOCK_ROWS, None)
+        symmetric_inverse[rows_below_slice, row_slice] = symmetric_inverse[row_slice, rows_below_slice].T
+        symmetric_inverse[row_slice, row_slice] = (
+            np.triu(symmetric_inverse[row_slice, row_slice]) + np.triu(symmetric_inverse[row_slice, row_slice], 1).T
         )
-    return np.asarray(inverse_rows, np.float32)
+    return np.asarray(symmetric_inverse, np.float32)

@@ -11,9 +11,9 @@ import numpy as np
 
 from ml.data.interactions import Interactions, UserStates
 from ml.data.sparse_rows import Floats
-from ml.retrieval.base import acquisition_matrix
+from ml.retrieval.base import build_acquisition_matrix
 
-FACTORS = 64
+FACTOR_COUNT = 64
 # Module, class and settings by name. alpha: how much more a held item counts than one that is not held.
 IMPLICIT_MODELS: dict[str, tuple[str, str, dict[str, float]]] = {
     "implicit_als": (
@@ -43,17 +43,19 @@ class ImplicitFactors:
     def fit(self, interactions: Interactions) -> Self:
         module_name, class_name, settings = IMPLICIT_MODELS[self.name]
         estimator_class = getattr(import_module(module_name), class_name)  # imported here since the package is optional
-        self.model = estimator_class(factors=FACTORS, num_threads=1, random_state=self.seed, **settings)
-        self.model.fit(acquisition_matrix(interactions), show_progress=False)
+        self.model = estimator_class(factors=FACTOR_COUNT, num_threads=1, random_state=self.seed, **settings)
+        self.model.fit(build_acquisition_matrix(interactions), show_progress=False)
         return self
 
     def score(self, user_states: UserStates) -> Floats:
         """Return rows x items: factors of the person times factors of the items."""
         item_factors = np.asarray(self.model.item_factors, np.float32)
-        held_matrix = user_states.matrix(len(item_factors))
+        people_by_held_items = user_states.matrix(len(item_factors))
         if self.name == "implicit_als":
-            person_factors = self.model.recalculate_user(np.arange(len(user_states)), held_matrix)
+            person_factors = self.model.recalculate_user(np.arange(len(user_states)), people_by_held_items)
         else:
-            person_factors = np.asarray(held_matrix @ item_factors) / np.maximum(user_states.item_counts, 1)[:, None]
+            person_factors = (
+                np.asarray(people_by_held_items @ item_factors) / np.maximum(user_states.item_counts, 1)[:, None]
+            )
             person_factors[:, -1] = 1.0  # the package keeps the items' biases in the last factor
         return np.asarray(person_factors @ item_factors.T, np.float32)

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from ml.data.interactions import Interactions
 from ml.data.sparse_rows import keep_largest
-from ml.retrieval.base import ItemToItem, acquisition_matrix
+from ml.retrieval.base import ItemToItem, build_acquisition_matrix
 from ml.retrieval.ease import iter_gram_blocks
 
 
@@ -23,10 +23,12 @@ class ItemKNN(ItemToItem):
     shrink: float = 20.0  # so that a few common holders alone do not make two items similar
 
     def fit(self, interactions: Interactions) -> Self:
-        acquisitions = acquisition_matrix(interactions)
-        item_norms = np.sqrt(np.asarray(acquisitions.multiply(acquisitions).sum(axis=0)).ravel()).astype(np.float32)
+        people_by_items = build_acquisition_matrix(interactions)
+        item_norms = np.sqrt(np.asarray(people_by_items.multiply(people_by_items).sum(axis=0)).ravel()).astype(
+            np.float32
+        )
         cosine_blocks = [sparse.csr_matrix((0, len(item_norms)), dtype=np.float32)]
-        for row_slice, similarities in iter_gram_blocks(acquisitions):
+        for row_slice, similarities in iter_gram_blocks(people_by_items):
             np.fill_diagonal(similarities[:, row_slice], 0.0)
             similarities /= item_norms[row_slice, None] * item_norms[None, :] + np.float32(self.shrink + 1e-9)
             cosine_blocks.append(keep_largest(sparse.csr_matrix(similarities), self.neighbours))

@@ -72,14 +72,14 @@ class ScorerEnsemble:
 
         An item that nobody held when the scorers were fitted scores 0 in the channels that learn from interactions.
         """
-        scores = np.zeros((len(CHANNELS), len(user_states), len(self.items)), np.float32)
+        scores_by_channel = np.zeros((len(CHANNELS), len(user_states), len(self.items)), np.float32)
         fitted_states = self._recode_to_fitted(user_states)
         for channel_index, (channel, family) in enumerate(CHANNELS.items()):
             if family == "history":
-                scores[channel_index][:, self.fitted_codes] = self.scorers[channel].score(fitted_states)
+                scores_by_channel[channel_index][:, self.fitted_codes] = self.scorers[channel].score(fitted_states)
             else:
-                scores[channel_index] = self.scorers[channel].score(user_states)
-        return scores
+                scores_by_channel[channel_index] = self.scorers[channel].score(user_states)
+        return scores_by_channel
 
     def score_sparse(self, channel: str, user_states: UserStates) -> sparse.csr_matrix:
         """Return rows x items: the scores of one channel whose scorer is a `SparseScorer`."""
@@ -110,31 +110,35 @@ class ScorerEnsemble:
             if len(interactions.items) == len(self.items)
             else self._extend_to_items(interactions.items, item_names)
         )
-        trend = replace(self.trend).count(interactions)
-        return replace(ensemble, trend=trend, scorers={**ensemble.scorers, "recent_popularity": trend})
+        trend_scorer = replace(self.trend).count(interactions)
+        return replace(ensemble, trend=trend_scorer, scorers={**ensemble.scorers, "recent_popularity": trend_scorer})
 
     def _extend_to_items(self, item_ids: Strings, item_names: Strings | None) -> "ScorerEnsemble":
-        old_codes, new_codes = encode_ids(item_ids, self.items), encode_ids(self.items, item_ids)
+        old_code_per_item, new_code_per_old_item = encode_ids(item_ids, self.items), encode_ids(self.items, item_ids)
         item_names = np.where(
-            old_codes >= 0, np.append(self.names, "")[old_codes], item_ids if item_names is None else item_names
+            old_code_per_item >= 0,
+            np.append(self.names, "")[old_code_per_item],
+            item_ids if item_names is None else item_names,
         )
         name_text = self.scorers["name_text"]
         assert isinstance(name_text, NameText)
 
-        def extend_to_items(old_statistic: Doubles) -> Doubles:
+        def extend_statistic(old_item_statistic: Doubles) -> Doubles:
             """The values of the old items, and their mean for new items."""
-            return np.append(old_statistic, old_statistic.mean() if len(old_statistic) else 0.0)[old_codes]
+            return np.append(old_item_statistic, old_item_statistic.mean() if len(old_item_statistic) else 0.0)[
+                old_code_per_item
+            ]
 
         return replace(
             self,
             items=item_ids,
             names=item_names,
             scorers={**self.scorers, "name_text": replace(name_text, names=item_names).fit_items(item_ids)},
-            popularity=np.append(self.popularity, 0.0)[old_codes],
-            position_mean=extend_to_items(self.position_mean),
-            position_deviation=extend_to_items(self.position_deviation),
+            popularity=np.append(self.popularity, 0.0)[old_code_per_item],
+            position_mean=extend_statistic(self.position_mean),
+            position_deviation=extend_statistic(self.position_deviation),
             name_groups=group_names(item_names),
-            fitted_codes=new_codes[self.fitted_codes],
+            fitted_codes=new_code_per_old_item[self.fitted_codes],
         )
 
     @property
@@ -160,32 +164,36 @@ def fit_ensemble(
         seed: Seed of the scorers that sample.
         people_per_sample: How many people each person stands for, if the interactions are a sample.
     """
-    all_time_decay, recent_decay, last_decay = config.decay_moments
-    item_knn = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
-    markov = Markov(decay_moments=recent_decay, entries_per_row=config.entries_per_row, seed=seed).fit(interactions)
-    ease = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=config.entries_per_row).fit(interactions)
-    trend = RecentPopularity().fit(interactions)
+    all_time_decay_moments, recent_decay_moments, last_decay_moments = config.decay_moments
+    item_knn_scorer = ItemKNN(neighbours=config.item_neighbours, shrink=config.item_shrink).fit(interactions)
+    markov_scorer = Markov(decay_moments=recent_decay_moments, entries_per_row=config.entries_per_row, seed=seed).fit(
+        interactions
+    )
+    ease_scorer = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=config.entries_per_row).fit(
+        interactions
+    )
+    trend_scorer = RecentPopularity().fit(interactions)
     position_mean, position_deviation = _measure_positions(interactions)
     return ScorerEnsemble(
         items=interactions.items,
         names=interactions.items if item_names is None else item_names,
         scorers={
-            "ease": replace(ease, decay_moments=all_time_decay),
-            "ease_recent": replace(ease, decay_moments=recent_decay),
-            "ease_last": replace(ease, decay_moments=last_decay),
-            "ease_time": replace(ease, decay_days=config.decay_days),
-            "ease_uses": replace(ease, decay_moments=recent_decay, weigh_uses=True),
-            "item_knn": replace(item_knn, decay_moments=all_time_decay),
-            "item_knn_recent": replace(item_knn, decay_moments=last_decay),
-            "markov": markov,
-            "markov_last": replace(markov, decay_moments=last_decay),
-            "user_knn": UserKNN(neighbours=config.user_neighbours, decay_moments=recent_decay, seed=seed).fit(
+            "ease": replace(ease_scorer, decay_moments=all_time_decay_moments),
+            "ease_recent": replace(ease_scorer, decay_moments=recent_decay_moments),
+            "ease_last": replace(ease_scorer, decay_moments=last_decay_moments),
+            "ease_time": replace(ease_scorer, decay_days=config.decay_days),
+            "ease_uses": replace(ease_scorer, decay_moments=recent_decay_moments, weigh_uses=True),
+            "item_knn": replace(item_knn_scorer, decay_moments=all_time_decay_moments),
+            "item_knn_recent": replace(item_knn_scorer, decay_moments=last_decay_moments),
+            "markov": markov_scorer,
+            "markov_last": replace(markov_scorer, decay_moments=last_decay_moments),
+            "user_knn": UserKNN(neighbours=config.user_neighbours, decay_moments=recent_decay_moments, seed=seed).fit(
                 interactions
             ),
-            "name_text": NameText(names=item_names, decay_moments=recent_decay).fit(interactions),
-            "recent_popularity": trend,
+            "name_text": NameText(names=item_names, decay_moments=recent_decay_moments).fit(interactions),
+            "recent_popularity": trend_scorer,
         },
-        trend=trend,
+        trend=trend_scorer,
         popularity=Popularity().fit(interactions).counts * people_per_sample,
         position_mean=position_mean,
         position_deviation=position_deviation,
@@ -203,11 +211,14 @@ def _measure_positions(interactions: Interactions) -> tuple[Doubles, Doubles]:
     acquisition_counts = np.bincount(acquisitions.item, minlength=n_items)
     overall_mean = float(log_positions.mean()) if len(log_positions) else 0.0
     overall_variance = (float(log_positions.var()) if len(log_positions) else 0.0) + 0.1
-    prior_count = 3.0  # acquisitions: the pull to the overall mean is gone after a dozen
-    item_means = (np.bincount(acquisitions.item, log_positions, n_items) + prior_count * overall_mean) / (
-        acquisition_counts + prior_count
+    prior_acquisition_count = 3.0  # acquisitions: the pull to the overall mean is gone after a dozen
+    item_means = (np.bincount(acquisitions.item, log_positions, n_items) + prior_acquisition_count * overall_mean) / (
+        acquisition_counts + prior_acquisition_count
     )
-    squared_deviations = np.bincount(acquisitions.item, (log_positions - item_means[acquisitions.item]) ** 2, n_items)
+    squared_deviation_sums = np.bincount(
+        acquisitions.item, (log_positions - item_means[acquisitions.item]) ** 2, n_items
+    )
     return item_means, np.sqrt(
-        (squared_deviations + prior_count * overall_variance) / (acquisition_counts + prior_count)
+        (squared_deviation_sums + prior_acquisition_count * overall_variance)
+        / (acquisition_counts + prior_acquisition_count)
     )

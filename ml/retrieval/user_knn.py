@@ -54,6 +54,6 @@ class UserKNN:
         return sparse.csr_matrix(similarities @ self.votes)
 
     def _weigh_states(self, user_states: UserStates) -> sparse.csr_matrix:
-        weighted_states = user_states.matrix(len(self.idf), self.decay_moments)
-        weighted_states.data = (weighted_states.data * self.idf[weighted_states.indices]).astype(np.float32)
-        return normalize(weighted_states) if weighted_states.shape[0] else weighted_states
+        states_by_items = user_states.matrix(len(self.idf), self.decay_moments)
+        states_by_items.data = (states_by_items.data * self.idf[states_by_items.indices]).astype(np.float32)
+        return normalize(states_by_items) if states_by_items.shape[0] else states_by_items

@@ -78,7 +78,7 @@ def test_a_later_use_is_a_target_once_per_window_if_the_item_is_repeatable() -> 
     events = pl.DataFrame({"person_id": ["p"] * 5, "skill_id": ["a", "b", "a", "a", "b"], "ts": [1, 2, 5, 6, 7]})
     plain = encode_interactions(events)
     assert build_window_cases(plain, np.array([5]), 10).item.tolist() == []
-    cases = build_window_cases(replace(plain, repeatable=np.array([True, False])), np.array([5]), 10)
+    cases = build_window_cases(replace(plain, is_repeatable=np.array([True, False])), np.array([5]), 10)
     assert cases.item.tolist() == [0]
 
 
@@ -100,7 +100,7 @@ def test_only_eligible_items_are_recommended_and_repeatable_ones_even_if_held(la
     requires = pl.DataFrame({"skill_id": upper, "requires_id": upper.str.replace(r"\|.*", "|apprentice")})
     repeatable = upper.filter(upper.str.ends_with("refresh"))
     config = replace(choose_config(encode_interactions(events)), n_trees=10)
-    recommender = fit_recommender(events, as_of=as_of, config=config, requires=requires, repeatable=repeatable)
+    recommender = fit_recommender(events, as_of=as_of, config=config, requirements=requires, repeatable_ids=repeatable)
     people = events["person_id"].unique().sort().head(40)
     rows = recommender.score(events, people, as_of=as_of, max_items=30)
     held = events.filter(pl.col("ts") <= as_of).select("person_id", "skill_id").unique()
@@ -121,7 +121,7 @@ def test_under_rules_a_target_that_could_not_be_recommended_counts_for_no_model(
     events = add_stages(ladders)
     upper = events.filter(pl.col("skill_id").str.ends_with("journeyman"))["skill_id"].unique()
     requires = pl.DataFrame({"skill_id": upper, "requires_id": upper.str.replace(r"\|.*", "|apprentice")})
-    unrestricted = evaluate(events, horizon_days=60, models=("popularity", "ease"))
-    ruled = evaluate(events, horizon_days=60, models=("popularity", "ease"), requires=requires)
+    unrestricted = evaluate(events, horizon_days=60, model_names=("popularity", "ease"))
+    ruled = evaluate(events, horizon_days=60, model_names=("popularity", "ease"), requirements=requires)
     assert ruled.n_targets < unrestricted.n_targets
     assert ruled.models[0].ndcg_at_10 > unrestricted.models[0].ndcg_at_10

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from ml.data.sparse_rows import keep_largest, largest_columns, pad_rows, row_maxima
+from ml.data.sparse_rows import find_largest_columns, keep_largest, pad_rows, row_maxima
 
 ROWS = st.lists(st.lists(st.integers(-3, 9), max_size=7), min_size=1, max_size=6)
 
@@ -32,14 +32,14 @@ def test_the_largest_entries_are_kept_and_the_lower_column_wins_a_tie(rows: list
 
 @given(rows=ROWS, n_largest=st.integers(1, 8))
 def test_largest_columns_hold_the_largest_values(rows: list[list[int]], n_largest: int) -> None:
-    for row, columns in zip(rows, largest_columns(matrix_of(rows), n_largest).tolist(), strict=True):
+    for row, columns in zip(rows, find_largest_columns(matrix_of(rows), n_largest).tolist(), strict=True):
         named = [place for place in columns if place >= 0]
         assert sorted(row[place] for place in named) == sorted(row)[max(len(row) - n_largest, 0) :]
 
 
 def test_entries_that_are_not_usable_are_skipped() -> None:
     usable = np.array([False, True, True])
-    assert sorted(largest_columns(matrix_of([[9, 1, 2]]), 2, usable)[0].tolist()) == [1, 2]
+    assert sorted(find_largest_columns(matrix_of([[9, 1, 2]]), 2, usable)[0].tolist()) == [1, 2]
 
 
 def test_row_maxima_are_at_least_zero() -> None:

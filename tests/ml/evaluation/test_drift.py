@@ -6,18 +6,18 @@ import pytest
 
 from ml.evaluation.drift import (
     ColumnProfile,
+    compute_stability_index,
     measure_drift,
+    parse_profiles,
     profile_column,
-    read_profiles,
-    stability_index,
-    write_profiles,
+    serialize_profiles,
 )
 
 
 def test_the_index_is_the_sum_of_gaps_times_log_ratios() -> None:
     # (0.5 - 0.2) ln(0.5 / 0.2) + (0.5 - 0.8) ln(0.5 / 0.8)
-    assert stability_index(np.array([0.5, 0.5]), np.array([0.2, 0.8])) == pytest.approx(0.3 * np.log(4.0))
-    assert stability_index(np.array([0.3, 0.7]), np.array([0.3, 0.7])) == 0.0
+    assert compute_stability_index(np.array([0.5, 0.5]), np.array([0.2, 0.8])) == pytest.approx(0.3 * np.log(4.0))
+    assert compute_stability_index(np.array([0.3, 0.7]), np.array([0.3, 0.7])) == 0.0
 
 
 def test_equal_values_have_not_drifted_and_shifted_values_have() -> None:
@@ -78,6 +78,6 @@ def test_profiles_are_read_back_and_other_json_is_refused() -> None:
         "days": profile_column(pl.Series("days", [1.0, 2.0, 3.0])),
         "kind": ColumnProfile(2, (), ("a",), (0.5, 0.5)),
     }
-    assert read_profiles(write_profiles(profiles)) == profiles
+    assert parse_profiles(serialize_profiles(profiles)) == profiles
     with pytest.raises(ValueError, match="no profiles"):
-        read_profiles('{"days": 3}')
+        parse_profiles('{"days": 3}')

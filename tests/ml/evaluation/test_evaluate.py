@@ -8,15 +8,15 @@ import polars as pl
 import pytest
 
 from ml.data.interactions import TICKS_PER_DAY, encode_interactions
-from ml.evaluation.evaluate import available_models, evaluate
-from ml.evaluation.splits import sample_people, split_leave_last, split_time
+from ml.evaluation.evaluate import evaluate, list_available_models
+from ml.evaluation.splits import sample_people, split_by_time, split_leave_last
 
 SIMPLE = ("popularity", "item_knn", "ease")
 
 
 def test_every_model_has_results(ladders: pl.DataFrame) -> None:
     evaluation = evaluate(ladders, horizon_days=60)
-    assert [row.model for row in evaluation.models] == list(available_models())
+    assert [row.model for row in evaluation.models] == list(list_available_models())
     for row in evaluation.models:
         assert 0 <= row.ndcg_at_10_low <= row.ndcg_at_10 <= row.ndcg_at_10_high <= 1
         assert row.hr_at_10 >= row.ndcg_at_10
@@ -38,23 +38,27 @@ def test_ladders_are_predicted_better_than_by_popularity(small_ladders: pl.DataF
 
 def test_the_freeze_leaves_a_fifth_of_the_acquisitions_in_whole_windows(ladders: pl.DataFrame) -> None:
     full = encode_interactions(ladders)
-    eval_split = split_time(full, 60 * TICKS_PER_DAY)
+    eval_split = split_by_time(full, 60 * TICKS_PER_DAY)
     end = int(full.time.max()) + 1
-    assert eval_split.frozen_at is not None
-    assert (end - eval_split.frozen_at) % (60 * TICKS_PER_DAY) == 0
+    assert eval_split.freeze_tick is not None
+    assert (end - eval_split.freeze_tick) % (60 * TICKS_PER_DAY) == 0
     got = full.acquisitions.time
-    assert (got >= eval_split.frozen_at).mean() >= 0.2 > (got >= eval_split.frozen_at + 60 * TICKS_PER_DAY).mean()
-    assert int(eval_split.train.time.max()) < eval_split.frozen_at <= int(eval_split.cases.cutoff_tick.min())
+    assert (got >= eval_split.freeze_tick).mean() >= 0.2 > (got >= eval_split.freeze_tick + 60 * TICKS_PER_DAY).mean()
+    assert (
+        int(eval_split.train_interactions.time.max())
+        < eval_split.freeze_tick
+        <= int(eval_split.cases.cutoff_tick.min())
+    )
 
 
 def test_leave_last_trains_on_nothing_from_the_held_out_moment_on(ladders: pl.DataFrame) -> None:
     eval_split = split_leave_last(encode_interactions(ladders))
     latest = {
-        str(eval_split.train.people[p]): int(t)
-        for p, t in zip(eval_split.train.person, eval_split.train.time, strict=True)
+        str(eval_split.train_interactions.people[p]): int(t)
+        for p, t in zip(eval_split.train_interactions.person, eval_split.train_interactions.time, strict=True)
     }
     for person, cut in zip(
-        eval_split.full.people[eval_split.cases.person].tolist(), eval_split.cases.cutoff_tick, strict=True
+        eval_split.all_interactions.people[eval_split.cases.person].tolist(), eval_split.cases.cutoff_tick, strict=True
     ):
         assert latest[person] < cut
 
@@ -64,7 +68,7 @@ def test_skills_that_are_new_after_the_freeze_count_as_misses(ladders: pl.DataFr
     renamed = ladders.with_columns(
         skill_id=pl.when(pl.col("ts") > late).then(pl.lit("new/") + pl.col("skill_id")).otherwise("skill_id")
     )
-    evaluation = evaluate(renamed, horizon_days=60, models=SIMPLE)
+    evaluation = evaluate(renamed, horizon_days=60, model_names=SIMPLE)
     assert evaluation.n_targets_unseen > 0.5 * evaluation.n_targets
     assert max(row.hr_at_10 for row in evaluation.models) < 0.5
 
@@ -83,14 +87,14 @@ def test_a_signal_that_exists_only_in_the_future_does_not_help() -> None:
     for item in range(20):  # each late skill is known before the freeze, so it can be ranked at all
         rows.append((f"known{item}", f"late{item}", begin + timedelta(days=item)))
     events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
-    evaluation = evaluate(events, horizon_days=90, models=("popularity", "ease", "item_knn", "footsteps"))
+    evaluation = evaluate(events, horizon_days=90, model_names=("popularity", "ease", "item_knn", "footsteps"))
     # Twenty late and about forty early skills are eligible; a model that saw the pairs would reach one.
     assert all(row.ndcg_at_10 < 0.35 for row in evaluation.models)
 
 
 def test_the_same_seed_gives_the_same_figures_for_any_row_order(small_ladders: pl.DataFrame) -> None:
     def figures(events: pl.DataFrame) -> list[tuple[float, ...]]:
-        evaluation = evaluate(events, horizon_days=60, models=("user_knn", "footsteps"))
+        evaluation = evaluate(events, horizon_days=60, model_names=("user_knn", "footsteps"))
         return [(row.ndcg_at_10, row.mrr, row.ndcg_at_10_low, row.coverage) for row in evaluation.models]
 
     assert figures(small_ladders) == figures(small_ladders.sample(fraction=1.0, shuffle=True, seed=2))
@@ -103,16 +107,16 @@ def test_data_that_cannot_be_split_is_refused_with_a_remedy() -> None:
     with pytest.raises(ValueError, match="nothing to hold out"):
         evaluate(two_events, split="leave-last")
     with pytest.raises(ValueError, match="no model is called oracle"):
-        evaluate(two_events, models=["oracle"])
+        evaluate(two_events, model_names=["oracle"])
 
 
 def test_a_sample_of_people_has_all_their_cases_and_the_same_training_data(ladders: pl.DataFrame) -> None:
-    eval_split = split_time(encode_interactions(ladders), 60 * TICKS_PER_DAY)
+    eval_split = split_by_time(encode_interactions(ladders), 60 * TICKS_PER_DAY)
     sampled = sample_people(eval_split, 20, seed=0)
     people = np.unique(np.concatenate([sampled.all_cases.person, sampled.newcomers.person]))
     assert len(people) == 20
     is_sampled = np.isin(eval_split.all_cases.person, people)
     np.testing.assert_array_equal(sampled.all_cases.cutoff_tick, eval_split.all_cases.cutoff_tick[is_sampled])
     assert len(sampled.cases) == (eval_split.all_cases.n_targets[is_sampled] > 0).sum()
-    assert sampled.train is eval_split.train
+    assert sampled.train_interactions is eval_split.train_interactions
     assert sample_people(eval_split, 10**6, seed=0) is eval_split

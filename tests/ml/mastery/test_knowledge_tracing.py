@@ -7,7 +7,13 @@ import polars as pl
 import pytest
 
 from benchmarks.knowledge_tracing import choose_split_moment, evaluate_knowledge_tracing
-from ml.mastery.half_life import FADING, SUMS, candidate_half_lives, gather_outcomes, shrink_half_lives
+from ml.mastery.half_life import (
+    FADING_COLUMNS,
+    SUM_COLUMNS,
+    gather_outcomes,
+    list_candidate_half_lives,
+    shrink_half_lives,
+)
 from ml.mastery.knowledge_tracing import fit_knowledge_tracing, predict_outcomes
 from pipelines.contracts.catalog import EVIDENCE, REVIEW_TABLE
 from pipelines.contracts.policy import StagePolicy
@@ -56,16 +62,16 @@ def test_only_evidence_before_the_instant_of_the_feedback_is_summed() -> None:
         ),
         POLICY,
     )
-    assert outcomes.positive.tolist() == [True, False, True]
+    assert outcomes.is_positive.tolist() == [True, False, True]
     assert outcomes.trust.tolist() == [1.0, 0.5, 0.2]
-    assert outcomes.gap.tolist() == [10.0, 540.0, np.inf]
-    by_name = dict(zip(SUMS, outcomes.sums.T.tolist(), strict=True))
+    assert outcomes.gap_days.tolist() == [10.0, 540.0, np.inf]
+    by_name = dict(zip(SUM_COLUMNS, outcomes.evidence_sums.T.tolist(), strict=True))
     assert by_name["practice"] == [3.0, 8.0, 0.0]
     assert by_name["observed"] == [1.0, 1.0, 0.0]
     # the certificate of 540 days ago, the declared half-life, weighs half
     assert by_name["succeeded"] == pytest.approx([0.0, 0.5, 0.0])
-    assert outcomes.counts.tolist() == [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
-    assert set(FADING) < set(SUMS)
+    assert outcomes.feedback_counts.tolist() == [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]
+    assert set(FADING_COLUMNS) < set(SUM_COLUMNS)
 
 
 def test_freshness_halves_per_half_life_and_is_zero_without_practice() -> None:
@@ -87,7 +93,10 @@ def test_a_review_is_a_third_of_a_lesson_and_no_practice() -> None:
     )
     for frame, lessons, gap in ((taught, 1.0, 5.0), (review, 1 / 3, np.inf)):
         outcomes = gather_outcomes(frame, POLICY)
-        assert (outcomes.sums[0, SUMS.index("taught")], outcomes.gap[0]) == (pytest.approx(lessons), gap)
+        assert (outcomes.evidence_sums[0, SUM_COLUMNS.index("taught")], outcomes.gap_days[0]) == (
+            pytest.approx(lessons),
+            gap,
+        )
 
 
 def test_too_little_feedback_or_feedback_of_one_kind_fits_nothing() -> None:
@@ -112,12 +121,12 @@ def test_fast_and_slow_forgetting_get_half_lives_in_that_order_within_the_policy
 
 
 def test_little_feedback_leaves_the_half_life_at_that_of_the_policy() -> None:
-    candidates = candidate_half_lives(POLICY)
+    candidates = list_candidate_half_lives(POLICY)
     assert shrink_half_lives(np.zeros((3, len(candidates))), candidates, POLICY).tolist() == [540] * 3
 
 
 def test_no_coefficient_lets_more_evidence_lower_a_level(world: pl.DataFrame) -> None:
-    coefficients = dict(zip(SUMS, fit_knowledge_tracing(world, END, POLICY).coefficients, strict=True))
+    coefficients = dict(zip(SUM_COLUMNS, fit_knowledge_tracing(world, END, POLICY).coefficients, strict=True))
     assert coefficients.pop("failed") <= 0
     assert min(coefficients.values()) >= 0
     assert coefficients["practice"] > 0.3
@@ -159,7 +168,9 @@ def test_an_unknown_micro_skill_is_predicted_by_the_common_intercept(world: pl.D
 def test_predictions_are_calibrated_after_short_and_long_pauses(world: pl.DataFrame) -> None:
     tracing = fit_knowledge_tracing(world, END, POLICY)
     outcomes = gather_outcomes(world, POLICY)
-    by_third = np.digitize(outcomes.gap, [300, 600])
+    by_third = np.digitize(outcomes.gap_days, [300, 600])
     predicted = predict_outcomes(outcomes, tracing)
     for part in range(3):
-        assert predicted[by_third == part].mean() == pytest.approx(outcomes.positive[by_third == part].mean(), abs=0.08)
+        assert predicted[by_third == part].mean() == pytest.approx(
+            outcomes.is_positive[by_third == part].mean(), abs=0.08
+        )

@@ -20,7 +20,7 @@ def figures(evaluation: Evaluation) -> list[tuple[float, float]]:
 
 def test_texts_and_unix_times_are_read_as_the_moments_they_are(small_ladders: pl.DataFrame) -> None:
     events = small_ladders.with_columns(pl.col("ts").dt.truncate("1s"))
-    wanted = figures(evaluate(events, horizon_days=60, models=("popularity", "ease")))
+    wanted = figures(evaluate(events, horizon_days=60, model_names=("popularity", "ease")))
     forms = {
         "text": pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S"),
         "offset": pl.col("ts").dt.strftime("%Y-%m-%d %H:%M:%S") + pl.lit("+00:00"),
@@ -28,7 +28,9 @@ def test_texts_and_unix_times_are_read_as_the_moments_they_are(small_ladders: pl
         "milliseconds": pl.col("ts").dt.epoch("ms"),
     }
     for form in forms.values():
-        assert figures(evaluate(events.with_columns(form), horizon_days=60, models=("popularity", "ease"))) == wanted
+        assert (
+            figures(evaluate(events.with_columns(form), horizon_days=60, model_names=("popularity", "ease"))) == wanted
+        )
 
 
 def test_a_small_integer_stays_an_order() -> None:
@@ -47,14 +49,14 @@ def test_using_an_item_again_makes_no_new_target(small_ladders: pl.DataFrame) ->
     again = small_ladders.with_columns(pl.col("ts") + timedelta(days=3))
     last = small_ladders["ts"].max()
     both = pl.concat([small_ladders, again.filter(pl.col("ts") <= last)])
-    plain, used = (evaluate(events, horizon_days=60, models=("popularity",)) for events in (small_ladders, both))
+    plain, used = (evaluate(events, horizon_days=60, model_names=("popularity",)) for events in (small_ladders, both))
     assert (used.n_targets, used.models[0].ndcg_at_10) == (plain.n_targets, plain.models[0].ndcg_at_10)
 
 
 def test_thirty_people_are_enough_for_figures(ladders: pl.DataFrame) -> None:
     people = ladders["person_id"].unique().sort()[:30].implode()
     for split in ("time", "leave-last"):
-        evaluation = evaluate(ladders.filter(pl.col("person_id").is_in(people)), split=split, models=FEW)
+        evaluation = evaluate(ladders.filter(pl.col("person_id").is_in(people)), split=split, model_names=FEW)
         assert all(0 <= row.ndcg_at_10 <= 1 for row in evaluation.models)
 
 
@@ -63,9 +65,9 @@ def test_one_event_per_person_is_too_little_history() -> None:
     rows = [(f"p{number}", f"s{number % 7}", begin + timedelta(days=number)) for number in range(300)]
     events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
     with pytest.raises(ValueError, match="0 cases"):
-        evaluate(events, models=FEW)
+        evaluate(events, model_names=FEW)
     with pytest.raises(ValueError, match="nothing to hold out"):
-        evaluate(events, split="leave-last", models=FEW)
+        evaluate(events, split="leave-last", model_names=FEW)
 
 
 def test_events_at_two_moments_are_enough_for_figures() -> None:
@@ -78,5 +80,5 @@ def test_events_at_two_moments_are_enough_for_figures() -> None:
     ]
     events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
     for split in ("time", "leave-last"):
-        evaluation = evaluate(events, split=split, models=FEW)
+        evaluation = evaluate(events, split=split, model_names=FEW)
         assert evaluation.n_cases > 0

@@ -10,7 +10,7 @@ import pytest
 from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import choose_config
 from ml.ranking.fitting import fit_recommender
-from ml.ranking.group_features import SHRINKAGE, GroupFeatures
+from ml.ranking.group_features import SHRINKAGE_PEOPLE, GroupFeatures
 
 EVENTS = pl.DataFrame(
     {"person_id": ["a", "b", "c", "c", "a"], "skill_id": ["x", "x", "y", "z", "y"], "ts": [1, 2, 3, 4, 9]}
@@ -25,7 +25,7 @@ def features(groups: GroupFeatures, person: str, skill: str, at: int) -> tuple[f
 
 def test_lift_is_the_shrunk_share_of_the_group_over_that_of_everybody() -> None:
     # Before 5: x x of red, y z of blue. Smoothed shares: x 2.5, y 1.5, z 1.5 of 5.5; people took 4/3 on average.
-    share, pull = 2.5 / 5.5, SHRINKAGE * 4 / 3
+    share, pull = 2.5 / 5.5, SHRINKAGE_PEOPLE * 4 / 3
     lift = np.log((2 + pull * share) / (2 + pull) / share)
     assert features(GroupFeatures(EVENTS, ROLES), "new", "x", 5) == pytest.approx((np.log(share) + lift, lift, lift))
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.recommend.capability_coverage import COLUMNS, add_combinations, compute_capability_coverage
+from ml.recommend.capability_coverage import COVERAGE_COLUMNS, add_combinations, compute_capability_coverage
 from ml.recommend.motives import RecommendationContext, score_autonomy, score_mastery
 from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.output_tables import CAPABILITY
@@ -29,7 +29,7 @@ def held(*rows: tuple[str, str, str]) -> pl.DataFrame:
 
 def covered(*rows: tuple[str, str, str]) -> list[tuple[object, ...]]:
     coverage = compute_capability_coverage(held(*rows), SKILLS, NEEDS)
-    assert coverage.schema == {name: CAPABILITY.schema[name] for name in COLUMNS}
+    assert coverage.schema == {name: CAPABILITY.schema[name] for name in COVERAGE_COLUMNS}
     return coverage.drop("capability_name").rows()
 
 
@@ -128,7 +128,7 @@ def aligned(people: pl.DataFrame, wishes: pl.DataFrame, devs: str) -> list[tuple
         schema_overrides={"person_id": pl.String, "role_name": pl.String},
     )
     context = surroundings(wishes=wishes, roles=roles)
-    alignment = align_teams(people, context, team_people=5, minimum_people=3)
+    alignment = align_teams(people, context, min_team_people=5, minimum_people=3)
     return alignment.drop("capability_name").rows()
 
 

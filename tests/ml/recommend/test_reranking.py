@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ml.recommend.motives import RecommendationContext, empty_preferences
 from ml.recommend.reranking import (
-    blend,
+    add_blended_score,
     build_recommendation_rows,
     describe_steps,
     filter_eligible_steps,
@@ -58,7 +58,7 @@ def mastery(*rows: tuple[str, str, str, bool]) -> pl.DataFrame:
 
 
 def test_the_score_is_a_weighted_mean_of_relative_probability_and_motives() -> None:
-    blended = blend(
+    blended = add_blended_score(
         scored(
             {"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
             {"probability": 0.05, "mastery": 1.0, "autonomy": 0.0, "purpose": 0.0},
@@ -70,20 +70,20 @@ def test_the_score_is_a_weighted_mean_of_relative_probability_and_motives() -> N
 
 
 def test_a_null_motive_has_no_weight() -> None:
-    assert blend(scored({"mastery": 0.5, "purpose": 0.4}), WEIGHTS, NO_PREFERENCES)["score"].to_list() == pytest.approx(
-        [0.74 / 0.9]
-    )
+    assert add_blended_score(scored({"mastery": 0.5, "purpose": 0.4}), WEIGHTS, NO_PREFERENCES)[
+        "score"
+    ].to_list() == pytest.approx([0.74 / 0.9])
 
 
 def test_the_utility_replaces_a_missing_probability() -> None:
-    blended = blend(
+    blended = add_blended_score(
         scored({"probability": None, "utility": 2.0}, {"probability": None, "utility": 1.0}), WEIGHTS, NO_PREFERENCES
     )
     assert blended["score"].to_list() == pytest.approx([0.6 / 0.9, 0.6 / 2.718281828 / 0.9])
 
 
 def test_zero_probabilities_still_give_scores() -> None:
-    assert blend(scored({"probability": 0.0, "mastery": 0.9}), WEIGHTS, NO_PREFERENCES)[
+    assert add_blended_score(scored({"probability": 0.0, "mastery": 0.9}), WEIGHTS, NO_PREFERENCES)[
         "score"
     ].to_list() == pytest.approx([0.2])
 
@@ -236,7 +236,7 @@ CHANGES = pl.DataFrame(
 
 
 def test_the_parts_sum_to_the_score() -> None:
-    blended = blend(
+    blended = add_blended_score(
         scored(
             {"probability": 0.2, "mastery": 0.5, "autonomy": 1.0, "purpose": 0.4},
             {"probability": 0.05, "mastery": 1.0, "autonomy": None, "purpose": 0.3},
@@ -320,7 +320,7 @@ def test_a_step_unknown_to_the_model_is_scored_by_its_motives() -> None:
         schema_overrides={"autonomy": pl.Float64},
     )
     weights = ScoreWeights(probability=0.5, mastery=0.25, autonomy=0.0, purpose=0.25)
-    assert blend(steps, weights, NO_PREFERENCES)["score"].to_list() == [0.625, 0.5]
+    assert add_blended_score(steps, weights, NO_PREFERENCES)["score"].to_list() == [0.625, 0.5]
 
 
 def test_the_weights_of_a_person_override_the_policy() -> None:
@@ -340,7 +340,7 @@ def test_the_weights_of_a_person_override_the_policy() -> None:
         {"person_id": ["ann"], "mastery_weight": [None], "autonomy_weight": [0.9], "purpose_weight": [0.1]},
         schema_overrides={"mastery_weight": pl.Float64},
     )
-    blended = blend(steps, weights, preferences)
+    blended = add_blended_score(steps, weights, preferences)
     # ann: (0.5 x 1 + 0.9 x 1 + 0.1 x 0) / 1.5; bob, who has no weights: (0.5 x 1 + 0.1 x 1 + 0.4 x 0) / 1
     assert blended["score"].to_list() == pytest.approx([1.4 / 1.5, 0.6])
     parts = [f"part_{name}" for name in ("probability", "mastery", "autonomy", "purpose")]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.evaluation.results import Evaluation, PairedComparison, SegmentResult
-from ml.ranking.calibration import Reliability, ReliabilityBin, chance_error
+from ml.ranking.calibration import Reliability, ReliabilityBin, compute_chance_error
 from ml.registry.promotion import TrainingVersion, decide_promotion, decide_training
 from pipelines.contracts.policy import TrainingPolicy
 
@@ -131,8 +131,8 @@ def test_popularity_is_never_promoted_and_always_replaced() -> None:
 
 def test_the_calibration_error_of_few_people_may_be_as_large_as_by_chance() -> None:
     # 100 throws of a coin miss one half by sqrt(2 / pi * 0.25 / 100) on average.
-    assert chance_error(Reliability(100, 0.5, 0.0, 0.25, 0.0, (ReliabilityBin(100, 0.5, 0.5),))) == pytest.approx(
-        0.0399, abs=1e-4
-    )
+    assert compute_chance_error(
+        Reliability(100, 0.5, 0.0, 0.25, 0.0, (ReliabilityBin(100, 0.5, 0.5),))
+    ) == pytest.approx(0.0399, abs=1e-4)
     few = Reliability(100, 0.5, 0.05, 0.25, 0.0, (ReliabilityBin(100, 0.5, 0.55),))
     assert decide(make_evaluation(reliability=few))[0]

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from ml.data.interactions import Interactions, build_user_states, encode_interactions
-from ml.retrieval.base import Scorer, truncate_rows
+from ml.retrieval.base import Scorer, truncate_to_largest
 from ml.retrieval.ease import Ease
 from ml.retrieval.item_knn import ItemKNN
 from ml.retrieval.markov import Markov
@@ -107,5 +107,5 @@ def test_names_without_words_are_not_similar() -> None:
 
 def test_truncation_keeps_the_entries_of_largest_size() -> None:
     matrix = np.array([[0.1, -5.0, 3.0, 0.2, 0.0, 0.3, 0.0, 0.0, 0.0]], np.float32)
-    assert truncate_rows(matrix, 2).toarray().tolist() == [[0, -5.0, 3.0, 0, 0, 0, 0, 0, 0]]
-    assert truncate_rows(matrix, 3) is matrix
+    assert truncate_to_largest(matrix, 2).toarray().tolist() == [[0, -5.0, 3.0, 0, 0, 0, 0, 0, 0]]
+    assert truncate_to_largest(matrix, 3) is matrix
