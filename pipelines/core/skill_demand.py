@@ -46,8 +46,8 @@ def count_skill_demand(
         One row per micro-skill with demand: skill_id, demand_count.
     """
     repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT_PERIOD))
-    demand_frames = (repetitions, _list_open_skills(assignment_rows, skill_texts, as_of))
-    demanded_skills = pl.concat([skill_rows.select("skill_id") for skill_rows in demand_frames])
+    demand_sources = (repetitions, _list_open_skills(assignment_rows, skill_texts, as_of))
+    demanded_skills = pl.concat([demand_rows.select("skill_id") for demand_rows in demand_sources])
     return demanded_skills.group_by("skill_id").len("demand_count").sort("skill_id")
 
 
@@ -136,23 +136,23 @@ def count_unit_support(
     open_skills = _list_open_skills(assignment_rows, skill_texts, as_of).select(
         "person_id", "project_code", "skill_id", "record_code"
     )
-    unit_assignments = [
+    assigned_skill_frames = [
         open_skills.join(unit_members, on="person_id"),
         open_skills.drop_nulls("project_code").join(unit_projects, on="project_code"),
     ]
-    assignments = pl.concat(
-        [assigned_skills.select(*_UNIT_SKILL, "record_code") for assigned_skills in unit_assignments]
+    assigned_skills = pl.concat(
+        [assigned_rows.select(*_UNIT_SKILL, "record_code") for assigned_rows in assigned_skill_frames]
     )
     holders = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(unit_members, on="person_id")
     unit_support = unit_hours
     for counted_rows, counted_column, count_column in (
-        (assignments, "record_code", "project_count"),
+        (assigned_skills, "record_code", "project_count"),
         (holders, "person_id", "holder_count"),
     ):
-        skill_counts = counted_rows.group_by(_UNIT_SKILL).agg(
+        unit_skill_counts = counted_rows.group_by(_UNIT_SKILL).agg(
             pl.col(counted_column).n_unique().cast(pl.Int64).alias(count_column)
         )
-        unit_support = unit_support.join(skill_counts, on=_UNIT_SKILL, how="full", coalesce=True)
+        unit_support = unit_support.join(unit_skill_counts, on=_UNIT_SKILL, how="full", coalesce=True)
     return unit_support.drop_nulls("unit_name").sort(_UNIT_SKILL)
 
 
@@ -166,9 +166,7 @@ def list_current_roles(person_rows: pl.DataFrame, role_period_rows: pl.DataFrame
     """
     is_running = pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
     current_periods = role_period_rows.filter(pl.col("started_date") <= as_of, is_running)
-    role_rows = pl.concat(
-        [person_roles.select("person_id", "role_name") for person_roles in (person_rows, current_periods)]
-    )
+    role_rows = pl.concat([roles.select("person_id", "role_name") for roles in (person_rows, current_periods)])
     return role_rows.drop_nulls().unique().sort(pl.all())
 
 
@@ -196,7 +194,7 @@ def list_motive_weights(aspiration_rows: pl.DataFrame, as_of: date) -> pl.DataFr
         "stated_at", "source_name", "record_code"
     )
     last_weights = stated_weights.group_by("person_id").agg(
-        pl.col(column).drop_nulls().last() for column in MOTIVE_WEIGHT_COLUMNS
+        pl.col(weight_column).drop_nulls().last() for weight_column in MOTIVE_WEIGHT_COLUMNS
     )
     return last_weights.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
@@ -213,7 +211,9 @@ def _is_within(as_of: date, period: timedelta) -> pl.Expr:
     return pl.col("occurred_at").is_between(day_end - period, day_end, closed="left")
 
 
-def _find_most_frequent(skill_rows: pl.DataFrame, column: str) -> pl.DataFrame:
+def _find_most_frequent(skill_rows: pl.DataFrame, column_name: str) -> pl.DataFrame:
     """The most frequent value of a column per micro-skill; of equally frequent values the first by name."""
-    value_counts = skill_rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
-    return value_counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)
+    value_counts = (
+        skill_rows.group_by("skill_id", column_name).len("times").sort("times", column_name, descending=[True, False])
+    )
+    return value_counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column_name)
