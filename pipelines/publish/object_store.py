@@ -78,12 +78,12 @@ def push_changed_snapshots(published_folder: Path, store_options: ObjectStoreOpt
         Number of bytes sent.
     """
     store, bucket_folder = _open_folder(store_options, "published")
-    current, sent_bytes = current_snapshot(published_folder), 0
+    latest_snapshot, sent_bytes = current_snapshot(published_folder), 0
     for snapshot in list_snapshots(published_folder):
         manifest_path = bucket_folder / SNAPSHOTS / snapshot.snapshot_id / MANIFEST
-        if snapshot.snapshot_id != current.snapshot_id and _has_file(store, manifest_path):
+        if snapshot.snapshot_id != latest_snapshot.snapshot_id and _has_file(store, manifest_path):
             sent_bytes += _push_snapshot(store, bucket_folder, snapshot)
-    return sent_bytes + push_publication(current, store_options)
+    return sent_bytes + push_publication(latest_snapshot, store_options)
 
 
 def fetch_publication(
@@ -102,13 +102,13 @@ def fetch_publication(
         The snapshot in the folder.
     """
     store, bucket_folder = _open_folder(store_options, "published")
-    pointer = _read_json(store, bucket_folder / POINTER)
-    manifest_path = pointer["manifest"]
+    pointer_document = _read_json(store, bucket_folder / POINTER)
+    manifest_path = pointer_document["manifest"]
     manifest_document = _read_json(store, bucket_folder / manifest_path)
     for stored_path in (*(table["path"] for table in manifest_document["tables"]), manifest_path):
         _fetch_file(store, bucket_folder / stored_path, published_folder / stored_path)
     before_publication()
-    write_json(published_folder / POINTER, pointer)
+    write_json(published_folder / POINTER, pointer_document)
     return current_snapshot(published_folder)
 
 
@@ -123,25 +123,25 @@ def push_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
         Number of bytes sent.
     """
     store, bucket_folder = _open_folder(store_options, "lake")
-    sent_files = _read_sent_files(store, bucket_folder)
+    sent_stats_by_lake_path = _read_sent_files(store, bucket_folder)
     local_path_by_lake_path = {
         local_path.relative_to(lake_folder).as_posix(): local_path
         for local_path in sorted(lake_folder.rglob("*.parquet"))
     }
-    current_files = {
+    current_stats_by_lake_path = {
         lake_path: [local_path.stat().st_size, local_path.stat().st_mtime_ns]
         for lake_path, local_path in local_path_by_lake_path.items()
     }
     sent_bytes = sum(
         _push_file(store, local_path, bucket_folder / lake_path, overwrite=True)
         for lake_path, local_path in local_path_by_lake_path.items()
-        if sent_files.get(lake_path) != current_files[lake_path]
+        if sent_stats_by_lake_path.get(lake_path) != current_stats_by_lake_path[lake_path]
     )
     # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
-    for lake_path in sorted(set(sent_files) - set(current_files)):
+    for lake_path in sorted(set(sent_stats_by_lake_path) - set(current_stats_by_lake_path)):
         with suppress(FileNotFoundError):
             store.delete_file(str(bucket_folder / lake_path))
-    _write_json(store, bucket_folder / _SENT_FILES, current_files)
+    _write_json(store, bucket_folder / _SENT_FILES, current_stats_by_lake_path)
     return sent_bytes
 
 
@@ -159,17 +159,17 @@ def fetch_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
         Number of copied files.
     """
     store, bucket_folder = _open_folder(store_options, "lake")
-    stored_paths = {
+    bucket_paths = {
         PurePosixPath(file_info.path).relative_to(bucket_folder) for file_info in _list_files(store, bucket_folder)
     }
-    lake_paths = stored_paths & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, bucket_folder)}
-    for lake_path in sorted(lake_paths):
+    completed_paths = bucket_paths & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, bucket_folder)}
+    for lake_path in sorted(completed_paths):
         _fetch_file(store, bucket_folder / lake_path, lake_folder / lake_path)
-    for table_name in {lake_path.parts[0] for lake_path in lake_paths}:
+    for table_name in {lake_path.parts[0] for lake_path in completed_paths}:
         for local_path in (lake_folder / table_name).glob("*.parquet"):
-            if PurePosixPath(table_name, local_path.name) not in lake_paths:
+            if PurePosixPath(table_name, local_path.name) not in completed_paths:
                 local_path.unlink()
-    return len(lake_paths)
+    return len(completed_paths)
 
 
 def _push_snapshot(store: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> int:
@@ -210,9 +210,9 @@ def _read_json(store: Any, stored_path: PurePosixPath) -> dict[str, Any]:
         return dict(json.loads(bytes(stored_file.read())))
 
 
-def _write_json(store: Any, stored_path: PurePosixPath, content: object) -> None:
+def _write_json(store: Any, stored_path: PurePosixPath, json_content: object) -> None:
     with store.open_output_stream(str(stored_path), metadata={"Content-Type": "application/json"}) as stored_file:
-        stored_file.write(json.dumps(content).encode())
+        stored_file.write(json.dumps(json_content).encode())
 
 
 def _push_file(store: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
@@ -242,16 +242,16 @@ def _fetch_file(store: Any, stored_path: PurePosixPath, local_path: Path) -> Non
 def _drop_expired_objects(store: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> None:
     """Remove the objects of snapshots that the local folder no longer keeps."""
     retained_snapshots = list_snapshots(snapshot.folder)
-    retained_paths = {
+    retained_object_paths = {
         str(bucket_folder / table.path)
         for retained_snapshot in retained_snapshots
         for table in retained_snapshot.tables
     }
     for retained_snapshot in retained_snapshots:
         snapshot_paths = (snapshot.folder / SNAPSHOTS / retained_snapshot.snapshot_id).rglob("*.*")
-        retained_paths |= {
+        retained_object_paths |= {
             str(bucket_folder / local_path.relative_to(snapshot.folder).as_posix()) for local_path in snapshot_paths
         }
     for file_info in (*_list_files(store, bucket_folder / SNAPSHOTS), *_list_files(store, bucket_folder / "tables")):
-        if file_info.path not in retained_paths and "_delta_log" not in file_info.path:
+        if file_info.path not in retained_object_paths and "_delta_log" not in file_info.path:
             store.delete_file(file_info.path)

@@ -48,7 +48,7 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
             shutil.rmtree(leftover_folder, ignore_errors=True)
         unfinished_folder = site_folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
         _write_pages(
-            load_page_data(snapshot, lake, company), environment, unfinished_folder, _newest_pages(site_folder)
+            load_page_data(snapshot, lake, company), environment, unfinished_folder, _find_newest_pages(site_folder)
         )
         # an earlier version listed everybody
         shutil.rmtree(pages_folder, ignore_errors=True)
@@ -64,38 +64,43 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
     return pages_folder / "index.html"
 
 
-def _newest_pages(site_folder: Path) -> Path | None:
+def _find_newest_pages(site_folder: Path) -> Path | None:
     """The folder of the pages that were written last."""
     marker_files = sorted(site_folder.glob(f"*/{_MARKER_FILE}"), key=lambda marker_file: marker_file.stat().st_mtime_ns)
     return marker_files[-1].parent if marker_files else None
 
 
 def _write_pages(
-    page_data: PageData, environment: jinja2.Environment, pages_folder: Path, earlier_folder: Path | None
+    page_data: PageData, environment: jinja2.Environment, pages_folder: Path, earlier_pages_folder: Path | None
 ) -> None:
     for subfolder in ("people", "teams"):
         (pages_folder / subfolder).mkdir(parents=True)
     person_ids = list_people(page_data)
     page_fingerprints = fingerprint_pages(page_data, person_ids)
-    reused_pages = reuse_pages(page_fingerprints, earlier_folder, pages_folder)
+    reused_folder_names = reuse_pages(page_fingerprints, earlier_pages_folder, pages_folder)
     write_people(
         page_data,
-        [person_id for person_id in person_ids if page_data.page_names.folder_of(person_id) not in reused_pages],
+        [person_id for person_id in person_ids if page_data.page_names.folder_of(person_id) not in reused_folder_names],
         pages_folder / "people",
     )
-    unit_by_person = {person_id: page_data.people.get(person_id, {}).get("unit_name") for person_id in person_ids}
-    size_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
+    unit_by_person = {
+        person_id: page_data.person_row_by_id.get(person_id, {}).get("unit_name") for person_id in person_ids
+    }
+    people_count_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
     page_by_unit = render_team_pages(
-        environment.get_template("team.html.j2"), page_data, _count_holders(page_data, unit_by_person), size_by_unit
+        environment.get_template("team.html.j2"),
+        page_data,
+        _count_holders(page_data, unit_by_person),
+        people_count_by_unit,
     )
     for unit_name, page_html in page_by_unit.items():
         (pages_folder / "teams" / page_name(unit_name)).write_text(page_html)
     (pages_folder / "run.html").write_text(
         environment.get_template("run.html.j2").render(sections=build_run_sections(page_data), root="")
     )
-    listed_teams = [(page_name(unit_name), unit_name, size_by_unit[unit_name]) for unit_name in page_by_unit]
+    team_links = [(page_name(unit_name), unit_name, people_count_by_unit[unit_name]) for unit_name in page_by_unit]
     (pages_folder / "index.html").write_text(
-        environment.get_template("index.html.j2").render(teams=listed_teams, root="")
+        environment.get_template("index.html.j2").render(teams=team_links, root="")
     )
     # a server that lists folders without an index shows this page instead of the names
     (pages_folder / "people" / "index.html").write_text(environment.get_template("people.html.j2").render(root="../"))
@@ -114,13 +119,13 @@ def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -
             pl.col("stage").is_in(["journeyman", "master"]), ~pl.col("is_hidden").fill_null(False)
         )
         opted_out_people = page_data.snapshot.scan(NEXT_SKILL.name).filter(no_recommendation_reason="opted_out")
-        holder_counts = (
+        counted_holders = (
             held_skills.join(person_units, on="person_id")
             .join(opted_out_people, on="person_id", how="anti")
             .group_by("unit_name", "skill_id")
             .len()
             .sort("unit_name", "skill_id")
         )
-        for unit_name, skill_id, holder_count in holder_counts.drop_nulls().collect().iter_rows():
+        for unit_name, skill_id, holder_count in counted_holders.drop_nulls().collect().iter_rows():
             holder_counts_by_unit.setdefault(unit_name, Counter())[skill_id] = holder_count
     return holder_counts_by_unit

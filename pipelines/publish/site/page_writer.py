@@ -17,7 +17,7 @@ from joblib import Parallel, cpu_count, delayed
 from markupsafe import Markup
 
 from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data
-from pipelines.publish.site.pages import SIGNS, SMALLEST_TEAM, render_person_page
+from pipelines.publish.site.pages import SIGN_BY_STAGE, SMALLEST_TEAM, render_person_page
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.file_access import current_umask, use_umask
 from pipelines.storage.lake import Lake
@@ -32,7 +32,7 @@ _PARTS_PER_PROCESS = 4
 # Seconds after which a process ends if it has nothing to do, and between two looks at its parent.
 _IDLE_SECONDS, _WATCH_SECONDS = 10, 0.2
 # Cached table cells: most hold one of a few thousand names, days and shares.
-_CACHED_PIECES = 50_000
+_CACHED_PIECE_COUNT = 50_000
 
 
 def write_people(
@@ -50,9 +50,10 @@ def write_people(
     if process_count <= 1:
         _write_pages(page_data, person_ids, people_folder)
         return
-    part_size = -(-len(person_ids) // (process_count * _PARTS_PER_PROCESS))
+    people_per_part = -(-len(person_ids) // (process_count * _PARTS_PER_PROCESS))
     person_id_parts = (
-        person_ids[first_index : first_index + part_size] for first_index in range(0, len(person_ids), part_size)
+        person_ids[part_start : part_start + people_per_part]
+        for part_start in range(0, len(person_ids), people_per_part)
     )
     # each part gets the evidence counts of its people, so that no process counts all evidence again
     Parallel(n_jobs=process_count, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
@@ -88,12 +89,12 @@ def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(snapshot=snapshot, company=company, signs=SIGNS, smallest=SMALLEST_TEAM)
+    environment.globals.update(snapshot=snapshot, company=company, signs=SIGN_BY_STAGE, smallest=SMALLEST_TEAM)
     # the pieces that pages repeat most are rendered once per value
     piece_macros = environment.get_template("pieces.html.j2").module
     render_cell, render_tile = (
-        lru_cache(_CACHED_PIECES)(piece_macros.cell),
-        lru_cache(_CACHED_PIECES)(piece_macros.tile),
+        lru_cache(_CACHED_PIECE_COUNT)(piece_macros.cell),
+        lru_cache(_CACHED_PIECE_COUNT)(piece_macros.tile),
     )
 
     def render_cells(cell_texts: Iterable[str]) -> Markup:
