@@ -61,7 +61,7 @@ def test_the_path_ahead_is_the_curriculum_without_skills_taken_up(tmp_path: Path
 
 def test_micro_skills_of_a_capability_have_one_half_life() -> None:
     catalog = read_catalog()
-    planned = pl.DataFrame({"capability": catalog.capability_of, "days": plan_half_lives(catalog, seed=7)})
+    planned = pl.DataFrame({"capability": catalog.capability_numbers, "days": plan_half_lives(catalog, seed=7)})
     assert planned.group_by("capability").agg(pl.col("days").n_unique())["days"].unique().to_list() == [1]
     assert set(planned["days"].unique()) <= set(HALF_LIVES)
     assert planned["days"].n_unique() > 1
