@@ -60,7 +60,7 @@ def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) ->
     Returns:
         The rows in the columns of the contract.
     """
-    metadata_values = {
+    value_by_column = {
         "snapshot_id": UNPUBLISHED,
         "as_of": metadata.as_of,
         "valid_until": metadata.as_of + timedelta(days=metadata.valid_days),
@@ -69,9 +69,9 @@ def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) ->
         "schema_version": table.version,
     }
     metadata_columns = (
-        pl.lit(metadata_values[column.name], column.dtype).alias(column.name)
+        pl.lit(value_by_column[column.name], column.dtype).alias(column.name)
         for column in table.columns
-        if column.name in metadata_values
+        if column.name in value_by_column
     )
     return rows.with_columns(metadata_columns).select(table.column_names)
 
@@ -80,7 +80,7 @@ def assign_snapshot_id(
     rows_by_table: Mapping[Table, pl.DataFrame],
     as_of: date,
     valid_days: int,
-    content_hashes: Mapping[Table, str | None] | None = None,
+    content_hash_by_table: Mapping[Table, str | None] | None = None,
 ) -> SnapshotContent:
     """Compute the id of all tables from their content: the same day and content give the same id.
 
@@ -88,31 +88,32 @@ def assign_snapshot_id(
         rows_by_table: The rows of each table, with metadata.
         as_of: The day of the snapshot if no table has a row.
         valid_days: The days of validity if no table has a row.
-        content_hashes: The hash of a table's rows if it is known, as the lake's files record it. The rows are then
-            taken as sorted and in keeping with the contract.
+        content_hash_by_table: The hash of a table's rows if it is known, as the lake's files record it. These rows are
+            assumed to be sorted and to keep the contract.
 
     Raises:
         ContractViolation: If a table without a known hash breaks its contract.
     """
-    recorded_hashes = {table: content_hash for table, content_hash in (content_hashes or {}).items() if content_hash}
-    ordered_rows = {
-        table: rows if table in recorded_hashes else enforce_contract(table, rows)
+    recorded_hash_by_table = {
+        table: content_hash for table, content_hash in (content_hash_by_table or {}).items() if content_hash
+    }
+    ordered_rows_by_table = {
+        table: rows if table in recorded_hash_by_table else enforce_contract(table, rows)
         for table, rows in rows_by_table.items()
     }
-    day_rows = pl.concat(rows.select("as_of", "valid_until") for rows in ordered_rows.values())
-    newest_day, earliest_end = day_rows.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
+    validity_days = pl.concat(rows.select("as_of", "valid_until") for rows in ordered_rows_by_table.values())
+    newest_day, earliest_valid_until = validity_days.select(pl.col("as_of").max(), pl.col("valid_until").min()).row(0)
     newest_day = newest_day or as_of
     content_digest = hashlib.sha256()
-    for table in sorted(ordered_rows, key=lambda table: table.name):
-        content_digest.update(
-            f"{table.name} {recorded_hashes.get(table) or content_sha256(ordered_rows[table])}\n".encode()
-        )
+    for table in sorted(ordered_rows_by_table, key=lambda table: table.name):
+        content_hash = recorded_hash_by_table.get(table) or content_sha256(ordered_rows_by_table[table])
+        content_digest.update(f"{table.name} {content_hash}\n".encode())
     snapshot_id = f"{newest_day:%Y%m%d}-{content_digest.hexdigest()[:12]}"
     return SnapshotContent(
         snapshot_id,
         newest_day,
-        earliest_end or newest_day + timedelta(days=valid_days),
-        {table: fill_snapshot_id(rows, snapshot_id) for table, rows in ordered_rows.items()},
+        earliest_valid_until or newest_day + timedelta(days=valid_days),
+        {table: fill_snapshot_id(rows, snapshot_id) for table, rows in ordered_rows_by_table.items()},
     )
 
 
