@@ -24,9 +24,9 @@ _ERASED = "(erased)"
 def list_written_forms(text: str) -> set[str]:
     """A text as files write it: as it is, in lower case, and escaped in JSON or HTML."""
     return {
-        form
-        for written_text in (text, text.lower())
-        for form in (written_text, json.dumps(written_text)[1:-1], html.escape(written_text))
+        written_form
+        for cased_text in (text, text.lower())
+        for written_form in (cased_text, json.dumps(cased_text)[1:-1], html.escape(cased_text))
     }
 
 
@@ -41,9 +41,13 @@ def find_files_with(folder: Path, texts: Sequence[str], skipped_folders: Iterabl
     Returns:
         The files, sorted.
     """
-    skipped = tuple(skipped_folders)
-    paths = (path for path in sorted(folder.rglob("*")) if not any(path.is_relative_to(skip) for skip in skipped))
-    return select_files_with((path for path in paths if path.is_file() and not path.is_symlink()), texts)
+    skipped_paths = tuple(skipped_folders)
+    searched_paths = (
+        path
+        for path in sorted(folder.rglob("*"))
+        if not any(path.is_relative_to(skipped_path) for skipped_path in skipped_paths)
+    )
+    return select_files_with((path for path in searched_paths if path.is_file() and not path.is_symlink()), texts)
 
 
 def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]:
@@ -55,17 +59,17 @@ def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]
     """
     if not texts:
         return []
-    search = compile_search(texts)
-    files_found: list[Path] = []
-    outcome_by_file: dict[tuple[int, int], bool] = {}
+    has_text = compile_search(texts)
+    found_paths: list[Path] = []
+    has_text_by_inode: dict[tuple[int, int], bool] = {}
     for path in paths:
-        status = path.stat()
-        key = (status.st_dev, status.st_ino)
-        if key not in outcome_by_file:
-            outcome_by_file[key] = any(search(part) for part in _read_parts(path))
-        if outcome_by_file[key] or search(path.name.encode()):
-            files_found.append(path)
-    return files_found
+        file_status = path.stat()
+        inode_key = (file_status.st_dev, file_status.st_ino)
+        if inode_key not in has_text_by_inode:
+            has_text_by_inode[inode_key] = any(has_text(content_part) for content_part in _read_parts(path))
+        if has_text_by_inode[inode_key] or has_text(path.name.encode()):
+            found_paths.append(path)
+    return found_paths
 
 
 def compile_search(texts: Iterable[str]) -> Callable[[bytes], bool]:
@@ -74,14 +78,21 @@ def compile_search(texts: Iterable[str]) -> Callable[[bytes], bool]:
     Args:
         texts: The texts, in the case in which they are written.
     """
-    forms = {form for text in texts for form in list_written_forms(text)}
-    patterns = {form.encode(encoding) for form in forms for encoding in _ENCODINGS if _is_encodable(form, encoding)}
-    if not patterns:
+    written_forms = {written_form for text in texts for written_form in list_written_forms(text)}
+    byte_patterns = {
+        written_form.encode(encoding)
+        for written_form in written_forms
+        for encoding in _ENCODINGS
+        if _is_encodable(written_form, encoding)
+    }
+    if not byte_patterns:
         return lambda content: False
-    alternatives = b"|".join(re.escape(pattern) for pattern in sorted(patterns, key=len, reverse=True))
-    expression = re.compile(_WORD_START.encode() + rb"(?:" + alternatives + rb")" + _WORD_END.encode())
+    alternatives = b"|".join(re.escape(byte_pattern) for byte_pattern in sorted(byte_patterns, key=len, reverse=True))
+    word_expression = re.compile(_WORD_START.encode() + rb"(?:" + alternatives + rb")" + _WORD_END.encode())
     # finding bytes is far faster than the expression, which then decides whether they are a word
-    return lambda content: any(pattern in content for pattern in patterns) and expression.search(content) is not None
+    return lambda content: (
+        any(byte_pattern in content for byte_pattern in byte_patterns) and word_expression.search(content) is not None
+    )
 
 
 def compile_replacement(texts: Iterable[str]) -> Callable[[str], str]:
@@ -90,11 +101,17 @@ def compile_replacement(texts: Iterable[str]) -> Callable[[str], str]:
     Args:
         texts: The texts, in the case in which they are written.
     """
-    forms = sorted({form for text in texts for form in list_written_forms(text)}, key=len, reverse=True)
-    if not forms:
+    written_forms = sorted(
+        {written_form for text in texts for written_form in list_written_forms(text)}, key=len, reverse=True
+    )
+    if not written_forms:
         return lambda content: content
-    expression = re.compile(f"{_WORD_START}(?:{'|'.join(map(re.escape, forms))}){_WORD_END}")
-    return lambda content: expression.sub(_ERASED, content) if any(form in content for form in forms) else content
+    word_expression = re.compile(f"{_WORD_START}(?:{'|'.join(map(re.escape, written_forms))}){_WORD_END}")
+    return lambda content: (
+        word_expression.sub(_ERASED, content)
+        if any(written_form in content for written_form in written_forms)
+        else content
+    )
 
 
 def _is_encodable(text: str, encoding: str) -> bool:
@@ -107,24 +124,24 @@ def _is_encodable(text: str, encoding: str) -> bool:
 
 def _read_parts(path: Path) -> Iterator[bytes]:
     """The content of a file in pieces that hold whole values."""
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    if start == b"PAR1":
+    with path.open("rb") as opened_file:
+        first_bytes = opened_file.read(4)
+    if first_bytes == b"PAR1":
         yield from _read_parquet(path)
-    elif start[:2] == b"PK" and zipfile.is_zipfile(path):
+    elif first_bytes[:2] == b"PK" and zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                yield archive.read(name)
-    elif start[:2] == b"\x1f\x8b":
+            for member_name in archive.namelist():
+                yield archive.read(member_name)
+    elif first_bytes[:2] == b"\x1f\x8b":
         yield gzip.decompress(path.read_bytes())
     else:
         yield path.read_bytes()
 
 
 def _read_parquet(path: Path) -> Iterator[bytes]:
-    for column, dtype in pl.read_parquet_schema(path).items():
-        values = pl.scan_parquet(path).select(column).unique().collect().to_series()
+    for column_name, dtype in pl.read_parquet_schema(path).items():
+        cell_values = pl.scan_parquet(path).select(column_name).unique().collect().to_series()
         if dtype.is_nested():
-            values = pl.DataFrame({"v": values}).select(pl.struct("v").struct.json_encode()).to_series()
+            cell_values = pl.DataFrame({"v": cell_values}).select(pl.struct("v").struct.json_encode()).to_series()
         if dtype == pl.String or dtype.is_nested():
-            yield "\n".join(values.drop_nulls().to_list()).encode()
+            yield "\n".join(cell_values.drop_nulls().to_list()).encode()
