@@ -39,7 +39,11 @@ class Objections:
     opted_out_people: pl.DataFrame
 
     def drop_objecting(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows (person_id, skill_id, …) that a statement about several people may count."""
+        """Drop hidden micro-skills, and people who opted out: statements about several people count the rows left.
+
+        Args:
+            rows: Rows with person_id, skill_id and any other column.
+        """
         shown_rows = rows.join(self.hidden_pairs, on=_PERSON_SKILL_KEY, how="anti", maintain_order="left")
         return shown_rows.join(self.opted_out_people, on="person_id", how="anti", maintain_order="left")
 

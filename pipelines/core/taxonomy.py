@@ -83,12 +83,12 @@ def build_taxonomy(
             f"the taxonomy: skill_id {repeated_skills['skill_id'][0]} occurs more than once: keep one row"
         )
     skills, successors_by_id = _resolve_replacements(skills)
-    current_prerequisites = _follow_ids(
+    current_prerequisites = _replace_by_successors(
         _or_empty(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
     )
     if successors_by_id:  # merged micro-skills do not require themselves
         current_prerequisites = current_prerequisites.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
-    role_profile_rows = _follow_ids(_or_empty(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id")
+    role_profile_rows = _replace_by_successors(_or_empty(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id")
     skill_ids = skills["skill_id"].implode()
     current_prerequisites = current_prerequisites.filter(
         pl.col("skill_id").is_in(skill_ids) & pl.col("requires_skill_id").is_in(skill_ids)
@@ -323,7 +323,9 @@ def _follow_replacements(
     return list(dict.fromkeys(chain.from_iterable(final_ids)))
 
 
-def _follow_ids(id_rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]], *id_columns: str) -> pl.DataFrame:
+def _replace_by_successors(
+    id_rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]], *id_columns: str
+) -> pl.DataFrame:
     """The rows with the ids of successors in place of replaced ones: one row per successor."""
     if not successors_by_id:
         return id_rows

@@ -129,11 +129,11 @@ def record_vanished_values(
     for column_name, previous_values in previous_values_by_column.items():
         vanished_rows = previous_values.join(current_values_by_column[column_name], on="value_id", how="anti")
         if present_names is not None:
-            is_present = (
+            presence_conditions = (
                 normalise_name(pl.col(key_column)).is_in(present_names.implode())
                 for key_column in ("value_id", "value_name")
             )
-            vanished_rows = vanished_rows.filter(~pl.any_horizontal(*is_present))
+            vanished_rows = vanished_rows.filter(~pl.any_horizontal(*presence_conditions))
         if vanished_rows.height:
             is_personal = not is_impersonal(COLUMNS[column_name].data_class)
             vanished_names = () if is_personal else tuple(vanished_rows["value_name"].sort().head(_MAX_NAMES))

@@ -22,7 +22,7 @@ from pipelines.contracts.table import Table
 from pipelines.privacy.identity import PersonIdentity, find_identity, read_all_keys
 from pipelines.privacy.person_lines import PersonSearch
 from pipelines.privacy.person_rows import Row, describe_stored_table, select_person_rows
-from pipelines.privacy.places import Place, describe_place, table_of
+from pipelines.privacy.places import Place, describe_place, find_table_name
 from pipelines.privacy.remote_copies import read_bucket_tables, read_server_tables
 from pipelines.storage.lake import Lake
 
@@ -77,7 +77,7 @@ class AccessCopy:
         }
         return {
             "person": keys_by_kind,
-            "stored": [asdict(part) for part in self.parts],
+            "stored": [asdict(stored_part) for stored_part in self.parts],
             "not_read": list(self.not_read),
         }
 
@@ -124,7 +124,7 @@ def collect_access_copy(settings: Settings, config: Config, person_key: str, pos
         )
         try:
             for table_address, table_rows in stored_tables:
-                table = describe_stored_table(table_of(table_address), table_rows.collect_schema())
+                table = describe_stored_table(find_table_name(table_address), table_rows.collect_schema())
                 stored_parts += _describe_rows(place, str(table_address), table, table_rows, person_search)
         except Exception as error:  # drivers raise errors of their own; the copy says what it lacks
             unread_places.append(f"{store_name}: {type(error).__name__}")
@@ -136,16 +136,16 @@ def _list_files(settings: Settings) -> Iterator[tuple[Path, PurePosixPath]]:
     searched_folders = [(settings.root, PurePosixPath())]
     if settings.landing is not None and not settings.landing.resolve().is_relative_to(settings.root):
         searched_folders.append((settings.landing.resolve(), PurePosixPath("landing")))
-    for folder, shown_prefix in searched_folders:
-        for path in sorted(folder.rglob("*")):
+    for searched_folder, shown_prefix in searched_folders:
+        for path in sorted(searched_folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                yield path, shown_prefix / path.relative_to(folder).as_posix()
+                yield path, shown_prefix / path.relative_to(searched_folder).as_posix()
 
 
 def _read_part(path: Path, shown_path: PurePosixPath, person_search: PersonSearch, config: Config) -> list[StoredPart]:
     if path.suffix == ".parquet":
         table_rows = pl.scan_parquet(path)
-        table = describe_stored_table(table_of(shown_path), table_rows.collect_schema())
+        table = describe_stored_table(find_table_name(shown_path), table_rows.collect_schema())
         place = describe_place(shown_path, config, _retention_days(table.name))
         return _describe_rows(place, str(shown_path), table, table_rows, person_search)
     person_lines = person_search.find_lines(path)

@@ -21,21 +21,21 @@ _WORD_START, _WORD_END = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))", r"(?![A-Za-z0-9])
 _ERASED = "(erased)"
 
 
-def list_written_forms(text: str) -> set[str]:
+def list_written_forms(searched_text: str) -> set[str]:
     """A text as files write it: as it is, in lower case, and escaped in JSON or HTML."""
     return {
         written_form
-        for cased_text in (text, text.lower())
+        for cased_text in (searched_text, searched_text.lower())
         for written_form in (cased_text, json.dumps(cased_text)[1:-1], html.escape(cased_text))
     }
 
 
-def find_files_with(folder: Path, texts: Sequence[str], skipped_folders: Iterable[Path] = ()) -> list[Path]:
+def find_files_with(folder: Path, searched_texts: Sequence[str], skipped_folders: Iterable[Path] = ()) -> list[Path]:
     """The files below a folder that hold one of the texts as a word, in their content or in their name.
 
     Args:
         folder: The folder.
-        texts: The texts, in the case in which they are written.
+        searched_texts: The texts, in the case in which they are written.
         skipped_folders: Folders that are not searched.
 
     Returns:
@@ -47,19 +47,21 @@ def find_files_with(folder: Path, texts: Sequence[str], skipped_folders: Iterabl
         for path in sorted(folder.rglob("*"))
         if not any(path.is_relative_to(skipped_path) for skipped_path in skipped_paths)
     )
-    return select_files_with((path for path in searched_paths if path.is_file() and not path.is_symlink()), texts)
+    return select_files_with(
+        (path for path in searched_paths if path.is_file() and not path.is_symlink()), searched_texts
+    )
 
 
-def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]:
+def select_files_with(paths: Iterable[Path], searched_texts: Sequence[str]) -> list[Path]:
     """Those of some files that hold one of the texts as a word, in their content or in their name.
 
     Args:
         paths: The files.
-        texts: The texts, in the case in which they are written.
+        searched_texts: The texts, in the case in which they are written.
     """
-    if not texts:
+    if not searched_texts:
         return []
-    has_text = compile_search(texts)
+    has_text = compile_search(searched_texts)
     found_paths: list[Path] = []
     has_text_by_inode: dict[tuple[int, int], bool] = {}
     for path in paths:
@@ -72,13 +74,15 @@ def select_files_with(paths: Iterable[Path], texts: Sequence[str]) -> list[Path]
     return found_paths
 
 
-def compile_search(texts: Iterable[str]) -> Callable[[bytes], bool]:
+def compile_search(searched_texts: Iterable[str]) -> Callable[[bytes], bool]:
     """A test whether bytes hold one of the texts, and not as a part of a longer word.
 
     Args:
-        texts: The texts, in the case in which they are written.
+        searched_texts: The texts, in the case in which they are written.
     """
-    written_forms = {written_form for text in texts for written_form in list_written_forms(text)}
+    written_forms = {
+        written_form for searched_text in searched_texts for written_form in list_written_forms(searched_text)
+    }
     byte_patterns = {
         written_form.encode(encoding)
         for written_form in written_forms
@@ -95,14 +99,16 @@ def compile_search(texts: Iterable[str]) -> Callable[[bytes], bool]:
     )
 
 
-def compile_replacement(texts: Iterable[str]) -> Callable[[str], str]:
+def compile_replacement(replaced_texts: Iterable[str]) -> Callable[[str], str]:
     """Replace each of the texts by `(erased)`, and not as a part of a longer word, such as another person's number.
 
     Args:
-        texts: The texts, in the case in which they are written.
+        replaced_texts: The texts, in the case in which they are written.
     """
     written_forms = sorted(
-        {written_form for text in texts for written_form in list_written_forms(text)}, key=len, reverse=True
+        {written_form for replaced_text in replaced_texts for written_form in list_written_forms(replaced_text)},
+        key=len,
+        reverse=True,
     )
     if not written_forms:
         return lambda content: content

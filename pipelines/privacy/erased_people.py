@@ -65,7 +65,7 @@ class ErasedPeople:
     @cached_property
     def hashes(self) -> frozenset[str]:
         """The hashes of all erased people."""
-        return frozenset(identity_hash for person in self.people for identity_hash in person.hashes)
+        return frozenset(identity_hash for erased_person in self.people for identity_hash in erased_person.hashes)
 
     @property
     def fingerprint(self) -> str:
@@ -104,10 +104,14 @@ class ErasedPeople:
             return self
         return ErasedPeople(self.key, (*self.people, ErasedPerson(erased_on, new_hashes)))
 
-    def test_texts(self, identity_kind: str, texts: pl.Series) -> pl.Series:
+    def test_texts(self, identity_kind: str, identity_texts: pl.Series) -> pl.Series:
         """Whether each text is an identity of this kind of an erased person; false for null."""
-        erased_texts = [text for text in texts.drop_nulls().unique() if self.includes(Identity(identity_kind, text))]
-        return texts.is_in(erased_texts).fill_null(False)
+        erased_texts = [
+            identity_text
+            for identity_text in identity_texts.drop_nulls().unique()
+            if self.includes(Identity(identity_kind, identity_text))
+        ]
+        return identity_texts.is_in(erased_texts).fill_null(False)
 
 
 def list_identities(
@@ -134,8 +138,8 @@ def list_identities(
         *(Identity("address_hash", address_hash) for address_hash in address_hashes["account_code"]),
         *(Identity(f"account:{system_name}", account_code) for system_name, account_code in distinct_accounts),
         *(
-            Identity("code", code)
-            for code in (
+            Identity("code", identity_code)
+            for identity_code in (
                 *distinct_numbers,
                 *lower_addresses,
                 *(account_code for _, account_code in distinct_accounts),
@@ -150,10 +154,10 @@ def read_key() -> str:
     Raises:
         ErasureUnavailable: If it is missing or too short.
     """
-    key = os.environ.get(KEY_VARIABLE, "")
-    if len(key) < _MIN_KEY_LENGTH:
+    hash_key = os.environ.get(KEY_VARIABLE, "")
+    if len(hash_key) < _MIN_KEY_LENGTH:
         raise ErasureUnavailable(f"set {KEY_VARIABLE} to a secret of {_MIN_KEY_LENGTH} characters or more")
-    return key
+    return hash_key
 
 
 def read_erased_people(list_path: Path, *, may_create: bool) -> ErasedPeople:
@@ -175,9 +179,9 @@ def read_erased_people(list_path: Path, *, may_create: bool) -> ErasedPeople:
             )
         write_erased_people(list_path, ErasedPeople(hash_key))
     try:
-        list_entries = [json.loads(line) for line in list_path.read_text(encoding="utf-8").splitlines()]
+        list_entries = [json.loads(json_line) for json_line in list_path.read_text(encoding="utf-8").splitlines()]
         key_check = list_entries[0]["check"]
-        people = tuple(
+        listed_people = tuple(
             ErasedPerson(date.fromisoformat(person_entry["erased_on"]), frozenset(person_entry["hashes"]))
             for person_entry in list_entries[1:]
         )
@@ -185,7 +189,7 @@ def read_erased_people(list_path: Path, *, may_create: bool) -> ErasedPeople:
         raise ErasureUnavailable(f"{list_path} is no list of erased people: put a copy of it back") from error
     if not hmac.compare_digest(key_check, _hash_key_check(hash_key)):
         raise ErasureUnavailable(f"{KEY_VARIABLE} is not the key with which {list_path} was written")
-    return ErasedPeople(hash_key, people)
+    return ErasedPeople(hash_key, listed_people)
 
 
 def write_erased_people(list_path: Path, erased_people: ErasedPeople) -> None:
@@ -196,11 +200,12 @@ def write_erased_people(list_path: Path, erased_people: ErasedPeople) -> None:
         erased_people: The people on the list.
     """
     list_entries = [{"check": _hash_key_check(erased_people.key)}] + [
-        {"erased_on": person.erased_on.isoformat(), "hashes": sorted(person.hashes)} for person in erased_people.people
+        {"erased_on": erased_person.erased_on.isoformat(), "hashes": sorted(erased_person.hashes)}
+        for erased_person in erased_people.people
     ]
     write_text_atomically(list_path, "".join(f"{json.dumps(list_entry)}\n" for list_entry in list_entries))
 
 
-def _hash_key_check(key: str) -> str:
+def _hash_key_check(hash_key: str) -> str:
     """A hash by which a list recognises its key."""
-    return hmac.digest(key.encode(), b"the list of erased people", "sha256").hex()
+    return hmac.digest(hash_key.encode(), b"the list of erased people", "sha256").hex()

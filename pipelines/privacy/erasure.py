@@ -45,12 +45,12 @@ class _Journal:
     def read(cls, path: Path) -> "_Journal | None":
         if not path.exists():
             return None
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return cls(path, PersonTraces.from_document(document["traces"]), document["counts"])
+        journal_document = json.loads(path.read_text(encoding="utf-8"))
+        return cls(path, PersonTraces.from_document(journal_document["traces"]), journal_document["counts"])
 
     def write(self) -> None:
-        document = {"traces": self.traces.to_document(), "counts": self.counts}
-        write_text_atomically(self.path, json.dumps(document))
+        journal_document = {"traces": self.traces.to_document(), "counts": self.counts}
+        write_text_atomically(self.path, json.dumps(journal_document))
 
 
 def open_list(data_root: DataRoot, *, is_new: bool = False) -> ErasedPeople | None:
@@ -213,7 +213,7 @@ def _erase(
         on_step(place_name)
         plan = make_plan()
         if place_name not in journal.counts:
-            journal.counts[place_name] = dict(plan.counts)
+            journal.counts[place_name] = dict(plan.count_by_name)
             journal.write()
         on_step(f"{place_name}: deletion")
         plan.execute()
@@ -263,7 +263,7 @@ def _count_seen_entries(data_root: DataRoot) -> int:
     return max((int(mark_words[1]) for mark_words in split_marks if len(mark_words) > 1), default=0)
 
 
-def unmark(data_root: DataRoot) -> None:
+def remove_list_marks(data_root: DataRoot) -> None:
     """Let the next `complete_erasures` look for erased people: tables or snapshots were restored."""
     for mark_path in _list_marks(data_root):
         mark_path.unlink(missing_ok=True)

@@ -49,7 +49,7 @@ _HAS_ERASED = pl.col("passed_over").list.eval(pl.element().struct.field("why") =
 class Plan(NamedTuple):
     """What a place holds of the people, and the deletion, which may be repeated."""
 
-    counts: Mapping[str, int]
+    count_by_name: Mapping[str, int]
     execute: Callable[[], object]
 
 
@@ -105,7 +105,7 @@ def _plan_readable(data_root: DataRoot, make_plan: Callable[[], Plan]) -> Plan:
         with readable_by(data_root.config.publish.group, data_root.settings.published_path):
             plan.execute()
 
-    return Plan(plan.counts, execute)
+    return Plan(plan.count_by_name, execute)
 
 
 def remove_replaced_files(data_root: DataRoot) -> None:
@@ -201,11 +201,11 @@ def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:
             deletion_by_table[table] = deletion
             row_count_by_table[table.name] = deletion_count.deleted
 
-    def delete() -> None:
+    def delete_rows() -> None:
         for table, deletion in deletion_by_table.items():
             delete_from_table(lake, table, deletion)
 
-    return Plan(row_count_by_table, delete)
+    return Plan(row_count_by_table, delete_rows)
 
 
 def list_curated_tables() -> Iterable[Table]:
@@ -259,22 +259,22 @@ def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
     naming_paths = find_files_with(data_root.path, traces.searched_texts, skipped_paths)
     replace_texts = compile_replacement(traces.searched_texts)
 
-    def delete() -> None:
+    def delete_texts() -> None:
         for path in naming_paths:
             if path.suffix == ".db":
                 _replace_in_database(path, replace_texts)
             elif path.suffix == ".parquet":
-                rewrite_parquet(path, RowDeletion(_has_cell(path, traces.searched_texts), {}))
+                rewrite_parquet(path, RowDeletion(_match_text_cells(path, traces.searched_texts), {}))
             elif path.exists():
                 _replace_in_text(path, replace_texts)
 
-    return Plan({"files": len(naming_paths)}, delete)
+    return Plan({"files": len(naming_paths)}, delete_texts)
 
 
-def _has_cell(path: Path, texts: Iterable[str]) -> pl.Expr:
+def _match_text_cells(path: Path, searched_texts: Iterable[str]) -> pl.Expr:
     """Whether a cell of a row is one of the texts."""
     text_columns = [column_name for column_name, dtype in pl.read_parquet_schema(path).items() if dtype == pl.String]
-    cell_conditions = [pl.col(column_name).is_in(list(texts)) for column_name in text_columns]
+    cell_conditions = [pl.col(column_name).is_in(list(searched_texts)) for column_name in text_columns]
     return pl.any_horizontal(pl.lit(False), *cell_conditions)
 
 

@@ -44,13 +44,13 @@ class PersonTraces:
     reply_ids: tuple[str, ...] = ()
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Sequence[Any]]) -> "PersonTraces":
+    def from_document(cls, traces_document: Mapping[str, Sequence[Any]]) -> "PersonTraces":
         """The traces that `to_document` wrote."""
-        accounts = tuple((system_name, account_code) for system_name, account_code in document["accounts"])
+        accounts = tuple((system_name, account_code) for system_name, account_code in traces_document["accounts"])
         return cls(
             **{
                 trace_kind: tuple(traced_texts)
-                for trace_kind, traced_texts in document.items()
+                for trace_kind, traced_texts in traces_document.items()
                 if trace_kind != "accounts"
             },
             accounts=accounts,
@@ -180,5 +180,5 @@ def read_mentions(lake: Lake, config: Config) -> pl.DataFrame:
     return mentions.filter(pl.col("person_id").is_not_null())
 
 
-def _sort_without(texts: pl.Series, excluded_texts: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(texts.drop_nulls()) - excluded_texts))
+def _sort_without(key_texts: pl.Series, excluded_keys: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(key_texts.drop_nulls()) - excluded_keys))

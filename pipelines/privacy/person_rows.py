@@ -48,8 +48,10 @@ def describe_stored_table(table_name: str, schema: pl.Schema) -> Table:
         Reference(column_name, PERSON_REFERENCE.table, PERSON_REFERENCE.key)
         for column_name in sorted(person_id_columns & set(schema))
     )
-    columns = tuple(Column(column_name, dtype, "") for column_name, dtype in schema.items())
-    return Table(table_name, declared_table.description if declared_table else "", columns, (), references=references)
+    stored_columns = tuple(Column(column_name, dtype, "") for column_name, dtype in schema.items())
+    return Table(
+        table_name, declared_table.description if declared_table else "", stored_columns, (), references=references
+    )
 
 
 def select_person_rows(rows: pl.LazyFrame, table: Table, person_search: PersonSearch) -> dict[PersonRole, list[Row]]:
@@ -90,13 +92,13 @@ def select_person_rows(rows: pl.LazyFrame, table: Table, person_search: PersonSe
 
 
 def _match_column(column: PersonColumn, identity: PersonIdentity, system_name: str | None) -> pl.Expr:
-    cells = pl.col(column.name)
+    column_cells = pl.col(column.name)
     person_keys = _list_keys(column.key, identity, system_name)
     if column.is_list:
-        return cells.list.eval(pl.element().is_in(person_keys)).list.any()
+        return column_cells.list.eval(pl.element().is_in(person_keys)).list.any()
     if column.key in (PersonKey.PERSON_ID, PersonKey.RECORD):
-        return cells.is_in(person_keys)
-    return cells.cast(pl.String).str.strip_chars().str.to_lowercase().is_in(person_keys)
+        return column_cells.is_in(person_keys)
+    return column_cells.cast(pl.String).str.strip_chars().str.to_lowercase().is_in(person_keys)
 
 
 def _list_keys(key_kind: PersonKey, identity: PersonIdentity, system_name: str | None) -> list[str]:
@@ -187,7 +189,7 @@ def _find_role(
         reference = COLUMNS[column_name].reference if column_name in COLUMNS else None
         cell_texts = cell if isinstance(cell, list) else [cell]
         if reference is not None:
-            person_keys = {key.lower() for key in _list_keys(reference.key, identity, system_name)}
+            person_keys = {person_key.lower() for person_key in _list_keys(reference.key, identity, system_name)}
             if any(isinstance(text, str) and text.strip().lower() in person_keys for text in cell_texts):
                 found_roles.add(reference.role)
     return next((role for role in PersonRole if role in found_roles), None)

@@ -81,7 +81,7 @@ def _describe_layer(path: PurePosixPath) -> dict[str, str]:
     return {"name": "change log", "source": "the tables"} if lake_folder.startswith(".") else {}
 
 
-def table_of(path: PurePosixPath) -> str:
+def find_table_name(path: PurePosixPath) -> str:
     """The name of the table that a Parquet file holds: the nearest folder or the file with a table's name."""
     candidate_names = [path.stem, *(folder_name for folder_name in reversed(path.parts[:-1]))]
     return next(

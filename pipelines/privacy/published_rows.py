@@ -125,8 +125,8 @@ def _rewrite_table(
     deletion_count_by_table[table.name] = deletion_count_by_table.get(table.name, DeletionCount()) + deletion_count
     remaining_rows = deletion.apply(pl.read_parquet(snapshot.path(table.name)))
     # named by what it replaces: a second deletion gives the file another name
-    revision = hashlib.sha256(f"{table.content_sha256} {remaining_rows.height}".encode()).hexdigest()[:8]
-    rewritten_path = delta_folder(snapshot.folder, table.name) / f"{snapshot.snapshot_id}.{revision}.parquet"
+    revision_hash = hashlib.sha256(f"{table.content_sha256} {remaining_rows.height}".encode()).hexdigest()[:8]
+    rewritten_path = delta_folder(snapshot.folder, table.name) / f"{snapshot.snapshot_id}.{revision_hash}.parquet"
     write_parquet(remaining_rows, rewritten_path, {"contract": f"{table.name} {table.schema_version}"}, ROW_GROUP)
     return replace(
         table,
@@ -147,36 +147,40 @@ def _scan_table(snapshot: Snapshot, table: PublishedTable) -> pl.LazyFrame:
 
 
 def _rewrite_commit(commit_path: Path, rewrite_entries: Callable[[list[_LogEntry]], list[_LogEntry]]) -> bool:
-    entries = [json.loads(line) for line in commit_path.read_text(encoding="utf-8").splitlines()]
-    changed_entries = rewrite_entries(entries)
-    if changed_entries == entries:
+    log_entries = [json.loads(commit_line) for commit_line in commit_path.read_text(encoding="utf-8").splitlines()]
+    changed_entries = rewrite_entries(log_entries)
+    if changed_entries == log_entries:
         return False
     commit_text = "".join(
-        json.dumps(entry, separators=(",", ":"), ensure_ascii=False) + "\n" for entry in changed_entries
+        json.dumps(log_entry, separators=(",", ":"), ensure_ascii=False) + "\n" for log_entry in changed_entries
     )
     write_text_atomically(commit_path, commit_text)
     return True
 
 
-def _remove_both_names(entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
-    renamed_entries = [_rename_in_entry(entry, "remove", path_by_snapshot_id) for entry in entries]
-    return [*entries, *(entry for entry in renamed_entries if entry not in entries)]
+def _remove_both_names(log_entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
+    renamed_entries = [_rename_in_entry(log_entry, "remove", path_by_snapshot_id) for log_entry in log_entries]
+    return [*log_entries, *(log_entry for log_entry in renamed_entries if log_entry not in log_entries)]
 
 
-def _rename_added(entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
-    return [_rename_in_entry(entry, "add", path_by_snapshot_id) for entry in entries]
+def _rename_added(log_entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
+    return [_rename_in_entry(log_entry, "add", path_by_snapshot_id) for log_entry in log_entries]
 
 
-def _rename_removed(entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
-    renamed_entries = [_rename_in_entry(entry, "remove", path_by_snapshot_id) for entry in entries]
-    return [entry for entry_index, entry in enumerate(renamed_entries) if entry not in renamed_entries[:entry_index]]
+def _rename_removed(log_entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
+    renamed_entries = [_rename_in_entry(log_entry, "remove", path_by_snapshot_id) for log_entry in log_entries]
+    return [
+        log_entry
+        for entry_index, log_entry in enumerate(renamed_entries)
+        if log_entry not in renamed_entries[:entry_index]
+    ]
 
 
-def _rename_in_entry(entry: _LogEntry, action_kind: str, path_by_snapshot_id: Mapping[str, Path]) -> _LogEntry:
+def _rename_in_entry(log_entry: _LogEntry, action_kind: str, path_by_snapshot_id: Mapping[str, Path]) -> _LogEntry:
     return (
-        {action_kind: _rename_file(action_kind, entry[action_kind], path_by_snapshot_id)}
-        if action_kind in entry
-        else entry
+        {action_kind: _rename_file(action_kind, log_entry[action_kind], path_by_snapshot_id)}
+        if action_kind in log_entry
+        else log_entry
     )
 
 
@@ -186,9 +190,12 @@ def _rewrite_checkpoint(checkpoint_path: Path, path_by_snapshot_id: Mapping[str,
     for column_name in checkpoint.column_names:
         action_column = checkpoint[column_name].combine_chunks()
         if column_name in ("add", "remove"):
-            actions = action_column.to_pylist()
-            renamed_actions = [action and _rename_file(column_name, action, path_by_snapshot_id) for action in actions]
-            is_changed |= renamed_actions != actions
+            file_actions = action_column.to_pylist()
+            renamed_actions = [
+                file_action and _rename_file(column_name, file_action, path_by_snapshot_id)
+                for file_action in file_actions
+            ]
+            is_changed |= renamed_actions != file_actions
             action_column = pa.array(renamed_actions, type=action_column.type)
         checkpoint_columns.append(action_column)
     if is_changed:
@@ -197,21 +204,21 @@ def _rewrite_checkpoint(checkpoint_path: Path, path_by_snapshot_id: Mapping[str,
     return is_changed
 
 
-def _rename_file(action_kind: str, action: Any, path_by_snapshot_id: Mapping[str, Path]) -> Any:
+def _rename_file(action_kind: str, file_action: Any, path_by_snapshot_id: Mapping[str, Path]) -> Any:
     """An action of a log with the present file of its snapshot, and with bounds of that file alone."""
-    if action_kind not in ("add", "remove") or "path" not in action:
-        return action
-    snapshot_id = unquote(Path(action["path"]).name).split(".", 1)[0]
+    if action_kind not in ("add", "remove") or "path" not in file_action:
+        return file_action
+    snapshot_id = unquote(Path(file_action["path"]).name).split(".", 1)[0]
     current_path = path_by_snapshot_id.get(snapshot_id)
-    renamed_action = dict(action)
-    if current_path is not None and current_path.name != unquote(action["path"]):
+    renamed_action = dict(file_action)
+    if current_path is not None and current_path.name != unquote(file_action["path"]):
         renamed_action["path"] = quote(current_path.name)
         if renamed_action.get("size") is not None:
             renamed_action["size"] = current_path.stat().st_size
         if renamed_action.get("modificationTime") is not None:
             renamed_action["modificationTime"] = int(current_path.stat().st_mtime * 1000)
-        if action.get("stats"):
+        if file_action.get("stats"):
             renamed_action["stats"] = json.dumps(describe_rows(pl.scan_parquet(current_path)))
-    elif current_path is None and action.get("stats"):
-        renamed_action["stats"] = json.dumps({"numRecords": json.loads(action["stats"]).get("numRecords", 0)})
+    elif current_path is None and file_action.get("stats"):
+        renamed_action["stats"] = json.dumps({"numRecords": json.loads(file_action["stats"]).get("numRecords", 0)})
     return renamed_action

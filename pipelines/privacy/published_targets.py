@@ -23,7 +23,7 @@ from pipelines.privacy.identities import PersonTraces
 from pipelines.publish.feed import list_outbox_files
 from pipelines.publish.postgresql import execute_statements, fetch_rows
 from pipelines.publish.queries import quote_text
-from pipelines.publish.site.page_data import page_name
+from pipelines.publish.site.page_data import name_team_page
 from pipelines.publish.site.page_names import read_page_names, write_page_names
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.row_deletion import RowDeletion, rewrite_parquet
@@ -54,11 +54,11 @@ def plan_feed(published_folder: Path, traces: PersonTraces) -> CountedDeletion:
         for event_line in outbox_path.read_text(encoding="utf-8").splitlines()
     )
 
-    def delete() -> None:
+    def delete_events() -> None:
         for outbox_path in outbox_paths:
             _delete_lines(outbox_path, is_deleted)
 
-    return event_count, delete
+    return event_count, delete_events
 
 
 def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDeletion:
@@ -70,20 +70,20 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDe
         traces: The people.
     """
     page_names = read_page_names(root)
-    own_folder_names = {page_names.folder_of(person_id) for person_id in traces.person_ids}
+    person_folder_names = {page_names.folder_of(person_id) for person_id in traces.person_ids}
     # an earlier version named pages by person_id, and listed them in an index and in a table
-    own_page_names = {page_name(person_id) for person_id in traces.person_ids}
+    former_page_names = {name_team_page(person_id) for person_id in traces.person_ids}
     has_searched_text = compile_search(traces.searched_texts)
 
-    def names_person(text: str) -> bool:
-        return has_searched_text(text.encode())
+    def names_person(page_text: str) -> bool:
+        return has_searched_text(page_text.encode())
 
-    own_page_paths: list[Path] = []
-    naming_page_paths: list[Path] = []
+    person_page_paths: list[Path] = []
+    mentioning_page_paths: list[Path] = []
     names_person_by_inode: dict[tuple[int, int], bool] = {}
     for path in sorted(site_folder.rglob("*.html")):
-        if path.parent.name in own_folder_names or (path.parent.name == "people" and path.name in own_page_names):
-            own_page_paths.append(path)
+        if path.parent.name in person_folder_names or (path.parent.name == "people" and path.name in former_page_names):
+            person_page_paths.append(path)
             continue
         # pages that did not change are links to one file: its content is searched once
         inode_key = (path.stat().st_dev, path.stat().st_ino)
@@ -91,17 +91,17 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDe
             page_html = path.read_text(encoding="utf-8")
             names_person_by_inode[inode_key] = names_person(page_html)
         if names_person_by_inode[inode_key]:
-            naming_page_paths.append(path)
+            mentioning_page_paths.append(path)
 
-    def delete() -> None:
-        for path in own_page_paths:
+    def delete_pages() -> None:
+        for path in person_page_paths:
             path.unlink(missing_ok=True)
-            if path.parent.name in own_folder_names:
+            if path.parent.name in person_folder_names:
                 shutil.rmtree(path.parent, ignore_errors=True)
-        for path in naming_page_paths:
+        for path in mentioning_page_paths:
             _delete_lines(path, names_person)
         for path in sorted(site_folder.rglob(_FORMER_FINGERPRINTS_FILE)):
-            rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(own_page_names)), {}))
+            rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(former_page_names)), {}))
         renewal_counts = {
             person_id: renewal_count
             for person_id, renewal_count in page_names.renewal_counts.items()
@@ -109,7 +109,7 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDe
         }
         write_page_names(root, replace(page_names, renewal_counts=renewal_counts))
 
-    return len(own_page_paths) + len(naming_page_paths), delete
+    return len(person_page_paths) + len(mentioning_page_paths), delete_pages
 
 
 def plan_postgresql(postgresql_options: PostgresqlOptions, traces: PersonTraces) -> CountedDeletion:
@@ -152,7 +152,7 @@ def plan_postgresql(postgresql_options: PostgresqlOptions, traces: PersonTraces)
             for quoted_table, condition in condition_by_table.items()
         ]
 
-    def delete() -> None:
+    def delete_rows() -> None:
         delete_statements = [
             f"DELETE FROM {quoted_table} WHERE {condition}" for quoted_table, condition in condition_by_table.items()
         ]
@@ -163,7 +163,7 @@ def plan_postgresql(postgresql_options: PostgresqlOptions, traces: PersonTraces)
         with closing(adbc.connect(uri, autocommit=True)) as connection:
             execute_statements(connection, *(f"VACUUM {quoted_table}" for quoted_table in condition_by_table))
 
-    return sum(row_counts), delete
+    return sum(row_counts), delete_rows
 
 
 def replace_in_bucket(published_folder: Path, lake_root: Path, store_options: ObjectStoreOptions) -> int:

@@ -119,7 +119,7 @@ class Suppression:
         ).cache()
         reason_counts = {
             shape: _move_to_reason(
-                export.reason_counts.get(shape, _count_all(shape_rows)),
+                export.reason_counts.get(shape, _count_read_rows(shape_rows)),
                 shape_rows,
                 marked_malformed_rows if shape == first_shape else None,
             )
@@ -160,24 +160,26 @@ class Suppression:
             )
         return pl.any_horizontal(pl.lit(False), *key_tests)
 
-    def _test_texts(self, texts: pl.Expr, identity_kind: str) -> pl.Expr:
-        return texts.map_batches(
+    def _test_texts(self, key_texts: pl.Expr, identity_kind: str) -> pl.Expr:
+        return key_texts.map_batches(
             partial(self.erased_people.test_texts, identity_kind), return_dtype=pl.Boolean, is_elementwise=True
         )
 
-    def _test_quoting(self, texts: pl.Series) -> pl.Series:
+    def _test_quoting(self, malformed_texts: pl.Series) -> pl.Series:
         quoting_flags = [
-            text is not None
+            malformed_text is not None
             and any(
-                self.erased_people.includes(Identity("code", word)) for word in _WORD_SEPARATORS.split(text) if word
+                self.erased_people.includes(Identity("code", word))
+                for word in _WORD_SEPARATORS.split(malformed_text)
+                if word
             )
-            for text in texts
+            for malformed_text in malformed_texts
         ]
         return pl.Series(quoting_flags, dtype=pl.Boolean)
 
 
-def _count_all(rows: pl.LazyFrame) -> pl.LazyFrame:
-    return rows.select(why=pl.lit(None, pl.String), count=pl.len().cast(pl.Int64))
+def _count_read_rows(shape_rows: pl.LazyFrame) -> pl.LazyFrame:
+    return shape_rows.select(why=pl.lit(None, pl.String), count=pl.len().cast(pl.Int64))
 
 
 def _move_to_reason(

@@ -65,14 +65,14 @@ def _iterate_table_targets(
     )
     if table.name in delta_version_by_table:
         table_folder = delta_folder(snapshot.folder, table.name)
-        query = _delta_query(table_folder, delta_version_by_table[table.name])
-        yield PublishTarget(table.name, "delta", str(table_folder), table.rows, query)
+        table_query = _delta_query(table_folder, delta_version_by_table[table.name])
+        yield PublishTarget(table.name, "delta", str(table_folder), table.rows, table_query)
     if (duckdb_path := snapshot.folder / DUCKDB_FILE).exists():
         yield PublishTarget(table.name, "duckdb", str(duckdb_path), table.rows, _duckdb_query(duckdb_path, table.name))
     if publish_options.postgresql is not None:
         view_name = f"{publish_options.postgresql.schema_name}.{table.name}"
-        query = _postgresql_query(view_name, publish_options.postgresql.uri_variable)
-        yield PublishTarget(table.name, "postgresql", view_name, table.rows, query)
+        table_query = _postgresql_query(view_name, publish_options.postgresql.uri_variable)
+        yield PublishTarget(table.name, "postgresql", view_name, table.rows, table_query)
 
 
 def _parquet_query(parquet_path: Path) -> Query:

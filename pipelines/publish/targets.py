@@ -56,7 +56,7 @@ class TargetNotReady(Exception):
     """A configured target lacks something it needs; the message says what to do."""
 
 
-def configured_targets(publish_options: PublishOptions) -> tuple[str, ...]:
+def list_configured_targets(publish_options: PublishOptions) -> tuple[str, ...]:
     """Name the targets that footsteps.yaml asks for.
 
     Args:
@@ -74,7 +74,7 @@ def publish_target(target_name: str, context: PublishContext) -> PublishOutcome:
     """Publish the snapshot to one target.
 
     Args:
-        target_name: A name from `configured_targets`.
+        target_name: A name from `list_configured_targets`.
         context: What to publish, and where to.
 
     Returns:

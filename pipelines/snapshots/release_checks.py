@@ -26,7 +26,7 @@ _STEP_COLUMNS = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation
 _LIST_ROW_COLUMNS = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 
 
-def list_check_table(required_list_length: int) -> Table:
+def build_list_contract(required_list_length: int) -> Table:
     """Return the contract of whole lists.
 
     A list shorter than `required_list_length` without a reason gives a warning.
@@ -71,7 +71,7 @@ def list_check_table(required_list_length: int) -> Table:
     )
 
 
-def person_check_table() -> Table:
+def build_person_contract() -> Table:
     """Return the contract that every employed person has a row."""
     coverage_column = Column("is_covered", pl.Boolean, "Whether the person has a row.")
     coverage_rule = RowRule(
@@ -86,7 +86,7 @@ def person_check_table() -> Table:
     )
 
 
-def publication_check_table(publish_options: PublishOptions) -> Table:
+def build_publication_contract(publish_options: PublishOptions) -> Table:
     """Return the contract of the publication as a whole, with the limits of the options.
 
     A calibration error above its limit is a warning: lists and motives do not depend on calibration, and the champion
@@ -125,13 +125,13 @@ def publication_check_table(publish_options: PublishOptions) -> Table:
     )
 
 
-def list_check_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
-    """Select the columns of `list_check_table` from rows of `out__next_skill`."""
+def select_list_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
+    """Select the columns of `build_list_contract` from rows of `out__next_skill`."""
     return recommendations.select(_LIST_COLUMNS)
 
 
-def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """Build the rows of `person_check_table`.
+def build_person_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Build the rows of `build_person_contract`.
 
     Args:
         recommendations: Rows of `out__next_skill`.
@@ -150,10 +150,10 @@ def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl
     )
 
 
-def publication_check_row(
+def build_publication_row(
     rows_by_table: Mapping[Table, pl.DataFrame], card_json: str | None, changed_share: float | None
 ) -> pl.DataFrame:
-    """Build the one row of `publication_check_table`.
+    """Build the one row of `build_publication_contract`.
 
     Args:
         rows_by_table: The rows of each published table.
@@ -166,7 +166,7 @@ def publication_check_row(
     personal_column_count = sum(is_direct(column) for table in rows_by_table for column in table.columns)
     address_count = sum(_count_addresses(table_rows) for table_rows in rows_by_table.values())
     calibration_error = _measure_excess_calibration_error(json.loads(card_json)) if card_json else None
-    check_schema = publication_check_table(PublishOptions()).schema
+    check_schema = build_publication_contract(PublishOptions()).schema
     return pl.DataFrame(
         [(calibration_error, changed_share, personal_column_count, address_count)], schema=check_schema, orient="row"
     )
@@ -238,9 +238,9 @@ def _count_addresses(table_rows: pl.DataFrame) -> int:
     """The number of distinct texts per column with an e-mail address."""
     has_address = table_rows.select(cs.string().str.contains(_EMAIL_PATTERN).any())
     return sum(
-        int(table_rows[column.name].unique().str.contains(_EMAIL_PATTERN).sum())
-        for column in has_address
-        if column.any()
+        int(table_rows[has_address_flags.name].unique().str.contains(_EMAIL_PATTERN).sum())
+        for has_address_flags in has_address
+        if has_address_flags.any()
     )
 
 

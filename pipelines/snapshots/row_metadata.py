@@ -40,13 +40,13 @@ class SnapshotContent:
         snapshot_id: Day and hash of the content.
         as_of: The newest day of any row.
         valid_until: The earliest last valid day of any row.
-        frames: The rows of each table, with the id.
+        rows_by_table: The rows of each table, with the id.
     """
 
     snapshot_id: str
     as_of: date
     valid_until: date
-    frames: Mapping[Table, pl.DataFrame]
+    rows_by_table: Mapping[Table, pl.DataFrame]
 
 
 def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) -> pl.DataFrame:

@@ -185,4 +185,4 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
         "Work Ratio": blank_text,
         "Custom field (Story Points)": pl.Series(rng.choice([1, 2, 3, 5, 8], issue_count)),
     }
-    return issues.select(cells.alias(header) for header, cells in cells_by_header.items())
+    return issues.select(column_cells.alias(column_header) for column_header, column_cells in cells_by_header.items())

@@ -190,9 +190,9 @@ def _build_result_json() -> pl.Expr:
 
 def _fill_json_template(template: str, *field_values: pl.Expr | str) -> pl.Expr:
     """Put values (expressions or names of columns) in place of each %s; `pl.format` would read the braces of JSON."""
-    literals = map(pl.lit, template.split("%s"))
+    template_literals = map(pl.lit, template.split("%s"))
     return pl.concat_str(
         json_piece
-        for literal_with_value in zip(literals, (*field_values, pl.lit("")), strict=True)
+        for literal_with_value in zip(template_literals, (*field_values, pl.lit("")), strict=True)
         for json_piece in literal_with_value
     )

@@ -49,7 +49,7 @@ def generate_checks(
     check_days = first_days + (rng.random(check_entries.size) * (plan.last_days[check_entries] - first_days)).astype(
         np.int64
     )
-    days_since_practice = check_days - last_practice(
+    days_since_practice = check_days - find_last_practice(
         check_entries, check_days, practice_days, plan.journeyman_days[check_entries]
     )
     is_good = rng.random(check_entries.size) < FRESH_SHARE * 2.0 ** (
@@ -61,7 +61,7 @@ def generate_checks(
     )
 
 
-def last_practice(
+def find_last_practice(
     plan_entries: IntArray, days: IntArray, practice_days: pl.DataFrame, default_days: IntArray
 ) -> IntArray:
     """Return the last practised day of each entry up to the day, or the default if there is none."""

@@ -202,7 +202,7 @@ def read_rows_by_unit(page_data: PageData, table: Table) -> dict[str, list[Row]]
     return rows_by_unit
 
 
-def page_name(team_name: str) -> str:
+def name_team_page(team_name: str) -> str:
     """File name of the page of a team: its name if that is a plain name, otherwise a hash of it."""
     plain_name_match = _PLAIN_FILE_NAME.fullmatch(team_name)
     return f"{team_name if plain_name_match else hashlib.sha256(team_name.encode()).hexdigest()[:24]}.html"
