@@ -51,13 +51,13 @@ def list_learning_texts(learning_records: pl.DataFrame, courses: pl.DataFrame) -
         compared as a whole, because a part of a code is no name).
     """
     records_with_course_names = _add_course_names(learning_records, courses)
-    texts_by_column = [
+    texts_per_column = [
         records_with_course_names.select(
             pl.col(column_name).alias("skill_text"), pl.lit(column_name == "course_code").alias("is_matched_whole")
         )
         for column_name in _TEXT_COLUMNS
     ]
-    return pl.concat(texts_by_column).drop_nulls("skill_text")
+    return pl.concat(texts_per_column).drop_nulls("skill_text")
 
 
 def choose_learning_texts(
@@ -75,10 +75,10 @@ def choose_learning_texts(
         micro-skill; if none does, the most trusted one; null if the record has no text.
     """
     records_with_course_names = _add_course_names(learning_records, courses)
-    matched_text_by_column = (
+    matched_text_expressions = (
         pl.when(pl.col(column_name).is_in(matched_texts.implode())).then(column_name) for column_name in _TEXT_COLUMNS
     )
-    chosen_text = pl.coalesce(*matched_text_by_column, *_TEXT_COLUMNS)
+    chosen_text = pl.coalesce(*matched_text_expressions, *_TEXT_COLUMNS)
     return records_with_course_names.with_columns(chosen_text.alias("skill_text")).select(learning_records.columns)
 
 

@@ -68,8 +68,8 @@ class EvidenceInputs:
         return replace(self, learning_record=choose_learning_texts(self.learning_record, self.course, matched_texts))
 
     def _other_texts(self) -> list[pl.DataFrame]:
-        other_inputs = (self.assignment, self.worklog, self.feedback, self.skill_mention, self.aspiration)
-        return [input_rows.select("skill_text").drop_nulls() for input_rows in other_inputs]
+        inputs_without_learning = (self.assignment, self.worklog, self.feedback, self.skill_mention, self.aspiration)
+        return [input_rows.select("skill_text").drop_nulls() for input_rows in inputs_without_learning]
 
 
 def read_changed_inputs(

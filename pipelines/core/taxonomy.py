@@ -77,28 +77,26 @@ def build_taxonomy(
     )
     if skills["skill_id"].null_count() or skills["name"].null_count():
         raise TaxonomyError("the taxonomy: every row needs a skill_id and a name")
-    repeated_skills = skills.filter(pl.col("skill_id").is_duplicated())
-    if repeated_skills.height:
-        raise TaxonomyError(
-            f"the taxonomy: skill_id {repeated_skills['skill_id'][0]} occurs more than once: keep one row"
-        )
+    repeated_ids = skills["skill_id"].filter(skills["skill_id"].is_duplicated())
+    if len(repeated_ids):
+        raise TaxonomyError(f"the taxonomy: skill_id {repeated_ids[0]} occurs more than once: keep one row")
     skills, successors_by_id = _resolve_replacements(skills)
-    current_prerequisites = _replace_by_successors(
+    kept_prerequisites = _replace_by_successors(
         _or_empty(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
     )
     if successors_by_id:  # merged micro-skills do not require themselves
-        current_prerequisites = current_prerequisites.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
+        kept_prerequisites = kept_prerequisites.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
     role_profile_rows = _replace_by_successors(_or_empty(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id")
     skill_ids = skills["skill_id"].implode()
-    current_prerequisites = current_prerequisites.filter(
+    kept_prerequisites = kept_prerequisites.filter(
         pl.col("skill_id").is_in(skill_ids) & pl.col("requires_skill_id").is_in(skill_ids)
     )
     role_profile_rows = role_profile_rows.filter(pl.col("skill_id").is_in(skill_ids))
-    check_acyclic(current_prerequisites)
+    check_acyclic(kept_prerequisites)
     return Taxonomy(
         _build_skill_rows(skills),
         _build_aliases(skills),
-        current_prerequisites.select(PREREQUISITE.column_names).unique().sort(pl.all()),
+        kept_prerequisites.select(PREREQUISITE.column_names).unique().sort(pl.all()),
         role_profile_rows.select(ROLE_PROFILE.column_names)
         .unique(("role_name", "skill_id"), keep="first")
         .sort(pl.all()),

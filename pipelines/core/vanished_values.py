@@ -107,7 +107,7 @@ def record_vanished_values(
     table: Table,
     previous_values_by_column: ValuesByColumn,
     run_day: date,
-    present_names: pl.Series | None = None,
+    known_names: pl.Series | None = None,
 ) -> list[VanishedValues]:
     """Find what the last write of a table removed, and record it for `describe_recently_vanished`.
 
@@ -116,7 +116,7 @@ def record_vanished_values(
         table: The table that was written.
         previous_values_by_column: Its values before the write, as `read_watched_values` returns them.
         run_day: The day of the run.
-        present_names: Normalised names that still mean something: a value with such an id or name was renamed or merged
+        known_names: Normalised names that still mean something: a value with such an id or name was renamed or merged
             and has not vanished.
 
     Returns:
@@ -128,12 +128,12 @@ def record_vanished_values(
     vanished_values = []
     for column_name, previous_values in previous_values_by_column.items():
         vanished_rows = previous_values.join(current_values_by_column[column_name], on="value_id", how="anti")
-        if present_names is not None:
-            presence_conditions = (
-                normalise_name(pl.col(key_column)).is_in(present_names.implode())
+        if known_names is not None:
+            is_known_conditions = (
+                normalise_name(pl.col(key_column)).is_in(known_names.implode())
                 for key_column in ("value_id", "value_name")
             )
-            vanished_rows = vanished_rows.filter(~pl.any_horizontal(*presence_conditions))
+            vanished_rows = vanished_rows.filter(~pl.any_horizontal(*is_known_conditions))
         if vanished_rows.height:
             is_personal = not is_impersonal(COLUMNS[column_name].data_class)
             vanished_names = () if is_personal else tuple(vanished_rows["value_name"].sort().head(_MAX_NAMES))

@@ -60,7 +60,7 @@ def list_places(
 
     Args:
         data_root: The data root.
-        traces: The people.
+        traces: The keys by which the people are named.
         erased_people: The list, these people included.
     """
     published_folder, publish_options = data_root.settings.published_path, data_root.config.publish

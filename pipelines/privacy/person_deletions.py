@@ -22,7 +22,7 @@ def build_person_deletion(table: Table, traces: PersonTraces) -> RowDeletion | N
 
     Args:
         table: The contract of a table that is not raw.
-        traces: The people.
+        traces: The keys by which the people are named.
     """
     if table.layer == "quarantine":
         return _build_quarantine_deletion(TABLES[table.name.removeprefix("quarantine__")], traces)

@@ -40,7 +40,7 @@ def plan_feed(published_folder: Path, traces: PersonTraces) -> CountedDeletion:
 
     Args:
         published_folder: The published folder.
-        traces: The people.
+        traces: The keys by which the people are named.
     """
     person_ids = set(traces.person_ids)
 
@@ -67,7 +67,7 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDe
     Args:
         root: The data root, which has the key of the pages' names.
         site_folder: The folder of the pages.
-        traces: The people.
+        traces: The keys by which the people are named.
     """
     page_names = read_page_names(root)
     person_folder_names = {page_names.folder_of(person_id) for person_id in traces.person_ids}
@@ -117,7 +117,7 @@ def plan_postgresql(postgresql_options: PostgresqlOptions, traces: PersonTraces)
 
     Args:
         postgresql_options: The server.
-        traces: The people.
+        traces: The keys by which the people are named.
 
     Raises:
         ErasureUnavailable: If the variable with the address of the server is not set.

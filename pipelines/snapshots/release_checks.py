@@ -236,11 +236,11 @@ def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
 
 def _count_addresses(table_rows: pl.DataFrame) -> int:
     """The number of distinct texts per column with an e-mail address."""
-    has_address = table_rows.select(cs.string().str.contains(_EMAIL_PATTERN).any())
+    has_address_by_column = table_rows.select(cs.string().str.contains(_EMAIL_PATTERN).any())
     return sum(
-        int(table_rows[has_address_flags.name].unique().str.contains(_EMAIL_PATTERN).sum())
-        for has_address_flags in has_address
-        if has_address_flags.any()
+        int(table_rows[has_address_flag.name].unique().str.contains(_EMAIL_PATTERN).sum())
+        for has_address_flag in has_address_by_column
+        if has_address_flag.any()
     )
 
 

@@ -65,12 +65,13 @@ def find_last_practice(
     plan_entries: IntArray, days: IntArray, practice_days: pl.DataFrame, default_days: IntArray
 ) -> IntArray:
     """Return the last practised day of each entry up to the day, or the default if there is none."""
-    key_stride = 1_000_000  # more days than any history has
-    practised_keys = np.sort(practice_days["entry"].to_numpy() * key_stride + practice_days["day"].to_numpy())
-    if not practised_keys.size:
+    # entry and day as one number: entry x key_stride + day; no history has that many days
+    key_stride = 1_000_000
+    sorted_practice_keys = np.sort(practice_days["entry"].to_numpy() * key_stride + practice_days["day"].to_numpy())
+    if not sorted_practice_keys.size:
         return default_days
-    key_positions = np.searchsorted(practised_keys, plan_entries * key_stride + days, side="right") - 1
-    last_keys = practised_keys[np.maximum(key_positions, 0)]
+    key_positions = np.searchsorted(sorted_practice_keys, plan_entries * key_stride + days, side="right") - 1
+    last_keys = sorted_practice_keys[np.maximum(key_positions, 0)]
     return np.where(
         (key_positions >= 0) & (last_keys // key_stride == plan_entries), last_keys % key_stride, default_days
     )

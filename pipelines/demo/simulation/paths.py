@@ -132,49 +132,46 @@ def generate_paths(
 ) -> Paths:
     """Draw the micro-skills that each person of a block takes up.
 
-    They lie between `history_start` and `history_end` (days since 1970).
+    They lie between `history_start` and `history_end` (days since 1970). Preferences, utilities and `holds_skill` are
+    arrays of person x skill, as is `is_favoured` (see `choose_talents`); the other arrays have one number per person.
     """
     hired_days, role_numbers = people["hired_day"].to_numpy(), people["role"].to_numpy()
     last_days = np.minimum(people["left_day"].to_numpy() - 1, history_end)
     early_step_counts = np.clip((history_start - hired_days) // 365, -1, 8) + 1 + rng.integers(0, 4, role_numbers.size)
-    pace_days = NEW_GAP_DAYS * np.exp(rng.normal(0, 0.35, role_numbers.size))
+    mean_gap_days = NEW_GAP_DAYS * np.exp(rng.normal(0, 0.35, role_numbers.size))
     current_days = np.maximum(hired_days, history_start) + rng.integers(0, 12, role_numbers.size)
     last_positions = np.zeros(role_numbers.size, dtype=np.int64)
     holds_skill = np.zeros((role_numbers.size, catalog.skill_count + 1), dtype=bool)
     holds_skill[:, -1] = True
-    skill_preference = TALENT_PULL * is_favoured + WEIGHT_PULL * catalog.skill_weights
+    skill_preferences = TALENT_PULL * is_favoured + WEIGHT_PULL * catalog.skill_weights
     step_events: list[tuple[IntArray, IntArray, IntArray, IntArray]] = []
     for step_number in range(1, LONGEST_PATH + 1):
-        gap_days = np.where(step_number <= early_step_counts, EARLY_GAP_DAYS, pace_days) * rng.gamma(
-            2.0, 0.5, role_numbers.size
-        )
+        step_mean_days = np.where(step_number <= early_step_counts, EARLY_GAP_DAYS, mean_gap_days)
+        gap_days = step_mean_days * rng.gamma(2.0, 0.5, role_numbers.size)
         current_days = current_days + np.ceil(gap_days).astype(np.int64)
         active_rows = np.flatnonzero(current_days <= last_days)
         if not active_rows.size:
             break
         skill_utilities = (
             curricula.role_utilities[role_numbers[active_rows], last_positions[active_rows]]
-            + skill_preference[active_rows]
+            + skill_preferences[active_rows]
         )
-        centred_time_shares = (
-            (current_days[active_rows] - history_start) / max(history_end - history_start, 1)
-        ).astype(np.float32) - np.float32(0.5)
+        time_shares = (current_days[active_rows] - history_start) / max(history_end - history_start, 1)
+        centred_time_shares = time_shares.astype(np.float32) - np.float32(0.5)
         skill_utilities += TREND_PULL * centred_time_shares[:, None] * curricula.skill_trends
-        is_ready = (
+        has_prerequisites = (
             holds_skill[active_rows[:, None], catalog.required_skills[:, 0]]
             & holds_skill[active_rows[:, None], catalog.required_skills[:, 1]]
         )
-        skill_utilities += np.where(is_ready, np.float32(0), np.float32(UNREADY_PULL))
+        skill_utilities += np.where(has_prerequisites, np.float32(0), np.float32(UNREADY_PULL))
         skill_utilities += draw_gumbel(skill_utilities.shape, rng)
         skill_utilities[holds_skill[active_rows, :-1]] = -np.inf
         chosen_skills = skill_utilities.argmax(axis=1)
         holds_skill[active_rows, chosen_skills] = True
         chosen_positions = curricula.path_positions[role_numbers[active_rows], chosen_skills]
         last_positions[active_rows] = np.where(chosen_positions > 0, chosen_positions, last_positions[active_rows])
-        step_events.append(
-            (active_rows, chosen_skills, np.full(active_rows.size, step_number), current_days[active_rows])
-        )
-    step_columns = [np.concatenate(step_column) for step_column in zip(*step_events, strict=True)] or [
-        np.zeros(0, dtype=np.int64)
-    ] * 4
-    return Paths(*step_columns)
+        step_numbers = np.full(active_rows.size, step_number)
+        step_events.append((active_rows, chosen_skills, step_numbers, current_days[active_rows]))
+    if not step_events:
+        return Paths(*[np.zeros(0, dtype=np.int64)] * 4)
+    return Paths(*(np.concatenate(step_column) for step_column in zip(*step_events, strict=True)))

@@ -197,11 +197,7 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     The first positive judgement is on the day the journeyman stage is reached, never before. `judge` counts up within
     an entry from a random number, so that several judgements come from several people.
     """
-    entry_count, aims_at_journeyman, aims_at_apprentice = (
-        plan.person_rows.size,
-        plan.goal_stages >= JOURNEYMAN,
-        plan.goal_stages == APPRENTICE,
-    )
+    entry_count, aims_at_journeyman = plan.person_rows.size, plan.goal_stages >= JOURNEYMAN
     first_entries = np.flatnonzero(aims_at_journeyman)
     first_kinds = rng.choice(len(JUDGEMENT_SHARES), first_entries.size, p=JUDGEMENT_SHARES)
     judgement_frames = [
@@ -212,12 +208,12 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
 
     def add_judgements(
         judgement_counts: IntArray,
-        first_day: IntArray,
-        last_day: IntArray,
+        first_days: IntArray,
+        last_days: IntArray,
         draw_kinds: Callable[[int], Any],
         score_range: tuple[int, int],
     ) -> None:
-        plan_entries, judgement_days = draw_days(plan, judgement_counts, first_day, last_day, rng)
+        plan_entries, judgement_days = draw_days(plan, judgement_counts, first_days, last_days, rng)
         judgement_frames.append(
             build_judgements(
                 plan_entries,
@@ -228,39 +224,21 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         )
 
     draw_peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
-    judge_counts, begun_days, journeyman_days = (
-        np.where(plan.goal_stages == MASTER, MASTER_JUDGES, 0),
-        plan.begun_days,
-        plan.journeyman_days,
-    )
+    begun_days, journeyman_days = plan.begun_days, plan.journeyman_days
+    master_counts = np.where(plan.goal_stages == MASTER, MASTER_JUDGES, 0)
     add_judgements(
-        judge_counts, journeyman_days + 1, plan.master_days - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6)
+        master_counts, journeyman_days + 1, plan.master_days - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6)
     )
-    add_judgements(
-        rng.poisson(0.35, entry_count) * aims_at_journeyman,
-        journeyman_days + 1,
-        journeyman_days + 300,
-        draw_peer_or_manager,
-        (3, 6),
-    )
-    add_judgements(
-        (rng.random(entry_count) < 0.15) * aims_at_journeyman * 1,
-        begun_days + 5,
-        journeyman_days - 2,
-        draw_peer_or_manager,
-        (1, 3),
-    )
-    attempt_counts = rng.poisson(0.25, entry_count) * aims_at_apprentice
+    later_counts = rng.poisson(0.35, entry_count) * aims_at_journeyman
+    add_judgements(later_counts, journeyman_days + 1, journeyman_days + 300, draw_peer_or_manager, (3, 6))
+    early_counts = (rng.random(entry_count) < 0.15) * aims_at_journeyman * 1
+    add_judgements(early_counts, begun_days + 5, journeyman_days - 2, draw_peer_or_manager, (1, 3))
+    attempt_counts = rng.poisson(0.25, entry_count) * (plan.goal_stages == APPRENTICE)
     add_judgements(
         attempt_counts, begun_days + 10, begun_days + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6)
     )
-    add_judgements(
-        (rng.random(entry_count) < 0.06) * 1,
-        begun_days + 20,
-        begun_days + 60,
-        partial(np.full, fill_value=SELF),
-        (2, 6),
-    )
+    self_counts = (rng.random(entry_count) < 0.06) * 1
+    add_judgements(self_counts, begun_days + 20, begun_days + 60, partial(np.full, fill_value=SELF), (2, 6))
     judgements = pl.concat(judgement_frames)
     judgements = judgements.filter(judgements["day"] <= pl.Series(plan.last_days).gather(judgements["entry"]))
     first_judge_numbers = pl.Series(rng.integers(0, 1_000_000, entry_count)).gather(judgements["entry"])
