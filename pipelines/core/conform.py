@@ -158,9 +158,13 @@ def _validate_rows(
     table, canonical_columns = CORE_TABLE_BY_SHAPE[schema_name], CANONICAL_SCHEMAS[schema_name].columns
     has_account = pl.any_horizontal(pl.col(account_key).is_not_null() for account_key in ACCOUNT_KEYS)
     # A text replaces the unknown id, so that the row breaks the reference and not the rule against nulls.
-    person_id = pl.when(has_account & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise("person_id")
+    person_id_or_unknown = (
+        pl.when(has_account & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise("person_id")
+    )
     output_columns = dict.fromkeys((*table.column_names, *canonical_columns, "system_name", *PROVENANCE_COLUMNS))
-    conformed_rows = identified_rows.with_columns(person_id.alias("person_id")).select(*output_columns).collect()
+    conformed_rows = (
+        identified_rows.with_columns(person_id_or_unknown.alias("person_id")).select(*output_columns).collect()
+    )
     return validate_rows(table, conformed_rows, {PERSON_REFERENCE.target: people["person_id"]}, canonical_columns)
 
 

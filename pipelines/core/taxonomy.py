@@ -82,11 +82,13 @@ def build_taxonomy(
         raise TaxonomyError(f"the taxonomy: skill_id {repeated_ids[0]} occurs more than once: keep one row")
     skills, successors_by_id = _resolve_replacements(skills)
     kept_prerequisites = _replace_by_successors(
-        _or_empty(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
+        _default_to_empty(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
     )
     if successors_by_id:  # merged micro-skills do not require themselves
         kept_prerequisites = kept_prerequisites.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
-    role_profile_rows = _replace_by_successors(_or_empty(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id")
+    role_profile_rows = _replace_by_successors(
+        _default_to_empty(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id"
+    )
     skill_ids = skills["skill_id"].implode()
     kept_prerequisites = kept_prerequisites.filter(
         pl.col("skill_id").is_in(skill_ids) & pl.col("requires_skill_id").is_in(skill_ids)
@@ -100,7 +102,7 @@ def build_taxonomy(
         role_profile_rows.select(ROLE_PROFILE.column_names)
         .unique(("role_name", "skill_id"), keep="first")
         .sort(pl.all()),
-        _or_empty(relations, TAXONOMY_RELATION)
+        _default_to_empty(relations, TAXONOMY_RELATION)
         .select(TAXONOMY_RELATION.column_names)
         .drop_nulls()
         .unique()
@@ -141,15 +143,15 @@ def add_aliases(taxonomy: Taxonomy, aliases: pl.DataFrame) -> tuple[Taxonomy, in
     ), resolved_aliases.height
 
 
-def build_observed_taxonomy(skill_texts: pl.Series, capability_parts: int) -> Taxonomy:
+def build_observed_taxonomy(skill_texts: pl.Series, capability_part_count: int) -> Taxonomy:
     """Build a taxonomy from the texts of the exports: each distinct text is a micro-skill.
 
     Args:
         skill_texts: Texts that name micro-skills.
-        capability_parts: Number of leading parts of a text (`a/b` of `a/b/c`) that name its capability.
+        capability_part_count: Number of leading parts of a text (`a/b` of `a/b/c`) that name its capability.
     """
     observed_skills = skill_texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
-    capability_path = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
+    capability_path = pl.col("skill_id").str.split("/").list.head(capability_part_count).list.join("/")
     return build_taxonomy(observed_skills.with_columns(name="skill_id", capability_id=capability_path))
 
 
@@ -263,7 +265,7 @@ def _build_skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
     ).sort("skill_id")
 
 
-def _or_empty(rows: pl.DataFrame | None, table: Table) -> pl.DataFrame:
+def _default_to_empty(rows: pl.DataFrame | None, table: Table) -> pl.DataFrame:
     return pl.DataFrame(schema=table.schema) if rows is None else rows
 
 
@@ -314,11 +316,11 @@ def _follow_replacements(
         )
     if skill_id not in replacements_by_id:
         return [skill_id] if skill_id in current_ids else []
-    final_ids = [
+    final_id_lists = [
         _follow_replacements(successor_id, replacements_by_id, current_ids, (*visited_ids, skill_id))
         for successor_id in replacements_by_id[skill_id]
     ]
-    return list(dict.fromkeys(chain.from_iterable(final_ids)))
+    return list(dict.fromkeys(chain.from_iterable(final_id_lists)))
 
 
 def _replace_by_successors(

@@ -34,22 +34,25 @@ class RetentionReport:
     """What retention did in a run.
 
     Attributes:
-        counts: Rows, files or texts that were deleted, by place.
-        holds: The legal holds because of which nothing was deleted.
+        deleted_count_by_place: Rows, files or texts that were deleted, by place.
+        legal_holds: The legal holds because of which nothing was deleted.
     """
 
-    counts: Mapping[str, int] = field(default_factory=dict)
-    holds: tuple[str, ...] = ()
+    deleted_count_by_place: Mapping[str, int] = field(default_factory=dict)
+    legal_holds: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
         """The report in one sentence; empty if nothing was due."""
-        if self.holds:
+        if self.legal_holds:
             # the name of a case may be that of a person
-            return f"retention: nothing is deleted, because privacy.legal_holds names {len(self.holds)} legal hold(s)"
-        if not self.counts:
+            hold_count = len(self.legal_holds)
+            return f"retention: nothing is deleted, because privacy.legal_holds names {hold_count} legal hold(s)"
+        if not self.deleted_count_by_place:
             return ""
-        return "retention: deleted " + ", ".join(f"{count:,} of {place}" for place, count in self.counts.items())
+        return "retention: deleted " + ", ".join(
+            f"{count:,} of {place}" for place, count in self.deleted_count_by_place.items()
+        )
 
 
 def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
@@ -60,7 +63,7 @@ def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
         today: The present day.
     """
     if legal_holds := tuple(data_root.config.privacy.legal_holds):
-        return RetentionReport(holds=legal_holds)
+        return RetentionReport(legal_holds=legal_holds)
     deleted_count_by_place: dict[str, int] = {}
     due_deliveries = _list_due_deliveries(data_root, today)
     if due_deliveries.height:
@@ -79,10 +82,10 @@ def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
 
 def _list_due_deliveries(data_root: DataRoot, today: date) -> pl.DataFrame:
     """The landed deliveries with rows in a quarantine or raw table that are due."""
-    has_rows = (is_delivery_due(_RAW_DAYS, today) & (pl.col("good_count") > 0)) | is_delivery_due(
+    has_due_rows = (is_delivery_due(_RAW_DAYS, today) & (pl.col("good_count") > 0)) | is_delivery_due(
         _QUARANTINE_DAYS, today
     )
-    return read_ledger(data_root.lake).filter(has_rows, delivery_status="landed")
+    return read_ledger(data_root.lake).filter(has_due_rows, delivery_status="landed")
 
 
 def _delete_landed_rows(data_root: DataRoot, due_deliveries: pl.DataFrame, today: date) -> dict[str, int]:

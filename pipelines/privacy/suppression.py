@@ -63,7 +63,7 @@ class Suppression:
         )
 
     def clear_references(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """The rows without the columns' values, and texts, that name an erased person as somebody else."""
+        """Clear the values, and their texts, by which a row about somebody else names an erased person."""
         present_columns = rows.collect_schema().names()
         cleared_columns = []
         for reference_column in REFERENCE_COLUMNS:
