@@ -84,10 +84,12 @@ def conform_role_period(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: 
 
     The arguments are those of `conform_event`.
     """
-    role_periods = _add_person_id(raw_rows, accounts).sort("started_date", "source_name", "record_code")
+    identified_periods = _add_person_id(raw_rows, accounts).sort("started_date", "source_name", "record_code")
     next_role_start = pl.col("started_date").shift(-1).over("person_id", "unit_name")
     return _validate_rows(
-        role_periods.with_columns(pl.coalesce("ended_date", next_role_start).alias("ended_date")), "role_period", people
+        identified_periods.with_columns(pl.coalesce("ended_date", next_role_start).alias("ended_date")),
+        "role_period",
+        people,
     )
 
 
@@ -109,9 +111,11 @@ def conform_feedback(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.
 
     The arguments are those of `conform_event`.
     """
-    assessors = _map_codes(accounts, "given_by_code", "given_by_id")
+    assessor_id_by_code = _map_codes(accounts, "given_by_code", "given_by_id")
     return _validate_rows(
-        _add_person_id(raw_rows, accounts).join(assessors.lazy(), on="given_by_code", how="left"), "feedback", people
+        _add_person_id(raw_rows, accounts).join(assessor_id_by_code.lazy(), on="given_by_code", how="left"),
+        "feedback",
+        people,
     )
 
 

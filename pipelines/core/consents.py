@@ -20,7 +20,7 @@ _ACTIVE_CONSENT_SCHEMA = pl.Schema(
 )
 
 
-def resolve_consent_skills(consent_rows: pl.DataFrame, skill_texts: pl.DataFrame) -> pl.DataFrame:
+def resolve_consent_skills(consent_rows: pl.DataFrame, stored_text_matches: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skill and the relations of each consent.
 
     A consent whose text names no micro-skill of the taxonomy gives nothing. A withdrawal whose text names none
@@ -28,7 +28,7 @@ def resolve_consent_skills(consent_rows: pl.DataFrame, skill_texts: pl.DataFrame
 
     Args:
         consent_rows: Rows in the contract of `CONSENT`.
-        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
 
     Returns:
         One row per statement, relation and micro-skill: person_id, relation, skill_id (null for every micro-skill),
@@ -39,7 +39,9 @@ def resolve_consent_skills(consent_rows: pl.DataFrame, skill_texts: pl.DataFrame
     general_consents = consent_rows.filter(pl.col("is_general")).with_columns(pl.lit(None, pl.String).alias("skill_id"))
     skill_consents = consent_rows.filter(~pl.col("is_general"))
     text_matches = (
-        look_up_matches(skill_consents.select("skill_text"), skill_texts).select("skill_text", "skill_id").unique()
+        look_up_matches(skill_consents.select("skill_text"), stored_text_matches)
+        .select("skill_text", "skill_id")
+        .unique()
     )
     skill_consents = skill_consents.join(text_matches, on="skill_text", how="left", maintain_order="left").filter(
         pl.col("skill_id").is_not_null() | (pl.col("consent_status") == "withdrawn")

@@ -43,19 +43,19 @@ _SKILL_KEY = ("person_id", "skill_id")
 _STEP_KEY = ("person_id", "step_id")
 
 
-def resolve_reply_skills(reply_rows: pl.DataFrame, skill_texts: pl.DataFrame) -> pl.DataFrame:
+def resolve_reply_skills(reply_rows: pl.DataFrame, stored_text_matches: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skills that each reply names.
 
     Args:
         reply_rows: Rows in the contract of `REPLY`.
-        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
 
     Returns:
         One row per reply and micro-skill: the columns of `REPLY` without skill_text, reply_id, and skill_id (null if
         the reply names no micro-skill of the taxonomy). The other functions of this module take these rows.
     """
     text_matches = (
-        look_up_matches(reply_rows.select("skill_text"), skill_texts).select("skill_text", "skill_id").unique()
+        look_up_matches(reply_rows.select("skill_text"), stored_text_matches).select("skill_text", "skill_id").unique()
     )
     # if a text names a micro-skill, its other words are ignored
     is_known = pl.col("skill_id").is_not_null()

@@ -69,12 +69,12 @@ def update_matches(
     return pl.concat([valid_matches, new_matches.select(valid_matches.columns)]).sort(pl.all())
 
 
-def look_up_matches(texts: pl.DataFrame, stored_matches: pl.DataFrame) -> pl.DataFrame:
+def look_up_matches(texts: pl.DataFrame, stored_text_matches: pl.DataFrame) -> pl.DataFrame:
     """Look up the micro-skills that texts name.
 
     Args:
         texts: skill_text, and optionally is_matched_whole (false if missing).
-        stored_matches: Rows of `SKILL_TEXT`.
+        stored_text_matches: Rows of `SKILL_TEXT`.
 
     Returns:
         One row per distinct text, part and micro-skill, sorted: skill_text, mention_text, skill_id (null if the part
@@ -85,23 +85,23 @@ def look_up_matches(texts: pl.DataFrame, stored_matches: pl.DataFrame) -> pl.Dat
     """
     is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
     texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).drop_nulls("skill_text").unique()
-    if missing_text_count := texts.join(stored_matches, on=_TEXT_KEY, how="anti").height:
+    if missing_text_count := texts.join(stored_text_matches, on=_TEXT_KEY, how="anti").height:
         raise TaxonomyError(
             f"{missing_text_count:,} of {texts.height:,} skill texts are not in {SKILL_TEXT.name}: materialize it first"
         )
-    selected_matches = stored_matches.join(texts, on=_TEXT_KEY, how="semi").drop_nulls("mention_text")
+    selected_matches = stored_text_matches.join(texts, on=_TEXT_KEY, how="semi").drop_nulls("mention_text")
     return selected_matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
 
 
-def add_skill_ids(text_rows: pl.DataFrame, stored_matches: pl.DataFrame) -> pl.DataFrame:
+def add_skill_ids(text_rows: pl.DataFrame, stored_text_matches: pl.DataFrame) -> pl.DataFrame:
     """Add the micro-skills that the text of each row names.
 
     Args:
         text_rows: Rows with skill_text, which is no code.
-        stored_matches: Rows of `SKILL_TEXT`.
+        stored_text_matches: Rows of `SKILL_TEXT`.
 
     Returns:
         One row per row and micro-skill that its text names, with skill_id; rows without one are left out.
     """
-    skill_matches = look_up_matches(text_rows.select("skill_text"), stored_matches).drop_nulls("skill_id")
+    skill_matches = look_up_matches(text_rows.select("skill_text"), stored_text_matches).drop_nulls("skill_id")
     return text_rows.join(skill_matches.select("skill_text", "skill_id").unique(), on="skill_text")

@@ -81,14 +81,12 @@ def build_taxonomy(
     if len(repeated_ids):
         raise TaxonomyError(f"the taxonomy: skill_id {repeated_ids[0]} occurs more than once: keep one row")
     skills, successors_by_id = _resolve_replacements(skills)
-    kept_prerequisites = _replace_by_successors(
-        _default_to_empty(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
+    kept_prerequisites = _follow_successors(
+        _empty_if_none(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
     )
     if successors_by_id:  # merged micro-skills do not require themselves
         kept_prerequisites = kept_prerequisites.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
-    role_profile_rows = _replace_by_successors(
-        _default_to_empty(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id"
-    )
+    role_profile_rows = _follow_successors(_empty_if_none(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id")
     skill_ids = skills["skill_id"].implode()
     kept_prerequisites = kept_prerequisites.filter(
         pl.col("skill_id").is_in(skill_ids) & pl.col("requires_skill_id").is_in(skill_ids)
@@ -102,7 +100,7 @@ def build_taxonomy(
         role_profile_rows.select(ROLE_PROFILE.column_names)
         .unique(("role_name", "skill_id"), keep="first")
         .sort(pl.all()),
-        _default_to_empty(relations, TAXONOMY_RELATION)
+        _empty_if_none(relations, TAXONOMY_RELATION)
         .select(TAXONOMY_RELATION.column_names)
         .drop_nulls()
         .unique()
@@ -137,10 +135,8 @@ def add_aliases(taxonomy: Taxonomy, aliases: pl.DataFrame) -> tuple[Taxonomy, in
         .filter(pl.col("skill_id").is_not_null(), pl.col("alias_text") != "")
     )
     new_aliases = resolved_aliases.unique("alias_text", keep="last").select(ALIAS.column_names)
-    other_aliases = taxonomy.aliases.join(new_aliases, on="alias_text", how="anti")
-    return replace(
-        taxonomy, aliases=pl.concat([other_aliases, new_aliases]).sort("alias_text")
-    ), resolved_aliases.height
+    kept_aliases = taxonomy.aliases.join(new_aliases, on="alias_text", how="anti")
+    return replace(taxonomy, aliases=pl.concat([kept_aliases, new_aliases]).sort("alias_text")), resolved_aliases.height
 
 
 def build_observed_taxonomy(skill_texts: pl.Series, capability_part_count: int) -> Taxonomy:
@@ -265,7 +261,7 @@ def _build_skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
     ).sort("skill_id")
 
 
-def _default_to_empty(rows: pl.DataFrame | None, table: Table) -> pl.DataFrame:
+def _empty_if_none(rows: pl.DataFrame | None, table: Table) -> pl.DataFrame:
     return pl.DataFrame(schema=table.schema) if rows is None else rows
 
 
@@ -323,7 +319,7 @@ def _follow_replacements(
     return list(dict.fromkeys(chain.from_iterable(final_id_lists)))
 
 
-def _replace_by_successors(
+def _follow_successors(
     id_rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]], *id_columns: str
 ) -> pl.DataFrame:
     """The rows with the ids of successors in place of replaced ones: one row per successor."""
@@ -355,12 +351,12 @@ def _find_contained_names(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl
 
 def _build_aliases(skills: pl.DataFrame) -> pl.DataFrame:
     """Normalised names and aliases. A name of several micro-skills is left out, unless only one has it as its name."""
-    other_names = skills.select("skill_id", pl.col("aliases").str.split(_SEPARATOR).alias("name")).explode("name")
+    alternative_names = skills.select("skill_id", pl.col("aliases").str.split(_SEPARATOR).alias("name")).explode("name")
     name_frames = [
         named_skills.select(
             "skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(name_rank).alias("order")
         )
-        for name_rank, named_skills in enumerate((skills, other_names.drop_nulls()))
+        for name_rank, named_skills in enumerate((skills, alternative_names.drop_nulls()))
     ]
     name_rows = pl.concat(name_frames).filter(pl.col("alias_text") != "").unique(maintain_order=True)
     preferred_names = name_rows.filter(pl.col("order") == pl.col("order").min().over("alias_text"))

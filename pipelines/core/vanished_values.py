@@ -151,7 +151,7 @@ def describe_vanished(table: Table, vanished_values: list[VanishedValues]) -> li
     sentences = []
     for column_values in vanished_values:
         watched_column = _WATCHED_COLUMNS[table.name][column_values.column_name]
-        subject = (
+        subject_phrase = (
             f"1 {watched_column.singular_noun} has"
             if column_values.count == 1
             else f"{column_values.count:,} {watched_column.plural_noun} have"
@@ -162,7 +162,7 @@ def describe_vanished(table: Table, vanished_values: list[VanishedValues]) -> li
             else ""
         )
         name_phrase = f": {', '.join(column_values.names)}{more_phrase}" if column_values.names else ""
-        sentences.append(f"{subject} vanished{name_phrase}.{watched_column.remedy}")
+        sentences.append(f"{subject_phrase} vanished{name_phrase}.{watched_column.remedy}")
     return sentences
 
 

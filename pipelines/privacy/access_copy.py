@@ -106,7 +106,7 @@ def collect_access_copy(settings: Settings, config: Config, person_key: str, pos
     stored_parts, unread_places = [], []
     for path, shown_path in _list_files(settings):
         try:
-            stored_parts += _read_part(path, shown_path, person_search, config)
+            stored_parts += _read_stored_parts(path, shown_path, person_search, config)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             unread_places.append(f"{shown_path}: {type(error).__name__}")
     tables_by_store = (
@@ -142,11 +142,13 @@ def _list_files(settings: Settings) -> Iterator[tuple[Path, PurePosixPath]]:
                 yield path, shown_prefix / path.relative_to(searched_folder).as_posix()
 
 
-def _read_part(path: Path, shown_path: PurePosixPath, person_search: PersonSearch, config: Config) -> list[StoredPart]:
+def _read_stored_parts(
+    path: Path, shown_path: PurePosixPath, person_search: PersonSearch, config: Config
+) -> list[StoredPart]:
     if path.suffix == ".parquet":
         table_rows = pl.scan_parquet(path)
         table = describe_stored_table(find_table_name(shown_path), table_rows.collect_schema())
-        place = describe_place(shown_path, config, _retention_days(table.name))
+        place = describe_place(shown_path, config, _find_retention_days(table.name))
         return _describe_rows(place, str(shown_path), table, table_rows, person_search)
     person_lines = person_search.find_lines(path)
     if not person_lines:
@@ -169,7 +171,7 @@ def _describe_rows(
     ]
 
 
-def _retention_days(table_name: str) -> int | None:
+def _find_retention_days(table_name: str) -> int | None:
     if table_name in TABLES:
         return TABLES[table_name].retention_days
     if table_name.startswith("quarantine__"):

@@ -90,12 +90,15 @@ def compile_search(searched_texts: Iterable[str]) -> Callable[[bytes], bool]:
         if _is_encodable(written_form, encoding)
     }
     if not byte_patterns:
-        return lambda content: False
-    alternatives = b"|".join(re.escape(byte_pattern) for byte_pattern in sorted(byte_patterns, key=len, reverse=True))
-    word_expression = re.compile(_WORD_START.encode() + rb"(?:" + alternatives + rb")" + _WORD_END.encode())
+        return lambda searched_bytes: False
+    joined_patterns = b"|".join(
+        re.escape(byte_pattern) for byte_pattern in sorted(byte_patterns, key=len, reverse=True)
+    )
+    word_expression = re.compile(_WORD_START.encode() + rb"(?:" + joined_patterns + rb")" + _WORD_END.encode())
     # finding bytes is far faster than the expression, which then decides whether they are a word
-    return lambda content: (
-        any(byte_pattern in content for byte_pattern in byte_patterns) and word_expression.search(content) is not None
+    return lambda searched_bytes: (
+        any(byte_pattern in searched_bytes for byte_pattern in byte_patterns)
+        and word_expression.search(searched_bytes) is not None
     )
 
 
@@ -111,12 +114,12 @@ def compile_replacement(replaced_texts: Iterable[str]) -> Callable[[str], str]:
         reverse=True,
     )
     if not written_forms:
-        return lambda content: content
+        return lambda original_text: original_text
     word_expression = re.compile(f"{_WORD_START}(?:{'|'.join(map(re.escape, written_forms))}){_WORD_END}")
-    return lambda content: (
-        word_expression.sub(_ERASED, content)
-        if any(written_form in content for written_form in written_forms)
-        else content
+    return lambda original_text: (
+        word_expression.sub(_ERASED, original_text)
+        if any(written_form in original_text for written_form in written_forms)
+        else original_text
     )
 
 

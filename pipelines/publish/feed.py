@@ -100,8 +100,10 @@ def list_outbox_files(published_folder: Path) -> list[OutboxFile]:
     """
     outbox_files = []
     for outbox_path in sorted((published_folder / FEED_FOLDER).glob("*.jsonl")):
-        file_number, first_event, last_event, snapshot_id = outbox_path.stem.split("-", 3)
-        outbox_files.append(OutboxFile(outbox_path, int(file_number), int(first_event), int(last_event), snapshot_id))
+        file_number, first_sequence, last_sequence, snapshot_id = outbox_path.stem.split("-", 3)
+        outbox_files.append(
+            OutboxFile(outbox_path, int(file_number), int(first_sequence), int(last_sequence), snapshot_id)
+        )
     return outbox_files
 
 

@@ -129,25 +129,25 @@ def draw_days(
 def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per worklog: entry, day, hours (quarter hours)."""
     entry_count = plan.person_rows.size
-    apprentice_log_counts = np.minimum(rng.poisson(1.5, entry_count), APPRENTICE_MAX_REPETITIONS)
-    apprentice_log_counts = np.where((apprentice_log_counts == 0) & ~plan.has_course, 1, apprentice_log_counts) * (
-        plan.goal_stages == APPRENTICE
-    )
+    apprentice_worklog_counts = np.minimum(rng.poisson(1.5, entry_count), APPRENTICE_MAX_REPETITIONS)
+    apprentice_worklog_counts = np.where(
+        (apprentice_worklog_counts == 0) & ~plan.has_course, 1, apprentice_worklog_counts
+    ) * (plan.goal_stages == APPRENTICE)
     aims_at_journeyman, aims_at_master = plan.goal_stages >= JOURNEYMAN, plan.goal_stages == MASTER
-    journeyman_log_counts = rng.integers(*JOURNEY_REPETITIONS, entry_count) * aims_at_journeyman
-    master_log_counts = rng.integers(*MASTER_REPETITIONS, entry_count) * aims_at_master
+    journeyman_worklog_counts = rng.integers(*JOURNEY_REPETITIONS, entry_count) * aims_at_journeyman
+    master_worklog_counts = rng.integers(*MASTER_REPETITIONS, entry_count) * aims_at_master
     # after the last stage practice thins out: many never use the micro-skill again and it rusts, a few stay busy
     is_busy = rng.random(entry_count) < 0.03
-    later_log_counts = (
+    later_worklog_counts = (
         np.where(is_busy, 40, rng.poisson(4.0, entry_count) * (rng.random(entry_count) < 0.5)) * aims_at_journeyman
     )
     last_stage_days = np.where(aims_at_master, plan.master_days, plan.journeyman_days)
     later_period_days = np.where(is_busy, 500, rng.integers(40, 420, entry_count))
     phases = (
-        (apprentice_log_counts, plan.begun_days, plan.begun_days + 60, (2, 27)),
-        (journeyman_log_counts, plan.begun_days, plan.journeyman_days - 1, (10, 31)),
-        (master_log_counts, plan.journeyman_days + 1, plan.master_days - 1, (17, 31)),
-        (later_log_counts, last_stage_days + 1, last_stage_days + later_period_days, (4, 31)),
+        (apprentice_worklog_counts, plan.begun_days, plan.begun_days + 60, (2, 27)),
+        (journeyman_worklog_counts, plan.begun_days, plan.journeyman_days - 1, (10, 31)),
+        (master_worklog_counts, plan.journeyman_days + 1, plan.master_days - 1, (17, 31)),
+        (later_worklog_counts, last_stage_days + 1, last_stage_days + later_period_days, (4, 31)),
     )
     phase_worklogs = []
     for worklog_counts, first_days, last_days, quarter_hour_range in phases:
@@ -225,20 +225,24 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
 
     draw_peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
     begun_days, journeyman_days = plan.begun_days, plan.journeyman_days
-    master_counts = np.where(plan.goal_stages == MASTER, MASTER_JUDGES, 0)
+    master_judgement_counts = np.where(plan.goal_stages == MASTER, MASTER_JUDGES, 0)
     add_judgements(
-        master_counts, journeyman_days + 1, plan.master_days - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6)
+        master_judgement_counts,
+        journeyman_days + 1,
+        plan.master_days - 1,
+        partial(rng.choice, (PEER, ENDORSEMENT)),
+        (4, 6),
     )
-    later_counts = rng.poisson(0.35, entry_count) * aims_at_journeyman
-    add_judgements(later_counts, journeyman_days + 1, journeyman_days + 300, draw_peer_or_manager, (3, 6))
-    early_counts = (rng.random(entry_count) < 0.15) * aims_at_journeyman * 1
-    add_judgements(early_counts, begun_days + 5, journeyman_days - 2, draw_peer_or_manager, (1, 3))
-    attempt_counts = rng.poisson(0.25, entry_count) * (plan.goal_stages == APPRENTICE)
+    later_judgement_counts = rng.poisson(0.35, entry_count) * aims_at_journeyman
+    add_judgements(later_judgement_counts, journeyman_days + 1, journeyman_days + 300, draw_peer_or_manager, (3, 6))
+    early_judgement_counts = (rng.random(entry_count) < 0.15) * aims_at_journeyman * 1
+    add_judgements(early_judgement_counts, begun_days + 5, journeyman_days - 2, draw_peer_or_manager, (1, 3))
+    test_attempt_counts = rng.poisson(0.25, entry_count) * (plan.goal_stages == APPRENTICE)
     add_judgements(
-        attempt_counts, begun_days + 10, begun_days + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6)
+        test_attempt_counts, begun_days + 10, begun_days + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6)
     )
-    self_counts = (rng.random(entry_count) < 0.06) * 1
-    add_judgements(self_counts, begun_days + 20, begun_days + 60, partial(np.full, fill_value=SELF), (2, 6))
+    self_judgement_counts = (rng.random(entry_count) < 0.06) * 1
+    add_judgements(self_judgement_counts, begun_days + 20, begun_days + 60, partial(np.full, fill_value=SELF), (2, 6))
     judgements = pl.concat(judgement_frames)
     judgements = judgements.filter(judgements["day"] <= pl.Series(plan.last_days).gather(judgements["entry"]))
     first_judge_numbers = pl.Series(rng.integers(0, 1_000_000, entry_count)).gather(judgements["entry"])

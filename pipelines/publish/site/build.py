@@ -25,7 +25,7 @@ from pipelines.storage.lake import Lake
 _MARKER_FILE = "snapshot.txt"
 
 
-def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) -> Path:
+def build_site(snapshot: Snapshot, lake: Lake, company_name: str, site_folder: Path) -> Path:
     """Write the pages of a snapshot into a folder of their own, unless they exist.
 
     `site_folder/index.html` leads to the newest snapshot's pages. The pages of all other snapshots are removed.
@@ -33,7 +33,7 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
     Args:
         snapshot: The snapshot to show.
         lake: The lake it was made from.
-        company: Name of the company.
+        company_name: Name of the company.
         site_folder: Folder of the site.
 
     Returns:
@@ -41,14 +41,17 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
     """
     site_folder.mkdir(parents=True, exist_ok=True)
     pages_folder = site_folder / snapshot.snapshot_id
-    environment = create_environment(snapshot, company)
+    environment = create_environment(snapshot, company_name)
     if not (pages_folder / FINGERPRINTS_FILE).exists():
         for leftover_folder in site_folder.glob(f".*{UNFINISHED}"):
             # processes of a killed run may still write into it: the next run removes what remains
             shutil.rmtree(leftover_folder, ignore_errors=True)
         unfinished_folder = site_folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
         _write_pages(
-            load_page_data(snapshot, lake, company), environment, unfinished_folder, _find_newest_pages(site_folder)
+            load_page_data(snapshot, lake, company_name),
+            environment,
+            unfinished_folder,
+            _find_newest_pages(site_folder),
         )
         # an earlier version listed everybody
         shutil.rmtree(pages_folder, ignore_errors=True)

@@ -47,7 +47,7 @@ class PageData:
     Attributes:
         snapshot: The snapshot that the pages show.
         lake: The lake it was made from.
-        company: Name of the company.
+        company_name: Name of the company.
         skill_row_by_id: Rows of core__entity_skill by skill_id.
         person_row_by_id: person_id, display_name, unit_name and role_name by person_id.
         evidence_counts: One row (person_id, source_name, mode, rows, first, last) per person, source and mode.
@@ -59,7 +59,7 @@ class PageData:
 
     snapshot: Snapshot
     lake: Lake
-    company: str
+    company_name: str
     skill_row_by_id: dict[str, Row]
     person_row_by_id: dict[str, Row]
     evidence_counts: pl.DataFrame
@@ -90,14 +90,14 @@ class PersonRows:
 
 
 def load_page_data(
-    snapshot: Snapshot, lake: Lake, company: str, evidence_counts: pl.DataFrame | None = None
+    snapshot: Snapshot, lake: Lake, company_name: str, evidence_counts: pl.DataFrame | None = None
 ) -> PageData:
     """Read the names and counts that the pages of a snapshot need.
 
     Args:
         snapshot: The snapshot to show.
         lake: The lake it was made from.
-        company: Name of the company.
+        company_name: Name of the company.
         evidence_counts: The evidence counts if the caller has them; they are counted in the lake otherwise.
 
     Returns:
@@ -109,7 +109,7 @@ def load_page_data(
     return PageData(
         snapshot,
         lake,
-        company,
+        company_name,
         {skill_row["skill_id"]: skill_row for skill_row in skills.iter_rows(named=True)},
         {person_row["person_id"]: person_row for person_row in people.iter_rows(named=True)},
         _count_evidence(lake) if evidence_counts is None else evidence_counts,

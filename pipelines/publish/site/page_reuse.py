@@ -120,7 +120,7 @@ def _fingerprint_lookups(page_data: PageData) -> str:
     for template_path in sorted(TEMPLATES.iterdir()):
         lookups_digest.update(template_path.read_bytes())
     lookup_values = [
-        page_data.company,
+        page_data.company_name,
         page_data.skill_row_by_id,
         page_data.person_row_by_id,
         sorted(page_data.skill_count_by_capability.items()),

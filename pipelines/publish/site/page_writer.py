@@ -60,7 +60,7 @@ def write_people(
         delayed(_write_part)(
             page_data.snapshot,
             page_data.lake,
-            page_data.company,
+            page_data.company_name,
             page_data.evidence_counts.filter(pl.col("person_id").is_in(person_id_part)),
             person_id_part,
             people_folder,
@@ -71,12 +71,12 @@ def write_people(
     )
 
 
-def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
+def create_environment(snapshot: Snapshot, company_name: str) -> jinja2.Environment:
     """Create the environment of the templates: it escapes every value and rejects unknown names.
 
     Args:
         snapshot: The snapshot that the pages show.
-        company: Name of the company.
+        company_name: Name of the company.
 
     Returns:
         An environment with the globals and filters that the templates use.
@@ -89,7 +89,7 @@ def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(snapshot=snapshot, company=company, signs=SIGN_BY_STAGE, smallest=SMALLEST_TEAM)
+    environment.globals.update(snapshot=snapshot, company=company_name, signs=SIGN_BY_STAGE, smallest=SMALLEST_TEAM)
     # the pieces that pages repeat most are rendered once per value
     piece_macros = environment.get_template("pieces.html.j2").module
     render_cell, render_tile = (
@@ -110,7 +110,7 @@ def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
 def _write_part(
     snapshot: Snapshot,
     lake: Lake,
-    company: str,
+    company_name: str,
     evidence_counts: pl.DataFrame,
     person_ids: list[str],
     people_folder: Path,
@@ -120,11 +120,11 @@ def _write_part(
     """Write the pages of some people in a separate process, which may have started before its parent set the umask."""
     _end_with_parent(parent_pid)
     use_umask(umask)
-    _write_pages(load_page_data(snapshot, lake, company, evidence_counts), person_ids, people_folder)
+    _write_pages(load_page_data(snapshot, lake, company_name, evidence_counts), person_ids, people_folder)
 
 
 def _write_pages(page_data: PageData, person_ids: list[str], people_folder: Path) -> None:
-    template = create_environment(page_data.snapshot, page_data.company).get_template("person.html.j2")
+    template = create_environment(page_data.snapshot, page_data.company_name).get_template("person.html.j2")
     for person_rows in iterate_people(page_data, person_ids):
         page_html = render_person_page(template, page_data, person_rows)
         person_folder = people_folder / page_data.page_names.folder_of(person_rows.person_id)
