@@ -57,8 +57,8 @@ def read_bucket_tables(store_options: ObjectStoreOptions) -> Iterator[tuple[Pure
     """
     import pyarrow.fs as pafs
 
-    store, bucket_folder = open_store(store_options)
-    for file_info in store.get_file_info(pafs.FileSelector(bucket_folder, recursive=True, allow_not_found=True)):
+    file_system, bucket_folder = open_store(store_options)
+    for file_info in file_system.get_file_info(pafs.FileSelector(bucket_folder, recursive=True, allow_not_found=True)):
         if file_info.path.endswith(".parquet"):
-            with store.open_input_stream(file_info.path) as object_stream:
+            with file_system.open_input_stream(file_info.path) as object_stream:
                 yield PurePosixPath(file_info.path), pl.read_parquet(io.BytesIO(object_stream.read())).lazy()
