@@ -79,7 +79,7 @@ def print_chaos(people: int, kills: int, seed: int, as_json: bool) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         before = Path(folder) / "before"
-        build_demo(before, people_count=people, seed=seed, last_day=LAST_DAY)
+        build_demo(before, people_count=people, seed=seed, export_day=LAST_DAY)
         _run(before, LAST_DAY)
         result = interrupt_runs(before, Path(folder), kills, seed)
     print_json({**asdict(result), "holds": result.holds}) if as_json else print_note(str(result))

@@ -93,7 +93,7 @@ def _compare(
 
 
 def _write_exports(root: Path, people: int) -> None:
-    build_demo(root, people_count=people, seed=_SEED, last_day=_LAST_DAY)
+    build_demo(root, people_count=people, seed=_SEED, export_day=_LAST_DAY)
 
 
 def _source(root: Path, name: str) -> SourceConfig:

@@ -76,7 +76,7 @@ def measure_incremental_runs(root: Path, people: int, seed: int = 7) -> Incremen
     Raises:
         CommandFailed: A run failed.
     """
-    build_demo(root, people_count=people, seed=seed, last_day=_LAST_DAY)
+    build_demo(root, people_count=people, seed=seed, export_day=_LAST_DAY)
     settings, new_day = resolve_settings(root), _LAST_DAY + timedelta(days=2)
     first = _time_run(settings, "first run", 0)
     nothing_new = _time_run(settings, "nothing new", 1)

@@ -149,7 +149,7 @@ def _writes(folder: Path, frame: pl.DataFrame, repeats: int, progress: Callable[
         shutil.rmtree(published, ignore_errors=True)
         start = time.perf_counter()
         rows = assign_snapshot_id({NEXT_SKILL: frame}, _DAY, 2, {NEXT_SKILL: content})
-        snapshot = publish_snapshot(published, rows.frames, rows.snapshot_id, rows.as_of, rows.valid_until)
+        snapshot = publish_snapshot(published, rows.rows_by_table, rows.snapshot_id, rows.as_of, rows.valid_until)
         written = time.perf_counter()
         publish_delta(snapshot, 90)
         delta.append(time.perf_counter() - written)

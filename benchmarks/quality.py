@@ -50,7 +50,7 @@ def print_tracing(people: int, data_root: Path | None, roles: Path | None, as_js
     elif data_root is not None:
         evidence = Lake(resolve_settings(data_root).lake_path).scan(EVIDENCE).collect()
     else:
-        world = generate_world(people, seed=7, last_day=_DEMO_END)
+        world = generate_world(people, seed=7, export_day=_DEMO_END)
         evidence = pl.concat([build_evidence_ledger(world, history) for history in generate_histories(world)])
     try:
         scores = evaluate_knowledge_tracing(evidence, choose_split_moment(evidence), policy)

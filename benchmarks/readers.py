@@ -260,8 +260,10 @@ def _read_object_store(location: str) -> ReadTables:
 def _read_feed(location: str) -> ReadTables:
     """Read the events of the newest snapshot, which names every person: all lists change."""
     newest = list_outbox_files(Path(location))[-1]
-    events = list(read_feed(Path(location), newest.first - 1, newest.last - newest.first + 1))
-    expected_sequences = list(range(newest.first, newest.first + len(events)))
+    events = list(
+        read_feed(Path(location), newest.first_sequence - 1, newest.last_sequence - newest.first_sequence + 1)
+    )
+    expected_sequences = list(range(newest.first_sequence, newest.first_sequence + len(events)))
     if [int(event["sequence"]) for event in events] != expected_sequences:
         raise ValueError("the sequence of the events has a gap")
     return {"events": (sorted({event["data"]["snapshot_id"] for event in events}), len(events))}

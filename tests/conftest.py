@@ -128,7 +128,7 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoRun]:
 
 
 def make_demo_run(root: Path) -> DemoRun:
-    build_demo(root, people_count=60, seed=7, last_day=END)
+    build_demo(root, people_count=60, seed=7, export_day=END)
     with record_matched_texts() as matched_texts, record_evaluated_rows() as evaluated_rows:
         summary = run_pipeline(root)
     return DemoRun(resolve_settings(root), summary, matched_texts, evaluated_rows)

@@ -21,13 +21,13 @@ from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED_TABLES
 from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.snapshots.release_checks import (
-    list_check_rows,
-    list_check_table,
+    build_list_contract,
+    build_person_contract,
+    build_person_rows,
+    build_publication_contract,
+    build_publication_row,
     measure_changed_share,
-    person_check_rows,
-    person_check_table,
-    publication_check_row,
-    publication_check_table,
+    select_list_rows,
 )
 
 # Distinguishes these checks from those of the table's own contract, which are shown on the same asset.
@@ -38,8 +38,8 @@ _READ_TABLES = (NEXT_SKILL, PERSON, MODEL_CARD)
 
 def publication_checks(config: Config) -> list[AssetChecksDefinition]:
     """The checks on the recommendations that must pass before they are published."""
-    list_table, person_table = list_check_table(config.policy.list_length), person_check_table()
-    publication_table = publication_check_table(config.publish)
+    list_table, person_table = build_list_contract(config.policy.list_length), build_person_contract()
+    publication_table = build_publication_contract(config.publish)
     check_tables = (list_table, person_table, publication_table)
 
     @multi_asset_check(
@@ -54,8 +54,8 @@ def publication_checks(config: Config) -> list[AssetChecksDefinition]:
         readable_names = frozenset(table.name for table in _READ_TABLES)
         table_reader = TableReader(DeclaredLake(pipeline.lake.root, "check_publication", readable_names))
         next_steps, employed_people = table_reader.read(NEXT_SKILL), table_reader.read(PERSON).filter(is_employed())
-        yield from _check_rules(list_table, list_check_rows(next_steps))
-        yield from _check_rules(person_table, person_check_rows(next_steps, employed_people))
+        yield from _check_rules(list_table, select_list_rows(next_steps))
+        yield from _check_rules(person_table, build_person_rows(next_steps, employed_people))
         yield from _check_rules(
             publication_table, _publication_row(table_reader, pipeline.settings.published_path, next_steps)
         )
@@ -64,7 +64,7 @@ def publication_checks(config: Config) -> list[AssetChecksDefinition]:
 
 
 def _publication_row(table_reader: TableReader, published_path: Path, next_steps: pl.DataFrame) -> pl.DataFrame:
-    """One row about the whole publication, in the contract of `publication_check_table`."""
+    """One row about the whole publication, in the contract of `build_publication_contract`."""
     model_cards = table_reader.read(MODEL_CARD)
     try:
         previous_steps = current_snapshot(published_path).scan(NEXT_SKILL.name)
@@ -75,7 +75,7 @@ def _publication_row(table_reader: TableReader, published_path: Path, next_steps
         table: next_steps if table == NEXT_SKILL else pl.DataFrame(schema=table.schema) for table in PUBLISHED_TABLES
     }
     changed_share = measure_changed_share(previous_steps, next_steps.lazy())
-    return publication_check_row(rows_by_table, model_cards["card"][0] if model_cards.height else None, changed_share)
+    return build_publication_row(rows_by_table, model_cards["card"][0] if model_cards.height else None, changed_share)
 
 
 def _check_rules(table: Table, rows: pl.DataFrame) -> Iterator[AssetCheckResult]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from assets.checks.issue import Issue
 from pipelines.config.company import Config
 from pipelines.contracts.output_tables import PUBLISH_TARGET
-from pipelines.publish.targets import configured_targets
+from pipelines.publish.targets import list_configured_targets
 from pipelines.storage.lake import Lake
 
 
@@ -43,7 +43,7 @@ def read_target_states(lake: Lake, config: Config, current_snapshot_id: str) -> 
         outcome_row["way_name"]: outcome_row for outcome_row in lake.scan(PUBLISH_TARGET).collect().to_dicts()
     }
     target_states = []
-    for target in configured_targets(config.publish):
+    for target in list_configured_targets(config.publish):
         last_outcome = outcome_by_target.get(target)
         if last_outcome is None:
             target_states.append(TargetState(target, None, "nothing was published there yet"))

@@ -24,7 +24,7 @@ def make_demo(data_root: Path | None, people_count: int, seed: int, last_day: da
                 root,
                 people_count=people_count,
                 seed=seed,
-                last_day=last_day,
+                export_day=last_day,
                 progress=lambda activity, completed_share: progress_bar.update(
                     progress_task, description=activity, completed=completed_share
                 ),

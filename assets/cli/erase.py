@@ -15,7 +15,7 @@ from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from pipelines.config.secrets import describe_failure
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import ErasureUnavailable
-from pipelines.privacy.erasure import complete_erasures, erase_people, open_list, unmark
+from pipelines.privacy.erasure import complete_erasures, erase_people, open_list, remove_list_marks
 from pipelines.privacy.receipt import Receipt
 
 
@@ -54,7 +54,7 @@ def erase(
         with exclusive_lock(settings.lock_path):
             open_list(stores, is_new=is_new_list)
             if is_new_list:
-                unmark(stores)  # a longer list, which was seen before, is lost
+                remove_list_marks(stores)  # a longer list, which was seen before, is lost
             completed_receipt = complete_erasures(stores, datetime.now(UTC))
             receipt = erase_people(stores, set(people), datetime.now(UTC)) if people else None
     except ErasureUnavailable as error:

@@ -13,7 +13,7 @@ from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from pipelines.config.secrets import describe_failure
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import ErasureUnavailable
-from pipelines.privacy.erasure import complete_erasures, unmark
+from pipelines.privacy.erasure import complete_erasures, remove_list_marks
 from pipelines.publish.object_store import fetch_lake, fetch_publication
 from pipelines.storage.file_access import readable_by, restrict_data_root
 
@@ -47,7 +47,7 @@ def restore_from_bucket(data_root: Path | None, config_file: Path | None, as_jso
         with exclusive_lock(settings.lock_path):
             file_count = fetch_lake(settings.lake_path, bucket_options)
             restrict_data_root(settings.root, published_path, publish_config.group)
-            unmark(stores)
+            remove_list_marks(stores)
             with readable_by(publish_config.group, published_path):
                 # nobody who was erased since the copy was made is published
                 snapshot = fetch_publication(

@@ -16,7 +16,7 @@ from pipelines.config.company import Config
 from pipelines.contracts.catalog import DELIVERY, EVIDENCE, PERSON, SKILL
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import PUBLISH_TARGET, SNAPSHOT
-from pipelines.publish.targets import PublishContext, configured_targets, publish_target
+from pipelines.publish.targets import PublishContext, list_configured_targets, publish_target
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.file_access import readable_by
 
@@ -29,7 +29,7 @@ def target_publication(config: Config) -> FollowUp:
 
     It follows the snapshot in the same op, so that no run moves the one without the others.
     """
-    target_names = configured_targets(config.publish)
+    target_names = list_configured_targets(config.publish)
 
     def publish_targets(run: AssetRun) -> Results:
         settings, config = run.settings, run.config

@@ -129,7 +129,7 @@ def _publish_tables(run: AssetRun) -> Snapshot:
     with readable_by(run.config.publish.group, published_path):
         new_snapshot = publish_snapshot(
             published_path,
-            snapshot_content.frames,
+            snapshot_content.rows_by_table,
             snapshot_content.snapshot_id,
             snapshot_content.as_of,
             snapshot_content.valid_until,

@@ -77,7 +77,7 @@ def measure_erasure(folder: Path, people: int, seed: int = 7) -> ErasureCosts:
         seed: Seed of the company.
     """
     root = folder / "root"
-    build_demo(root, people_count=people, seed=seed, last_day=_LAST_DAY)
+    build_demo(root, people_count=people, seed=seed, export_day=_LAST_DAY)
     with (root / "footsteps.yaml").open("a") as declaration:
         declaration.write("privacy: {erased_people: ../erased.jsonl}\n")
     settings = resolve_settings(root)

@@ -69,12 +69,12 @@ def conform_person(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) 
         .sort("changed_at", "source_name", "row_number", nulls_last=False)
         .unique("person_id", keep="last", maintain_order=True)
     )
-    manager_ids = _map_codes(accounts, "manager_code", "manager_id")
-    joined_people = people.join(exported_people, on="person_id", how="left").join(
-        manager_ids, on="manager_code", how="left"
+    manager_id_by_code = _map_codes(accounts, "manager_code", "manager_id")
+    described_people = people.join(exported_people, on="person_id", how="left").join(
+        manager_id_by_code, on="manager_code", how="left"
     )
     employment_status = pl.coalesce("employment_status", pl.when(pl.col("left_date") <= as_of).then(pl.lit("left")))
-    return joined_people.with_columns(employment_status.fill_null("active").alias("employment_status")).select(
+    return described_people.with_columns(employment_status.fill_null("active").alias("employment_status")).select(
         PERSON.column_names
     )
 
@@ -84,10 +84,12 @@ def conform_role_period(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: 
 
     The arguments are those of `conform_event`.
     """
-    periods = _add_person_id(raw_rows, accounts).sort("started_date", "source_name", "record_code")
-    next_start = pl.col("started_date").shift(-1).over("person_id", "unit_name")
+    identified_periods = _add_person_id(raw_rows, accounts).sort("started_date", "source_name", "record_code")
+    next_role_start = pl.col("started_date").shift(-1).over("person_id", "unit_name")
     return _validate_rows(
-        periods.with_columns(pl.coalesce("ended_date", next_start).alias("ended_date")), "role_period", people
+        identified_periods.with_columns(pl.coalesce("ended_date", next_role_start).alias("ended_date")),
+        "role_period",
+        people,
     )
 
 
@@ -109,9 +111,11 @@ def conform_feedback(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.
 
     The arguments are those of `conform_event`.
     """
-    assessors = _map_codes(accounts, "given_by_code", "given_by_id")
+    assessor_id_by_code = _map_codes(accounts, "given_by_code", "given_by_id")
     return _validate_rows(
-        _add_person_id(raw_rows, accounts).join(assessors.lazy(), on="given_by_code", how="left"), "feedback", people
+        _add_person_id(raw_rows, accounts).join(assessor_id_by_code.lazy(), on="given_by_code", how="left"),
+        "feedback",
+        people,
     )
 
 
@@ -126,14 +130,14 @@ def conform_consent(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.D
 
 
 def conform_event(
-    shape: CanonicalSchemaName, raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame
+    schema_name: CanonicalSchemaName, raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.DataFrame
 ) -> ValidatedRows:
     """One row per event of a schema that only needs its person, such as worklog, assignment or reply.
 
     An assignment without an assignee keeps a null person; a row with an unknown account is set aside.
 
     Args:
-        shape: The canonical schema.
+        schema_name: The canonical schema.
         raw_rows: Its current rows, with system_name.
         accounts: The table of accounts (`ACCOUNT`).
         people: The people (`PERSON`); only person_id is read.
@@ -141,7 +145,7 @@ def conform_event(
     Returns:
         The rows in the contract of the core table of the schema, and those set aside.
     """
-    return _validate_rows(_add_person_id(raw_rows, accounts), shape, people)
+    return _validate_rows(_add_person_id(raw_rows, accounts), schema_name, people)
 
 
 def _add_person_id(raw_rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.LazyFrame:
@@ -151,14 +155,20 @@ def _add_person_id(raw_rows: pl.LazyFrame, accounts: pl.DataFrame) -> pl.LazyFra
     )
 
 
-def _validate_rows(identified_rows: pl.LazyFrame, shape: CanonicalSchemaName, people: pl.DataFrame) -> ValidatedRows:
+def _validate_rows(
+    identified_rows: pl.LazyFrame, schema_name: CanonicalSchemaName, people: pl.DataFrame
+) -> ValidatedRows:
     """Split by the rules of the core table. An account that no HR export names breaks `person_id|references`."""
-    table, canonical_columns = CORE_TABLE_BY_SHAPE[shape], CANONICAL_SCHEMAS[shape].columns
+    table, canonical_columns = CORE_TABLE_BY_SHAPE[schema_name], CANONICAL_SCHEMAS[schema_name].columns
     has_account = pl.any_horizontal(pl.col(account_key).is_not_null() for account_key in ACCOUNT_KEYS)
     # A text replaces the unknown id, so that the row breaks the reference and not the rule against nulls.
-    person_id = pl.when(has_account & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise("person_id")
+    person_id_or_unknown = (
+        pl.when(has_account & pl.col("person_id").is_null()).then(pl.lit("unknown")).otherwise("person_id")
+    )
     output_columns = dict.fromkeys((*table.column_names, *canonical_columns, "system_name", *PROVENANCE_COLUMNS))
-    conformed_rows = identified_rows.with_columns(person_id.alias("person_id")).select(*output_columns).collect()
+    conformed_rows = (
+        identified_rows.with_columns(person_id_or_unknown.alias("person_id")).select(*output_columns).collect()
+    )
     return validate_rows(table, conformed_rows, {PERSON_REFERENCE.target: people["person_id"]}, canonical_columns)
 
 

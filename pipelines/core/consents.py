@@ -20,7 +20,7 @@ _ACTIVE_CONSENT_SCHEMA = pl.Schema(
 )
 
 
-def resolve_consent_skills(consent_rows: pl.DataFrame, skill_texts: pl.DataFrame) -> pl.DataFrame:
+def resolve_consent_skills(consent_rows: pl.DataFrame, stored_text_matches: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skill and the relations of each consent.
 
     A consent whose text names no micro-skill of the taxonomy gives nothing. A withdrawal whose text names none
@@ -28,7 +28,7 @@ def resolve_consent_skills(consent_rows: pl.DataFrame, skill_texts: pl.DataFrame
 
     Args:
         consent_rows: Rows in the contract of `CONSENT`.
-        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
 
     Returns:
         One row per statement, relation and micro-skill: person_id, relation, skill_id (null for every micro-skill),
@@ -39,20 +39,25 @@ def resolve_consent_skills(consent_rows: pl.DataFrame, skill_texts: pl.DataFrame
     general_consents = consent_rows.filter(pl.col("is_general")).with_columns(pl.lit(None, pl.String).alias("skill_id"))
     skill_consents = consent_rows.filter(~pl.col("is_general"))
     text_matches = (
-        look_up_matches(skill_consents.select("skill_text"), skill_texts).select("skill_text", "skill_id").unique()
+        look_up_matches(skill_consents.select("skill_text"), stored_text_matches)
+        .select("skill_text", "skill_id")
+        .unique()
     )
     skill_consents = skill_consents.join(text_matches, on="skill_text", how="left", maintain_order="left").filter(
         pl.col("skill_id").is_not_null() | (pl.col("consent_status") == "withdrawn")
     )
-    all_relations = pl.when(pl.col("consent_relation") == "all").then(pl.lit(list(RELATIONS)))
-    relation = all_relations.otherwise(pl.concat_list("consent_relation")).alias("relation")
-    relation_rows = (
+    relations = (
+        pl.when(pl.col("consent_relation") == "all")
+        .then(pl.lit(list(RELATIONS)))
+        .otherwise(pl.concat_list("consent_relation"))
+    )
+    consents_per_relation = (
         pl.concat([general_consents, skill_consents.select(general_consents.columns)])
-        .with_columns(relation)
+        .with_columns(relations.alias("relation"))
         .explode("relation")
     )
     statement_columns = ("person_id", "relation", "skill_id", "consent_status", "expires_date", "stated_at")
-    return relation_rows.select(statement_columns).unique().sort(statement_columns, nulls_last=True)
+    return consents_per_relation.select(statement_columns).unique().sort(statement_columns, nulls_last=True)
 
 
 def find_active_consents(consents: pl.DataFrame, as_of: date, last_valid_day: date) -> pl.DataFrame:
@@ -70,13 +75,13 @@ def find_active_consents(consents: pl.DataFrame, as_of: date, last_valid_day: da
         One row per person, relation and micro-skill (null for every one) with a decisive statement: person_id,
         relation, skill_id, is_given.
     """
-    statement_key = (*_RELATION_KEY, "skill_id")
+    statement_key_columns = (*_RELATION_KEY, "skill_id")
     is_given = (pl.col("consent_status") == "granted") & (pl.col("expires_date") >= last_valid_day)
     past_consents = consents.filter(pl.col("stated_at") < end_of_day(as_of))
     last_statements = (
         past_consents.with_columns(is_given.fill_null(False).alias("is_given"))
-        .filter(pl.col("stated_at") == pl.col("stated_at").max().over(statement_key))
-        .group_by(statement_key)
+        .filter(pl.col("stated_at") == pl.col("stated_at").max().over(statement_key_columns))
+        .group_by(statement_key_columns)
         .agg(pl.col("is_given").all(), pl.col("stated_at").first())
     )
     general_statements = last_statements.filter(pl.col("skill_id").is_null())

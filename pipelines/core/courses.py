@@ -50,14 +50,14 @@ def list_learning_texts(learning_records: pl.DataFrame, courses: pl.DataFrame) -
         One row per record and text: skill_text, is_matched_whole (whether the text is the code of a course: it is
         compared as a whole, because a part of a code is no name).
     """
-    named_records = _add_course_names(learning_records, courses)
-    text_frames = [
-        named_records.select(
-            pl.col(column).alias("skill_text"), pl.lit(column == "course_code").alias("is_matched_whole")
+    records_with_course_names = _add_course_names(learning_records, courses)
+    texts_per_column = [
+        records_with_course_names.select(
+            pl.col(column_name).alias("skill_text"), pl.lit(column_name == "course_code").alias("is_matched_whole")
         )
-        for column in _TEXT_COLUMNS
+        for column_name in _TEXT_COLUMNS
     ]
-    return pl.concat(text_frames).drop_nulls("skill_text")
+    return pl.concat(texts_per_column).drop_nulls("skill_text")
 
 
 def choose_learning_texts(
@@ -74,12 +74,12 @@ def choose_learning_texts(
         The records in the same order, with the chosen text as skill_text: the most trusted one that names a
         micro-skill; if none does, the most trusted one; null if the record has no text.
     """
-    named_records = _add_course_names(learning_records, courses)
+    records_with_course_names = _add_course_names(learning_records, courses)
     matched_text_expressions = (
-        pl.when(pl.col(column).is_in(matched_texts.implode())).then(column) for column in _TEXT_COLUMNS
+        pl.when(pl.col(column_name).is_in(matched_texts.implode())).then(column_name) for column_name in _TEXT_COLUMNS
     )
     chosen_text = pl.coalesce(*matched_text_expressions, *_TEXT_COLUMNS)
-    return named_records.with_columns(chosen_text.alias("skill_text")).select(learning_records.columns)
+    return records_with_course_names.with_columns(chosen_text.alias("skill_text")).select(learning_records.columns)
 
 
 def _add_course_names(learning_records: pl.DataFrame, courses: pl.DataFrame) -> pl.DataFrame:

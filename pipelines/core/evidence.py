@@ -28,7 +28,7 @@ def collect_evidence(
     evidence_inputs: EvidenceInputs,
     text_matches: pl.DataFrame,
     reply_evidence: pl.DataFrame | None = None,
-    people: Collection[str] | None = None,
+    person_ids: Collection[str] | None = None,
     record_keys: pl.DataFrame | None = None,
     period: Period = ALL_TIME,
 ) -> pl.DataFrame:
@@ -41,8 +41,8 @@ def collect_evidence(
         evidence_inputs: The core rows.
         text_matches: As `look_up_matches` returns them for the texts of `evidence_inputs`: skill_text, skill_id.
         reply_evidence: Further rows in the contract of `EVIDENCE` (see `build_done_evidence`).
-        people: Return only evidence of these people; None for everybody. Assignments and feedback of other people may
-            give evidence of them.
+        person_ids: Return only evidence of these people; None for everybody. Assignments and feedback of other people
+            may give evidence of them.
         record_keys: Return only evidence from these records (table_name, source_name, record_code); None for all.
         period: Return only evidence of these months.
 
@@ -50,35 +50,35 @@ def collect_evidence(
         One row per person, micro-skill, mode and source record, in the contract of `EVIDENCE` and in its order.
     """
     evidence_rows = _list_evidence_rows(evidence_inputs, text_matches)
-    if people is not None:
-        evidence_rows = evidence_rows.filter(pl.col("person_id").is_in(sorted(people)))
+    if person_ids is not None:
+        evidence_rows = evidence_rows.filter(pl.col("person_id").is_in(sorted(person_ids)))
     if record_keys is not None:
         evidence_rows = evidence_rows.join(record_keys, on=record_keys.columns, how="semi", maintain_order="left")
     is_in_period = period.includes(pl.col("occurred_at"))
     evidence_rows = evidence_rows.filter(is_in_period)
     skill_matches = text_matches.drop_nulls("skill_id").select("skill_text", "skill_id").unique()
     skill_matches = skill_matches.with_columns(pl.len().over("skill_text").alias("skill_count"))
-    shared_amount = (
+    amount_per_skill = (
         pl.when(pl.col("amount_unit") == "hours").then(pl.col("amount") / pl.col("skill_count")).otherwise("amount")
     )
     evidence = (
         evidence_rows.drop_nulls(("person_id", "skill_text", "occurred_at"))
         .join(skill_matches, on="skill_text")
-        .with_columns(shared_amount.alias("amount"))
+        .with_columns(amount_per_skill.alias("amount"))
     )
-    identity_expression = pl.concat_str(
+    identity_text = pl.concat_str(
         "source_name", "table_name", "record_code", "person_id", "skill_id", "mode", separator="\t"
     )
-    identity_values = evidence.select(identity_expression.cast(pl.Binary)).to_series().to_list()
-    id_digests = [blake2b(identity_value, digest_size=16).digest() for identity_value in identity_values]
-    evidence = evidence.select(column for column in EVIDENCE.column_names if column != "evidence_id")
+    encoded_identities = evidence.select(identity_text.cast(pl.Binary)).to_series().to_list()
+    id_digests = [blake2b(encoded_identity, digest_size=16).digest() for encoded_identity in encoded_identities]
+    evidence = evidence.select(column_name for column_name in EVIDENCE.column_names if column_name != "evidence_id")
     if reply_evidence is not None:
         reply_evidence = reply_evidence.filter(is_in_period)
         id_digests += [bytes.fromhex(evidence_id) for evidence_id in reply_evidence["evidence_id"]]
         evidence = pl.concat([evidence, reply_evidence.select(evidence.columns)])
-    row_order = order_first_rows(id_digests, evidence.select(month_number("occurred_at")).to_series())
-    evidence_ids = pl.Series("evidence_id", id_digests, pl.Binary).gather(row_order).bin.encode("hex")
-    return evidence[row_order].with_columns(evidence_ids).select(EVIDENCE.column_names)
+    first_row_positions = order_first_rows(id_digests, evidence.select(month_number("occurred_at")).to_series())
+    evidence_ids = pl.Series("evidence_id", id_digests, pl.Binary).gather(first_row_positions).bin.encode("hex")
+    return evidence[first_row_positions].with_columns(evidence_ids).select(EVIDENCE.column_names)
 
 
 def count_unknown_mentions(
@@ -103,18 +103,19 @@ def count_unknown_mentions(
         .agg(pl.col("mention_count").sum().cast(pl.Int64))
         .sort("mention_text")
     )
-    skill_by_alias = dict(aliases.select("alias_text", "skill_id").iter_rows())
-    nearest_ids = [
+    skill_id_by_alias = dict(aliases.select("alias_text", "skill_id").iter_rows())
+    nearest_skill_ids = [
         list(
             dict.fromkeys(
-                skill_by_alias[close_alias]
-                for close_alias in difflib.get_close_matches(mention_text, skill_by_alias, _NEAREST_COUNT)
+                skill_id_by_alias[close_alias]
+                for close_alias in difflib.get_close_matches(mention_text, skill_id_by_alias, _NEAREST_COUNT)
             )
         )
         for mention_text in unknown_mentions["mention_text"]
     ]
-    nearest_id_series = pl.Series("nearest_skill_ids", nearest_ids, pl.List(pl.String))
-    return unknown_mentions.with_columns(nearest_id_series).select(UNKNOWN_MENTION.column_names)
+    return unknown_mentions.with_columns(pl.Series("nearest_skill_ids", nearest_skill_ids, pl.List(pl.String))).select(
+        UNKNOWN_MENTION.column_names
+    )
 
 
 def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
@@ -126,16 +127,22 @@ def order_first_rows(digests: list[bytes], months: pl.Series) -> pl.Series:
         digests: One digest of 16 bytes per row.
         months: The month of each row.
     """
-    high_halves, low_halves = np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 2).T.astype(np.uint64)
-    digest_order = np.argsort(high_halves, kind="stable")
-    equal_positions = np.flatnonzero(np.diff(high_halves[digest_order]) == 0)
-    if len(equal_positions):
-        tied_positions = np.union1d(equal_positions, equal_positions + 1)
-        tied_rows = digest_order[tied_positions]
-        digest_order[tied_positions] = tied_rows[np.lexsort((tied_rows, low_halves[tied_rows], high_halves[tied_rows]))]
-    is_repeated = (np.diff(high_halves[digest_order]) == 0) & (np.diff(low_halves[digest_order]) == 0)
-    first_rows = digest_order[np.concatenate([[True], ~is_repeated])] if len(digest_order) else digest_order
-    return pl.Series(first_rows[np.argsort(months.to_numpy()[first_rows], kind="stable")])
+    high_digest_halves, low_digest_halves = (
+        np.frombuffer(b"".join(digests), dtype=">u8").reshape(-1, 2).T.astype(np.uint64)
+    )
+    rows_by_digest = np.argsort(high_digest_halves, kind="stable")
+    tie_starts = np.flatnonzero(np.diff(high_digest_halves[rows_by_digest]) == 0)
+    if len(tie_starts):
+        tied_positions = np.union1d(tie_starts, tie_starts + 1)
+        tied_rows = rows_by_digest[tied_positions]
+        rows_by_digest[tied_positions] = tied_rows[
+            np.lexsort((tied_rows, low_digest_halves[tied_rows], high_digest_halves[tied_rows]))
+        ]
+    is_repeated = (np.diff(high_digest_halves[rows_by_digest]) == 0) & (np.diff(low_digest_halves[rows_by_digest]) == 0)
+    first_row_positions = (
+        rows_by_digest[np.concatenate([[True], ~is_repeated])] if len(rows_by_digest) else rows_by_digest
+    )
+    return pl.Series(first_row_positions[np.argsort(months.to_numpy()[first_row_positions], kind="stable")])
 
 
 def _list_evidence_rows(evidence_inputs: EvidenceInputs, text_matches: pl.DataFrame) -> pl.DataFrame:
@@ -143,18 +150,18 @@ def _list_evidence_rows(evidence_inputs: EvidenceInputs, text_matches: pl.DataFr
     learning_records = evidence_inputs.with_chosen_texts(text_matches).learning_record
     return pl.concat(
         [
-            _worklog_rows(evidence_inputs),
-            _assignment_rows(evidence_inputs.assignment),
-            _learning_rows(learning_records),
-            _scored_learning_rows(learning_records),
-            _feedback_rows(evidence_inputs.feedback),
-            _review_rows(evidence_inputs.feedback),
-            _mention_rows(evidence_inputs.skill_mention),
+            _build_worklog_evidence(evidence_inputs),
+            _build_assignment_evidence(evidence_inputs.assignment),
+            _build_learning_evidence(learning_records),
+            _build_score_evidence(learning_records),
+            _build_feedback_evidence(evidence_inputs.feedback),
+            _build_teaching_evidence(evidence_inputs.feedback),
+            _build_mention_evidence(evidence_inputs.skill_mention),
         ]
     )
 
 
-def _to_evidence_rows(
+def _select_evidence_columns(
     source_rows: pl.DataFrame, table_name: str, mode: str | pl.Expr, **overrides: pl.Expr | str
 ) -> pl.DataFrame:
     """The rows in the columns of evidence, with the text that names the micro-skill instead of its id."""
@@ -177,27 +184,31 @@ def _to_evidence_rows(
     return source_rows.select(**{**expression_by_column, **overrides})
 
 
-def _name_filled_column(column: str, fallback_column: str) -> pl.Expr:
-    """The name of the first column if it has a value in the row, otherwise the name of the second."""
-    return pl.when(pl.col(column).is_not_null()).then(pl.lit(column)).otherwise(pl.lit(fallback_column))
+def _name_filled_column(preferred_column: str, fallback_column: str) -> pl.Expr:
+    """The name of the preferred column if it has a value in the row, otherwise the name of the fallback column."""
+    return (
+        pl.when(pl.col(preferred_column).is_not_null())
+        .then(pl.lit(preferred_column))
+        .otherwise(pl.lit(fallback_column))
+    )
 
 
-def _worklog_rows(evidence_inputs: EvidenceInputs) -> pl.DataFrame:
+def _build_worklog_evidence(evidence_inputs: EvidenceInputs) -> pl.DataFrame:
     """Repetition in hours. A worklog without a skill text takes that of its assignment."""
     assignments = evidence_inputs.assignment.select(
         "assignment_code", "record_code", pl.col("skill_text").alias("assignment_text")
     )
     # Some worklogs name an assignment by its record code (Tempo Cloud: by the id of the issue).
-    assignments_by_record = assignments.filter(pl.col("record_code").is_unique())
-    texts_by_code = [
+    uniquely_coded_assignments = assignments.filter(pl.col("record_code").is_unique())
+    code_text_frames = [
         assignments.drop("record_code"),
-        assignments_by_record.select(pl.col("record_code").alias("assignment_code"), "assignment_text"),
+        uniquely_coded_assignments.select(pl.col("record_code").alias("assignment_code"), "assignment_text"),
     ]
-    assignment_texts = (
-        pl.concat(texts_by_code).drop_nulls().unique("assignment_code", keep="first", maintain_order=True)
+    text_by_assignment_code = (
+        pl.concat(code_text_frames).drop_nulls().unique("assignment_code", keep="first", maintain_order=True)
     )
-    return _to_evidence_rows(
-        evidence_inputs.worklog.join(assignment_texts, on="assignment_code", how="left"),
+    return _select_evidence_columns(
+        evidence_inputs.worklog.join(text_by_assignment_code, on="assignment_code", how="left"),
         "core_project__event_worklog",
         "repetition",
         skill_text=pl.coalesce("skill_text", "assignment_text"),
@@ -208,9 +219,9 @@ def _worklog_rows(evidence_inputs: EvidenceInputs) -> pl.DataFrame:
     )
 
 
-def _assignment_rows(assignments: pl.DataFrame) -> pl.DataFrame:
+def _build_assignment_evidence(assignments: pl.DataFrame) -> pl.DataFrame:
     """One repetition per finished assignment. Without a flag, the date of completion marks it as finished."""
-    return _to_evidence_rows(
+    return _select_evidence_columns(
         assignments.filter(pl.col("is_done").fill_null(pl.col("done_at").is_not_null())),
         "core_project__assn_assignment",
         "repetition",
@@ -219,7 +230,7 @@ def _assignment_rows(assignments: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
+def _build_learning_evidence(learning_records: pl.DataFrame) -> pl.DataFrame:
     """Attended and completed give observation; passed, failed and waived give feedback; taught gives teaching.
 
     Observation and teaching have hours if the record says how long they took.
@@ -236,7 +247,7 @@ def _learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
     feedback_score = (
         pl.when(learning_verb == "failed").then(failed_score).otherwise(pl.coalesce("score_share", pl.lit(FULL_SCORE)))
     )
-    return _to_evidence_rows(
+    return _select_evidence_columns(
         learning_records,
         "core_learning__event_learning_record",
         mode,
@@ -255,9 +266,9 @@ def _choose_amount_unit(is_score: pl.Expr, has_hours: pl.Expr) -> pl.Expr:
     return pl.when(is_score).then(pl.lit("share")).when(has_hours).then(pl.lit("hours")).otherwise(pl.lit("count"))
 
 
-def _scored_learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
+def _build_score_evidence(learning_records: pl.DataFrame) -> pl.DataFrame:
     """Feedback for each attended or completed record with a score."""
-    return _to_evidence_rows(
+    return _select_evidence_columns(
         learning_records.filter(pl.col("learning_verb").is_in(_OBSERVATION_VERBS), pl.col("score_share").is_not_null()),
         "core_learning__event_learning_record",
         "feedback",
@@ -268,8 +279,8 @@ def _scored_learning_rows(learning_records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _feedback_rows(feedback: pl.DataFrame) -> pl.DataFrame:
-    return _to_evidence_rows(
+def _build_feedback_evidence(feedback: pl.DataFrame) -> pl.DataFrame:
+    return _select_evidence_columns(
         feedback,
         REVIEW_TABLE,
         "feedback",
@@ -281,9 +292,9 @@ def _feedback_rows(feedback: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _review_rows(feedback: pl.DataFrame) -> pl.DataFrame:
+def _build_teaching_evidence(feedback: pl.DataFrame) -> pl.DataFrame:
     """Teaching of the person who gave feedback to another; feedback to oneself gives none."""
-    return _to_evidence_rows(
+    return _select_evidence_columns(
         feedback.filter(pl.col("given_by_id") != pl.col("person_id"), pl.col("feedback_kind") != "self"),
         REVIEW_TABLE,
         "teaching",
@@ -292,10 +303,10 @@ def _review_rows(feedback: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _mention_rows(skill_mentions: pl.DataFrame) -> pl.DataFrame:
+def _build_mention_evidence(skill_mentions: pl.DataFrame) -> pl.DataFrame:
     """The mode that a mention states; without one it is an observation, the weakest claim."""
     is_feedback, has_hours = pl.col("mode") == "feedback", pl.col("worked_hours").is_not_null()
-    return _to_evidence_rows(
+    return _select_evidence_columns(
         skill_mentions,
         "core_skill__event_skill_mention",
         pl.col("mode").fill_null("observation"),

@@ -42,19 +42,21 @@ class EvidenceInputs:
         See `list_learning_texts`.
         """
         learning_texts = list_learning_texts(self.learning_record, self.course)
-        text_frames = [
+        candidate_texts = [
             learning_texts,
-            *(text_rows.with_columns(pl.lit(False).alias("is_matched_whole")) for text_rows in self._other_texts()),
+            *(input_texts.with_columns(pl.lit(False).alias("is_matched_whole")) for input_texts in self._other_texts()),
         ]
-        return pl.concat(text_frames).group_by("skill_text").agg(pl.col("is_matched_whole").all()).sort("skill_text")
+        return (
+            pl.concat(candidate_texts).group_by("skill_text").agg(pl.col("is_matched_whole").all()).sort("skill_text")
+        )
 
     def count_chosen_texts(self) -> pl.DataFrame:
         """One row per distinct text by which a row names micro-skills: skill_text, mention_count.
 
         The learning records must have their chosen texts (see `with_chosen_texts`).
         """
-        text_rows = pl.concat([self.learning_record.select("skill_text").drop_nulls(), *self._other_texts()])
-        return text_rows.group_by("skill_text").len("mention_count").sort("skill_text")
+        chosen_texts = pl.concat([self.learning_record.select("skill_text").drop_nulls(), *self._other_texts()])
+        return chosen_texts.group_by("skill_text").len("mention_count").sort("skill_text")
 
     def with_chosen_texts(self, text_matches: pl.DataFrame) -> "EvidenceInputs":
         """The same rows; skill_text of each learning record is the text by which it names its micro-skills.
@@ -66,12 +68,12 @@ class EvidenceInputs:
         return replace(self, learning_record=choose_learning_texts(self.learning_record, self.course, matched_texts))
 
     def _other_texts(self) -> list[pl.DataFrame]:
-        other_inputs = (self.assignment, self.worklog, self.feedback, self.skill_mention, self.aspiration)
-        return [input_rows.select("skill_text").drop_nulls() for input_rows in other_inputs]
+        inputs_without_learning = (self.assignment, self.worklog, self.feedback, self.skill_mention, self.aspiration)
+        return [input_rows.select("skill_text").drop_nulls() for input_rows in inputs_without_learning]
 
 
 def read_changed_inputs(
-    lake: Lake, changed_records: Mapping[Table, pl.DataFrame]
+    lake: Lake, changed_records_by_table: Mapping[Table, pl.DataFrame]
 ) -> tuple[EvidenceInputs, pl.DataFrame]:
     """Read the rows that changed records affect.
 
@@ -80,36 +82,40 @@ def read_changed_inputs(
 
     Args:
         lake: Where the core tables are.
-        changed_records: The changed records of each table (see `find_changed_records`).
+        changed_records_by_table: The changed records of each table (see `find_changed_records`).
 
     Returns:
         The rows, and their records: table_name, source_name, record_code.
     """
-    changed_rows = {
+    changed_rows_by_table = {
         table: lake.scan(table).join(record_keys.lazy(), on=RECORD_KEY, how="semi")
-        for table, record_keys in changed_records.items()
+        for table, record_keys in changed_records_by_table.items()
     }
-    worklogs = pl.concat([changed_rows[WORKLOG], scan_worklogs_on(lake, changed_records[ASSIGNMENT])])
-    worklog = worklogs.unique(RECORD_KEY).sort(RECORD_KEY).collect()
-    assignment_codes = worklog["assignment_code"].drop_nulls().unique().implode()
+    affected_worklogs = pl.concat(
+        [changed_rows_by_table[WORKLOG], scan_worklogs_on(lake, changed_records_by_table[ASSIGNMENT])]
+    )
+    worklog_rows = affected_worklogs.unique(RECORD_KEY).sort(RECORD_KEY).collect()
+    assignment_codes = worklog_rows["assignment_code"].drop_nulls().unique().implode()
     is_worked_on = pl.col("assignment_code").is_in(assignment_codes) | pl.col("record_code").is_in(assignment_codes)
-    assignments = pl.concat([changed_rows[ASSIGNMENT], lake.scan(ASSIGNMENT).filter(is_worked_on)])
+    affected_assignments = pl.concat([changed_rows_by_table[ASSIGNMENT], lake.scan(ASSIGNMENT).filter(is_worked_on)])
     evidence_inputs = EvidenceInputs(
         # in the order of the table, because the first of several assignments with one code gives the text
-        assignments.unique(RECORD_KEY).sort(RECORD_KEY).collect(),
-        worklog,
-        changed_rows[LEARNING_RECORD].collect(),
-        changed_rows[FEEDBACK].collect(),
-        changed_rows[SKILL_MENTION].collect(),
-        changed_rows[ASPIRATION].collect(),
+        affected_assignments.unique(RECORD_KEY).sort(RECORD_KEY).collect(),
+        worklog_rows,
+        changed_rows_by_table[LEARNING_RECORD].collect(),
+        changed_rows_by_table[FEEDBACK].collect(),
+        changed_rows_by_table[SKILL_MENTION].collect(),
+        changed_rows_by_table[ASPIRATION].collect(),
         lake.scan(COURSE).collect(),
     )
-    all_worklogs = pl.concat([changed_records[WORKLOG].select(RECORD_KEY), worklog.select(RECORD_KEY)]).unique()
-    record_frames = [
+    worklog_keys = pl.concat(
+        [changed_records_by_table[WORKLOG].select(RECORD_KEY), worklog_rows.select(RECORD_KEY)]
+    ).unique()
+    affected_records = [
         record_keys.select(pl.lit(table.name).alias("table_name"), *RECORD_KEY)
-        for table, record_keys in {**changed_records, WORKLOG: all_worklogs}.items()
+        for table, record_keys in {**changed_records_by_table, WORKLOG: worklog_keys}.items()
     ]
-    return evidence_inputs, pl.concat(record_frames)
+    return evidence_inputs, pl.concat(affected_records)
 
 
 def scan_worklogs_on(lake: Lake, assignments: pl.DataFrame) -> pl.LazyFrame:

@@ -31,26 +31,30 @@ _MATCHED_ON_BY_COLUMN = {
 }
 
 
-def identify_people(exported_people: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+def identify_people(people_per_export: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     """The people of the HR exports.
 
     Rows with the same employee number, or else the same account, are one person; the row last changed is kept.
 
     Args:
-        exported_people: Rows of the canonical schema `person`, with system_name, one frame per export.
+        people_per_export: Rows of the canonical schema `person`, with system_name, one frame per export.
 
     Returns:
         One row per person: person_id (employee number, or else HR account), system_name, and the account keys.
     """
-    key_frames = [export_rows.select("system_name", *ACCOUNT_KEYS, "changed_at") for export_rows in exported_people]
-    no_rows = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": COLUMNS["changed_at"].dtype})
-    key_rows = (
-        pl.concat(key_frames or [no_rows]).collect().sort("changed_at", "system_name", *ACCOUNT_KEYS, nulls_last=False)
+    keys_per_export = [
+        exported_people.select("system_name", *ACCOUNT_KEYS, "changed_at") for exported_people in people_per_export
+    ]
+    empty_keys = pl.LazyFrame(schema={**_ACCOUNT_SCHEMA, "changed_at": COLUMNS["changed_at"].dtype})
+    account_keys = (
+        pl.concat(keys_per_export or [empty_keys])
+        .collect()
+        .sort("changed_at", "system_name", *ACCOUNT_KEYS, nulls_last=False)
     )
-    key_rows = key_rows.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id")).drop(
+    account_keys = account_keys.with_columns(pl.coalesce("employee_number", "account_code").alias("person_id")).drop(
         "changed_at"
     )
-    return key_rows.unique("person_id", keep="last", maintain_order=True).sort("person_id")
+    return account_keys.unique("person_id", keep="last", maintain_order=True).sort("person_id")
 
 
 def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
@@ -64,7 +68,7 @@ def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
     Returns:
         One row per person, as `identify_people` returns them; system_name is null, so the accounts hold in any system.
     """
-    people_rows = mentions.with_columns(
+    mentioned_people = mentions.with_columns(
         pl.coalesce("employee_number", "account_code", "work_email").alias("person_id"),
         pl.lit(None, pl.String).alias("system_name"),
     )
@@ -72,10 +76,10 @@ def derive_people_from_mentions(mentions: pl.DataFrame) -> pl.DataFrame:
     is_hash_only = pl.col("account_code").str.to_lowercase().is_in(address_hashes.implode()) & (
         pl.col("employee_number").is_null() & pl.col("work_email").is_null()
     )
-    people_rows = (
-        people_rows.drop_nulls("person_id").filter(~is_hash_only.fill_null(False)).sort("person_id", *ACCOUNT_KEYS)
+    mentioned_people = (
+        mentioned_people.drop_nulls("person_id").filter(~is_hash_only.fill_null(False)).sort("person_id", *ACCOUNT_KEYS)
     )
-    return people_rows.unique("person_id", keep="first", maintain_order=True)
+    return mentioned_people.unique("person_id", keep="first", maintain_order=True)
 
 
 def assign_account_keys(raw_rows: pl.LazyFrame, kind_by_source: Mapping[str, AccountKind]) -> pl.LazyFrame:
@@ -105,17 +109,15 @@ def assign_account_keys(raw_rows: pl.LazyFrame, kind_by_source: Mapping[str, Acc
     )
 
 
-def list_account_mentions(frames_by_shape: Sequence[pl.LazyFrame]) -> pl.DataFrame:
+def list_account_mentions(raw_frames: Sequence[pl.LazyFrame]) -> pl.DataFrame:
     """One row per distinct combination of keys by which a system refers to a person: system_name, account keys.
 
     Frames that name nobody, such as a catalogue of courses, give no row.
     """
-    mentions = [
-        raw_rows.select("system_name", *ACCOUNT_KEYS).unique()
-        for raw_rows in frames_by_shape
-        if _names_people(raw_rows)
+    mentions_per_frame = [
+        raw_frame.select("system_name", *ACCOUNT_KEYS).unique() for raw_frame in raw_frames if _names_people(raw_frame)
     ]
-    return pl.concat(mentions or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).unique().collect().sort(pl.all())
+    return pl.concat(mentions_per_frame or [pl.LazyFrame(schema=_ACCOUNT_SCHEMA)]).unique().collect().sort(pl.all())
 
 
 def match_accounts(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> pl.DataFrame:
@@ -152,9 +154,9 @@ def hash_addresses(people: pl.DataFrame) -> pl.DataFrame:
         One row per distinct address and kind of hash: work_email, account_code (the hash, in lower case).
     """
     hashed_addresses = [
-        (address, account_code)
+        (address, address_hash)
         for address in people["work_email"].drop_nulls().unique().sort()
-        for account_code in (
+        for address_hash in (
             hashlib.sha1(f"mailto:{address}".encode(), usedforsecurity=False).hexdigest(),
             f"md5${hashlib.md5(address.encode(), usedforsecurity=False).hexdigest()}",
             f"sha256${hashlib.sha256(address.encode()).hexdigest()}",
@@ -172,8 +174,8 @@ def find_account_conflicts(mentions: pl.DataFrame, people: pl.DataFrame, account
         One row per mention and reason, in the contract of `CONFLICT`.
     """
     mention_matches = _match_mentions(mentions, people, account_maps).filter(pl.col("settled").is_null())
-    people_by_key = pl.concat_list("by_number", "by_email", "by_email_hash", "by_map")
-    candidate_ids = people_by_key.list.drop_nulls().list.unique().list.sort()
+    matched_ids = pl.concat_list("by_number", "by_email", "by_email_hash", "by_map")
+    candidate_ids = matched_ids.list.drop_nulls().list.unique().list.sort()
     disagreeing_matches = mention_matches.with_columns(candidate_ids.alias("candidate_ids")).filter(
         pl.col("candidate_ids").list.len() > 1
     )
@@ -223,13 +225,18 @@ def _match_mentions(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: 
         .with_columns(pl.coalesce("by_number", "by_email").alias("person_id"))
         .rename({"serves": "system_name"})
     )
-    hashed_addresses = (
+    person_by_address_hash = (
         hash_addresses(people).join(person_by_email, on="work_email").select("account_code", by_email_hash="by_email")
     )
     mention_matches = (
         mentions.join(person_by_number, on="employee_number", how="left")
         .join(person_by_email, on="work_email", how="left")
-        .join(hashed_addresses, left_on=pl.col("account_code").str.to_lowercase(), right_on="account_code", how="left")
+        .join(
+            person_by_address_hash,
+            left_on=pl.col("account_code").str.to_lowercase(),
+            right_on="account_code",
+            how="left",
+        )
     )
     for accounts, system_column, general_column in (
         (mapped_accounts.filter(~pl.col("settles")), "by_map", "by_general_map"),
@@ -246,8 +253,8 @@ def _match_mentions(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: 
         pl.coalesce("by_settling_map", "by_general_settling_map").alias("settled")
     )
     match_reasons = [
-        pl.when(pl.col(column).is_not_null()).then(pl.lit(match_reason))
-        for column, match_reason in _MATCHED_ON_BY_COLUMN.items()
+        pl.when(pl.col(match_column).is_not_null()).then(pl.lit(match_reason))
+        for match_column, match_reason in _MATCHED_ON_BY_COLUMN.items()
     ]
     return mention_matches.with_columns(
         pl.coalesce(*_MATCHED_ON_BY_COLUMN).alias("person_id"), pl.coalesce(match_reasons).alias("matched_on")

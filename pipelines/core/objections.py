@@ -13,17 +13,17 @@ from pipelines.contracts.classification import PersonRole
 from pipelines.contracts.personal_columns import person_columns
 from pipelines.contracts.table import Table
 
-_PAIR = ("person_id", "skill_id")
+_PERSON_SKILL_KEY = ("person_id", "skill_id")
 # How columns of a micro-skill end. A row with one that its subject hides is marked, so that readers show it to the
 # subject alone.
-_SKILL_ENDING = "skill_id"
+_SKILL_COLUMN_SUFFIX = "skill_id"
 # The micro-skill of a row in which another person is named.
-_OTHER_SKILL = "companion_skill_id"
+_COMPANION_SKILL_COLUMN = "companion_skill_id"
 # What recommends a step outside the lists. Rows with a rank or a step are recommendations as a whole.
 _NEXT_STEP_COLUMNS = ("next_skill_id", "completes_share")
 _RECOMMENDED_ROW_COLUMNS = ("rank", "step_id")
-_HELD_LISTS = ("held_skill_ids", "held_skill_names")
-_MISSING_LIST = "missing_skill_ids"
+_HELD_LIST_COLUMNS = ("held_skill_ids", "held_skill_names")
+_MISSING_LIST_COLUMN = "missing_skill_ids"
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,12 @@ class Objections:
     opted_out_people: pl.DataFrame
 
     def drop_objecting(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """The rows (person_id, skill_id, …) that a statement about several people may count."""
-        shown_rows = rows.join(self.hidden_pairs, on=_PAIR, how="anti", maintain_order="left")
+        """Drop hidden micro-skills, and people who opted out: statements about several people count the rows left.
+
+        Args:
+            rows: Rows with person_id, skill_id and any other column.
+        """
+        shown_rows = rows.join(self.hidden_pairs, on=_PERSON_SKILL_KEY, how="anti", maintain_order="left")
         return shown_rows.join(self.opted_out_people, on="person_id", how="anti", maintain_order="left")
 
     def withhold(self, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
@@ -58,8 +62,8 @@ class Objections:
         for column in person_columns(table):
             if column.role is PersonRole.OTHER and not column.is_list:
                 rows = rows.filter(~self._is_opted_out(rows, column.name))
-                if _OTHER_SKILL in rows.columns:
-                    rows = rows.filter(~self._is_hidden(rows, column.name, _OTHER_SKILL))
+                if _COMPANION_SKILL_COLUMN in rows.columns:
+                    rows = rows.filter(~self._is_hidden(rows, column.name, _COMPANION_SKILL_COLUMN))
         if "person_id" not in table.column_names:
             return rows
         is_opted_out = self._is_opted_out(rows, "person_id")
@@ -69,40 +73,42 @@ class Objections:
                 is_opted_out = self._is_opted_out(rows, "person_id")
         rows = self._withhold_next_step(rows, is_opted_out)
         if "is_hidden" in table.column_names:
-            marks = [
+            hidden_marks = [
                 self._is_hidden(rows, "person_id", column_name).alias(column_name)
                 for column_name in rows.columns
-                if column_name.endswith(_SKILL_ENDING)
+                if column_name.endswith(_SKILL_COLUMN_SUFFIX)
             ]
-            rows = rows.with_columns(pl.DataFrame(marks).select(is_hidden=pl.any_horizontal(pl.all())).to_series())
+            rows = rows.with_columns(
+                pl.DataFrame(hidden_marks).select(is_hidden=pl.any_horizontal(pl.all())).to_series()
+            )
         return rows
 
     def _withhold_next_step(self, rows: pl.DataFrame, is_opted_out: pl.Series) -> pl.DataFrame:
         """Capabilities without hidden micro-skills, and without a next step for people who opted out."""
-        if _MISSING_LIST not in rows.columns:
+        if _MISSING_LIST_COLUMN not in rows.columns:
             return rows
         numbered_rows = rows.with_row_index("row")
         visible_lists = [
-            numbered_rows.select("row", "person_id", *columns)
-            .explode(columns)
-            .join(self.hidden_pairs, left_on=("person_id", columns[0]), right_on=_PAIR, how="anti")
+            numbered_rows.select("row", "person_id", *list_columns)
+            .explode(list_columns)
+            .join(self.hidden_pairs, left_on=("person_id", list_columns[0]), right_on=_PERSON_SKILL_KEY, how="anti")
             .sort("row", maintain_order=True)
-            .drop_nulls(columns[0])
+            .drop_nulls(list_columns[0])
             .group_by("row", maintain_order=True)
-            .agg(columns)
-            for columns in (_HELD_LISTS, (_MISSING_LIST,))
+            .agg(list_columns)
+            for list_columns in (_HELD_LIST_COLUMNS, (_MISSING_LIST_COLUMN,))
         ]
-        visible_rows = numbered_rows.drop(*_HELD_LISTS, _MISSING_LIST)
-        for visible_list in visible_lists:
-            visible_rows = visible_rows.join(visible_list, on="row", how="left", maintain_order="left")
-        no_names = pl.lit([], pl.List(pl.String))
+        visible_rows = numbered_rows.drop(*_HELD_LIST_COLUMNS, _MISSING_LIST_COLUMN)
+        for visible_list_rows in visible_lists:
+            visible_rows = visible_rows.join(visible_list_rows, on="row", how="left", maintain_order="left")
+        empty_list = pl.lit([], pl.List(pl.String))
         has_no_step = is_opted_out | self._is_hidden(rows, "person_id", "next_skill_id")
         return visible_rows.with_columns(
-            *(pl.col(column_name).fill_null(no_names) for column_name in _HELD_LISTS),
+            *(pl.col(column_name).fill_null(empty_list) for column_name in _HELD_LIST_COLUMNS),
             pl.when(is_opted_out)
-            .then(no_names)
-            .otherwise(pl.col(_MISSING_LIST).fill_null(no_names))
-            .alias(_MISSING_LIST),
+            .then(empty_list)
+            .otherwise(pl.col(_MISSING_LIST_COLUMN).fill_null(empty_list))
+            .alias(_MISSING_LIST_COLUMN),
             *(pl.when(~has_no_step).then(column_name).alias(column_name) for column_name in _NEXT_STEP_COLUMNS),
         ).select(rows.columns)
 
@@ -110,11 +116,15 @@ class Objections:
         return rows[person_column].is_in(self.opted_out_people["person_id"].implode()).fill_null(False)
 
     def _is_hidden(self, rows: pl.DataFrame, person_column: str, skill_column: str) -> pl.Series:
-        marked_pairs = self.hidden_pairs.select(_PAIR).unique().with_columns(is_pair_hidden=pl.lit(True))
+        marked_pairs = self.hidden_pairs.select(_PERSON_SKILL_KEY).unique().with_columns(is_pair_hidden=pl.lit(True))
         return (
             rows.select(person_column, skill_column)
             .join(
-                marked_pairs, left_on=(person_column, skill_column), right_on=_PAIR, how="left", maintain_order="left"
+                marked_pairs,
+                left_on=(person_column, skill_column),
+                right_on=_PERSON_SKILL_KEY,
+                how="left",
+                maintain_order="left",
             )["is_pair_hidden"]
             .fill_null(False)
         )

@@ -43,19 +43,19 @@ _SKILL_KEY = ("person_id", "skill_id")
 _STEP_KEY = ("person_id", "step_id")
 
 
-def resolve_reply_skills(reply_rows: pl.DataFrame, skill_texts: pl.DataFrame) -> pl.DataFrame:
+def resolve_reply_skills(reply_rows: pl.DataFrame, stored_text_matches: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skills that each reply names.
 
     Args:
         reply_rows: Rows in the contract of `REPLY`.
-        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
 
     Returns:
         One row per reply and micro-skill: the columns of `REPLY` without skill_text, reply_id, and skill_id (null if
         the reply names no micro-skill of the taxonomy). The other functions of this module take these rows.
     """
     text_matches = (
-        look_up_matches(reply_rows.select("skill_text"), skill_texts).select("skill_text", "skill_id").unique()
+        look_up_matches(reply_rows.select("skill_text"), stored_text_matches).select("skill_text", "skill_id").unique()
     )
     # if a text names a micro-skill, its other words are ignored
     is_known = pl.col("skill_id").is_not_null()
@@ -90,11 +90,13 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
         .then("until_date")
     )
     postponed_steps = (
-        _last_step_replies(replies, as_of).with_columns(suppressed_until.alias("until")).filter(pl.col("until") > as_of)
+        _find_last_step_replies(replies, as_of)
+        .with_columns(suppressed_until.alias("until"))
+        .filter(pl.col("until") > as_of)
     )
-    goal_rows = pl.DataFrame({"goal": STAGES[1:]})
-    claimed_stages = find_disputes(replies, as_of).join(goal_rows, how="cross")
-    disputed_steps = claimed_stages.filter(stage_index("goal") <= stage_index("stated_stage")).select(
+    step_goals = pl.DataFrame({"goal": STAGES[1:]})
+    dispute_goals = find_disputes(replies, as_of).join(step_goals, how="cross")
+    disputed_steps = dispute_goals.filter(stage_index("goal") <= stage_index("stated_stage")).select(
         "person_id",
         pl.concat_str("skill_id", "goal", separator="|").alias("step_id"),
         pl.lit("dispute").alias("reason"),
@@ -108,18 +110,18 @@ def find_suppressed_steps(replies: pl.DataFrame, as_of: date, policy: ReplyPolic
 
 def find_accepted_steps(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and step whose last reply up to that day is an accept: person_id, step_id."""
-    accepted_replies = _last_step_replies(replies, as_of).filter(pl.col("reply_kind") == "accept")
+    accepted_replies = _find_last_step_replies(replies, as_of).filter(pl.col("reply_kind") == "accept")
     return accepted_replies.select(_STEP_KEY).sort(_STEP_KEY)
 
 
 def find_disputes(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill whose estimate the person disputes: person_id, skill_id, stated_stage."""
-    return _last_skill_replies(replies, as_of, "dispute").select(*_SKILL_KEY, "stated_stage")
+    return _find_last_skill_replies(replies, as_of, "dispute").select(*_SKILL_KEY, "stated_stage")
 
 
 def find_hidden_skills(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill that only the person's own page may show: person_id, skill_id."""
-    return _last_skill_replies(replies, as_of, "hide").select(_SKILL_KEY)
+    return _find_last_skill_replies(replies, as_of, "hide").select(_SKILL_KEY)
 
 
 def add_replies_to_mastery(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
@@ -149,15 +151,17 @@ def add_replies_to_mastery(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: 
         .join(hidden_skills, on=_SKILL_KEY, how="left", maintain_order="left")
         .with_columns(pl.col("is_hidden").fill_null(False))
     )
-    stated_index, estimated_index = stage_index("stated_stage"), stage_index("stage")
-    new_bounds = {
-        "level_low_share": pl.when(stated_index < estimated_index).then(pl.col("level_low_share") / 2),
-        "level_high_share": pl.when(stated_index > estimated_index).then((pl.col("level_high_share") + 1) / 2),
+    stated_stage_index, estimated_stage_index = stage_index("stated_stage"), stage_index("stage")
+    widened_bound_by_column = {
+        "level_low_share": pl.when(stated_stage_index < estimated_stage_index).then(pl.col("level_low_share") / 2),
+        "level_high_share": pl.when(stated_stage_index > estimated_stage_index).then(
+            (pl.col("level_high_share") + 1) / 2
+        ),
     }
     return mastery_rows.with_columns(
-        new_bound.otherwise(column).alias(column)
-        for column, new_bound in new_bounds.items()
-        if column in mastery_rows.columns
+        widened_bound.otherwise(column_name).alias(column_name)
+        for column_name, widened_bound in widened_bound_by_column.items()
+        if column_name in mastery_rows.columns
     )
 
 
@@ -184,8 +188,8 @@ def build_done_evidence(replies: pl.DataFrame) -> pl.DataFrame:
         pl.lit("reply_kind").alias("source_column"),
     )
     return done_evidence.select(
-        pl.col(column) if column in done_evidence.columns else pl.lit(None, dtype).alias(column)
-        for column, dtype in EVIDENCE.schema.items()
+        pl.col(column_name) if column_name in done_evidence.columns else pl.lit(None, dtype).alias(column_name)
+        for column_name, dtype in EVIDENCE.schema.items()
     )
 
 
@@ -214,7 +218,7 @@ def list_reply_effects(replies: pl.DataFrame, earlier_effects: pl.DataFrame, as_
         .with_row_index("position")
     )
     is_understood = pl.col("skill_id").is_not_null()
-    is_superseded = pl.col("position") < pl.max_horizontal(_newest_positions())
+    is_superseded = pl.col("position") < pl.max_horizontal(_list_newest_positions())
     effect = (
         pl.when(~is_understood)
         .then(pl.lit("not_understood"))
@@ -232,27 +236,27 @@ def list_reply_effects(replies: pl.DataFrame, earlier_effects: pl.DataFrame, as_
     )
 
 
-def _newest_positions() -> list[pl.Expr]:
+def _list_newest_positions() -> list[pl.Expr]:
     """Positions of the newest replies of the same person and micro-skill that repeat or replace the reply of a row.
 
     For a reply about a step: the newest about all steps, and the newest about this step. For any other reply: the
     newest that takes everything back, and the newest of the same kind.
     """
-    is_about_step, position = pl.col("reply_kind").is_in(_STEP_REPLIES), pl.col("position")
+    is_about_step, reply_position = pl.col("reply_kind").is_in(_STEP_REPLIES), pl.col("position")
     has_no_goal = pl.col("step_goal").is_null()
-    newest_about_all_steps = pl.when(is_about_step & has_no_goal).then(position).max().over(_SKILL_KEY)
-    newest_about_same_step = pl.when(is_about_step).then(position).max().over(*_SKILL_KEY, "step_goal")
+    newest_about_all_steps = pl.when(is_about_step & has_no_goal).then(reply_position).max().over(_SKILL_KEY)
+    newest_about_same_step = pl.when(is_about_step).then(reply_position).max().over(*_SKILL_KEY, "step_goal")
     newest_retracting_all = (
-        pl.when((pl.col("reply_kind") == "retract") & has_no_goal).then(position).max().over(_SKILL_KEY)
+        pl.when((pl.col("reply_kind") == "retract") & has_no_goal).then(reply_position).max().over(_SKILL_KEY)
     )
-    newest_of_same_kind = position.max().over(*_SKILL_KEY, "reply_kind")
+    newest_of_same_kind = reply_position.max().over(*_SKILL_KEY, "reply_kind")
     return [
         pl.when(is_about_step).then(newest_about_all_steps).otherwise(newest_retracting_all),
         pl.when(is_about_step).then(newest_about_same_step).otherwise(newest_of_same_kind),
     ]
 
 
-def _last_step_replies(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _find_last_step_replies(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """The last reply about each step: person_id, step_id, reply_kind, replied_at, until_date."""
     all_goals = pl.lit(list(STEP_GOALS))
     reply_goals = pl.when(pl.col("step_goal").is_null()).then(all_goals).otherwise(pl.concat_list("step_goal"))
@@ -267,7 +271,7 @@ def _last_step_replies(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     return last_replies.select(*_STEP_KEY, "reply_kind", "replied_at", "until_date")
 
 
-def _last_skill_replies(replies: pl.DataFrame, as_of: date, reply_kind: str) -> pl.DataFrame:
+def _find_last_skill_replies(replies: pl.DataFrame, as_of: date, reply_kind: str) -> pl.DataFrame:
     """The last reply of a kind about each micro-skill, unless the person retracted everything about it since."""
     retracts_all = (pl.col("reply_kind") == "retract") & pl.col("step_goal").is_null()
     last_replies = (

@@ -32,22 +32,22 @@ def select_recent_evidence(evidence: pl.LazyFrame, as_of: date) -> pl.DataFrame:
 
 
 def count_skill_demand(
-    assignment_rows: pl.DataFrame, evidence: pl.DataFrame, skill_texts: pl.DataFrame, as_of: date
+    assignment_rows: pl.DataFrame, evidence: pl.DataFrame, stored_text_matches: pl.DataFrame, as_of: date
 ) -> pl.DataFrame:
     """Count the demand for each micro-skill: open assignments that name it, and repetitions in the last quarter.
 
     Args:
         assignment_rows: Rows in the contract of `ASSIGNMENT`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
-        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
         One row per micro-skill with demand: skill_id, demand_count.
     """
-    repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT_PERIOD))
-    demand_frames = (repetitions, _list_open_skills(assignment_rows, skill_texts, as_of))
-    demanded_skills = pl.concat([skill_rows.select("skill_id") for skill_rows in demand_frames])
+    recent_repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT_PERIOD))
+    demand_sources = (recent_repetitions, _list_open_skills(assignment_rows, stored_text_matches, as_of))
+    demanded_skills = pl.concat([demand_rows.select("skill_id") for demand_rows in demand_sources])
     return demanded_skills.group_by("skill_id").len("demand_count").sort("skill_id")
 
 
@@ -56,7 +56,7 @@ def find_practice_options(
     learning_records: pl.DataFrame,
     evidence: pl.DataFrame,
     skills: pl.DataFrame,
-    skill_texts: pl.DataFrame,
+    stored_text_matches: pl.DataFrame,
     as_of: date,
 ) -> pl.DataFrame:
     """Find where each micro-skill can be practised and learnt.
@@ -66,7 +66,7 @@ def find_practice_options(
         learning_records: Rows in the contract of `LEARNING_RECORD`.
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
         skills: The micro-skills (`SKILL`); only skill_id is read.
-        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
@@ -74,7 +74,7 @@ def find_practice_options(
         course_name (the course taken most), practising_count (people who practised it in the last quarter); null if
         there is none.
     """
-    open_assignments = _list_open_skills(assignment_rows, skill_texts, as_of).drop_nulls("project_code")
+    open_assignments = _list_open_skills(assignment_rows, stored_text_matches, as_of).drop_nulls("project_code")
     finished_courses = learning_records.filter(
         pl.col("learning_verb").is_in(["completed", "passed", "attended"]), _is_within(as_of, _COURSE_PERIOD)
     )
@@ -86,7 +86,9 @@ def find_practice_options(
         skills.select("skill_id")
         .join(_find_most_frequent(open_assignments, "project_code"), on="skill_id", how="left")
         .join(
-            _find_most_frequent(add_skill_ids(finished_courses.drop_nulls("course_name"), skill_texts), "course_name"),
+            _find_most_frequent(
+                add_skill_ids(finished_courses.drop_nulls("course_name"), stored_text_matches), "course_name"
+            ),
             on="skill_id",
             how="left",
         )
@@ -104,7 +106,7 @@ def count_unit_support(
     evidence: pl.DataFrame,
     mastery: pl.DataFrame,
     unit_members: pl.DataFrame,
-    skill_texts: pl.DataFrame,
+    stored_text_matches: pl.DataFrame,
     as_of: date,
 ) -> pl.DataFrame:
     """Count what the organisation gives each unit to practise a micro-skill with.
@@ -114,7 +116,7 @@ def count_unit_support(
         evidence: Rows of evidence, as `select_recent_evidence` returns them.
         mastery: person_id, skill_id, stage.
         unit_members: person_id, unit_name.
-        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day of the run.
 
     Returns:
@@ -133,26 +135,26 @@ def count_unit_support(
     unit_projects = (
         assignment_rows.join(unit_members, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
     )
-    open_skills = _list_open_skills(assignment_rows, skill_texts, as_of).select(
+    open_skills = _list_open_skills(assignment_rows, stored_text_matches, as_of).select(
         "person_id", "project_code", "skill_id", "record_code"
     )
-    unit_assignments = [
+    assigned_skill_frames = [
         open_skills.join(unit_members, on="person_id"),
         open_skills.drop_nulls("project_code").join(unit_projects, on="project_code"),
     ]
-    assignments = pl.concat(
-        [assigned_skills.select(*_UNIT_SKILL, "record_code") for assigned_skills in unit_assignments]
+    assigned_skills = pl.concat(
+        [assigned_rows.select(*_UNIT_SKILL, "record_code") for assigned_rows in assigned_skill_frames]
     )
-    holders = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(unit_members, on="person_id")
+    skill_holders = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(unit_members, on="person_id")
     unit_support = unit_hours
     for counted_rows, counted_column, count_column in (
-        (assignments, "record_code", "project_count"),
-        (holders, "person_id", "holder_count"),
+        (assigned_skills, "record_code", "project_count"),
+        (skill_holders, "person_id", "holder_count"),
     ):
-        skill_counts = counted_rows.group_by(_UNIT_SKILL).agg(
+        unit_skill_counts = counted_rows.group_by(_UNIT_SKILL).agg(
             pl.col(counted_column).n_unique().cast(pl.Int64).alias(count_column)
         )
-        unit_support = unit_support.join(skill_counts, on=_UNIT_SKILL, how="full", coalesce=True)
+        unit_support = unit_support.join(unit_skill_counts, on=_UNIT_SKILL, how="full", coalesce=True)
     return unit_support.drop_nulls("unit_name").sort(_UNIT_SKILL)
 
 
@@ -166,21 +168,19 @@ def list_current_roles(person_rows: pl.DataFrame, role_period_rows: pl.DataFrame
     """
     is_running = pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
     current_periods = role_period_rows.filter(pl.col("started_date") <= as_of, is_running)
-    role_rows = pl.concat(
-        [person_roles.select("person_id", "role_name") for person_roles in (person_rows, current_periods)]
-    )
+    role_rows = pl.concat([roles.select("person_id", "role_name") for roles in (person_rows, current_periods)])
     return role_rows.drop_nulls().unique().sort(pl.all())
 
 
-def list_skill_wishes(aspiration_rows: pl.DataFrame, skill_texts: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def list_skill_wishes(aspiration_rows: pl.DataFrame, stored_text_matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and micro-skill that the person wished for up to a day: person_id, skill_id, wish_weight.
 
     Args:
         aspiration_rows: Rows in the contract of `ASPIRATION`; the last wish for a micro-skill counts.
-        skill_texts: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
         as_of: The day.
     """
-    stated_wishes = add_skill_ids(aspiration_rows.filter(pl.col("stated_at") < end_of_day(as_of)), skill_texts)
+    stated_wishes = add_skill_ids(aspiration_rows.filter(pl.col("stated_at") < end_of_day(as_of)), stored_text_matches)
     wishes = stated_wishes.select("person_id", "skill_id", "wish_weight", "stated_at").sort("stated_at")
     return wishes.unique(("person_id", "skill_id"), keep="last", maintain_order=True).drop("stated_at")
 
@@ -196,16 +196,16 @@ def list_motive_weights(aspiration_rows: pl.DataFrame, as_of: date) -> pl.DataFr
         "stated_at", "source_name", "record_code"
     )
     last_weights = stated_weights.group_by("person_id").agg(
-        pl.col(column).drop_nulls().last() for column in MOTIVE_WEIGHT_COLUMNS
+        pl.col(weight_column).drop_nulls().last() for weight_column in MOTIVE_WEIGHT_COLUMNS
     )
     return last_weights.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
 
-def _list_open_skills(assignment_rows: pl.DataFrame, skill_texts: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _list_open_skills(assignment_rows: pl.DataFrame, stored_text_matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per open assignment and micro-skill that it names."""
     has_started = pl.col("started_date").is_null() | (pl.col("started_date") <= as_of)
     is_done = (pl.col("done_at") < end_of_day(as_of)) | (pl.col("is_done") & pl.col("done_at").is_null())
-    return add_skill_ids(assignment_rows.filter(has_started & ~is_done.fill_null(False)), skill_texts)
+    return add_skill_ids(assignment_rows.filter(has_started & ~is_done.fill_null(False)), stored_text_matches)
 
 
 def _is_within(as_of: date, period: timedelta) -> pl.Expr:
@@ -213,7 +213,9 @@ def _is_within(as_of: date, period: timedelta) -> pl.Expr:
     return pl.col("occurred_at").is_between(day_end - period, day_end, closed="left")
 
 
-def _find_most_frequent(skill_rows: pl.DataFrame, column: str) -> pl.DataFrame:
+def _find_most_frequent(skill_rows: pl.DataFrame, column_name: str) -> pl.DataFrame:
     """The most frequent value of a column per micro-skill; of equally frequent values the first by name."""
-    value_counts = skill_rows.group_by("skill_id", column).len("times").sort("times", column, descending=[True, False])
-    return value_counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column)
+    value_counts = (
+        skill_rows.group_by("skill_id", column_name).len("times").sort("times", column_name, descending=[True, False])
+    )
+    return value_counts.unique("skill_id", keep="first", maintain_order=True).select("skill_id", column_name)

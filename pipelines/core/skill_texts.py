@@ -18,12 +18,12 @@ _TEXT_KEY = ("skill_text", "is_matched_whole")
 
 
 def list_distinct_texts(
-    text_rows: Iterable[pl.LazyFrame], learning_records: pl.DataFrame, courses: pl.DataFrame
+    frames_with_texts: Iterable[pl.LazyFrame], learning_records: pl.DataFrame, courses: pl.DataFrame
 ) -> pl.DataFrame:
     """List every text of the core tables that may name a micro-skill.
 
     Args:
-        text_rows: Frames with skill_text.
+        frames_with_texts: Frames with skill_text.
         learning_records: Rows of `LEARNING_RECORD`.
         courses: Rows of `COURSE`.
 
@@ -31,25 +31,28 @@ def list_distinct_texts(
         One row per distinct text and use, sorted: skill_text, is_matched_whole (whether it is used as the code of a
         course).
     """
-    text_frames = [text_frame.select("skill_text", pl.lit(False).alias("is_matched_whole")) for text_frame in text_rows]
-    all_texts = pl.concat([*text_frames, list_learning_texts(learning_records, courses).lazy()])
+    candidate_texts = [
+        frame_with_text.select("skill_text", pl.lit(False).alias("is_matched_whole"))
+        for frame_with_text in frames_with_texts
+    ]
+    all_texts = pl.concat([*candidate_texts, list_learning_texts(learning_records, courses).lazy()])
     return all_texts.drop_nulls("skill_text").unique().collect().sort(_TEXT_KEY)
 
 
 def fingerprint_names(skills: pl.DataFrame, aliases: pl.DataFrame) -> str:
     """Hash what the matches of texts depend on: the ids of the micro-skills (`SKILL`) and their names (`ALIAS`)."""
-    name_frames = (skills.select("skill_id"), aliases.select("alias_text", "skill_id"))
-    content_hashes = "".join(content_sha256(name_rows.sort(pl.all())) for name_rows in name_frames)
-    return hashlib.sha256(content_hashes.encode()).hexdigest()[:12]
+    matching_frames = (skills.select("skill_id"), aliases.select("alias_text", "skill_id"))
+    joined_hashes = "".join(content_sha256(matching_frame.sort(pl.all())) for matching_frame in matching_frames)
+    return hashlib.sha256(joined_hashes.encode()).hexdigest()[:12]
 
 
 def update_matches(
-    text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame, earlier_matches: pl.DataFrame
+    distinct_texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame, earlier_matches: pl.DataFrame
 ) -> pl.DataFrame:
     """Match the texts that are new, or all of them if the taxonomy changed.
 
     Args:
-        text_rows: As `list_distinct_texts` returns them.
+        distinct_texts: As `list_distinct_texts` returns them.
         skills: The micro-skills (`SKILL`).
         aliases: Their names (`ALIAS`).
         earlier_matches: The matches so far, in the contract of `SKILL_TEXT`.
@@ -58,20 +61,20 @@ def update_matches(
         The matches of these texts, in the contract of `SKILL_TEXT`; texts that no longer occur are left out.
     """
     taxonomy_version = fingerprint_names(skills, aliases)
-    current_matches = earlier_matches.filter(pl.col("taxonomy_version") == taxonomy_version).join(
-        text_rows, on=_TEXT_KEY, how="semi"
+    valid_matches = earlier_matches.filter(pl.col("taxonomy_version") == taxonomy_version).join(
+        distinct_texts, on=_TEXT_KEY, how="semi"
     )
-    new_texts = text_rows.join(current_matches, on=_TEXT_KEY, how="anti")
+    new_texts = distinct_texts.join(valid_matches, on=_TEXT_KEY, how="anti")
     new_matches = match_texts(new_texts, skills, aliases).with_columns(taxonomy_version=pl.lit(taxonomy_version))
-    return pl.concat([current_matches, new_matches.select(current_matches.columns)]).sort(pl.all())
+    return pl.concat([valid_matches, new_matches.select(valid_matches.columns)]).sort(pl.all())
 
 
-def look_up_matches(text_rows: pl.DataFrame, skill_text_rows: pl.DataFrame) -> pl.DataFrame:
+def look_up_matches(texts: pl.DataFrame, stored_text_matches: pl.DataFrame) -> pl.DataFrame:
     """Look up the micro-skills that texts name.
 
     Args:
-        text_rows: skill_text, and optionally is_matched_whole (false if missing).
-        skill_text_rows: Rows of `SKILL_TEXT`.
+        texts: skill_text, and optionally is_matched_whole (false if missing).
+        stored_text_matches: Rows of `SKILL_TEXT`.
 
     Returns:
         One row per distinct text, part and micro-skill, sorted: skill_text, mention_text, skill_id (null if the part
@@ -80,28 +83,25 @@ def look_up_matches(text_rows: pl.DataFrame, skill_text_rows: pl.DataFrame) -> p
     Raises:
         TaxonomyError: A text is not in the table.
     """
-    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in text_rows.columns else pl.lit(False)
-    text_rows = (
-        text_rows.select("skill_text", is_matched_whole.alias("is_matched_whole")).drop_nulls("skill_text").unique()
-    )
-    if unmatched_count := text_rows.join(skill_text_rows, on=_TEXT_KEY, how="anti").height:
+    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
+    texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).drop_nulls("skill_text").unique()
+    if missing_text_count := texts.join(stored_text_matches, on=_TEXT_KEY, how="anti").height:
         raise TaxonomyError(
-            f"{unmatched_count:,} of {text_rows.height:,} skill texts are not in {SKILL_TEXT.name}: "
-            "materialize it first"
+            f"{missing_text_count:,} of {texts.height:,} skill texts are not in {SKILL_TEXT.name}: materialize it first"
         )
-    selected_matches = skill_text_rows.join(text_rows, on=_TEXT_KEY, how="semi").drop_nulls("mention_text")
+    selected_matches = stored_text_matches.join(texts, on=_TEXT_KEY, how="semi").drop_nulls("mention_text")
     return selected_matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
 
 
-def add_skill_ids(text_rows: pl.DataFrame, skill_text_rows: pl.DataFrame) -> pl.DataFrame:
+def add_skill_ids(text_rows: pl.DataFrame, stored_text_matches: pl.DataFrame) -> pl.DataFrame:
     """Add the micro-skills that the text of each row names.
 
     Args:
         text_rows: Rows with skill_text, which is no code.
-        skill_text_rows: Rows of `SKILL_TEXT`.
+        stored_text_matches: Rows of `SKILL_TEXT`.
 
     Returns:
         One row per row and micro-skill that its text names, with skill_id; rows without one are left out.
     """
-    skill_matches = look_up_matches(text_rows.select("skill_text"), skill_text_rows).drop_nulls("skill_id")
+    skill_matches = look_up_matches(text_rows.select("skill_text"), stored_text_matches).drop_nulls("skill_id")
     return text_rows.join(skill_matches.select("skill_text", "skill_id").unique(), on="skill_text")

@@ -71,36 +71,36 @@ def build_taxonomy(
         TaxonomyError: If an id is missing or repeated, or prerequisites or replacements form a cycle.
     """
     skills = skills.with_columns(
-        pl.lit(None, pl.String).alias(column) for column in _OPTIONAL_COLUMNS if column not in skills.columns
+        pl.lit(None, pl.String).alias(column_name)
+        for column_name in _OPTIONAL_COLUMNS
+        if column_name not in skills.columns
     )
     if skills["skill_id"].null_count() or skills["name"].null_count():
         raise TaxonomyError("the taxonomy: every row needs a skill_id and a name")
-    repeated_rows = skills.filter(pl.col("skill_id").is_duplicated())
-    if repeated_rows.height:
-        raise TaxonomyError(
-            f"the taxonomy: skill_id {repeated_rows['skill_id'][0]} occurs more than once: keep one row"
-        )
+    repeated_ids = skills["skill_id"].filter(skills["skill_id"].is_duplicated())
+    if len(repeated_ids):
+        raise TaxonomyError(f"the taxonomy: skill_id {repeated_ids[0]} occurs more than once: keep one row")
     skills, successors_by_id = _resolve_replacements(skills)
-    requirements = _follow_ids(
-        _or_empty(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
+    kept_prerequisites = _follow_successors(
+        _empty_if_none(prerequisites, PREREQUISITE), successors_by_id, "skill_id", "requires_skill_id"
     )
     if successors_by_id:  # merged micro-skills do not require themselves
-        requirements = requirements.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
-    role_profile_rows = _follow_ids(_or_empty(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id")
+        kept_prerequisites = kept_prerequisites.filter(pl.col("skill_id") != pl.col("requires_skill_id"))
+    role_profile_rows = _follow_successors(_empty_if_none(role_profiles, ROLE_PROFILE), successors_by_id, "skill_id")
     skill_ids = skills["skill_id"].implode()
-    requirements = requirements.filter(
+    kept_prerequisites = kept_prerequisites.filter(
         pl.col("skill_id").is_in(skill_ids) & pl.col("requires_skill_id").is_in(skill_ids)
     )
     role_profile_rows = role_profile_rows.filter(pl.col("skill_id").is_in(skill_ids))
-    check_acyclic(requirements)
+    check_acyclic(kept_prerequisites)
     return Taxonomy(
         _build_skill_rows(skills),
         _build_aliases(skills),
-        requirements.select(PREREQUISITE.column_names).unique().sort(pl.all()),
+        kept_prerequisites.select(PREREQUISITE.column_names).unique().sort(pl.all()),
         role_profile_rows.select(ROLE_PROFILE.column_names)
         .unique(("role_name", "skill_id"), keep="first")
         .sort(pl.all()),
-        _or_empty(relations, TAXONOMY_RELATION)
+        _empty_if_none(relations, TAXONOMY_RELATION)
         .select(TAXONOMY_RELATION.column_names)
         .drop_nulls()
         .unique()
@@ -135,47 +135,45 @@ def add_aliases(taxonomy: Taxonomy, aliases: pl.DataFrame) -> tuple[Taxonomy, in
         .filter(pl.col("skill_id").is_not_null(), pl.col("alias_text") != "")
     )
     new_aliases = resolved_aliases.unique("alias_text", keep="last").select(ALIAS.column_names)
-    other_aliases = taxonomy.aliases.join(new_aliases, on="alias_text", how="anti")
-    return replace(
-        taxonomy, aliases=pl.concat([other_aliases, new_aliases]).sort("alias_text")
-    ), resolved_aliases.height
+    kept_aliases = taxonomy.aliases.join(new_aliases, on="alias_text", how="anti")
+    return replace(taxonomy, aliases=pl.concat([kept_aliases, new_aliases]).sort("alias_text")), resolved_aliases.height
 
 
-def build_observed_taxonomy(skill_texts: pl.Series, capability_parts: int) -> Taxonomy:
+def build_observed_taxonomy(skill_texts: pl.Series, capability_part_count: int) -> Taxonomy:
     """Build a taxonomy from the texts of the exports: each distinct text is a micro-skill.
 
     Args:
         skill_texts: Texts that name micro-skills.
-        capability_parts: Number of leading parts of a text (`a/b` of `a/b/c`) that name its capability.
+        capability_part_count: Number of leading parts of a text (`a/b` of `a/b/c`) that name its capability.
     """
     observed_skills = skill_texts.drop_nulls().unique().sort().alias("skill_id").to_frame()
-    capability_path = pl.col("skill_id").str.split("/").list.head(capability_parts).list.join("/")
+    capability_path = pl.col("skill_id").str.split("/").list.head(capability_part_count).list.join("/")
     return build_taxonomy(observed_skills.with_columns(name="skill_id", capability_id=capability_path))
 
 
-def match_skills(text_rows: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
+def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
     """Find the micro-skills that a few texts name; `pipelines.core.skill_texts` matches those of the core tables.
 
     Args:
-        text_rows: As `match_texts` takes them.
+        texts: As `match_texts` takes them.
         taxonomy: The taxonomy.
 
     Returns:
         One row per distinct text, part and micro-skill: skill_text, mention_text, skill_id (null if the part names no
         micro-skill); no row for a text without parts.
     """
-    text_matches = match_texts(text_rows, taxonomy.skills, taxonomy.aliases).drop_nulls("mention_text")
+    text_matches = match_texts(texts, taxonomy.skills, taxonomy.aliases).drop_nulls("mention_text")
     return text_matches.select("skill_text", "mention_text", "skill_id").unique().sort(pl.all())
 
 
-def match_texts(text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
+def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """Find the micro-skills that texts name, and how they name them.
 
     A part of a text (between `|`) names a micro-skill if it is its skill_id, or if its normal form is an alias of it.
     Otherwise it names every micro-skill with an alias that occurs in it as whole words, unless the text is a code.
 
     Args:
-        text_rows: skill_text, and optionally is_matched_whole: whether the text is a code, whose parts are no names.
+        texts: skill_text, and optionally is_matched_whole: whether the text is a code, whose parts are no names.
         skills: The micro-skills (`SKILL`); only skill_id is read.
         aliases: Their names (`ALIAS`).
 
@@ -184,13 +182,11 @@ def match_texts(text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataF
         of the part; null if the text has none), skill_id (null if the part names no micro-skill), match_method (the
         most certain one if several parts have the same normal form).
     """
-    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in text_rows.columns else pl.lit(False)
-    text_rows = text_rows.select("skill_text", is_matched_whole.alias("is_matched_whole")).unique().drop_nulls()
+    is_matched_whole = pl.col("is_matched_whole") if "is_matched_whole" in texts.columns else pl.lit(False)
+    texts = texts.select("skill_text", is_matched_whole.alias("is_matched_whole")).unique().drop_nulls()
     split_texts = pl.col("skill_text").str.split(_SEPARATOR)
     text_parts = (
-        text_rows.with_columns(
-            part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(split_texts)
-        )
+        texts.with_columns(part=pl.when("is_matched_whole").then(pl.concat_list("skill_text")).otherwise(split_texts))
         .explode("part")
         .with_columns(pl.col("part").str.strip_chars())
         .filter(pl.col("part") != "")
@@ -206,26 +202,28 @@ def match_texts(text_rows: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataF
         pl.coalesce("by_id", "by_alias").alias("skill_id"),
         pl.when(pl.col("by_id").is_not_null()).then(pl.lit("id")).otherwise(pl.lit("alias")).alias("match_method"),
     )
-    is_searched = pl.col("skill_id").is_null() & ~pl.col("is_matched_whole")
+    is_searched_for_names = pl.col("skill_id").is_null() & ~pl.col("is_matched_whole")
     contained_matches = (
-        _find_contained_names(text_parts.filter(is_searched), aliases)
+        _find_contained_names(text_parts.filter(is_searched_for_names), aliases)
         if aliases.height
-        else text_parts.filter(is_searched)
+        else text_parts.filter(is_searched_for_names)
     )
-    texts_without_parts = text_rows.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
+    texts_without_parts = texts.join(text_parts, on=("skill_text", "is_matched_whole"), how="anti")
     text_matches = pl.concat(
-        [text_parts.filter(~is_searched), contained_matches.select(text_parts.columns), texts_without_parts],
+        [text_parts.filter(~is_searched_for_names), contained_matches.select(text_parts.columns), texts_without_parts],
         how="diagonal",
     )
     is_unknown = pl.col("skill_id").is_null()
     text_matches = text_matches.with_columns(
         pl.when(is_unknown).then(pl.lit("none")).otherwise("match_method").alias("match_method")
     )
-    method_order = pl.col("match_method").replace_strict(
+    rank_of_method = pl.col("match_method").replace_strict(
         {method: method_rank for method_rank, method in enumerate(MATCH_METHODS)}
     )
-    match_key = ("skill_text", "is_matched_whole", "mention_text", "skill_id")
-    return text_matches.sort(*match_key, method_order).unique(match_key, keep="first", maintain_order=True)
+    match_key_columns = ("skill_text", "is_matched_whole", "mention_text", "skill_id")
+    return text_matches.sort(*match_key_columns, rank_of_method).unique(
+        match_key_columns, keep="first", maintain_order=True
+    )
 
 
 def check_acyclic(prerequisites: pl.DataFrame) -> None:
@@ -237,13 +235,13 @@ def check_acyclic(prerequisites: pl.DataFrame) -> None:
     Raises:
         TaxonomyError: With the path of a cycle.
     """
-    required_skills = prerequisites.group_by("skill_id").agg("requires_skill_id").sort("skill_id")
+    requirements_by_skill = prerequisites.group_by("skill_id").agg("requires_skill_id").sort("skill_id")
     try:
-        TopologicalSorter(dict(required_skills.iter_rows())).prepare()
+        TopologicalSorter(dict(requirements_by_skill.iter_rows())).prepare()
     except CycleError as error:
         cycle_ids = error.args[1][:0:-1]  # each requires the next one, and the last the first
-        smallest_index = cycle_ids.index(min(cycle_ids))
-        cycle_path = " → ".join([*cycle_ids[smallest_index:], *cycle_ids[: smallest_index + 1]])
+        smallest_id_index = cycle_ids.index(min(cycle_ids))
+        cycle_path = " → ".join([*cycle_ids[smallest_id_index:], *cycle_ids[: smallest_id_index + 1]])
         raise TaxonomyError(f"prerequisites form a cycle: {cycle_path}: remove one of them") from None
 
 
@@ -263,7 +261,7 @@ def _build_skill_rows(skills: pl.DataFrame) -> pl.DataFrame:
     ).sort("skill_id")
 
 
-def _or_empty(rows: pl.DataFrame | None, table: Table) -> pl.DataFrame:
+def _empty_if_none(rows: pl.DataFrame | None, table: Table) -> pl.DataFrame:
     return pl.DataFrame(schema=table.schema) if rows is None else rows
 
 
@@ -276,21 +274,25 @@ def _resolve_replacements(skills: pl.DataFrame) -> tuple[pl.DataFrame, dict[str,
     replaced_skills = skills.filter(pl.col("replaced_by").str.strip_chars().replace("", None).is_not_null())
     current_skills = skills.join(replaced_skills, on="skill_id", how="anti", maintain_order="left")
     replacements_by_id = {
-        skill_id: [successor_id.strip() for successor_id in replaced_by.split(_SEPARATOR) if successor_id.strip()]
-        for skill_id, replaced_by in replaced_skills.select("skill_id", "replaced_by").iter_rows()
+        skill_id: [
+            successor_id.strip() for successor_id in joined_successor_ids.split(_SEPARATOR) if successor_id.strip()
+        ]
+        for skill_id, joined_successor_ids in replaced_skills.select("skill_id", "replaced_by").iter_rows()
     }
     current_ids = set(current_skills["skill_id"])
     successors_by_id = {
         skill_id: _follow_replacements(skill_id, replacements_by_id, current_ids, ()) for skill_id in replacements_by_id
     }
-    heir_by_skill = {
+    heir_id_by_skill_id = {
         skill_id: successor_ids[0] for skill_id, successor_ids in successors_by_id.items() if len(successor_ids) == 1
     }
     inherited_names = (
-        replaced_skills.filter(pl.col("skill_id").is_in(list(heir_by_skill)))
+        replaced_skills.filter(pl.col("skill_id").is_in(list(heir_id_by_skill_id)))
         .select(
             pl.concat_str("skill_id", "name", "aliases", separator=_SEPARATOR, ignore_nulls=True).alias("inherited"),
-            pl.col("skill_id").replace_strict(heir_by_skill, default=None, return_dtype=pl.String).alias("skill_id"),
+            pl.col("skill_id")
+            .replace_strict(heir_id_by_skill_id, default=None, return_dtype=pl.String)
+            .alias("skill_id"),
         )
         .group_by("skill_id", maintain_order=True)
         .agg(pl.col("inherited").str.join(_SEPARATOR))
@@ -310,23 +312,27 @@ def _follow_replacements(
         )
     if skill_id not in replacements_by_id:
         return [skill_id] if skill_id in current_ids else []
-    final_ids = [
+    final_id_lists = [
         _follow_replacements(successor_id, replacements_by_id, current_ids, (*visited_ids, skill_id))
         for successor_id in replacements_by_id[skill_id]
     ]
-    return list(dict.fromkeys(chain.from_iterable(final_ids)))
+    return list(dict.fromkeys(chain.from_iterable(final_id_lists)))
 
 
-def _follow_ids(id_rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]], *columns: str) -> pl.DataFrame:
+def _follow_successors(
+    id_rows: pl.DataFrame, successors_by_id: Mapping[str, list[str]], *id_columns: str
+) -> pl.DataFrame:
     """The rows with the ids of successors in place of replaced ones: one row per successor."""
     if not successors_by_id:
         return id_rows
     successor_pairs = pl.DataFrame({"old": list(successors_by_id), "new": list(successors_by_id.values())}).explode(
         "new"
     )
-    for column in columns:  # a replaced id without a successor stays, and is unknown
-        joined_rows = id_rows.join(successor_pairs, left_on=column, right_on="old", how="left", maintain_order="left")
-        id_rows = joined_rows.with_columns(pl.coalesce("new", column).alias(column)).drop("new")
+    for id_column in id_columns:  # a replaced id without a successor stays, and is unknown
+        joined_rows = id_rows.join(
+            successor_pairs, left_on=id_column, right_on="old", how="left", maintain_order="left"
+        )
+        id_rows = joined_rows.with_columns(pl.coalesce("new", id_column).alias(id_column)).drop("new")
     return id_rows
 
 
@@ -334,10 +340,10 @@ def _find_contained_names(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl
     """Aliases that occur in a longer text as whole words; of overlapping aliases the longest."""
     # Spaces are doubled so that neighbouring names do not share one. The first pattern wins: longest first.
     alias_names = sorted(aliases["alias_text"].to_list(), key=len, reverse=True)
-    patterns = [f" {alias_name.replace(' ', '  ')} " for alias_name in alias_names]
+    name_patterns = [f" {alias_name.replace(' ', '  ')} " for alias_name in alias_names]
     padded_text = pl.concat_str(pl.lit(" "), pl.col("mention_text").str.replace_all(" ", "  "), pl.lit(" "))
-    names_inside = padded_text.str.extract_many(patterns, leftmost=True).alias("match")
-    text_matches = text_parts.drop("skill_id").with_columns(names_inside, pl.lit("contained").alias("match_method"))
+    contained_names = padded_text.str.extract_many(name_patterns, leftmost=True).alias("match")
+    text_matches = text_parts.drop("skill_id").with_columns(contained_names, pl.lit("contained").alias("match_method"))
     text_matches = text_matches.explode("match", empty_as_null=True)
     text_matches = text_matches.with_columns(pl.col("match").str.replace_all("  ", " ").str.strip_chars())
     return text_matches.join(aliases.rename({"alias_text": "match"}), on="match", how="left")
@@ -345,12 +351,12 @@ def _find_contained_names(text_parts: pl.DataFrame, aliases: pl.DataFrame) -> pl
 
 def _build_aliases(skills: pl.DataFrame) -> pl.DataFrame:
     """Normalised names and aliases. A name of several micro-skills is left out, unless only one has it as its name."""
-    other_names = skills.select("skill_id", pl.col("aliases").str.split(_SEPARATOR).alias("name")).explode("name")
+    alternative_names = skills.select("skill_id", pl.col("aliases").str.split(_SEPARATOR).alias("name")).explode("name")
     name_frames = [
         named_skills.select(
-            "skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(name_order).alias("order")
+            "skill_id", normalise_name(pl.col("name")).alias("alias_text"), pl.lit(name_rank).alias("order")
         )
-        for name_order, named_skills in enumerate((skills, other_names.drop_nulls()))
+        for name_rank, named_skills in enumerate((skills, alternative_names.drop_nulls()))
     ]
     name_rows = pl.concat(name_frames).filter(pl.col("alias_text") != "").unique(maintain_order=True)
     preferred_names = name_rows.filter(pl.col("order") == pl.col("order").min().over("alias_text"))

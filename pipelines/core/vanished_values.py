@@ -28,15 +28,15 @@ class _WatchedColumn:
     """A column whose vanished values are reported.
 
     Attributes:
-        label: Column with the name of a value for people.
-        singular: What one value is.
-        plural: What several values are.
+        name_column: Column with the name of a value for people.
+        singular_noun: What one value is.
+        plural_noun: What several values are.
         remedy: What to do if the value was not meant to vanish; empty if nothing.
     """
 
-    label: str
-    singular: str
-    plural: str
+    name_column: str
+    singular_noun: str
+    plural_noun: str
     remedy: str = ""
 
 
@@ -92,7 +92,7 @@ def read_watched_values(lake: Lake, table: Table) -> ValuesByColumn:
     table_rows = lake.scan(table)
     return {
         column_name: table_rows.select(
-            pl.col(column_name).alias("value_id"), pl.col(watched_column.label).alias("value_name")
+            pl.col(column_name).alias("value_id"), pl.col(watched_column.name_column).alias("value_name")
         )
         .drop_nulls("value_id")
         .group_by("value_id")
@@ -107,7 +107,7 @@ def record_vanished_values(
     table: Table,
     previous_values_by_column: ValuesByColumn,
     run_day: date,
-    present_names: pl.Series | None = None,
+    known_names: pl.Series | None = None,
 ) -> list[VanishedValues]:
     """Find what the last write of a table removed, and record it for `describe_recently_vanished`.
 
@@ -116,7 +116,7 @@ def record_vanished_values(
         table: The table that was written.
         previous_values_by_column: Its values before the write, as `read_watched_values` returns them.
         run_day: The day of the run.
-        present_names: Normalised names that still mean something: a value with such an id or name was renamed or merged
+        known_names: Normalised names that still mean something: a value with such an id or name was renamed or merged
             and has not vanished.
 
     Returns:
@@ -128,19 +128,19 @@ def record_vanished_values(
     vanished_values = []
     for column_name, previous_values in previous_values_by_column.items():
         vanished_rows = previous_values.join(current_values_by_column[column_name], on="value_id", how="anti")
-        if present_names is not None:
-            is_present = (
-                normalise_name(pl.col(value_column)).is_in(present_names.implode())
-                for value_column in ("value_id", "value_name")
+        if known_names is not None:
+            is_known_conditions = (
+                normalise_name(pl.col(key_column)).is_in(known_names.implode())
+                for key_column in ("value_id", "value_name")
             )
-            vanished_rows = vanished_rows.filter(~pl.any_horizontal(*is_present))
+            vanished_rows = vanished_rows.filter(~pl.any_horizontal(*is_known_conditions))
         if vanished_rows.height:
             is_personal = not is_impersonal(COLUMNS[column_name].data_class)
             vanished_names = () if is_personal else tuple(vanished_rows["value_name"].sort().head(_MAX_NAMES))
             vanished_values.append(VanishedValues(column_name, vanished_rows.height, vanished_names))
     vanished_record = {
         "run_day": run_day.isoformat(),
-        "columns": [asdict(vanished_value) for vanished_value in vanished_values],
+        "columns": [asdict(column_values) for column_values in vanished_values],
     }
     write_text_atomically(lake.root / _RECORD_FOLDER / f"{table.name}.json", json.dumps(vanished_record))
     return vanished_values
@@ -149,29 +149,29 @@ def record_vanished_values(
 def describe_vanished(table: Table, vanished_values: list[VanishedValues]) -> list[str]:
     """Describe what vanished from a table, in one sentence per column; people are only counted."""
     sentences = []
-    for vanished_value in vanished_values:
-        watched_column = _WATCHED_COLUMNS[table.name][vanished_value.column_name]
-        subject = (
-            f"1 {watched_column.singular} has"
-            if vanished_value.count == 1
-            else f"{vanished_value.count:,} {watched_column.plural} have"
+    for column_values in vanished_values:
+        watched_column = _WATCHED_COLUMNS[table.name][column_values.column_name]
+        subject_phrase = (
+            f"1 {watched_column.singular_noun} has"
+            if column_values.count == 1
+            else f"{column_values.count:,} {watched_column.plural_noun} have"
         )
         more_phrase = (
-            f" and {vanished_value.count - len(vanished_value.names):,} more"
-            if vanished_value.count > len(vanished_value.names)
+            f" and {column_values.count - len(column_values.names):,} more"
+            if column_values.count > len(column_values.names)
             else ""
         )
-        name_phrase = f": {', '.join(vanished_value.names)}{more_phrase}" if vanished_value.names else ""
-        sentences.append(f"{subject} vanished{name_phrase}.{watched_column.remedy}")
+        name_phrase = f": {', '.join(column_values.names)}{more_phrase}" if column_values.names else ""
+        sentences.append(f"{subject_phrase} vanished{name_phrase}.{watched_column.remedy}")
     return sentences
 
 
-def describe_recently_vanished(lake: Lake, first_day: date) -> list[str]:
+def describe_recently_vanished(lake: Lake, earliest_run_day: date) -> list[str]:
     """Describe what vanished from the watched tables when each was last computed.
 
     Args:
         lake: The lake.
-        first_day: Runs of an earlier day are left out.
+        earliest_run_day: Runs of an earlier day are left out.
 
     Returns:
         One sentence per table and column, with the day of the run.
@@ -180,7 +180,7 @@ def describe_recently_vanished(lake: Lake, first_day: date) -> list[str]:
     for table in (SKILL, PERSON, COURSE):
         record_path = lake.root / _RECORD_FOLDER / f"{table.name}.json"
         vanished_record = json.loads(record_path.read_text()) if record_path.is_file() else {"columns": []}
-        if vanished_record["columns"] and date.fromisoformat(vanished_record["run_day"]) >= first_day:
+        if vanished_record["columns"] and date.fromisoformat(vanished_record["run_day"]) >= earliest_run_day:
             vanished_values = [
                 VanishedValues(column_record["column_name"], column_record["count"], tuple(column_record["names"]))
                 for column_record in vanished_record["columns"]

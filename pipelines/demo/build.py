@@ -43,8 +43,8 @@ def build_demo(
     *,
     people_count: int = 300,
     seed: int = 7,
-    last_day: date,
-    progress: Callable[[str, float], None] = lambda activity, share: None,
+    export_day: date,
+    progress: Callable[[str, float], None] = lambda activity, done_share: None,
 ) -> DemoSummary:
     """Write landing/, truth/ and footsteps.yaml; landing/ and truth/ of an earlier demo are removed.
 
@@ -54,7 +54,7 @@ def build_demo(
         demo_folder: The folder of the demo.
         people_count: Number of people.
         seed: Seed of the company; another seed gives another company.
-        last_day: The day of the exports; the history ends the day before.
+        export_day: The day of the exports; the history ends the day before.
         progress: Receives the current task and the share that is done (0 to 1).
 
     Returns:
@@ -64,7 +64,7 @@ def build_demo(
         ValueError: If the company's units need more people.
     """
     progress("planting the company", 0.0)
-    world = generate_world(people_count, seed=seed, last_day=last_day)
+    world = generate_world(people_count, seed=seed, export_day=export_day)
     for subfolder in ("landing", "truth"):
         shutil.rmtree(demo_folder / subfolder, ignore_errors=True)
     export_folder = ExportFolder(demo_folder / "landing")
@@ -79,4 +79,4 @@ def build_demo(
         resources.files("pipelines.demo").joinpath("footsteps.yaml").read_bytes()
     )
     progress("done", 1.0)
-    return DemoSummary(demo_folder, people_count, world.catalog.size, export_folder)
+    return DemoSummary(demo_folder, people_count, world.catalog.skill_count, export_folder)

@@ -18,10 +18,10 @@ import pyarrow.parquet as pq
 from pipelines.demo.exports.export_folder import ExportFolder
 from pipelines.demo.simulation.world import History, World
 
-STAGES = pa.schema(
+STAGES_SCHEMA = pa.schema(
     [("person_id", pa.string()), ("skill_id", pa.string()), ("stage", pa.string()), ("reached_at", pa.date32())]
 )
-PATHS = pa.schema(
+PATHS_SCHEMA = pa.schema(
     [
         ("person_id", pa.string()),
         ("skill_id", pa.string()),
@@ -41,8 +41,8 @@ def open_truth(world: World, truth_folder: Path) -> Iterator[Callable[[History],
     truth_folder.mkdir(parents=True, exist_ok=True)
     employee_numbers, skill_ids = world.people["employee_number"], world.catalog.skills["skill_id"]
     with (
-        pq.ParquetWriter(truth_folder / "stages.parquet", STAGES) as stage_writer,
-        pq.ParquetWriter(truth_folder / "paths.parquet", PATHS) as path_writer,
+        pq.ParquetWriter(truth_folder / "stages.parquet", STAGES_SCHEMA) as stage_writer,
+        pq.ParquetWriter(truth_folder / "paths.parquet", PATHS_SCHEMA) as path_writer,
     ):
 
         def add_history(history: History) -> None:
@@ -55,8 +55,8 @@ def open_truth(world: World, truth_folder: Path) -> Iterator[Callable[[History],
                 pl.col("step").alias("position"),
                 pl.when(planned_step > 0).then(planned_step).alias("planned_position"),
             )
-            stage_writer.write_table(step_rows.select(STAGES.names).to_arrow().cast(STAGES))
-            path_writer.write_table(step_rows.select(PATHS.names).to_arrow().cast(PATHS))
+            stage_writer.write_table(step_rows.select(STAGES_SCHEMA.names).to_arrow().cast(STAGES_SCHEMA))
+            path_writer.write_table(step_rows.select(PATHS_SCHEMA.names).to_arrow().cast(PATHS_SCHEMA))
 
         yield add_history
 
@@ -68,27 +68,27 @@ def write_company_truth(world: World, export_folder: ExportFolder, truth_folder:
     and the number of planted errors per export.
     """
     skill_ids, curricula = world.catalog.skills["skill_id"], world.curricula
-    role_numbers, skill_numbers = np.nonzero(curricula.position)
+    role_numbers, skill_numbers = np.nonzero(curricula.path_positions)
     truth_tables = {
         "prerequisites": world.catalog.prerequisites,
-        "trends": pl.DataFrame({"skill_id": skill_ids, "trend": pl.Series(curricula.trend).cast(pl.Int64)}),
+        "trends": pl.DataFrame({"skill_id": skill_ids, "trend": pl.Series(curricula.skill_trends).cast(pl.Int64)}),
         "half_lives": pl.DataFrame(
-            {"skill_id": skill_ids, "half_life_days": pl.Series(world.half_life).cast(pl.Int64)}
+            {"skill_id": skill_ids, "half_life_days": pl.Series(world.half_life_days).cast(pl.Int64)}
         ),
         "curricula": pl.DataFrame(
             {
                 "role_name": pl.Series(world.catalog.role_names).gather(role_numbers),
                 "skill_id": skill_ids.gather(skill_numbers),
-                "planned_position": curricula.position[role_numbers, skill_numbers],
+                "planned_position": curricula.path_positions[role_numbers, skill_numbers],
             }
         ),
         "roles": world.people.select(pl.col("employee_number").alias("person_id"), "role_name"),
     }
     for table_name, truth_rows in truth_tables.items():
         truth_rows.write_parquet(truth_folder / f"{table_name}.parquet")
-    errors_by_file: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    error_counts_by_file: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for (file_name, error_kind), error_count in export_folder.error_counts.items():
-        errors_by_file[file_name][error_kind] = error_count
+        error_counts_by_file[file_name][error_kind] = error_count
     (truth_folder / "dirt.json").write_text(
-        json.dumps(errors_by_file, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+        json.dumps(error_counts_by_file, indent=1, sort_keys=True) + "\n", encoding="utf-8"
     )

@@ -22,7 +22,7 @@ from pipelines.contracts.table import Table
 from pipelines.privacy.identity import PersonIdentity, find_identity, read_all_keys
 from pipelines.privacy.person_lines import PersonSearch
 from pipelines.privacy.person_rows import Row, describe_stored_table, select_person_rows
-from pipelines.privacy.places import Place, describe_place, table_of
+from pipelines.privacy.places import Place, describe_place, find_table_name
 from pipelines.privacy.remote_copies import read_bucket_tables, read_server_tables
 from pipelines.storage.lake import Lake
 
@@ -71,12 +71,13 @@ class AccessCopy:
 
     def to_document(self) -> dict[str, Any]:
         """The copy as a document of JSON."""
-        identity = {
-            name: sorted(keys) if isinstance(keys, frozenset) else keys for name, keys in asdict(self.identity).items()
+        keys_by_kind = {
+            key_kind: sorted(person_keys) if isinstance(person_keys, frozenset) else person_keys
+            for key_kind, person_keys in asdict(self.identity).items()
         }
         return {
-            "person": identity,
-            "stored": [asdict(part) for part in self.parts],
+            "person": keys_by_kind,
+            "stored": [asdict(stored_part) for stored_part in self.parts],
             "not_read": list(self.not_read),
         }
 
@@ -86,83 +87,91 @@ class AccessCopy:
         return str(Environment(autoescape=True).from_string(template).render(copy=self))
 
 
-def collect_access_copy(settings: Settings, config: Config, person: str, postgresql_uri: str | None) -> AccessCopy:
+def collect_access_copy(settings: Settings, config: Config, person_key: str, postgresql_uri: str | None) -> AccessCopy:
     """Collect everything that is stored about a person.
 
     Args:
         settings: Folders of the data root, and the landing folder.
         config: The declared sources, publish targets and purposes.
-        person: person_id, employee number or e-mail address.
+        person_key: person_id, employee number or e-mail address.
         postgresql_uri: Address of the PostgreSQL server; None if there is none, or if its variable is not set.
 
     Raises:
         UnknownPerson: Nobody has the key, or several people have it.
     """
     lake = Lake(settings.lake_path)
-    options = config.publish
-    identity = find_identity(lake, config, person)
-    search = PersonSearch(identity, read_all_keys(lake, config))
-    parts, not_read = [], []
+    publish_options = config.publish
+    identity = find_identity(lake, config, person_key)
+    person_search = PersonSearch(identity, read_all_keys(lake, config))
+    stored_parts, unread_places = [], []
     for path, shown_path in _list_files(settings):
         try:
-            parts += _read_part(path, shown_path, search, config)
+            stored_parts += _read_stored_parts(path, shown_path, person_search, config)
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-            not_read.append(f"{shown_path}: {type(error).__name__}")
-    remote_tables = (
-        [("PostgreSQL", read_server_tables(postgresql_uri, options.postgresql, identity.person_id))]
-        if (options.postgresql and postgresql_uri)
+            unread_places.append(f"{shown_path}: {type(error).__name__}")
+    tables_by_store = (
+        [("PostgreSQL", read_server_tables(postgresql_uri, publish_options.postgresql, identity.person_id))]
+        if (publish_options.postgresql and postgresql_uri)
         else []
     )
-    if options.object_store:
-        remote_tables.append(("bucket", read_bucket_tables(options.object_store)))
-    if options.postgresql and not postgresql_uri:
-        not_read.append(f"PostgreSQL: {options.postgresql.uri_variable} is not set")
-    for name, tables in remote_tables:
-        place = Place(name, "the tables", "; ".join(config.contracts.purposes), f"{options.retention_days} days")
+    if publish_options.object_store:
+        tables_by_store.append(("bucket", read_bucket_tables(publish_options.object_store)))
+    if publish_options.postgresql and not postgresql_uri:
+        unread_places.append(f"PostgreSQL: {publish_options.postgresql.uri_variable} is not set")
+    for store_name, stored_tables in tables_by_store:
+        place = Place(
+            store_name, "the tables", "; ".join(config.contracts.purposes), f"{publish_options.retention_days} days"
+        )
         try:
-            for address, rows in tables:
-                table = describe_stored_table(table_of(address), rows.collect_schema())
-                parts += _describe_rows(place, str(address), table, rows, search)
+            for table_address, table_rows in stored_tables:
+                table = describe_stored_table(find_table_name(table_address), table_rows.collect_schema())
+                stored_parts += _describe_rows(place, str(table_address), table, table_rows, person_search)
         except Exception as error:  # drivers raise errors of their own; the copy says what it lacks
-            not_read.append(f"{name}: {type(error).__name__}")
-    return AccessCopy(identity, tuple(parts), tuple(not_read))
+            unread_places.append(f"{store_name}: {type(error).__name__}")
+    return AccessCopy(identity, tuple(stored_parts), tuple(unread_places))
 
 
 def _list_files(settings: Settings) -> Iterator[tuple[Path, PurePosixPath]]:
     """Every file, with its path relative to the data root; a landing folder elsewhere counts as `landing`."""
-    folders = [(settings.root, PurePosixPath())]
+    searched_folders = [(settings.root, PurePosixPath())]
     if settings.landing is not None and not settings.landing.resolve().is_relative_to(settings.root):
-        folders.append((settings.landing.resolve(), PurePosixPath("landing")))
-    for folder, prefix in folders:
-        for path in sorted(folder.rglob("*")):
+        searched_folders.append((settings.landing.resolve(), PurePosixPath("landing")))
+    for searched_folder, shown_prefix in searched_folders:
+        for path in sorted(searched_folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                yield path, prefix / path.relative_to(folder).as_posix()
+                yield path, shown_prefix / path.relative_to(searched_folder).as_posix()
 
 
-def _read_part(path: Path, shown_path: PurePosixPath, search: PersonSearch, config: Config) -> list[StoredPart]:
+def _read_stored_parts(
+    path: Path, shown_path: PurePosixPath, person_search: PersonSearch, config: Config
+) -> list[StoredPart]:
     if path.suffix == ".parquet":
-        rows = pl.scan_parquet(path)
-        table = describe_stored_table(table_of(shown_path), rows.collect_schema())
-        place = describe_place(shown_path, config, _retention_days(table.name))
-        return _describe_rows(place, str(shown_path), table, rows, search)
-    lines = search.find_lines(path)
-    if not lines:
+        table_rows = pl.scan_parquet(path)
+        table = describe_stored_table(find_table_name(shown_path), table_rows.collect_schema())
+        place = describe_place(shown_path, config, _find_retention_days(table.name))
+        return _describe_rows(place, str(shown_path), table, table_rows, person_search)
+    person_lines = person_search.find_lines(path)
+    if not person_lines:
         return []
     is_page = path.suffix in _PAGE_SUFFIXES
-    texts = [{"place": line.place, "text": None if is_page else line.text} for line in lines]
-    return [StoredPart(describe_place(shown_path, config, None), str(shown_path), lines=texts)]
+    line_documents = [
+        {"place": person_line.place, "text": None if is_page else person_line.text} for person_line in person_lines
+    ]
+    return [StoredPart(describe_place(shown_path, config, None), str(shown_path), lines=line_documents)]
 
 
-def _describe_rows(place: Place, path: str, table: Table, rows: pl.LazyFrame, search: PersonSearch) -> list[StoredPart]:
-    declared = TABLES.get(table.name)
-    is_training_row = declared is not None and "model" in declared.readers
+def _describe_rows(
+    place: Place, shown_path: str, table: Table, rows: pl.LazyFrame, person_search: PersonSearch
+) -> list[StoredPart]:
+    declared_table = TABLES.get(table.name)
+    is_training_row = declared_table is not None and "model" in declared_table.readers
     return [
-        StoredPart(place, path, table.name, table.description, str(role), is_training_row, role_rows)
-        for role, role_rows in select_person_rows(rows, table, search).items()
+        StoredPart(place, shown_path, table.name, table.description, str(role), is_training_row, role_rows)
+        for role, role_rows in select_person_rows(rows, table, person_search).items()
     ]
 
 
-def _retention_days(table_name: str) -> int | None:
+def _find_retention_days(table_name: str) -> int | None:
     if table_name in TABLES:
         return TABLES[table_name].retention_days
     if table_name.startswith("quarantine__"):

@@ -65,7 +65,7 @@ class ErasedPeople:
     @cached_property
     def hashes(self) -> frozenset[str]:
         """The hashes of all erased people."""
-        return frozenset(identity_hash for person in self.people for identity_hash in person.hashes)
+        return frozenset(identity_hash for erased_person in self.people for identity_hash in erased_person.hashes)
 
     @property
     def fingerprint(self) -> str:
@@ -74,34 +74,44 @@ class ErasedPeople:
 
     def hash_identity(self, identity: Identity) -> str:
         """The keyed hash of an identity, whatever the case of an address and the blanks around it."""
-        text = identity.text.strip()
-        text = text.lower() if identity.kind in ("work_email", "address_hash") or "@" in text else text
-        return hmac.digest(self.key.encode(), f"{identity.kind}\0{text}".encode(), "sha256").hex()
+        normalised_text = identity.text.strip()
+        normalised_text = (
+            normalised_text.lower()
+            if identity.kind in ("work_email", "address_hash") or "@" in normalised_text
+            else normalised_text
+        )
+        return hmac.digest(self.key.encode(), f"{identity.kind}\0{normalised_text}".encode(), "sha256").hex()
 
     def includes(self, identity: Identity) -> bool:
         """Whether an identity is one of an erased person."""
         return bool(self.hashes) and self.hash_identity(identity) in self.hashes
 
-    def is_erased(self, column: str, kind: str) -> pl.Expr:
+    def is_erased(self, column_name: str, identity_kind: str) -> pl.Expr:
         """Whether each value of a column names an erased person; false for null.
 
         Args:
-            column: Name of a column of text.
-            kind: The kind of identity that it holds.
+            column_name: Name of a column of text.
+            identity_kind: The kind of identity that it holds.
         """
-        return pl.col(column).map_batches(partial(self.test_texts, kind), return_dtype=pl.Boolean, is_elementwise=True)
+        return pl.col(column_name).map_batches(
+            partial(self.test_texts, identity_kind), return_dtype=pl.Boolean, is_elementwise=True
+        )
 
     def add(self, identities: Iterable[Identity], erased_on: date) -> "ErasedPeople":
         """The list with one more person; the same list if every identity is on it already."""
-        hashes = frozenset(map(self.hash_identity, identities))
-        if hashes <= self.hashes:
+        new_hashes = frozenset(map(self.hash_identity, identities))
+        if new_hashes <= self.hashes:
             return self
-        return ErasedPeople(self.key, (*self.people, ErasedPerson(erased_on, hashes)))
+        return ErasedPeople(self.key, (*self.people, ErasedPerson(erased_on, new_hashes)))
 
-    def test_texts(self, kind: str, texts: pl.Series) -> pl.Series:
+    def test_texts(self, identity_kind: str, identity_texts: pl.Series) -> pl.Series:
         """Whether each text is an identity of this kind of an erased person; false for null."""
-        erased_texts = [text for text in texts.drop_nulls().unique() if self.includes(Identity(kind, text))]
-        return texts.is_in(erased_texts).fill_null(False)
+        erased_texts = [
+            identity_text
+            for identity_text in identity_texts.drop_nulls().unique()
+            if self.includes(Identity(identity_kind, identity_text))
+        ]
+        return identity_texts.is_in(erased_texts).fill_null(False)
 
 
 def list_identities(
@@ -114,14 +124,27 @@ def list_identities(
         addresses: The e-mail addresses.
         accounts: System and code of each account.
     """
-    numbers, emails, codes = set(employee_numbers), {text.lower() for text in addresses}, set(accounts)
-    address_hashes = hash_addresses(pl.DataFrame({"work_email": sorted(emails)}, schema={"work_email": pl.String}))
+    distinct_numbers, lower_addresses, distinct_accounts = (
+        set(employee_numbers),
+        {address.lower() for address in addresses},
+        set(accounts),
+    )
+    address_hashes = hash_addresses(
+        pl.DataFrame({"work_email": sorted(lower_addresses)}, schema={"work_email": pl.String})
+    )
     return {
-        *(Identity("employee_number", number) for number in numbers),
-        *(Identity("work_email", email) for email in emails),
+        *(Identity("employee_number", employee_number) for employee_number in distinct_numbers),
+        *(Identity("work_email", lower_address) for lower_address in lower_addresses),
         *(Identity("address_hash", address_hash) for address_hash in address_hashes["account_code"]),
-        *(Identity(f"account:{system}", code) for system, code in codes),
-        *(Identity("code", text) for text in (*numbers, *emails, *(code for _, code in codes))),
+        *(Identity(f"account:{system_name}", account_code) for system_name, account_code in distinct_accounts),
+        *(
+            Identity("code", identity_code)
+            for identity_code in (
+                *distinct_numbers,
+                *lower_addresses,
+                *(account_code for _, account_code in distinct_accounts),
+            )
+        ),
     }
 
 
@@ -131,10 +154,10 @@ def read_key() -> str:
     Raises:
         ErasureUnavailable: If it is missing or too short.
     """
-    key = os.environ.get(KEY_VARIABLE, "")
-    if len(key) < _MIN_KEY_LENGTH:
+    hash_key = os.environ.get(KEY_VARIABLE, "")
+    if len(hash_key) < _MIN_KEY_LENGTH:
         raise ErasureUnavailable(f"set {KEY_VARIABLE} to a secret of {_MIN_KEY_LENGTH} characters or more")
-    return key
+    return hash_key
 
 
 def read_erased_people(list_path: Path, *, may_create: bool) -> ErasedPeople:
@@ -147,25 +170,26 @@ def read_erased_people(list_path: Path, *, may_create: bool) -> ErasedPeople:
     Raises:
         ErasureUnavailable: If the list or its key is missing, or the list cannot be read.
     """
-    key = read_key()
+    hash_key = read_key()
     if not list_path.exists():
         if not may_create:
             raise ErasureUnavailable(
                 f"the list of erased people {list_path} is missing, and this data root may hold people who were "
                 "erased: put the list back, or if nobody was ever erased, create it with `footsteps erase --new-list`"
             )
-        write_erased_people(list_path, ErasedPeople(key))
+        write_erased_people(list_path, ErasedPeople(hash_key))
     try:
-        entries = [json.loads(line) for line in list_path.read_text(encoding="utf-8").splitlines()]
-        check = entries[0]["check"]
-        people = tuple(
-            ErasedPerson(date.fromisoformat(entry["erased_on"]), frozenset(entry["hashes"])) for entry in entries[1:]
+        list_entries = [json.loads(json_line) for json_line in list_path.read_text(encoding="utf-8").splitlines()]
+        key_check = list_entries[0]["check"]
+        listed_people = tuple(
+            ErasedPerson(date.fromisoformat(person_entry["erased_on"]), frozenset(person_entry["hashes"]))
+            for person_entry in list_entries[1:]
         )
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise ErasureUnavailable(f"{list_path} is no list of erased people: put a copy of it back") from error
-    if not hmac.compare_digest(check, _check_text(key)):
+    if not hmac.compare_digest(key_check, _hash_key_check(hash_key)):
         raise ErasureUnavailable(f"{KEY_VARIABLE} is not the key with which {list_path} was written")
-    return ErasedPeople(key, people)
+    return ErasedPeople(hash_key, listed_people)
 
 
 def write_erased_people(list_path: Path, erased_people: ErasedPeople) -> None:
@@ -175,12 +199,13 @@ def write_erased_people(list_path: Path, erased_people: ErasedPeople) -> None:
         list_path: The file; its folder is created.
         erased_people: The people on the list.
     """
-    lines = [{"check": _check_text(erased_people.key)}] + [
-        {"erased_on": person.erased_on.isoformat(), "hashes": sorted(person.hashes)} for person in erased_people.people
+    list_entries = [{"check": _hash_key_check(erased_people.key)}] + [
+        {"erased_on": erased_person.erased_on.isoformat(), "hashes": sorted(erased_person.hashes)}
+        for erased_person in erased_people.people
     ]
-    write_text_atomically(list_path, "".join(f"{json.dumps(line)}\n" for line in lines))
+    write_text_atomically(list_path, "".join(f"{json.dumps(list_entry)}\n" for list_entry in list_entries))
 
 
-def _check_text(key: str) -> str:
+def _hash_key_check(hash_key: str) -> str:
     """A hash by which a list recognises its key."""
-    return hmac.digest(key.encode(), b"the list of erased people", "sha256").hex()
+    return hmac.digest(hash_key.encode(), b"the list of erased people", "sha256").hex()

@@ -45,12 +45,12 @@ class _Journal:
     def read(cls, path: Path) -> "_Journal | None":
         if not path.exists():
             return None
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return cls(path, PersonTraces.from_document(document["traces"]), document["counts"])
+        journal_document = json.loads(path.read_text(encoding="utf-8"))
+        return cls(path, PersonTraces.from_document(journal_document["traces"]), journal_document["counts"])
 
     def write(self) -> None:
-        document = {"traces": self.traces.to_document(), "counts": self.counts}
-        write_text_atomically(self.path, json.dumps(document))
+        journal_document = {"traces": self.traces.to_document(), "counts": self.counts}
+        write_text_atomically(self.path, json.dumps(journal_document))
 
 
 def open_list(data_root: DataRoot, *, is_new: bool = False) -> ErasedPeople | None:
@@ -66,9 +66,9 @@ def open_list(data_root: DataRoot, *, is_new: bool = False) -> ErasedPeople | No
         ErasureUnavailable: The list or its key is missing, or the list is shorter than one that the data root has seen,
             or lies within the data root.
     """
-    list_path, seen_count = data_root.erased_people_path, _count_seen(data_root)
+    list_path, seen_entry_count = data_root.erased_people_path, _count_seen_entries(data_root)
     if list_path is None:
-        if seen_count:
+        if seen_entry_count:
             raise ErasureUnavailable(
                 f"people were erased from {data_root.path}, and footsteps.yaml declares no list of them any more: "
                 "declare `privacy: {erased_people: PATH}`, or the next exports bring them back"
@@ -80,10 +80,10 @@ def open_list(data_root: DataRoot, *, is_new: bool = False) -> ErasedPeople | No
             "declare a path outside"
         )
     erased_people = read_erased_people(list_path, may_create=is_new or not data_root.settings.lake_path.exists())
-    if not is_new and len(erased_people.people) < seen_count:
+    if not is_new and len(erased_people.people) < seen_entry_count:
         raise ErasureUnavailable(
-            f"{list_path} has {len(erased_people.people)} entries, and this data root has seen {seen_count}: put the "
-            "present list back; if it is lost, `footsteps erase --new-list` goes on with this one"
+            f"{list_path} has {len(erased_people.people)} entries, and this data root has seen {seen_entry_count}: put "
+            "the present list back; if it is lost, `footsteps erase --new-list` goes on with this one"
         )
     return erased_people
 
@@ -138,17 +138,17 @@ def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda
         ErasureUnavailable: A file names nobody, or several people by one key, or the list or its key is missing, or
             none is declared.
     """
-    files = list_request_files(data_root)
-    if not files:
+    request_files = list_request_files(data_root)
+    if not request_files:
         return None
     erased_people, receipt = _open_declared_list(data_root), None
-    traces = read_requests(data_root, files, erased_people)
+    traces = read_requests(data_root, request_files, erased_people)
     if erased_people.add(traces.identities, now.date()) != erased_people:
         journal = _Journal(data_root.journal_path, traces)
         receipt = _erase(data_root, erased_people, journal, now, on_step)
     if data_root.owns_landing:
-        for path in files:
-            path.unlink(missing_ok=True)
+        for request_path in request_files:
+            request_path.unlink(missing_ok=True)
     return receipt
 
 
@@ -176,7 +176,10 @@ def complete_erasures(data_root: DataRoot, now: datetime, on_step: OnStep = lamb
     if journal is not None:
         receipt = _erase(data_root, erased_people, journal, now, on_step)
         erased_people = open_list(data_root) or erased_people
-    if not all(path.exists() and path.read_text() == _describe_mark(erased_people) for path in _list_marks(data_root)):
+    if not all(
+        mark_path.exists() and mark_path.read_text() == _describe_mark(erased_people)
+        for mark_path in _list_marks(data_root)
+    ):
         returned_ids = find_erased(data_root.lake, data_root.config, erased_people)
         if returned_ids:
             traces = find_traces(data_root.lake, data_root.config, returned_ids)
@@ -204,76 +207,78 @@ def _erase(
     traces, list_path = journal.traces, data_root.erased_people_path
     assert list_path is not None
     on_step("list of erased people")
-    with_them = erased_people.add(traces.identities, now.date())
-    write_erased_people(list_path, with_them)
-    for name, make_plan in places.list_places(data_root, traces, with_them).items():
-        on_step(name)
+    extended_list = erased_people.add(traces.identities, now.date())
+    write_erased_people(list_path, extended_list)
+    for place_name, make_plan in places.list_places(data_root, traces, extended_list).items():
+        on_step(place_name)
         plan = make_plan()
-        if name not in journal.counts:
-            journal.counts[name] = dict(plan.counts)
+        if place_name not in journal.counts:
+            journal.counts[place_name] = dict(plan.count_by_name)
             journal.write()
-        on_step(f"{name}: deletion")
+        on_step(f"{place_name}: deletion")
         plan.execute()
     on_step("files that were replaced")
     time.sleep(GRACE_SECONDS if journal.counts.get("snapshots") else 0.0)
     places.remove_replaced_files(data_root)
     on_step("search by content")
-    remaining = find_files_with(data_root.path, traces.searched_texts, [data_root.journal_path])
-    beyond = () if data_root.owns_landing else find_files_with(data_root.landing_folder, traces.searched_texts)
+    remaining_paths = find_files_with(data_root.path, traces.searched_texts, [data_root.journal_path])
+    outside_paths = () if data_root.owns_landing else find_files_with(data_root.landing_folder, traces.searched_texts)
     replace_texts = compile_replacement(traces.searched_texts)  # a name of a file may hold a value as well
     receipt = Receipt(
         reason="erasure",
-        subject=hash_subject(with_them, traces),
+        subject=hash_subject(extended_list, traces),
         deleted_at=now.isoformat(),
-        counts=_flatten(journal.counts),
-        remaining=tuple(replace_texts(str(path.relative_to(data_root.path))) for path in remaining),
-        beyond=tuple(replace_texts(str(path.relative_to(data_root.landing_folder))) for path in beyond),
+        counts=_flatten_counts(journal.counts),
+        remaining=tuple(replace_texts(str(found_path.relative_to(data_root.path))) for found_path in remaining_paths),
+        beyond=tuple(
+            replace_texts(str(found_path.relative_to(data_root.landing_folder))) for found_path in outside_paths
+        ),
     )
     on_step("receipt")
     assert data_root.receipts_folder is not None
-    write_receipt(data_root.receipts_folder, receipt, with_them.key)
-    _mark_applied(data_root, with_them)
+    write_receipt(data_root.receipts_folder, receipt, extended_list.key)
+    _mark_applied(data_root, extended_list)
     journal.path.unlink()
     return receipt
 
 
 def hash_subject(erased_people: ErasedPeople, traces: PersonTraces) -> str:
     """The keyed hash of everybody whom an erasure removed."""
-    text = "\n".join(sorted(map(erased_people.hash_identity, traces.identities)))
-    return hmac.digest(erased_people.key.encode(), text.encode(), "sha256").hex()
+    joined_hashes = "\n".join(sorted(map(erased_people.hash_identity, traces.identities)))
+    return hmac.digest(erased_people.key.encode(), joined_hashes.encode(), "sha256").hex()
 
 
 def _mark_applied(data_root: DataRoot, erased_people: ErasedPeople) -> None:
-    for path in _list_marks(data_root):
-        write_text_atomically(path, _describe_mark(erased_people))
+    for mark_path in _list_marks(data_root):
+        write_text_atomically(mark_path, _describe_mark(erased_people))
 
 
 def _describe_mark(erased_people: ErasedPeople) -> str:
     return f"{erased_people.fingerprint} {len(erased_people.people)}"
 
 
-def _count_seen(data_root: DataRoot) -> int:
+def _count_seen_entries(data_root: DataRoot) -> int:
     """The number of entries of the longest list of erased people that the lake or the publication has seen."""
-    marks = [path.read_text().split() for path in _list_marks(data_root) if path.exists()]
-    return max((int(mark[1]) for mark in marks if len(mark) > 1), default=0)
+    split_marks = [mark_path.read_text().split() for mark_path in _list_marks(data_root) if mark_path.exists()]
+    return max((int(mark_words[1]) for mark_words in split_marks if len(mark_words) > 1), default=0)
 
 
-def unmark(data_root: DataRoot) -> None:
+def remove_list_marks(data_root: DataRoot) -> None:
     """Let the next `complete_erasures` look for erased people: tables or snapshots were restored."""
-    for path in _list_marks(data_root):
-        path.unlink(missing_ok=True)
+    for mark_path in _list_marks(data_root):
+        mark_path.unlink(missing_ok=True)
 
 
 def _list_marks(data_root: DataRoot) -> list[Path]:
     """The files that say which list of erased people the lake and the publication have seen."""
-    folders = (data_root.settings.lake_path, data_root.settings.published_path)
-    return [folder / _APPLIED_FILE for folder in folders if folder.is_dir()]
+    marked_folders = (data_root.settings.lake_path, data_root.settings.published_path)
+    return [marked_folder / _APPLIED_FILE for marked_folder in marked_folders if marked_folder.is_dir()]
 
 
-def _flatten(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+def _flatten_counts(counts_by_place: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return {
-        f"{place}: {name}" if name else place: count
-        for place, place_counts in counts.items()
-        for name, count in place_counts.items()
+        f"{place}: {counted_name}" if counted_name else place: count
+        for place, count_by_name in counts_by_place.items()
+        for counted_name, count in count_by_name.items()
         if count
     }

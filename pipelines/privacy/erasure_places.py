@@ -49,7 +49,7 @@ _HAS_ERASED = pl.col("passed_over").list.eval(pl.element().struct.field("why") =
 class Plan(NamedTuple):
     """What a place holds of the people, and the deletion, which may be repeated."""
 
-    counts: Mapping[str, int]
+    count_by_name: Mapping[str, int]
     execute: Callable[[], object]
 
 
@@ -60,10 +60,10 @@ def list_places(
 
     Args:
         data_root: The data root.
-        traces: The people.
+        traces: The keys by which the people are named.
         erased_people: The list, these people included.
     """
-    published_folder, options = data_root.settings.published_path, data_root.config.publish
+    published_folder, publish_options = data_root.settings.published_path, data_root.config.publish
     # files of a publication that is restored have no pointer yet
     is_published, has_pointer = (published_folder / SNAPSHOTS).is_dir(), (published_folder / POINTER).is_file()
     place_by_name: dict[str, Callable[[], Plan]] = {
@@ -79,20 +79,20 @@ def list_places(
             "snapshots": partial(_plan_snapshots, published_folder, traces),
             "Delta logs": lambda: Plan({}, partial(published_rows.rewrite_delta_logs, published_folder)),
             "DuckDB views": lambda: Plan({}, partial(_rewrite_views, published_folder)),
-            "feed": lambda: _count_and_delete(published_targets.plan_feed(published_folder, traces)),
-            "pages": lambda: _count_and_delete(
+            "feed": lambda: _build_plan(published_targets.plan_feed(published_folder, traces)),
+            "pages": lambda: _build_plan(
                 published_targets.plan_pages(data_root.path, published_folder / "site", traces)
             ),
         }
-    if has_pointer and (server := options.postgresql) is not None:
-        place_by_name["PostgreSQL"] = lambda: _count_and_delete(published_targets.plan_postgresql(server, traces))
-    if has_pointer and (bucket := options.object_store) is not None:
+    if has_pointer and (postgresql_options := publish_options.postgresql) is not None:
+        place_by_name["PostgreSQL"] = lambda: _build_plan(published_targets.plan_postgresql(postgresql_options, traces))
+    if has_pointer and (store_options := publish_options.object_store) is not None:
         lake_path = data_root.settings.lake_path
         place_by_name["bucket"] = lambda: Plan(
-            {}, partial(published_targets.replace_in_bucket, published_folder, lake_path, bucket)
+            {}, partial(published_targets.replace_in_bucket, published_folder, lake_path, store_options)
         )
-    for name in set(place_by_name) & _PUBLISHED_PLACES:
-        place_by_name[name] = partial(_plan_readable, data_root, place_by_name[name])
+    for place_name in set(place_by_name) & _PUBLISHED_PLACES:
+        place_by_name[place_name] = partial(_plan_readable, data_root, place_by_name[place_name])
     place_by_name["logs and documents"] = partial(_plan_texts, data_root, traces)
     return place_by_name
 
@@ -105,7 +105,7 @@ def _plan_readable(data_root: DataRoot, make_plan: Callable[[], Plan]) -> Plan:
         with readable_by(data_root.config.publish.group, data_root.settings.published_path):
             plan.execute()
 
-    return Plan(plan.counts, execute)
+    return Plan(plan.count_by_name, execute)
 
 
 def remove_replaced_files(data_root: DataRoot) -> None:
@@ -126,53 +126,55 @@ def delete_landing_copies(data_root: DataRoot, sources: Sequence[SourceConfig]) 
     Returns:
         The number of files.
     """
-    paths = find_landed_copies(data_root, sources, _HAS_ERASED)
-    delete_with_marks(paths)
-    return len(paths)
+    copy_paths = find_landed_copies(data_root, sources, _HAS_ERASED)
+    delete_with_marks(copy_paths)
+    return len(copy_paths)
 
 
-def find_landed_copies(data_root: DataRoot, sources: Sequence[SourceConfig], condition: pl.Expr) -> list[Path]:
+def find_landed_copies(data_root: DataRoot, sources: Sequence[SourceConfig], ledger_condition: pl.Expr) -> list[Path]:
     """The landing copies, within the data root, with the content of rows of the ledger that meet a condition.
 
     Args:
         data_root: The data root.
         sources: The sources whose files are looked at.
-        condition: A condition on a row of the ledger; null counts as not met.
+        ledger_condition: A condition on a row of the ledger; null counts as not met.
 
     Returns:
         The files, sorted.
     """
-    ledger = read_ledger(data_root.lake).filter(condition.fill_null(False))
+    ledger = read_ledger(data_root.lake).filter(ledger_condition.fill_null(False))
     if ledger.is_empty() or not data_root.owns_landing:
         return []
-    names, hashes = set(ledger["file_name"]), set(ledger["file_sha256"])
+    landed_file_names, landed_file_hashes = set(ledger["file_name"]), set(ledger["file_sha256"])
     return sorted(
         {
-            path
+            landing_path
             for source in sources
-            for path in list_landing_files(data_root.landing_folder, source.path)
-            if path.name in names and file_sha256(path) in hashes
+            for landing_path in list_landing_files(data_root.landing_folder, source.path)
+            if landing_path.name in landed_file_names and file_sha256(landing_path) in landed_file_hashes
         }
     )
 
 
-def delete_with_marks(paths: Iterable[Path]) -> None:
+def delete_with_marks(copy_paths: Iterable[Path]) -> None:
     """Delete landing copies, each with the file that marks it as complete.
 
     Args:
-        paths: The copies.
+        copy_paths: The copies.
     """
-    for path in paths:
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + DONE_SUFFIX).unlink(missing_ok=True)
+    for copy_path in copy_paths:
+        copy_path.unlink(missing_ok=True)
+        copy_path.with_name(copy_path.name + DONE_SUFFIX).unlink(missing_ok=True)
 
 
 def _plan_landed_rows(data_root: DataRoot, erased_people: ErasedPeople) -> Plan:
     landed_files = plan_landed_rows(data_root.lake, data_root.config, erased_people)
-    counts: dict[str, int] = {}
+    row_count_by_table: dict[str, int] = {}
     for landed_file in landed_files:
-        counts[landed_file.table.name] = counts.get(landed_file.table.name, 0) + landed_file.deletion_count.deleted
-    return Plan(counts, partial(delete_from_landed_files, landed_files))
+        row_count_by_table[landed_file.table.name] = (
+            row_count_by_table.get(landed_file.table.name, 0) + landed_file.deletion_count.deleted
+        )
+    return Plan(row_count_by_table, partial(delete_from_landed_files, landed_files))
 
 
 def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
@@ -183,27 +185,27 @@ def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
     """
     sources = data_root.config.sources
     landed_copies = find_landed_copies(data_root, sources, pl.lit(True))
-    taxonomy_paths = {data_root.landing_folder / file for file in data_root.config.taxonomy.files}
-    paths = set(find_landed_copies(data_root, sources, _HAS_ERASED))
-    paths |= set(select_files_with(landed_copies, traces.searched_texts)) - taxonomy_paths
-    return Plan({"": len(paths)}, partial(delete_with_marks, sorted(paths)))
+    taxonomy_paths = {data_root.landing_folder / taxonomy_file for taxonomy_file in data_root.config.taxonomy.files}
+    deleted_paths = set(find_landed_copies(data_root, sources, _HAS_ERASED))
+    deleted_paths |= set(select_files_with(landed_copies, traces.searched_texts)) - taxonomy_paths
+    return Plan({"": len(deleted_paths)}, partial(delete_with_marks, sorted(deleted_paths)))
 
 
 def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:
     lake = data_root.lake
-    deletions: dict[Table, RowDeletion] = {}
-    counts: dict[str, int] = {}
+    deletion_by_table: dict[Table, RowDeletion] = {}
+    row_count_by_table: dict[str, int] = {}
     for table in list_curated_tables():
         deletion = build_person_deletion(table, traces)
-        if deletion is not None and (count := count_in_table(lake, table, deletion)):
-            deletions[table] = deletion
-            counts[table.name] = count.deleted
+        if deletion is not None and (deletion_count := count_in_table(lake, table, deletion)):
+            deletion_by_table[table] = deletion
+            row_count_by_table[table.name] = deletion_count.deleted
 
-    def delete() -> None:
-        for table, deletion in deletions.items():
+    def delete_rows() -> None:
+        for table, deletion in deletion_by_table.items():
             delete_from_table(lake, table, deletion)
 
-    return Plan(counts, delete)
+    return Plan(row_count_by_table, delete_rows)
 
 
 def list_curated_tables() -> Iterable[Table]:
@@ -223,14 +225,17 @@ def _forget_runs(data_root: DataRoot) -> None:
 def _plan_models(data_root: DataRoot) -> Plan:
     """Every bundle was trained with the people; the next run trains a first model again."""
     models_folder = data_root.settings.models_path
-    bundles = [path for path in models_folder.iterdir() if path.is_dir()] if models_folder.is_dir() else []
-    return Plan({"bundles": len(bundles)}, partial(shutil.rmtree, models_folder, ignore_errors=True))
+    bundle_folders = [path for path in models_folder.iterdir() if path.is_dir()] if models_folder.is_dir() else []
+    return Plan({"bundles": len(bundle_folders)}, partial(shutil.rmtree, models_folder, ignore_errors=True))
 
 
 def _plan_snapshots(published_folder: Path, traces: PersonTraces) -> Plan:
     build_deletion = partial(_build_published_deletion, traces)
-    counts = published_rows.count_in_snapshots(published_folder, build_deletion)
-    return Plan(_count_deleted(counts), partial(published_rows.delete_from_snapshots, published_folder, build_deletion))
+    deletion_count_by_table = published_rows.count_in_snapshots(published_folder, build_deletion)
+    return Plan(
+        _count_deleted(deletion_count_by_table),
+        partial(published_rows.delete_from_snapshots, published_folder, build_deletion),
+    )
 
 
 def _build_published_deletion(traces: PersonTraces, table: Table) -> RowDeletion | None:
@@ -247,39 +252,39 @@ def _rewrite_views(published_folder: Path) -> None:
 
 def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
     """Texts of logs, Dagster's events, validation results and undelivered messages, and rows of any other Parquet."""
-    stores = (data_root.settings.lake_path, data_root.settings.published_path, data_root.settings.models_path)
+    store_folders = (data_root.settings.lake_path, data_root.settings.published_path, data_root.settings.models_path)
     # what the company declares is not ours to change: the receipt says that it still holds a value
-    declarations = (data_root.settings.config_path.resolve(), *data_root.path.glob("**/dagster.yaml"))
-    skipped = [*stores, data_root.landing_folder, data_root.journal_path, *declarations]
-    paths = find_files_with(data_root.path, traces.searched_texts, skipped)
+    declaration_paths = (data_root.settings.config_path.resolve(), *data_root.path.glob("**/dagster.yaml"))
+    skipped_paths = [*store_folders, data_root.landing_folder, data_root.journal_path, *declaration_paths]
+    naming_paths = find_files_with(data_root.path, traces.searched_texts, skipped_paths)
     replace_texts = compile_replacement(traces.searched_texts)
 
-    def delete() -> None:
-        for path in paths:
+    def delete_texts() -> None:
+        for path in naming_paths:
             if path.suffix == ".db":
                 _replace_in_database(path, replace_texts)
             elif path.suffix == ".parquet":
-                rewrite_parquet(path, RowDeletion(_has_cell(path, traces.searched_texts), {}))
+                rewrite_parquet(path, RowDeletion(_match_text_cells(path, traces.searched_texts), {}))
             elif path.exists():
                 _replace_in_text(path, replace_texts)
 
-    return Plan({"files": len(paths)}, delete)
+    return Plan({"files": len(naming_paths)}, delete_texts)
 
 
-def _has_cell(path: Path, texts: Iterable[str]) -> pl.Expr:
+def _match_text_cells(path: Path, searched_texts: Iterable[str]) -> pl.Expr:
     """Whether a cell of a row is one of the texts."""
-    text_columns = [column for column, dtype in pl.read_parquet_schema(path).items() if dtype == pl.String]
-    cells = [pl.col(column).is_in(list(texts)) for column in text_columns]
-    return pl.any_horizontal(pl.lit(False), *cells)
+    text_columns = [column_name for column_name, dtype in pl.read_parquet_schema(path).items() if dtype == pl.String]
+    cell_conditions = [pl.col(column_name).is_in(list(searched_texts)) for column_name in text_columns]
+    return pl.any_horizontal(pl.lit(False), *cell_conditions)
 
 
 def _replace_in_text(path: Path, replace_texts: Callable[[str], str]) -> None:
     """Replace texts in a file; one that is not text stays as it is, and the receipt names it."""
     try:
-        content = path.read_text(encoding="utf-8")
+        file_text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         return
-    write_text_atomically(path, replace_texts(content))
+    write_text_atomically(path, replace_texts(file_text))
 
 
 def _replace_in_database(path: Path, replace_texts: Callable[[str], str]) -> None:
@@ -289,23 +294,25 @@ def _replace_in_database(path: Path, replace_texts: Callable[[str], str]) -> Non
     """
     with closing(sqlite3.connect(path, timeout=60)) as connection:
         connection.create_function("replace_texts", 1, replace_texts, deterministic=True)
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            columns = [column[1] for column in connection.execute(f'PRAGMA table_info("{table}")')]
-            for column in columns:
+        table_names = [
+            table_name for (table_name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        for table_name in table_names:
+            column_names = [column_info[1] for column_info in connection.execute(f'PRAGMA table_info("{table_name}")')]
+            for column_name in column_names:
                 connection.execute(
-                    f'UPDATE OR IGNORE "{table}" SET "{column}" = replace_texts("{column}") '
-                    f'WHERE typeof("{column}") = \'text\' AND replace_texts("{column}") <> "{column}"'
+                    f'UPDATE OR IGNORE "{table_name}" SET "{column_name}" = replace_texts("{column_name}") '
+                    f'WHERE typeof("{column_name}") = \'text\' AND replace_texts("{column_name}") <> "{column_name}"'
                 )
         connection.commit()
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _count_and_delete(counted: tuple[int, Callable[[], object]]) -> Plan:
-    count, execute = counted
-    return Plan({"": count}, execute)
+def _build_plan(counted_deletion: tuple[int, Callable[[], object]]) -> Plan:
+    item_count, execute = counted_deletion
+    return Plan({"": item_count}, execute)
 
 
-def _count_deleted(counts: Mapping[str, DeletionCount]) -> dict[str, int]:
-    return {name: count.deleted for name, count in counts.items()}
+def _count_deleted(deletion_count_by_table: Mapping[str, DeletionCount]) -> dict[str, int]:
+    return {table_name: deletion_count.deleted for table_name, deletion_count in deletion_count_by_table.items()}

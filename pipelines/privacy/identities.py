@@ -44,10 +44,17 @@ class PersonTraces:
     reply_ids: tuple[str, ...] = ()
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Sequence[Any]]) -> "PersonTraces":
+    def from_document(cls, traces_document: Mapping[str, Sequence[Any]]) -> "PersonTraces":
         """The traces that `to_document` wrote."""
-        accounts = tuple((system, code) for system, code in document["accounts"])
-        return cls(**{key: tuple(texts) for key, texts in document.items() if key != "accounts"}, accounts=accounts)
+        accounts = tuple((system_name, account_code) for system_name, account_code in traces_document["accounts"])
+        return cls(
+            **{
+                trace_kind: tuple(traced_texts)
+                for trace_kind, traced_texts in traces_document.items()
+                if trace_kind != "accounts"
+            },
+            accounts=accounts,
+        )
 
     def to_document(self) -> dict[str, Any]:
         """The traces as JSON."""
@@ -62,14 +69,19 @@ class PersonTraces:
     def searched_texts(self) -> tuple[str, ...]:
         """The texts that no file may hold after the erasure, but for those that are too short to tell anything."""
         # a login such as `python` is a word that others write: only a code that no word can be is searched for
-        codes = (code for _, code in self.accounts if not code.isalpha())
-        texts = {*self.person_ids, *self.employee_numbers, *self.addresses, *codes, *self.names}
-        return tuple(sorted(text for text in texts if len(text) >= _MIN_SEARCHED_LENGTH))
+        distinctive_codes = (account_code for _, account_code in self.accounts if not account_code.isalpha())
+        all_texts = {*self.person_ids, *self.employee_numbers, *self.addresses, *distinctive_codes, *self.names}
+        return tuple(sorted(text for text in all_texts if len(text) >= _MIN_SEARCHED_LENGTH))
 
-    def merge(self, other: "PersonTraces") -> "PersonTraces":
+    def merge(self, other_traces: "PersonTraces") -> "PersonTraces":
         """The traces of both."""
-        mine, others = vars(self), vars(other)
-        return PersonTraces(**{key: tuple(sorted({*mine[key], *others[key]})) for key in mine})
+        own_texts_by_kind, other_texts_by_kind = vars(self), vars(other_traces)
+        return PersonTraces(
+            **{
+                trace_kind: tuple(sorted({*own_texts_by_kind[trace_kind], *other_texts_by_kind[trace_kind]}))
+                for trace_kind in own_texts_by_kind
+            }
+        )
 
 
 def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> PersonTraces:
@@ -83,23 +95,28 @@ def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> Person
         config: The declared sources.
         person_ids: The people.
     """
-    wanted_ids = sorted(set(person_ids))
+    sorted_ids = sorted(set(person_ids))
     mentions = read_mentions(lake, config)
-    is_wanted = pl.col("person_id").is_in(wanted_ids)
-    own_keys = mentions.filter(is_wanted)
-    shared_keys = {
-        column: set(mentions.filter(~is_wanted)[column].drop_nulls()) for column in ("employee_number", "work_email")
+    is_searched_person = pl.col("person_id").is_in(sorted_ids)
+    own_mentions = mentions.filter(is_searched_person)
+    other_keys_by_column = {
+        key_column: set(mentions.filter(~is_searched_person)[key_column].drop_nulls())
+        for key_column in ("employee_number", "work_email")
     }
-    other_accounts = set(mentions.filter(~is_wanted).select("system_name", "account_code").drop_nulls().iter_rows())
-    accounts = {*own_keys.select("system_name", "account_code").drop_nulls().iter_rows()} - other_accounts
-    people, other_people = (lake.scan(PERSON).filter(is_named).collect() for is_named in (is_wanted, ~is_wanted))
-    replies = lake.scan(REPLY_EFFECT).filter(is_wanted).select("reply_id").collect()
+    other_accounts = set(
+        mentions.filter(~is_searched_person).select("system_name", "account_code").drop_nulls().iter_rows()
+    )
+    accounts = {*own_mentions.select("system_name", "account_code").drop_nulls().iter_rows()} - other_accounts
+    own_person_rows, other_person_rows = (
+        lake.scan(PERSON).filter(is_selected).collect() for is_selected in (is_searched_person, ~is_searched_person)
+    )
+    replies = lake.scan(REPLY_EFFECT).filter(is_searched_person).select("reply_id").collect()
     return PersonTraces(
-        person_ids=tuple(wanted_ids),
-        employee_numbers=_sort_without(own_keys["employee_number"], shared_keys["employee_number"]),
-        addresses=_sort_without(own_keys["work_email"], shared_keys["work_email"]),
+        person_ids=tuple(sorted_ids),
+        employee_numbers=_sort_without(own_mentions["employee_number"], other_keys_by_column["employee_number"]),
+        addresses=_sort_without(own_mentions["work_email"], other_keys_by_column["work_email"]),
         accounts=tuple(sorted(accounts)),
-        names=_sort_without(people["display_name"], set(other_people["display_name"])),
+        names=_sort_without(own_person_rows["display_name"], set(other_person_rows["display_name"])),
         reply_ids=_sort_without(replies["reply_id"], set()),
     )
 
@@ -118,12 +135,14 @@ def find_erased(lake: Lake, config: Config, erased_people: ErasedPeople) -> set[
     mentions = read_mentions(lake, config)
     if mentions.is_empty() or not erased_people.people:
         return set()
-    systems = mentions["system_name"].unique().to_list()
+    system_names = mentions["system_name"].unique().to_list()
     person_ids: set[str] = set()
-    for system in systems:
-        suppression = Suppression(erased_people, (system or "",))
-        rows = mentions.filter(pl.col("system_name").eq_missing(system))
-        person_ids |= set(rows.filter(suppression.names_erased(rows.columns))["person_id"].drop_nulls())
+    for system_name in system_names:
+        suppression = Suppression(erased_people, (system_name or "",))
+        system_mentions = mentions.filter(pl.col("system_name").eq_missing(system_name))
+        person_ids |= set(
+            system_mentions.filter(suppression.names_erased(system_mentions.columns))["person_id"].drop_nulls()
+        )
     return person_ids
 
 
@@ -133,21 +152,21 @@ def read_mentions(lake: Lake, config: Config) -> pl.DataFrame:
     The accounts and people of the last run, and the people of every landed HR export, current or not.
     """
     key_columns = ("system_name", *ACCOUNT_KEYS, "person_id")
-    people = lake.scan(PERSON).select(
+    person_mentions = lake.scan(PERSON).select(
         pl.lit(None, pl.String).alias("system_name"),
         pl.lit(None, pl.String).alias("account_code"),
         "employee_number",
         "work_email",
         "person_id",
     )
-    frames = [lake.scan(ACCOUNT).select(key_columns), people.select(key_columns)]
-    has_people = False
+    mention_frames = [lake.scan(ACCOUNT).select(key_columns), person_mentions.select(key_columns)]
+    has_person_exports = False
     for source in config.sources:
-        table = source_tables(source).get("person")
-        if table is not None:
-            has_people = True
-            frames.append(
-                lake.scan(table)
+        person_table = source_tables(source).get("person")
+        if person_table is not None:
+            has_person_exports = True
+            mention_frames.append(
+                lake.scan(person_table)
                 .select(
                     pl.lit(source.system).alias("system_name"),
                     *ACCOUNT_KEYS,
@@ -155,11 +174,11 @@ def read_mentions(lake: Lake, config: Config) -> pl.DataFrame:
                 )
                 .select(key_columns)
             )
-    mentions = pl.concat(frames).unique().collect()
-    if not has_people:  # an account then holds in any system, see `derive_people_from_mentions`
+    mentions = pl.concat(mention_frames).unique().collect()
+    if not has_person_exports:  # an account then holds in any system, see `derive_people_from_mentions`
         mentions = pl.concat([mentions, mentions.with_columns(pl.lit("").alias("system_name"))]).unique()
     return mentions.filter(pl.col("person_id").is_not_null())
 
 
-def _sort_without(texts: pl.Series, excluded_texts: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(texts.drop_nulls()) - excluded_texts))
+def _sort_without(key_texts: pl.Series, excluded_keys: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(key_texts.drop_nulls()) - excluded_keys))

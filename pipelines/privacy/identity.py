@@ -42,13 +42,17 @@ class PersonIdentity:
 
     def accounts_of(self, system_name: str | None) -> frozenset[str]:
         """The accounts in a system; in every system if it is unknown. An account without a system holds in any."""
-        return frozenset(account for system, account in self.accounts if not system or system_name in (None, system))
+        return frozenset(
+            account
+            for account_system, account in self.accounts
+            if not account_system or system_name in (None, account_system)
+        )
 
     @cached_property
     def text_keys(self) -> frozenset[str]:
         """What names the person in a text, in lower case, and as JSON writes it."""
-        keys = {self.person_id, *self.names, *self.employee_numbers, *self.emails, *self.accounts_of(None)}
-        lower_keys = {key.lower() for key in keys if len(key) >= _MIN_TEXT_KEY}
+        person_keys = {self.person_id, *self.names, *self.employee_numbers, *self.emails, *self.accounts_of(None)}
+        lower_keys = {key.lower() for key in person_keys if len(key) >= _MIN_TEXT_KEY}
         return frozenset(lower_keys | {json.dumps(key)[1:-1] for key in lower_keys})
 
 
@@ -56,13 +60,13 @@ class UnknownPerson(LookupError):
     """No stored table has the key."""
 
 
-def find_identity(lake: Lake, config: Config, key: str) -> PersonIdentity:
+def find_identity(lake: Lake, config: Config, person_key: str) -> PersonIdentity:
     """Find the keys of a person.
 
     Args:
         lake: The lake.
         config: The declared sources.
-        key: person_id, employee number or e-mail address.
+        person_key: person_id, employee number or e-mail address.
 
     Returns:
         Every key by which the tables and the landed HR exports name the person, and nobody else.
@@ -71,12 +75,14 @@ def find_identity(lake: Lake, config: Config, key: str) -> PersonIdentity:
         UnknownPerson: Nobody has the key, or several people have it.
     """
     mentions = read_mentions(lake, config)
-    columns = ("person_id", "employee_number", "work_email")
-    has_key = pl.any_horizontal(pl.col(column).str.to_lowercase() == key.strip().lower() for column in columns)
+    key_columns = ("person_id", "employee_number", "work_email")
+    has_key = pl.any_horizontal(
+        pl.col(key_column).str.to_lowercase() == person_key.strip().lower() for key_column in key_columns
+    )
     matched_ids = mentions.filter(has_key)["person_id"].unique()
     if matched_ids.len() != 1:
-        number = "nobody has" if matched_ids.is_empty() else f"{matched_ids.len()} people have"
-        raise UnknownPerson(f"{number} this person_id, employee number or e-mail address")
+        count_phrase = "nobody has" if matched_ids.is_empty() else f"{matched_ids.len()} people have"
+        raise UnknownPerson(f"{count_phrase} this person_id, employee number or e-mail address")
     person_id = matched_ids.item()
     traces = find_traces(lake, config, [person_id])
     return PersonIdentity(
@@ -84,7 +90,7 @@ def find_identity(lake: Lake, config: Config, key: str) -> PersonIdentity:
         names=frozenset(traces.names),
         employee_numbers=frozenset(traces.employee_numbers),
         emails=frozenset(address.lower() for address in traces.addresses),
-        accounts=frozenset((system, code.lower()) for system, code in traces.accounts),
+        accounts=frozenset((system_name, account_code.lower()) for system_name, account_code in traces.accounts),
         record_ids=frozenset(traces.reply_ids),
     )
 
@@ -97,7 +103,7 @@ def read_all_keys(lake: Lake, config: Config) -> frozenset[str]:
         config: The declared sources.
     """
     mentions = read_mentions(lake, config)
-    keys = [mentions[column] for column in ("person_id", *ACCOUNT_KEYS)]
-    keys.append(lake.scan(PERSON).select("display_name").collect().to_series())
-    lower_keys = pl.concat(keys).drop_nulls().str.to_lowercase()
+    keys_by_column = [mentions[key_column] for key_column in ("person_id", *ACCOUNT_KEYS)]
+    keys_by_column.append(lake.scan(PERSON).select("display_name").collect().to_series())
+    lower_keys = pl.concat(keys_by_column).drop_nulls().str.to_lowercase()
     return frozenset(key for key in lower_keys if len(key) >= _MIN_TEXT_KEY)

@@ -46,48 +46,48 @@ def plan_landed_rows(lake: Lake, config: Config, erased_people: ErasedPeople) ->
     Returns:
         One entry per file with such rows.
     """
-    suppressions = {source.name: Suppression.of_source(erased_people, source) for source in config.sources}
+    suppression_by_source = {source.name: Suppression.of_source(erased_people, source) for source in config.sources}
     ledger = read_ledger(lake)
     system_by_source = dict(ledger.select("source_name", "system_name").unique().iter_rows())
-    files = []
-    systems = {*(source.system for source in config.sources), *ledger["system_name"].drop_nulls()}
-    for table, path in _list_landed_files(lake, systems):
+    landed_files = []
+    system_names = {*(source.system for source in config.sources), *ledger["system_name"].drop_nulls()}
+    for table, path in _list_landed_files(lake, system_names):
         source_name = path.parent.name
-        suppression = suppressions.get(source_name) or Suppression(
+        suppression = suppression_by_source.get(source_name) or Suppression(
             erased_people, (system_by_source.get(source_name) or "",)
         )
         deletion = build_landed_deletion(table, suppression)
-        if count := deletion.count(pl.scan_parquet(path)):
-            files.append(LandedFile(table, path, deletion, count))
-    return files
+        if deletion_count := deletion.count(pl.scan_parquet(path)):
+            landed_files.append(LandedFile(table, path, deletion, deletion_count))
+    return landed_files
 
 
-def delete_from_landed_files(files: Iterable[LandedFile]) -> None:
+def delete_from_landed_files(landed_files: Iterable[LandedFile]) -> None:
     """Delete the landed rows of erased people; the counts of the rules are taken again when they are needed.
 
     Args:
-        files: The files that `plan_landed_rows` returns.
+        landed_files: The files that `plan_landed_rows` returns.
     """
-    for _, path, deletion, _ in files:
+    for _, path, deletion, _ in landed_files:
         path.with_suffix(".counts.json").unlink(missing_ok=True)
         if "quarantine__" in path.parts[-3]:
-            _counts_of_quarantine(path).unlink(missing_ok=True)
+            _locate_raw_counts(path).unlink(missing_ok=True)
         rewrite_parquet(path, deletion)
 
 
-def _counts_of_quarantine(path: Path) -> Path:
+def _locate_raw_counts(path: Path) -> Path:
     """The counts of a delivery, which lie next to the file of the raw table."""
     lake_root, table_name = path.parents[2], path.parents[1].name.removeprefix("quarantine__")
     return lake_root / table_name / path.parent.name / f"{path.stem}.counts.json"
 
 
-def _list_landed_files(lake: Lake, systems: Iterable[str]) -> Iterator[tuple[Table, Path]]:
-    for system in sorted(systems):
-        for schema in CANONICAL_SCHEMAS.values():
-            table = raw_table(system, schema)
-            for contract in (table, quarantine_table(table.name)):
-                for path in sorted(lake.folder(contract).glob("*/*.parquet")):
-                    yield contract, path
+def _list_landed_files(lake: Lake, system_names: Iterable[str]) -> Iterator[tuple[Table, Path]]:
+    for system_name in sorted(system_names):
+        for canonical_schema in CANONICAL_SCHEMAS.values():
+            table = raw_table(system_name, canonical_schema)
+            for landed_table in (table, quarantine_table(table.name)):
+                for path in sorted(lake.folder(landed_table).glob("*/*.parquet")):
+                    yield landed_table, path
 
 
 def build_landed_deletion(table: Table, suppression: Suppression) -> RowDeletion:
@@ -95,74 +95,79 @@ def build_landed_deletion(table: Table, suppression: Suppression) -> RowDeletion
     if table.layer == "quarantine":
         return suppression.quarantine_deletion()
     cleared_columns = {
-        column: pl.when(~suppression.erased_people.is_erased(column, "code")).then(column)
-        for column in REFERENCE_COLUMNS
-        if column in table.column_names
+        column_name: pl.when(~suppression.erased_people.is_erased(column_name, "code")).then(column_name)
+        for column_name in REFERENCE_COLUMNS
+        if column_name in table.column_names
     }
     return RowDeletion(suppression.names_erased(table.column_names), cleared_columns)
 
 
-def recount_ledger(lake: Lake, texts: tuple[str, ...] = (), reason: str = ERASED_PERSON) -> int:
+def recount_ledger(lake: Lake, erased_texts: tuple[str, ...] = (), reason: str = ERASED_PERSON) -> int:
     """Bring the ledger in line with the rows that are left of each delivery, and remove texts from it.
 
     Rows that are gone count as passed over.
 
     Args:
         lake: The lake.
-        texts: Identities of erased people, which a file name, a reason or a note may quote.
+        erased_texts: Identities of erased people, which a file name, a reason or a note may quote.
         reason: Why rows are gone.
 
     Returns:
         The number of ledger rows that changed.
     """
     ledger = read_ledger(lake)
-    good_counts, bad_counts = _count_landed(lake, ledger)
-    rows, replace_texts = ledger.to_dicts(), compile_replacement(texts)
-    changed_numbers = []
-    for row in rows:
-        before = repr(row)
-        key = (row["source_name"], f"{row['file_sha256'][:16]}-{row['mapping_code']}")
-        if row["delivery_status"] == "landed" and row["read_count"] is not None:
-            _recount(row, good_counts[key], bad_counts[key], reason)
-        for column in ("file_name", "delivery_reason", "file_notes", "unknown_words"):
-            row[column] = _without_texts(row[column], replace_texts)
-        if repr(row) != before:
-            changed_numbers.append(row["delivery_number"])
-    if changed_numbers:
-        changed_rows = pl.DataFrame(rows, schema=DELIVERY.schema)
-        lake.write(DELIVERY, changed_rows)
-    return len(changed_numbers)
+    good_count_by_file, bad_count_by_file = _count_landed(lake, ledger)
+    ledger_rows, replace_texts = ledger.to_dicts(), compile_replacement(erased_texts)
+    changed_delivery_numbers = []
+    for ledger_row in ledger_rows:
+        earlier_content = repr(ledger_row)
+        file_key = (ledger_row["source_name"], f"{ledger_row['file_sha256'][:16]}-{ledger_row['mapping_code']}")
+        if ledger_row["delivery_status"] == "landed" and ledger_row["read_count"] is not None:
+            _recount(ledger_row, good_count_by_file[file_key], bad_count_by_file[file_key], reason)
+        for text_column in ("file_name", "delivery_reason", "file_notes", "unknown_words"):
+            ledger_row[text_column] = _replace_in_value(ledger_row[text_column], replace_texts)
+        if repr(ledger_row) != earlier_content:
+            changed_delivery_numbers.append(ledger_row["delivery_number"])
+    if changed_delivery_numbers:
+        new_ledger = pl.DataFrame(ledger_rows, schema=DELIVERY.schema)
+        lake.write(DELIVERY, new_ledger)
+    return len(changed_delivery_numbers)
 
 
-def _recount(row: dict[str, Any], good_count: int, bad_count: int, reason: str) -> None:
-    gone_count = (row["good_count"] - good_count) + (row["bad_count"] - bad_count)
-    if gone_count <= 0:
+def _recount(ledger_row: dict[str, Any], good_count: int, bad_count: int, reason: str) -> None:
+    deleted_row_count = (ledger_row["good_count"] - good_count) + (ledger_row["bad_count"] - bad_count)
+    if deleted_row_count <= 0:
         return
-    passed_over = {entry["why"]: entry["count"] for entry in row["passed_over"] or ()}
-    passed_over[reason] = passed_over.get(reason, 0) + gone_count
-    ordered_counts = sorted(passed_over.items(), key=lambda why_and_count: (-why_and_count[1], why_and_count[0]))
-    row["passed_over"] = [{"why": why, "count": count} for why, count in ordered_counts]
-    row["good_count"], row["bad_count"] = good_count, bad_count
+    count_by_reason = {reason_count["why"]: reason_count["count"] for reason_count in ledger_row["passed_over"] or ()}
+    count_by_reason[reason] = count_by_reason.get(reason, 0) + deleted_row_count
+    ordered_reason_counts = sorted(
+        count_by_reason.items(), key=lambda reason_and_count: (-reason_and_count[1], reason_and_count[0])
+    )
+    ledger_row["passed_over"] = [{"why": other_reason, "count": count} for other_reason, count in ordered_reason_counts]
+    ledger_row["good_count"], ledger_row["bad_count"] = good_count, bad_count
 
 
 def _count_landed(lake: Lake, ledger: pl.DataFrame) -> tuple[Counter[_FileKey], Counter[_FileKey]]:
     """The rows of each delivery in all raw tables, and in all quarantines."""
-    good_counts: Counter[_FileKey] = Counter()
-    bad_counts: Counter[_FileKey] = Counter()
+    good_count_by_file: Counter[_FileKey] = Counter()
+    bad_count_by_file: Counter[_FileKey] = Counter()
     for table, path in _list_landed_files(lake, set(ledger["system_name"].drop_nulls())):
-        rows, counts = pl.scan_parquet(path), good_counts
+        landed_rows, row_count_by_file = pl.scan_parquet(path), good_count_by_file
         if table.layer == "quarantine":
-            rows, counts = rows.filter(~pl.col("is_row_kept").fill_null(False)), bad_counts
-        counts[path.parent.name, path.stem] += int(rows.select(pl.len()).collect().item())
-    return good_counts, bad_counts
+            landed_rows, row_count_by_file = (
+                landed_rows.filter(~pl.col("is_row_kept").fill_null(False)),
+                bad_count_by_file,
+            )
+        row_count_by_file[path.parent.name, path.stem] += int(landed_rows.select(pl.len()).collect().item())
+    return good_count_by_file, bad_count_by_file
 
 
-def _without_texts(content: object, replace_texts: Callable[[str], str]) -> object:
+def _replace_in_value(ledger_value: object, replace_texts: Callable[[str], str]) -> object:
     """A text, or a list of texts or of counts by text, without the replaced texts."""
-    if isinstance(content, str):
-        return replace_texts(content)
-    if isinstance(content, list):
-        return [_without_texts(entry, replace_texts) for entry in content]
-    if isinstance(content, dict):
-        return {key: _without_texts(entry, replace_texts) for key, entry in content.items()}
-    return content
+    if isinstance(ledger_value, str):
+        return replace_texts(ledger_value)
+    if isinstance(ledger_value, list):
+        return [_replace_in_value(inner_value, replace_texts) for inner_value in ledger_value]
+    if isinstance(ledger_value, dict):
+        return {key: _replace_in_value(inner_value, replace_texts) for key, inner_value in ledger_value.items()}
+    return ledger_value

@@ -22,30 +22,30 @@ def build_person_deletion(table: Table, traces: PersonTraces) -> RowDeletion | N
 
     Args:
         table: The contract of a table that is not raw.
-        traces: The people.
+        traces: The keys by which the people are named.
     """
     if table.layer == "quarantine":
         return _build_quarantine_deletion(TABLES[table.name.removeprefix("quarantine__")], traces)
     person_ids = list(traces.person_ids)
-    conditions: list[pl.Expr] = []
-    cleared: dict[str, pl.Expr] = {}
+    deletion_conditions: list[pl.Expr] = []
+    cleared_columns: dict[str, pl.Expr] = {}
     for column in person_columns(table):
         names_person = pl.col(column.name).is_in(person_ids)
         if column.is_list:
-            conditions.append(pl.col(column.name).list.eval(pl.element().is_in(person_ids)).list.any())
+            deletion_conditions.append(pl.col(column.name).list.eval(pl.element().is_in(person_ids)).list.any())
         elif column.role is PersonRole.SUBJECT or _is_needed(table, column.name):
-            conditions.append(names_person)
+            deletion_conditions.append(names_person)
         else:
-            cleared[column.name] = pl.when(~names_person).then(column.name)
-    conditions += [pl.col(column.name).is_in(list(traces.reply_ids)) for column in record_columns(table)]
-    if not conditions and not cleared:
+            cleared_columns[column.name] = pl.when(~names_person).then(column.name)
+    deletion_conditions += [pl.col(column.name).is_in(list(traces.reply_ids)) for column in record_columns(table)]
+    if not deletion_conditions and not cleared_columns:
         return None
-    return RowDeletion(pl.any_horizontal(pl.lit(False), *conditions), cleared)
+    return RowDeletion(pl.any_horizontal(pl.lit(False), *deletion_conditions), cleared_columns)
 
 
-def _is_needed(table: Table, column: str) -> bool:
+def _is_needed(table: Table, column_name: str) -> bool:
     """Whether a row says nothing without the other person that the column names: it goes with either of them."""
-    return column in table.key or any(column in row_rule.columns for row_rule in table.row_rules)
+    return column_name in table.key or any(column_name in row_rule.columns for row_rule in table.row_rules)
 
 
 def _build_quarantine_deletion(table: Table, traces: PersonTraces) -> RowDeletion:
@@ -62,19 +62,19 @@ def _build_quarantine_deletion(table: Table, traces: PersonTraces) -> RowDeletio
         PersonKey.ANY: {*numbers_and_codes, *traces.addresses, *traces.person_ids},
         PersonKey.RECORD: traces.reply_ids,
     }
-    conditions: list[pl.Expr] = []
+    deletion_conditions: list[pl.Expr] = []
     cleared_text = pl.col("row_text")
-    for column, reference in REFERENCE_BY_COLUMN.items():
-        texts = sorted(texts_by_key[reference.key])
-        if not texts:
+    for column_name, reference in REFERENCE_BY_COLUMN.items():
+        person_texts = sorted(texts_by_key[reference.key])
+        if not person_texts:
             continue
-        quoted_texts = [json.dumps(text, ensure_ascii=False) for text in texts]
-        if reference.role is PersonRole.SUBJECT or _is_needed(table, column):
-            cell_text = pl.col("row_text").str.json_path_match(f"$.{column}")
+        quoted_texts = [json.dumps(person_text, ensure_ascii=False) for person_text in person_texts]
+        if reference.role is PersonRole.SUBJECT or _is_needed(table, column_name):
+            cell_text = pl.col("row_text").str.json_path_match(f"$.{column_name}")
             # a cell that names several people is a list in JSON
-            conditions.append(cell_text.is_in(texts) | cell_text.str.contains_any(quoted_texts))
+            deletion_conditions.append(cell_text.is_in(person_texts) | cell_text.str.contains_any(quoted_texts))
         else:
             for quoted_text in quoted_texts:
-                reference_text = f'"{column}":{quoted_text}'
-                cleared_text = cleared_text.str.replace_all(reference_text, f'"{column}":null', literal=True)
-    return RowDeletion(pl.any_horizontal(pl.lit(False), *conditions), {"row_text": cleared_text})
+                reference_text = f'"{column_name}":{quoted_text}'
+                cleared_text = cleared_text.str.replace_all(reference_text, f'"{column_name}":null', literal=True)
+    return RowDeletion(pl.any_horizontal(pl.lit(False), *deletion_conditions), {"row_text": cleared_text})

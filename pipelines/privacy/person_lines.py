@@ -46,52 +46,56 @@ class PersonSearch:
     all_keys: frozenset[str]
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        keys = "|".join(re.escape(key) for key in sorted(self.identity.text_keys, key=len, reverse=True))
-        return re.compile(rf"(?<![\w@.-])(?:{keys or '(?!)'})(?![\w@-])", re.IGNORECASE)
+    def _key_pattern(self) -> re.Pattern[str]:
+        key_pattern = "|".join(re.escape(key) for key in sorted(self.identity.text_keys, key=len, reverse=True))
+        return re.compile(rf"(?<![\w@.-])(?:{key_pattern or '(?!)'})(?![\w@-])", re.IGNORECASE)
 
     def find_lines(self, path: Path) -> list[PersonLine]:
         """The lines of a file that name the person; none if the file is no text, database or archive of texts."""
-        with path.open("rb") as file:
-            head = file.read(16)
-        if head.startswith(b"SQLite format 3"):
-            return self._match(_read_database(path))
-        if head.startswith(b"PK"):
-            return self._match(_read_archive(path))
-        text = path.read_bytes().decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
-        if not self._pattern.search(text):
+        with path.open("rb") as opened_file:
+            first_bytes = opened_file.read(16)
+        if first_bytes.startswith(b"SQLite format 3"):
+            return self._select_lines(_read_database(path))
+        if first_bytes.startswith(b"PK"):
+            return self._select_lines(_read_archive(path))
+        file_text = path.read_bytes().decode(
+            "utf-16" if first_bytes[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace"
+        )
+        if not self._key_pattern.search(file_text):
             return []
-        return self._match((str(number), line) for number, line in enumerate(text.splitlines(), start=1))
+        return self._select_lines(
+            (str(line_number), line) for line_number, line in enumerate(file_text.splitlines(), start=1)
+        )
 
     def names_person(self, text: str) -> bool:
         """Whether a text names the person."""
-        return bool(self._pattern.search(text))
+        return bool(self._key_pattern.search(text))
 
     def names_nobody_else(self, text: str) -> bool:
         """Whether a text names no other person, and is short enough to be of use."""
-        words = set(_WORD.findall(text.lower()))
-        return len(text) <= _MAX_LINE_LENGTH and not (words & self.all_keys) - self.identity.text_keys
+        lower_words = set(_WORD.findall(text.lower()))
+        return len(text) <= _MAX_LINE_LENGTH and not (lower_words & self.all_keys) - self.identity.text_keys
 
-    def _match(self, lines: Iterable[tuple[str, str]]) -> list[PersonLine]:
+    def _select_lines(self, placed_lines: Iterable[tuple[str, str]]) -> list[PersonLine]:
         return [
             PersonLine(place, line if self.names_nobody_else(line) else None)
-            for place, line in lines
+            for place, line in placed_lines
             if self.names_person(line)
         ]
 
 
 def _read_database(path: Path) -> Iterator[tuple[str, str]]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (table_name,) in tables:
-            quoted = table_name.replace('"', '""')
-            for number, row in enumerate(connection.execute(f'SELECT * FROM "{quoted}"'), start=1):
-                yield f"{table_name} {number}", " ".join(str(cell) for cell in row if cell is not None)
+        table_rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table_name,) in table_rows:
+            quoted_name = table_name.replace('"', '""')
+            for row_number, cells in enumerate(connection.execute(f'SELECT * FROM "{quoted_name}"'), start=1):
+                yield f"{table_name} {row_number}", " ".join(str(cell) for cell in cells if cell is not None)
 
 
 def _read_archive(path: Path) -> Iterator[tuple[str, str]]:
     """The members of a model bundle or a workbook; numpy writes text with four bytes per character."""
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            content = archive.read(name)
-            yield name, content.decode("utf-32-le" if name.endswith(".npy") else "utf-8", "ignore")
+        for member_name in archive.namelist():
+            member_bytes = archive.read(member_name)
+            yield member_name, member_bytes.decode("utf-32-le" if member_name.endswith(".npy") else "utf-8", "ignore")

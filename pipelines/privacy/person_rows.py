@@ -34,150 +34,167 @@ def describe_stored_table(table_name: str, schema: pl.Schema) -> Table:
     Returns:
         A contract without rules; an id that nobody declared counts as the id of another person.
     """
-    declared = TABLES.get(table_name)
-    undeclared_ids = {name for name in schema if name.endswith("_id") and name not in COLUMNS}
-    declared_ids = {
+    declared_table = TABLES.get(table_name)
+    undeclared_id_columns = {
+        column_name for column_name in schema if column_name.endswith("_id") and column_name not in COLUMNS
+    }
+    declared_person_columns = {
         reference.column
-        for reference in (declared.references if declared else ())
+        for reference in (declared_table.references if declared_table else ())
         if reference.target == PERSON_REFERENCE.target
     }
-    foreign_keys = declared_ids if declared else undeclared_ids
+    person_id_columns = declared_person_columns if declared_table else undeclared_id_columns
     references = tuple(
-        Reference(name, PERSON_REFERENCE.table, PERSON_REFERENCE.key) for name in sorted(foreign_keys & set(schema))
+        Reference(column_name, PERSON_REFERENCE.table, PERSON_REFERENCE.key)
+        for column_name in sorted(person_id_columns & set(schema))
     )
-    columns = tuple(Column(name, dtype, "") for name, dtype in schema.items())
-    return Table(table_name, declared.description if declared else "", columns, (), references=references)
+    stored_columns = tuple(Column(column_name, dtype, "") for column_name, dtype in schema.items())
+    return Table(
+        table_name, declared_table.description if declared_table else "", stored_columns, (), references=references
+    )
 
 
-def select_person_rows(rows: pl.LazyFrame, table: Table, search: PersonSearch) -> dict[PersonRole, list[Row]]:
+def select_person_rows(rows: pl.LazyFrame, table: Table, person_search: PersonSearch) -> dict[PersonRole, list[Row]]:
     """The rows that name a person.
 
     Args:
         rows: Rows of the table.
         table: Its contract, as `describe_stored_table` returns it.
-        search: The person, and the search for them in texts.
+        person_search: The person, and the search for them in texts.
 
     Returns:
         By role: the rows about the person whole; of the rows about others only who, when and from where.
     """
-    identity = search.identity
+    identity = person_search.identity
     if _ROW_TEXT in table.column_names:
-        return _select_set_aside(rows, identity)
-    references = find_person_columns(table)
-    if not references:
-        return _select_mentions(rows, table, search)
-    system_name = _system_of(table.name)
-    matches = {
-        role: [_match(column, identity, system_name) for column in references if column.role is role]
+        return _select_quarantined_rows(rows, identity)
+    person_columns = find_person_columns(table)
+    if not person_columns:
+        return _select_mentions(rows, table, person_search)
+    system_name = _find_system(table.name)
+    conditions_by_role = {
+        role: [_match_column(column, identity, system_name) for column in person_columns if column.role is role]
         for role in PersonRole
     }
-    is_subject = pl.any_horizontal(*matches[PersonRole.SUBJECT], pl.lit(False)).fill_null(False)
-    is_other = pl.any_horizontal(*matches[PersonRole.OTHER], pl.lit(False)).fill_null(False)
-    stored = rows.filter(is_subject | is_other).with_columns(_is_subject=is_subject).collect()
-    own_rows, other_rows = stored.filter(pl.col("_is_subject")), stored.filter(~pl.col("_is_subject"))
-    shown = _columns_shown_of_others(table)
+    is_subject = pl.any_horizontal(*conditions_by_role[PersonRole.SUBJECT], pl.lit(False)).fill_null(False)
+    is_other = pl.any_horizontal(*conditions_by_role[PersonRole.OTHER], pl.lit(False)).fill_null(False)
+    matching_rows = rows.filter(is_subject | is_other).with_columns(_is_subject=is_subject).collect()
+    own_rows, other_rows = matching_rows.filter(pl.col("_is_subject")), matching_rows.filter(~pl.col("_is_subject"))
+    shown_columns = _list_shown_columns(table)
     return {
         role: role_rows.to_dicts()
         for role, role_rows in (
             (PersonRole.SUBJECT, own_rows.drop("_is_subject")),
-            (PersonRole.OTHER, other_rows.select(shown)),
+            (PersonRole.OTHER, other_rows.select(shown_columns)),
         )
         if role_rows.height
     }
 
 
-def _match(column: PersonColumn, identity: PersonIdentity, system_name: str | None) -> pl.Expr:
-    cells = pl.col(column.name)
-    keys = _keys_of(column.key, identity, system_name)
+def _match_column(column: PersonColumn, identity: PersonIdentity, system_name: str | None) -> pl.Expr:
+    column_cells = pl.col(column.name)
+    person_keys = _list_keys(column.key, identity, system_name)
     if column.is_list:
-        return cells.list.eval(pl.element().is_in(keys)).list.any()
+        return column_cells.list.eval(pl.element().is_in(person_keys)).list.any()
     if column.key in (PersonKey.PERSON_ID, PersonKey.RECORD):
-        return cells.is_in(keys)
-    return cells.cast(pl.String).str.strip_chars().str.to_lowercase().is_in(keys)
+        return column_cells.is_in(person_keys)
+    return column_cells.cast(pl.String).str.strip_chars().str.to_lowercase().is_in(person_keys)
 
 
-def _keys_of(key: PersonKey, identity: PersonIdentity, system_name: str | None) -> list[str]:
-    numbers = {number.lower() for number in identity.employee_numbers}
+def _list_keys(key_kind: PersonKey, identity: PersonIdentity, system_name: str | None) -> list[str]:
+    lower_numbers = {number.lower() for number in identity.employee_numbers}
     accounts = identity.accounts_of(system_name)
     keys_by_kind: Mapping[PersonKey, Collection[str]] = {
         PersonKey.PERSON_ID: {identity.person_id},
         PersonKey.RECORD: identity.record_ids,
-        PersonKey.EMPLOYEE_NUMBER: numbers,
+        PersonKey.EMPLOYEE_NUMBER: lower_numbers,
         PersonKey.WORK_EMAIL: identity.emails,
         PersonKey.ACCOUNT: accounts,
-        PersonKey.ANY: {*numbers, *identity.emails, *accounts},
+        PersonKey.ANY: {*lower_numbers, *identity.emails, *accounts},
     }
-    return sorted(keys_by_kind[key])
+    return sorted(keys_by_kind[key_kind])
 
 
-def _columns_shown_of_others(table: Table) -> list[str]:
+def _list_shown_columns(table: Table) -> list[str]:
     """What a person sees of a row about somebody else: ids and the origin, and nothing that is said of the other."""
-    classes = classify_columns(table)
+    class_by_column = classify_columns(table)
     return [
         column.name
         for column in table.columns
-        if classes[column.name] is DataClass.TECHNICAL
-        or (classes[column.name] is DataClass.IDENTIFIER and not (column.name in COLUMNS and is_direct(column)))
+        if class_by_column[column.name] is DataClass.TECHNICAL
+        or (class_by_column[column.name] is DataClass.IDENTIFIER and not (column.name in COLUMNS and is_direct(column)))
     ]
 
 
-def _select_mentions(rows: pl.LazyFrame, table: Table, search: PersonSearch) -> dict[PersonRole, list[Row]]:
+def _select_mentions(rows: pl.LazyFrame, table: Table, person_search: PersonSearch) -> dict[PersonRole, list[Row]]:
     """The rows of a table that names nobody by a key, such as the ledger, whose texts name the person all the same."""
-    text_names = {column.name for column in table.columns if _has_text(column.dtype)}
-    texts = [_text_of(column_name, table.schema[column_name]) for column_name in sorted(text_names)]
-    if not texts or not search.identity.text_keys:
+    text_columns = {column.name for column in table.columns if _is_text_type(column.dtype)}
+    cell_texts = [_join_cell_text(column_name, table.schema[column_name]) for column_name in sorted(text_columns)]
+    if not cell_texts or not person_search.identity.text_keys:
         return {}
-    row_text = pl.concat_str(texts, separator="\n", ignore_nulls=True).alias("_row_text")
-    has_key = pl.col("_row_text").str.contains_any(sorted(search.identity.text_keys), ascii_case_insensitive=True)
-    mentions = rows.with_columns(row_text).filter(has_key).collect().to_dicts()
+    row_text = pl.concat_str(cell_texts, separator="\n", ignore_nulls=True).alias("_row_text")
+    has_key = pl.col("_row_text").str.contains_any(
+        sorted(person_search.identity.text_keys), ascii_case_insensitive=True
+    )
+    candidate_rows = rows.with_columns(row_text).filter(has_key).collect().to_dicts()
     found_rows: list[Row] = []
-    for row in mentions:
-        text = row.pop("_row_text")
-        if search.names_person(text):
-            is_shown = search.names_nobody_else(text)
+    for candidate_row in candidate_rows:
+        joined_text = candidate_row.pop("_row_text")
+        if person_search.names_person(joined_text):
+            is_text_shown = person_search.names_nobody_else(joined_text)
             found_rows.append(
-                {name: cell for name, cell in row.items() if is_shown or not _has_text(table.schema[name])}
+                {
+                    column_name: cell
+                    for column_name, cell in candidate_row.items()
+                    if is_text_shown or not _is_text_type(table.schema[column_name])
+                }
             )
     return {PersonRole.SUBJECT: found_rows} if found_rows else {}
 
 
-def _has_text(dtype: pl.DataType) -> bool:
+def _is_text_type(dtype: pl.DataType) -> bool:
     return dtype == pl.String or isinstance(dtype, pl.List)
 
 
-def _text_of(column_name: str, dtype: pl.DataType) -> pl.Expr:
+def _join_cell_text(column_name: str, dtype: pl.DataType) -> pl.Expr:
     """The text in the cells of a column, lists and their fields included."""
     if not isinstance(dtype, pl.List):
         return pl.col(column_name)
-    entry = pl.element().struct.json_encode() if isinstance(dtype.inner, pl.Struct) else pl.element().cast(pl.String)
-    return pl.col(column_name).list.eval(entry).list.join("\n")
+    entry_text = (
+        pl.element().struct.json_encode() if isinstance(dtype.inner, pl.Struct) else pl.element().cast(pl.String)
+    )
+    return pl.col(column_name).list.eval(entry_text).list.join("\n")
 
 
-def _select_set_aside(rows: pl.LazyFrame, identity: PersonIdentity) -> dict[PersonRole, list[Row]]:
-    found_rows: dict[PersonRole, list[Row]] = {}
-    for row in rows.collect().iter_rows(named=True):
-        cells = json.loads(row[_ROW_TEXT] or "{}")
-        role = _role_in(cells, identity, row.get("system_name"))
+def _select_quarantined_rows(rows: pl.LazyFrame, identity: PersonIdentity) -> dict[PersonRole, list[Row]]:
+    rows_by_role: dict[PersonRole, list[Row]] = {}
+    for quarantine_row in rows.collect().iter_rows(named=True):
+        cell_by_column = json.loads(quarantine_row[_ROW_TEXT] or "{}")
+        role = _find_role(cell_by_column, identity, quarantine_row.get("system_name"))
         if role is PersonRole.OTHER:
-            row = {name: cell for name, cell in row.items() if name != _ROW_TEXT}
+            quarantine_row = {
+                column_name: cell for column_name, cell in quarantine_row.items() if column_name != _ROW_TEXT
+            }
         if role:
-            found_rows.setdefault(role, []).append(row)
-    return found_rows
+            rows_by_role.setdefault(role, []).append(quarantine_row)
+    return rows_by_role
 
 
-def _role_in(cells: Mapping[str, Any], identity: PersonIdentity, system_name: str | None) -> PersonRole | None:
+def _find_role(
+    cell_by_column: Mapping[str, Any], identity: PersonIdentity, system_name: str | None
+) -> PersonRole | None:
     """The role of the person in a row that was set aside: of subject and other person, subject counts."""
-    roles = set()
-    for name, cell in cells.items():
-        reference = COLUMNS[name].reference if name in COLUMNS else None
-        texts = cell if isinstance(cell, list) else [cell]
+    found_roles = set()
+    for column_name, cell in cell_by_column.items():
+        reference = COLUMNS[column_name].reference if column_name in COLUMNS else None
+        cell_texts = cell if isinstance(cell, list) else [cell]
         if reference is not None:
-            keys = {key.lower() for key in _keys_of(reference.key, identity, system_name)}
-            if any(isinstance(text, str) and text.strip().lower() in keys for text in texts):
-                roles.add(reference.role)
-    return next((role for role in PersonRole if role in roles), None)
+            person_keys = {person_key.lower() for person_key in _list_keys(reference.key, identity, system_name)}
+            if any(isinstance(text, str) and text.strip().lower() in person_keys for text in cell_texts):
+                found_roles.add(reference.role)
+    return next((role for role in PersonRole if role in found_roles), None)
 
 
-def _system_of(table_name: str) -> str | None:
+def _find_system(table_name: str) -> str | None:
     """The system of a raw table; None if rows of several systems may be in it."""
     return table_name.removeprefix("raw_").split("__")[0] if table_name.startswith("raw_") else None

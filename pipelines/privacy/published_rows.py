@@ -30,8 +30,8 @@ from pipelines.storage.parquet_files import write_parquet
 from pipelines.storage.row_deletion import DeletionCount, RowDeletion
 
 BuildDeletion = Callable[[Table], RowDeletion | None]
-_Entry = dict[str, Any]
-_TABLES = {table.name: table for table in PUBLISHED_TABLES}
+_LogEntry = dict[str, Any]
+_TABLE_BY_NAME = {table.name: table for table in PUBLISHED_TABLES}
 
 
 def delete_from_snapshots(published_folder: Path, build_deletion: BuildDeletion) -> dict[str, DeletionCount]:
@@ -44,25 +44,29 @@ def delete_from_snapshots(published_folder: Path, build_deletion: BuildDeletion)
     Returns:
         The number of rows by table, over all snapshots.
     """
-    counts: dict[str, DeletionCount] = {}
+    deletion_count_by_table: dict[str, DeletionCount] = {}
     for snapshot in list_snapshots(published_folder):
-        tables = tuple(_rewrite_table(snapshot, table, build_deletion, counts) for table in snapshot.tables)
-        if tables != snapshot.tables:
-            manifest = published_folder / SNAPSHOTS / snapshot.snapshot_id / MANIFEST
-            content = json.loads(manifest.read_text())
-            write_json(manifest, {**content, "tables": [asdict(table) for table in tables]})
-    return counts
+        rewritten_tables = tuple(
+            _rewrite_table(snapshot, table, build_deletion, deletion_count_by_table) for table in snapshot.tables
+        )
+        if rewritten_tables != snapshot.tables:
+            manifest_path = published_folder / SNAPSHOTS / snapshot.snapshot_id / MANIFEST
+            manifest_content = json.loads(manifest_path.read_text())
+            write_json(manifest_path, {**manifest_content, "tables": [asdict(table) for table in rewritten_tables]})
+    return deletion_count_by_table
 
 
 def count_in_snapshots(published_folder: Path, build_deletion: BuildDeletion) -> dict[str, DeletionCount]:
     """The number of rows that `delete_from_snapshots` would change, by table."""
-    counts: dict[str, DeletionCount] = {}
+    deletion_count_by_table: dict[str, DeletionCount] = {}
     for snapshot in list_snapshots(published_folder):
         for table in snapshot.tables:
-            deletion = build_deletion(_TABLES[table.name]) if table.name in _TABLES else None
-            if deletion is not None and (count := deletion.count(_scan(snapshot, table))):
-                counts[table.name] = counts.get(table.name, DeletionCount()) + count
-    return counts
+            deletion = build_deletion(_TABLE_BY_NAME[table.name]) if table.name in _TABLE_BY_NAME else None
+            if deletion is not None and (deletion_count := deletion.count(_scan_table(snapshot, table))):
+                deletion_count_by_table[table.name] = (
+                    deletion_count_by_table.get(table.name, DeletionCount()) + deletion_count
+                )
+    return deletion_count_by_table
 
 
 def rewrite_delta_logs(published_folder: Path) -> int:
@@ -76,120 +80,145 @@ def rewrite_delta_logs(published_folder: Path) -> int:
     Returns:
         The number of files of the logs that changed.
     """
-    path_by_table: dict[str, dict[str, Path]] = {}
+    paths_by_table: dict[str, dict[str, Path]] = {}
     for snapshot in list_snapshots(published_folder):
         for table in snapshot.tables:
-            path_by_table.setdefault(table.name, {})[snapshot.snapshot_id] = snapshot.path(table.name)
-    changed_count = 0
+            paths_by_table.setdefault(table.name, {})[snapshot.snapshot_id] = snapshot.path(table.name)
+    changed_file_count = 0
     for log_folder in sorted((published_folder / "tables").glob("*/_delta_log")):
-        current_paths = path_by_table.get(log_folder.parent.name, {})
+        path_by_snapshot_id = paths_by_table.get(log_folder.parent.name, {})
         # a version is whole at any moment: files are removed under both names until no add has the former one
-        for rewrite in (_remove_both_names, _rename_added, _rename_removed):
+        for rewrite_entries in (_remove_both_names, _rename_added, _rename_removed):
             for commit_path in sorted(log_folder.glob("*.json")):
-                changed_count += _rewrite_commit(commit_path, partial(rewrite, current_paths=current_paths))
+                changed_file_count += _rewrite_commit(
+                    commit_path, partial(rewrite_entries, path_by_snapshot_id=path_by_snapshot_id)
+                )
         for checkpoint_path in sorted(log_folder.glob("*.checkpoint*.parquet")):
-            changed_count += _rewrite_checkpoint(checkpoint_path, current_paths)
-    return changed_count
+            changed_file_count += _rewrite_checkpoint(checkpoint_path, path_by_snapshot_id)
+    return changed_file_count
 
 
 def remove_unnamed_files(published_folder: Path) -> int:
     """Remove the Parquet files of published tables that no snapshot names."""
-    named_files = {
+    named_paths = {
         snapshot.path(table.name) for snapshot in list_snapshots(published_folder) for table in snapshot.tables
     }
-    unnamed_files = [path for path in (published_folder / "tables").glob("*/*.parquet") if path not in named_files]
-    for path in unnamed_files:
-        path.unlink()
-    return len(unnamed_files)
+    unnamed_paths = [
+        parquet_path
+        for parquet_path in (published_folder / "tables").glob("*/*.parquet")
+        if parquet_path not in named_paths
+    ]
+    for parquet_path in unnamed_paths:
+        parquet_path.unlink()
+    return len(unnamed_paths)
 
 
 def _rewrite_table(
-    snapshot: Snapshot, table: PublishedTable, build_deletion: BuildDeletion, counts: dict[str, DeletionCount]
+    snapshot: Snapshot,
+    table: PublishedTable,
+    build_deletion: BuildDeletion,
+    deletion_count_by_table: dict[str, DeletionCount],
 ) -> PublishedTable:
-    deletion = build_deletion(_TABLES[table.name]) if table.name in _TABLES else None
-    if deletion is None or not (count := deletion.count(_scan(snapshot, table))):
+    deletion = build_deletion(_TABLE_BY_NAME[table.name]) if table.name in _TABLE_BY_NAME else None
+    if deletion is None or not (deletion_count := deletion.count(_scan_table(snapshot, table))):
         return table
-    counts[table.name] = counts.get(table.name, DeletionCount()) + count
+    deletion_count_by_table[table.name] = deletion_count_by_table.get(table.name, DeletionCount()) + deletion_count
     remaining_rows = deletion.apply(pl.read_parquet(snapshot.path(table.name)))
     # named by what it replaces: a second deletion gives the file another name
-    revision = hashlib.sha256(f"{table.content_sha256} {remaining_rows.height}".encode()).hexdigest()[:8]
-    path = delta_folder(snapshot.folder, table.name) / f"{snapshot.snapshot_id}.{revision}.parquet"
-    write_parquet(remaining_rows, path, {"contract": f"{table.name} {table.schema_version}"}, ROW_GROUP)
+    revision_hash = hashlib.sha256(f"{table.content_sha256} {remaining_rows.height}".encode()).hexdigest()[:8]
+    rewritten_path = delta_folder(snapshot.folder, table.name) / f"{snapshot.snapshot_id}.{revision_hash}.parquet"
+    write_parquet(remaining_rows, rewritten_path, {"contract": f"{table.name} {table.schema_version}"}, ROW_GROUP)
     return replace(
         table,
-        path=str(path.relative_to(snapshot.folder)),
+        path=str(rewritten_path.relative_to(snapshot.folder)),
         rows=remaining_rows.height,
-        content_sha256=file_sha256(path),
+        content_sha256=file_sha256(rewritten_path),
     )
 
 
-def _scan(snapshot: Snapshot, table: PublishedTable) -> pl.LazyFrame:
+def _scan_table(snapshot: Snapshot, table: PublishedTable) -> pl.LazyFrame:
     """The rows of a table; columns that a snapshot of an earlier version lacks are null."""
     return pl.scan_parquet(
-        snapshot.path(table.name), schema=_TABLES[table.name].schema, missing_columns="insert", extra_columns="ignore"
+        snapshot.path(table.name),
+        schema=_TABLE_BY_NAME[table.name].schema,
+        missing_columns="insert",
+        extra_columns="ignore",
     )
 
 
-def _rewrite_commit(commit_path: Path, rewrite: Callable[[list[_Entry]], list[_Entry]]) -> bool:
-    entries = [json.loads(line) for line in commit_path.read_text(encoding="utf-8").splitlines()]
-    changed_entries = rewrite(entries)
-    if changed_entries == entries:
+def _rewrite_commit(commit_path: Path, rewrite_entries: Callable[[list[_LogEntry]], list[_LogEntry]]) -> bool:
+    log_entries = [json.loads(commit_line) for commit_line in commit_path.read_text(encoding="utf-8").splitlines()]
+    changed_entries = rewrite_entries(log_entries)
+    if changed_entries == log_entries:
         return False
-    text = "".join(json.dumps(entry, separators=(",", ":"), ensure_ascii=False) + "\n" for entry in changed_entries)
-    write_text_atomically(commit_path, text)
+    commit_text = "".join(
+        json.dumps(log_entry, separators=(",", ":"), ensure_ascii=False) + "\n" for log_entry in changed_entries
+    )
+    write_text_atomically(commit_path, commit_text)
     return True
 
 
-def _remove_both_names(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
-    renamed_entries = [_rename(entry, "remove", current_paths) for entry in entries]
-    return [*entries, *(entry for entry in renamed_entries if entry not in entries)]
+def _remove_both_names(log_entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
+    renamed_entries = [_rename_in_entry(log_entry, "remove", path_by_snapshot_id) for log_entry in log_entries]
+    return [*log_entries, *(log_entry for log_entry in renamed_entries if log_entry not in log_entries)]
 
 
-def _rename_added(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
-    return [_rename(entry, "add", current_paths) for entry in entries]
+def _rename_added(log_entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
+    return [_rename_in_entry(log_entry, "add", path_by_snapshot_id) for log_entry in log_entries]
 
 
-def _rename_removed(entries: list[_Entry], current_paths: Mapping[str, Path]) -> list[_Entry]:
-    renamed_entries = [_rename(entry, "remove", current_paths) for entry in entries]
-    return [entry for index, entry in enumerate(renamed_entries) if entry not in renamed_entries[:index]]
+def _rename_removed(log_entries: list[_LogEntry], path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
+    renamed_entries = [_rename_in_entry(log_entry, "remove", path_by_snapshot_id) for log_entry in log_entries]
+    return [
+        log_entry
+        for entry_index, log_entry in enumerate(renamed_entries)
+        if log_entry not in renamed_entries[:entry_index]
+    ]
 
 
-def _rename(entry: _Entry, kind: str, current_paths: Mapping[str, Path]) -> _Entry:
-    return {kind: _rename_file(kind, entry[kind], current_paths)} if kind in entry else entry
+def _rename_in_entry(log_entry: _LogEntry, action_kind: str, path_by_snapshot_id: Mapping[str, Path]) -> _LogEntry:
+    return (
+        {action_kind: _rename_file(action_kind, log_entry[action_kind], path_by_snapshot_id)}
+        if action_kind in log_entry
+        else log_entry
+    )
 
 
-def _rewrite_checkpoint(checkpoint_path: Path, current_paths: Mapping[str, Path]) -> bool:
+def _rewrite_checkpoint(checkpoint_path: Path, path_by_snapshot_id: Mapping[str, Path]) -> bool:
     checkpoint = pq.read_table(checkpoint_path)
-    columns, is_changed = [], False
-    for name in checkpoint.column_names:
-        column = checkpoint[name].combine_chunks()
-        if name in ("add", "remove"):
-            actions = column.to_pylist()
-            renamed_actions = [action and _rename_file(name, action, current_paths) for action in actions]
-            is_changed |= renamed_actions != actions
-            column = pa.array(renamed_actions, type=column.type)
-        columns.append(column)
+    checkpoint_columns, is_changed = [], False
+    for column_name in checkpoint.column_names:
+        action_column = checkpoint[column_name].combine_chunks()
+        if column_name in ("add", "remove"):
+            file_actions = action_column.to_pylist()
+            renamed_actions = [
+                file_action and _rename_file(column_name, file_action, path_by_snapshot_id)
+                for file_action in file_actions
+            ]
+            is_changed |= renamed_actions != file_actions
+            action_column = pa.array(renamed_actions, type=action_column.type)
+        checkpoint_columns.append(action_column)
     if is_changed:
-        with replacing(checkpoint_path) as unfinished:
-            pq.write_table(pa.Table.from_arrays(columns, schema=checkpoint.schema), unfinished)
+        with replacing(checkpoint_path) as unfinished_path:
+            pq.write_table(pa.Table.from_arrays(checkpoint_columns, schema=checkpoint.schema), unfinished_path)
     return is_changed
 
 
-def _rename_file(kind: str, action: Any, current_paths: Mapping[str, Path]) -> Any:
+def _rename_file(action_kind: str, file_action: Any, path_by_snapshot_id: Mapping[str, Path]) -> Any:
     """An action of a log with the present file of its snapshot, and with bounds of that file alone."""
-    if kind not in ("add", "remove") or "path" not in action:
-        return action
-    snapshot_id = unquote(Path(action["path"]).name).split(".", 1)[0]
-    path = current_paths.get(snapshot_id)
-    renamed_action = dict(action)
-    if path is not None and path.name != unquote(action["path"]):
-        renamed_action["path"] = quote(path.name)
+    if action_kind not in ("add", "remove") or "path" not in file_action:
+        return file_action
+    snapshot_id = unquote(Path(file_action["path"]).name).split(".", 1)[0]
+    current_path = path_by_snapshot_id.get(snapshot_id)
+    renamed_action = dict(file_action)
+    if current_path is not None and current_path.name != unquote(file_action["path"]):
+        renamed_action["path"] = quote(current_path.name)
         if renamed_action.get("size") is not None:
-            renamed_action["size"] = path.stat().st_size
+            renamed_action["size"] = current_path.stat().st_size
         if renamed_action.get("modificationTime") is not None:
-            renamed_action["modificationTime"] = int(path.stat().st_mtime * 1000)
-        if action.get("stats"):
-            renamed_action["stats"] = json.dumps(describe_rows(pl.scan_parquet(path)))
-    elif path is None and action.get("stats"):
-        renamed_action["stats"] = json.dumps({"numRecords": json.loads(action["stats"]).get("numRecords", 0)})
+            renamed_action["modificationTime"] = int(current_path.stat().st_mtime * 1000)
+        if file_action.get("stats"):
+            renamed_action["stats"] = json.dumps(describe_rows(pl.scan_parquet(current_path)))
+    elif current_path is None and file_action.get("stats"):
+        renamed_action["stats"] = json.dumps({"numRecords": json.loads(file_action["stats"]).get("numRecords", 0)})
     return renamed_action

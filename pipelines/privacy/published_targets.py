@@ -23,150 +23,165 @@ from pipelines.privacy.identities import PersonTraces
 from pipelines.publish.feed import list_outbox_files
 from pipelines.publish.postgresql import execute_statements, fetch_rows
 from pipelines.publish.queries import quote_text
-from pipelines.publish.site.page_data import page_name
+from pipelines.publish.site.page_data import name_team_page
 from pipelines.publish.site.page_names import read_page_names, write_page_names
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.row_deletion import RowDeletion, rewrite_parquet
 
 # The columns of published tables that hold a person_id.
 _PERSON_COLUMNS = sorted({column.name for table in PUBLISHED_TABLES for column in person_columns(table)})
-_FORMER_FINGERPRINTS = "pages.parquet"
+_FORMER_FINGERPRINTS_FILE = "pages.parquet"
 # The number of rows, events or pages, and the deletion.
-Counted = tuple[int, Callable[[], object]]
+CountedDeletion = tuple[int, Callable[[], object]]
 
 
-def plan_feed(published_folder: Path, traces: PersonTraces) -> Counted:
+def plan_feed(published_folder: Path, traces: PersonTraces) -> CountedDeletion:
     """The events about people; the other events keep their sequences, so that cursors stay valid.
 
     Args:
         published_folder: The published folder.
-        traces: The people.
+        traces: The keys by which the people are named.
     """
     person_ids = set(traces.person_ids)
 
-    def is_deleted(line: str) -> bool:
-        return str(json.loads(line)["data"]["person_id"]) in person_ids
+    def is_deleted(event_line: str) -> bool:
+        return str(json.loads(event_line)["data"]["person_id"]) in person_ids
 
-    paths = [outbox_file.path for outbox_file in list_outbox_files(published_folder)]
-    event_count = sum(is_deleted(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines())
+    outbox_paths = [outbox_file.path for outbox_file in list_outbox_files(published_folder)]
+    event_count = sum(
+        is_deleted(event_line)
+        for outbox_path in outbox_paths
+        for event_line in outbox_path.read_text(encoding="utf-8").splitlines()
+    )
 
-    def delete() -> None:
-        for path in paths:
-            _delete_lines(path, is_deleted)
+    def delete_events() -> None:
+        for outbox_path in outbox_paths:
+            _delete_lines(outbox_path, is_deleted)
 
-    return event_count, delete
+    return event_count, delete_events
 
 
-def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> Counted:
+def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDeletion:
     """The pages of people, and the lines that name them on other pages, in the pages of every snapshot.
 
     Args:
         root: The data root, which has the key of the pages' names.
         site_folder: The folder of the pages.
-        traces: The people.
+        traces: The keys by which the people are named.
     """
-    names = read_page_names(root)
-    own_folders = {names.folder_of(person_id) for person_id in traces.person_ids}
+    page_names = read_page_names(root)
+    person_folder_names = {page_names.folder_of(person_id) for person_id in traces.person_ids}
     # an earlier version named pages by person_id, and listed them in an index and in a table
-    own_names = {page_name(person_id) for person_id in traces.person_ids}
-    search = compile_search(traces.searched_texts)
+    former_page_names = {name_team_page(person_id) for person_id in traces.person_ids}
+    has_searched_text = compile_search(traces.searched_texts)
 
-    def names_person(text: str) -> bool:
-        return search(text.encode())
+    def names_person(page_text: str) -> bool:
+        return has_searched_text(page_text.encode())
 
-    own_paths: list[Path] = []
-    changed_paths: list[Path] = []
-    is_naming_by_file: dict[tuple[int, int], bool] = {}
+    person_page_paths: list[Path] = []
+    mentioning_page_paths: list[Path] = []
+    names_person_by_inode: dict[tuple[int, int], bool] = {}
     for path in sorted(site_folder.rglob("*.html")):
-        if path.parent.name in own_folders or (path.parent.name == "people" and path.name in own_names):
-            own_paths.append(path)
+        if path.parent.name in person_folder_names or (path.parent.name == "people" and path.name in former_page_names):
+            person_page_paths.append(path)
             continue
         # pages that did not change are links to one file: its content is searched once
-        file_key = (path.stat().st_dev, path.stat().st_ino)
-        if file_key not in is_naming_by_file:
-            page = path.read_text(encoding="utf-8")
-            is_naming_by_file[file_key] = names_person(page)
-        if is_naming_by_file[file_key]:
-            changed_paths.append(path)
+        inode_key = (path.stat().st_dev, path.stat().st_ino)
+        if inode_key not in names_person_by_inode:
+            page_html = path.read_text(encoding="utf-8")
+            names_person_by_inode[inode_key] = names_person(page_html)
+        if names_person_by_inode[inode_key]:
+            mentioning_page_paths.append(path)
 
-    def delete() -> None:
-        for path in own_paths:
+    def delete_pages() -> None:
+        for path in person_page_paths:
             path.unlink(missing_ok=True)
-            if path.parent.name in own_folders:
+            if path.parent.name in person_folder_names:
                 shutil.rmtree(path.parent, ignore_errors=True)
-        for path in changed_paths:
+        for path in mentioning_page_paths:
             _delete_lines(path, names_person)
-        for path in sorted(site_folder.rglob(_FORMER_FINGERPRINTS)):
-            rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(own_names)), {}))
-        renewal_counts = {key: count for key, count in names.renewal_counts.items() if key not in traces.person_ids}
-        write_page_names(root, replace(names, renewal_counts=renewal_counts))
+        for path in sorted(site_folder.rglob(_FORMER_FINGERPRINTS_FILE)):
+            rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(former_page_names)), {}))
+        renewal_counts = {
+            person_id: renewal_count
+            for person_id, renewal_count in page_names.renewal_counts.items()
+            if person_id not in traces.person_ids
+        }
+        write_page_names(root, replace(page_names, renewal_counts=renewal_counts))
 
-    return len(own_paths) + len(changed_paths), delete
+    return len(person_page_paths) + len(mentioning_page_paths), delete_pages
 
 
-def plan_postgresql(options: PostgresqlOptions, traces: PersonTraces) -> Counted:
+def plan_postgresql(postgresql_options: PostgresqlOptions, traces: PersonTraces) -> CountedDeletion:
     """The rows about people in the partitions of every snapshot; they are deleted in one transaction.
 
     Args:
-        options: The server.
-        traces: The people.
+        postgresql_options: The server.
+        traces: The keys by which the people are named.
 
     Raises:
         ErasureUnavailable: If the variable with the address of the server is not set.
     """
     import adbc_driver_postgresql.dbapi as adbc
 
-    uri, schema_name = os.environ.get(options.uri_variable), options.schema_name
+    uri, schema_name = os.environ.get(postgresql_options.uri_variable), postgresql_options.schema_name
     if not uri:
-        raise ErasureUnavailable(f"set {options.uri_variable}: people must be erased from PostgreSQL as well")
-    id_list = ", ".join(quote_text(person_id) for person_id in traces.person_ids)
-    schemas, columns = (f"{schema_name}_data", f"{schema_name}_staging"), ", ".join(map(quote_text, _PERSON_COLUMNS))
+        raise ErasureUnavailable(
+            f"set {postgresql_options.uri_variable}: people must be erased from PostgreSQL as well"
+        )
+    quoted_ids = ", ".join(quote_text(person_id) for person_id in traces.person_ids)
+    stored_schemas, quoted_columns = (
+        (f"{schema_name}_data", f"{schema_name}_staging"),
+        ", ".join(map(quote_text, _PERSON_COLUMNS)),
+    )
     with closing(adbc.connect(uri)) as connection:
         # a table with partitions has no rows of its own
         column_rows = fetch_rows(
             connection,
             "SELECT n.nspname, c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
             f"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND NOT a.attisdropped "
-            f"AND n.nspname IN ({', '.join(map(quote_text, schemas))}) AND a.attname IN ({columns})",
+            f"AND n.nspname IN ({', '.join(map(quote_text, stored_schemas))}) AND a.attname IN ({quoted_columns})",
         )
         condition_by_table: dict[str, str] = {}
-        for schema, table, column in sorted(column_rows):
-            name, condition = f'"{schema}"."{table}"', f'"{column}" IN ({id_list})'
-            earlier_condition = condition_by_table.get(name)
-            condition_by_table[name] = f"{earlier_condition} OR {condition}" if earlier_condition else condition
+        for stored_schema, table_name, column_name in sorted(column_rows):
+            quoted_table, condition = f'"{stored_schema}"."{table_name}"', f'"{column_name}" IN ({quoted_ids})'
+            earlier_condition = condition_by_table.get(quoted_table)
+            condition_by_table[quoted_table] = f"{earlier_condition} OR {condition}" if earlier_condition else condition
         row_counts = [
-            int(fetch_rows(connection, f"SELECT count(*) FROM {name} WHERE {condition}")[0][0])
-            for name, condition in condition_by_table.items()
+            int(fetch_rows(connection, f"SELECT count(*) FROM {quoted_table} WHERE {condition}")[0][0])
+            for quoted_table, condition in condition_by_table.items()
         ]
 
-    def delete() -> None:
-        statements = [f"DELETE FROM {name} WHERE {condition}" for name, condition in condition_by_table.items()]
+    def delete_rows() -> None:
+        delete_statements = [
+            f"DELETE FROM {quoted_table} WHERE {condition}" for quoted_table, condition in condition_by_table.items()
+        ]
         with closing(adbc.connect(uri)) as connection:
-            execute_statements(connection, *statements)
+            execute_statements(connection, *delete_statements)
             connection.commit()
         # deleted rows stay in the files of the server until they are vacuumed
         with closing(adbc.connect(uri, autocommit=True)) as connection:
-            execute_statements(connection, *(f"VACUUM {name}" for name in condition_by_table))
+            execute_statements(connection, *(f"VACUUM {quoted_table}" for quoted_table in condition_by_table))
 
-    return sum(row_counts), delete
+    return sum(row_counts), delete_rows
 
 
-def replace_in_bucket(published_folder: Path, lake_root: Path, options: ObjectStoreOptions) -> int:
+def replace_in_bucket(published_folder: Path, lake_root: Path, store_options: ObjectStoreOptions) -> int:
     """Bring the bucket's snapshots in line with the local ones, then remove what no local snapshot has.
 
     Args:
         published_folder: The published folder, without the erased people.
         lake_root: The lake, without them.
-        options: Address of the bucket.
+        store_options: Address of the bucket.
 
     Returns:
         The number of bytes sent.
     """
     from pipelines.publish.object_store import push_changed_snapshots, push_lake
 
-    sent_bytes = push_changed_snapshots(published_folder, options)
-    if options.lake:
-        push_lake(lake_root, options)
+    sent_bytes = push_changed_snapshots(published_folder, store_options)
+    if store_options.lake:
+        push_lake(lake_root, store_options)
     return sent_bytes
 
 

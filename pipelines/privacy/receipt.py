@@ -40,35 +40,40 @@ class Receipt:
     beyond: tuple[str, ...] = ()
 
 
-def write_receipt(folder: Path, receipt: Receipt, key: str) -> Path:
+def write_receipt(receipts_folder: Path, receipt: Receipt, signing_key: str) -> Path:
     """Write a signed receipt as JSON.
 
     Args:
-        folder: The folder of receipts.
+        receipts_folder: The folder of receipts.
         receipt: The receipt.
-        key: The key of the signature, an HMAC with SHA-256.
+        signing_key: The key of the signature, an HMAC with SHA-256.
 
     Returns:
         The file.
     """
-    document = asdict(receipt)
-    path = folder / f"{receipt.deleted_at.replace(':', '')}-{receipt.reason}-{receipt.subject[:12] or 'all'}.json"
-    write_text_atomically(path, json.dumps({**document, _SIGNATURE: _sign(document, key)}, indent=1) + "\n")
-    return path
+    receipt_document = asdict(receipt)
+    receipt_path = (
+        receipts_folder / f"{receipt.deleted_at.replace(':', '')}-{receipt.reason}-{receipt.subject[:12] or 'all'}.json"
+    )
+    write_text_atomically(
+        receipt_path,
+        json.dumps({**receipt_document, _SIGNATURE: _sign(receipt_document, signing_key)}, indent=1) + "\n",
+    )
+    return receipt_path
 
 
-def verify_receipt(path: Path, key: str) -> bool:
+def verify_receipt(receipt_path: Path, signing_key: str) -> bool:
     """Whether a receipt was signed with this key and not changed since.
 
     Args:
-        path: The file.
-        key: The key of the signature.
+        receipt_path: The file.
+        signing_key: The key of the signature.
     """
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    signature = document.pop(_SIGNATURE, "")
-    return hmac.compare_digest(signature, _sign(document, key))
+    receipt_document: dict[str, Any] = json.loads(receipt_path.read_text(encoding="utf-8"))
+    signature = receipt_document.pop(_SIGNATURE, "")
+    return hmac.compare_digest(signature, _sign(receipt_document, signing_key))
 
 
-def _sign(document: Mapping[str, Any], key: str) -> str:
-    canonical_text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hmac.digest(key.encode(), f"receipt\0{canonical_text}".encode(), "sha256").hex()
+def _sign(receipt_document: Mapping[str, Any], signing_key: str) -> str:
+    canonical_text = json.dumps(receipt_document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hmac.digest(signing_key.encode(), f"receipt\0{canonical_text}".encode(), "sha256").hex()

@@ -18,13 +18,13 @@ from pipelines.publish.object_store import open_store
 
 
 def read_server_tables(
-    uri: str, options: PostgresqlOptions, person_id: str
+    server_uri: str, postgresql_options: PostgresqlOptions, person_id: str
 ) -> Iterator[tuple[PurePosixPath, pl.LazyFrame]]:
     """Read the rows of all snapshots on a PostgreSQL server that may name a person.
 
     Args:
-        uri: Address of the server, with the password.
-        options: The readers' schema.
+        server_uri: Address of the server, with the password.
+        postgresql_options: The readers' schema.
         person_id: The person.
 
     Yields:
@@ -32,31 +32,33 @@ def read_server_tables(
     """
     import adbc_driver_postgresql.dbapi as adbc
 
-    data_schema = f"{options.schema_name}_data"
-    with closing(adbc.connect(uri)) as connection, connection.cursor() as cursor:
+    data_schema = f"{postgresql_options.schema_name}_data"
+    with closing(adbc.connect(server_uri)) as connection, connection.cursor() as cursor:
         cursor.execute(f'SELECT DISTINCT table_name FROM "{data_schema}".stored ORDER BY table_name')
         for (table_name,) in list(cursor.fetchall()):
-            names = [column.name for column in person_columns(TABLES[table_name])] if table_name in TABLES else []
-            if names:
-                condition = " OR ".join(f'"{name}" = $1' for name in names)
+            person_column_names = (
+                [column.name for column in person_columns(TABLES[table_name])] if table_name in TABLES else []
+            )
+            if person_column_names:
+                condition = " OR ".join(f'"{column_name}" = $1' for column_name in person_column_names)
                 cursor.execute(f'SELECT * FROM "{data_schema}"."{table_name}" WHERE {condition}', (person_id,))
-                rows = pl.DataFrame(cursor.fetch_arrow_table())
-                yield PurePosixPath("postgresql", options.schema_name, table_name), rows.lazy()
+                table_rows = pl.DataFrame(cursor.fetch_arrow_table())
+                yield PurePosixPath("postgresql", postgresql_options.schema_name, table_name), table_rows.lazy()
 
 
-def read_bucket_tables(options: ObjectStoreOptions) -> Iterator[tuple[PurePosixPath, pl.LazyFrame]]:
+def read_bucket_tables(store_options: ObjectStoreOptions) -> Iterator[tuple[PurePosixPath, pl.LazyFrame]]:
     """Read the Parquet files of a bucket.
 
     Args:
-        options: Address of the bucket.
+        store_options: Address of the bucket.
 
     Yields:
         Path of the object, and its rows.
     """
     import pyarrow.fs as pafs
 
-    store, folder = open_store(options)
-    for entry in store.get_file_info(pafs.FileSelector(folder, recursive=True, allow_not_found=True)):
-        if entry.path.endswith(".parquet"):
-            with store.open_input_stream(entry.path) as stream:
-                yield PurePosixPath(entry.path), pl.read_parquet(io.BytesIO(stream.read())).lazy()
+    file_system, bucket_folder = open_store(store_options)
+    for file_info in file_system.get_file_info(pafs.FileSelector(bucket_folder, recursive=True, allow_not_found=True)):
+        if file_info.path.endswith(".parquet"):
+            with file_system.open_input_stream(file_info.path) as object_stream:
+                yield PurePosixPath(file_info.path), pl.read_parquet(io.BytesIO(object_stream.read())).lazy()

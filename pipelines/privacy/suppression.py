@@ -29,8 +29,8 @@ REFERENCE_COLUMNS = tuple(
     for column, reference in REFERENCE_BY_COLUMN.items()
     if reference.role is PersonRole.OTHER and reference.key is PersonKey.ANY
 )
-_SEPARATORS = re.compile(r"""[\s,;|"'<>(){}\[\]]+""")
-_IS_ERASED = "@erased"
+_WORD_SEPARATORS = re.compile(r"""[\s,;|"'<>(){}\[\]]+""")
+_IS_ERASED_COLUMN = "@erased"
 
 
 @dataclass(frozen=True)
@@ -40,58 +40,64 @@ class Suppression:
     Attributes:
         erased_people: The list.
         systems: The systems whose accounts the rows name.
-        accounts: What the accounts are, if not accounts of a system.
+        account_kind: What the accounts are, if not accounts of a system.
     """
 
     erased_people: ErasedPeople
     systems: tuple[str, ...]
-    accounts: AccountKind = "own"
+    account_kind: AccountKind = "own"
 
     @classmethod
     def of_source(cls, erased_people: ErasedPeople, source: SourceConfig) -> "Suppression":
         """The suppression in the exports of a source; an account map names accounts of the systems that it serves."""
         return cls(erased_people, tuple(source.serves) or (source.system,), source.accounts)
 
-    def names_erased(self, columns: Collection[str]) -> pl.Expr:
+    def names_erased(self, column_names: Collection[str]) -> pl.Expr:
         """Whether a row is the record of an erased person: by number, address or account.
 
         Args:
-            columns: The columns of the rows, those of a canonical schema.
+            column_names: The columns of the rows, those of a canonical schema.
         """
-        return self._names_erased({column: pl.col(column) for column in ACCOUNT_KEYS if column in columns})
+        return self._names_erased(
+            {key_column: pl.col(key_column) for key_column in ACCOUNT_KEYS if key_column in column_names}
+        )
 
     def clear_references(self, rows: pl.LazyFrame) -> pl.LazyFrame:
-        """The rows without the columns' values, and texts, that name an erased person as somebody else."""
+        """Clear the values, and their texts, by which a row about somebody else names an erased person."""
         present_columns = rows.collect_schema().names()
         cleared_columns = []
-        for column in REFERENCE_COLUMNS:
-            if column in present_columns:
-                is_erased = self.erased_people.is_erased(column, "code")
+        for reference_column in REFERENCE_COLUMNS:
+            if reference_column in present_columns:
+                is_erased = self.erased_people.is_erased(reference_column, "code")
                 cleared_columns += [
-                    pl.when(~is_erased).then(name).alias(name)
-                    for name in (column, TEXT_PREFIX + column)
-                    if name in present_columns
+                    pl.when(~is_erased).then(cleared_column).alias(cleared_column)
+                    for cleared_column in (reference_column, TEXT_PREFIX + reference_column)
+                    if cleared_column in present_columns
                 ]
         return rows.with_columns(cleared_columns)
 
-    def quotes_erased(self, text: str) -> pl.Expr:
+    def quotes_erased(self, text_column: str) -> pl.Expr:
         """Whether a text of a malformed record holds an identity of an erased person as one of its words."""
-        return pl.col(text).map_batches(self._test_quoting, return_dtype=pl.Boolean, is_elementwise=True)
+        return pl.col(text_column).map_batches(self._test_quoting, return_dtype=pl.Boolean, is_elementwise=True)
 
     def quarantine_deletion(self) -> RowDeletion:
         """What is deleted from a quarantine of landed rows: rows whose text is a record of an erased person.
 
         In the text of other rows, references to an erased person become null.
         """
-        keys = {column: pl.col("row_text").str.json_path_match(f"$.{column}") for column in ACCOUNT_KEYS}
-        is_own = self._names_erased(keys)
+        key_by_column = {
+            key_column: pl.col("row_text").str.json_path_match(f"$.{key_column}") for key_column in ACCOUNT_KEYS
+        }
+        is_erased_record = self._names_erased(key_by_column)
         is_malformed = ~pl.col("row_text").str.starts_with("{")
-        text = pl.col("row_text")
-        for column in REFERENCE_COLUMNS:
-            code = pl.col("row_text").str.json_path_match(f"$.{column}")
-            cleared_text = text.str.replace(f'"{column}":"(?:[^"\\\\]|\\\\.)*"', f'"{column}":null')
-            text = pl.when(self._test(code, "code")).then(cleared_text).otherwise(text)
-        return RowDeletion(is_own | (is_malformed & self.quotes_erased("row_text")), {"row_text": text})
+        row_text = pl.col("row_text")
+        for reference_column in REFERENCE_COLUMNS:
+            referenced_code = pl.col("row_text").str.json_path_match(f"$.{reference_column}")
+            cleared_text = row_text.str.replace(
+                f'"{reference_column}":"(?:[^"\\\\]|\\\\.)*"', f'"{reference_column}":null'
+            )
+            row_text = pl.when(self._test_texts(referenced_code, "code")).then(cleared_text).otherwise(row_text)
+        return RowDeletion(is_erased_record | (is_malformed & self.quotes_erased("row_text")), {"row_text": row_text})
 
     def apply(self, export: Export) -> Export:
         """The export without the records of erased people; they are counted under `ERASED_PERSON`.
@@ -102,76 +108,98 @@ class Suppression:
         if not self.erased_people.people:
             return export
         first_shape = next(iter(export.shapes))
-        marked = {
-            shape: rows.with_columns(self.names_erased(rows.collect_schema().names()).alias(_IS_ERASED)).cache()
-            for shape, rows in export.shapes.items()
+        marked_rows_by_shape = {
+            shape: shape_rows.with_columns(
+                self.names_erased(shape_rows.collect_schema().names()).alias(_IS_ERASED_COLUMN)
+            ).cache()
+            for shape, shape_rows in export.shapes.items()
         }
-        malformed = export.malformed.with_columns(self.quotes_erased("row_text").alias(_IS_ERASED)).cache()
+        marked_malformed_rows = export.malformed.with_columns(
+            self.quotes_erased("row_text").alias(_IS_ERASED_COLUMN)
+        ).cache()
         reason_counts = {
             shape: _move_to_reason(
-                export.reason_counts.get(shape, _count_all(rows)), rows, malformed if shape == first_shape else None
+                export.reason_counts.get(shape, _count_read_rows(shape_rows)),
+                shape_rows,
+                marked_malformed_rows if shape == first_shape else None,
             )
-            for shape, rows in marked.items()
+            for shape, shape_rows in marked_rows_by_shape.items()
         }
 
         def read_again(shape: CanonicalSchemaName, row_numbers: pl.Series) -> pl.LazyFrame:
-            rows = export.read_again(shape, row_numbers)
-            return self.clear_references(rows.filter(~self.names_erased(rows.collect_schema().names())))
+            shape_rows = export.read_again(shape, row_numbers)
+            return self.clear_references(shape_rows.filter(~self.names_erased(shape_rows.collect_schema().names())))
 
         return replace(
             export,
             shapes={
-                shape: self.clear_references(rows.filter(~pl.col(_IS_ERASED)).drop(_IS_ERASED))
-                for shape, rows in marked.items()
+                shape: self.clear_references(shape_rows.filter(~pl.col(_IS_ERASED_COLUMN)).drop(_IS_ERASED_COLUMN))
+                for shape, shape_rows in marked_rows_by_shape.items()
             },
-            malformed=malformed.filter(~pl.col(_IS_ERASED)).drop(_IS_ERASED),
+            malformed=marked_malformed_rows.filter(~pl.col(_IS_ERASED_COLUMN)).drop(_IS_ERASED_COLUMN),
             reason_counts=reason_counts,
             read_again=read_again,
         )
 
-    def _names_erased(self, keys: Mapping[str, pl.Expr]) -> pl.Expr:
+    def _names_erased(self, key_by_column: Mapping[str, pl.Expr]) -> pl.Expr:
         """Whether one of a row's keys, by the name of its column, is an identity of an erased person."""
         kinds_by_column = {
             "employee_number": ["employee_number"],
             "work_email": ["work_email"],
             "account_code": [*(f"account:{system}" for system in self.systems), "account:", "address_hash"],
         }
-        tests = [self._test(key, kind) for column, key in keys.items() for kind in kinds_by_column[column]]
-        if self.accounts != "own" and "account_code" in keys:
+        key_tests = [
+            self._test_texts(key, identity_kind)
+            for key_column, key in key_by_column.items()
+            for identity_kind in kinds_by_column[key_column]
+        ]
+        if self.account_kind != "own" and "account_code" in key_by_column:
             # such an account is really another key, behind the home page that xAPI writes before it
-            tests.append(self._test(keys["account_code"].str.replace(HOME_PAGE, ""), self.accounts))
-        return pl.any_horizontal(pl.lit(False), *tests)
+            key_tests.append(
+                self._test_texts(key_by_column["account_code"].str.replace(HOME_PAGE, ""), self.account_kind)
+            )
+        return pl.any_horizontal(pl.lit(False), *key_tests)
 
-    def _test(self, texts: pl.Expr, kind: str) -> pl.Expr:
-        return texts.map_batches(
-            partial(self.erased_people.test_texts, kind), return_dtype=pl.Boolean, is_elementwise=True
+    def _test_texts(self, key_texts: pl.Expr, identity_kind: str) -> pl.Expr:
+        return key_texts.map_batches(
+            partial(self.erased_people.test_texts, identity_kind), return_dtype=pl.Boolean, is_elementwise=True
         )
 
-    def _test_quoting(self, texts: pl.Series) -> pl.Series:
-        quotes = [
-            text is not None
-            and any(self.erased_people.includes(Identity("code", word)) for word in _SEPARATORS.split(text) if word)
-            for text in texts
+    def _test_quoting(self, malformed_texts: pl.Series) -> pl.Series:
+        quoting_flags = [
+            malformed_text is not None
+            and any(
+                self.erased_people.includes(Identity("code", word))
+                for word in _WORD_SEPARATORS.split(malformed_text)
+                if word
+            )
+            for malformed_text in malformed_texts
         ]
-        return pl.Series(quotes, dtype=pl.Boolean)
+        return pl.Series(quoting_flags, dtype=pl.Boolean)
 
 
-def _count_all(rows: pl.LazyFrame) -> pl.LazyFrame:
-    return rows.select(why=pl.lit(None, pl.String), count=pl.len().cast(pl.Int64))
+def _count_read_rows(shape_rows: pl.LazyFrame) -> pl.LazyFrame:
+    return shape_rows.select(why=pl.lit(None, pl.String), count=pl.len().cast(pl.Int64))
 
 
-def _move_to_reason(counts: pl.LazyFrame, rows: pl.LazyFrame, malformed: pl.LazyFrame | None) -> pl.LazyFrame:
+def _move_to_reason(
+    reason_counts: pl.LazyFrame, marked_rows: pl.LazyFrame, marked_malformed_rows: pl.LazyFrame | None
+) -> pl.LazyFrame:
     """The counts by reason, with erased rows counted under their reason and no longer as read.
 
     A malformed row is in no count before, so that it is only added.
     """
-    erased_count = rows.select(pl.col(_IS_ERASED).sum().cast(pl.Int64).alias("count"))
-    frames = [
-        counts,
+    erased_count = marked_rows.select(pl.col(_IS_ERASED_COLUMN).sum().cast(pl.Int64).alias("count"))
+    count_frames = [
+        reason_counts,
         erased_count.select(why=pl.lit(ERASED_PERSON), count=pl.col("count")),
         erased_count.select(why=pl.lit(None, pl.String), count=-pl.col("count")),
     ]
-    if malformed is not None:
-        frames.append(malformed.select(why=pl.lit(ERASED_PERSON), count=pl.col(_IS_ERASED).sum().cast(pl.Int64)))
-    summed_counts = pl.concat(frames).group_by("why").agg(pl.col("count").sum())
+    if marked_malformed_rows is not None:
+        count_frames.append(
+            marked_malformed_rows.select(
+                why=pl.lit(ERASED_PERSON), count=pl.col(_IS_ERASED_COLUMN).sum().cast(pl.Int64)
+            )
+        )
+    summed_counts = pl.concat(count_frames).group_by("why").agg(pl.col("count").sum())
     return summed_counts.filter(pl.col("why").is_null() | (pl.col("count") > 0))

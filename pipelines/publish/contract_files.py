@@ -38,10 +38,10 @@ def publish_contracts(snapshot: Snapshot, publish_options: PublishOptions, terms
     """
     contracts_folder = contract_folder(snapshot)
     contracts_folder.mkdir(parents=True, exist_ok=True)
-    declared_tables = {table.name: table for table in PUBLISHED_TABLES}
+    declared_table_by_name = {table.name: table for table in PUBLISHED_TABLES}
     for published_table in snapshot.tables:
         servers = list_servers(published_table, publish_options)
-        contract_document = render_odcs(declared_tables[published_table.name], terms, servers)
+        contract_document = render_odcs(declared_table_by_name[published_table.name], terms, servers)
         write_text_atomically(
             contracts_folder / f"{published_table.name}.odcs.yaml", render_contract(contract_document)
         )
@@ -74,20 +74,20 @@ def list_servers(table: PublishedTable, publish_options: PublishOptions) -> list
         }
     ]
     if publish_options.postgresql is not None and (uri := os.environ.get(publish_options.postgresql.uri_variable)):
-        servers.append(_postgresql_server(uri, publish_options.postgresql.schema_name))
+        servers.append(_describe_postgresql_server(uri, publish_options.postgresql.schema_name))
     if publish_options.object_store is not None:
-        servers.append(_object_store_server(table, publish_options.object_store))
+        servers.append(_describe_object_store_server(table, publish_options.object_store))
     return servers
 
 
-def _postgresql_server(uri: str, schema_name: str) -> dict[str, Any]:
+def _describe_postgresql_server(uri: str, schema_name: str) -> dict[str, Any]:
     from psycopg.conninfo import conninfo_to_dict
 
     uri_parts = conninfo_to_dict(uri)
     # a URI may name several hosts, of which the first is tried first, and leaves out what libpq has a default for
     host, port = (
-        str(uri_parts.get(uri_key) or "").split(",")[0] or fallback
-        for uri_key, fallback in _POSTGRESQL_FALLBACKS.items()
+        str(uri_parts.get(uri_key) or "").split(",")[0] or fallback_value
+        for uri_key, fallback_value in _POSTGRESQL_FALLBACKS.items()
     )
     return {
         "server": "postgresql",
@@ -100,7 +100,7 @@ def _postgresql_server(uri: str, schema_name: str) -> dict[str, Any]:
     }
 
 
-def _object_store_server(table: PublishedTable, store_options: ObjectStoreOptions) -> dict[str, Any]:
+def _describe_object_store_server(table: PublishedTable, store_options: ObjectStoreOptions) -> dict[str, Any]:
     return {
         "server": "object_store",
         "type": "s3",

@@ -76,11 +76,11 @@ def describe_rows(table_rows: pl.LazyFrame) -> dict[str, object]:
     statistics: dict[str, object] = {"numRecords": table_rows.select(pl.len()).collect().item()}
     if "person_id" in table_rows.collect_schema() and statistics["numRecords"]:
         person_id = pl.col("person_id")
-        person_range = table_rows.select(
+        person_id_range = table_rows.select(
             person_id.min().alias("first"), person_id.max().alias("last"), person_id.null_count().alias("nulls")
         )
         for statistic_name, statistic_value in zip(
-            ("minValues", "maxValues", "nullCount"), person_range.collect().row(0), strict=True
+            ("minValues", "maxValues", "nullCount"), person_id_range.collect().row(0), strict=True
         ):
             statistics[statistic_name] = {"person_id": statistic_value}
     return statistics

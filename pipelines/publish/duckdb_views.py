@@ -13,7 +13,7 @@ from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.atomic_write import replacing
 
 # The oldest storage that DuckDB writes: every client since 1.0 reads it, and views gain nothing from a newer one.
-_STORAGE = {"storage_compatibility_version": "v1.0.0"}
+_STORAGE_OPTIONS = {"storage_compatibility_version": "v1.0.0"}
 
 
 def publish_duckdb(snapshot: Snapshot) -> Path:
@@ -32,7 +32,7 @@ def publish_duckdb(snapshot: Snapshot) -> Path:
     duckdb_path = snapshot.folder / DUCKDB_FILE
     with replacing(duckdb_path) as unfinished_path:
         try:
-            with duckdb.connect(str(unfinished_path), config={**_STORAGE}) as connection:
+            with duckdb.connect(str(unfinished_path), config={**_STORAGE_OPTIONS}) as connection:
                 for table in snapshot.tables:
                     quoted_path = quote_text(snapshot.path(table.name).resolve())
                     connection.execute(f'CREATE VIEW "{table.name}" AS SELECT * FROM read_parquet({quoted_path})')

@@ -32,20 +32,20 @@ class OutboxFile:
 
     Attributes:
         path: The file; its name holds the other attributes.
-        number: Position in the outbox, from 1.
-        first: Sequence of its first event.
-        last: Sequence of its last event.
+        file_number: Position in the outbox, from 1.
+        first_sequence: Sequence of its first event.
+        last_sequence: Sequence of its last event.
         snapshot_id: The snapshot that its events lead to.
     """
 
     path: Path
-    number: int
-    first: int
-    last: int
+    file_number: int
+    first_sequence: int
+    last_sequence: int
     snapshot_id: str
 
 
-def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int:
+def publish_feed(snapshot: Snapshot, event_source: str, published_at: datetime) -> int:
     """Write the events that lead from the last snapshot in the feed to this one.
 
     If the last snapshot in the feed is no longer kept, the feed names every person. Files of snapshots that are no
@@ -53,7 +53,7 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
 
     Args:
         snapshot: The snapshot to publish.
-        source: The `source` of the events, a URI reference.
+        event_source: The `source` of the events, a URI reference.
         published_at: The `time` of the events.
 
     Returns:
@@ -63,18 +63,20 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
     last_file = outbox_files[-1] if outbox_files else OutboxFile(snapshot.folder, 0, 0, 0, "")
     if last_file.snapshot_id == snapshot.snapshot_id:
         return 0
-    retained_snapshots = {
+    snapshot_by_id = {
         retained_snapshot.snapshot_id: retained_snapshot for retained_snapshot in list_snapshots(snapshot.folder)
     }
-    changed_people = _changed_people(retained_snapshots.get(last_file.snapshot_id), snapshot)
-    previous_id, event_time = last_file.snapshot_id or None, published_at.isoformat()
+    changed_people = _find_changed_people(snapshot_by_id.get(last_file.snapshot_id), snapshot)
+    previous_snapshot_id, event_time = last_file.snapshot_id or None, published_at.isoformat()
     events = (
-        FeedEvent(sequence, person_id, change, snapshot.snapshot_id, previous_id, source, event_time).to_cloud_event()
-        for sequence, (person_id, change) in enumerate(changed_people.iter_rows(), start=last_file.last + 1)
+        FeedEvent(
+            sequence, person_id, change, snapshot.snapshot_id, previous_snapshot_id, event_source, event_time
+        ).to_cloud_event()
+        for sequence, (person_id, change) in enumerate(changed_people.iter_rows(), start=last_file.last_sequence + 1)
     )
-    sequence_range = f"{last_file.last + 1:020d}-{last_file.last + changed_people.height:020d}"
+    sequence_range = f"{last_file.last_sequence + 1:020d}-{last_file.last_sequence + changed_people.height:020d}"
     outbox_path = (
-        snapshot.folder / FEED_FOLDER / f"{last_file.number + 1:08d}-{sequence_range}-{snapshot.snapshot_id}.jsonl"
+        snapshot.folder / FEED_FOLDER / f"{last_file.file_number + 1:08d}-{sequence_range}-{snapshot.snapshot_id}.jsonl"
     )
     with (
         replacing(outbox_path) as unfinished_path,
@@ -82,7 +84,7 @@ def publish_feed(snapshot: Snapshot, source: str, published_at: datetime) -> int
     ):
         unfinished_file.writelines(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
     for outbox_file in outbox_files[:-1]:
-        if outbox_file.snapshot_id not in retained_snapshots:
+        if outbox_file.snapshot_id not in snapshot_by_id:
             outbox_file.path.unlink()
     return changed_people.height
 
@@ -98,8 +100,10 @@ def list_outbox_files(published_folder: Path) -> list[OutboxFile]:
     """
     outbox_files = []
     for outbox_path in sorted((published_folder / FEED_FOLDER).glob("*.jsonl")):
-        file_number, first_event, last_event, snapshot_id = outbox_path.stem.split("-", 3)
-        outbox_files.append(OutboxFile(outbox_path, int(file_number), int(first_event), int(last_event), snapshot_id))
+        file_number, first_sequence, last_sequence, snapshot_id = outbox_path.stem.split("-", 3)
+        outbox_files.append(
+            OutboxFile(outbox_path, int(file_number), int(first_sequence), int(last_sequence), snapshot_id)
+        )
     return outbox_files
 
 
@@ -119,14 +123,14 @@ def read_feed(published_folder: Path, after_sequence: int = 0, limit: int | None
 
 def _read_events(published_folder: Path, after_sequence: int) -> Iterator[dict[str, Any]]:
     for outbox_file in list_outbox_files(published_folder):
-        if outbox_file.last > after_sequence:
+        if outbox_file.last_sequence > after_sequence:
             with outbox_file.path.open(encoding="utf-8") as outbox_lines:
                 # by the sequence and not by the line: events of people who were erased are gone, and the others keep
                 # their sequences
                 yield from (event for event in map(json.loads, outbox_lines) if int(event["sequence"]) > after_sequence)
 
 
-def _changed_people(earlier_snapshot: Snapshot | None, new_snapshot: Snapshot) -> pl.DataFrame:
+def _find_changed_people(earlier_snapshot: Snapshot | None, new_snapshot: Snapshot) -> pl.DataFrame:
     """One row (person_id, change) per person whose list differs; everyone if there is no snapshot before."""
     appeared_text, changed_text, disappeared_text = (pl.lit(change_word) for change_word in get_args(FeedChange))
     list_fingerprints = fingerprint_lists(new_snapshot.scan(NEXT_SKILL.name))

@@ -34,14 +34,14 @@ def open_store(store_options: ObjectStoreOptions) -> tuple[Any, str]:
     Returns:
         The file system, and the folder of the bucket that footsteps.yaml names.
     """
-    store = pafs.S3FileSystem(
+    file_system = pafs.S3FileSystem(
         region=store_options.region,
         endpoint_override=store_options.endpoint.split("://", 1)[-1] if store_options.endpoint else None,
         scheme="http" if (store_options.endpoint or "").startswith("http://") else "https",
         connect_timeout=10,
         request_timeout=60,
     )
-    return store, store_options.url.removeprefix("s3://")
+    return file_system, store_options.url.removeprefix("s3://")
 
 
 def push_publication(snapshot: Snapshot, store_options: ObjectStoreOptions) -> int:
@@ -57,11 +57,13 @@ def push_publication(snapshot: Snapshot, store_options: ObjectStoreOptions) -> i
     Returns:
         Number of bytes sent.
     """
-    store, bucket_folder = _open_folder(store_options, "published")
-    sent_bytes = _push_snapshot(store, bucket_folder, snapshot)
+    file_system, bucket_folder = _open_folder(store_options, "published")
+    sent_bytes = _push_snapshot(file_system, bucket_folder, snapshot)
     manifest_path = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
-    _write_json(store, bucket_folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest_path)})
-    _drop_expired_objects(store, bucket_folder, snapshot)
+    _write_json(
+        file_system, bucket_folder / POINTER, {"snapshot_id": snapshot.snapshot_id, "manifest": str(manifest_path)}
+    )
+    _drop_expired_objects(file_system, bucket_folder, snapshot)
     return sent_bytes
 
 
@@ -77,13 +79,13 @@ def push_changed_snapshots(published_folder: Path, store_options: ObjectStoreOpt
     Returns:
         Number of bytes sent.
     """
-    store, bucket_folder = _open_folder(store_options, "published")
-    current, sent_bytes = current_snapshot(published_folder), 0
+    file_system, bucket_folder = _open_folder(store_options, "published")
+    latest_snapshot, sent_bytes = current_snapshot(published_folder), 0
     for snapshot in list_snapshots(published_folder):
         manifest_path = bucket_folder / SNAPSHOTS / snapshot.snapshot_id / MANIFEST
-        if snapshot.snapshot_id != current.snapshot_id and _has_file(store, manifest_path):
-            sent_bytes += _push_snapshot(store, bucket_folder, snapshot)
-    return sent_bytes + push_publication(current, store_options)
+        if snapshot.snapshot_id != latest_snapshot.snapshot_id and _has_file(file_system, manifest_path):
+            sent_bytes += _push_snapshot(file_system, bucket_folder, snapshot)
+    return sent_bytes + push_publication(latest_snapshot, store_options)
 
 
 def fetch_publication(
@@ -101,14 +103,14 @@ def fetch_publication(
     Returns:
         The snapshot in the folder.
     """
-    store, bucket_folder = _open_folder(store_options, "published")
-    pointer = _read_json(store, bucket_folder / POINTER)
-    manifest_path = pointer["manifest"]
-    manifest_document = _read_json(store, bucket_folder / manifest_path)
+    file_system, bucket_folder = _open_folder(store_options, "published")
+    pointer_document = _read_json(file_system, bucket_folder / POINTER)
+    manifest_path = pointer_document["manifest"]
+    manifest_document = _read_json(file_system, bucket_folder / manifest_path)
     for stored_path in (*(table["path"] for table in manifest_document["tables"]), manifest_path):
-        _fetch_file(store, bucket_folder / stored_path, published_folder / stored_path)
+        _fetch_file(file_system, bucket_folder / stored_path, published_folder / stored_path)
     before_publication()
-    write_json(published_folder / POINTER, pointer)
+    write_json(published_folder / POINTER, pointer_document)
     return current_snapshot(published_folder)
 
 
@@ -122,26 +124,26 @@ def push_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
     Returns:
         Number of bytes sent.
     """
-    store, bucket_folder = _open_folder(store_options, "lake")
-    sent_files = _read_sent_files(store, bucket_folder)
+    file_system, bucket_folder = _open_folder(store_options, "lake")
+    sent_stats_by_lake_path = _read_sent_files(file_system, bucket_folder)
     local_path_by_lake_path = {
         local_path.relative_to(lake_folder).as_posix(): local_path
         for local_path in sorted(lake_folder.rglob("*.parquet"))
     }
-    current_files = {
+    current_stats_by_lake_path = {
         lake_path: [local_path.stat().st_size, local_path.stat().st_mtime_ns]
         for lake_path, local_path in local_path_by_lake_path.items()
     }
     sent_bytes = sum(
-        _push_file(store, local_path, bucket_folder / lake_path, overwrite=True)
+        _push_file(file_system, local_path, bucket_folder / lake_path, overwrite=True)
         for lake_path, local_path in local_path_by_lake_path.items()
-        if sent_files.get(lake_path) != current_files[lake_path]
+        if sent_stats_by_lake_path.get(lake_path) != current_stats_by_lake_path[lake_path]
     )
     # before the new list is written: otherwise a push that breaks off here would leave these objects for ever
-    for lake_path in sorted(set(sent_files) - set(current_files)):
+    for lake_path in sorted(set(sent_stats_by_lake_path) - set(current_stats_by_lake_path)):
         with suppress(FileNotFoundError):
-            store.delete_file(str(bucket_folder / lake_path))
-    _write_json(store, bucket_folder / _SENT_FILES, current_files)
+            file_system.delete_file(str(bucket_folder / lake_path))
+    _write_json(file_system, bucket_folder / _SENT_FILES, current_stats_by_lake_path)
     return sent_bytes
 
 
@@ -158,71 +160,78 @@ def fetch_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
     Returns:
         Number of copied files.
     """
-    store, bucket_folder = _open_folder(store_options, "lake")
-    stored_paths = {
-        PurePosixPath(file_info.path).relative_to(bucket_folder) for file_info in _list_files(store, bucket_folder)
+    file_system, bucket_folder = _open_folder(store_options, "lake")
+    bucket_paths = {
+        PurePosixPath(file_info.path).relative_to(bucket_folder)
+        for file_info in _list_files(file_system, bucket_folder)
     }
-    lake_paths = stored_paths & {PurePosixPath(lake_path) for lake_path in _read_sent_files(store, bucket_folder)}
-    for lake_path in sorted(lake_paths):
-        _fetch_file(store, bucket_folder / lake_path, lake_folder / lake_path)
-    for table_name in {lake_path.parts[0] for lake_path in lake_paths}:
+    completed_paths = bucket_paths & {
+        PurePosixPath(lake_path) for lake_path in _read_sent_files(file_system, bucket_folder)
+    }
+    for lake_path in sorted(completed_paths):
+        _fetch_file(file_system, bucket_folder / lake_path, lake_folder / lake_path)
+    for table_name in {lake_path.parts[0] for lake_path in completed_paths}:
         for local_path in (lake_folder / table_name).glob("*.parquet"):
-            if PurePosixPath(table_name, local_path.name) not in lake_paths:
+            if PurePosixPath(table_name, local_path.name) not in completed_paths:
                 local_path.unlink()
-    return len(lake_paths)
+    return len(completed_paths)
 
 
-def _push_snapshot(store: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> int:
+def _push_snapshot(file_system: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> int:
     """Copy a snapshot's files and contracts, then its manifest; return the bytes sent."""
     sent_bytes = sum(
-        _push_file(store, snapshot.path(table.name), bucket_folder / table.path) for table in snapshot.tables
+        _push_file(file_system, snapshot.path(table.name), bucket_folder / table.path) for table in snapshot.tables
     )
     for contract_path in sorted(contract_folder(snapshot).glob("*.yaml")):
         stored_path = bucket_folder / contract_path.relative_to(snapshot.folder).as_posix()
-        sent_bytes += _push_file(store, contract_path, stored_path, overwrite=True)
+        sent_bytes += _push_file(file_system, contract_path, stored_path, overwrite=True)
     manifest_path = PurePosixPath(SNAPSHOTS) / snapshot.snapshot_id / MANIFEST
     return sent_bytes + _push_file(
-        store, snapshot.folder / manifest_path, bucket_folder / manifest_path, overwrite=True
+        file_system, snapshot.folder / manifest_path, bucket_folder / manifest_path, overwrite=True
     )
 
 
 def _open_folder(store_options: ObjectStoreOptions, subfolder: str) -> tuple[Any, PurePosixPath]:
-    store, bucket_folder = open_store(store_options)
-    return store, PurePosixPath(bucket_folder) / subfolder
+    file_system, bucket_folder = open_store(store_options)
+    return file_system, PurePosixPath(bucket_folder) / subfolder
 
 
-def _list_files(store: Any, bucket_folder: PurePosixPath) -> list[Any]:
+def _list_files(file_system: Any, bucket_folder: PurePosixPath) -> list[Any]:
     selector = pafs.FileSelector(str(bucket_folder), recursive=True, allow_not_found=True)
-    return [file_info for file_info in store.get_file_info(selector) if file_info.type == pafs.FileType.File]
+    return [file_info for file_info in file_system.get_file_info(selector) if file_info.type == pafs.FileType.File]
 
 
-def _has_file(store: Any, stored_path: PurePosixPath) -> bool:
-    return bool(store.get_file_info(str(stored_path)).type == pafs.FileType.File)
+def _has_file(file_system: Any, stored_path: PurePosixPath) -> bool:
+    return bool(file_system.get_file_info(str(stored_path)).type == pafs.FileType.File)
 
 
-def _read_sent_files(store: Any, bucket_folder: PurePosixPath) -> dict[str, list[int]]:
+def _read_sent_files(file_system: Any, bucket_folder: PurePosixPath) -> dict[str, list[int]]:
     """Size and time by name of the files that the last completed push left in the bucket."""
-    return _read_json(store, bucket_folder / _SENT_FILES) if _has_file(store, bucket_folder / _SENT_FILES) else {}
+    return (
+        _read_json(file_system, bucket_folder / _SENT_FILES)
+        if _has_file(file_system, bucket_folder / _SENT_FILES)
+        else {}
+    )
 
 
-def _read_json(store: Any, stored_path: PurePosixPath) -> dict[str, Any]:
-    with store.open_input_stream(str(stored_path)) as stored_file:
+def _read_json(file_system: Any, stored_path: PurePosixPath) -> dict[str, Any]:
+    with file_system.open_input_stream(str(stored_path)) as stored_file:
         return dict(json.loads(bytes(stored_file.read())))
 
 
-def _write_json(store: Any, stored_path: PurePosixPath, content: object) -> None:
-    with store.open_output_stream(str(stored_path), metadata={"Content-Type": "application/json"}) as stored_file:
-        stored_file.write(json.dumps(content).encode())
+def _write_json(file_system: Any, stored_path: PurePosixPath, json_content: object) -> None:
+    with file_system.open_output_stream(str(stored_path), metadata={"Content-Type": "application/json"}) as stored_file:
+        stored_file.write(json.dumps(json_content).encode())
 
 
-def _push_file(store: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
+def _push_file(file_system: Any, local_path: Path, stored_path: PurePosixPath, *, overwrite: bool = False) -> int:
     """Copy a file to the bucket, unless the object exists and must not be overwritten; return the bytes sent."""
-    if not overwrite and _has_file(store, stored_path):
+    if not overwrite and _has_file(file_system, stored_path):
         return 0
     # without an explicit type an object gets one that some stores refuse
     with (
         local_path.open("rb") as local_file,
-        store.open_output_stream(
+        file_system.open_output_stream(
             str(stored_path), metadata={"Content-Type": "application/octet-stream"}
         ) as stored_file,
     ):
@@ -230,28 +239,31 @@ def _push_file(store: Any, local_path: Path, stored_path: PurePosixPath, *, over
     return local_path.stat().st_size
 
 
-def _fetch_file(store: Any, stored_path: PurePosixPath, local_path: Path) -> None:
+def _fetch_file(file_system: Any, stored_path: PurePosixPath, local_path: Path) -> None:
     with (
         replacing(local_path) as unfinished_path,
-        store.open_input_stream(str(stored_path)) as stored_file,
+        file_system.open_input_stream(str(stored_path)) as stored_file,
         unfinished_path.open("wb") as unfinished_file,
     ):
         shutil.copyfileobj(stored_file, unfinished_file, _CHUNK_BYTES)
 
 
-def _drop_expired_objects(store: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> None:
+def _drop_expired_objects(file_system: Any, bucket_folder: PurePosixPath, snapshot: Snapshot) -> None:
     """Remove the objects of snapshots that the local folder no longer keeps."""
     retained_snapshots = list_snapshots(snapshot.folder)
-    retained_paths = {
+    retained_object_paths = {
         str(bucket_folder / table.path)
         for retained_snapshot in retained_snapshots
         for table in retained_snapshot.tables
     }
     for retained_snapshot in retained_snapshots:
         snapshot_paths = (snapshot.folder / SNAPSHOTS / retained_snapshot.snapshot_id).rglob("*.*")
-        retained_paths |= {
+        retained_object_paths |= {
             str(bucket_folder / local_path.relative_to(snapshot.folder).as_posix()) for local_path in snapshot_paths
         }
-    for file_info in (*_list_files(store, bucket_folder / SNAPSHOTS), *_list_files(store, bucket_folder / "tables")):
-        if file_info.path not in retained_paths and "_delta_log" not in file_info.path:
-            store.delete_file(file_info.path)
+    for file_info in (
+        *_list_files(file_system, bucket_folder / SNAPSHOTS),
+        *_list_files(file_system, bucket_folder / "tables"),
+    ):
+        if file_info.path not in retained_object_paths and "_delta_log" not in file_info.path:
+            file_system.delete_file(file_info.path)

@@ -21,7 +21,7 @@ from pipelines.snapshots.reader import Snapshot
 # The driver has no timeout of its own. If readers hold a lock for longer, the next run tries again.
 _LOCK_TIMEOUT = "10s"
 # Rows in one Arrow table: large enough to be fast, small enough for the memory.
-_BATCH_ROWS = 500_000
+_ROWS_PER_BATCH = 500_000
 _SQL_TYPES: dict[Any, str] = {
     pl.String: "text",
     pl.Float64: "double precision",
@@ -47,7 +47,7 @@ def publish_postgresql(snapshot: Snapshot, uri: str, schema_name: str = "footste
 
     with closing(adbc.connect(uri)) as connection:
         _create_schemas(connection, schema_name)
-        if _visible_snapshot(connection, schema_name) != snapshot.snapshot_id:
+        if _read_visible_id(connection, schema_name) != snapshot.snapshot_id:
             for table in snapshot.tables:
                 _stage_table(connection, schema_name, snapshot, table.name)
             connection.commit()
@@ -68,26 +68,26 @@ def drop_expired_postgresql(retained_ids: list[str], uri: str, schema_name: str 
     """
     import adbc_driver_postgresql.dbapi as adbc
 
-    data_schema = _data_schema(schema_name)
+    data_schema = _quote_data_schema(schema_name)
     with closing(adbc.connect(uri)) as connection:
         _create_schemas(connection, schema_name)
-        ids_to_keep = {*retained_ids, _visible_snapshot(connection, schema_name)}
+        kept_ids = {*retained_ids, _read_visible_id(connection, schema_name)}
         stored_partitions = fetch_rows(
             connection, f"SELECT snapshot_id, table_name, partition_name FROM {data_schema}.stored"
         )
         expired_partitions = [
-            partition_row for partition_row in stored_partitions if partition_row[0] not in ids_to_keep
+            stored_partition for stored_partition in stored_partitions if stored_partition[0] not in kept_ids
         ]
         for _, table_name, partition_name in expired_partitions:
             execute_statements(
                 connection,
-                f"ALTER TABLE {data_schema}.{_quote(table_name)} "
-                f"DETACH PARTITION {data_schema}.{_quote(partition_name)}",
-                f"DROP TABLE {data_schema}.{_quote(partition_name)}",
+                f"ALTER TABLE {data_schema}.{_quote_name(table_name)} "
+                f"DETACH PARTITION {data_schema}.{_quote_name(partition_name)}",
+                f"DROP TABLE {data_schema}.{_quote_name(partition_name)}",
                 f"DELETE FROM {data_schema}.stored WHERE partition_name = {quote_text(partition_name)}",
             )
         connection.commit()
-    return sorted({partition_row[0] for partition_row in expired_partitions})
+    return sorted({stored_partition[0] for stored_partition in expired_partitions})
 
 
 def copy_parquet(connection: Any, parquet_path: Path, schema_name: str, table_name: str) -> None:
@@ -100,10 +100,12 @@ def copy_parquet(connection: Any, parquet_path: Path, schema_name: str, table_na
         table_name: Name of the table.
     """
     table_rows = pl.scan_parquet(parquet_path)
-    json_columns = [_encode_json(column) for column, dtype in table_rows.collect_schema().items() if dtype.is_nested()]
+    json_columns = [
+        _encode_json(column_name) for column_name, dtype in table_rows.collect_schema().items() if dtype.is_nested()
+    ]
     with connection.cursor() as cursor:
         for row_batch in table_rows.with_columns(json_columns).collect_batches(
-            chunk_size=_BATCH_ROWS, maintain_order=True
+            chunk_size=_ROWS_PER_BATCH, maintain_order=True
         ):
             cursor.adbc_ingest(table_name, row_batch.to_arrow(), mode="append", db_schema_name=schema_name)
 
@@ -158,12 +160,16 @@ def _create_schemas(connection: Any, schema_name: str) -> None:
             connection,
             *(
                 f"CREATE SCHEMA IF NOT EXISTS {quoted_schema}"
-                for quoted_schema in (_quote(schema_name), _data_schema(schema_name), _staging_schema(schema_name))
+                for quoted_schema in (
+                    _quote_name(schema_name),
+                    _quote_data_schema(schema_name),
+                    _quote_staging_schema(schema_name),
+                )
             ),
-            f"CREATE TABLE IF NOT EXISTS {_quote(schema_name)}.snapshot "
+            f"CREATE TABLE IF NOT EXISTS {_quote_name(schema_name)}.snapshot "
             "(only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), snapshot_id text, as_of date, "
             "valid_until date)",
-            f"CREATE TABLE IF NOT EXISTS {_data_schema(schema_name)}.stored "
+            f"CREATE TABLE IF NOT EXISTS {_quote_data_schema(schema_name)}.stored "
             "(snapshot_id text, table_name text, partition_name text PRIMARY KEY)",
         )
     connection.commit()
@@ -171,16 +177,18 @@ def _create_schemas(connection: Any, schema_name: str) -> None:
 
 def _stage_table(connection: Any, schema_name: str, snapshot: Snapshot, table_name: str) -> None:
     """Copy a table into the staging schema and index it by person."""
-    partition_name = _partition_name(snapshot, table_name)
-    staging_table = f"{_staging_schema(schema_name)}.{_quote(partition_name)}"
+    partition_name = _name_partition(snapshot, table_name)
+    staging_table = f"{_quote_staging_schema(schema_name)}.{_quote_name(partition_name)}"
     dtype_by_column = pl.read_parquet_schema(snapshot.path(table_name))
-    column_list = ", ".join(f"{_quote(column)} {sql_type(dtype)}" for column, dtype in dtype_by_column.items())
+    column_declarations = ", ".join(
+        f"{_quote_name(column_name)} {sql_type(dtype)}" for column_name, dtype in dtype_by_column.items()
+    )
     # the same condition as the partition's bound: attaching the partition then does not scan the rows
     partition_bound = f"snapshot_id IS NOT NULL AND snapshot_id = {quote_text(snapshot.snapshot_id)}"
     execute_statements(
         connection,
         f"DROP TABLE IF EXISTS {staging_table}",
-        f"CREATE TABLE {staging_table} ({column_list}, CHECK ({partition_bound}))",
+        f"CREATE TABLE {staging_table} ({column_declarations}, CHECK ({partition_bound}))",
     )
     copy_parquet(connection, snapshot.path(table_name), f"{schema_name}_staging", partition_name)
     if "person_id" in dtype_by_column:
@@ -189,22 +197,22 @@ def _stage_table(connection: Any, schema_name: str, snapshot: Snapshot, table_na
 
 def _swap_snapshot(connection: Any, schema_name: str, snapshot: Snapshot) -> None:
     """Attach the staged tables as partitions and point the readers' views to them."""
-    data_schema, snapshot_id = _data_schema(schema_name), quote_text(snapshot.snapshot_id)
+    data_schema, quoted_id = _quote_data_schema(schema_name), quote_text(snapshot.snapshot_id)
     for table in snapshot.tables:
-        partition_name = _partition_name(snapshot, table.name)
+        partition_name = _name_partition(snapshot, table.name)
         _add_columns(connection, schema_name, table.name, pl.read_parquet_schema(snapshot.path(table.name)))
         execute_statements(
             connection,
-            f"ALTER TABLE {_staging_schema(schema_name)}.{_quote(partition_name)} SET SCHEMA {data_schema}",
-            f"ALTER TABLE {data_schema}.{_quote(table.name)} ATTACH PARTITION {data_schema}.{_quote(partition_name)} "
-            f"FOR VALUES IN ({snapshot_id})",
+            f"ALTER TABLE {_quote_staging_schema(schema_name)}.{_quote_name(partition_name)} SET SCHEMA {data_schema}",
+            f"ALTER TABLE {data_schema}.{_quote_name(table.name)} "
+            f"ATTACH PARTITION {data_schema}.{_quote_name(partition_name)} FOR VALUES IN ({quoted_id})",
             f"INSERT INTO {data_schema}.stored VALUES "
-            f"({snapshot_id}, {quote_text(table.name)}, {quote_text(partition_name)})",
+            f"({quoted_id}, {quote_text(table.name)}, {quote_text(partition_name)})",
         )
     execute_statements(
         connection,
-        f"INSERT INTO {_quote(schema_name)}.snapshot (snapshot_id, as_of, valid_until) VALUES "
-        f"({snapshot_id}, DATE '{snapshot.as_of}', DATE '{snapshot.valid_until}') "
+        f"INSERT INTO {_quote_name(schema_name)}.snapshot (snapshot_id, as_of, valid_until) VALUES "
+        f"({quoted_id}, DATE '{snapshot.as_of}', DATE '{snapshot.valid_until}') "
         "ON CONFLICT (only_row) DO UPDATE SET snapshot_id = EXCLUDED.snapshot_id, as_of = EXCLUDED.as_of, "
         "valid_until = EXCLUDED.valid_until",
     )
@@ -214,57 +222,59 @@ def _add_columns(
     connection: Any, schema_name: str, table_name: str, dtype_by_column: Mapping[str, pl.DataType]
 ) -> None:
     """Give the partitioned table and the readers' view every new column; columns are never removed."""
-    parent_table = f"{_data_schema(schema_name)}.{_quote(table_name)}"
-    declaration_by_column = {column: f"{_quote(column)} {sql_type(dtype)}" for column, dtype in dtype_by_column.items()}
-    attribute_rows = fetch_rows(
+    parent_table = f"{_quote_data_schema(schema_name)}.{_quote_name(table_name)}"
+    declaration_by_column = {
+        column_name: f"{_quote_name(column_name)} {sql_type(dtype)}" for column_name, dtype in dtype_by_column.items()
+    }
+    catalog_rows = fetch_rows(
         connection,
         f"SELECT attname FROM pg_attribute WHERE attrelid = to_regclass({quote_text(parent_table)}) AND attnum > 0 "
         "AND NOT attisdropped ORDER BY attnum",
     )
-    existing_columns = {attribute_row[0] for attribute_row in attribute_rows}
+    existing_columns = {catalog_row[0] for catalog_row in catalog_rows}
     if existing_columns >= set(dtype_by_column):
         return
     if existing_columns:
-        statements = [
-            f"ALTER TABLE {parent_table} ADD COLUMN {declaration_by_column[column]}"
-            for column in dtype_by_column
-            if column not in existing_columns
+        column_statements = [
+            f"ALTER TABLE {parent_table} ADD COLUMN {declaration_by_column[column_name]}"
+            for column_name in dtype_by_column
+            if column_name not in existing_columns
         ]
     else:
-        statements = [
+        column_statements = [
             f"CREATE TABLE {parent_table} ({', '.join(declaration_by_column.values())}) PARTITION BY LIST (snapshot_id)"
         ]
     execute_statements(
         connection,
-        *statements,
-        f"CREATE OR REPLACE VIEW {_quote(schema_name)}.{_quote(table_name)} AS SELECT * FROM {parent_table} "
-        f"WHERE snapshot_id = (SELECT snapshot_id FROM {_quote(schema_name)}.snapshot)",
+        *column_statements,
+        f"CREATE OR REPLACE VIEW {_quote_name(schema_name)}.{_quote_name(table_name)} AS SELECT * FROM {parent_table} "
+        f"WHERE snapshot_id = (SELECT snapshot_id FROM {_quote_name(schema_name)}.snapshot)",
     )
 
 
-def _encode_json(column: str) -> pl.Expr:
+def _encode_json(column_name: str) -> pl.Expr:
     """A nested column as JSON text: polars encodes structs only, so the value is encoded inside a struct."""
-    encoded_text = pl.struct(v=column).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
-    return pl.when(pl.col(column).is_not_null()).then(encoded_text).alias(column)
+    json_text = pl.struct(v=column_name).struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
+    return pl.when(pl.col(column_name).is_not_null()).then(json_text).alias(column_name)
 
 
-def _visible_snapshot(connection: Any, schema_name: str) -> str | None:
-    snapshot_rows = fetch_rows(connection, f"SELECT snapshot_id FROM {_quote(schema_name)}.snapshot")
+def _read_visible_id(connection: Any, schema_name: str) -> str | None:
+    snapshot_rows = fetch_rows(connection, f"SELECT snapshot_id FROM {_quote_name(schema_name)}.snapshot")
     return snapshot_rows[0][0] if snapshot_rows else None
 
 
-def _partition_name(snapshot: Snapshot, table_name: str) -> str:
+def _name_partition(snapshot: Snapshot, table_name: str) -> str:
     return f"{table_name}__{snapshot.snapshot_id}"
 
 
-def _data_schema(schema_name: str) -> str:
-    return _quote(f"{schema_name}_data")
+def _quote_data_schema(schema_name: str) -> str:
+    return _quote_name(f"{schema_name}_data")
 
 
-def _staging_schema(schema_name: str) -> str:
-    return _quote(f"{schema_name}_staging")
+def _quote_staging_schema(schema_name: str) -> str:
+    return _quote_name(f"{schema_name}_staging")
 
 
-def _quote(identifier: str) -> str:
+def _quote_name(identifier: str) -> str:
     """Quote a name as a SQL identifier."""
     return '"' + identifier.replace('"', '""') + '"'

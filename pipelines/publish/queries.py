@@ -47,7 +47,7 @@ def list_publish_targets(snapshot: Snapshot, publish_options: PublishOptions) ->
     Returns:
         One entry per table of the snapshot and target that holds it.
     """
-    return [target for table in snapshot.tables for target in _targets_of_table(snapshot, table, publish_options)]
+    return [target for table in snapshot.tables for target in _iterate_table_targets(snapshot, table, publish_options)]
 
 
 def quote_text(literal: object) -> str:
@@ -55,22 +55,24 @@ def quote_text(literal: object) -> str:
     return "'" + str(literal).replace("'", "''") + "'"
 
 
-def _targets_of_table(
+def _iterate_table_targets(
     snapshot: Snapshot, table: PublishedTable, publish_options: PublishOptions
 ) -> Iterator[PublishTarget]:
     parquet_path = snapshot.path(table.name)
     yield PublishTarget(table.name, "parquet", str(parquet_path), table.rows, _parquet_query(parquet_path))
-    delta_versions = current_delta(snapshot.folder).versions if (snapshot.folder / DELTA_POINTER).exists() else {}
-    if table.name in delta_versions:
+    delta_version_by_table = (
+        current_delta(snapshot.folder).versions if (snapshot.folder / DELTA_POINTER).exists() else {}
+    )
+    if table.name in delta_version_by_table:
         table_folder = delta_folder(snapshot.folder, table.name)
-        query = _delta_query(table_folder, delta_versions[table.name])
-        yield PublishTarget(table.name, "delta", str(table_folder), table.rows, query)
+        table_query = _delta_query(table_folder, delta_version_by_table[table.name])
+        yield PublishTarget(table.name, "delta", str(table_folder), table.rows, table_query)
     if (duckdb_path := snapshot.folder / DUCKDB_FILE).exists():
         yield PublishTarget(table.name, "duckdb", str(duckdb_path), table.rows, _duckdb_query(duckdb_path, table.name))
     if publish_options.postgresql is not None:
         view_name = f"{publish_options.postgresql.schema_name}.{table.name}"
-        query = _postgresql_query(view_name, publish_options.postgresql.uri_variable)
-        yield PublishTarget(table.name, "postgresql", view_name, table.rows, query)
+        table_query = _postgresql_query(view_name, publish_options.postgresql.uri_variable)
+        yield PublishTarget(table.name, "postgresql", view_name, table.rows, table_query)
 
 
 def _parquet_query(parquet_path: Path) -> Query:

@@ -56,7 +56,7 @@ class TargetNotReady(Exception):
     """A configured target lacks something it needs; the message says what to do."""
 
 
-def configured_targets(publish_options: PublishOptions) -> tuple[str, ...]:
+def list_configured_targets(publish_options: PublishOptions) -> tuple[str, ...]:
     """Name the targets that footsteps.yaml asks for.
 
     Args:
@@ -66,7 +66,7 @@ def configured_targets(publish_options: PublishOptions) -> tuple[str, ...]:
         Names for `publish_target`, in the order in which they are published.
     """
     return tuple(
-        target_name for target_name, (select_options, _) in _TARGETS.items() if select_options(publish_options)
+        target_name for target_name, (get_target_options, _) in _TARGETS.items() if get_target_options(publish_options)
     )
 
 
@@ -74,15 +74,15 @@ def publish_target(target_name: str, context: PublishContext) -> PublishOutcome:
     """Publish the snapshot to one target.
 
     Args:
-        target_name: A name from `configured_targets`.
+        target_name: A name from `list_configured_targets`.
         context: What to publish, and where to.
 
     Returns:
         The outcome. An exception of the target becomes its `problem`, so that one target never stops the others.
     """
-    select_options, publish_function = _TARGETS[target_name]
+    get_target_options, publish_function = _TARGETS[target_name]
     try:
-        return PublishOutcome(target_name, publish_function(context, select_options(context.options)))
+        return PublishOutcome(target_name, publish_function(context, get_target_options(context.options)))
     except Exception as failure:  # a failure of another system must not stop the run: the next run tries again
         problem = describe_failure(failure, context.options.secret_variables, context.options.shown_addresses)
         return PublishOutcome(target_name, "", problem)

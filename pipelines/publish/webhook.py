@@ -28,7 +28,7 @@ from pipelines.snapshots.writer import write_json
 # Sent beside the headers of Standard Webhooks until release 0.2.
 DEPRECATED_SIGNATURE_HEADER = "Footsteps-Signature"
 _SECRET_PREFIX = "whsec_"
-_SECRET_BYTES = range(24, 65)
+_ALLOWED_SECRET_BYTES = range(24, 65)
 _CURSOR_FILE = "delivered.json"
 # Status codes of a receiver that needs time; any other 4xx means that the request itself is wrong.
 _RETRIED_STATUS_CODES = (408, 425, 429, 500, 502, 503, 504)
@@ -67,19 +67,22 @@ def deliver_events(
         UnusableWebhookSecret: If the secret begins with `whsec_` but is too short, too long or no Base64.
         WebhookDeliveryFailed: After the last attempt; the cursor then stays behind the last confirmed batch.
     """
-    webhook = Webhook(_decode_secret(secret))
-    events, event_count = read_feed(published_folder, after_sequence=read_delivery_cursor(published_folder)), 0
-    with _without_addresses_in_logs(), _open_session(webhook_options, backoff_seconds) as session:
+    message_signer = Webhook(_decode_secret(secret))
+    events, confirmed_event_count = (
+        read_feed(published_folder, after_sequence=read_delivery_cursor(published_folder)),
+        0,
+    )
+    with _silence_connection_logs(), _open_session(webhook_options, backoff_seconds) as session:
         while event_batch := list(islice(events, webhook_options.batch)):
             request_body, sent_at = json.dumps(event_batch, ensure_ascii=False), clock()
             signatures = {
-                **_sign_message(request_body, webhook, sent_at),
+                **_sign_message(request_body, message_signer, sent_at),
                 DEPRECATED_SIGNATURE_HEADER: sign_body(request_body.encode(), secret, sent_at),
             }
             _send_request(session, webhook_options, request_body.encode(), signatures)
             write_json(published_folder / FEED_FOLDER / _CURSOR_FILE, {"cursor": int(event_batch[-1]["sequence"])})
-            event_count += len(event_batch)
-    return event_count
+            confirmed_event_count += len(event_batch)
+    return confirmed_event_count
 
 
 def read_delivery_cursor(published_folder: Path) -> int:
@@ -117,21 +120,21 @@ def _decode_secret(secret: str) -> bytes:
         signing_key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     except binascii.Error:
         signing_key = b""
-    if len(signing_key) not in _SECRET_BYTES:
+    if len(signing_key) not in _ALLOWED_SECRET_BYTES:
         raise UnusableWebhookSecret(
             f"a secret with {_SECRET_PREFIX} is followed by the Base64 of 24 to 64 random bytes"
         )
     return signing_key
 
 
-def _sign_message(request_body: str, webhook: Webhook, sent_at: datetime) -> dict[str, str]:
+def _sign_message(request_body: str, message_signer: Webhook, sent_at: datetime) -> dict[str, str]:
     """The headers of Standard Webhooks; the id follows from the body, so that a repeated message has the same."""
     message_id = f"msg_{hashlib.sha256(request_body.encode()).hexdigest()[:32]}"
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(sent_at.timestamp())),
         # the library takes the digits of the time as UTC
-        "webhook-signature": webhook.sign(message_id, sent_at.astimezone(UTC), request_body),
+        "webhook-signature": message_signer.sign(message_id, sent_at.astimezone(UTC), request_body),
     }
 
 
@@ -155,7 +158,7 @@ def _send_request(
 
 
 @contextmanager
-def _without_addresses_in_logs() -> Iterator[None]:
+def _silence_connection_logs() -> Iterator[None]:
     """Silence urllib3, which logs path and query of each attempt; the outcome tells what failed."""
     loggers = [logging.getLogger(f"urllib3.{module_name}") for module_name in ("connectionpool", "util.retry")]
     for logger in loggers:

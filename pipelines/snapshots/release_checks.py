@@ -27,8 +27,11 @@ _STEP_COLUMNS = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation
 _LIST_ROW_COLUMNS = ("rank", "skill_id", "to_stage", "kind", "no_recommendation_reason")
 
 
-def list_check_table(list_length: int) -> Table:
-    """Return the contract of whole lists; a list shorter than `list_length` without a reason gives a warning."""
+def build_list_contract(required_list_length: int) -> Table:
+    """Return the contract of whole lists.
+
+    A list shorter than `required_list_length` without a reason gives a warning.
+    """
     person_id, rank = pl.col("person_id"), pl.col("rank")
     list_row_count = pl.len().over("person_id")
     has_reason = pl.col("no_recommendation_reason").is_not_null()
@@ -37,8 +40,8 @@ def list_check_table(list_length: int) -> Table:
         RowRule(
             "has_enough_steps_or_a_reason",
             ("person_id", "no_recommendation_reason"),
-            has_reason | (list_row_count >= list_length),
-            f"a person has {list_length} recommended steps, or the reason why not",
+            has_reason | (list_row_count >= required_list_length),
+            f"a person has {required_list_length} recommended steps, or the reason why not",
         ),
         RowRule(
             "is_alone_if_it_has_a_reason",
@@ -69,22 +72,22 @@ def list_check_table(list_length: int) -> Table:
     )
 
 
-def person_check_table() -> Table:
+def build_person_contract() -> Table:
     """Return the contract that every employed person has a row."""
-    is_covered = Column("is_covered", pl.Boolean, "Whether the person has a row.")
-    rule = RowRule(
+    coverage_column = Column("is_covered", pl.Boolean, "Whether the person has a row.")
+    coverage_rule = RowRule(
         "has_a_row", ("person_id", "is_covered"), pl.col("is_covered"), "every employed person has at least one row"
     )
     return Table(
         "out__release_person",
         "One row per employed person.",
-        (COLUMNS["person_id"], is_covered),
+        (COLUMNS["person_id"], coverage_column),
         ("person_id",),
-        row_rules=(rule,),
+        row_rules=(coverage_rule,),
     )
 
 
-def publication_check_table(publish_options: PublishOptions) -> Table:
+def build_publication_contract(publish_options: PublishOptions) -> Table:
     """Return the contract of the publication as a whole, with the limits of the options.
 
     A calibration error above its limit is a warning: lists and motives do not depend on calibration, and the champion
@@ -123,13 +126,13 @@ def publication_check_table(publish_options: PublishOptions) -> Table:
     )
 
 
-def list_check_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
-    """Select the columns of `list_check_table` from rows of `out__next_skill`."""
+def select_list_rows(recommendations: pl.DataFrame) -> pl.DataFrame:
+    """Select the columns of `build_list_contract` from rows of `out__next_skill`."""
     return recommendations.select(_LIST_COLUMNS)
 
 
-def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
-    """Build the rows of `person_check_table`.
+def build_person_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Build the rows of `build_person_contract`.
 
     Args:
         recommendations: Rows of `out__next_skill`.
@@ -148,10 +151,10 @@ def person_check_rows(recommendations: pl.DataFrame, people: pl.DataFrame) -> pl
     )
 
 
-def publication_check_row(
+def build_publication_row(
     rows_by_table: Mapping[Table, Rows], card_json: str | None, changed_share: float | None
 ) -> pl.DataFrame:
-    """Build the one row of `publication_check_table`.
+    """Build the one row of `build_publication_contract`.
 
     Args:
         rows_by_table: The rows of each published table.
@@ -163,10 +166,10 @@ def publication_check_row(
     """
     personal_column_count = sum(is_direct(column) for table in rows_by_table for column in table.columns)
     address_count = sum(_count_addresses(table_rows) for table_rows in rows_by_table.values())
-    calibration_error = _calibration_error(json.loads(card_json)) if card_json else None
-    schema = publication_check_table(PublishOptions()).schema
+    calibration_error = _measure_excess_calibration_error(json.loads(card_json)) if card_json else None
+    check_schema = build_publication_contract(PublishOptions()).schema
     return pl.DataFrame(
-        [(calibration_error, changed_share, personal_column_count, address_count)], schema=schema, orient="row"
+        [(calibration_error, changed_share, personal_column_count, address_count)], schema=check_schema, orient="row"
     )
 
 
@@ -176,14 +179,16 @@ def reject_email_addresses(rows_by_table: Mapping[Table, Rows]) -> None:
     Raises:
         ValueError: If a text of any table contains an e-mail address.
     """
-    address_counts = {table.name: _count_addresses(table_rows) for table, table_rows in rows_by_table.items()}
-    affected_tables = ", ".join(
+    address_count_by_table = {table.name: _count_addresses(table_rows) for table, table_rows in rows_by_table.items()}
+    affected_table_texts = ", ".join(
         f"{table_name} in {address_count:,} texts"
-        for table_name, address_count in address_counts.items()
+        for table_name, address_count in address_count_by_table.items()
         if address_count
     )
-    if affected_tables:
-        raise ValueError(f"e-mail addresses would be published: {affected_tables}. Check the source of these texts")
+    if affected_table_texts:
+        raise ValueError(
+            f"e-mail addresses would be published: {affected_table_texts}. Check the source of these texts"
+        )
 
 
 def measure_changed_share(earlier_rows: pl.LazyFrame | None, new_rows: pl.LazyFrame) -> float | None:
@@ -204,12 +209,16 @@ def measure_changed_share(earlier_rows: pl.LazyFrame | None, new_rows: pl.LazyFr
     unchanged_rows = rows_of_both.join(
         earlier_rows.select(_STEP_COLUMNS).unique(), on=_STEP_COLUMNS, how="semi", nulls_equal=True
     )
-    row_counts = (
+    shared_and_unchanged_counts = (
         pl.concat([counted_rows.select(pl.len()) for counted_rows in (rows_of_both, unchanged_rows)])
         .collect()
         .to_series()
     )
-    return 1.0 - row_counts[1] / row_counts[0] if row_counts[0] else None
+    return (
+        1.0 - shared_and_unchanged_counts[1] / shared_and_unchanged_counts[0]
+        if shared_and_unchanged_counts[0]
+        else None
+    )
 
 
 def fingerprint_lists(recommendations: pl.LazyFrame) -> pl.LazyFrame:
@@ -240,7 +249,7 @@ def _count_addresses(table_rows: Rows) -> int:
     )
 
 
-def _calibration_error(model_card: Mapping[str, Any]) -> float | None:
+def _measure_excess_calibration_error(model_card: Mapping[str, Any]) -> float | None:
     """The calibration error on the model card (`ml.ranking.calibration`), minus the error that chance alone gives."""
     reliability = model_card.get("reliability")
     if not reliability:

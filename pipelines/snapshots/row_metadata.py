@@ -44,13 +44,13 @@ class SnapshotContent:
         snapshot_id: Day and hash of the content.
         as_of: The newest day of any row.
         valid_until: The earliest last valid day of any row.
-        frames: The rows of each table, with the id; lazily if the table was given so.
+        rows_by_table: The rows of each table, with the id; lazily if the table was given so.
     """
 
     snapshot_id: str
     as_of: date
     valid_until: date
-    frames: Mapping[Table, Rows]
+    rows_by_table: Mapping[Table, Rows]
 
 
 def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) -> pl.DataFrame:
@@ -64,7 +64,7 @@ def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) ->
     Returns:
         The rows in the columns of the contract.
     """
-    metadata_values = {
+    value_by_column = {
         "snapshot_id": UNPUBLISHED,
         "as_of": metadata.as_of,
         "valid_until": metadata.as_of + timedelta(days=metadata.valid_days),
@@ -73,9 +73,9 @@ def add_row_metadata(table: Table, rows: pl.DataFrame, metadata: RowMetadata) ->
         "schema_version": table.version,
     }
     metadata_columns = (
-        pl.lit(metadata_values[column.name], column.dtype).alias(column.name)
+        pl.lit(value_by_column[column.name], column.dtype).alias(column.name)
         for column in table.columns
-        if column.name in metadata_values
+        if column.name in value_by_column
     )
     return rows.with_columns(metadata_columns).select(table.column_names)
 
@@ -84,7 +84,7 @@ def assign_snapshot_id(
     rows_by_table: Mapping[Table, Rows],
     as_of: date,
     valid_days: int,
-    content_hashes: Mapping[Table, str | None] | None = None,
+    content_hash_by_table: Mapping[Table, str | None] | None = None,
 ) -> SnapshotContent:
     """Compute the id of all tables from their content: the same day and content give the same id.
 
@@ -92,30 +92,35 @@ def assign_snapshot_id(
         rows_by_table: The rows of each table, with metadata. Those of a table without a known hash are collected.
         as_of: The day of the snapshot if no table has a row.
         valid_days: The days of validity if no table has a row.
-        content_hashes: The hash of a table's rows if it is known, as the lake's files record it. The rows are then
-            taken as sorted and in keeping with the contract.
+        content_hash_by_table: The hash of a table's rows if it is known, as the lake's files record it. These rows are
+            assumed to be sorted and to keep the contract.
 
     Raises:
         ContractViolation: If a table without a known hash breaks its contract.
     """
-    recorded_hashes = {table: content_hash for table, content_hash in (content_hashes or {}).items() if content_hash}
-    ordered_rows = {
-        table: rows if table in recorded_hashes else enforce_contract(table, rows.lazy().collect())
+    recorded_hash_by_table = {
+        table: content_hash for table, content_hash in (content_hash_by_table or {}).items() if content_hash
+    }
+    ordered_rows_by_table = {
+        table: rows if table in recorded_hash_by_table else enforce_contract(table, rows.lazy().collect())
         for table, rows in rows_by_table.items()
     }
-    days = pl.concat([rows.lazy().select("as_of", "valid_until") for rows in ordered_rows.values()])
-    newest_day, earliest_end = days.select(pl.col("as_of").max(), pl.col("valid_until").min()).collect().row(0)
+    validity_days = pl.concat([rows.lazy().select("as_of", "valid_until") for rows in ordered_rows_by_table.values()])
+    newest_and_earliest = validity_days.select(pl.col("as_of").max(), pl.col("valid_until").min()).collect()
+    newest_day, earliest_valid_until = newest_and_earliest.row(0)
     newest_day = newest_day or as_of
     content_digest = hashlib.sha256()
-    for table in sorted(ordered_rows, key=lambda table: table.name):
-        content_hash = recorded_hashes.get(table) or content_sha256(ordered_rows[table].lazy().collect())
+    for table in sorted(ordered_rows_by_table, key=lambda table: table.name):
+        content_hash = recorded_hash_by_table.get(table) or content_sha256(
+            ordered_rows_by_table[table].lazy().collect()
+        )
         content_digest.update(f"{table.name} {content_hash}\n".encode())
     snapshot_id = f"{newest_day:%Y%m%d}-{content_digest.hexdigest()[:12]}"
     return SnapshotContent(
         snapshot_id,
         newest_day,
-        earliest_end or newest_day + timedelta(days=valid_days),
-        {table: fill_snapshot_id(rows, snapshot_id) for table, rows in ordered_rows.items()},
+        earliest_valid_until or newest_day + timedelta(days=valid_days),
+        {table: fill_snapshot_id(rows, snapshot_id) for table, rows in ordered_rows_by_table.items()},
     )
 
 

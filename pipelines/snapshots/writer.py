@@ -67,12 +67,12 @@ def publish_snapshot(
         ContractViolation: If a table breaks its contract; the pointer does not move.
         ValueError: If the id has been published with other rows; the pointer does not move.
     """
-    ordered_rows = {
+    ordered_rows_by_table = {
         table: rows if table in checked_tables else enforce_contract(table, rows.lazy().collect())
         for table, rows in rows_by_table.items()
     }
     published_tables = tuple(
-        _write_table(published_folder, table, rows, snapshot_id) for table, rows in ordered_rows.items()
+        _write_table(published_folder, table, rows, snapshot_id) for table, rows in ordered_rows_by_table.items()
     )
     manifest_path = Path(SNAPSHOTS) / snapshot_id / MANIFEST
     manifest_content = {
@@ -99,11 +99,16 @@ def remove_expired_snapshots(
     """
     if is_held:
         return []
-    current_id, oldest_moment = current_snapshot(published_folder).snapshot_id, now - timedelta(days=retention_days)
+    current_snapshot_id, oldest_kept_moment = (
+        current_snapshot(published_folder).snapshot_id,
+        now - timedelta(days=retention_days),
+    )
     expired_snapshots = [
         snapshot
         for snapshot in list_snapshots(published_folder)
-        if snapshot.snapshot_id != current_id and snapshot.published_at and snapshot.published_at < oldest_moment
+        if snapshot.snapshot_id != current_snapshot_id
+        and snapshot.published_at
+        and snapshot.published_at < oldest_kept_moment
     ]
     for snapshot in expired_snapshots:
         # the manifest first: after that no reader finds the files
@@ -113,10 +118,10 @@ def remove_expired_snapshots(
     return [snapshot.snapshot_id for snapshot in expired_snapshots]
 
 
-def write_json(json_path: Path, content: Mapping[str, object]) -> None:
+def write_json(json_path: Path, json_document: Mapping[str, object]) -> None:
     """Write a small JSON file atomically; its folder is created."""
     json_path.parent.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(json_path, json.dumps(content, indent=1) + "\n")
+    write_text_atomically(json_path, json.dumps(json_document, indent=1) + "\n")
 
 
 def _write_table(published_folder: Path, table: Table, rows: Rows, snapshot_id: str) -> PublishedTable:

@@ -13,7 +13,7 @@ from benchmarks.planted_truth import (
     measure_path_share,
 )
 from pipelines.demo.simulation.catalog import read_catalog
-from pipelines.demo.simulation.forgetting import HALF_LIVES, last_practice, plan_half_lives
+from pipelines.demo.simulation.forgetting import HALF_LIVES, find_last_practice, plan_half_lives
 
 
 def stages(*rows: tuple[str, str, str]) -> pl.DataFrame:
@@ -61,7 +61,7 @@ def test_the_path_ahead_is_the_curriculum_without_skills_taken_up(tmp_path: Path
 
 def test_micro_skills_of_a_capability_have_one_half_life() -> None:
     catalog = read_catalog()
-    planned = pl.DataFrame({"capability": catalog.capability_of, "days": plan_half_lives(catalog, seed=7)})
+    planned = pl.DataFrame({"capability": catalog.capability_numbers, "days": plan_half_lives(catalog, seed=7)})
     assert planned.group_by("capability").agg(pl.col("days").n_unique())["days"].unique().to_list() == [1]
     assert set(planned["days"].unique()) <= set(HALF_LIVES)
     assert planned["days"].n_unique() > 1
@@ -70,4 +70,4 @@ def test_micro_skills_of_a_capability_have_one_half_life() -> None:
 def test_the_last_practice_before_a_day_is_from_the_same_entry() -> None:
     practised = pl.DataFrame({"entry": [0, 0, 1], "day": [5, 9, 7]})
     queried, day = np.array([0, 0, 0, 1, 2]), np.array([4, 8, 9, 20, 20])
-    assert last_practice(queried, day, practised, np.array([1, 1, 1, 1, 1])).tolist() == [1, 5, 9, 7, 1]
+    assert find_last_practice(queried, day, practised, np.array([1, 1, 1, 1, 1])).tolist() == [1, 5, 9, 7, 1]

@@ -32,7 +32,7 @@ def test_a_first_run_evaluates_each_rule_once_per_row_and_layer(demo_run: DemoRu
 def test_a_misspelt_tracker_is_refused_and_without_that_check_stops_the_run_which_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build_demo(tmp_path, people_count=60, seed=7, last_day=END)
+    build_demo(tmp_path, people_count=60, seed=7, export_day=END)
     path = tmp_path / "footsteps.yaml"
     path.write_text(path.read_text().replace("serves: [jira, tempo]", "serves: [jira, tempoo]"))
     number = 1 + next(i for i, line in enumerate(path.read_text().splitlines()) if "tempoo" in line)

@@ -66,7 +66,7 @@ class ExportFolder:
         self,
         file_name: str,
         rows: pl.DataFrame,
-        errors: Sequence[PlantedError],
+        planted_errors: Sequence[PlantedError],
         rng: np.random.Generator,
         *,
         header: Sequence[str] | None = None,
@@ -76,7 +76,7 @@ class ExportFolder:
         """Plant errors in rows and append them to a CSV file; see `plant_errors` and `append_csv`."""
         self.append_csv(
             file_name,
-            self.plant_errors(file_name, rows, errors, rng),
+            self.plant_errors(file_name, rows, planted_errors, rng),
             header=header,
             byte_order_mark=byte_order_mark,
             line_terminator=line_terminator,
@@ -92,13 +92,13 @@ class ExportFolder:
         self,
         file_name: str,
         rows: pl.DataFrame,
-        errors: Sequence[PlantedError],
+        planted_errors: Sequence[PlantedError],
         rng: np.random.Generator,
         *,
-        every_kind: bool = True,
+        needs_every_kind: bool = True,
     ) -> pl.DataFrame:
         """Plant errors in rows of a file and count them; see `planted_errors.plant_errors`."""
-        rows_with_errors, count_by_kind = plant_errors(rows, errors, rng, every_kind=every_kind)
+        rows_with_errors, count_by_kind = plant_errors(rows, planted_errors, rng, needs_every_kind=needs_every_kind)
         for error_kind, error_count in count_by_kind.items():
             self.count_errors(file_name, error_kind, error_count)
         return rows_with_errors

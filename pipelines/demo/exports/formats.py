@@ -19,7 +19,7 @@ OPENING_MINUTE, CLOSING_MINUTE = 8 * 60, 17 * 60 + 30
 NUMBERS_PER_BLOCK = 10_000_000
 
 
-def iso_day(day_column: str) -> pl.Expr:
+def format_day(day_column: str) -> pl.Expr:
     """Expression for days since 1970 as YYYY-MM-DD."""
     return pl.col(day_column).cast(pl.Int32).cast(pl.Date).dt.strftime("%Y-%m-%d")
 
@@ -43,7 +43,7 @@ def spell_skills(skill_numbers: pl.Series, catalog: Catalog, rng: np.random.Gene
     """Return each micro-skill as a person would type it: mostly its name, else one of its aliases."""
     spellings = pl.concat([catalog.skills["name"], catalog.labels, catalog.phrases])
     spelling_kinds: IntArray = rng.choice(3, skill_numbers.len(), p=(0.7, 0.15, 0.15))
-    return spellings.gather(skill_numbers + pl.Series(spelling_kinds * catalog.size))
+    return spellings.gather(skill_numbers + pl.Series(spelling_kinds * catalog.skill_count))
 
 
 def number_rows(rows: pl.DataFrame, id_prefix: str, block_number: int) -> pl.Expr:
@@ -51,11 +51,11 @@ def number_rows(rows: pl.DataFrame, id_prefix: str, block_number: int) -> pl.Exp
     return pl.concat_str(pl.lit(id_prefix), pl.int_range(rows.height) + 1 + block_number * NUMBERS_PER_BLOCK)
 
 
-def export_date(world: World, days_after: int) -> str:
+def format_export_date(world: World, days_after: int) -> str:
     """Return the date in an export's file name, that many days after the last day of the history."""
-    return str(np.datetime64(world.end + days_after, "D"))
+    return str(np.datetime64(world.last_day + days_after, "D"))
 
 
-def part_suffix(world: World, block_number: int) -> str:
+def format_block_suffix(world: World, block_number: int) -> str:
     """Return the suffix of a file name: empty for a company of one block, else the number of the block."""
     return "" if world.block_count == 1 else f"_{block_number + 1:04d}"

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.demo.exports.export_folder import ExportFolder
-from pipelines.demo.exports.formats import draw_times, draw_values, export_date, part_suffix
+from pipelines.demo.exports.formats import draw_times, draw_values, format_block_suffix, format_export_date
 from pipelines.demo.exports.planted_errors import (
     BAD_DATE_SHARE,
     MIXED_CASE_SHARE,
@@ -71,7 +71,7 @@ def describe_issues(world: World, issues: pl.DataFrame) -> pl.DataFrame:
     project_slot = (pl.col("skill") // 7) % 2 + 1
     created_year, unit_numbers = created_date.dt.year(), issues["unit"]
     unit_codes, unit_names = (
-        pl.Series([unit_entry[entry_field] for unit_entry in UNITS]).gather(unit_numbers) for entry_field in (1, 0)
+        pl.Series([unit_fields[field_index] for unit_fields in UNITS]).gather(unit_numbers) for field_index in (1, 0)
     )
     return issues.with_columns(
         pl.concat_str(unit_codes, (created_year % 100).cast(pl.String), half_year, project_slot).alias("project_key"),
@@ -102,9 +102,9 @@ def write_jira(world: World, history: History, export_folder: ExportFolder) -> N
         world, pl.concat([worked_issues.select(issue_columns), unassigned_issues.select(issue_columns)])
     )
     export_rows = format_issues(world, issues, rng)
-    header = [REPEATED.get(column, column) for column in export_rows.columns]
+    header = [REPEATED.get(column_name, column_name) for column_name in export_rows.columns]
     export_folder.append_with_errors(
-        f"jira/issues_{export_date(world, 0)}{part_suffix(world, history.block_number)}.csv",
+        f"jira/issues_{format_export_date(world, 0)}{format_block_suffix(world, history.block_number)}.csv",
         export_rows,
         (
             PlantedError("bad_date", BAD_DATE_SHARE, "Created", pl.lit("31/Feb/25 9:00 AM")),
@@ -119,13 +119,13 @@ def write_jira(world: World, history: History, export_folder: ExportFolder) -> N
     ).with_columns(
         pl.lit("Highest").alias("Priority"),
         pl.col("Resolution").str.replace("Done", "Fixed"),
-        pl.lit(datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.end + 1))
+        pl.lit(datetime(1970, 1, 1, 7, 30, tzinfo=UTC) + timedelta(days=world.last_day + 1))
         .dt.strftime(TIME_FORMAT)
         .alias("Updated"),
     )
-    correction_file = f"jira/issues_{export_date(world, 1)}.csv"
-    export_folder.append_csv(correction_file, corrected_rows, header=header)
-    export_folder.count_errors(correction_file, "late_correction", corrected_rows.height)
+    correction_file_name = f"jira/issues_{format_export_date(world, 1)}.csv"
+    export_folder.append_csv(correction_file_name, corrected_rows, header=header)
+    export_folder.count_errors(correction_file_name, "late_correction", corrected_rows.height)
 
 
 def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
@@ -142,7 +142,7 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
     has_second_label = pl.Series(rng.random(issue_count) < 0.03)
     second_spellings = catalog.phrases.gather(skill_numbers).str.replace_all(" ", "_")
     repeated_labels = second_spellings.zip_with(has_second_label, pl.Series([""] * issue_count))
-    notes = draw_values(NOTES, (0.6, 0.3, 0.1), issue_count, rng)
+    descriptions = draw_values(NOTES, (0.6, 0.3, 0.1), issue_count, rng)
     issue_types = draw_values(["Task", "Story", "Sub-task"], (0.6, 0.3, 0.1), issue_count, rng)
     priorities = draw_values(["Medium", "High", "Low"], (0.7, 0.2, 0.1), issue_count, rng)
     cells_by_header: dict[str, pl.Expr | pl.Series] = {
@@ -177,7 +177,7 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
         "label_1": catalog.labels.gather(skill_numbers),
         "label_2": other_labels,
         "label_3": repeated_labels,
-        "Description": notes,
+        "Description": descriptions,
         "Environment": blank_text,
         "Original Estimate": blank_text,
         "Remaining Estimate": blank_text,
@@ -185,4 +185,4 @@ def format_issues(world: World, issues: pl.DataFrame, rng: np.random.Generator) 
         "Work Ratio": blank_text,
         "Custom field (Story Points)": pl.Series(rng.choice([1, 2, 3, 5, 8], issue_count)),
     }
-    return issues.select(cells.alias(header) for header, cells in cells_by_header.items())
+    return issues.select(column_cells.alias(column_header) for column_header, column_cells in cells_by_header.items())

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from pipelines.demo.exports.export_folder import ExportFolder
-from pipelines.demo.exports.formats import draw_values, export_date, iso_day, number_rows, spell_skills
-from pipelines.demo.exports.tabular import unknown_person
+from pipelines.demo.exports.formats import draw_values, format_day, format_export_date, number_rows, spell_skills
+from pipelines.demo.exports.tabular import build_unknown_person_error
 from pipelines.demo.simulation.world import BLOCK_PEOPLE, History, World
 
 # Half of the people consent to be shown: a third for everything, a fifth for a few micro-skills.
@@ -25,7 +25,7 @@ def write_employee_input(world: World, history: History, export_folder: ExportFo
     """Append the block's consents, replies and preferences; people who have left give none."""
     rng = np.random.default_rng([world.seed, 17, history.block_number])
     people = world.people.slice(history.block_number * BLOCK_PEOPLE, BLOCK_PEOPLE).filter(
-        pl.col("left_day") > world.end
+        pl.col("left_day") > world.last_day
     )
     for write_export in (_write_consents, _write_replies, _write_preferences):
         write_export(world, history, people, export_folder, rng)
@@ -36,9 +36,11 @@ def _write_consents(
 ) -> None:
     """One row per decision: about every micro-skill or one, given until a day or withdrawn; some have expired."""
     openness_draws, person_numbers = pl.Series(rng.random(people.height)), people["person"]
-    choosy_people = person_numbers.filter((openness_draws >= OPEN_SHARE) & (openness_draws < OPEN_SHARE + CHOOSY_SHARE))
+    choosy_person_numbers = person_numbers.filter(
+        (openness_draws >= OPEN_SHARE) & (openness_draws < OPEN_SHARE + CHOOSY_SHARE)
+    )
     chosen_skills = (
-        history.steps.filter(pl.col("person").is_in(choosy_people.implode()))
+        history.steps.filter(pl.col("person").is_in(choosy_person_numbers.implode()))
         .sort("person", "begun_day", "skill")
         .group_by("person", maintain_order=True)
         .tail(CHOSEN_SKILLS)
@@ -55,8 +57,8 @@ def _write_consents(
     given_consents = pl.concat([consents_about_all, consents_about_skill])
     given_consents = given_consents.with_columns(
         pl.lit("granted").alias("decision"),
-        pl.Series("day", world.end - rng.integers(10, 300, given_consents.height)),
-        pl.Series("until", world.end + np.where(rng.random(given_consents.height) < EXPIRED_SHARE, -5, 180)),
+        pl.Series("day", world.last_day - rng.integers(10, 300, given_consents.height)),
+        pl.Series("until", world.last_day + np.where(rng.random(given_consents.height) < EXPIRED_SHARE, -5, 180)),
     )
     withdrawn_consents = given_consents.filter(
         pl.Series(rng.random(given_consents.height) < WITHDRAWN_SHARE)
@@ -68,10 +70,12 @@ def _write_consents(
         "skill",
         "shown_as",
         "decision",
-        iso_day("until").fill_null("").alias("valid_until"),
-        iso_day("day").alias("decided_on"),
+        format_day("until").fill_null("").alias("valid_until"),
+        format_day("day").alias("decided_on"),
     )
-    export_folder.append_with_errors("consents/consents.csv", export_rows, (unknown_person("employee_number"),), rng)
+    export_folder.append_with_errors(
+        "consents/consents.csv", export_rows, (build_unknown_person_error("employee_number"),), rng
+    )
 
 
 def _write_replies(
@@ -85,12 +89,12 @@ def _write_replies(
         .filter(pl.int_range(pl.len()).over("person") < 2)
         .select("person", "skill", "stage")
     )
-    answers = pl.Series("answer", ABOUT_HELD).gather(rng.integers(0, len(ABOUT_HELD), held_skills.height))
+    drawn_answers = pl.Series("answer", ABOUT_HELD).gather(rng.integers(0, len(ABOUT_HELD), held_skills.height))
     # done is about a first practice: a reply alone makes nobody a journeyman
-    held_skills = held_skills.with_columns(answers).filter(
+    held_skills = held_skills.with_columns(drawn_answers).filter(
         (pl.col("answer") != "done") | (pl.col("stage") == "apprentice")
     )
-    role_importance = world.catalog.importance[repliers["role"].to_numpy()]
+    role_importance = world.catalog.role_importance[repliers["role"].to_numpy()]
     wanted_skills = (role_importance + rng.random(role_importance.shape, dtype=np.float32)).argmax(axis=1)
     wanted_replies = repliers.select(
         "person",
@@ -99,8 +103,8 @@ def _write_replies(
     )
     replies = pl.concat([held_skills, wanted_replies], how="diagonal")
     replies = replies.with_columns(
-        pl.Series("day", world.end - rng.integers(0, 60, replies.height)),
-        pl.Series("until", world.end + rng.integers(10, 60, replies.height)),
+        pl.Series("day", world.last_day - rng.integers(0, 60, replies.height)),
+        pl.Series("until", world.last_day + rng.integers(10, 60, replies.height)),
     )
     blank_text, next_stage = pl.lit(""), pl.col("stage").replace(NEXT_STAGE)
     export_rows = replies.select(
@@ -109,12 +113,14 @@ def _write_replies(
         spell_skills(replies["skill"], world.catalog, rng).alias("skill"),
         blank_text.alias("goal"),
         "answer",
-        pl.when(pl.col("answer") == "snooze").then(iso_day("until")).otherwise(blank_text).alias("until"),
+        pl.when(pl.col("answer") == "snooze").then(format_day("until")).otherwise(blank_text).alias("until"),
         pl.when(pl.col("answer") == "dispute").then(next_stage).otherwise(blank_text).alias("stage"),
-        iso_day("day").alias("answered_on"),
+        format_day("day").alias("answered_on"),
     )
-    planted_errors = (unknown_person("employee_number"),)
-    export_folder.append_with_errors(f"replies/replies_{export_date(world, 1)}.csv", export_rows, planted_errors, rng)
+    planted_errors = (build_unknown_person_error("employee_number"),)
+    export_folder.append_with_errors(
+        f"replies/replies_{format_export_date(world, 1)}.csv", export_rows, planted_errors, rng
+    )
 
 
 def _write_preferences(
@@ -124,11 +130,11 @@ def _write_preferences(
     opted_out_count = min(max(1, round(OPTED_OUT_SHARE * people.height)), people.height // 2)
     chosen_people = people[rng.choice(people.height, size=2 * opted_out_count, replace=False)]
     preferences = chosen_people.with_columns(
-        pl.Series("day", world.end - rng.integers(5, 200, 2 * opted_out_count))
+        pl.Series("day", world.last_day - rng.integers(5, 200, 2 * opted_out_count))
     ).select(
         number_rows(chosen_people, "pr-", history.block_number).alias("preference_id"),
         "employee_number",
         pl.Series("wants_steps", ["no"] * opted_out_count + ["yes"] * opted_out_count, dtype=pl.String),
-        iso_day("day").alias("said_on"),
+        format_day("day").alias("said_on"),
     )
     export_folder.append_csv("preferences/preferences.csv", preferences)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.demo.exports.export_folder import ExportFolder
-from pipelines.demo.exports.formats import draw_values, export_date, iso_day, number_rows, spell_skills
+from pipelines.demo.exports.formats import draw_values, format_day, format_export_date, number_rows, spell_skills
 from pipelines.demo.exports.planted_errors import BAD_DATE_SHARE, UNKNOWN_PERSON_SHARE, PlantedError
 from pipelines.demo.simulation.world import History, World
 
@@ -24,7 +24,7 @@ def write_lists(world: World, history: History, export_folder: ExportFolder) -> 
         write_export(world, history, export_folder, rng)
 
 
-def unknown_person(person_column: str) -> PlantedError:
+def build_unknown_person_error(person_column: str) -> PlantedError:
     """The error of an employee number that HR does not have."""
     return PlantedError("unknown_person", UNKNOWN_PERSON_SHARE, person_column, UNKNOWN_NUMBER)
 
@@ -40,14 +40,16 @@ def _write_feedback(world: World, history: History, export_folder: ExportFolder,
         spell_skills(given_feedback["skill"], world.catalog, rng).alias("skill"),
         pl.col("kind"),
         pl.col("score").cast(pl.String).fill_null("").alias("score"),
-        iso_day("day").alias("date"),
+        format_day("day").alias("date"),
     )
     planted_errors = (
         PlantedError("bad_date", BAD_DATE_SHARE, "date", BAD_DATE),
-        unknown_person("employee_number"),
+        build_unknown_person_error("employee_number"),
         PlantedError("out_of_scale", OUT_OF_SCALE_SHARE, "score", pl.lit("9")),
     )
-    export_folder.append_with_errors(f"feedback/feedback_{export_date(world, 1)}.csv", export_rows, planted_errors, rng)
+    export_folder.append_with_errors(
+        f"feedback/feedback_{format_export_date(world, 1)}.csv", export_rows, planted_errors, rng
+    )
 
 
 def _write_certificates(world: World, history: History, export_folder: ExportFolder, rng: np.random.Generator) -> None:
@@ -59,8 +61,8 @@ def _write_certificates(world: World, history: History, export_folder: ExportFol
         world.people["employee_number"].gather(certificates["person"]).alias("employee_number"),
         spell_skills(certificates["skill"], world.catalog, rng).alias("skill"),
         pl.lit("Guild of Practical Skills").alias("issuer"),
-        iso_day("day").alias("issued_on"),
-        pl.when(pl.col("lasts") > 0).then(iso_day("until")).otherwise(pl.lit("")).alias("expires_on"),
+        format_day("day").alias("issued_on"),
+        pl.when(pl.col("lasts") > 0).then(format_day("until")).otherwise(pl.lit("")).alias("expires_on"),
     )
     export_folder.append_with_errors("feedback/certificates.csv", export_rows, (), rng)
 
@@ -76,9 +78,12 @@ def _write_sessions(world: World, history: History, export_folder: ExportFolder,
         spell_skills(lessons["skill"], world.catalog, rng).alias("skill"),
         session_kinds,
         pl.col("hours"),
-        iso_day("day").alias("held_on"),
+        format_day("day").alias("held_on"),
     )
-    planted_errors = (PlantedError("bad_date", BAD_DATE_SHARE, "held_on", BAD_DATE), unknown_person("mentor"))
+    planted_errors = (
+        PlantedError("bad_date", BAD_DATE_SHARE, "held_on", BAD_DATE),
+        build_unknown_person_error("mentor"),
+    )
     export_folder.append_with_errors("mentoring/sessions.csv", export_rows, planted_errors, rng)
 
 
@@ -90,6 +95,8 @@ def _write_wishes(world: World, history: History, export_folder: ExportFolder, r
         world.people["employee_number"].gather(wishes["person"]).alias("employee_number"),
         spell_skills(wishes["skill"], world.catalog, rng).alias("skill"),
         pl.col("strength"),
-        iso_day("day").alias("stated_on"),
+        format_day("day").alias("stated_on"),
     )
-    export_folder.append_with_errors("wishes/aspirations.csv", export_rows, (unknown_person("employee_number"),), rng)
+    export_folder.append_with_errors(
+        "wishes/aspirations.csv", export_rows, (build_unknown_person_error("employee_number"),), rng
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.demo.exports.export_folder import ExportFolder
-from pipelines.demo.exports.formats import export_date, iso_day, part_suffix
+from pipelines.demo.exports.formats import format_block_suffix, format_day, format_export_date
 from pipelines.demo.exports.jira import CORRECTED_SHARE, UNKNOWN_ACCOUNT, describe_issues
 from pipelines.demo.exports.planted_errors import (
     BAD_DATE_SHARE,
@@ -28,7 +28,7 @@ def write_tempo(world: World, history: History, export_folder: ExportFolder) -> 
     rng = np.random.default_rng([world.seed, 12, history.block_number])
     export_rows = format_worklogs(world, history, rng)
     export_folder.append_with_errors(
-        f"tempo/worklogs_{export_date(world, 0)}{part_suffix(world, history.block_number)}.csv",
+        f"tempo/worklogs_{format_export_date(world, 0)}{format_block_suffix(world, history.block_number)}.csv",
         export_rows,
         (
             PlantedError("bad_date", BAD_DATE_SHARE, "Work date", BAD_DATE),
@@ -41,9 +41,9 @@ def write_tempo(world: World, history: History, export_folder: ExportFolder) -> 
     corrected_rows = export_rows.filter(pl.Series(rng.random(export_rows.height) < CORRECTED_SHARE)).with_columns(
         pl.col("Hours", "Billed Hours") + 0.25
     )
-    correction_file = f"tempo/worklogs_{export_date(world, 1)}.csv"
-    export_folder.append_csv(correction_file, corrected_rows, line_terminator="\r\n")
-    export_folder.count_errors(correction_file, "late_correction", corrected_rows.height)
+    correction_file_name = f"tempo/worklogs_{format_export_date(world, 1)}.csv"
+    export_folder.append_csv(correction_file_name, corrected_rows, line_terminator="\r\n")
+    export_folder.count_errors(correction_file_name, "late_correction", corrected_rows.height)
 
 
 def format_worklogs(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
@@ -64,7 +64,7 @@ def format_worklogs(world: World, history: History, rng: np.random.Generator) ->
         pl.col("issue_key").alias("Issue Key"),
         pl.col("summary").alias("Issue summary"),
         pl.col("hours").alias("Hours"),
-        iso_day("day").alias("Work date"),
+        format_day("day").alias("Work date"),
         people["account_code"].gather(person_numbers).alias("Username"),
         (people["first_name"].gather(person_numbers) + " " + people["last_name"].gather(person_numbers)).alias(
             "Full name"

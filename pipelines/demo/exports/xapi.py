@@ -49,7 +49,7 @@ def write_xapi(world: World, history: History, export_folder: ExportFolder) -> N
     for (month,), month_statements in statements.sort("at", "id").group_by("month", maintain_order=True):
         file_name = f"learning/statements_{month}.jsonl"
         statements_with_errors = export_folder.plant_errors(
-            file_name, month_statements.with_columns(is_cut=pl.lit(False)), planted_errors, rng, every_kind=False
+            file_name, month_statements.with_columns(is_cut=pl.lit(False)), planted_errors, rng, needs_every_kind=False
         )
         statement_lines = format_lines(statements_with_errors)
         export_folder.append_lines(
@@ -60,18 +60,18 @@ def write_xapi(world: World, history: History, export_folder: ExportFolder) -> N
 
 def collect_events(world: World, history: History, rng: np.random.Generator) -> pl.DataFrame:
     """Return one row per learning event, in EVENT_COLUMNS; `score` is a share, null if there is none."""
-    courses, n_skills = history.courses, world.catalog.size
+    courses, skill_count = history.courses, world.catalog.skill_count
     started_courses = courses.select(
         "person", "skill", pl.col("opened_day").alias("day"), pl.lit("initialized").alias("verb")
     )
     completed_courses = courses.select("person", "skill", "day", pl.lit("completed").alias("verb"), pl.col("minutes"))
     abandoned_courses = started_courses.filter(pl.Series(rng.random(started_courses.height) < ABANDONED_SHARE))
     abandoned_courses = abandoned_courses.with_columns(
-        pl.Series("skill", rng.integers(0, n_skills, abandoned_courses.height))
+        pl.Series("skill", rng.integers(0, skill_count, abandoned_courses.height))
     )
     mistaken_courses = completed_courses.filter(pl.Series(rng.random(completed_courses.height) < VOIDED_SHARE))
     mistaken_courses = mistaken_courses.with_columns(
-        pl.Series("skill", rng.integers(0, n_skills, mistaken_courses.height)), pl.lit("mistaken").alias("verb")
+        pl.Series("skill", rng.integers(0, skill_count, mistaken_courses.height)), pl.lit("mistaken").alias("verb")
     )
     test_results = history.judgements.filter(pl.col("kind") == "passed")
     test_score, has_passed = pl.col("score"), pl.col("score") >= PASSING_SCORE
@@ -118,18 +118,22 @@ def format_statements(world: World, events: pl.DataFrame, block_number: int, rng
         pl.col("id").str.replace("-4000-", "-4001-"),
     )
     agent_template = '{"objectType":"Agent","mbox":"mailto:%s"}'
-    account_json = _json_text('{"objectType":"Agent","account":{"homePage":"' + ACCOUNTS + '","name":"%s"}}', "number")
+    account_json = _fill_json_template(
+        '{"objectType":"Agent","account":{"homePage":"' + ACCOUNTS + '","name":"%s"}}', "number"
+    )
     # two people in three are an e-mail address, the others an account
-    actor_json = pl.when(pl.col("person") % 3 > 0).then(_json_text(agent_template, "email")).otherwise(account_json)
+    actor_json = (
+        pl.when(pl.col("person") % 3 > 0).then(_fill_json_template(agent_template, "email")).otherwise(account_json)
+    )
     time_format = "%Y-%m-%dT%H:%M:%SZ"
     return pl.concat([statements, voiding_statements], how="diagonal").select(
         "id",
         "verb_name",
         "at",
         actor_json.alias("actor"),
-        _json_text(agent_template, pl.col("email").str.to_uppercase()).alias("uppercase_actor"),
-        _object_json().alias("object"),
-        _result_json().alias("result"),
+        _fill_json_template(agent_template, pl.col("email").str.to_uppercase()).alias("uppercase_actor"),
+        _build_object_json().alias("object"),
+        _build_result_json().alias("result"),
         pl.col("at").dt.strftime(time_format).alias("timestamp"),
         (pl.col("at") + pl.duration(seconds=3)).dt.strftime(time_format).alias("stored"),
         pl.col("at").dt.strftime("%Y-%m").alias("month"),
@@ -139,7 +143,7 @@ def format_statements(world: World, events: pl.DataFrame, block_number: int, rng
 def format_lines(statements: pl.DataFrame) -> pl.Series:
     """Return each statement as one line of JSON."""
     return statements.select(
-        line=_json_text(
+        line=_fill_json_template(
             '{"id":"%s","actor":%s,"verb":{"id":"' + VERBS + '%s","display":{"en-US":"%s"}},"object":%s%s,'
             '"timestamp":"%s","stored":"%s","version":"1.0.3"}',
             "id",
@@ -147,16 +151,16 @@ def format_lines(statements: pl.DataFrame) -> pl.Series:
             "verb_name",
             "verb_name",
             "object",
-            _json_text(',"result":%s', "result").fill_null(""),
+            _fill_json_template(',"result":%s', "result").fill_null(""),
             "timestamp",
             "stored",
         )
     ).to_series()
 
 
-def _object_json() -> pl.Expr:
+def _build_object_json() -> pl.Expr:
     """The object as JSON: a course, a test, or the statement that is voided."""
-    activity_json = _json_text(
+    activity_json = _fill_json_template(
         '{"objectType":"Activity","id":"%s%s","definition":{"type":"http://adlnet.gov/expapi/activities/%s",'
         '"name":{"en-US":"%s"}}}',
         pl.when("is_test").then(pl.lit(TESTS)).otherwise(pl.lit(COURSES)),
@@ -164,16 +168,16 @@ def _object_json() -> pl.Expr:
         pl.when("is_test").then(pl.lit("assessment")).otherwise(pl.lit("course")),
         "title",
     )
-    reference_json = _json_text('{"objectType":"StatementRef","id":"%s"}', "target")
+    reference_json = _fill_json_template('{"objectType":"StatementRef","id":"%s"}', "target")
     return pl.when(pl.col("target").is_not_null()).then(reference_json).otherwise(activity_json)
 
 
-def _result_json() -> pl.Expr:
+def _build_result_json() -> pl.Expr:
     """The result as JSON, null if there is none: xAPI forbids nulls within a statement."""
     minutes = pl.col("minutes")
-    duration_json = _json_text('{"completion":true,"duration":"PT%sH%sM"}', minutes // 60, minutes % 60)
+    duration_json = _fill_json_template('{"completion":true,"duration":"PT%sH%sM"}', minutes // 60, minutes % 60)
     success_text = pl.when(pl.col("verb") == "passed").then(pl.lit("true")).otherwise(pl.lit("false"))
-    score_json = _json_text('{"success":%s,"score":{"scaled":%s}}', success_text, "score")
+    score_json = _fill_json_template('{"success":%s,"score":{"scaled":%s}}', success_text, "score")
     return (
         pl.when(pl.col("target").is_not_null())
         .then(None)
@@ -184,11 +188,11 @@ def _result_json() -> pl.Expr:
     )
 
 
-def _json_text(template: str, *field_values: pl.Expr | str) -> pl.Expr:
+def _fill_json_template(template: str, *field_values: pl.Expr | str) -> pl.Expr:
     """Put values (expressions or names of columns) in place of each %s; `pl.format` would read the braces of JSON."""
-    literals = map(pl.lit, template.split("%s"))
+    template_literals = map(pl.lit, template.split("%s"))
     return pl.concat_str(
         json_piece
-        for literal_and_value in zip(literals, (*field_values, pl.lit("")), strict=True)
-        for json_piece in literal_and_value
+        for literal_with_value in zip(template_literals, (*field_values, pl.lit("")), strict=True)
+        for json_piece in literal_with_value
     )

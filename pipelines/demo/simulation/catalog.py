@@ -29,13 +29,13 @@ class Catalog:
     prerequisites: pl.DataFrame  # one row per (skill_id, requires_skill_id)
     role_profiles: pl.DataFrame  # one row per (role_name, skill_id), with its importance
     role_names: tuple[str, ...]
-    capability_of: IntArray  # skill -> number of the capability
-    requires: IntArray  # skill x 2 -> required skill; the number of skills means "none"
-    importance: FloatArray  # role x skill -> 1 essential, 0.5 optional, 0 neither
-    weight: FloatArray  # skill -> weight in its capability
+    capability_numbers: IntArray  # skill -> number of the capability
+    required_skills: IntArray  # skill x 2 -> required skill; the number of skills means "none"
+    role_importance: FloatArray  # role x skill -> 1 essential, 0.5 optional, 0 neither
+    skill_weights: FloatArray  # skill -> weight in its capability
 
     @property
-    def size(self) -> int:
+    def skill_count(self) -> int:
         return self.skills.height
 
     @property
@@ -78,26 +78,27 @@ def read_catalog() -> Catalog:
         raise ValueError(
             f"{skills_over_limit[0]} needs more than {MAX_PREREQUISITES} micro-skills: drop one in prerequisites.csv"
         )
-    requires = np.full((len(number_by_skill), MAX_PREREQUISITES), len(number_by_skill), dtype=np.int64)
-    requires[_to_numbers(prerequisites["skill_id"], number_by_skill), requirement_slots] = _to_numbers(
+    required_skills = np.full((len(number_by_skill), MAX_PREREQUISITES), len(number_by_skill), dtype=np.int64)
+    required_skills[_map_to_numbers(prerequisites["skill_id"], number_by_skill), requirement_slots] = _map_to_numbers(
         prerequisites["requires_skill_id"], number_by_skill
     )
-    importance = np.zeros((len(role_names), len(number_by_skill)), dtype=np.float32)
+    role_importance = np.zeros((len(role_names), len(number_by_skill)), dtype=np.float32)
     importance_shares = role_profiles["importance"].replace_strict(IMPORTANCE_SHARE)
-    importance[
-        _to_numbers(role_profiles["role_name"], number_by_role), _to_numbers(role_profiles["skill_id"], number_by_skill)
+    role_importance[
+        _map_to_numbers(role_profiles["role_name"], number_by_role),
+        _map_to_numbers(role_profiles["skill_id"], number_by_skill),
     ] = importance_shares
     return Catalog(
         skills=skills,
         prerequisites=prerequisites,
         role_profiles=role_profiles,
         role_names=tuple(role_names),
-        capability_of=_to_numbers(skills["capability_id"], number_by_capability),
-        requires=requires,
-        importance=importance,
-        weight=skills["weight"].cast(pl.Float32).to_numpy(),
+        capability_numbers=_map_to_numbers(skills["capability_id"], number_by_capability),
+        required_skills=required_skills,
+        role_importance=role_importance,
+        skill_weights=skills["weight"].cast(pl.Float32).to_numpy(),
     )
 
 
-def _to_numbers(entity_ids: pl.Series, number_by_id: dict[str, int]) -> IntArray:
+def _map_to_numbers(entity_ids: pl.Series, number_by_id: dict[str, int]) -> IntArray:
     return entity_ids.replace_strict(number_by_id, return_dtype=pl.Int64).to_numpy()

@@ -29,8 +29,8 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
         person=pl.col("giver")
     )
     done_issues = history.issues.filter("is_done").with_columns(day=pl.col("last_day"))
-    hours, one_time, no_kind, no_giver = pl.col("hours"), pl.lit(1.0), pl.lit(None, pl.String), pl.lit(None, pl.Int64)
-    score_share, exported_kind, giver = (
+    hours, one_event, no_kind, no_giver = pl.col("hours"), pl.lit(1.0), pl.lit(None, pl.String), pl.lit(None, pl.Int64)
+    score_share, exported_kind, giver_number = (
         ((pl.col("score") - 1) / 4).fill_null(1.0),
         pl.col("kind").replace(_EXPORTED_KIND_BY_PLANTED_KIND),
         pl.col("giver"),
@@ -39,10 +39,10 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
     course_table, mention_table = "core_learning__event_learning_record", "core_skill__event_skill_mention"
     evidence_specs = (
         (history.worklogs, "repetition", hours, "hours", worklog_table, no_kind, no_giver),
-        (done_issues, "repetition", one_time, "count", issue_table, no_kind, no_giver),
+        (done_issues, "repetition", one_event, "count", issue_table, no_kind, no_giver),
         (history.courses, "observation", pl.col("minutes") / 60, "hours", course_table, no_kind, no_giver),
-        (judgements, "feedback", score_share, "share", REVIEW_TABLE, exported_kind, giver),
-        (given_judgements, "teaching", one_time, "count", REVIEW_TABLE, no_kind, no_giver),
+        (judgements, "feedback", score_share, "share", REVIEW_TABLE, exported_kind, giver_number),
+        (given_judgements, "teaching", one_event, "count", REVIEW_TABLE, no_kind, no_giver),
         (history.lessons, "teaching", hours, "hours", mention_table, no_kind, no_giver),
     )
     evidence_rows = pl.concat(
@@ -53,23 +53,23 @@ def build_evidence_ledger(world: World, history: History) -> pl.DataFrame:
             amount.cast(pl.Float64).alias("amount"),
             pl.lit(amount_unit).alias("amount_unit"),
             feedback_kind.alias("feedback_kind"),
-            giver_column.cast(pl.Int64).alias("giver"),
+            giver_expression.cast(pl.Int64).alias("giver"),
             pl.lit(table_name).alias("table_name"),
         )
-        for event_rows, mode, amount, amount_unit, table_name, feedback_kind, giver_column in evidence_specs
+        for event_rows, mode, amount, amount_unit, table_name, feedback_kind, giver_expression in evidence_specs
     )
     employee_numbers, skill_ids = world.people["employee_number"], world.catalog.skills["skill_id"]
-    row_code = pl.format("{}-{}", pl.lit(history.block_number), pl.int_range(pl.len()))
+    evidence_code = pl.format("{}-{}", pl.lit(history.block_number), pl.int_range(pl.len()))
     return evidence_rows.with_columns(
         employee_numbers.gather(evidence_rows["person"]).alias("person_id"),
         skill_ids.gather(evidence_rows["skill"]).alias("skill_id"),
-        pl.when(giver.is_not_null())
+        pl.when(giver_number.is_not_null())
         .then(employee_numbers.gather(evidence_rows["giver"].fill_null(0)))
         .alias("given_by_id"),
-        row_code.alias("evidence_id"),
-        row_code.alias("record_code"),
+        evidence_code.alias("evidence_id"),
+        evidence_code.alias("record_code"),
         pl.lit("demo").alias("source_name"),
         pl.lit("0" * 64).alias("file_sha256"),
         pl.int_range(1, pl.len() + 1).alias("row_number"),
         pl.lit("amount").alias("source_column"),
-    ).select(pl.col(column).cast(dtype) for column, dtype in EVIDENCE.schema.items())
+    ).select(pl.col(column_name).cast(dtype) for column_name, dtype in EVIDENCE.schema.items())

@@ -73,33 +73,33 @@ def generate_people(
     if people_count < MIN_PEOPLE:
         raise ValueError(f"{people_count} people; the demo company needs at least {MIN_PEOPLE} to fill its units")
     rng = np.random.default_rng([seed, 1])
-    hired_day, left_day = generate_tenures(people_count, rng, history_start, history_end)
+    hired_days, left_days = generate_tenures(people_count, rng, history_start, history_end)
     unit_count = int(np.clip(people_count // PEOPLE_PER_UNIT, MIN_UNITS, MAX_UNITS))
     unit_numbers = rng.permutation(np.arange(people_count) % unit_count)
-    unit_place = place_in_unit(unit_numbers, hired_day, left_day)
-    unit_order = np.lexsort((unit_place, unit_numbers))  # people by unit and place
-    unit_start = np.searchsorted(unit_numbers[unit_order], np.arange(unit_count))
+    unit_places = place_in_unit(unit_numbers, hired_days, left_days)
+    people_by_unit = np.lexsort((unit_places, unit_numbers))  # people by unit and place
+    unit_starts = np.searchsorted(unit_numbers[people_by_unit], np.arange(unit_count))
     unit_sizes = np.bincount(unit_numbers, minlength=unit_count)
-    chief_number = unit_order[unit_start[0]]
+    chief_number = people_by_unit[unit_starts[0]]
     manager_numbers = np.where(
-        unit_place == 0,
+        unit_places == 0,
         chief_number,
-        unit_order[unit_start[unit_numbers] + np.maximum(unit_place - 1, 0) // REPORTS_PER_MANAGER],
+        people_by_unit[unit_starts[unit_numbers] + np.maximum(unit_places - 1, 0) // REPORTS_PER_MANAGER],
     )
     manager_numbers[chief_number] = -1
-    leads_others = REPORTS_PER_MANAGER * unit_place + 1 < unit_sizes[unit_numbers]
+    leads_others = REPORTS_PER_MANAGER * unit_places + 1 < unit_sizes[unit_numbers]
     return pl.DataFrame(
         {
             "person": np.arange(people_count),
-            "role": choose_roles(unit_numbers, unit_place, leads_others, catalog, rng),
+            "role": choose_roles(unit_numbers, unit_places, leads_others, catalog, rng),
             "unit": unit_numbers,
-            "unit_place": unit_place,
-            "unit_actives": np.bincount(unit_numbers, weights=left_day > history_end, minlength=unit_count).astype(
+            "unit_place": unit_places,
+            "unit_actives": np.bincount(unit_numbers, weights=left_days > history_end, minlength=unit_count).astype(
                 np.int64
             )[unit_numbers],
             "manager": manager_numbers,
-            "hired_day": hired_day,
-            "left_day": left_day,
+            "hired_day": hired_days,
+            "left_day": left_days,
             "location": rng.integers(0, len(LOCATIONS), people_count),
             "birth_day": history_end - rng.integers(22 * 365, 63 * 365, people_count),
             "pay": rng.integers(3_200_000, 16_000_000, people_count),
@@ -113,49 +113,53 @@ def generate_tenures(
     people_count: int, rng: np.random.Generator, history_start: int, history_end: int
 ) -> tuple[IntArray, IntArray]:
     """Draw the day hired and the day left of each person; a person who stays has a day left after `history_end`."""
-    hired_day = np.where(
+    hired_days = np.where(
         rng.random(people_count) < JOINER_SHARE,
         rng.integers(history_start, history_end - 20, people_count),
         history_start - rng.integers(1, 12 * 365, people_count),
     )
-    earliest_leaving_day = np.maximum(hired_day, history_start) + 90
-    is_leaver = (rng.random(people_count) < LEAVER_SHARE) & (earliest_leaving_day < history_end - 10)
-    left_day = earliest_leaving_day + (
-        rng.random(people_count) * np.maximum(history_end - 10 - earliest_leaving_day, 1)
+    earliest_leaving_days = np.maximum(hired_days, history_start) + 90
+    is_leaver = (rng.random(people_count) < LEAVER_SHARE) & (earliest_leaving_days < history_end - 10)
+    left_days = earliest_leaving_days + (
+        rng.random(people_count) * np.maximum(history_end - 10 - earliest_leaving_days, 1)
     ).astype(np.int64)
-    return hired_day, np.where(is_leaver, left_day, history_end + 1)
+    return hired_days, np.where(is_leaver, left_days, history_end + 1)
 
 
-def place_in_unit(unit_numbers: IntArray, hired_day: IntArray, left_day: IntArray) -> IntArray:
+def place_in_unit(unit_numbers: IntArray, hired_days: IntArray, left_days: IntArray) -> IntArray:
     """Order the people of each unit: those who stay first, then by seniority, so that few leavers led anyone."""
-    unit_order = np.lexsort((np.arange(unit_numbers.size), hired_day, left_day < left_day.max(), unit_numbers))
-    unit_starts = np.searchsorted(unit_numbers[unit_order], np.arange(unit_numbers.max() + 1))
-    unit_place = np.empty(unit_numbers.size, dtype=np.int64)
-    unit_place[unit_order] = np.arange(unit_numbers.size) - unit_starts[unit_numbers[unit_order]]
-    return unit_place
+    people_by_unit = np.lexsort((np.arange(unit_numbers.size), hired_days, left_days < left_days.max(), unit_numbers))
+    unit_starts = np.searchsorted(unit_numbers[people_by_unit], np.arange(unit_numbers.max() + 1))
+    unit_places = np.empty(unit_numbers.size, dtype=np.int64)
+    unit_places[people_by_unit] = np.arange(unit_numbers.size) - unit_starts[unit_numbers[people_by_unit]]
+    return unit_places
 
 
 def choose_roles(
-    unit_numbers: IntArray, unit_place: IntArray, leads_others: BoolArray, catalog: Catalog, rng: np.random.Generator
+    unit_numbers: IntArray, unit_places: IntArray, leads_others: BoolArray, catalog: Catalog, rng: np.random.Generator
 ) -> IntArray:
     """Choose roles: unit heads lead a practice, other managers an engagement, the rest by the unit's mix."""
-    unit_roles = np.array(
+    role_by_unit_and_rank = np.array(
         [[catalog.role_names.index(role_name) for role_name in role_names] for *_, role_names in UNITS], dtype=np.int64
     )
-    role_numbers: IntArray = unit_roles[unit_numbers, rng.choice(len(ROLE_SHARES), unit_numbers.size, p=ROLE_SHARES)]
+    role_numbers: IntArray = role_by_unit_and_rank[
+        unit_numbers, rng.choice(len(ROLE_SHARES), unit_numbers.size, p=ROLE_SHARES)
+    ]
     role_numbers = np.where(leads_others, catalog.role_names.index("Engagement Manager"), role_numbers)
-    return np.where(unit_place == 0, catalog.role_names.index("Practice Lead"), role_numbers)
+    return np.where(unit_places == 0, catalog.role_names.index("Practice Lead"), role_numbers)
 
 
 def name_people(people: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
     """Add names, a unique account and work e-mail, the names of role and unit, and the employee number."""
     unit_names, divisions = (
-        pl.Series([unit_entry[entry_field] for unit_entry in UNITS]).gather(people["unit"]) for entry_field in (0, 2)
+        pl.Series([unit_fields[field_index] for unit_fields in UNITS]).gather(people["unit"]) for field_index in (0, 2)
     )
     namesake_rank = pl.int_range(pl.len()).over("first", "last")
     account_suffix = pl.when(namesake_rank == 0).then(pl.lit("")).otherwise((namesake_rank + 1).cast(pl.String))
     account_code = pl.format(
-        "{}.{}{}", *(pl.col(column).str.to_lowercase() for column in ("first_name", "last_name")), account_suffix
+        "{}.{}{}",
+        *(pl.col(name_column).str.to_lowercase() for name_column in ("first_name", "last_name")),
+        account_suffix,
     )
     return (
         people.with_columns(

@@ -35,30 +35,32 @@ PEER, MANAGER, PASSED, _, ENDORSEMENT, SELF = range(len(JUDGEMENT_KINDS))
 
 @dataclass(frozen=True)
 class Plan:
-    """One entry per (person, micro-skill) taken up. Days since 1970; a day after `last_day` was never reached."""
+    """One entry per (person, micro-skill) taken up. Days since 1970; a day after `last_days` was never reached."""
 
-    row: IntArray
-    skill: IntArray
-    first_day: IntArray  # the person's first day in the history
-    begun_day: IntArray
-    journeyman_day: IntArray
-    master_day: IntArray
-    last_day: IntArray
-    goal: IntArray  # the stage that is aimed at, reached or not
+    person_rows: IntArray
+    skill_numbers: IntArray
+    first_days: IntArray  # the person's first day in the history
+    begun_days: IntArray
+    journeyman_days: IntArray
+    master_days: IntArray
+    last_days: IntArray
+    goal_stages: IntArray  # the stage that is aimed at, reached or not
     has_course: BoolArray
 
     @property
-    def stage(self) -> IntArray:
+    def reached_stages(self) -> IntArray:
         return np.select(
-            [self.master_day <= self.last_day, self.journeyman_day <= self.last_day], [MASTER, JOURNEYMAN], APPRENTICE
+            [self.master_days <= self.last_days, self.journeyman_days <= self.last_days],
+            [MASTER, JOURNEYMAN],
+            APPRENTICE,
         )
 
     @property
-    def reached(self) -> IntArray:
+    def reached_days(self) -> IntArray:
         return np.select(
-            [self.master_day <= self.last_day, self.journeyman_day <= self.last_day],
-            [self.master_day, self.journeyman_day],
-            self.begun_day,
+            [self.master_days <= self.last_days, self.journeyman_days <= self.last_days],
+            [self.master_days, self.journeyman_days],
+            self.begun_days,
         )
 
 
@@ -70,7 +72,7 @@ def to_weekday(days: IntArray) -> IntArray:
 def plan_practice(
     person_rows: IntArray,
     skill_numbers: IntArray,
-    begun_day: IntArray,
+    begun_days: IntArray,
     *,
     first_days: IntArray,
     last_days: IntArray,
@@ -85,19 +87,19 @@ def plan_practice(
     stage_draws = rng.random(entry_count)
     goal_stages = APPRENTICE + (stage_draws < master_share + journeyman_share) + (stage_draws < master_share) * 1
     never_day = last_days.max(initial=0) + 10_000
-    journeyman_day = np.where(
-        goal_stages >= JOURNEYMAN, to_weekday(begun_day + rng.integers(*JOURNEY_DAYS, entry_count)), never_day
+    journeyman_days = np.where(
+        goal_stages >= JOURNEYMAN, to_weekday(begun_days + rng.integers(*JOURNEY_DAYS, entry_count)), never_day
     )
-    master_day = np.where(
-        goal_stages == MASTER, to_weekday(begun_day + rng.integers(*MASTER_DAYS, entry_count)), never_day
+    master_days = np.where(
+        goal_stages == MASTER, to_weekday(begun_days + rng.integers(*MASTER_DAYS, entry_count)), never_day
     )
     return Plan(
         person_rows,
         skill_numbers,
         first_days,
-        to_weekday(begun_day),
-        journeyman_day,
-        master_day,
+        to_weekday(begun_days),
+        journeyman_days,
+        master_days,
         last_days,
         goal_stages,
         rng.random(entry_count) < COURSE_SHARE,
@@ -105,57 +107,67 @@ def plan_practice(
 
 
 def draw_days(
-    plan: Plan, day_counts: IntArray, first_day: IntArray, last_day: IntArray, rng: np.random.Generator
+    plan: Plan, day_counts: IntArray, first_days: IntArray, last_days: IntArray, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
-    """Draw `day_counts` weekdays per plan entry, evenly from `first_day` to `last_day`, none after `until`.
+    """Draw `day_counts` weekdays per plan entry, evenly from `first_days` to `last_days`.
+
+    No day is after the last day of its plan entry.
 
     Returns:
         The plan entry and the day of each draw.
     """
-    entries = np.repeat(np.arange(day_counts.size), day_counts)
-    number_in_entry = np.arange(entries.size) - np.repeat(np.cumsum(day_counts) - day_counts, day_counts)
-    span_share = (number_in_entry + 0.2 + 0.6 * rng.random(entries.size)) / day_counts[entries]
-    days = to_weekday(first_day[entries] + np.floor(span_share * (last_day - first_day)[entries]).astype(np.int64))
-    is_in_time = days <= plan.last_day[entries]
-    return entries[is_in_time], days[is_in_time]
+    plan_entries = np.repeat(np.arange(day_counts.size), day_counts)
+    draw_numbers = np.arange(plan_entries.size) - np.repeat(np.cumsum(day_counts) - day_counts, day_counts)
+    span_shares = (draw_numbers + 0.2 + 0.6 * rng.random(plan_entries.size)) / day_counts[plan_entries]
+    drawn_days = to_weekday(
+        first_days[plan_entries] + np.floor(span_shares * (last_days - first_days)[plan_entries]).astype(np.int64)
+    )
+    is_in_time = drawn_days <= plan.last_days[plan_entries]
+    return plan_entries[is_in_time], drawn_days[is_in_time]
 
 
 def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per worklog: entry, day, hours (quarter hours)."""
-    entry_count = plan.row.size
-    apprentice_log_counts = np.minimum(rng.poisson(1.5, entry_count), APPRENTICE_MAX_REPETITIONS)
-    apprentice_log_counts = np.where((apprentice_log_counts == 0) & ~plan.has_course, 1, apprentice_log_counts) * (
-        plan.goal == APPRENTICE
-    )
-    has_journeyman, is_master = plan.goal >= JOURNEYMAN, plan.goal == MASTER
-    journeyman_log_counts = rng.integers(*JOURNEY_REPETITIONS, entry_count) * has_journeyman
-    master_log_counts = rng.integers(*MASTER_REPETITIONS, entry_count) * is_master
+    entry_count = plan.person_rows.size
+    apprentice_worklog_counts = np.minimum(rng.poisson(1.5, entry_count), APPRENTICE_MAX_REPETITIONS)
+    apprentice_worklog_counts = np.where(
+        (apprentice_worklog_counts == 0) & ~plan.has_course, 1, apprentice_worklog_counts
+    ) * (plan.goal_stages == APPRENTICE)
+    aims_at_journeyman, aims_at_master = plan.goal_stages >= JOURNEYMAN, plan.goal_stages == MASTER
+    journeyman_worklog_counts = rng.integers(*JOURNEY_REPETITIONS, entry_count) * aims_at_journeyman
+    master_worklog_counts = rng.integers(*MASTER_REPETITIONS, entry_count) * aims_at_master
     # after the last stage practice thins out: many never use the micro-skill again and it rusts, a few stay busy
     is_busy = rng.random(entry_count) < 0.03
-    later_log_counts = (
-        np.where(is_busy, 40, rng.poisson(4.0, entry_count) * (rng.random(entry_count) < 0.5)) * has_journeyman
+    later_worklog_counts = (
+        np.where(is_busy, 40, rng.poisson(4.0, entry_count) * (rng.random(entry_count) < 0.5)) * aims_at_journeyman
     )
-    last_stage_day = np.where(is_master, plan.master_day, plan.journeyman_day)
-    later_days = np.where(is_busy, 500, rng.integers(40, 420, entry_count))
+    last_stage_days = np.where(aims_at_master, plan.master_days, plan.journeyman_days)
+    later_period_days = np.where(is_busy, 500, rng.integers(40, 420, entry_count))
     phases = (
-        (apprentice_log_counts, plan.begun_day, plan.begun_day + 60, (2, 27)),
-        (journeyman_log_counts, plan.begun_day, plan.journeyman_day - 1, (10, 31)),
-        (master_log_counts, plan.journeyman_day + 1, plan.master_day - 1, (17, 31)),
-        (later_log_counts, last_stage_day + 1, last_stage_day + later_days, (4, 31)),
+        (apprentice_worklog_counts, plan.begun_days, plan.begun_days + 60, (2, 27)),
+        (journeyman_worklog_counts, plan.begun_days, plan.journeyman_days - 1, (10, 31)),
+        (master_worklog_counts, plan.journeyman_days + 1, plan.master_days - 1, (17, 31)),
+        (later_worklog_counts, last_stage_days + 1, last_stage_days + later_period_days, (4, 31)),
     )
     phase_worklogs = []
-    for log_counts, first_day, last_day, quarter_range in phases:
-        entries, days = draw_days(plan, log_counts, first_day, last_day, rng)
+    for worklog_counts, first_days, last_days, quarter_hour_range in phases:
+        plan_entries, worklog_days = draw_days(plan, worklog_counts, first_days, last_days, rng)
         phase_worklogs.append(
-            pl.DataFrame({"entry": entries, "day": days, "hours": rng.integers(*quarter_range, entries.size) / 4})
+            pl.DataFrame(
+                {
+                    "entry": plan_entries,
+                    "day": worklog_days,
+                    "hours": rng.integers(*quarter_hour_range, plan_entries.size) / 4,
+                }
+            )
         )
     # people without a course began by doing: the first worklog is on the day the micro-skill was taken up
-    first_entries = np.flatnonzero(~plan.has_course & (plan.begun_day <= plan.last_day))
+    first_entries = np.flatnonzero(~plan.has_course & (plan.begun_days <= plan.last_days))
     phase_worklogs.append(
         pl.DataFrame(
             {
                 "entry": first_entries,
-                "day": plan.begun_day[first_entries],
+                "day": plan.begun_days[first_entries],
                 "hours": rng.integers(2, 9, first_entries.size) / 4,
             }
         )
@@ -170,10 +182,10 @@ def generate_courses(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         {
             "entry": course_entries,
             "opened_day": np.maximum(
-                plan.begun_day[course_entries] - rng.integers(0, 12, course_entries.size),
-                plan.first_day[course_entries],
+                plan.begun_days[course_entries] - rng.integers(0, 12, course_entries.size),
+                plan.first_days[course_entries],
             ),
-            "day": plan.begun_day[course_entries],
+            "day": plan.begun_days[course_entries],
             "minutes": rng.integers(25, 480, course_entries.size),
         }
     )
@@ -185,25 +197,25 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     The first positive judgement is on the day the journeyman stage is reached, never before. `judge` counts up within
     an entry from a random number, so that several judgements come from several people.
     """
-    entry_count, has_journeyman, is_apprentice = plan.row.size, plan.goal >= JOURNEYMAN, plan.goal == APPRENTICE
-    first_entries = np.flatnonzero(has_journeyman)
+    entry_count, aims_at_journeyman = plan.person_rows.size, plan.goal_stages >= JOURNEYMAN
+    first_entries = np.flatnonzero(aims_at_journeyman)
     first_kinds = rng.choice(len(JUDGEMENT_SHARES), first_entries.size, p=JUDGEMENT_SHARES)
     judgement_frames = [
-        judgement_frame(
-            first_entries, plan.journeyman_day[first_entries], first_kinds, rng.integers(4, 6, first_entries.size)
+        build_judgements(
+            first_entries, plan.journeyman_days[first_entries], first_kinds, rng.integers(4, 6, first_entries.size)
         )
     ]
 
     def add_judgements(
         judgement_counts: IntArray,
-        first_day: IntArray,
-        last_day: IntArray,
+        first_days: IntArray,
+        last_days: IntArray,
         draw_kinds: Callable[[int], Any],
         score_range: tuple[int, int],
     ) -> None:
-        plan_entries, judgement_days = draw_days(plan, judgement_counts, first_day, last_day, rng)
+        plan_entries, judgement_days = draw_days(plan, judgement_counts, first_days, last_days, rng)
         judgement_frames.append(
-            judgement_frame(
+            build_judgements(
                 plan_entries,
                 judgement_days,
                 draw_kinds(plan_entries.size),
@@ -211,35 +223,33 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
             )
         )
 
-    draw_kind = partial(rng.integers, PEER, MANAGER + 1)
-    judge_counts, begun_day, journeyman_day = (
-        np.where(plan.goal == MASTER, MASTER_JUDGES, 0),
-        plan.begun_day,
-        plan.journeyman_day,
-    )
+    draw_peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
+    begun_days, journeyman_days = plan.begun_days, plan.journeyman_days
+    master_judgement_counts = np.where(plan.goal_stages == MASTER, MASTER_JUDGES, 0)
     add_judgements(
-        judge_counts, journeyman_day + 1, plan.master_day - 1, partial(rng.choice, (PEER, ENDORSEMENT)), (4, 6)
+        master_judgement_counts,
+        journeyman_days + 1,
+        plan.master_days - 1,
+        partial(rng.choice, (PEER, ENDORSEMENT)),
+        (4, 6),
     )
+    later_judgement_counts = rng.poisson(0.35, entry_count) * aims_at_journeyman
+    add_judgements(later_judgement_counts, journeyman_days + 1, journeyman_days + 300, draw_peer_or_manager, (3, 6))
+    early_judgement_counts = (rng.random(entry_count) < 0.15) * aims_at_journeyman * 1
+    add_judgements(early_judgement_counts, begun_days + 5, journeyman_days - 2, draw_peer_or_manager, (1, 3))
+    test_attempt_counts = rng.poisson(0.25, entry_count) * (plan.goal_stages == APPRENTICE)
     add_judgements(
-        rng.poisson(0.35, entry_count) * has_journeyman, journeyman_day + 1, journeyman_day + 300, draw_kind, (3, 6)
+        test_attempt_counts, begun_days + 10, begun_days + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6)
     )
-    add_judgements(
-        (rng.random(entry_count) < 0.15) * has_journeyman * 1, begun_day + 5, journeyman_day - 2, draw_kind, (1, 3)
-    )
-    attempt_counts = rng.poisson(0.25, entry_count) * is_apprentice
-    add_judgements(
-        attempt_counts, begun_day + 10, begun_day + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6)
-    )
-    add_judgements(
-        (rng.random(entry_count) < 0.06) * 1, begun_day + 20, begun_day + 60, partial(np.full, fill_value=SELF), (2, 6)
-    )
+    self_judgement_counts = (rng.random(entry_count) < 0.06) * 1
+    add_judgements(self_judgement_counts, begun_days + 20, begun_days + 60, partial(np.full, fill_value=SELF), (2, 6))
     judgements = pl.concat(judgement_frames)
-    judgements = judgements.filter(judgements["day"] <= pl.Series(plan.last_day).gather(judgements["entry"]))
-    first_judges = pl.Series(rng.integers(0, 1_000_000, entry_count)).gather(judgements["entry"])
-    return judgements.with_columns((first_judges + pl.int_range(pl.len()).over("entry")).alias("judge"))
+    judgements = judgements.filter(judgements["day"] <= pl.Series(plan.last_days).gather(judgements["entry"]))
+    first_judge_numbers = pl.Series(rng.integers(0, 1_000_000, entry_count)).gather(judgements["entry"])
+    return judgements.with_columns((first_judge_numbers + pl.int_range(pl.len()).over("entry")).alias("judge"))
 
 
-def judgement_frame(plan_entries: IntArray, days: IntArray, kind_numbers: IntArray, scores: IntArray) -> pl.DataFrame:
+def build_judgements(plan_entries: IntArray, days: IntArray, kind_numbers: IntArray, scores: IntArray) -> pl.DataFrame:
     """Build rows of entry, day, kind (from its number in JUDGEMENT_KINDS) and score."""
     judgement_rows = pl.DataFrame(
         {"entry": plan_entries, "day": days, "kind": pl.Series(JUDGEMENT_KINDS).gather(kind_numbers), "score": scores}
@@ -249,15 +259,19 @@ def judgement_frame(plan_entries: IntArray, days: IntArray, kind_numbers: IntArr
 
 def generate_lessons(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per lesson given: entry (of the teacher), day, hours. The second lesson makes a master."""
-    entry_count, is_master = plan.row.size, plan.goal == MASTER
-    master_entries = np.flatnonzero(is_master & (plan.master_day <= plan.last_day))
-    later_lesson_counts = (rng.integers(*MASTER_LESSONS, entry_count) - 2) * is_master
-    gives_first_lesson = is_master | ((plan.goal == JOURNEYMAN) & (rng.random(entry_count) < 0.12))
-    last_day = np.where(is_master, plan.master_day - 1, plan.journeyman_day + 200)
-    first_lessons = draw_days(plan, gives_first_lesson * 1, plan.journeyman_day + 1, last_day, rng)
-    later_lessons = draw_days(plan, later_lesson_counts, plan.master_day + 1, plan.master_day + 300, rng)
+    entry_count, aims_at_master = plan.person_rows.size, plan.goal_stages == MASTER
+    master_entries = np.flatnonzero(aims_at_master & (plan.master_days <= plan.last_days))
+    later_lesson_counts = (rng.integers(*MASTER_LESSONS, entry_count) - 2) * aims_at_master
+    gives_first_lesson = aims_at_master | ((plan.goal_stages == JOURNEYMAN) & (rng.random(entry_count) < 0.12))
+    first_lesson_end_days = np.where(aims_at_master, plan.master_days - 1, plan.journeyman_days + 200)
+    first_lessons = draw_days(plan, gives_first_lesson * 1, plan.journeyman_days + 1, first_lesson_end_days, rng)
+    later_lessons = draw_days(plan, later_lesson_counts, plan.master_days + 1, plan.master_days + 300, rng)
     lessons = pl.concat(
-        pl.DataFrame({"entry": entries, "day": days})
-        for entries, days in ((master_entries, plan.master_day[master_entries]), first_lessons, later_lessons)
+        pl.DataFrame({"entry": plan_entries, "day": lesson_days})
+        for plan_entries, lesson_days in (
+            (master_entries, plan.master_days[master_entries]),
+            first_lessons,
+            later_lessons,
+        )
     ).sort("entry", "day", maintain_order=True)
     return lessons.with_columns(pl.Series("hours", rng.integers(2, 13, lessons.height) / 4))

@@ -39,15 +39,15 @@ MIN_DEMANDS = 40
 
 @dataclass(frozen=True)
 class World:
-    """A planted company. Days are days since 1970-01-01; nothing happens after `end`, the last full day."""
+    """A planted company. Days are days since 1970-01-01; nothing happens after `last_day`, the last full day."""
 
     seed: int
-    start: int
-    end: int
+    first_day: int
+    last_day: int
     catalog: Catalog
     curricula: Curricula
     people: pl.DataFrame  # one row per person, see people.generate_people
-    half_life: FloatArray  # of each micro-skill, in days
+    half_life_days: FloatArray  # of each micro-skill
 
     @property
     def block_count(self) -> int:
@@ -69,30 +69,30 @@ class History:
     demands: pl.DataFrame  # issue, unit, skill, created_day: open issues without an assignee
 
 
-def generate_world(people_count: int, *, seed: int, last_day: date) -> World:
-    """Generate a company whose history starts three years before `last_day` and ends the day before it.
+def generate_world(people_count: int, *, seed: int, export_day: date) -> World:
+    """Generate a company whose history starts three years before `export_day` and ends the day before it.
 
     Args:
         people_count: Number of people.
         seed: Seed of the company.
-        last_day: The day of the exports.
+        export_day: The day of the exports.
 
     Raises:
         ValueError: If the company's units need more people.
     """
     catalog = read_catalog()
-    last_day_number = (last_day - date(1970, 1, 1)).days - 1
+    last_day_number = (export_day - date(1970, 1, 1)).days - 1
     first_day_number = last_day_number - HISTORY_DAYS
     return World(
         seed=seed,
-        start=first_day_number,
-        end=last_day_number,
+        first_day=first_day_number,
+        last_day=last_day_number,
         catalog=catalog,
         curricula=plan_curricula(catalog, seed=seed),
         people=generate_people(
             people_count, catalog, seed=seed, history_start=first_day_number, history_end=last_day_number
         ),
-        half_life=plan_half_lives(catalog, seed=seed),
+        half_life_days=plan_half_lives(catalog, seed=seed),
     )
 
 
@@ -109,26 +109,34 @@ def generate_history(world: World, block_number: int) -> History:
     role_numbers = people["role"].to_numpy()
     is_favoured = choose_talents(world.catalog, role_numbers, rng)
     learning_paths = generate_paths(
-        people, is_favoured, world.catalog, world.curricula, rng, history_start=world.start, history_end=world.end
+        people,
+        is_favoured,
+        world.catalog,
+        world.curricula,
+        rng,
+        history_start=world.first_day,
+        history_end=world.last_day,
     )
-    last_days = np.minimum(people["left_day"].to_numpy() - 1, world.end)
+    last_days = np.minimum(people["left_day"].to_numpy() - 1, world.last_day)
     plan = plan_practice(
-        learning_paths.row,
-        learning_paths.skill,
-        learning_paths.day,
-        first_days=np.maximum(people["hired_day"].to_numpy(), world.start)[learning_paths.row],
-        last_days=last_days[learning_paths.row],
-        importance=world.catalog.importance[role_numbers[learning_paths.row], learning_paths.skill],
-        is_favoured=is_favoured[learning_paths.row, learning_paths.skill],
+        learning_paths.person_rows,
+        learning_paths.skill_numbers,
+        learning_paths.day_numbers,
+        first_days=np.maximum(people["hired_day"].to_numpy(), world.first_day)[learning_paths.person_rows],
+        last_days=last_days[learning_paths.person_rows],
+        importance=world.catalog.role_importance[
+            role_numbers[learning_paths.person_rows], learning_paths.skill_numbers
+        ],
+        is_favoured=is_favoured[learning_paths.person_rows, learning_paths.skill_numbers],
         rng=rng,
     )
-    plan_entries = pl.DataFrame({"person": people["person"].to_numpy()[plan.row], "skill": plan.skill})
+    plan_entries = pl.DataFrame({"person": people["person"].to_numpy()[plan.person_rows], "skill": plan.skill_numbers})
     steps = plan_entries.with_columns(
-        pl.Series("step", learning_paths.step),
-        pl.Series("planned_step", world.curricula.position[role_numbers[plan.row], plan.skill]),
-        pl.Series("begun_day", plan.begun_day),
-        pl.Series(STAGE_NAMES).gather(plan.stage).alias("stage"),
-        pl.Series("reached_day", plan.reached),
+        pl.Series("step", learning_paths.step_numbers),
+        pl.Series("planned_step", world.curricula.path_positions[role_numbers[plan.person_rows], plan.skill_numbers]),
+        pl.Series("begun_day", plan.begun_days),
+        pl.Series(STAGE_NAMES).gather(plan.reached_stages).alias("stage"),
+        pl.Series("reached_day", plan.reached_days),
     )
     entry_worklogs = generate_worklogs(plan, rng)
     issues, worklogs = open_issues(plan_entries, entry_worklogs, world, block_number, rng)
@@ -136,9 +144,9 @@ def generate_history(world: World, block_number: int) -> History:
     courses, lessons = generate_courses(plan, rng), generate_lessons(plan, rng)
     practice_days = pl.concat([entry_worklogs.select("entry", "day"), lessons.select("entry", "day")])
     later_judgements = generate_checks(
-        plan, practice_days, world.half_life, np.random.default_rng([world.seed, 5, block_number])
+        plan, practice_days, world.half_life_days, np.random.default_rng([world.seed, 5, block_number])
     )
-    judgements = attach_entries(
+    judgements = replace_entry_numbers(
         plan_entries, pl.concat([entry_judgements, later_judgements.select(entry_judgements.columns)])
     )
     return History(
@@ -146,7 +154,7 @@ def generate_history(world: World, block_number: int) -> History:
         steps=steps.sort("person", "step"),
         issues=issues,
         worklogs=worklogs,
-        courses=attach_entries(plan_entries, courses),
+        courses=replace_entry_numbers(plan_entries, courses),
         judgements=choose_judges(judgements, world.people),
         lessons=choose_learners(plan, plan_entries, lessons, rng),
         wishes=generate_wishes(people, is_favoured, last_days, world, rng),
@@ -154,13 +162,13 @@ def generate_history(world: World, block_number: int) -> History:
     )
 
 
-def attach_entries(entries: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def replace_entry_numbers(plan_entries: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Replace the plan's entry number of each event by person and skill."""
-    return entries[events["entry"].to_numpy()].hstack(events.drop("entry"))
+    return plan_entries[events["entry"].to_numpy()].hstack(events.drop("entry"))
 
 
 def open_issues(
-    entries: pl.DataFrame, worklogs: pl.DataFrame, world: World, block_number: int, rng: np.random.Generator
+    plan_entries: pl.DataFrame, worklogs: pl.DataFrame, world: World, block_number: int, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Open an issue for up to four consecutive worklogs on one micro-skill.
 
@@ -172,7 +180,7 @@ def open_issues(
     issue_numbers = (
         first_issue_number + worklogs.select(pl.struct("entry", issue_chunk).rle_id().cast(pl.Int64) + 1).to_series()
     )
-    numbered_worklogs = attach_entries(entries, worklogs).with_columns(
+    numbered_worklogs = replace_entry_numbers(plan_entries, worklogs).with_columns(
         issue_numbers.alias("issue"), (first_issue_number + pl.int_range(1, pl.len() + 1)).alias("worklog")
     )
     issues = numbered_worklogs.group_by("issue", maintain_order=True).agg(
@@ -184,32 +192,32 @@ def open_issues(
     )
     return issues.with_columns(
         pl.col("created_day") - pl.Series(rng.integers(0, 12, issues.height)),
-        is_done=pl.Series(rng.random(issues.height) < 0.95) & (pl.col("last_day") <= world.end - 5),
+        is_done=pl.Series(rng.random(issues.height) < 0.95) & (pl.col("last_day") <= world.last_day - 5),
     ), numbered_worklogs
 
 
 def choose_judges(judgements: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Replace `judge` by `giver`: the person, the manager, a colleague of the unit, or null for a test."""
     people_by_unit = people.sort("unit", "unit_place").select("person", "unit")
-    unit_start = people_by_unit["unit"].search_sorted(pl.Series(range(len(UNITS))))
+    unit_starts = people_by_unit["unit"].search_sorted(pl.Series(range(len(UNITS))))
     judged_people = people[judgements["person"].to_numpy()]
-    judged_places, unit_active_count = judged_people["unit_place"], judged_people["unit_actives"]
-    colleague_places = judgements["judge"] % unit_active_count
+    judged_places, unit_active_counts = judged_people["unit_place"], judged_people["unit_actives"]
+    colleague_places = judgements["judge"] % unit_active_counts
     # nobody judges themselves: a colleague outside the series does, so that judges stay distinct
     colleague_places = pl.select(
         pl.when(colleague_places == judged_places)
-        .then((colleague_places + unit_active_count - 7) % unit_active_count)
+        .then((colleague_places + unit_active_counts - 7) % unit_active_counts)
         .otherwise(colleague_places)
     ).to_series()
-    colleague_numbers = people_by_unit["person"].gather(unit_start.gather(judged_people["unit"]) + colleague_places)
-    judgement_kind, manager_number = pl.col("kind"), pl.lit(judged_people["manager"])
+    colleague_numbers = people_by_unit["person"].gather(unit_starts.gather(judged_people["unit"]) + colleague_places)
+    judgement_kind, manager_numbers = pl.col("kind"), pl.lit(judged_people["manager"])
     giver = (
         pl.when(judgement_kind == "self")
         .then("person")
         .when(judgement_kind.is_in(["passed", "certificate"]))
         .then(None)
-        .when((judgement_kind == "manager") & (manager_number >= 0))
-        .then(manager_number)
+        .when((judgement_kind == "manager") & (manager_numbers >= 0))
+        .then(manager_numbers)
         .otherwise(pl.lit(colleague_numbers))
     )
     return judgements.with_columns(giver.alias("giver")).drop("judge").sort("day", maintain_order=True)
@@ -219,28 +227,34 @@ def choose_learners(
     plan: Plan, plan_entries: pl.DataFrame, lessons: pl.DataFrame, rng: np.random.Generator
 ) -> pl.DataFrame:
     """Add a learner who had taken up the micro-skill by the day of the lesson; null if no draw finds one."""
-    entry_order = np.argsort(plan.skill, kind="stable")
-    skill_starts = np.searchsorted(plan.skill[entry_order], np.arange(plan.skill.max(initial=0) + 2))
+    entries_by_skill = np.argsort(plan.skill_numbers, kind="stable")
+    skill_starts = np.searchsorted(
+        plan.skill_numbers[entries_by_skill], np.arange(plan.skill_numbers.max(initial=0) + 2)
+    )
     teacher_entries, lesson_days = lessons["entry"].to_numpy(), lessons["day"].to_numpy()
-    lesson_skills = plan.skill[teacher_entries]
+    lesson_skills = plan.skill_numbers[teacher_entries]
     learner_entries = np.full(teacher_entries.size, -1, dtype=np.int64)
     for _ in range(6):  # about half of all draws fit
-        drawn_entries = entry_order[
+        drawn_entries = entries_by_skill[
             skill_starts[lesson_skills]
             + (
                 rng.random(teacher_entries.size) * (skill_starts[lesson_skills + 1] - skill_starts[lesson_skills])
             ).astype(np.int64)
         ]
-        is_fitting = (
-            (plan.row[drawn_entries] != plan.row[teacher_entries])
-            & (plan.begun_day[drawn_entries] <= lesson_days)
-            & (lesson_days <= plan.last_day[drawn_entries])
+        is_possible_learner = (
+            (plan.person_rows[drawn_entries] != plan.person_rows[teacher_entries])
+            & (plan.begun_days[drawn_entries] <= lesson_days)
+            & (lesson_days <= plan.last_days[drawn_entries])
         )
-        learner_entries = np.where((learner_entries < 0) & is_fitting, drawn_entries, learner_entries)
+        learner_entries = np.where((learner_entries < 0) & is_possible_learner, drawn_entries, learner_entries)
     learner_numbers = (
         plan_entries["person"].gather(np.maximum(learner_entries, 0)).set(pl.Series(learner_entries < 0), None)
     )
-    return attach_entries(plan_entries, lessons).with_columns(learner=learner_numbers).sort("day", maintain_order=True)
+    return (
+        replace_entry_numbers(plan_entries, lessons)
+        .with_columns(learner=learner_numbers)
+        .sort("day", maintain_order=True)
+    )
 
 
 def generate_wishes(
@@ -248,17 +262,17 @@ def generate_wishes(
 ) -> pl.DataFrame:
     """Draw one row per wish of the last year: a micro-skill, mostly of a favoured capability, strength 1 to 3."""
     wish_counts = rng.integers(1, MAX_WISHES + 1, people.height) * (rng.random(people.height) < WISHERS_SHARE)
-    person_rows = np.repeat(np.arange(people.height), wish_counts)
+    wisher_rows = np.repeat(np.arange(people.height), wish_counts)
     wished_skills = (
-        is_favoured[person_rows] + rng.random((person_rows.size, world.catalog.size), dtype=np.float32) * 1.2
+        is_favoured[wisher_rows] + rng.random((wisher_rows.size, world.catalog.skill_count), dtype=np.float32) * 1.2
     ).argmax(axis=1)
-    first_days = np.maximum(people["hired_day"].to_numpy()[person_rows], world.start)
+    first_days = np.maximum(people["hired_day"].to_numpy()[wisher_rows], world.first_day)
     return pl.DataFrame(
         {
-            "person": people["person"].to_numpy()[person_rows],
+            "person": people["person"].to_numpy()[wisher_rows],
             "skill": wished_skills,
-            "day": np.maximum(last_days[person_rows] - rng.integers(0, 365, person_rows.size), first_days),
-            "strength": rng.integers(1, 4, person_rows.size),
+            "day": np.maximum(last_days[wisher_rows] - rng.integers(0, 365, wisher_rows.size), first_days),
+            "strength": rng.integers(1, 4, wisher_rows.size),
         }
     ).unique(["person", "skill"], keep="first", maintain_order=True)
 
@@ -267,12 +281,14 @@ def generate_demands(people: pl.DataFrame, world: World, block_number: int, rng:
     """Draw one row per open issue without an assignee, from the roles of the unit and mostly rising micro-skills."""
     demand_count = max(MIN_DEMANDS, round(DEMAND_PER_PERSON * people.height))
     person_rows = rng.integers(0, people.height, demand_count)
-    skill_appeal = world.catalog.importance[people["role"].to_numpy()[person_rows]] + 0.3 * world.curricula.trend
+    skill_appeal = (
+        world.catalog.role_importance[people["role"].to_numpy()[person_rows]] + 0.3 * world.curricula.skill_trends
+    )
     return pl.DataFrame(
         {
             "issue": block_number * ISSUES_PER_BLOCK + ISSUES_PER_BLOCK // 2 + np.arange(demand_count),
             "unit": people["unit"].to_numpy()[person_rows],
             "skill": (skill_appeal + rng.random(skill_appeal.shape, dtype=np.float32)).argmax(axis=1),
-            "created_day": world.end - rng.integers(0, 60, demand_count),
+            "created_day": world.last_day - rng.integers(0, 60, demand_count),
         }
     )

@@ -13,7 +13,7 @@ import jinja2
 import polars as pl
 
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
-from pipelines.publish.site.page_data import PageData, list_people, load_page_data, page_name
+from pipelines.publish.site.page_data import PageData, list_people, load_page_data, name_team_page
 from pipelines.publish.site.page_reuse import FINGERPRINTS_FILE, fingerprint_pages, reuse_pages, write_fingerprints
 from pipelines.publish.site.page_writer import create_environment, write_people
 from pipelines.publish.site.pages import render_team_pages
@@ -25,7 +25,7 @@ from pipelines.storage.lake import Lake
 _MARKER_FILE = "snapshot.txt"
 
 
-def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) -> Path:
+def build_site(snapshot: Snapshot, lake: Lake, company_name: str, site_folder: Path) -> Path:
     """Write the pages of a snapshot into a folder of their own, unless they exist.
 
     `site_folder/index.html` leads to the newest snapshot's pages. The pages of all other snapshots are removed.
@@ -33,7 +33,7 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
     Args:
         snapshot: The snapshot to show.
         lake: The lake it was made from.
-        company: Name of the company.
+        company_name: Name of the company.
         site_folder: Folder of the site.
 
     Returns:
@@ -41,14 +41,17 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
     """
     site_folder.mkdir(parents=True, exist_ok=True)
     pages_folder = site_folder / snapshot.snapshot_id
-    environment = create_environment(snapshot, company)
+    environment = create_environment(snapshot, company_name)
     if not (pages_folder / FINGERPRINTS_FILE).exists():
         for leftover_folder in site_folder.glob(f".*{UNFINISHED}"):
             # processes of a killed run may still write into it: the next run removes what remains
             shutil.rmtree(leftover_folder, ignore_errors=True)
         unfinished_folder = site_folder / f".{snapshot.snapshot_id}.{os.getpid()}{UNFINISHED}"
         _write_pages(
-            load_page_data(snapshot, lake, company), environment, unfinished_folder, _newest_pages(site_folder)
+            load_page_data(snapshot, lake, company_name),
+            environment,
+            unfinished_folder,
+            _find_newest_pages(site_folder),
         )
         # an earlier version listed everybody
         shutil.rmtree(pages_folder, ignore_errors=True)
@@ -64,38 +67,43 @@ def build_site(snapshot: Snapshot, lake: Lake, company: str, site_folder: Path) 
     return pages_folder / "index.html"
 
 
-def _newest_pages(site_folder: Path) -> Path | None:
+def _find_newest_pages(site_folder: Path) -> Path | None:
     """The folder of the pages that were written last."""
     marker_files = sorted(site_folder.glob(f"*/{_MARKER_FILE}"), key=lambda marker_file: marker_file.stat().st_mtime_ns)
     return marker_files[-1].parent if marker_files else None
 
 
 def _write_pages(
-    page_data: PageData, environment: jinja2.Environment, pages_folder: Path, earlier_folder: Path | None
+    page_data: PageData, environment: jinja2.Environment, pages_folder: Path, earlier_pages_folder: Path | None
 ) -> None:
     for subfolder in ("people", "teams"):
         (pages_folder / subfolder).mkdir(parents=True)
     person_ids = list_people(page_data)
     page_fingerprints = fingerprint_pages(page_data, person_ids)
-    reused_pages = reuse_pages(page_fingerprints, earlier_folder, pages_folder)
+    reused_folder_names = reuse_pages(page_fingerprints, earlier_pages_folder, pages_folder)
     write_people(
         page_data,
-        [person_id for person_id in person_ids if page_data.page_names.folder_of(person_id) not in reused_pages],
+        [person_id for person_id in person_ids if page_data.page_names.folder_of(person_id) not in reused_folder_names],
         pages_folder / "people",
     )
-    unit_by_person = {person_id: page_data.people.get(person_id, {}).get("unit_name") for person_id in person_ids}
-    size_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
+    unit_by_person = {
+        person_id: page_data.person_row_by_id.get(person_id, {}).get("unit_name") for person_id in person_ids
+    }
+    people_count_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
     page_by_unit = render_team_pages(
-        environment.get_template("team.html.j2"), page_data, _count_holders(page_data, unit_by_person), size_by_unit
+        environment.get_template("team.html.j2"),
+        page_data,
+        _count_holders(page_data, unit_by_person),
+        people_count_by_unit,
     )
     for unit_name, page_html in page_by_unit.items():
-        (pages_folder / "teams" / page_name(unit_name)).write_text(page_html)
+        (pages_folder / "teams" / name_team_page(unit_name)).write_text(page_html)
     (pages_folder / "run.html").write_text(
         environment.get_template("run.html.j2").render(sections=build_run_sections(page_data), root="")
     )
-    listed_teams = [(page_name(unit_name), unit_name, size_by_unit[unit_name]) for unit_name in page_by_unit]
+    team_links = [(name_team_page(unit_name), unit_name, people_count_by_unit[unit_name]) for unit_name in page_by_unit]
     (pages_folder / "index.html").write_text(
-        environment.get_template("index.html.j2").render(teams=listed_teams, root="")
+        environment.get_template("index.html.j2").render(teams=team_links, root="")
     )
     # a server that lists folders without an index shows this page instead of the names
     (pages_folder / "people" / "index.html").write_text(environment.get_template("people.html.j2").render(root="../"))
@@ -114,13 +122,13 @@ def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -
             pl.col("stage").is_in(["journeyman", "master"]), ~pl.col("is_hidden").fill_null(False)
         )
         opted_out_people = page_data.snapshot.scan(NEXT_SKILL.name).filter(no_recommendation_reason="opted_out")
-        holder_counts = (
+        counted_holders = (
             held_skills.join(person_units, on="person_id")
             .join(opted_out_people, on="person_id", how="anti")
             .group_by("unit_name", "skill_id")
             .len()
             .sort("unit_name", "skill_id")
         )
-        for unit_name, skill_id, holder_count in holder_counts.drop_nulls().collect().iter_rows():
+        for unit_name, skill_id, holder_count in counted_holders.drop_nulls().collect().iter_rows():
             holder_counts_by_unit.setdefault(unit_name, Counter())[skill_id] = holder_count
     return holder_counts_by_unit

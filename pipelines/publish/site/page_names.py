@@ -34,8 +34,8 @@ class PageNames:
 
     def folder_of(self, person_id: str) -> str:
         """The name of a person's folder, 32 hexadecimal digits."""
-        message = json.dumps([person_id, self.renewal_counts.get(person_id, 0)])
-        return hmac.new(self.key, message.encode(), hashlib.sha256).hexdigest()[:_NAME_LENGTH]
+        hashed_text = json.dumps([person_id, self.renewal_counts.get(person_id, 0)])
+        return hmac.new(self.key, hashed_text.encode(), hashlib.sha256).hexdigest()[:_NAME_LENGTH]
 
     def renew(self, person_id: str) -> "PageNames":
         """The same names, and a new one for a person."""
@@ -51,17 +51,17 @@ def read_page_names(root: Path) -> PageNames:
     """
     if not (root / _KEY_FILE).is_file():
         write_page_names(root, PageNames(secrets.token_bytes(_KEY_BYTES)))
-    document = json.loads((root / _KEY_FILE).read_text())
-    return PageNames(bytes.fromhex(document["key"]), document["renewal_counts"])
+    stored_document = json.loads((root / _KEY_FILE).read_text())
+    return PageNames(bytes.fromhex(stored_document["key"]), stored_document["renewal_counts"])
 
 
-def write_page_names(root: Path, names: PageNames) -> None:
+def write_page_names(root: Path, page_names: PageNames) -> None:
     """Write the key and the renewals; only the owner of the data root may read the file.
 
     Args:
         root: The data root.
-        names: The key and the renewals of addresses.
+        page_names: The key and the renewals of addresses.
     """
-    document = {"key": names.key.hex(), "renewal_counts": names.renewal_counts}
-    write_text_atomically(root / _KEY_FILE, json.dumps(document))
+    stored_document = {"key": page_names.key.hex(), "renewal_counts": page_names.renewal_counts}
+    write_text_atomically(root / _KEY_FILE, json.dumps(stored_document))
     (root / _KEY_FILE).chmod(0o600)

@@ -44,46 +44,50 @@ def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFram
         if page_data.snapshot.has_table(table.name)
     ]
     page_people = pl.DataFrame({"person_id": person_ids}, schema={"person_id": pl.String})
-    row_hashes = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
+    row_hash_frames = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
     for table_number, table_rows in enumerate((*table_scans, page_data.evidence_counts.lazy())):
-        frame_rows = table_rows.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
-        row_hashes.append(frame_rows.select("person_id").with_columns(hash_row_contents(frame_rows).alias("row")))
+        compared_rows = (
+            table_rows.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
+        )
+        row_hash_frames.append(
+            compared_rows.select("person_id").with_columns(hash_row_contents(compared_rows).alias("row"))
+        )
     # sums of hashes: the order of rows changes nothing
-    hash_sums = (
-        pl.concat(row_hashes)
+    hash_sum_by_person = (
+        pl.concat(row_hash_frames)
         .join(page_people, on="person_id", how="semi")
         .group_by("person_id")
         .agg(pl.col("row").sum())
     )
     folder_names = pl.col("person_id").map_elements(page_data.page_names.folder_of, pl.String)
-    return hash_sums.sort("person_id").select(
+    return hash_sum_by_person.sort("person_id").select(
         folder_names.alias("folder"),
         folder_names.map_elements(_hash_name, pl.String).alias("folder_hash"),
         page_print=pl.format("{} {}", pl.lit(_fingerprint_lookups(page_data)), "row"),
     )
 
 
-def reuse_pages(page_fingerprints: pl.DataFrame, earlier_folder: Path | None, pages_folder: Path) -> set[str]:
+def reuse_pages(page_fingerprints: pl.DataFrame, earlier_pages_folder: Path | None, pages_folder: Path) -> set[str]:
     """Put the earlier pages with the same fingerprint into a folder.
 
     Pages are linked if the file system supports links, because a written page never changes; otherwise they are copied.
 
     Args:
         page_fingerprints: The result of `fingerprint_pages`.
-        earlier_folder: Folder of an earlier snapshot's pages, or None.
+        earlier_pages_folder: Folder of an earlier snapshot's pages, or None.
         pages_folder: Folder of the new snapshot's pages.
 
     Returns:
         Folders of the reused pages.
     """
-    if earlier_folder is None or not (earlier_folder / FINGERPRINTS_FILE).exists():
+    if earlier_pages_folder is None or not (earlier_pages_folder / FINGERPRINTS_FILE).exists():
         return set()
     unchanged_pages = page_fingerprints.join(
-        pl.read_parquet(earlier_folder / FINGERPRINTS_FILE), on=_STORED_COLUMNS, how="semi"
+        pl.read_parquet(earlier_pages_folder / FINGERPRINTS_FILE), on=_STORED_COLUMNS, how="semi"
     )
-    reused_names = set()
+    reused_folder_names = set()
     for folder_name in unchanged_pages["folder"]:
-        earlier_page = earlier_folder / "people" / folder_name / PERSON_PAGE
+        earlier_page = earlier_pages_folder / "people" / folder_name / PERSON_PAGE
         new_page = pages_folder / "people" / folder_name / PERSON_PAGE
         if not earlier_page.is_file():
             continue
@@ -92,8 +96,8 @@ def reuse_pages(page_fingerprints: pl.DataFrame, earlier_folder: Path | None, pa
             os.link(earlier_page, new_page)
         except OSError:
             shutil.copyfile(earlier_page, new_page)
-        reused_names.add(folder_name)
-    return reused_names
+        reused_folder_names.add(folder_name)
+    return reused_folder_names
 
 
 def write_fingerprints(page_fingerprints: pl.DataFrame, pages_folder: Path) -> None:
@@ -115,6 +119,11 @@ def _fingerprint_lookups(page_data: PageData) -> str:
     lookups_digest = hashlib.sha256(fingerprint_code().encode())
     for template_path in sorted(TEMPLATES.iterdir()):
         lookups_digest.update(template_path.read_bytes())
-    lookup_values = [page_data.company, page_data.skills, page_data.people, sorted(page_data.skill_counts.items())]
+    lookup_values = [
+        page_data.company_name,
+        page_data.skill_row_by_id,
+        page_data.person_row_by_id,
+        sorted(page_data.skill_count_by_capability.items()),
+    ]
     lookups_digest.update(json.dumps(lookup_values, sort_keys=True, default=str).encode())
     return lookups_digest.hexdigest()[:16]

@@ -17,7 +17,7 @@ from joblib import Parallel, cpu_count, delayed
 from markupsafe import Markup
 
 from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data
-from pipelines.publish.site.pages import SIGNS, SMALLEST_TEAM, render_person_page
+from pipelines.publish.site.pages import SIGN_BY_STAGE, SMALLEST_TEAM, render_person_page
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.file_access import current_umask, use_umask
 from pipelines.storage.lake import Lake
@@ -32,7 +32,7 @@ _PARTS_PER_PROCESS = 4
 # Seconds after which a process ends if it has nothing to do, and between two looks at its parent.
 _IDLE_SECONDS, _WATCH_SECONDS = 10, 0.2
 # Cached table cells: most hold one of a few thousand names, days and shares.
-_CACHED_PIECES = 50_000
+_CACHED_PIECE_COUNT = 50_000
 
 
 def write_people(
@@ -50,16 +50,17 @@ def write_people(
     if process_count <= 1:
         _write_pages(page_data, person_ids, people_folder)
         return
-    part_size = -(-len(person_ids) // (process_count * _PARTS_PER_PROCESS))
+    people_per_part = -(-len(person_ids) // (process_count * _PARTS_PER_PROCESS))
     person_id_parts = (
-        person_ids[first_index : first_index + part_size] for first_index in range(0, len(person_ids), part_size)
+        person_ids[part_start : part_start + people_per_part]
+        for part_start in range(0, len(person_ids), people_per_part)
     )
     # each part gets the evidence counts of its people, so that no process counts all evidence again
     Parallel(n_jobs=process_count, backend="loky", batch_size=1, idle_worker_timeout=_IDLE_SECONDS)(
         delayed(_write_part)(
             page_data.snapshot,
             page_data.lake,
-            page_data.company,
+            page_data.company_name,
             page_data.evidence_counts.filter(pl.col("person_id").is_in(person_id_part)),
             person_id_part,
             people_folder,
@@ -70,12 +71,12 @@ def write_people(
     )
 
 
-def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
+def create_environment(snapshot: Snapshot, company_name: str) -> jinja2.Environment:
     """Create the environment of the templates: it escapes every value and rejects unknown names.
 
     Args:
         snapshot: The snapshot that the pages show.
-        company: Name of the company.
+        company_name: Name of the company.
 
     Returns:
         An environment with the globals and filters that the templates use.
@@ -88,12 +89,12 @@ def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(snapshot=snapshot, company=company, signs=SIGNS, smallest=SMALLEST_TEAM)
+    environment.globals.update(snapshot=snapshot, company=company_name, signs=SIGN_BY_STAGE, smallest=SMALLEST_TEAM)
     # the pieces that pages repeat most are rendered once per value
     piece_macros = environment.get_template("pieces.html.j2").module
     render_cell, render_tile = (
-        lru_cache(_CACHED_PIECES)(piece_macros.cell),
-        lru_cache(_CACHED_PIECES)(piece_macros.tile),
+        lru_cache(_CACHED_PIECE_COUNT)(piece_macros.cell),
+        lru_cache(_CACHED_PIECE_COUNT)(piece_macros.tile),
     )
 
     def render_cells(cell_texts: Iterable[str]) -> Markup:
@@ -109,7 +110,7 @@ def create_environment(snapshot: Snapshot, company: str) -> jinja2.Environment:
 def _write_part(
     snapshot: Snapshot,
     lake: Lake,
-    company: str,
+    company_name: str,
     evidence_counts: pl.DataFrame,
     person_ids: list[str],
     people_folder: Path,
@@ -119,11 +120,11 @@ def _write_part(
     """Write the pages of some people in a separate process, which may have started before its parent set the umask."""
     _end_with_parent(parent_pid)
     use_umask(umask)
-    _write_pages(load_page_data(snapshot, lake, company, evidence_counts), person_ids, people_folder)
+    _write_pages(load_page_data(snapshot, lake, company_name, evidence_counts), person_ids, people_folder)
 
 
 def _write_pages(page_data: PageData, person_ids: list[str], people_folder: Path) -> None:
-    template = create_environment(page_data.snapshot, page_data.company).get_template("person.html.j2")
+    template = create_environment(page_data.snapshot, page_data.company_name).get_template("person.html.j2")
     for person_rows in iterate_people(page_data, person_ids):
         page_html = render_person_page(template, page_data, person_rows)
         person_folder = people_folder / page_data.page_names.folder_of(person_rows.person_id)

@@ -29,8 +29,8 @@ from pipelines.publish.site.page_data import (
 # A page about fewer people would say something about single persons.
 SMALLEST_TEAM = 5
 # Signs that differ in shape, not only in colour.
-SIGNS = dict(zip(STAGES, ("○", "◔", "◑", "●"), strict=True))
-WHY_NOT = {
+SIGN_BY_STAGE = dict(zip(STAGES, ("○", "◔", "◑", "●"), strict=True))
+NO_LIST_TEXTS = {
     "too_little_evidence": "There is too little evidence to say anything good.",
     "nothing_eligible": "Nothing is open that is not reached already.",
     "opted_out": "You asked for no recommendations.",
@@ -46,11 +46,11 @@ _AGREEMENT_TEXTS = {
     "wish_without_need": "wished for, hardly needed",
     "need_without_wish": "needed, hardly wished for",
 }
-_KIND_WORDS = {"new": "take up", "deepen": "go on with", "refresh": "refresh"}
+_STEP_KIND_WORDS = {"new": "take up", "deepen": "go on with", "refresh": "refresh"}
 # Number of rows of a further table on a page.
 _MAX_TABLE_ROWS = 50
 # Cached texts per column and type: most values are one of a few thousand names, days and shares.
-_CACHED_TEXTS = 50_000
+_CACHED_TEXT_COUNT = 50_000
 
 
 def render_person_page(template: jinja2.Template, page_data: PageData, person_rows: PersonRows) -> str:
@@ -64,7 +64,7 @@ def render_person_page(template: jinja2.Template, page_data: PageData, person_ro
     Returns:
         The page as HTML.
     """
-    person_profile = page_data.people.get(person_rows.person_id, {})
+    person_profile = page_data.person_row_by_id.get(person_rows.person_id, {})
     first_step: Row = person_rows.steps[0] if person_rows.steps else {"no_recommendation_reason": "too_little_evidence"}
     no_list_reason = first_step["no_recommendation_reason"]
     page_values = {
@@ -72,14 +72,14 @@ def render_person_page(template: jinja2.Template, page_data: PageData, person_ro
         "name": page_data.person_name(person_rows.person_id),
         "role": person_profile.get("role_name"),
         "unit": person_profile.get("unit_name"),
-        "why_not": WHY_NOT.get(no_list_reason, no_list_reason),
+        "why_not": NO_LIST_TEXTS.get(no_list_reason, no_list_reason),
         "steps": []
         if no_list_reason
         else [_describe_step(page_data, step, person_rows.companions) for step in person_rows.steps],
         "capabilities": _group_by_capability(page_data, person_rows.held_skills),
         "tables": [
             _format_table(page_data, table_name, values_by_column)
-            for table_name, values_by_column in person_rows.tables.items()
+            for table_name, values_by_column in person_rows.values_by_table.items()
         ],
         "evidence_counts": person_rows.evidence_counts,
     }
@@ -91,7 +91,7 @@ def _describe_step(page_data: PageData, step: Row, companions: list[Row]) -> Row
     return {
         **step,
         "title": page_data.skill_name(step["skill_id"]),
-        "kind": _KIND_WORDS[step["kind"]],
+        "kind": _STEP_KIND_WORDS[step["kind"]],
         "stages": step["from_stage"] if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
         "motives": [(motive, motive_text, step[motive]) for motive, motive_text in _MOTIVE_TEXTS.items()],
         "companions": [
@@ -115,80 +115,85 @@ def _group_by_capability(
     page_data: PageData, held_skills: list[Row]
 ) -> list[tuple[str, list[tuple[str, str, str]], int, int]]:
     """One tile per capability: name, micro-skills (sign, name, stage), how many are reached, how many there are."""
-    tiles_by_capability: dict[str, list[tuple[str, str, str]]] = {}
-    reached_by_capability: Counter[str] = Counter()
+    skill_tiles_by_capability: dict[str, list[tuple[str, str, str]]] = {}
+    reached_count_by_capability: Counter[str] = Counter()
     for held_skill in sorted(
         held_skills,
         key=lambda held_skill: (-STAGE_INDEX[held_skill["stage"]], page_data.skill_name(held_skill["skill_id"])),
     ):
-        capability_name = page_data.skills.get(held_skill["skill_id"], {}).get("capability_name") or NO_CAPABILITY
-        stage_label = held_skill["stage"] + (", rusty" if held_skill.get("is_rusty") else "")
-        tiles_by_capability.setdefault(capability_name, []).append(
-            (SIGNS[held_skill["stage"]], page_data.skill_name(held_skill["skill_id"]), stage_label)
+        capability_name = (
+            page_data.skill_row_by_id.get(held_skill["skill_id"], {}).get("capability_name") or NO_CAPABILITY
         )
-        reached_by_capability[capability_name] += held_skill["stage"] != STAGES[0]
+        stage_label = held_skill["stage"] + (", rusty" if held_skill.get("is_rusty") else "")
+        skill_tiles_by_capability.setdefault(capability_name, []).append(
+            (SIGN_BY_STAGE[held_skill["stage"]], page_data.skill_name(held_skill["skill_id"]), stage_label)
+        )
+        reached_count_by_capability[capability_name] += held_skill["stage"] != STAGES[0]
     return [
         (
             capability_name,
-            capability_tiles,
-            reached_by_capability[capability_name],
-            page_data.skill_counts[capability_name],
+            skill_tiles,
+            reached_count_by_capability[capability_name],
+            page_data.skill_count_by_capability[capability_name],
         )
-        for capability_name, capability_tiles in sorted(tiles_by_capability.items())
+        for capability_name, skill_tiles in sorted(skill_tiles_by_capability.items())
     ]
 
 
 def _format_table(page_data: PageData, table_name: str, values_by_column: Columns) -> dict[str, Any]:
     """A further table: the columns that have a value, in words, and how many rows were left out."""
     titled_columns = [
-        (column, column_heading)
-        for column, column_heading in shown_columns(TABLES[table_name])
-        if (column_values := values_by_column.get(column, [])).count(None) < len(column_values)
+        (column_name, column_heading)
+        for column_name, column_heading in shown_columns(TABLES[table_name])
+        if (column_values := values_by_column.get(column_name, [])).count(None) < len(column_values)
     ]
-    text_columns = [
-        _format_values(page_data, column, values_by_column[column][:_MAX_TABLE_ROWS]) for column, _ in titled_columns
+    formatted_columns = [
+        _format_values(page_data, column_name, values_by_column[column_name][:_MAX_TABLE_ROWS])
+        for column_name, _ in titled_columns
     ]
     row_count = len(next(iter(values_by_column.values())))
     return {
         "title": heading(table_name.split("__", 1)[1]),
         "headings": [column_heading for _, column_heading in titled_columns],
-        "rows": list(zip(*text_columns, strict=True)),
+        "rows": list(zip(*formatted_columns, strict=True)),
         "left_out": max(0, row_count - _MAX_TABLE_ROWS),
     }
 
 
-def _format_values(page_data: PageData, column: str, cells: list[Any]) -> list[str]:
+def _format_values(page_data: PageData, column_name: str, cells: list[Any]) -> list[str]:
     """The values of one column in words, with a dash for null; they have one type."""
     value_type = type(next((cell for cell in cells if cell is not None), None))
-    if (column, value_type) not in page_data.formatters:
-        format_value = _choose_format(page_data, column, value_type)
+    if (column_name, value_type) not in page_data.formatters:
+        format_value = _choose_format(page_data, column_name, value_type)
         can_cache = not issubclass(value_type, list | dict)
-        page_data.formatters[column, value_type] = lru_cache(_CACHED_TEXTS)(format_value) if can_cache else format_value
-    format_value = page_data.formatters[column, value_type]
+        page_data.formatters[column_name, value_type] = (
+            lru_cache(_CACHED_TEXT_COUNT)(format_value) if can_cache else format_value
+        )
+    format_value = page_data.formatters[column_name, value_type]
     return ["–" if cell is None else format_value(cell) for cell in cells]
 
 
-def _choose_format(page_data: PageData, column: str, value_type: type) -> Callable[[Any], str]:
+def _choose_format(page_data: PageData, column_name: str, value_type: type) -> Callable[[Any], str]:
     """How values of a column are written: ids by their names, shares as percentages, lists joined."""
     if issubclass(value_type, bool):
         return lambda cell: "yes" if cell else "no"
     if issubclass(value_type, float):
-        format_number = ("{:.0%}" if column.endswith(("_share", "probability")) else "{:,.2f}").format
+        format_number = ("{:.0%}" if column_name.endswith(("_share", "probability")) else "{:,.2f}").format
         return lambda cell: format_number(cell + 0.0)  # -0.0 becomes 0.0: both share one place in the cache
     if issubclass(value_type, datetime):
         return lambda cell: str(cell.date().isoformat())
     if issubclass(value_type, date):
         return date.isoformat
     if issubclass(value_type, list):
-        return lambda cell: ", ".join(_format_values(page_data, column.removesuffix("s"), cell)) or "–"
+        return lambda cell: ", ".join(_format_values(page_data, column_name.removesuffix("s"), cell)) or "–"
     if issubclass(value_type, dict):
         return lambda cell: ", ".join(
             f"{field_name.replace('_', ' ')}: {_format_values(page_data, field_name, [field_value])[0]}"
             for field_name, field_value in cell.items()
         )
-    if column.endswith("skill_id"):
+    if column_name.endswith("skill_id"):
         return page_data.skill_name
-    return page_data.person_name if column.endswith("_id") else str
+    return page_data.person_name if column_name.endswith("_id") else str
 
 
 def render_team_pages(
@@ -208,32 +213,35 @@ def render_team_pages(
     Returns:
         The page as HTML by unit, sorted by unit.
     """
-    support_rows, alignment_rows = read_rows_by_unit(page_data, SUPPORT_GAP), read_rows_by_unit(page_data, ALIGNMENT)
+    support_rows_by_unit, alignment_rows_by_unit = (
+        read_rows_by_unit(page_data, SUPPORT_GAP),
+        read_rows_by_unit(page_data, ALIGNMENT),
+    )
     page_by_unit = {}
     for unit_name, people_count in sorted(people_count_by_unit.items()):
         if people_count >= SMALLEST_TEAM:
-            holder_counts = holder_counts_by_unit.get(unit_name, Counter())
+            holder_count_by_skill = holder_counts_by_unit.get(unit_name, Counter())
             page_values = {
                 "name": unit_name,
                 "people_count": people_count,
                 "holds": [
-                    (*_name_skill(page_data, skill_id), holder_counts[skill_id])
-                    for skill_id in _sort_skills(page_data, holder_counts)
+                    (*_name_skill(page_data, skill_id), holder_count_by_skill[skill_id])
+                    for skill_id in _sort_skills(page_data, holder_count_by_skill)
                 ],
                 "support": [
-                    table_row["finding"]
-                    for table_row in support_rows.get(unit_name, [])
-                    if table_row["recommended_count"] >= SMALLEST_TEAM
+                    support_row["finding"]
+                    for support_row in support_rows_by_unit.get(unit_name, [])
+                    if support_row["recommended_count"] >= SMALLEST_TEAM
                 ],
                 "aims": [
                     (
-                        table_row["capability_name"],
-                        table_row["wish_share"],
-                        table_row["need_share"],
-                        _AGREEMENT_TEXTS[table_row["agreement"]],
+                        alignment_row["capability_name"],
+                        alignment_row["wish_share"],
+                        alignment_row["need_share"],
+                        _AGREEMENT_TEXTS[alignment_row["agreement"]],
                     )
-                    for table_row in alignment_rows.get(unit_name, [])
-                    if table_row["team_people_count"] >= SMALLEST_TEAM
+                    for alignment_row in alignment_rows_by_unit.get(unit_name, [])
+                    if alignment_row["team_people_count"] >= SMALLEST_TEAM
                 ],
             }
             page_by_unit[unit_name] = str(template.render(page=page_values, root="../"))
@@ -242,10 +250,14 @@ def render_team_pages(
 
 def _name_skill(page_data: PageData, skill_id: str) -> tuple[str, str]:
     """Name and capability of a micro-skill."""
-    return page_data.skill_name(skill_id), str(page_data.skills.get(skill_id, {}).get("capability_name") or "")
+    return page_data.skill_name(skill_id), str(page_data.skill_row_by_id.get(skill_id, {}).get("capability_name") or "")
 
 
-def _sort_skills(page_data: PageData, holder_counts: Counter[str]) -> list[str]:
+def _sort_skills(page_data: PageData, holder_count_by_skill: Counter[str]) -> list[str]:
     """The micro-skills that enough people hold, highest count first; of the others nothing is said."""
-    counted_skills = (skill_id for skill_id, count in holder_counts.items() if count >= SMALLEST_TEAM)
-    return sorted(counted_skills, key=lambda skill_id: (-holder_counts[skill_id], page_data.skill_name(skill_id)))
+    common_skill_ids = (
+        skill_id for skill_id, holder_count in holder_count_by_skill.items() if holder_count >= SMALLEST_TEAM
+    )
+    return sorted(
+        common_skill_ids, key=lambda skill_id: (-holder_count_by_skill[skill_id], page_data.skill_name(skill_id))
+    )

@@ -63,7 +63,7 @@ def _describe_tables(page_data: PageData) -> Section:
 
 
 def _describe_people(page_data: PageData) -> Section:
-    people_counts = (
+    people_count_by_reason = (
         page_data.snapshot.scan(NEXT_SKILL.name)
         .group_by(pl.col("no_recommendation_reason").fill_null("recommended"))
         .agg(pl.col("person_id").n_unique())
@@ -71,8 +71,8 @@ def _describe_people(page_data: PageData) -> Section:
         .collect()
     )
     reason_rows = [
-        [str(reason).replace("_", " "), _count_people(people_count)]
-        for reason, people_count in people_counts.iter_rows()
+        [str(reason).replace("_", " "), _format_people_count(people_count)]
+        for reason, people_count in people_count_by_reason.iter_rows()
     ]
     return Section("People", "How many people got a list, and why the others did not.", ["", "people"], reason_rows)
 
@@ -113,10 +113,10 @@ def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
             [
                 [
                     model_row["model"].replace("_", " "),
-                    _format_figure(model_row["ndcg_at_10"]),
+                    _format_metric(model_row["ndcg_at_10"]),
                     _format_interval(model_row),
-                    _format_figure(model_row["hr_at_10"]),
-                    _format_figure(model_row["mrr"]),
+                    _format_metric(model_row["hr_at_10"]),
+                    _format_metric(model_row["mrr"]),
                 ]
                 for model_row in model_rows.iter_rows(named=True)
             ],
@@ -137,8 +137,8 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
             [
                 [
                     segment_row["segment"].replace("_", " "),
-                    _count_people(segment_row["people_count"]),
-                    _format_figure(segment_row["ndcg_at_10"]),
+                    _format_people_count(segment_row["people_count"]),
+                    _format_metric(segment_row["ndcg_at_10"]),
                     _format_interval(segment_row),
                 ]
                 for segment_row in segment_rows.iter_rows(named=True)
@@ -185,7 +185,7 @@ def _draw_ndcg(evaluation: pl.DataFrame, label_column: str) -> str:
     )
 
 
-def _count_people(people_count: int) -> str:
+def _format_people_count(people_count: int) -> str:
     """A number of people; a dash if they are so few that it would point at single persons, or none."""
     return f"{people_count:,}" if people_count >= SMALLEST_TEAM else "–"
 
@@ -195,5 +195,5 @@ def _format_interval(evaluation_row: Row) -> str:
     return "–" if ndcg_low is None or ndcg_high is None else f"{ndcg_low:.3f} to {ndcg_high:.3f}"
 
 
-def _format_figure(metric_value: float | None) -> str:
+def _format_metric(metric_value: float | None) -> str:
     return "–" if metric_value is None else f"{metric_value:.3f}"

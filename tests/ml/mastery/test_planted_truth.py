@@ -30,7 +30,7 @@ class LearnedWorld:
 
 @pytest.fixture(scope="module")
 def learned() -> LearnedWorld:
-    world = generate_world(600, seed=11, last_day=END)
+    world = generate_world(600, seed=11, export_day=END)
     histories = list(generate_histories(world))
     evidence = pl.concat([build_evidence_ledger(world, history) for history in histories])
     steps = pl.concat([history.steps for history in histories])
@@ -62,7 +62,7 @@ def test_knowledge_tracing_beats_the_fraction_correct_so_far_over_a_time_split(l
 
 
 def test_half_lives_follow_those_planted(learned: LearnedWorld) -> None:
-    planted = dict(zip(learned.world.catalog.skills["skill_id"], learned.world.half_life.tolist(), strict=True))
+    planted = dict(zip(learned.world.catalog.skills["skill_id"], learned.world.half_life_days.tolist(), strict=True))
     planted_half_lives = [planted[skill] for skill in learned.tracing.skill_ids]
     agreement = stats.spearmanr(planted_half_lives, learned.tracing.half_lives)
     assert agreement.statistic > 0.2

@@ -27,7 +27,7 @@ PEOPLE = 150
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    build_demo(folder, people_count=PEOPLE, seed=11, last_day=END)
+    build_demo(folder, people_count=PEOPLE, seed=11, export_day=END)
     return folder
 
 
@@ -64,7 +64,7 @@ def words(text: str) -> str:
 
 def test_the_catalogue_has_enough_micro_skills_capabilities_and_roles() -> None:
     catalog = read_catalog()
-    assert catalog.size >= 120
+    assert catalog.skill_count >= 120
     assert catalog.skills["capability_id"].n_unique() == 20
     assert len(catalog.role_names) >= 10
     assert catalog.skills.null_count().sum_horizontal().item() == 0
@@ -95,21 +95,21 @@ def test_no_alias_of_one_micro_skill_occurs_inside_one_of_another() -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(demo: Path, tmp_path: Path) -> None:
-    build_demo(tmp_path / "again", people_count=PEOPLE, seed=11, last_day=END)
-    build_demo(tmp_path / "other", people_count=PEOPLE, seed=12, last_day=END)
+    build_demo(tmp_path / "again", people_count=PEOPLE, seed=11, export_day=END)
+    build_demo(tmp_path / "other", people_count=PEOPLE, seed=12, export_day=END)
     assert fingerprint(tmp_path / "again") == fingerprint(demo)
     assert fingerprint(tmp_path / "other") != fingerprint(demo)
 
 
 def test_a_second_demo_removes_the_first(tmp_path: Path) -> None:
-    build_demo(tmp_path, people_count=60, seed=1, last_day=date(2020, 1, 31))
-    build_demo(tmp_path, people_count=60, seed=1, last_day=END)
+    build_demo(tmp_path, people_count=60, seed=1, export_day=date(2020, 1, 31))
+    build_demo(tmp_path, people_count=60, seed=1, export_day=END)
     assert not list((tmp_path / "landing").rglob("*2020-01-3*"))
 
 
 def test_progress_ends_at_one(tmp_path: Path) -> None:
     shares: list[float] = []
-    build_demo(tmp_path, people_count=60, last_day=END, progress=lambda _what, share: shares.append(share))
+    build_demo(tmp_path, people_count=60, export_day=END, progress=lambda _what, share: shares.append(share))
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
 
@@ -120,7 +120,7 @@ def test_too_few_people_raise_with_both_numbers() -> None:
 
 
 def test_managers_form_one_tree() -> None:
-    manager = generate_world(400, seed=3, last_day=END).people["manager"].to_list()
+    manager = generate_world(400, seed=3, export_day=END).people["manager"].to_list()
     assert manager.count(-1) == 1
     for person in range(len(manager)):
         seen = set()
@@ -132,7 +132,7 @@ def test_managers_form_one_tree() -> None:
 
 def test_blocks_together_write_the_complete_company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(world_module, "BLOCK_PEOPLE", 40)
-    world, exports = generate_world(100, seed=5, last_day=END), ExportFolder(tmp_path)
+    world, exports = generate_world(100, seed=5, export_day=END), ExportFolder(tmp_path)
     for history in generate_histories(world):
         write_history_exports(world, history, exports)
     assert [path.name for path in sorted((tmp_path / "tempo").iterdir())] == [

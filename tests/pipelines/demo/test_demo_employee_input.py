@@ -17,7 +17,7 @@ END = date(2026, 6, 30)
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    world, exports = generate_world(200, seed=5, last_day=END), ExportFolder(folder)
+    world, exports = generate_world(200, seed=5, export_day=END), ExportFolder(folder)
     write_company_exports(world, exports)
     for history in generate_histories(world):
         write_history_exports(world, history, exports)

@@ -23,7 +23,7 @@ STAGES = ("none", "apprentice", "journeyman", "master")
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo_truth")
-    build_demo(folder, people_count=200, seed=7, last_day=END)
+    build_demo(folder, people_count=200, seed=7, export_day=END)
     return folder
 
 

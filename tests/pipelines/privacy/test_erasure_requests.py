@@ -7,7 +7,7 @@ from erasable_company import NOW
 from pipelines.contracts.catalog import ACCOUNT, PERSON
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import ErasureUnavailable, Identity
-from pipelines.privacy.erasure import complete_erasures, erase_people, erase_requested, open_list, unmark
+from pipelines.privacy.erasure import complete_erasures, erase_people, erase_requested, open_list, remove_list_marks
 
 
 def request(stores: DataRoot, content: bytes) -> DataRoot:
@@ -81,7 +81,7 @@ def test_an_older_list_or_none_does_not_bring_people_back(data_root: DataRoot) -
         complete_erasures(DataRoot(data_root.settings, config, data_root.landing_folder), NOW)
     # `footsteps erase --new-list` goes on with a list that is lost
     open_list(data_root, is_new=True)
-    unmark(data_root)
+    remove_list_marks(data_root)
     assert complete_erasures(data_root, NOW) is None
     assert open_list(data_root) is not None
 

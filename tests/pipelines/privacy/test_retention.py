@@ -42,7 +42,7 @@ def land_exports(root: Path) -> DataRoot:
 def test_only_what_is_due_is_deleted(tmp_path: Path) -> None:
     stores = land_exports(tmp_path / "root")
     report = delete_due(stores, TODAY)
-    assert report.counts == {
+    assert report.deleted_count_by_place == {
         "raw_tabular__event_feedback": 1,
         "quarantine__raw_tabular__event_feedback": 3,
         "landing copies": 1,
@@ -53,7 +53,7 @@ def test_only_what_is_due_is_deleted(tmp_path: Path) -> None:
     assert find_files_with(tmp_path / "root" / "lake", ["skill of last year broken"]) == []
     assert len(find_files_with(tmp_path / "root" / "lake", ["skill of today broken"])) == 1
     assert sorted(path.name for path in stores.landing_folder.iterdir()) == [f"feedback{n}.csv" for n in (1, 2, 3)]
-    assert delete_due(stores, TODAY).counts == {}
+    assert delete_due(stores, TODAY).deleted_count_by_place == {}
 
 
 def test_history_that_is_landed_today_is_kept_for_its_whole_period(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_history_that_is_landed_today_is_kept_for_its_whole_period(tmp_path: Pat
     export.write_text("\n".join(lines) + "\n")
     landing = LandingContext(stores.lake, stores.landing_folder, date(2016, 1, 31), NOW)
     land_source(landing, stores.config.source("feedback"))
-    assert delete_due(stores, TODAY).counts == {}
+    assert delete_due(stores, TODAY).deleted_count_by_place == {}
     assert export.exists()
-    assert delete_due(stores, TODAY + timedelta(days=1096)).counts["landing copies"] == 1
+    assert delete_due(stores, TODAY + timedelta(days=1096)).deleted_count_by_place["landing copies"] == 1
 
 
 def test_a_run_with_nothing_due_counts_no_landed_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,5 +160,5 @@ def test_rows_of_a_table_end_by_the_day_that_its_contract_names(tmp_path: Path) 
     ]
     drift = pl.DataFrame([{**dict.fromkeys(DRIFT.column_names), **row} for row in rows], schema=DRIFT.schema)
     stores.lake.write(DRIFT, drift)
-    assert delete_due(stores, TODAY).counts[DRIFT.name] == 1
+    assert delete_due(stores, TODAY).deleted_count_by_place[DRIFT.name] == 1
     assert stores.lake.scan(DRIFT).collect()["as_of"].to_list() == [TODAY - timedelta(days=365), date(2026, 6, 1)]

@@ -28,7 +28,7 @@ from pipelines.publish.object_store import (
 )
 from pipelines.publish.postgresql import drop_expired_postgresql, publish_postgresql
 from pipelines.publish.queries import list_publish_targets
-from pipelines.publish.targets import PublishContext, configured_targets, publish_target
+from pipelines.publish.targets import PublishContext, list_configured_targets, publish_target
 from pipelines.snapshots.reader import current_delta, current_snapshot, list_snapshots
 from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
 from pipelines.storage.lake import Lake
@@ -250,7 +250,7 @@ def test_one_way_that_fails_stops_no_other_and_tells_no_secret(tmp_path: Path, m
     problem = publish_target("postgresql", publication).problem
     assert problem is not None
     assert "set FOOTSTEPS_POSTGRESQL_URI" in problem
-    assert "object_store" not in configured_targets(options)
+    assert "object_store" not in list_configured_targets(options)
 
 
 def test_a_failed_target_shows_the_host_of_the_webhook_and_no_other_address_and_no_secret(

@@ -11,14 +11,14 @@ from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.contracts.table import Severity, Table
 from pipelines.snapshots.release_checks import (
-    list_check_rows,
-    list_check_table,
+    build_list_contract,
+    build_person_contract,
+    build_person_rows,
+    build_publication_contract,
+    build_publication_row,
     measure_changed_share,
-    person_check_rows,
-    person_check_table,
-    publication_check_row,
-    publication_check_table,
     reject_email_addresses,
+    select_list_rows,
 )
 
 WHY_NOT = {"person_id": "p9", "no_recommendation_reason": "too_little_evidence"}
@@ -38,11 +38,11 @@ def broken(table: Table, frame: pl.DataFrame) -> dict[str, int]:
 
 
 def lists(*rows: dict[str, object]) -> pl.DataFrame:
-    return list_check_rows(fill_contract_columns(NEXT_SKILL, [*make_next_skill_rows("s0").to_dicts(), *rows]))
+    return select_list_rows(fill_contract_columns(NEXT_SKILL, [*make_next_skill_rows("s0").to_dicts(), *rows]))
 
 
 def test_complete_lists_and_rows_with_a_reason_pass() -> None:
-    assert broken(list_check_table(2), lists(WHY_NOT)) == {}
+    assert broken(build_list_contract(2), lists(WHY_NOT)) == {}
 
 
 @pytest.mark.parametrize(
@@ -56,29 +56,29 @@ def test_complete_lists_and_rows_with_a_reason_pass() -> None:
     ],
 )
 def test_a_list_that_breaks_a_rule_fails_it(row: dict[str, object], rule: str) -> None:
-    assert broken(list_check_table(2), lists(row)) == {rule: 1}
+    assert broken(build_list_contract(2), lists(row)) == {rule: 1}
 
 
 def test_a_short_list_is_a_warning() -> None:
-    severities = {rule.name.split("|")[1]: rule.severity for rule in list_check_table(2).rules}
+    severities = {rule.name.split("|")[1]: rule.severity for rule in build_list_contract(2).rules}
     assert severities["has_enough_steps_or_a_reason"] is Severity.WARN
     assert severities["is_not_repeated"] is Severity.ERROR
 
 
 def test_everyone_must_have_a_row() -> None:
     people = pl.DataFrame({"person_id": ["p0000", "p0001", "left_out"]})
-    assert broken(person_check_table(), person_check_rows(make_next_skill_rows("s0"), people)) == {"has_a_row": 1}
+    assert broken(build_person_contract(), build_person_rows(make_next_skill_rows("s0"), people)) == {"has_a_row": 1}
 
 
 def test_a_large_change_is_an_error_except_in_the_first_snapshot() -> None:
     frames = {NEXT_SKILL: make_next_skill_rows("s1", skill="go")}
     share = measure_changed_share(make_next_skill_rows("s0").lazy(), frames[NEXT_SKILL].lazy())
     assert share == 1
-    assert broken(publication_check_table(PublishOptions()), publication_check_row(frames, None, share)) == {
+    assert broken(build_publication_contract(PublishOptions()), build_publication_row(frames, None, share)) == {
         "changed_share|between": 1
     }
     assert measure_changed_share(None, frames[NEXT_SKILL].lazy()) is None
-    assert broken(publication_check_table(PublishOptions()), publication_check_row(frames, None, None)) == {}
+    assert broken(build_publication_contract(PublishOptions()), build_publication_row(frames, None, None)) == {}
 
 
 def test_the_share_of_changed_rows_counts_other_steps_of_people_in_both() -> None:
@@ -97,36 +97,36 @@ def card(ece: float, promises: int) -> str:
 
 
 def test_bad_calibration_is_a_warning() -> None:
-    row = publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.2, 1_000_000), None)
+    row = build_publication_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.2, 1_000_000), None)
     assert row["calibration_error_share"][0] == pytest.approx(0.1996, abs=1e-4)
-    assert broken(publication_check_table(PublishOptions()), row) == {"calibration_error_share|between": 1}
-    assert broken(publication_check_table(PublishOptions(most_calibration_error=0.3)), row) == {}
-    severities = {rule.name: rule.severity for rule in publication_check_table(PublishOptions()).rules}
+    assert broken(build_publication_contract(PublishOptions()), row) == {"calibration_error_share|between": 1}
+    assert broken(build_publication_contract(PublishOptions(most_calibration_error=0.3)), row) == {}
+    severities = {rule.name: rule.severity for rule in build_publication_contract(PublishOptions()).rules}
     assert severities["calibration_error_share|between"] is Severity.WARN
     assert severities["changed_share|between"] is Severity.ERROR
 
 
 def test_a_calibration_error_within_chance_passes() -> None:
     # of 25 promises of 0.5 the share that comes true misses by sqrt(2 / pi * 0.25 / 25) = 0.08 on average
-    row = publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.1, 25), None)
+    row = build_publication_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.1, 25), None)
     assert row["calibration_error_share"][0] == pytest.approx(0.0202, abs=1e-4)
-    assert broken(publication_check_table(PublishOptions()), row) == {}
+    assert broken(build_publication_contract(PublishOptions()), row) == {}
 
 
 def test_a_card_without_reliability_gives_a_null_error() -> None:
     assert (
-        publication_check_row({NEXT_SKILL: make_next_skill_rows("s0")}, '{"reliability": null}', None).row(0)[0] is None
+        build_publication_row({NEXT_SKILL: make_next_skill_rows("s0")}, '{"reliability": null}', None).row(0)[0] is None
     )
 
 
 def test_personal_columns_and_addresses_are_rejected() -> None:
     rows = make_next_skill_rows("s0").with_columns(how=pl.lit("Ask ann@example.org."))
-    assert publication_check_row({NEXT_SKILL: rows}, None, None)["address_count"][0] == 1
+    assert build_publication_row({NEXT_SKILL: rows}, None, None)["address_count"][0] == 1
     with pytest.raises(ValueError, match="out__next_skill in 1 texts"):
         reject_email_addresses({NEXT_SKILL: rows})
-    row = publication_check_row({PERSON: pl.DataFrame(schema=PERSON.schema)}, None, None)
-    assert broken(publication_check_table(PublishOptions()), row) == {"personal_column_count|between": 1}
-    clean = publication_check_row(
+    row = build_publication_row({PERSON: pl.DataFrame(schema=PERSON.schema)}, None, None)
+    assert broken(build_publication_contract(PublishOptions()), row) == {"personal_column_count|between": 1}
+    clean = build_publication_row(
         {NEXT_SKILL: make_next_skill_rows("s0"), OUT_MASTERY: make_mastery_rows("s0")}, None, None
     )
-    assert broken(publication_check_table(PublishOptions()), clean) == {}
+    assert broken(build_publication_contract(PublishOptions()), clean) == {}

@@ -65,7 +65,7 @@ def test_other_content_or_another_day_gives_another_id() -> None:
 
 def test_all_tables_have_the_same_id() -> None:
     content = named("ann")
-    assert {frame["snapshot_id"][0] for frame in content.frames.values()} == {content.snapshot_id}
+    assert {frame["snapshot_id"][0] for frame in content.rows_by_table.values()} == {content.snapshot_id}
 
 
 def test_as_of_is_the_newest_day_and_valid_until_the_earliest() -> None:

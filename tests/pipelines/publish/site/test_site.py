@@ -15,7 +15,7 @@ from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import ALIGNMENT, NEXT_SKILL, OUT_MASTERY, SUPPORT_GAP
 from pipelines.publish.site.build import build_site
-from pipelines.publish.site.page_data import page_name
+from pipelines.publish.site.page_data import name_team_page
 from pipelines.publish.site.page_names import read_page_names, write_page_names
 from pipelines.snapshots.writer import publish_snapshot
 from pipelines.storage.lake import Lake
@@ -118,7 +118,7 @@ def test_everyone_has_a_page_and_only_teams_of_five_or_more_have_one(site: Path)
     folders = {path.name for path in (site / "people").iterdir() if path.is_dir()}
     assert folders == {names.folder_of(f"p{n:04d}") for n in range(7)}
     assert all(re.fullmatch("[0-9a-f]{32}", folder) for folder in folders)
-    assert [path.name for path in (site / "teams").iterdir()] == [page_name(SCRIPT)]
+    assert [path.name for path in (site / "teams").iterdir()] == [name_team_page(SCRIPT)]
     assert (site.parent / "index.html").read_text().count("s0/index.html") == 2
 
 
@@ -184,7 +184,9 @@ def test_a_team_page_counts_nobody_below_five(tmp_path: Path) -> None:
         tmp_path, {NEXT_SKILL: make_next_skill_rows("s0", 5), OUT_MASTERY: held}, "s0", DAY, UNTIL
     )
     page = (
-        build_site(snapshot, make_lake(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams" / page_name(SCRIPT)
+        build_site(snapshot, make_lake(tmp_path, 5), "Acme", tmp_path / "site").parent
+        / "teams"
+        / name_team_page(SCRIPT)
     ).read_text()
     assert '<td class="number">5</td>' in page
     assert page.count('<td class="number">') == 1
@@ -232,7 +234,7 @@ def test_a_team_page_shows_gaps_and_alignment_of_five_or_more_people(tmp_path: P
     }
     snapshot = publish_snapshot(tmp_path, frames, "s0", DAY, UNTIL)
     teams = build_site(snapshot, make_lake(tmp_path, 5), "Acme", tmp_path / "site").parent / "teams"
-    page = " ".join((teams / page_name(SCRIPT)).read_text().split())
+    page = " ".join((teams / name_team_page(SCRIPT)).read_text().split())
     assert "Five people, &amp; no hours." in page
     assert "Four people." not in page
     for name, wished in (("Data", "0%"), ("Law", "–")):
@@ -283,7 +285,7 @@ def test_pages_fit_the_screen_and_are_accessible(site: Path, browser: Any, schem
     checking = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
     requested: list[str] = []
     for name in PAGES:
-        path = site / "teams" / page_name(SCRIPT) if name == "team" else site / name
+        path = site / "teams" / name_team_page(SCRIPT) if name == "team" else site / name
         path = person_page(site.parents[1], site, name) if name.startswith("p0") else path
         page = context.new_page()
         page.on("request", lambda request: requested.append(request.url))
