@@ -218,7 +218,7 @@ class AssetRun:
             else lake.merge(table, rows, replaced_records, find_affected_people)
         )
         self.written[table.name] = write_result
-        written_rows = rows.good if isinstance(rows, ValidatedRows) else rows
+        written_rows = rows.good_rows if isinstance(rows, ValidatedRows) else rows
         vanished_values = record_vanished_values(lake, table, previous_values, self.context.today, present_names)
         run_metadata: dict[str, Any] = dict(metadata or {})
         if replaced_records is not None:
