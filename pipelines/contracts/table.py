@@ -129,7 +129,7 @@ class Rule:
         return self.name.replace("+", "_and_").replace("|", "__")
 
     def condition(self, reference_values: Mapping[str, pl.Series] | None = None) -> pl.Expr:
-        """The rule as a polars expression that tells the rows to which it does not apply.
+        """The rule as a polars expression, null for the rows to which the rule does not apply.
 
         Args:
             reference_values: The values that references may take, by `table.key`; only `references` rules need them.

@@ -197,14 +197,14 @@ def _read_numbers(texts: pl.Series) -> pl.Series:
     """Return the numbers, and durations in hours; both decimal signs are read."""
     if not _is_mostly_true(_sample_texts(texts).str.contains(r"\d")):
         return pl.Series("number", [], pl.Float64)
-    hours_by_decimal_sign = (
+    hours_candidates = (
         cast_text(pl.col("text"), Transform("hours", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
     )
     is_day = pl.col("text").str.contains(_DAY_OF_EIGHT_DIGITS)
     number_by_text = (
         texts.unique()
         .to_frame("text")
-        .with_columns(pl.when(~is_day).then(pl.coalesce(hours_by_decimal_sign)).alias("number"))
+        .with_columns(pl.when(~is_day).then(pl.coalesce(hours_candidates)).alias("number"))
     )
     return texts.to_frame("text").join(number_by_text, on="text").drop_nulls("number")["number"]
 

@@ -88,7 +88,7 @@ def _describe_option(option_name: str, options: SourceOptions) -> str:
 def _choose_reading(
     option_name: str, option_readings: Sequence[FileReading], delivery_day: date
 ) -> tuple[FileReading | None, str]:
-    """Return the way that reads more of the file, or else the one whose days are plausible, and why."""
+    """Return the reading that reads more of the file, or else the one whose days are plausible, and why."""
     accepted_readings = [option_reading for option_reading in option_readings if option_reading.refusal is None]
     if len(accepted_readings) < 2:
         return next(iter(accepted_readings), None), "its values: read the other way, the file is refused"

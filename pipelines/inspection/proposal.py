@@ -60,12 +60,12 @@ class TableProposal:
         """The columns that each row needs and nothing fills; alternatives are joined by ` or `."""
         if self.shape is None:
             return ()
-        filled_destinations = {proposed_field.destination for proposed_field in self.fields}
+        filled_columns = {proposed_field.destination for proposed_field in self.fields}
         needed_column_groups = CANONICAL_SCHEMAS[self.shape].needed_column_groups
         return tuple(
             " or ".join(alternative_columns)
             for alternative_columns in needed_column_groups
-            if not filled_destinations.intersection(alternative_columns)
+            if not filled_columns.intersection(alternative_columns)
         )
 
 
@@ -85,50 +85,52 @@ class MappingDraft:
     fields: list[ProposedField] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
 
-    def fill(self, destination: str, column: RoleColumn | None, **mapping_options: Any) -> None:
+    def fill(self, canonical_column: str, column: RoleColumn | None, **mapping_options: Any) -> None:
         """Fill a column of the canonical schema from a column of the table, if there is one."""
         if column is not None:
             field_entry: Any = {"column": column.header, **mapping_options} if mapping_options else column.header
-            self.fields.append(ProposedField(destination, field_entry, column.reason, column.is_sure))
+            self.fields.append(ProposedField(canonical_column, field_entry, column.reason, column.is_sure))
 
-    def fill_constant(self, destination: str, constant: str, reason: str, is_sure: bool) -> None:
+    def fill_constant(self, canonical_column: str, constant: str, reason: str, is_sure: bool) -> None:
         """Fill a column of the canonical schema with one value for all rows."""
-        self.fields.append(ProposedField(destination, {"constant": constant}, reason, is_sure))
+        self.fields.append(ProposedField(canonical_column, {"constant": constant}, reason, is_sure))
 
     def fill_person(self, key_columns: Sequence[RoleColumn]) -> None:
         """Fill the keys of the person."""
         for key_column in key_columns:
             self.fill(key_column.person_key or "account_code", key_column)
 
-    def fill_event(self, day_destination: str) -> None:
-        """Fill what all records of events have: person, record, skill, and the day in the column `day_destination`."""
+    def fill_event(self, day_column: str) -> None:
+        """Fill what all records of events have: person, record, skill, and the day in the column `day_column`."""
         column_roles = self.column_roles
         self.fill_person(column_roles.persons)
         self.fill("record_code", column_roles.record)
         self.fill("skill_text", column_roles.skill)
-        self.fill(day_destination, column_roles.day or column_roles.end or column_roles.start)
+        self.fill(day_column, column_roles.day or column_roles.end or column_roles.start)
 
-    def fill_hours(self, destination: str) -> None:
+    def fill_hours(self, canonical_column: str) -> None:
         """Fill hours with their unit."""
         hours_column = self.column_roles.hours
         if hours_column is not None and hours_column.unit == "minutes":
-            self.fill(destination, hours_column, unit="minutes")
+            self.fill(canonical_column, hours_column, unit="minutes")
         else:
-            self.fill(destination, hours_column)
+            self.fill(canonical_column, hours_column)
 
-    def fill_score(self, destination: str) -> None:
+    def fill_score(self, canonical_column: str) -> None:
         """Fill a score with its scale."""
         score_column = self.column_roles.score
         if score_column is not None and score_column.scale is not None:
-            self.fill(destination, score_column, scale=list(score_column.scale))
+            self.fill(canonical_column, score_column, scale=list(score_column.scale))
         else:
-            self.fill(destination, score_column)
+            self.fill(canonical_column, score_column)
 
-    def fill_category(self, destination: str, column: RoleColumn | None, meaning_by_word: Mapping[str, str]) -> None:
+    def fill_category(
+        self, canonical_column: str, column: RoleColumn | None, meaning_by_word: Mapping[str, str]
+    ) -> None:
         """Fill a column of the canonical schema from words; a word that stands for none is only counted."""
         if column is None:
             return
-        allowed_words = COLUMNS[destination].allowed
+        allowed_words = COLUMNS[canonical_column].allowed
         meaning_by_listed_word = {
             word: meaning_by_word[word] for word in sorted(column.distinct_words) if word in meaning_by_word
         }
@@ -138,9 +140,9 @@ class MappingDraft:
         if not meaning_by_listed_word and unknown_words:
             return
         if all(word == meaning for word, meaning in meaning_by_listed_word.items()):
-            self.fill(destination, column)
+            self.fill(canonical_column, column)
         else:
-            self.fill(destination, column, values=meaning_by_listed_word)
+            self.fill(canonical_column, column, values=meaning_by_listed_word)
         if unknown_words:
             self.questions.append(
                 f"`{column.header}`: {len(unknown_words)} of its words are unknown and stay unread: add them to its "

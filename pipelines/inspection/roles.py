@@ -129,14 +129,14 @@ def _is_day(profile: ColumnProfile) -> bool:
     return profile.day_share >= MIN_SHARE
 
 
-def _is_key(profile: ColumnProfile, company: CompanyValues) -> bool:
+def _identifies_people(profile: ColumnProfile, company: CompanyValues) -> bool:
     """Whether the cells identify people: by HR, or without HR by their form."""
     if company.has_people:
         return profile.person_key_share >= MIN_KEY_SHARE
     return profile.email_share >= MIN_SHARE
 
 
-def _describe_key(profile: ColumnProfile, company: CompanyValues) -> tuple[str, str]:
+def _describe_person_key(profile: ColumnProfile, company: CompanyValues) -> tuple[str, str]:
     """Return the key of a person that a column holds, and why."""
     if company.has_people and profile.person_key:
         key_description = _DESCRIPTION_BY_KEY[profile.person_key]
@@ -150,8 +150,8 @@ def _find_other_person(table: _Table, topic: Topic) -> RoleColumn | None:
         header_fit = topic_fit(profile.header, topic)
         if not header_fit or header_fit < topic_fit(profile.header, "person"):
             continue
-        if _is_key(profile, table.company):
-            person_key, reason = _describe_key(profile, table.company)
+        if _identifies_people(profile, table.company):
+            person_key, reason = _describe_person_key(profile, table.company)
             return table.use(profile, f"its name, and {reason}", person_key=person_key)
         if topic == "manager" and profile.is_text:
             return table.use(profile, "its name")
@@ -162,7 +162,7 @@ def _find_persons(table: _Table) -> tuple[RoleColumn, ...]:
     """Find the keys of the person: one column per key, the best named first."""
     company = table.company
     ranked_person_columns = sorted(
-        (profile for profile in table.free_columns if _is_key(profile, company)),
+        (profile for profile in table.free_columns if _identifies_people(profile, company)),
         key=lambda profile: (-topic_fit(profile.header, "person"), -profile.person_key_share),
     )
     _ask_which_person(table, ranked_person_columns)
@@ -170,7 +170,7 @@ def _find_persons(table: _Table) -> tuple[RoleColumn, ...]:
     if not company.has_people and (number_column := _find_named_number(table, ranked_person_columns)) is not None:
         column_by_key[number_column.person_key or ""] = number_column
     for profile in ranked_person_columns:
-        person_key, reason = _describe_key(profile, company)
+        person_key, reason = _describe_person_key(profile, company)
         is_same_person = not column_by_key or profile.is_unique == next(iter(column_by_key.values())).is_unique
         if person_key not in column_by_key and is_same_person:
             column_by_key[person_key] = table.use(profile, reason, person_key=person_key)

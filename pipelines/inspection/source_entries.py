@@ -265,13 +265,13 @@ def _choose_delivery(shapes: set[CanonicalSchemaName], readings: Sequence[FileRe
         return "incremental", ()
     if len(readings) == 1:
         return "full", ("full: one file holds them all; incremental if several files add up to all",)
-    record_hashes_by_file = [
+    record_hashes_per_file = [
         {record_hash for shape_rows in reading.rows_by_shape.values() for record_hash in shape_rows.record_hashes}
         for reading in sorted(readings, key=lambda reading: reading.file.path)
     ]
     if all(
         len(earlier_hashes & later_hashes) >= MIN_REPEATED_SHARE * len(earlier_hashes)
-        for earlier_hashes, later_hashes in pairwise(record_hashes_by_file)
+        for earlier_hashes, later_hashes in pairwise(record_hashes_per_file)
     ):
         return "full", ("full: each file holds the records of the file before; the last one counts",)
     return "incremental", ("incremental: the files hold different records and add up",)
@@ -330,11 +330,9 @@ def _ask_about_rows(readings: Sequence[FileReading], matched_rows: MatchedRows |
         sum(reading.set_aside_count for reading in readings),
     )
     if count_by_rule and kept_count < MIN_KEPT_SHARE * (kept_count + set_aside_count):
+        counts_in_order = sorted(count_by_rule.items(), key=lambda rule_and_count: -rule_and_count[1])
         most_broken_rules = ", ".join(
-            f"{rule_name} ({broken_count:,})"
-            for rule_name, broken_count in sorted(count_by_rule.items(), key=lambda rule_and_count: -rule_and_count[1])[
-                :3
-            ]
+            f"{rule_name} ({broken_count:,})" for rule_name, broken_count in counts_in_order[:3]
         )
         questions.append(
             f"many rows would be set aside, by the rules {most_broken_rules}: footsteps sources preview shows them"

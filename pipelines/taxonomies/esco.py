@@ -172,7 +172,7 @@ def _find_nearest_groups(
     """One row per skill with a group above it: skill_id, and the nearest group as capability_id, capability_name."""
     is_group = pl.col("child_id").is_in(group_rows["group_id"].implode())
     ancestor_rows = skill_rows.select("skill_id", pl.col("skill_id").alias("child_id"))
-    nearest_groups_by_distance = [pl.DataFrame(schema={"skill_id": pl.String, "capability_id": pl.String})]
+    nearest_groups_per_distance = [pl.DataFrame(schema={"skill_id": pl.String, "capability_id": pl.String})]
     # No hierarchy is deeper than its number of rows, so a cycle in it ends too.
     for _ in range(hierarchy_rows.height):
         ancestor_rows = (
@@ -180,12 +180,12 @@ def _find_nearest_groups(
         )
         if not ancestor_rows.height:
             break
-        nearest_groups_by_distance.append(
+        nearest_groups_per_distance.append(
             ancestor_rows.filter(is_group).group_by("skill_id").agg(capability_id=pl.col("child_id").min())
         )
-        ancestor_rows = ancestor_rows.join(nearest_groups_by_distance[-1], on="skill_id", how="anti").filter(~is_group)
+        ancestor_rows = ancestor_rows.join(nearest_groups_per_distance[-1], on="skill_id", how="anti").filter(~is_group)
     group_names = group_rows.unique("group_id").rename({"group_id": "capability_id", "group_name": "capability_name"})
-    return pl.concat(nearest_groups_by_distance).join(group_names, on="capability_id", how="left")
+    return pl.concat(nearest_groups_per_distance).join(group_names, on="capability_id", how="left")
 
 
 def _read_file_kind(taxonomy_folder: Path, form_by_file_kind: Mapping[str, _FileForm], file_kind: str) -> pl.DataFrame:

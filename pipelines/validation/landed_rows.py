@@ -97,26 +97,26 @@ def text_of_row(columns: Iterable[str]) -> pl.Expr:
     return pl.struct(pl.col(TEXT_PREFIX + column).alias(column) for column in columns).struct.json_encode()
 
 
-def read_landed_counts(table: Table, counts: pl.DataFrame, source_name: str) -> RuleCounts:
+def read_landed_counts(table: Table, split_counts: pl.DataFrame, source_name: str) -> RuleCounts:
     """The counts of a split, from its collected `counts`.
 
     Args:
         table: The raw table.
-        counts: One row.
+        split_counts: One row.
         source_name: The source of all rows.
     """
-    count_by_name = {column: int(count) for column, count in counts.row(0, named=True).items()}
-    unexpected_by_rule = {
+    count_by_column = {column: int(count) for column, count in split_counts.row(0, named=True).items()}
+    unexpected_count_by_rule = {
         column.removeprefix(_UNEXPECTED_PREFIX): count
-        for column, count in count_by_name.items()
+        for column, count in count_by_column.items()
         if column.startswith(_UNEXPECTED_PREFIX)
     }
     count_by_rule = {
-        rule.name: RuleCount(count_by_name[_EVALUATED_PREFIX + rule.name], unexpected_by_rule.pop(rule.name, 0))
+        rule.name: RuleCount(count_by_column[_EVALUATED_PREFIX + rule.name], unexpected_count_by_rule.pop(rule.name, 0))
         for rule in table.rules
     }
-    kept_count, set_aside_count = count_by_name[IS_KEPT], count_by_name[_ROW_COUNT] - count_by_name[IS_KEPT]
-    count_by_reason = {reason: count for reason, count in unexpected_by_rule.items() if count}
+    kept_count, set_aside_count = count_by_column[IS_KEPT], count_by_column[_ROW_COUNT] - count_by_column[IS_KEPT]
+    count_by_reason = {reason: count for reason, count in unexpected_count_by_rule.items() if count}
     kept_by_source, set_aside_by_source = (
         {source_name: count} if count else {} for count in (kept_count, set_aside_count)
     )

@@ -68,12 +68,12 @@ def count_quarantined(table: Table, quarantined_rows: pl.DataFrame) -> RuleCount
     left_out_value_counts = quarantined_rows.filter(is_row_kept).select(
         pl.col("failed_rules").explode().value_counts().struct.unnest()
     )
-    evaluated_by_rule = {
+    evaluated_count_by_rule = {
         reason: sum(set_aside_by_source.values()) + count for reason, count in left_out_value_counts.iter_rows()
     }
     count_by_rule = {
         rule.name: RuleCount(
-            evaluated_by_rule.get(rule.name, sum(set_aside_by_source.values())), count_by_reason.pop(rule.name, 0)
+            evaluated_count_by_rule.get(rule.name, sum(set_aside_by_source.values())), count_by_reason.pop(rule.name, 0)
         )
         for rule in table.rules
     }

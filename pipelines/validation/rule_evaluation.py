@@ -97,31 +97,29 @@ def validate_rows(
     # no key repeats if the rows are strictly sorted by it, or if all its hashes differ: both are faster than `unique`
     has_distinct_keys = (is_sorted and table.month_column is None) or _has_distinct_hashes(table, contract_rows)
     evaluable_rules, error_by_reference_rule = _list_evaluable_rules(table, reference_values or {})
-    passes_by_rule, error_by_rule = _evaluate(
-        table, evaluable_rules, contract_rows, reference_values, has_distinct_keys
-    )
+    rule_verdicts, error_by_rule = _evaluate(table, evaluable_rules, contract_rows, reference_values, has_distinct_keys)
     if error_by_rule:
         raise ContractViolation(
             f"{table.name}: {'; '.join(f'{rule_name}: {error}' for rule_name, error in error_by_rule.items())}"
         )
-    rule_counts = _count_as_stored(passes_by_rule, rows, error_by_reference_rule)
+    rule_counts = _count_as_stored(rule_verdicts, rows, error_by_reference_rule)
     error_rule_names = [rule.name for rule in evaluable_rules if rule.severity is Severity.ERROR]
     if not any(rule_counts.rules[rule_name].unexpected for rule_name in error_rule_names):
         return ValidatedRows(
             table, sort_rows(table, contract_rows, is_sorted), no_quarantine(table), rule_counts, RuleCounts()
         )
-    is_good = passes_by_rule.select(pl.all_horizontal(pl.col(error_rule_names).fill_null(True))).to_series()
-    bad_rows, bad_row_passes = rows.filter(~is_good), passes_by_rule.filter(~is_good)
+    is_good = rule_verdicts.select(pl.all_horizontal(pl.col(error_rule_names).fill_null(True))).to_series()
+    bad_rows, bad_row_verdicts = rows.filter(~is_good), rule_verdicts.filter(~is_good)
     name_if_failed = [
-        pl.when(~pl.col(rule_name)).then(pl.lit(rule_name)) for rule_name in sorted(passes_by_rule.columns)
+        pl.when(~pl.col(rule_name)).then(pl.lit(rule_name)) for rule_name in sorted(rule_verdicts.columns)
     ]
-    failed_rules = bad_row_passes.select(pl.concat_list(name_if_failed).list.drop_nulls()).to_series()
+    failed_rules = bad_row_verdicts.select(pl.concat_list(name_if_failed).list.drop_nulls()).to_series()
     return ValidatedRows(
         table,
         sort_rows(table, contract_rows.filter(is_good), is_sorted),
         build_quarantine_rows(table, bad_rows, failed_rules, tuple(text_columns) or table.column_names),
-        _count_as_stored(passes_by_rule.filter(is_good), rows.filter(is_good), error_by_reference_rule),
-        _convert_to_set_aside(_count_as_stored(bad_row_passes, bad_rows, {})),
+        _count_as_stored(rule_verdicts.filter(is_good), rows.filter(is_good), error_by_reference_rule),
+        _convert_to_set_aside(_count_as_stored(bad_row_verdicts, bad_rows, {})),
     )
 
 
@@ -160,19 +158,17 @@ def count_rules(
     present_columns = rows.lazy().collect_schema().names()
     columns_in_rules = {"source_name"}.union(*(rule.columns for rule in table.rules))
     columns_in_rules |= {column for row_rule in table.row_rules for column in row_rule.expression.meta.root_names()}
-    rows_in_rule_columns = (
+    rows_for_rules = (
         rows.lazy()
         .select([column for column in present_columns if column in columns_in_rules] or present_columns[:1])
         .collect()
     )
-    has_distinct_keys = set(table.key) <= set(rows_in_rule_columns.columns) and _has_distinct_hashes(
-        table, rows_in_rule_columns
-    )
+    has_distinct_keys = set(table.key) <= set(rows_for_rules.columns) and _has_distinct_hashes(table, rows_for_rules)
     evaluable_rules, error_by_reference_rule = _list_evaluable_rules(table, reference_values or {})
-    passes_by_rule, error_by_rule = _evaluate(
-        table, evaluable_rules, rows_in_rule_columns, reference_values, has_distinct_keys
+    rule_verdicts, error_by_rule = _evaluate(
+        table, evaluable_rules, rows_for_rules, reference_values, has_distinct_keys
     )
-    return _count_as_stored(passes_by_rule, rows_in_rule_columns, {**error_by_reference_rule, **error_by_rule})
+    return _count_as_stored(rule_verdicts, rows_for_rules, {**error_by_reference_rule, **error_by_rule})
 
 
 def count_leaving(table: Table, rows: pl.DataFrame) -> RuleCounts:
@@ -237,7 +233,9 @@ def _evaluate(
     reference_values: ReferenceValues | None,
     has_distinct_keys: bool,
 ) -> tuple[pl.DataFrame, dict[str, str]]:
-    """One column per rule as `Rule.condition` defines it, and why rules could not be evaluated, by name.
+    """The verdicts of rules on rows, and why rules could not be evaluated, by name.
+
+    The verdicts are one row per row and one column per rule, with the values that `Rule.condition` defines.
 
     Args:
         table: The table.
@@ -262,14 +260,14 @@ def _evaluate(
 def _evaluate_one_by_one(
     table: Table, condition_by_rule: Mapping[str, pl.Expr], rows: pl.DataFrame
 ) -> tuple[pl.DataFrame, dict[str, str]]:
-    passes_of_each_rule, error_by_rule = [], {}
+    rule_verdicts, error_by_rule = [], {}
     harmless_words = {*table.column_names, *map(str, table.schema.dtypes()), "str", "i64", "f64", "bool"}
     for rule_name, condition in condition_by_rule.items():
         try:
-            passes_of_each_rule.append(rows.select(condition.alias(rule_name)).to_series())
+            rule_verdicts.append(rows.select(condition.alias(rule_name)).to_series())
         except pl.exceptions.PolarsError as error:
             error_by_rule[rule_name] = redact_values(str(error), harmless_words)
-    return pl.DataFrame(passes_of_each_rule), error_by_rule
+    return pl.DataFrame(rule_verdicts), error_by_rule
 
 
 def _count_applicable(rule: Rule) -> pl.Expr:
@@ -280,13 +278,13 @@ def _count_applicable(rule: Rule) -> pl.Expr:
     return (has_values if rule.row_rule is None else rule.row_rule.expression.is_not_null()).sum()
 
 
-def _count_as_stored(passes_by_rule: pl.DataFrame, rows: pl.DataFrame, error_by_rule: Mapping[str, str]) -> RuleCounts:
-    """The counts of rows that are in a table as they are, from one column per rule."""
+def _count_as_stored(rule_verdicts: pl.DataFrame, rows: pl.DataFrame, error_by_rule: Mapping[str, str]) -> RuleCounts:
+    """The counts of rows that are in a table as they are, from the verdicts of `_evaluate` on them."""
     count_by_rule = {}
-    for rule_passes in passes_by_rule.iter_columns():
-        evaluated_count = len(rule_passes) - rule_passes.null_count()
-        unexpected_count = evaluated_count - int(rule_passes.sum())
-        count_by_rule[rule_passes.name] = RuleCount(evaluated_count, unexpected_count, unexpected_count)
+    for verdicts_of_rule in rule_verdicts.iter_columns():
+        evaluated_count = len(verdicts_of_rule) - verdicts_of_rule.null_count()
+        unexpected_count = evaluated_count - int(verdicts_of_rule.sum())
+        count_by_rule[verdicts_of_rule.name] = RuleCount(evaluated_count, unexpected_count, unexpected_count)
     return RuleCounts(count_by_source(rows), {}, count_by_rule, errors=dict(error_by_rule))
 
 

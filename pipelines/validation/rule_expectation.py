@@ -74,7 +74,7 @@ class ExpectRowsToSatisfyRule(BatchExpectation):  # type: ignore[misc]  # Great 
         **_: Any,
     ) -> list[Any]:
         column_by_placeholder = {
-            f"column_{position}": column for position, column in enumerate(configuration.kwargs["columns"])
+            f"column_{column_index}": column for column_index, column in enumerate(configuration.kwargs["columns"])
         }
         styling = (runtime_configuration or {}).get("styling") or {}
         string_template = {
