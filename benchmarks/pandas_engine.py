@@ -86,8 +86,8 @@ class RulePandasEngine(PandasExecutionEngine):  # type: ignore[misc]  # Great Ex
     def _compute(self, rule: Rule) -> tuple[Any, Any]:
         columns = list(rule.columns)
         rows = self.frame[columns]
-        if rule.row is not None:
-            holds = pl.from_pandas(rows, nan_to_null=False).select(rule.row.expression).to_series().to_pandas()
+        if rule.row_rule is not None:
+            holds = pl.from_pandas(rows, nan_to_null=False).select(rule.row_rule.expression).to_series().to_pandas()
             return holds.notna(), (holds == False).fillna(False)  # noqa: E712  # elementwise, and null is neither
         has_values = rows.notna().all(axis=1)
         if rule.kind == "unique":

@@ -172,7 +172,7 @@ def describe_rule(rule: Rule) -> str:
         "between": f"{column_text} lies{lower_limit}{upper_limit}.",
         "matches": f"{column_text} has the form {rule.pattern}.",
         "references": f"{column_text} occurs in {rule.reference and rule.reference.table}.",
-        "row": f"{rule.row and (rule.row.description or rule.row.name)}.",
+        "row": f"{rule.row_rule and (rule.row_rule.description or rule.row_rule.name)}.",
     }
     return sentence_by_kind[rule.kind]
 

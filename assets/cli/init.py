@@ -54,8 +54,8 @@ def write_config(
         draft = draft_config(
             exports_folder.resolve(), today, lambda file_label: status.update(f"reading {escape(file_label)}")
         )
-    if not draft.sources and not draft.undecided:
-        for left_out_file, reason in draft.left_out:
+    if not draft.sources and not draft.undecided_tables:
+        for left_out_file, reason in draft.left_out_files:
             print_note(escape(f"{left_out_file.label}: {reason}"))
         raise CommandFailed(f"no file in {exports_folder} can be read as an export, so nothing is written")
     yaml_text = render_config(draft, _format_landing_path(exports_folder.resolve(), config_path))
@@ -115,7 +115,7 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
                 "files": source.file_count,
                 "rows": source.kept_count,
                 "set_aside": source.set_aside_count,
-                "matched_share": source.matched_rows.share if source.matched_rows else None,
+                "matched_share": source.matched_rows.matched_share if source.matched_rows else None,
                 "check": list(source.questions),
             }
             for source in draft.sources
@@ -125,9 +125,9 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
                 "files": [file.label for file in undecided_table.files],
                 "decide": list(undecided_table.proposal.questions),
             }
-            for undecided_table in draft.undecided
+            for undecided_table in draft.undecided_tables
         ],
-        "left_out": [{"file": left_out_file.label, "reason": reason} for left_out_file, reason in draft.left_out],
+        "left_out": [{"file": left_out_file.label, "reason": reason} for left_out_file, reason in draft.left_out_files],
         "next": next_command,
     }
 
@@ -144,17 +144,17 @@ def _print_draft(draft: ConfigDraft, config_path: Path, next_command: str) -> No
                 f"{source.file_count:,}",
                 f"{source.kept_count:,}",
                 f"{source.set_aside_count:,}",
-                f"{source.matched_rows.share:.0%}" if source.matched_rows else "",
+                f"{source.matched_rows.matched_share:.0%}" if source.matched_rows else "",
             ]
             for source in draft.sources
         ],
     )
-    for undecided_table in draft.undecided:
+    for undecided_table in draft.undecided_tables:
         file_names = ", ".join(file.label for file in undecided_table.files)
         print_note(
             f"[yellow]to decide:[/yellow] {escape(file_names)}: {escape('; '.join(undecided_table.proposal.questions))}"
         )
-    for left_out_file, reason in draft.left_out:
+    for left_out_file, reason in draft.left_out_files:
         print_note(f"[yellow]not read:[/yellow] {escape(left_out_file.label)}: {escape(reason)}")
     check_count, decision_count = count_marks(draft)
     stdout_console.print(

@@ -231,7 +231,7 @@ class AssetRun:
             if replaced_records is None
             else lake.merge(table, rows, replaced_records, find_affected_people)
         )
-        written_rows = rows.good if isinstance(rows, ValidatedRows) else rows
+        written_rows = rows.good_rows if isinstance(rows, ValidatedRows) else rows
         run_metadata: dict[str, Any] = dict(metadata or {})
         if replaced_records is not None:
             run_metadata["rows_recomputed"] = written_rows.height

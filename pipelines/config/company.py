@@ -38,8 +38,8 @@ class ConfigError(Exception):
 
 
 def _check_system(system: str) -> str:
-    if system not in (systems := sorted(all_adapters())):
-        raise ValueError(f"unknown system {system!r}; allowed: {', '.join(systems)}")
+    if system not in (allowed_systems := sorted(all_adapters())):
+        raise ValueError(f"unknown system {system!r}; allowed: {', '.join(allowed_systems)}")
     return system
 
 
@@ -57,18 +57,18 @@ def _check_encoding(encoding: str) -> str:
     return encoding
 
 
-def _check_time_zone(zone: str) -> str:
+def _check_time_zone(zone_name: str) -> str:
     try:
-        ZoneInfo(zone)
+        ZoneInfo(zone_name)
     except (KeyError, ValueError) as error:
-        raise ValueError(f"unknown time zone {zone!r}; use a name like Europe/Berlin or UTC") from error
-    return zone
+        raise ValueError(f"unknown time zone {zone_name!r}; use a name like Europe/Berlin or UTC") from error
+    return zone_name
 
 
-def _check_scale(scale: tuple[float, float]) -> tuple[float, float]:
-    if scale[0] >= scale[1]:
+def _check_scale(score_scale: tuple[float, float]) -> tuple[float, float]:
+    if score_scale[0] >= score_scale[1]:
         raise ValueError("a scale is two numbers, the lower one first: [1, 5]")
-    return scale
+    return score_scale
 
 
 def _parse_as_of(declared_day: Any) -> Any:
@@ -84,18 +84,18 @@ def _check_headers(headers: Any) -> Any:
     if isinstance(headers, dict):
         raise ValueError("must be a header of the file, or a list of headers")
     raise_problems(
-        ConfigProblem((position,) if isinstance(headers, list) else (), _NOT_TEXT)
-        for position, header in enumerate(headers if isinstance(headers, list) else [headers])
+        ConfigProblem((header_index,) if isinstance(headers, list) else (), _NOT_TEXT)
+        for header_index, header in enumerate(headers if isinstance(headers, list) else [headers])
         if not isinstance(header, str | None)
     )
     return headers
 
 
 def _check_words(meaning_by_word: Any) -> Any:
-    word_pairs = meaning_by_word.items() if isinstance(meaning_by_word, dict) else ()
+    word_meanings = meaning_by_word.items() if isinstance(meaning_by_word, dict) else ()
     raise_problems(
         ConfigProblem((exported_word if isinstance(exported_word, str | int) else repr(exported_word),), _NOT_TEXT)
-        for exported_word, meaning in word_pairs
+        for exported_word, meaning in word_meanings
         if not isinstance(exported_word, str) or not isinstance(meaning, str)
     )
     return meaning_by_word
@@ -107,14 +107,14 @@ TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 DateOrder = Literal["day_first", "month_first"]
 
 
-def _account_maps() -> str:
+def _list_account_map_systems() -> str:
     """The systems whose exports can be account maps, as a message lists them."""
-    systems = [
+    account_map_systems = [
         system
         for system, adapter in all_adapters().items()
         if any(shape_map.shape == "account" for shape_map in adapter.shapes)
     ]
-    return ", ".join(["tabular with `shape: account`", *systems])
+    return ", ".join(["tabular with `shape: account`", *account_map_systems])
 
 
 class ColumnMapping(ConfigSection):
@@ -196,11 +196,11 @@ class SourceConfig(ConfigSection):
             member=self.member,
         )
 
-    def find_problems(self, systems: Collection[str]) -> Iterator[ConfigProblem]:
+    def find_problems(self, declared_systems: Collection[str]) -> Iterator[ConfigProblem]:
         """Find the systems and shapes that the source names but that do not exist.
 
         Args:
-            systems: Systems of all declared sources.
+            declared_systems: Systems of all declared sources.
 
         Returns:
             One problem per entry of `mapping`, `serves` and `settles`, at its place in the source.
@@ -208,21 +208,21 @@ class SourceConfig(ConfigSection):
         adapter = all_adapters()[self.system]
         for problem in find_mapping_problems(adapter, self.options()):
             yield ConfigProblem(("mapping", *problem.place), problem.message)
-        shapes = {shape_map.shape for shape_map in declared_shape_maps(adapter, self.options())}
-        if self.settles and "account" not in shapes:
-            message = f"only an account map has it: take it out; account maps: {_account_maps()}"
+        declared_shapes = {shape_map.shape for shape_map in declared_shape_maps(adapter, self.options())}
+        if self.settles and "account" not in declared_shapes:
+            message = f"only an account map has it: take it out; account maps: {_list_account_map_systems()}"
             yield ConfigProblem(("settles",), message)
-        if self.serves and not shapes & {"account", "course_catalogue"}:
+        if self.serves and not declared_shapes & {"account", "course_catalogue"}:
             message = "only an account map or a course catalogue has it: take it out; account maps: "
-            yield ConfigProblem(("serves",), message + _account_maps())
+            yield ConfigProblem(("serves",), message + _list_account_map_systems())
             return
-        for position, system in enumerate(self.serves):
-            if system not in systems:
+        for served_index, system in enumerate(self.serves):
+            if system not in declared_systems:
                 message = f"no source has the system {system!r}: correct it, or declare the source"
-                nearest_systems = nearest_names(system, systems)
+                nearest_systems = nearest_names(system, declared_systems)
                 yield ConfigProblem(
-                    ("serves", position),
-                    f"{message}; nearest: {nearest_systems}; allowed: {', '.join(sorted(systems))}",
+                    ("serves", served_index),
+                    f"{message}; nearest: {nearest_systems}; allowed: {', '.join(sorted(declared_systems))}",
                 )
 
     @property
@@ -241,25 +241,25 @@ class SourceConfig(ConfigSection):
         }
         if self.member is None:
             unrelated_fields.add("member")
-        options = self.model_dump(mode="json", exclude=unrelated_fields)
+        mapping_options = self.model_dump(mode="json", exclude=unrelated_fields)
         if self.decimal_comma is None:  # proven per file; earlier versions wrote false if nothing was declared
-            options["decimal_comma"] = False
+            mapping_options["decimal_comma"] = False
         elif not self.decimal_comma:
-            options["decimal_comma"] = "declared point"
-        return hashlib.sha256(json.dumps(options, sort_keys=True).encode()).hexdigest()[:12]
+            mapping_options["decimal_comma"] = "declared point"
+        return hashlib.sha256(json.dumps(mapping_options, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _find_shared_folders(sources: Sequence[SourceConfig]) -> Iterator[ConfigProblem]:
     """Sources fetched from different places into one folder, where files of one name would replace each other."""
     url_by_folder: dict[str, str] = {}
-    for position, source in enumerate(sources):
+    for source_index, source in enumerate(sources):
         if source.fetch is not None:
             landing_subfolder, _ = split_landing_pattern(source.path)
             if url_by_folder.setdefault(landing_subfolder, source.fetch.url) != source.fetch.url:
                 message = (
                     "another source is fetched from elsewhere into this folder: give each a folder, as in hr/*.csv"
                 )
-                yield ConfigProblem((position, "path"), message)
+                yield ConfigProblem((source_index, "path"), message)
 
 
 class TaxonomyConfig(ConfigSection):
@@ -336,20 +336,20 @@ class Config(ConfigSection):
     @classmethod
     def _check_sources(cls, sources: list[SourceConfig]) -> list[SourceConfig]:
         source_names = [source.name for source in sources]
-        systems = {source.system for source in sources}
-        repeated_names = [
+        declared_systems = {source.system for source in sources}
+        repeated_name_problems = [
             ConfigProblem(
-                (position, "name"), f"an earlier source is called {source_name!r} too: give each its own name"
+                (source_index, "name"), f"an earlier source is called {source_name!r} too: give each its own name"
             )
-            for position, source_name in enumerate(source_names)
-            if source_name in source_names[:position]
+            for source_index, source_name in enumerate(source_names)
+            if source_name in source_names[:source_index]
         ]
-        problems = [
-            ConfigProblem((position, *problem.place), problem.message)
-            for position, source in enumerate(sources)
-            for problem in source.find_problems(systems)
+        source_problems = [
+            ConfigProblem((source_index, *problem.place), problem.message)
+            for source_index, source in enumerate(sources)
+            for problem in source.find_problems(declared_systems)
         ]
-        raise_problems([*repeated_names, *problems, *_find_shared_folders(sources)])
+        raise_problems([*repeated_name_problems, *source_problems, *_find_shared_folders(sources)])
         return sources
 
     def dump_inputs(self) -> str:
@@ -395,5 +395,5 @@ def read_config(path: Path) -> Config:
     try:
         return Config.model_validate(config_content)
     except ValidationError as validation_error:
-        messages = [describe_error(path.name, yaml_tree, Config, dict(error)) for error in validation_error.errors()]
-        raise ConfigError("\n".join(dict.fromkeys(messages))) from validation_error
+        error_lines = [describe_error(path.name, yaml_tree, Config, dict(error)) for error in validation_error.errors()]
+        raise ConfigError("\n".join(dict.fromkeys(error_lines))) from validation_error

@@ -59,22 +59,24 @@ def describe_error(
         model_class: The model of the whole configuration.
         error: One element of `ValidationError.errors()`.
     """
-    # The last part of the place of an error in a key is "[key]".
-    place = [place_part for place_part in error["loc"] if place_part != "[key]"]
+    # If a key itself is wrong, pydantic appends "[key]" to the place of the error.
+    error_place = [place_part for place_part in error["loc"] if place_part != "[key]"]
     message = str(error["msg"]).removeprefix("Value error, ")
-    if error["type"] != _PROBLEM_ERROR_TYPE and (first_word := message.split()[0]) in _allowed_keys(model_class, place):
-        place.append(first_word)  # a check of several keys begins its message with the key in question
+    if error["type"] != _PROBLEM_ERROR_TYPE and (first_word := message.split()[0]) in _list_allowed_keys(
+        model_class, error_place
+    ):
+        error_place.append(first_word)  # a check of several keys begins its message with the key in question
     if error["type"] in _UNKNOWN_KEY:
-        message = f"unknown key; allowed: {', '.join(_allowed_keys(model_class, place[:-1]))}"
-    line_number, place_text = _locate(yaml_tree, place)
+        message = f"unknown key; allowed: {', '.join(_list_allowed_keys(model_class, error_place[:-1]))}"
+    line_number, place_text = _locate(yaml_tree, error_place)
     return f"{file_name} line {line_number}: {place_text or 'top level'}: {message}"
 
 
 def find_repeated_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
     """The second of two equal keys of one mapping; YAML would silently drop the first."""
     seen_keys: set[str] = set()
-    for child_node in node.value if isinstance(node, yaml.CollectionNode) else ():
-        key_node, value_node = child_node if isinstance(child_node, tuple) else (None, child_node)
+    for child_entry in node.value if isinstance(node, yaml.CollectionNode) else ():
+        key_node, value_node = child_entry if isinstance(child_entry, tuple) else (None, child_entry)
         if isinstance(key_node, yaml.ScalarNode):
             if key_node.value in seen_keys:
                 return key_node
@@ -84,16 +86,16 @@ def find_repeated_key(node: yaml.Node | None) -> yaml.ScalarNode | None:
     return None
 
 
-def _allowed_keys(model_class: Any, place: list[Any]) -> list[str]:
+def _list_allowed_keys(model_class: Any, error_place: list[Any]) -> list[str]:
     """The keys that are allowed at a place of the configuration."""
-    for place_part in place:
+    for place_part in error_place:
         if place_part in _list_keys(model_class):
-            inner_type = get_type_hints(model_class)[place_part]
-            for type_candidate in (inner_type, *getattr(inner_type, "__args__", ())):
-                if isinstance(type_candidate, type) and (
-                    issubclass(type_candidate, BaseModel) or is_dataclass(type_candidate)
+            field_type = get_type_hints(model_class)[place_part]
+            for candidate_type in (field_type, *getattr(field_type, "__args__", ())):
+                if isinstance(candidate_type, type) and (
+                    issubclass(candidate_type, BaseModel) or is_dataclass(candidate_type)
                 ):
-                    model_class = type_candidate
+                    model_class = candidate_type
     return _list_keys(model_class)
 
 
@@ -106,22 +108,22 @@ def _list_keys(model_class: Any) -> list[str]:
     )
 
 
-def _locate(node: yaml.Node | None, place: list[Any]) -> tuple[int, str]:
+def _locate(node: yaml.Node | None, error_place: list[Any]) -> tuple[int, str]:
     """The line of the innermost part of the place that is in the file (the first is 1), and the place as written."""
-    line_number, written_parts = 1, [str(place_part) for place_part in place]
-    for position, place_part in enumerate(place):
+    line_number, written_place = 1, [str(place_part) for place_part in error_place]
+    for part_index, place_part in enumerate(error_place):
         if isinstance(node, yaml.SequenceNode) and isinstance(place_part, int) and place_part < len(node.value):
             node = node.value[place_part]
             line_number = node.start_mark.line + 1
         elif isinstance(node, yaml.MappingNode):
-            matching_pairs = [
+            matching_entries = [
                 (key_node, value_node) for key_node, value_node in node.value if _is_key(key_node, place_part)
             ]
-            if not matching_pairs:
+            if not matching_entries:
                 break
-            key_node, node = matching_pairs[0]
-            line_number, written_parts[position] = key_node.start_mark.line + 1, key_node.value
-    return line_number, ".".join(written_parts)
+            key_node, node = matching_entries[0]
+            line_number, written_place[part_index] = key_node.start_mark.line + 1, key_node.value
+    return line_number, ".".join(written_place)
 
 
 def _is_key(key_node: yaml.Node, place_part: str | int) -> bool:

@@ -18,7 +18,7 @@ from pipelines.config.publish import ConfigSection, ObjectStoreOptions
 Scheme = Literal["folder", "sftp", "s3", "gs", "abfss"]
 # Per scheme: the credentials, and the environment variable of each unless `variables` names another one. Google's
 # library reads GOOGLE_APPLICATION_CREDENTIALS itself.
-CREDENTIALS: dict[Scheme, dict[str, str]] = {
+_VARIABLES_BY_SCHEME: dict[Scheme, dict[str, str]] = {
     "folder": {},
     "sftp": {
         "user": "FOOTSTEPS_SFTP_USER",
@@ -41,7 +41,7 @@ CREDENTIALS: dict[Scheme, dict[str, str]] = {
     },
 }
 # Keys that only some schemes have.
-_SCHEMES_OF_KEY: dict[str, tuple[Scheme, ...]] = {
+_SCHEMES_BY_KEY: dict[str, tuple[Scheme, ...]] = {
     "known_hosts": ("sftp",),
     "region": ("s3",),
     "endpoint": ("s3", "gs", "abfss"),
@@ -59,7 +59,7 @@ def _check_url(url: str) -> str:
             raise ValueError(_NO_ADDRESS)
         return url.rstrip("/") or "/"
     url_parts = urlsplit(url)
-    if url_parts.scheme not in CREDENTIALS or url_parts.scheme == "folder" or not url_parts.hostname:
+    if url_parts.scheme not in _VARIABLES_BY_SCHEME or url_parts.scheme == "folder" or not url_parts.hostname:
         raise ValueError(_NO_ADDRESS)
     if url_parts.password is not None or (url_parts.username and url_parts.scheme not in ("sftp", "abfss")):
         raise ValueError("must not contain a password or key: put it into an environment variable")
@@ -99,7 +99,7 @@ class FetchOptions(ConfigSection):
     url: Annotated[str, AfterValidator(_check_url)]
     # by default, what `path` of the source reads in its landing folder
     pattern: Annotated[str, AfterValidator(_check_pattern)] | None = None
-    # names of environment variables, by credential; `CREDENTIALS` has the default names
+    # names of environment variables, by credential; the default names are those of `_VARIABLES_BY_SCHEME`
     variables: dict[str, Annotated[str, AfterValidator(_check_variable)]] = Field(default_factory=dict)
     known_hosts: str | None = None  # file with the keys of SFTP servers; ~/.ssh/known_hosts by default
     endpoint: Annotated[str, AfterValidator(_check_endpoint)] | None = None  # of a store that is not the vendor's own
@@ -108,17 +108,17 @@ class FetchOptions(ConfigSection):
 
     @model_validator(mode="after")
     def _check_keys(self) -> "FetchOptions":
-        for option_key, schemes in _SCHEMES_OF_KEY.items():
+        for option_key, schemes in _SCHEMES_BY_KEY.items():
             if getattr(self, option_key) is not None and self.scheme not in schemes:
                 raise ValueError(f"{option_key} is for {', '.join(schemes)} only: take it out")
-        allowed_credentials = CREDENTIALS[self.scheme]
-        if unknown_names := sorted(set(self.variables) - set(allowed_credentials)):
-            allowed_names = (
+        allowed_credentials = _VARIABLES_BY_SCHEME[self.scheme]
+        if unknown_credentials := sorted(set(self.variables) - set(allowed_credentials)):
+            allowed_phrase = (
                 f"allowed: {', '.join(allowed_credentials)}"
                 if allowed_credentials
                 else "no credential of this address can be named"
             )
-            raise ValueError(f"variables names {unknown_names[0]!r}; {allowed_names}")
+            raise ValueError(f"variables names {unknown_credentials[0]!r}; {allowed_phrase}")
         return self
 
     @property
@@ -133,12 +133,12 @@ class FetchOptions(ConfigSection):
 
     def variable(self, credential: str) -> str:
         """The environment variable that holds a credential."""
-        return self.variables.get(credential, CREDENTIALS[self.scheme][credential])
+        return self.variables.get(credential, _VARIABLES_BY_SCHEME[self.scheme][credential])
 
     def read_credentials(self) -> dict[str, str]:
         """The credentials that the environment holds, by name; what is not set is left out."""
         value_by_credential = {
-            credential: os.environ.get(self.variable(credential)) for credential in CREDENTIALS[self.scheme]
+            credential: os.environ.get(self.variable(credential)) for credential in _VARIABLES_BY_SCHEME[self.scheme]
         }
         return {
             credential: credential_value
@@ -158,7 +158,9 @@ class FetchOptions(ConfigSection):
     @property
     def secret_variables(self) -> tuple[str, ...]:
         """The environment variables whose values no message may show."""
-        return tuple(self.variable(credential) for credential in CREDENTIALS[self.scheme] if credential != "user")
+        return tuple(
+            self.variable(credential) for credential in _VARIABLES_BY_SCHEME[self.scheme] if credential != "user"
+        )
 
 
 def bucket_fetch_options(bucket_options: ObjectStoreOptions) -> FetchOptions:
@@ -183,6 +185,6 @@ def split_landing_pattern(path_pattern: str) -> tuple[str, str]:
         Such as `hr` and `people_*.csv`; the folder is empty if the pattern is for the landing folder itself.
     """
     path_parts = PurePosixPath(path_pattern).parts
-    wildcard_flags = [any(character in path_part for character in "*?[") for path_part in path_parts[:-1]]
-    fixed_count = wildcard_flags.index(True) if True in wildcard_flags else len(wildcard_flags)
-    return "/".join(path_parts[:fixed_count]), "/".join(path_parts[fixed_count:])
+    folder_has_wildcard = [any(character in path_part for character in "*?[") for path_part in path_parts[:-1]]
+    fixed_folder_count = folder_has_wildcard.index(True) if True in folder_has_wildcard else len(folder_has_wildcard)
+    return "/".join(path_parts[:fixed_folder_count]), "/".join(path_parts[fixed_folder_count:])

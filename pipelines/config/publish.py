@@ -107,8 +107,8 @@ class PublishOptions(ConfigSection):
     @property
     def secret_variables(self) -> tuple[str, ...]:
         """The environment variables that hold secrets of the targets, whatever their names are."""
-        postgresql = [self.postgresql.uri_variable] if self.postgresql else []
-        return (*postgresql, *([self.webhook.secret_variable] if self.webhook else []))
+        postgresql_variables = [self.postgresql.uri_variable] if self.postgresql else []
+        return (*postgresql_variables, *([self.webhook.secret_variable] if self.webhook else []))
 
     @property
     def shown_addresses(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 _SECRET_WORDS = ("URI", "SECRET", "KEY", "PASSWORD", "PASSPHRASE", "TOKEN")
 # An address may carry a signature or a password in a form that is encoded otherwise than in its variable.
 _ADDRESS_PATTERN = re.compile(r"\S*://\S*")
-_MAX_LENGTH = 300
+_MAX_MESSAGE_LENGTH = 300
 
 
 def redact_secrets(message: str, secret_variables: Collection[str] = ()) -> str:
@@ -46,8 +46,8 @@ def describe_failure(
         The class of the error and the first line of its message.
     """
     message_lines = str(failure).strip().splitlines() or ["no reason given"]
-    message = _ADDRESS_PATTERN.sub(
-        lambda address: address[0] if address[0] in shown_addresses else "(address)",
+    first_line = _ADDRESS_PATTERN.sub(
+        lambda address_match: address_match[0] if address_match[0] in shown_addresses else "(address)",
         redact_secrets(message_lines[0], secret_variables),
     )
-    return f"{type(failure).__name__}: {message[:_MAX_LENGTH]}"
+    return f"{type(failure).__name__}: {first_line[:_MAX_MESSAGE_LENGTH]}"

@@ -34,12 +34,12 @@ CanonicalSchemaName = Literal[
 ]
 
 # The columns that identify a person within an export, in descending order of trust.
-_PERSON_KEYS = ("employee_number", "work_email", "account_code")
+_PERSON_KEY_COLUMNS = ("employee_number", "work_email", "account_code")
 # The file, row and delivery that a row comes from.
 PROVENANCE_COLUMNS = ("source_name", "file_sha256", "row_number", "delivered_date", "delivery_number")
 # A date before 1950 or more than a year after the delivery is a typing error (year 0202, 9999). Dates some months ahead
 # are valid: planned time, contracts that have not begun.
-_EARLIEST, _LATEST_AFTER_DELIVERY = datetime(1950, 1, 1, tzinfo=UTC), timedelta(days=366)
+_EARLIEST_MOMENT, _LONGEST_LEAD_TIME = datetime(1950, 1, 1, tzinfo=UTC), timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class CanonicalSchema:
         key: Columns that identify the record in its system: a later delivery with the same key supersedes it.
         required: Further columns that are never null.
         row_rules: Conditions on a row.
-        decisive: Columns whose invalid value costs the row. Of any other column that does not identify the record, an
-            invalid value becomes null and the row stays.
+        decisive_columns: Columns whose invalid value costs the row. Of any other column that does not identify the
+            record, an invalid value becomes null and the row stays.
         full_score_if_empty: Columns whose empty value counts as a full score: a placeholder there is no empty cell.
-        measure: The column that says how much or how well; what the other columns say proves little without it.
+        measure_column: The column that says how much or how well; what the other columns say proves little without it.
         has_repeated_records: Whether equal rows of a system without record ids are separate records: an hour that is
             booked twice is two hours.
     """
@@ -84,9 +84,9 @@ class CanonicalSchema:
     key: tuple[str, ...] = ("record_code",)
     required: tuple[str, ...] = ()
     row_rules: tuple[RowRule, ...] = ()
-    decisive: tuple[DecisiveColumn, ...] = ()
+    decisive_columns: tuple[DecisiveColumn, ...] = ()
     full_score_if_empty: tuple[str, ...] = ()
-    measure: str | None = None
+    measure_column: str | None = None
     has_repeated_records: bool = False
 
     @property
@@ -95,32 +95,35 @@ class CanonicalSchema:
         return f"{self.kind}_{self.name}"
 
     @cached_property
-    def nulled_if_invalid(self) -> tuple[str, ...]:
+    def columns_nulled_if_invalid(self) -> tuple[str, ...]:
         """Columns that only describe the record: an invalid value becomes null, unless it is decisive in its row."""
-        identifying_columns = {*self.key, *self.required, *(columns[0] for columns in self.needed_columns)}
+        first_needed_columns = (column_group[0] for column_group in self.needed_column_groups)
+        identifying_columns = {*self.key, *self.required, *first_needed_columns}
         return tuple(column_name for column_name in self.columns if column_name not in identifying_columns)
 
     @cached_property
-    def needed_columns(self) -> tuple[tuple[str, ...], ...]:
-        """Groups of columns; a row with no value in any column of a group breaks a rule.
+    def needed_column_groups(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of columns of which each row needs at least one: a row with a value in none of them breaks a rule.
 
         record_code is not among them: if an export has none, it is a hash of the row.
         """
-        required_columns = (column for column in (*self.key, *self.required) if column != "record_code")
-        rule_columns = (rule.columns for rule in self.row_rules if _is_broken_by_nulls(rule))
-        return tuple(dict.fromkeys((*((column_name,) for column_name in required_columns), *rule_columns)))
+        single_column_groups = (
+            (column_name,) for column_name in (*self.key, *self.required) if column_name != "record_code"
+        )
+        column_groups_of_rules = (rule.columns for rule in self.row_rules if _is_broken_by_nulls(rule))
+        return tuple(dict.fromkeys((*single_column_groups, *column_groups_of_rules)))
 
 
 def _is_broken_by_nulls(rule: RowRule) -> bool:
-    columns = select_columns(*{*rule.columns, *rule.expression.meta.root_names()})
-    row_of_nulls = pl.DataFrame([pl.Series(column.name, [None], column.dtype) for column in columns])
+    rule_columns = select_columns(*{*rule.columns, *rule.expression.meta.root_names()})
+    row_of_nulls = pl.DataFrame([pl.Series(column.name, [None], column.dtype) for column in rule_columns])
     return not row_of_nulls.select(rule.expression.fill_null(True)).item()
 
 
 _NAMES_A_PERSON = RowRule(
     "names_a_person",
-    _PERSON_KEYS,
-    pl.any_horizontal(pl.col(_PERSON_KEYS).is_not_null()),
+    _PERSON_KEY_COLUMNS,
+    pl.any_horizontal(pl.col(_PERSON_KEY_COLUMNS).is_not_null()),
     "an employee number, e-mail address or account is present",
 )
 _HAS_VERB_OR_CANCELS = RowRule(
@@ -156,19 +159,19 @@ _REPLY_IS_COMPLETE = RowRule(
 )
 
 
-def _is_plausible(column: str) -> RowRule:
-    moment = pl.col(column).cast(TIMESTAMP)
-    latest_moment = pl.col("delivered_date").cast(TIMESTAMP) + _LATEST_AFTER_DELIVERY
-    description = "lies between 1950 and a year after the delivery"
-    return RowRule("is_plausible", (column,), (moment >= _EARLIEST) & (moment <= latest_moment), description)
+def _check_date(column_name: str) -> RowRule:
+    moment = pl.col(column_name).cast(TIMESTAMP)
+    latest_moment = pl.col("delivered_date").cast(TIMESTAMP) + _LONGEST_LEAD_TIME
+    is_plausible = (moment >= _EARLIEST_MOMENT) & (moment <= latest_moment)
+    return RowRule("is_plausible", (column_name,), is_plausible, "lies between 1950 and a year after the delivery")
 
 
-def _is_in_order(first_column: str, last_column: str) -> RowRule:
+def _check_order(earlier_column: str, later_column: str) -> RowRule:
     return RowRule(
         "in_order",
-        (first_column, last_column),
-        pl.col(last_column) >= pl.col(first_column),
-        f"{last_column} is not before {first_column}",
+        (earlier_column, later_column),
+        pl.col(later_column) >= pl.col(earlier_column),
+        f"{later_column} is not before {earlier_column}",
     )
 
 
@@ -176,8 +179,8 @@ def _declare_schema(
     name: CanonicalSchemaName,
     kind: Literal["entity", "event", "scd", "assn"],
     grain: str,
-    columns: str,
-    required: str = "",
+    column_list: str,
+    required_column_list: str = "",
     row_rules: tuple[RowRule, ...] = (),
     **schema_fields: Any,
 ) -> CanonicalSchema:
@@ -186,8 +189,8 @@ def _declare_schema(
         name,
         kind,
         grain,
-        tuple(columns.split()),
-        required=tuple(required.split()),
+        tuple(column_list.split()),
+        required=tuple(required_column_list.split()),
         row_rules=row_rules,
         **schema_fields,
     )
@@ -206,9 +209,9 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             {_ACCOUNT_KEYS} display_name manager_code unit_name role_name employment_status hired_date left_date
             weekly_hours changed_at
             """,
-            row_rules=(_is_in_order("hired_date", "left_date"), _is_plausible("hired_date"), _FILLS_MORE_THAN_KEY),
+            row_rules=(_check_order("hired_date", "left_date"), _check_date("hired_date"), _FILLS_MORE_THAN_KEY),
             key=("account_code",),
-            decisive=(
+            decisive_columns=(
                 DecisiveColumn("left_date", pl.col("employment_status").is_null(), "the person is still employed"),
             ),
         ),
@@ -225,8 +228,8 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person takes up a role in a unit.",
             f"record_code {_ACCOUNT_KEYS} unit_name role_name started_date ended_date changed_at",
             "started_date",
-            (_NAMES_A_PERSON, _is_in_order("started_date", "ended_date"), _is_plausible("started_date")),
-            decisive=(DecisiveColumn("ended_date", pl.lit(True), "the person still has the role"),),
+            (_NAMES_A_PERSON, _check_order("started_date", "ended_date"), _check_date("started_date")),
+            decisive_columns=(DecisiveColumn("ended_date", pl.lit(True), "the person still has the role"),),
         ),
         _declare_schema(
             "assignment",
@@ -236,7 +239,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             record_code {_ACCOUNT_KEYS} project_code assignment_code skill_text is_done started_date ended_date done_at
             planned_hours changed_at
             """,
-            row_rules=(_is_in_order("started_date", "ended_date"),),
+            row_rules=(_check_order("started_date", "ended_date"),),
         ),
         _declare_schema(
             "worklog",
@@ -244,8 +247,8 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person worked on something.",
             f"record_code {_ACCOUNT_KEYS} project_code assignment_code skill_text worked_at worked_hours changed_at",
             "worked_at",
-            (_NAMES_A_PERSON, _is_plausible("worked_at")),
-            measure="worked_hours",
+            (_NAMES_A_PERSON, _check_date("worked_at")),
+            measure_column="worked_hours",
             has_repeated_records=True,
         ),
         _declare_schema(
@@ -257,7 +260,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             score_share state_code voids_code changed_at
             """,
             "occurred_at",
-            (_NAMES_A_PERSON, _HAS_VERB_OR_CANCELS, _is_plausible("occurred_at")),
+            (_NAMES_A_PERSON, _HAS_VERB_OR_CANCELS, _check_date("occurred_at")),
         ),
         _declare_schema(
             "course_catalogue",
@@ -272,10 +275,10 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person received feedback.",
             f"record_code {_ACCOUNT_KEYS} given_by_code skill_text feedback_kind score_share occurred_at changed_at",
             "skill_text feedback_kind occurred_at",
-            (_NAMES_A_PERSON, _is_plausible("occurred_at")),
-            decisive=(DecisiveColumn("score_share", pl.lit(True), "the feedback is as good as can be"),),
+            (_NAMES_A_PERSON, _check_date("occurred_at")),
+            decisive_columns=(DecisiveColumn("score_share", pl.lit(True), "the feedback is as good as can be"),),
             full_score_if_empty=("score_share",),
-            measure="score_share",
+            measure_column="score_share",
             has_repeated_records=True,
         ),
         _declare_schema(
@@ -287,7 +290,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             changed_at
             """,
             "skill_text stated_at",
-            (_NAMES_A_PERSON, _is_plausible("stated_at")),
+            (_NAMES_A_PERSON, _check_date("stated_at")),
         ),
         _declare_schema(
             "skill_mention",
@@ -295,8 +298,8 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a system recorded that a person used, learnt or taught a skill.",
             f"record_code {_ACCOUNT_KEYS} skill_text mode occurred_at worked_hours score_share changed_at",
             "skill_text occurred_at",
-            (_NAMES_A_PERSON, _is_plausible("occurred_at")),
-            decisive=(
+            (_NAMES_A_PERSON, _check_date("occurred_at")),
+            decisive_columns=(
                 DecisiveColumn("mode", pl.lit(True), "the skill was learnt"),
                 DecisiveColumn("score_share", pl.col("mode") == "feedback", "the feedback is as good as can be"),
             ),
@@ -310,8 +313,10 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             record_code {_ACCOUNT_KEYS} skill_text consent_relation consent_status expires_date stated_at changed_at
             """,
             "skill_text consent_relation consent_status",
-            (_NAMES_A_PERSON, _GRANT_HAS_LAST_DAY, _is_plausible("stated_at")),
-            decisive=(DecisiveColumn("stated_at", pl.lit(True), "the person stated it on the day of delivery"),),
+            (_NAMES_A_PERSON, _GRANT_HAS_LAST_DAY, _check_date("stated_at")),
+            decisive_columns=(
+                DecisiveColumn("stated_at", pl.lit(True), "the person stated it on the day of delivery"),
+            ),
         ),
         _declare_schema(
             "reply",
@@ -321,8 +326,10 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             record_code {_ACCOUNT_KEYS} skill_text step_goal reply_kind until_date stated_stage replied_at changed_at
             """,
             "skill_text reply_kind replied_at",
-            (_NAMES_A_PERSON, _REPLY_IS_COMPLETE, _is_plausible("replied_at")),
-            decisive=(DecisiveColumn("step_goal", pl.lit(True), "the reply concerns every step of the micro-skill"),),
+            (_NAMES_A_PERSON, _REPLY_IS_COMPLETE, _check_date("replied_at")),
+            decisive_columns=(
+                DecisiveColumn("step_goal", pl.lit(True), "the reply concerns every step of the micro-skill"),
+            ),
         ),
         _declare_schema(
             "preference",
@@ -330,7 +337,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person stated whether they want recommendations.",
             f"record_code {_ACCOUNT_KEYS} is_opted_out stated_at changed_at",
             "is_opted_out stated_at",
-            (_NAMES_A_PERSON, _is_plausible("stated_at")),
+            (_NAMES_A_PERSON, _check_date("stated_at")),
         ),
         _declare_schema(
             "exposure",
@@ -338,7 +345,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a reader of the published tables showed a recommended step to its person.",
             f"record_code {_ACCOUNT_KEYS} snapshot_id skill_id to_stage shown_rank shown_at changed_at",
             "snapshot_id skill_id to_stage shown_rank shown_at",
-            (_NAMES_A_PERSON, _is_plausible("shown_at")),
+            (_NAMES_A_PERSON, _check_date("shown_at")),
         ),
         _declare_schema(
             "outcome",
@@ -346,7 +353,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a shown recommended step had an outcome.",
             f"record_code {_ACCOUNT_KEYS} snapshot_id skill_id to_stage outcome_kind outcome_at changed_at",
             "snapshot_id skill_id to_stage outcome_kind outcome_at",
-            (_NAMES_A_PERSON, _is_plausible("outcome_at")),
+            (_NAMES_A_PERSON, _check_date("outcome_at")),
         ),
     )
 }

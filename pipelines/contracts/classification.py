@@ -45,7 +45,7 @@ class PersonReference:
     key: PersonKey
 
 
-_WORDS_OF_CLASS = {
+_COLUMN_LIST_BY_CLASS = {
     DataClass.IDENTIFIER: """
         person_id account_code employee_number work_email display_name manager_code manager_id candidate_ids
         given_by_code given_by_id companion_id
@@ -92,10 +92,10 @@ _WORDS_OF_CLASS = {
 
 CLASS_BY_COLUMN: dict[str, DataClass] = {
     column_name: data_class
-    for data_class, column_names in _WORDS_OF_CLASS.items()
-    for column_name in column_names.split()
+    for data_class, column_list in _COLUMN_LIST_BY_CLASS.items()
+    for column_name in column_list.split()
 }
-if len(CLASS_BY_COLUMN) < sum(len(column_names.split()) for column_names in _WORDS_OF_CLASS.values()):
+if len(CLASS_BY_COLUMN) < sum(len(column_list.split()) for column_list in _COLUMN_LIST_BY_CLASS.values()):
     raise ValueError("a column has two classes")
 
 # display_name is no key: several people may have one name.

@@ -79,7 +79,7 @@ _flag = _build_column_factory(pl.Boolean)
 _counts = _build_column_factory(pl.List(pl.Struct({"why": pl.String, "count": pl.Int64})))
 _reasons = _build_column_factory(pl.List(pl.Struct({"code": pl.String, "value": pl.Float64})))
 
-_DECLARATIONS = (
+_DECLARED_COLUMNS = (
     # Origin of a row
     _text("source_name", "Name of the source in footsteps.yaml."),
     _text("system_name", "System that wrote the export."),
@@ -365,8 +365,8 @@ _DECLARATIONS = (
     _count("step_count", "Steps shown both at this rank and at rank 1: the basis of examined_share."),
 )
 
-COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARATIONS}
-if len(COLUMNS) < len(_DECLARATIONS):
+COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARED_COLUMNS}
+if len(COLUMNS) < len(_DECLARED_COLUMNS):
     raise ValueError("a column is declared twice")
 if unclassified_columns := COLUMNS.keys() ^ CLASS_BY_COLUMN.keys():
     raise ValueError(f"columns without a class, or classes without a column: {sorted(unclassified_columns)}")

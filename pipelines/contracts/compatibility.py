@@ -112,7 +112,8 @@ def find_breaking_changes(earlier_contract: ReleasedContract, later_contract: Re
     for column in earlier_contract.columns:
         if column.name in later_column_by_name:
             breaking_changes += [
-                f"{column.name}: {change}" for change in _compare_columns(column, later_column_by_name[column.name])
+                f"{column.name}: {column_change}"
+                for column_change in _compare_columns(column, later_column_by_name[column.name])
             ]
         else:
             breaking_changes.append(f"{column.name} is removed")
@@ -124,17 +125,21 @@ def find_breaking_changes(earlier_contract: ReleasedContract, later_contract: Re
 
 
 def _compare_columns(old_column: ReleasedColumn, new_column: ReleasedColumn) -> list[str]:
-    lower_limits = [-math.inf if column.minimum is None else column.minimum for column in (old_column, new_column)]
-    upper_limits = [math.inf if column.maximum is None else column.maximum for column in (old_column, new_column)]
-    comparisons = (
+    old_minimum, new_minimum = (
+        -math.inf if column.minimum is None else column.minimum for column in (old_column, new_column)
+    )
+    old_maximum, new_maximum = (
+        math.inf if column.maximum is None else column.maximum for column in (old_column, new_column)
+    )
+    guarantee_checks = (
         (old_column.type != new_column.type, f"type was {old_column.type}, it is {new_column.type}"),
         (old_column.unit != new_column.unit, f"unit was {old_column.unit}, it is {new_column.unit}"),
         (old_column.required and not new_column.required, "was never null, it may be null now"),
-        (lower_limits[1] < lower_limits[0], f"was at least {old_column.minimum}"),
-        (upper_limits[1] > upper_limits[0], f"was at most {old_column.maximum}"),
+        (new_minimum < old_minimum, f"was at least {old_column.minimum}"),
+        (new_maximum > old_maximum, f"was at most {old_column.maximum}"),
         (old_column.allowed and not new_column.allowed, "had a closed set of values, it has none now"),
     )
-    return [change for is_broken, change in comparisons if is_broken]
+    return [breaking_change for is_broken, breaking_change in guarantee_checks if is_broken]
 
 
 def _read_contract(contract_path: Path) -> ReleasedContract:

@@ -57,13 +57,13 @@ def render_shapes() -> str:
 
 def render_table(table: Table) -> str:
     """The section of one table."""
-    key_text = (
+    key_phrase = (
         ", ".join(f"`{key_column}`" for key_column in table.key)
         or "none: rows are in the order in which they were written"
     )
     markdown_lines = [
         *(f"## {table.name}", "", table.description, ""),
-        f"- key: {key_text}",
+        f"- key: {key_phrase}",
         f"- owner: {table.owner}",
         f"- retention: {_describe_retention(table)}",
         f"- readers: {', '.join(table.readers) or 'none'}",
@@ -91,13 +91,15 @@ def _render_column(column: Column, table: Table) -> str:
     if column.allowed:
         description += f" One of: {', '.join(column.allowed)}."
     if column.minimum is not None or column.maximum is not None:
-        lower_limit = "" if column.minimum is None else f" from {column.minimum:,g}"
-        upper_limit = "" if column.maximum is None else f" to {column.maximum:,g}"
-        description += f" Allowed:{lower_limit}{upper_limit}."
-    roles = (f": {reference.role}" for reference in find_person_columns(table) if reference.name == column.name)
-    free_text = ", free text" if column.is_free_text else ""
-    class_text = f"{classify_columns(table)[column.name]}{next(roles, free_text)}"
-    cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, class_text)
+        lower_limit_phrase = "" if column.minimum is None else f" from {column.minimum:,g}"
+        upper_limit_phrase = "" if column.maximum is None else f" to {column.maximum:,g}"
+        description += f" Allowed:{lower_limit_phrase}{upper_limit_phrase}."
+    role_suffixes = (
+        f": {person_column.role}" for person_column in find_person_columns(table) if person_column.name == column.name
+    )
+    free_text_suffix = ", free text" if column.is_free_text else ""
+    class_cell = f"{classify_columns(table)[column.name]}{next(role_suffixes, free_text_suffix)}"
+    cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, class_cell)
     return _render_cells(cells)
 
 

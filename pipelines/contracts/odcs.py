@@ -14,11 +14,11 @@ import polars as pl
 from pipelines.contracts.classification import DataClass
 from pipelines.contracts.personal_columns import classify_columns, find_person_columns
 from pipelines.contracts.table import Column, Rule, Severity, Table
-from pipelines.contracts.terms import ContractTerms
+from pipelines.contracts.terms import ContractTerms, SupportChannel
 
 API_VERSION = "v3.1.0"
 # The logical type, and the physical type in the words of SQL: a contract has servers of several kinds.
-_TYPES = {
+_TYPE_NAMES_BY_DTYPE = {
     pl.String: ("string", "TEXT"),
     pl.Float64: ("number", "DOUBLE"),
     pl.Int64: ("integer", "BIGINT"),
@@ -29,7 +29,7 @@ _TYPES = {
     pl.Struct: ("object", "STRUCT"),
 }
 # Who may read a column, in the words of the standard.
-_CLASSIFICATIONS = {
+_CLASSIFICATION_BY_CLASS = {
     DataClass.IDENTIFIER: "restricted",
     DataClass.INFERENCE: "restricted",
     DataClass.PERSONAL: "confidential",
@@ -85,10 +85,7 @@ def render_odcs(
             }
         ],
         "team": {"name": terms.owner},
-        "support": [
-            {option: value for option, value in asdict(channel).items() if value is not None}
-            for channel in terms.support
-        ],
+        "support": [_render_channel(channel) for channel in terms.support],
         "slaProperties": [{"property": "frequency", "value": 1, "unit": "d"}, *retention_properties],
         "customProperties": [
             {"property": "readers", "value": list(table.readers)},
@@ -97,35 +94,51 @@ def render_odcs(
     }
 
 
+def _render_channel(channel: SupportChannel) -> dict[str, Any]:
+    return {
+        channel_field: field_value for channel_field, field_value in asdict(channel).items() if field_value is not None
+    }
+
+
 def _render_property(column: Column, table: Table) -> dict[str, Any]:
     data_class = classify_columns(table)[column.name]
-    role = next((reference.role for reference in find_person_columns(table) if reference.name == column.name), None)
+    person_role = next(
+        (person_column.role for person_column in find_person_columns(table) if person_column.name == column.name), None
+    )
     property_document: dict[str, Any] = {
         "name": column.name,
         **_render_type(column.dtype),
         "description": column.description,
         "required": column.name in table.never_null,
-        "classification": _CLASSIFICATIONS[data_class],
+        "classification": _CLASSIFICATION_BY_CLASS[data_class],
     }
     if column.name in table.key:
         property_document |= {"primaryKey": True, "primaryKeyPosition": table.key.index(column.name) + 1}
-    limit_by_option = {
+    value_by_type_option = {
         "minimum": column.minimum,
         "maximum": column.maximum,
         "pattern": column.pattern,
         "timezone": getattr(column.dtype, "time_zone", None) and True,
     }
-    if type_options := {option: limit for option, limit in limit_by_option.items() if limit is not None}:
+    if type_options := {
+        option_name: option_value
+        for option_name, option_value in value_by_type_option.items()
+        if option_value is not None
+    }:
         property_document["logicalTypeOptions"] = type_options
     if isinstance(column.dtype, pl.List):
         property_document["items"] = _render_items(column.dtype.inner)
     if column.allowed:
         property_document["quality"] = [_render_closed_set(column.allowed)]
-    custom_properties = {"unit": column.unit, "dataClass": str(data_class), "person": role and str(role)}
+    value_by_custom_property = {
+        "unit": column.unit,
+        "dataClass": str(data_class),
+        "person": person_role and str(person_role),
+    }
     property_document["customProperties"] = [
-        {"property": option, "value": option_value}
-        for option, option_value in custom_properties.items()
-        if option_value
+        {"property": property_name, "value": property_value}
+        for property_name, property_value in value_by_custom_property.items()
+        if property_value
     ]
     return property_document
 
@@ -133,12 +146,16 @@ def _render_property(column: Column, table: Table) -> dict[str, Any]:
 def _render_items(dtype: Any) -> dict[str, Any]:
     if not isinstance(dtype, pl.Struct):
         return _render_type(dtype)
-    properties = [{"name": struct_field.name, **_render_items(struct_field.dtype)} for struct_field in dtype.fields]
-    return {**_render_type(dtype), "properties": properties}
+    struct_properties = [
+        {"name": struct_field.name, **_render_items(struct_field.dtype)} for struct_field in dtype.fields
+    ]
+    return {**_render_type(dtype), "properties": struct_properties}
 
 
 def _render_type(dtype: Any) -> dict[str, Any]:
-    logical_type, physical_type = next(type_names for polars_type, type_names in _TYPES.items() if dtype == polars_type)
+    logical_type, physical_type = next(
+        type_names for polars_type, type_names in _TYPE_NAMES_BY_DTYPE.items() if dtype == polars_type
+    )
     return {"logicalType": logical_type, "physicalType": physical_type}
 
 
@@ -153,7 +170,7 @@ def _render_closed_set(allowed_values: Sequence[str]) -> dict[str, Any]:
 
 
 def _render_quality(rule: Rule) -> dict[str, Any]:
-    condition = rule.row.description if rule.row else rule.kind.replace("_", " ")
+    condition = rule.row_rule.description if rule.row_rule else rule.kind.replace("_", " ")
     return {
         "type": "text",
         "name": rule.name,

@@ -41,15 +41,15 @@ def find_person_columns(table: Table) -> tuple[PersonColumn, ...]:
     Args:
         table: Contract of any table.
     """
-    references = {
-        reference.column: PersonReference(PersonRole.OTHER, PersonKey.PERSON_ID)
-        for reference in table.references
-        if reference.target == PERSON_REFERENCE.target
+    reference_by_column = {
+        foreign_key.column: PersonReference(PersonRole.OTHER, PersonKey.PERSON_ID)
+        for foreign_key in table.references
+        if foreign_key.target == PERSON_REFERENCE.target
     } | {column.name: column.reference for column in table.columns if column.reference is not None}
     return tuple(
-        PersonColumn(column.name, reference.role, reference.key, isinstance(column.dtype, pl.List))
+        PersonColumn(column.name, person_reference.role, person_reference.key, isinstance(column.dtype, pl.List))
         for column in table.columns
-        if (reference := references.get(column.name)) is not None
+        if (person_reference := reference_by_column.get(column.name)) is not None
     )
 
 
@@ -68,8 +68,8 @@ def identity_columns(table: Table) -> tuple[PersonColumn, ...]:
     Args:
         table: Contract of any table.
     """
-    other_keys = (PersonKey.PERSON_ID, PersonKey.RECORD)
-    return tuple(column for column in find_person_columns(table) if column.key not in other_keys)
+    excluded_keys = (PersonKey.PERSON_ID, PersonKey.RECORD)
+    return tuple(column for column in find_person_columns(table) if column.key not in excluded_keys)
 
 
 def record_columns(table: Table) -> tuple[PersonColumn, ...]:
@@ -90,7 +90,7 @@ def names_people(table: Table) -> bool:
 
 def has_personal_data(table: Table) -> bool:
     """Whether any column holds data of people; a table without any needs neither access nor erasure."""
-    return any(column_class in _PERSONAL_CLASSES for column_class in classify_columns(table).values())
+    return any(data_class in _PERSONAL_CLASSES for data_class in classify_columns(table).values())
 
 
 def classify_columns(table: Table) -> dict[str, DataClass]:
@@ -104,20 +104,20 @@ def classify_columns(table: Table) -> dict[str, DataClass]:
     Returns:
         The class by name of the column, in the order of the columns.
     """
-    identifiers = {column.name for column in (*person_columns(table), *identity_columns(table))}
+    identifier_columns = {column.name for column in (*person_columns(table), *identity_columns(table))}
     is_about_people = names_people(table)
-    classes = {column.name: column.data_class for column in table.columns} | dict.fromkeys(
-        identifiers, DataClass.IDENTIFIER
+    class_by_column = {column.name: column.data_class for column in table.columns} | dict.fromkeys(
+        identifier_columns, DataClass.IDENTIFIER
     )
     return {
-        name: DataClass.PERSONAL if is_about_people and data_class is DataClass.ORGANISATIONAL else data_class
-        for name, data_class in classes.items()
+        column_name: DataClass.PERSONAL if is_about_people and data_class is DataClass.ORGANISATIONAL else data_class
+        for column_name, data_class in class_by_column.items()
     }
 
 
-def is_impersonal(column_class: DataClass) -> bool:
+def is_impersonal(data_class: DataClass) -> bool:
     """Whether values of this class may stand in logs, previews and metadata."""
-    return column_class not in _PERSONAL_CLASSES
+    return data_class not in _PERSONAL_CLASSES
 
 
 def is_direct(column: Column) -> bool:

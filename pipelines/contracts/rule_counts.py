@@ -94,15 +94,15 @@ class RuleCounts:
         rule_names = dict.fromkeys((*self.rules, *other_counts.rules))
         zero_count = RuleCount()
         return RuleCounts(
-            _combine_numbers(self.kept_by_source, other_counts.kept_by_source, sign),
-            _combine_numbers(self.set_aside_by_source, other_counts.set_aside_by_source, sign),
+            _combine_counts(self.kept_by_source, other_counts.kept_by_source, sign),
+            _combine_counts(self.set_aside_by_source, other_counts.set_aside_by_source, sign),
             {
                 rule_name: self.rules.get(rule_name, zero_count).plus(
                     other_counts.rules.get(rule_name, zero_count), sign
                 )
                 for rule_name in rule_names
             },
-            _combine_numbers(self.other_reasons, other_counts.other_reasons, sign),
+            _combine_counts(self.other_reasons, other_counts.other_reasons, sign),
             {**self.errors, **other_counts.errors},
         )
 
@@ -113,11 +113,13 @@ class RuleCounts:
 
 def parse_rule_counts(document: Any) -> RuleCounts | None:
     """The counts whose `to_document` is `document`; None if another version wrote it in another form."""
-    if not isinstance(document, dict) or set(document) != {attribute.name for attribute in fields(RuleCounts)}:
+    if not isinstance(document, dict) or set(document) != {
+        dataclass_field.name for dataclass_field in fields(RuleCounts)
+    }:
         return None
     document_by_rule = document["rules"]
     if any(
-        set(count_document) != {attribute.name for attribute in fields(RuleCount)}
+        set(count_document) != {dataclass_field.name for dataclass_field in fields(RuleCount)}
         for count_document in document_by_rule.values()
     ):
         return None
@@ -131,22 +133,32 @@ def parse_rule_counts(document: Any) -> RuleCounts | None:
 
 def fingerprint_contract(table: Table) -> str:
     """A hash of what the contract of a table requires of its rows; counts under another contract are of no use."""
-    contract_digest = hashlib.sha256(repr(table.quarantine_limit).encode())
+    contract_hash = hashlib.sha256(repr(table.quarantine_limit).encode())
     for rule in table.rules:
-        condition = str(rule.row.expression) if rule.row else ""
-        rule_traits = (rule.name, str(rule.severity), rule.allowed, rule.minimum, rule.maximum, rule.pattern, condition)
-        contract_digest.update(repr(rule_traits).encode())
-    return contract_digest.hexdigest()[:16]
+        row_condition = str(rule.row_rule.expression) if rule.row_rule else ""
+        hashed_rule_fields = (
+            rule.name,
+            str(rule.severity),
+            rule.allowed,
+            rule.minimum,
+            rule.maximum,
+            rule.pattern,
+            row_condition,
+        )
+        contract_hash.update(repr(hashed_rule_fields).encode())
+    return contract_hash.hexdigest()[:16]
 
 
-def _combine_numbers(
-    numbers_by_name: Mapping[str, int], other_numbers_by_name: Mapping[str, int], sign: int
+def _combine_counts(
+    count_by_name: Mapping[str, int], other_count_by_name: Mapping[str, int], sign: int
 ) -> dict[str, int]:
-    counted_names = sorted({*numbers_by_name, *other_numbers_by_name})
-    combined_counts = {
-        counted_name: numbers_by_name.get(counted_name, 0) + sign * other_numbers_by_name.get(counted_name, 0)
+    counted_names = sorted({*count_by_name, *other_count_by_name})
+    combined_count_by_name = {
+        counted_name: count_by_name.get(counted_name, 0) + sign * other_count_by_name.get(counted_name, 0)
         for counted_name in counted_names
     }
     return {
-        counted_name: combined_number for counted_name, combined_number in combined_counts.items() if combined_number
+        counted_name: combined_count
+        for counted_name, combined_count in combined_count_by_name.items()
+        if combined_count
     }

@@ -62,19 +62,19 @@ def list_shape_columns() -> Mapping[CanonicalSchemaName, tuple[ShapeColumn, ...]
 
 
 def _describe_shape_column(column: Column, schema: CanonicalSchema) -> ShapeColumn:
-    column_groups = [column_group for column_group in schema.needed_columns if column.name in column_group]
+    column_groups = [column_group for column_group in schema.needed_column_groups if column.name in column_group]
     needed_text = "yes" if (column.name,) in column_groups else " or ".join(column_groups[0]) if column_groups else ""
     return ShapeColumn(
         column.name,
         needed_text,
         describe_type(column.dtype),
         column.unit or "",
-        column.example or (column.allowed[0] if column.allowed else "") or _example_of(column),
+        column.example or (column.allowed[0] if column.allowed else "") or _choose_example(column),
         column.description + (f" One of: {', '.join(column.allowed)}." if column.allowed else ""),
     )
 
 
-def _example_of(column: Column) -> str:
+def _choose_example(column: Column) -> str:
     return _EXAMPLE_BY_UNIT.get(column.unit or "") or _EXAMPLE_BY_TYPE[column.dtype.base_type()]
 
 

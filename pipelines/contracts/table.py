@@ -26,7 +26,7 @@ RuleKind = Literal["not_null", "unique", "in_set", "between", "matches", "refere
 Layer = Literal["landing", "raw", "quarantine", "core", "feat", "model", "out"]
 # The share of a table's rows that may be set aside. Exports hold typing errors; more than half of an export is another
 # export. What the flow computes itself never breaks a rule, unless the flow is wrong.
-_MAX_QUARANTINED_SHARES: Mapping[Layer, float] = {"raw": 0.5, "core": 0.5}
+_MAX_QUARANTINED_SHARE_BY_LAYER: Mapping[Layer, float] = {"raw": 0.5, "core": 0.5}
 # The number of the month of rows without a timestamp.
 NO_MONTH = 2**31 - 1
 
@@ -116,12 +116,12 @@ class Rule:
     maximum: float | None = None
     pattern: str | None = None
     reference: Reference | None = None
-    row: RowRule | None = None
+    row_rule: RowRule | None = None
 
     @property
     def name(self) -> str:
         """`column|rule`, as written in `failed_rules`; several columns are joined by `+`."""
-        return f"{'+'.join(self.columns)}|{self.row.name if self.row else self.kind}"
+        return f"{'+'.join(self.columns)}|{self.row_rule.name if self.row_rule else self.kind}"
 
     @property
     def check_name(self) -> str:
@@ -129,7 +129,7 @@ class Rule:
         return self.name.replace("+", "_and_").replace("|", "__")
 
     def condition(self, reference_values: Mapping[str, pl.Series] | None = None) -> pl.Expr:
-        """The rule as a polars expression that tells the rows to which it does not apply.
+        """The rule as a polars expression, null for the rows to which the rule does not apply.
 
         Args:
             reference_values: The values that references may take, by `table.key`; only `references` rules need them.
@@ -166,8 +166,8 @@ class Rule:
                     raise ValueError(f"{self.name}: the values of {reference_target} are missing")
                 return first_column.is_in(reference_values[reference_target].implode())
             case "row":
-                assert self.row is not None
-                return self.row.expression
+                assert self.row_rule is not None
+                return self.row_rule.expression
 
     def expression(self, reference_values: Mapping[str, pl.Series] | None = None) -> pl.Expr:
         """The rule as a polars expression that is never null: a row to which it does not apply satisfies it.
@@ -226,21 +226,23 @@ class Table:
         """Refuse a declaration that contradicts itself."""
         rule_names = [rule.name for rule in self.rules]
         columns_in_rules = {*self.key, *self.required, *(reference.column for reference in self.references)}
-        columns_in_rules.update(column for rule in self.row_rules for column in rule.columns)
-        first_key_columns = self.key[:1] or tuple(column for column in self.required if column == "person_id")
-        repeated_names = {rule_name for rule_name in rule_names if rule_names.count(rule_name) > 1}
+        columns_in_rules.update(column_name for rule in self.row_rules for column_name in rule.columns)
+        leading_columns = self.key[:1] or tuple(
+            column_name for column_name in self.required if column_name == "person_id"
+        )
+        repeated_rule_names = {rule_name for rule_name in rule_names if rule_names.count(rule_name) > 1}
         if len(self.column_names) != len(set(self.column_names)):
             raise ValueError(f"{self.name}: a column is declared twice")
-        if unknown_names := columns_in_rules - set(self.column_names):
-            raise ValueError(f"{self.name}: rules use columns it does not have: {sorted(unknown_names)}")
-        if repeated_names:
-            raise ValueError(f"{self.name}: several rules have the same name: {sorted(repeated_names)}")
-        if self.is_partitioned_by_person and (self.month_column or first_key_columns != ("person_id",)):
+        if unknown_columns := columns_in_rules - set(self.column_names):
+            raise ValueError(f"{self.name}: rules use columns it does not have: {sorted(unknown_columns)}")
+        if repeated_rule_names:
+            raise ValueError(f"{self.name}: several rules have the same name: {sorted(repeated_rule_names)}")
+        if self.is_partitioned_by_person and (self.month_column or leading_columns != ("person_id",)):
             raise ValueError(
                 f"{self.name}: a table partitioned by person has no month_column, and person_id is first in its key"
             )
-        if unknown_names := set(self.warnings) - set(rule_names):
-            raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown_names)}")
+        if unknown_rules := set(self.warnings) - set(rule_names):
+            raise ValueError(f"{self.name}: warnings name rules it does not have: {sorted(unknown_rules)}")
         if not 0 <= self.quarantine_limit <= 1:
             raise ValueError(f"{self.name}: max_quarantined_share is {self.max_quarantined_share}, not from 0 to 1")
 
@@ -254,7 +256,7 @@ class Table:
         """The share of rows that may be set aside: as declared, or else that of the layer."""
         if self.max_quarantined_share is not None:
             return self.max_quarantined_share
-        return _MAX_QUARANTINED_SHARES.get(self.layer, 0.0)
+        return _MAX_QUARANTINED_SHARE_BY_LAYER.get(self.layer, 0.0)
 
     @property
     def row_order(self) -> list[pl.Expr]:
@@ -285,7 +287,7 @@ class Table:
             *([Rule("unique", self.key)] if self.key else []),
             *(rule for column in self.columns for rule in column.domain_rules),
             *(Rule("references", (reference.column,), reference=reference) for reference in self.references),
-            *(Rule("row", row_rule.columns, row=row_rule) for row_rule in self.row_rules),
+            *(Rule("row", row_rule.columns, row_rule=row_rule) for row_rule in self.row_rules),
         )
         return tuple(replace(rule, severity=Severity.WARN) if rule.name in self.warnings else rule for rule in rules)
 

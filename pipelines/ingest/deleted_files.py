@@ -47,7 +47,7 @@ def keep_rows_of_deleted_files(lake: Lake, rows: ValidatedRows, references: Refe
         return rows
     table = rows.table
     stored_rows = lake.scan(table).join(deleted_files.lazy(), on=("source_name", "file_sha256"), how="semi").collect()
-    kept_rows = stored_rows.join(rows.good, on=table.key, how="anti", maintain_order="left")
+    kept_rows = stored_rows.join(rows.good_rows, on=table.key, how="anti", maintain_order="left")
     for reference in table.references:
         if reference.target in references:
             kept_rows = kept_rows.filter(
@@ -57,8 +57,8 @@ def keep_rows_of_deleted_files(lake: Lake, rows: ValidatedRows, references: Refe
     validated_rows = validate_rows(table, kept_rows, references)
     return ValidatedRows(
         table,
-        sort_rows(table, pl.concat([rows.good, validated_rows.good])),
-        rows.bad,
+        sort_rows(table, pl.concat([rows.good_rows, validated_rows.good_rows])),
+        rows.bad_rows,
         rows.good_counts + validated_rows.good_counts,
         rows.bad_counts,
     )
@@ -73,15 +73,15 @@ def drop_due_quarantine(lake: Lake, rows: ValidatedRows, today: date) -> Validat
         today: The present day.
     """
     days = quarantine_table(rows.table.name).retention_days
-    if days is None or rows.bad.is_empty():
+    if days is None or rows.bad_rows.is_empty():
         return rows
     is_file_due = is_delivery_due(days, today).all().over("source_name", "file_sha256")
     due_files = read_ledger(lake).filter(is_file_due).select("source_name", "file_sha256").unique()
-    remaining_rows = rows.bad.join(due_files, on=("source_name", "file_sha256"), how="anti", maintain_order="left")
-    if remaining_rows.height == rows.bad.height:
+    remaining_rows = rows.bad_rows.join(due_files, on=("source_name", "file_sha256"), how="anti", maintain_order="left")
+    if remaining_rows.height == rows.bad_rows.height:
         return rows
     bad_counts = count_quarantined(rows.table, remaining_rows)
-    return ValidatedRows(rows.table, rows.good, remaining_rows, rows.good_counts, bad_counts)
+    return ValidatedRows(rows.table, rows.good_rows, remaining_rows, rows.good_counts, bad_counts)
 
 
 def is_delivery_due(days: int, today: date) -> pl.Expr:

@@ -299,7 +299,7 @@ def _find_empty_measures(
     source: SourceConfig, files_by_shape: Mapping[CanonicalSchemaName, DeliveryFiles]
 ) -> tuple[str, ...]:
     """The measures that the source reads and no kept row fills. For example, certificates have no score."""
-    measure_by_shape = {shape: CANONICAL_SCHEMAS[shape].measure for shape in files_by_shape}
+    measure_by_shape = {shape: CANONICAL_SCHEMAS[shape].measure_column for shape in files_by_shape}
     return tuple(
         measure
         for shape, measure in measure_by_shape.items()

@@ -232,9 +232,9 @@ def write_raw_table(
     """
     schema = CANONICAL_SCHEMAS[shape]
     table = raw_table(system, schema)
-    decisive_conditions = {column.name: column.is_decisive for column in schema.decisive}
+    decisive_conditions = {column.name: column.is_decisive for column in schema.decisive_columns}
     shape_rows = export.shapes[shape].with_columns(provenance)
-    landed_split = split_landed(shape_rows, table, system, schema.nulled_if_invalid, decisive_conditions)
+    landed_split = split_landed(shape_rows, table, system, schema.columns_nulled_if_invalid, decisive_conditions)
     malformed_rows = _scan_malformed(export, shape, system).with_columns(provenance)
     no_words = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
     reason_counts, word_counts = export.reason_counts.get(shape), export.word_counts.get(shape, no_words)
@@ -328,14 +328,16 @@ def _sink_rows(
     unknown_words: pl.LazyFrame,
 ) -> _Sunk:
     """Sink both sides and count in one pass."""
-    bad_rows = pl.concat([landed_split.bad, set_aside_rows.select(quarantine_table(table.name).column_names)])
+    bad_rows = pl.concat(
+        [landed_split.quarantine_rows, set_aside_rows.select(quarantine_table(table.name).column_names)]
+    )
     sink_queries = [
         rows.sink_parquet(path, compression_level=COMPRESSION_LEVEL, lazy=True)
-        for rows, path in ((landed_split.good, files.good), (bad_rows, files.bad))
+        for rows, path in ((landed_split.good_rows, files.good), (bad_rows, files.bad))
     ]
     # Whether a key is the first of its kind would hold up the stream. Hashes are compared after the rows have passed.
     record_key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
-    tested_query = landed_split.tested.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, record_key.hash().alias(HASH))
+    tested_query = landed_split.tested_rows.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, record_key.hash().alias(HASH))
     queries = [tested_query, landed_split.counts, set_aside_rows.select("failed_rules"), unknown_words]
     queries += [] if reason_counts is None else [reason_counts]
     tested_rows, split_counts, malformed_rows, word_counts, *other_frames = pl.collect_all(

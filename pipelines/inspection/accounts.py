@@ -18,8 +18,8 @@ from pipelines.core.identity_resolution import (
 )
 from pipelines.inspection.reading import FileReading
 
-_KINDS: tuple[AccountKind, ...] = ("own", "employee_number", "work_email")
-_MAP_SCHEMA = {"serves": pl.String, "settles": pl.Boolean, **dict.fromkeys(ACCOUNT_KEYS, pl.String)}
+_ACCOUNT_KINDS: tuple[AccountKind, ...] = ("own", "employee_number", "work_email")
+_ACCOUNT_MAP_SCHEMA = {"serves": pl.String, "settles": pl.Boolean, **dict.fromkeys(ACCOUNT_KEYS, pl.String)}
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class MatchedRows:
     """How many rows of a source find their person.
 
     Attributes:
-        kind: What the accounts of the source are.
+        account_kind: What the accounts of the source are.
         row_count: Rows that name somebody.
         matched_count: Rows whose person HR lists.
     """
 
-    kind: AccountKind
+    account_kind: AccountKind
     row_count: int
     matched_count: int
 
     @property
-    def share(self) -> float:
+    def matched_share(self) -> float:
         """Share of the rows that find their person; 1 if no row names anybody."""
         return self.matched_count / self.row_count if self.row_count else 1.0
 
@@ -51,12 +51,12 @@ def list_people(readings: Iterable[FileReading]) -> pl.DataFrame:
     Returns:
         As `identify_people` returns them.
     """
-    person_frames = [
+    mentions_of_each_file = [
         shape_rows.mentions.lazy().with_columns(pl.lit(reading.system).alias("system_name"))
         for reading in readings
-        if (shape_rows := reading.shapes.get("person")) is not None and shape_rows.mentions is not None
+        if (shape_rows := reading.rows_by_shape.get("person")) is not None and shape_rows.mentions is not None
     ]
-    return identify_people(person_frames)
+    return identify_people(mentions_of_each_file)
 
 
 def list_mentions(readings: Iterable[FileReading]) -> pl.DataFrame:
@@ -65,14 +65,14 @@ def list_mentions(readings: Iterable[FileReading]) -> pl.DataFrame:
     Returns:
         One row per distinct combination: system_name, the account keys, row_count. Rows without any key are left out.
     """
-    mention_frames = [
+    mentions_of_each_file = [
         shape_rows.mentions.select(pl.lit(reading.system).alias("system_name"), *ACCOUNT_KEYS, "row_count")
         for reading in readings
-        for shape, shape_rows in reading.shapes.items()
+        for shape, shape_rows in reading.rows_by_shape.items()
         if shape_rows.mentions is not None and shape != "account"
     ]
     mention_schema = {"system_name": pl.String, **dict.fromkeys(ACCOUNT_KEYS, pl.String), "row_count": pl.UInt32}
-    mentions = pl.concat(mention_frames) if mention_frames else pl.DataFrame(schema=mention_schema)
+    mentions = pl.concat(mentions_of_each_file) if mentions_of_each_file else pl.DataFrame(schema=mention_schema)
     has_key = pl.any_horizontal(pl.col(ACCOUNT_KEYS).is_not_null())
     return mentions.filter(has_key).group_by("system_name", *ACCOUNT_KEYS).agg(pl.col("row_count").sum())
 
@@ -84,15 +84,15 @@ def list_account_map(readings: Iterable[FileReading], served_systems: Sequence[s
         readings: Files that fill the canonical schema `account`, and any others.
         served_systems: The systems whose accounts it lists; None for any.
     """
-    map_frames = [
+    map_rows_of_each_file = [
         shape_rows.mentions.select(
             pl.lit(system, pl.String).alias("serves"), pl.lit(False).alias("settles"), *ACCOUNT_KEYS
         )
         for reading in readings
-        if (shape_rows := reading.shapes.get("account")) is not None and shape_rows.mentions is not None
+        if (shape_rows := reading.rows_by_shape.get("account")) is not None and shape_rows.mentions is not None
         for system in served_systems
     ]
-    return pl.concat(map_frames) if map_frames else pl.DataFrame(schema=_MAP_SCHEMA)
+    return pl.concat(map_rows_of_each_file) if map_rows_of_each_file else pl.DataFrame(schema=_ACCOUNT_MAP_SCHEMA)
 
 
 def match_source(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.DataFrame) -> MatchedRows:
@@ -104,12 +104,12 @@ def match_source(mentions: pl.DataFrame, people: pl.DataFrame, account_maps: pl.
         account_maps: As `list_account_map` returns them.
     """
     row_count = int(mentions["row_count"].sum())
-    unmatched_counts = {
+    unmatched_count_by_kind = {
         account_kind: int(find_unmatched(mentions, people, account_maps, account_kind)["row_count"].sum())
-        for account_kind in _KINDS
+        for account_kind in _ACCOUNT_KINDS
     }
-    best_kind = min(_KINDS, key=lambda account_kind: unmatched_counts[account_kind])
-    return MatchedRows(best_kind, row_count, row_count - unmatched_counts[best_kind])
+    best_kind = min(_ACCOUNT_KINDS, key=lambda account_kind: unmatched_count_by_kind[account_kind])
+    return MatchedRows(best_kind, row_count, row_count - unmatched_count_by_kind[best_kind])
 
 
 def find_unmatched(
@@ -129,13 +129,15 @@ def find_unmatched(
     keyed_mentions = assign_account_keys(
         mentions.lazy().with_columns(source_name=pl.lit("source")), {"source": account_kind}
     ).collect()
-    accounts = match_accounts(keyed_mentions.select("system_name", *ACCOUNT_KEYS).unique(), people, account_maps)
-    matched_accounts = accounts.drop_nulls("person_id")
+    identified_accounts = match_accounts(
+        keyed_mentions.select("system_name", *ACCOUNT_KEYS).unique(), people, account_maps
+    )
+    matched_accounts = identified_accounts.drop_nulls("person_id")
     return keyed_mentions.join(matched_accounts, on=("system_name", *ACCOUNT_KEYS), how="anti", nulls_equal=True).drop(
         "source_name"
     )
 
 
-def known_accounts(people: pl.DataFrame) -> dict[str, set[str]]:
+def collect_person_keys(people: pl.DataFrame) -> dict[str, set[str]]:
     """Return the values of each key of the people of HR; e-mail addresses are in lower case."""
-    return {key: set(people[key].drop_nulls()) for key in ACCOUNT_KEYS}
+    return {key_column: set(people[key_column].drop_nulls()) for key_column in ACCOUNT_KEYS}

@@ -33,25 +33,26 @@ class CompanyValues:
     """Values that the other files of the folder give, to compare cells with.
 
     Attributes:
-        keys: Values of HR by key of a person: employee_number, work_email (in lower case), account_code.
-        names: Names of people, in lower case.
-        organisation: Units and roles, in lower case.
-        skills: Names of micro-skills of the taxonomy, or the skill texts of other exports, normalised.
-        accounts: By system, the accounts of its rows that lead to nobody.
-        has_taxonomy: Whether `skills` are those of a taxonomy.
+        values_by_person_key: Values of HR by key of a person: employee_number, work_email (in lower case) and
+            account_code.
+        person_names: Names of people, in lower case.
+        unit_and_role_names: Units and roles, in lower case.
+        skill_names: Names of micro-skills of the taxonomy, or the skill texts of other exports, normalised.
+        unmatched_accounts_by_system: By system, the accounts of its rows that no person in HR has.
+        has_taxonomy: Whether `skill_names` are those of a taxonomy.
     """
 
-    keys: dict[str, set[str]] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-    organisation: set[str] = field(default_factory=set)
-    skills: set[str] = field(default_factory=set)
-    accounts: dict[str, set[str]] = field(default_factory=dict)
+    values_by_person_key: dict[str, set[str]] = field(default_factory=dict)
+    person_names: set[str] = field(default_factory=set)
+    unit_and_role_names: set[str] = field(default_factory=set)
+    skill_names: set[str] = field(default_factory=set)
+    unmatched_accounts_by_system: dict[str, set[str]] = field(default_factory=dict)
     has_taxonomy: bool = False
 
     @property
     def has_people(self) -> bool:
         """Whether HR lists anybody."""
-        return any(self.keys.values())
+        return any(self.values_by_person_key.values())
 
 
 @dataclass(frozen=True)
@@ -63,42 +64,42 @@ class ColumnProfile:
         filled_share: Share of the rows in which it is filled.
         distinct_count: Number of distinct texts.
         is_unique: Whether no text is repeated.
-        key: The key of HR that most of its values are; None if there is none.
-        key_share: Share of the values that are this key.
+        person_key: The key of HR that most of its values are; None if there is none.
+        person_key_share: Share of the values that are this key.
         email_share: Share of e-mail addresses.
         name_share: Share of names of people.
         organisation_share: Share of units and roles.
         skill_share: Share of texts that name a micro-skill of the company.
         day_share: Share of days or moments.
         number_share: Share of numbers or durations.
-        lowest: Lowest number; one in a hundred may lie below, as a typing error.
-        highest: Highest number; one in a hundred may lie above.
+        lowest_number: Lowest number; one in a hundred may lie below, as a typing error.
+        highest_number: Highest number; one in a hundred may lie above.
         has_fractions: Whether a number is not whole.
         mean_length: Mean number of characters.
-        blank_share: Share of texts of several words.
-        serves: The systems of whose accounts without a person it lists most.
-        words: Its distinct texts in lower case, if they are few.
+        several_words_share: Share of texts of several words.
+        served_systems: The systems of whose accounts without a person it lists most.
+        distinct_words: Its distinct texts in lower case, if they are few.
     """
 
     header: str
     filled_share: float
     distinct_count: int
     is_unique: bool
-    key: str | None
-    key_share: float
+    person_key: str | None
+    person_key_share: float
     email_share: float
     name_share: float
     organisation_share: float
     skill_share: float
     day_share: float
     number_share: float
-    lowest: float
-    highest: float
+    lowest_number: float
+    highest_number: float
     has_fractions: bool
     mean_length: float
-    blank_share: float
-    serves: tuple[str, ...]
-    words: frozenset[str]
+    several_words_share: float
+    served_systems: tuple[str, ...]
+    distinct_words: frozenset[str]
 
     @property
     def is_text(self) -> bool:
@@ -115,8 +116,8 @@ def read_cells(table: TextTable) -> pl.DataFrame:
     """
     columns_by_header = {header: table.columns.get(table.key(header), ()) for header in table.headers if header.strip()}
     column_by_header = {header: columns[0] for header, columns in columns_by_header.items() if len(columns) == 1}
-    rows = table.scan(tuple(column_by_header.values())).sort(ROW_NUMBER).head(MAX_ROWS)
-    return rows.select(
+    first_rows = table.scan(tuple(column_by_header.values())).sort(ROW_NUMBER).head(MAX_ROWS)
+    return first_rows.select(
         drop_placeholders(stripped_or_null(pl.col(column))).alias(header) for header, column in column_by_header.items()
     ).collect()
 
@@ -128,103 +129,103 @@ def profile_columns(cells: pl.DataFrame, company: CompanyValues) -> list[ColumnP
         cells: As `read_cells` returns them.
         company: Values of the other files.
     """
-    return [_profile(cells[header], company) for header in cells.columns if cells[header].null_count() < cells.height]
+    return [
+        _profile_column(cells[header], company) for header in cells.columns if cells[header].null_count() < cells.height
+    ]
 
 
 def looks_like_data(headers: Sequence[str], company: CompanyValues) -> bool:
     """Whether the first row is no header: it holds addresses, numbers, days, or names and keys of people."""
     filled_headers = [header.strip() for header in headers if header.strip()]
-    person_values = set().union(*company.keys.values(), company.names)
+    person_values = set().union(*company.values_by_person_key.values(), company.person_names)
     value_headers = [
         header for header in filled_headers if looks_like_value(header) or header.casefold() in person_values
     ]
     return bool(filled_headers) and len(value_headers) * 3 >= len(filled_headers)
 
 
-def _profile(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
-    texts = cells.drop_nulls()
-    text_frame = texts.to_frame("text")
+def _profile_column(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
+    filled_texts = cells.drop_nulls()
+    text_frame = filled_texts.to_frame("text")
     lower_texts = text_frame.select(pl.col("text").str.to_lowercase()).to_series()
-    addresses = _evaluate(text_frame, cast_email(pl.col("text")))
+    email_addresses = _evaluate_texts(text_frame, cast_email(pl.col("text")))
     share_by_key = {
-        "employee_number": _share_in(texts, company.keys.get("employee_number", set())),
-        "work_email": _share_in(addresses, company.keys.get("work_email", set())),
-        "account_code": _share_in(texts, company.keys.get("account_code", set())),
+        "employee_number": _compute_share_in(filled_texts, company.values_by_person_key.get("employee_number", set())),
+        "work_email": _compute_share_in(email_addresses, company.values_by_person_key.get("work_email", set())),
+        "account_code": _compute_share_in(filled_texts, company.values_by_person_key.get("account_code", set())),
     }
-    best_key = max(share_by_key, key=lambda candidate: share_by_key[candidate])
-    numbers = _numbers(texts)
-    distinct_count = texts.n_unique()
+    best_key = max(share_by_key, key=lambda key_column: share_by_key[key_column])
+    cell_numbers = _read_numbers(filled_texts)
+    distinct_count = filled_texts.n_unique()
     return ColumnProfile(
         cells.name,
-        texts.len() / max(cells.len(), 1),
+        filled_texts.len() / max(cells.len(), 1),
         distinct_count,
-        distinct_count == texts.len(),
+        distinct_count == filled_texts.len(),
         best_key if share_by_key[best_key] else None,
         share_by_key[best_key],
-        _filled_share(addresses),
-        _share_in(lower_texts, company.names),
-        _share_in(lower_texts, company.organisation),
-        _skill_share(text_frame, company.skills),
-        _day_share(texts),
-        numbers.len() / texts.len(),
-        float(numbers.quantile(MAX_CONTRADICTING_SHARE, "lower") or 0.0),
-        float(numbers.quantile(1 - MAX_CONTRADICTING_SHARE, "higher") or 0.0),
-        bool((numbers != numbers.floor()).any()),
+        _compute_filled_share(email_addresses),
+        _compute_share_in(lower_texts, company.person_names),
+        _compute_share_in(lower_texts, company.unit_and_role_names),
+        _compute_skill_share(text_frame, company.skill_names),
+        _compute_day_share(filled_texts),
+        cell_numbers.len() / filled_texts.len(),
+        float(cell_numbers.quantile(MAX_CONTRADICTING_SHARE, "lower") or 0.0),
+        float(cell_numbers.quantile(1 - MAX_CONTRADICTING_SHARE, "higher") or 0.0),
+        bool((cell_numbers != cell_numbers.floor()).any()),
         float(text_frame.select(pl.col("text").str.len_chars().mean()).item()),
         float(text_frame.select(pl.col("text").str.contains(r"\S\s+\S").mean()).item()),
-        _served_systems(texts, company),
+        _find_served_systems(filled_texts, company),
         frozenset(lower_texts.unique()) if distinct_count <= 30 else frozenset(),
     )
 
 
-def _evaluate(text_frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
+def _evaluate_texts(text_frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
     """Return the expression, evaluated for each text of the column `text`."""
     return text_frame.select(expression.alias("value")).to_series()
 
 
-def _filled_share(values: pl.Series) -> float:
-    return 1 - values.null_count() / max(values.len(), 1)
+def _compute_filled_share(texts: pl.Series) -> float:
+    return 1 - texts.null_count() / max(texts.len(), 1)
 
 
-def _share_in(values: pl.Series, allowed_values: set[str]) -> float:
-    return (
-        float(values.is_in(list(allowed_values)).fill_null(False).sum()) / max(values.len(), 1)
-        if allowed_values
-        else 0.0
-    )
+def _compute_share_in(texts: pl.Series, known_texts: set[str]) -> float:
+    return float(texts.is_in(list(known_texts)).fill_null(False).sum()) / max(texts.len(), 1) if known_texts else 0.0
 
 
-def _numbers(texts: pl.Series) -> pl.Series:
+def _read_numbers(texts: pl.Series) -> pl.Series:
     """Return the numbers, and durations in hours; both decimal signs are read."""
-    if not _is_mostly_true(_sample(texts).str.contains(r"\d")):
+    if not _is_mostly_true(_sample_texts(texts).str.contains(r"\d")):
         return pl.Series("number", [], pl.Float64)
-    hours_readings = (
+    hours_candidates = (
         cast_text(pl.col("text"), Transform("hours", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
     )
     is_day = pl.col("text").str.contains(_DAY_OF_EIGHT_DIGITS)
     number_by_text = (
-        texts.unique().to_frame("text").with_columns(pl.when(~is_day).then(pl.coalesce(hours_readings)).alias("number"))
+        texts.unique()
+        .to_frame("text")
+        .with_columns(pl.when(~is_day).then(pl.coalesce(hours_candidates)).alias("number"))
     )
     return texts.to_frame("text").join(number_by_text, on="text").drop_nulls("number")["number"]
 
 
-def _day_share(texts: pl.Series) -> float:
+def _compute_day_share(texts: pl.Series) -> float:
     """Return the share of days under the order of day and month that reads more of them; plain numbers are none."""
-    sample = _sample(texts)
-    is_number = sample.str.contains(_PLAIN_NUMBER) & ~sample.str.contains(_DAY_OF_EIGHT_DIGITS)
-    date_candidates = sample.filter(~is_number & sample.str.contains(r"\d"))
-    if date_candidates.len() < sample.len() / 2:
+    sampled_texts = _sample_texts(texts)
+    is_plain_number = sampled_texts.str.contains(_PLAIN_NUMBER) & ~sampled_texts.str.contains(_DAY_OF_EIGHT_DIGITS)
+    date_candidates = sampled_texts.filter(~is_plain_number & sampled_texts.str.contains(r"\d"))
+    if date_candidates.len() < sampled_texts.len() / 2:
         return 0.0
-    date_frame = date_candidates.to_frame("text")
-    transforms = (Transform("datetime", date_order=date_order) for date_order in _DATE_ORDERS)
+    date_texts = date_candidates.to_frame("text")
+    date_transforms = (Transform("datetime", date_order=date_order) for date_order in _DATE_ORDERS)
     day_counts = (
-        date_frame.select(cast_text(pl.col("text"), transform, "UTC", date_candidates).count()).item()
-        for transform in transforms
+        date_texts.select(cast_text(pl.col("text"), date_transform, "UTC", date_candidates).count()).item()
+        for date_transform in date_transforms
     )
-    return float(max(day_counts)) / sample.len()
+    return float(max(day_counts)) / sampled_texts.len()
 
 
-def _sample(texts: pl.Series) -> pl.Series:
+def _sample_texts(texts: pl.Series) -> pl.Series:
     """Return distinct texts from the whole column."""
     return texts.unique(maintain_order=True).gather_every(max(texts.n_unique() // SAMPLE_TEXTS, 1))
 
@@ -236,20 +237,20 @@ def _is_mostly_true(flags: pl.Series) -> bool:
 
 def lists_accounts(cells: pl.DataFrame, company: CompanyValues) -> bool:
     """Whether a column lists accounts of other exports that lead to nobody."""
-    return any(_served_systems(cells[header].drop_nulls(), company) for header in cells.columns)
+    return any(_find_served_systems(cells[header].drop_nulls(), company) for header in cells.columns)
 
 
-def _served_systems(texts: pl.Series, company: CompanyValues) -> tuple[str, ...]:
+def _find_served_systems(texts: pl.Series, company: CompanyValues) -> tuple[str, ...]:
     listed_texts = set(texts)
     return tuple(
         system
-        for system, accounts in sorted(company.accounts.items())
-        if len(accounts & listed_texts) >= MIN_SERVED_SHARE * max(len(accounts), 1)
+        for system, unmatched_accounts in sorted(company.unmatched_accounts_by_system.items())
+        if len(unmatched_accounts & listed_texts) >= MIN_SERVED_SHARE * max(len(unmatched_accounts), 1)
     )
 
 
-def _skill_share(text_frame: pl.DataFrame, skills: set[str]) -> float:
-    if not skills:
+def _compute_skill_share(text_frame: pl.DataFrame, skill_names: set[str]) -> float:
+    if not skill_names:
         return 0.0
-    text_parts = text_frame.select(pl.col("text").str.split("|").alias("part")).explode("part")
-    return _share_in(_evaluate(text_parts, normalise_name(pl.col("part"))), skills)
+    skill_text_parts = text_frame.select(pl.col("text").str.split("|").alias("part")).explode("part")
+    return _compute_share_in(_evaluate_texts(skill_text_parts, normalise_name(pl.col("part"))), skill_names)

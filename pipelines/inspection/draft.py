@@ -14,8 +14,8 @@ import polars as pl
 from pipelines.core.identity_resolution import ACCOUNT_KEYS
 from pipelines.core.taxonomy import normalise_name
 from pipelines.inspection.accounts import (
+    collect_person_keys,
     find_unmatched,
-    known_accounts,
     list_account_map,
     list_mentions,
     list_people,
@@ -23,7 +23,7 @@ from pipelines.inspection.accounts import (
 )
 from pipelines.inspection.columns import CompanyValues, lists_accounts, looks_like_data
 from pipelines.inspection.folder import ExportFile, choose_inspected, list_export_files
-from pipelines.inspection.own_sources import OwnTable, group_own_tables, propose_table, read_table, why_no_table
+from pipelines.inspection.own_sources import OwnTable, explain_no_table, group_own_tables, propose_table, read_table
 from pipelines.inspection.patterns import generalise_path
 from pipelines.inspection.proposal import TableProposal
 from pipelines.inspection.reading import FileReading
@@ -34,7 +34,7 @@ from pipelines.sources.adapter import all_adapters
 
 # A system whose columns fit less well may be a table of the company's own.
 CERTAIN_SCORE = 0.8
-# A share of rows that is larger by less is no gain: a few people may be missing in HR.
+# A share of rows that is larger by this or less is no gain: a few people may be missing in HR.
 CERTAIN_GAIN = 0.05
 
 
@@ -62,9 +62,9 @@ class ConfigDraft:
         today: The day of the inspection.
         file_count: Number of files that were inspected.
         sources: The sources.
-        undecided: Tables for which an engineer has to decide.
+        undecided_tables: Tables for which an engineer has to decide.
         taxonomy: The taxonomy.
-        left_out: Files that nothing reads, each with the reason.
+        left_out_files: Files that nothing reads, each with the reason.
         people_count: Number of people whom HR lists.
         newest_day: The last day on which something happened, up to the day of the inspection; None without one.
     """
@@ -73,57 +73,58 @@ class ConfigDraft:
     today: date
     file_count: int
     sources: tuple[DraftSource, ...]
-    undecided: tuple[UndecidedTable, ...]
+    undecided_tables: tuple[UndecidedTable, ...]
     taxonomy: FolderTaxonomy
-    left_out: tuple[tuple[ExportFile, str], ...]
+    left_out_files: tuple[tuple[ExportFile, str], ...]
     people_count: int
     newest_day: date | None
 
 
-def draft_config(folder: Path, today: date, progress: Callable[[str], None] = lambda _: None) -> ConfigDraft:
+def draft_config(folder: Path, today: date, report_progress: Callable[[str], None] = lambda _: None) -> ConfigDraft:
     """Draft a configuration for a folder of exports. Nothing is written.
 
     Args:
         folder: The folder; it becomes the landing folder.
         today: The day of the inspection.
-        progress: Called with the name of each file that is read.
+        report_progress: Called with the name of each file that is read.
 
     Returns:
         The draft.
     """
-    files = list_export_files(folder)
-    taxonomy = find_taxonomy(folder, files)
+    export_files = list_export_files(folder)
+    taxonomy = find_taxonomy(folder, export_files)
     files_by_pattern: dict[str, list[ExportFile]] = {}
-    for file in files:
+    for file in export_files:
         if file.has_usable_name and file not in taxonomy.files and not _is_manifest(file):
             files_by_pattern.setdefault(generalise_path(file.label), []).append(file)
     recognized_files = [
         recognized_file
         for series_files in files_by_pattern.values()
-        for recognized_file in _recognize_series(folder, series_files, today, progress)
+        for recognized_file in _recognize_series(folder, series_files, today, report_progress)
     ]
     exports, other_files = _split_exports(recognized_files)
     people = list_people(export.reading for export in exports if export.reading)
     company = _describe_company(people, exports, taxonomy)
-    left_out = [(file, "its name has signs that are no text: rename it") for file in files if not file.has_usable_name]
-    reasons = [why_no_table(recognized_file, company) for recognized_file in other_files]
-    left_out += [
-        (file, reason)
-        for recognized_file, reason in zip(other_files, reasons, strict=True)
-        if reason is not None
-        for file in (recognized_file.file, *recognized_file.unread)
-    ]
-    tables = group_own_tables(
-        [recognized_file for recognized_file, reason in zip(other_files, reasons, strict=True) if reason is None]
+    no_table_reasons = [explain_no_table(recognized_file, company) for recognized_file in other_files]
+    own_tables = group_own_tables(
+        [
+            recognized_file
+            for recognized_file, reason in zip(other_files, no_table_reasons, strict=True)
+            if reason is None
+        ]
     )
     if people.is_empty():
-        people = list_people(_read_people(folder, tables, company, today))
+        people = list_people(_read_people(folder, own_tables, company, today))
         company = _describe_company(people, exports, taxonomy)
-    exports, tables = _prefer_own_tables(folder, exports, tables, company, people, today)
-    own_readings, undecided_tables = _read_own_tables(folder, tables, company, today)
-    systems = [SystemReading(export, export.reading) for export in exports if export.reading is not None]
+    exports, own_tables = _prefer_own_tables(folder, exports, own_tables, company, people, today)
+    own_readings, undecided_tables = _read_own_tables(folder, own_tables, company, today)
+    system_readings = [SystemReading(export, export.reading) for export in exports if export.reading is not None]
     sources = build_sources(
-        folder, systems, [*own_readings, *_find_maps_in_hr(folder, exports, company, today)], people, files
+        folder,
+        system_readings,
+        [*own_readings, *_find_account_maps_in_hr(folder, exports, company, today)],
+        people,
+        export_files,
     )
     past_days = [
         past_day for source in sources for reading in source.readings for past_day in reading.days if past_day <= today
@@ -131,53 +132,74 @@ def draft_config(folder: Path, today: date, progress: Callable[[str], None] = la
     return ConfigDraft(
         folder,
         today,
-        len(files),
+        len(export_files),
         tuple(sources),
         tuple(undecided_tables),
         taxonomy,
-        tuple(left_out),
+        (*_list_unnameable_files(export_files), *_list_unreadable_files(other_files, no_table_reasons)),
         people.height,
         max(past_days, default=None),
     )
 
 
+def _list_unnameable_files(export_files: Sequence[ExportFile]) -> list[tuple[ExportFile, str]]:
+    """Return the files whose names cannot be written into footsteps.yaml, each with that reason."""
+    reason = "its name has signs that are no text: rename it"
+    return [(export_file, reason) for export_file in export_files if not export_file.has_usable_name]
+
+
+def _list_unreadable_files(
+    other_files: Sequence[RecognizedFile], no_table_reasons: Sequence[str | None]
+) -> list[tuple[ExportFile, str]]:
+    """Return the files that are no tables, and those of their series, each with the reason."""
+    return [
+        (export_file, reason)
+        for recognized_file, reason in zip(other_files, no_table_reasons, strict=True)
+        if reason is not None
+        for export_file in (recognized_file.file, *recognized_file.unread_files)
+    ]
+
+
 def _read_own_tables(
-    folder: Path, tables: Sequence[OwnTable], company: CompanyValues, today: date
+    folder: Path, own_tables: Sequence[OwnTable], company: CompanyValues, today: date
 ) -> tuple[list[OwnReading], list[UndecidedTable]]:
-    """Return the tables of the company's own from which a proposed mapping reads rows, and the others."""
+    """Split the company's own tables into those from which a proposed mapping reads rows, and the undecided others."""
     own_readings: list[OwnReading] = []
     undecided_tables: list[UndecidedTable] = []
-    for table in tables:
-        proposal = propose_table(table, company)
+    for own_table in own_tables:
+        proposal = propose_table(own_table, company)
         is_readable = proposal.shape and not proposal.missing_columns
-        readings = read_table(folder, table, proposal, today) if is_readable else ()
-        if any(reading.kept_count for reading in readings):
-            own_readings.append(OwnReading(table, proposal, readings))
+        file_readings = read_table(folder, own_table, proposal, today) if is_readable else ()
+        if any(file_reading.kept_count for file_reading in file_readings):
+            own_readings.append(OwnReading(own_table, proposal, file_readings))
         else:
             undecided_tables.append(
-                UndecidedTable((*table.files, *table.unread), _name_headers(table, company), proposal)
+                UndecidedTable((*own_table.files, *own_table.unread_files), _list_headers(own_table, company), proposal)
             )
     return own_readings, undecided_tables
 
 
 def _recognize_series(
-    folder: Path, files: Sequence[ExportFile], today: date, progress: Callable[[str], None]
+    folder: Path, series_files: Sequence[ExportFile], today: date, report_progress: Callable[[str], None]
 ) -> list[RecognizedFile]:
     """Recognize some files of a series; the first also stands for those that are not read."""
     recognized_files: list[RecognizedFile] = []
-    inspected_files = choose_inspected(files)
+    inspected_files = choose_inspected(series_files)
     for file in inspected_files:
-        progress(file.label)
+        report_progress(file.label)
         recognized_files.append(recognize_file(folder, file, today, recognized_files[0] if recognized_files else None))
-    unread_files = tuple(file for file in files if file not in inspected_files)
-    return [replace(recognized_files[0], unread=unread_files), *recognized_files[1:]]
+    unread_files = tuple(file for file in series_files if file not in inspected_files)
+    return [replace(recognized_files[0], unread_files=unread_files), *recognized_files[1:]]
 
 
-def _name_headers(table: OwnTable, company: CompanyValues) -> tuple[str, ...]:
+def _list_headers(own_table: OwnTable, company: CompanyValues) -> tuple[str, ...]:
     """Return the headers of a table for a comment; headers that are people are only counted."""
-    headers = [header for header in table.cells.columns if not looks_like_data([header], company)]
-    value_count = len(table.cells.columns) - len(headers)
-    return (*headers, *([f"and {value_count} that are values, not names of columns"] if value_count else []))
+    column_headers = [header for header in own_table.cells.columns if not looks_like_data([header], company)]
+    value_header_count = len(own_table.cells.columns) - len(column_headers)
+    return (
+        *column_headers,
+        *([f"and {value_header_count} that are values, not names of columns"] if value_header_count else []),
+    )
 
 
 def _is_manifest(file: ExportFile) -> bool:
@@ -188,35 +210,35 @@ def _is_manifest(file: ExportFile) -> bool:
 def _split_exports(
     recognized_files: Sequence[RecognizedFile],
 ) -> tuple[list[RecognizedFile], list[RecognizedFile]]:
-    """Split files into exports of systems and others; a lonely account map of a learning system is an own table."""
+    """Split files into exports of systems and others; an account map without records of its system is an own table."""
     exports = [
         recognized_file
         for recognized_file in recognized_files
-        if recognized_file.reading is not None and not _reads_nothing(recognized_file)
+        if recognized_file.reading is not None and not _has_no_kept_row(recognized_file)
     ]
-    systems_with_records = {
+    systems_with_record_exports = {
         recognized_file.reading.system
         for recognized_file in exports
-        if recognized_file.reading is not None and set(recognized_file.reading.shapes) - {"account"}
+        if recognized_file.reading is not None and set(recognized_file.reading.rows_by_shape) - {"account"}
     }
-    lonely_maps = [
+    maps_without_records = [
         recognized_file
         for recognized_file in exports
         if recognized_file.reading is not None
-        and set(recognized_file.reading.shapes) == {"account"}
-        and recognized_file.reading.system not in systems_with_records
+        and set(recognized_file.reading.rows_by_shape) == {"account"}
+        and recognized_file.reading.system not in systems_with_record_exports
         and recognized_file.table is not None
         and not recognized_file.table.has_open_schema
     ]
     other_files = [recognized_file for recognized_file in recognized_files if recognized_file not in exports]
-    return [export for export in exports if export not in lonely_maps], [*other_files, *lonely_maps]
+    return [export for export in exports if export not in maps_without_records], [*other_files, *maps_without_records]
 
 
-def _reads_nothing(recognized_file: RecognizedFile) -> bool:
+def _has_no_kept_row(recognized_file: RecognizedFile) -> bool:
     """Whether a system that fits a table only roughly keeps no row of it."""
     reading = recognized_file.reading
-    is_rough = recognized_file.score < CERTAIN_SCORE and recognized_file.table is not None
-    return is_rough and reading is not None and reading.refusal is None and not reading.kept_count
+    fits_roughly = recognized_file.score < CERTAIN_SCORE and recognized_file.table is not None
+    return fits_roughly and reading is not None and reading.refusal is None and not reading.kept_count
 
 
 def _describe_company(
@@ -229,35 +251,41 @@ def _describe_company(
     if people.height:
         for system in sorted({reading.system for reading in readings}):
             system_readings = [reading for reading in readings if reading.system == system]
-            mentions, account_maps = list_mentions(system_readings), list_account_map(system_readings, (system,))
+            system_mentions, system_account_map = (
+                list_mentions(system_readings),
+                list_account_map(system_readings, (system,)),
+            )
             unmatched_mentions = find_unmatched(
-                mentions, people, account_maps, match_source(mentions, people, account_maps).kind
+                system_mentions,
+                people,
+                system_account_map,
+                match_source(system_mentions, people, system_account_map).account_kind,
             )
             if unmatched_codes := set(unmatched_mentions["account_code"].drop_nulls()):
                 unmatched_by_system[system] = unmatched_codes
     return CompanyValues(
-        known_accounts(people),
+        collect_person_keys(people),
         {name.lower() for name in _collect_texts(readings, "display_name")},
         {name.lower() for name in _collect_texts(readings, "unit_name") | _collect_texts(readings, "role_name")},
-        taxonomy.names or _normalise(skill_texts),
+        taxonomy.skill_names or _normalise_skill_texts(skill_texts),
         unmatched_by_system,
-        bool(taxonomy.names),
+        bool(taxonomy.skill_names),
     )
 
 
-def _collect_texts(readings: Iterable[FileReading], column: str) -> set[str]:
+def _collect_texts(readings: Iterable[FileReading], text_column: str) -> set[str]:
     return {
         text
         for reading in readings
-        for shape_rows in reading.shapes.values()
-        for text in shape_rows.texts.get(column, pl.Series([], dtype=pl.String))
+        for shape_rows in reading.rows_by_shape.values()
+        for text in shape_rows.texts_by_column.get(text_column, pl.Series([], dtype=pl.String))
     }
 
 
-def _normalise(texts: set[str]) -> set[str]:
-    text_parts = [text_part for text in texts for text_part in text.split("|")]
+def _normalise_skill_texts(skill_texts: set[str]) -> set[str]:
+    skill_text_parts = [skill_text_part for skill_text in skill_texts for skill_text_part in skill_text.split("|")]
     return set(
-        pl.DataFrame({"part": text_parts}, {"part": pl.String}).select(normalise_name(pl.col("part"))).to_series()
+        pl.DataFrame({"part": skill_text_parts}, {"part": pl.String}).select(normalise_name(pl.col("part"))).to_series()
     )
 
 
@@ -283,17 +311,17 @@ def _prefer_own_tables(
 ) -> tuple[list[RecognizedFile], list[OwnTable]]:
     """Move exports to the own tables if a system fits them only roughly, and an own mapping reads more of them."""
     system_exports: list[RecognizedFile] = []
-    moved_exports: list[RecognizedFile] = []
+    exports_read_as_own: list[RecognizedFile] = []
     for export in exports:
-        lists_people = export.reading is not None and "person" in export.reading.shapes
+        lists_people = export.reading is not None and "person" in export.reading.rows_by_shape
         is_table = export.table is not None and not export.table.has_open_schema
-        is_rough = export.score < CERTAIN_SCORE and is_table and not lists_people
-        is_own = is_rough and _reads_more(folder, export, company, people, today)
-        (moved_exports if is_own else system_exports).append(export)
-    return system_exports, [*own_tables, *group_own_tables(moved_exports)]
+        may_be_own = export.score < CERTAIN_SCORE and is_table and not lists_people
+        is_read_as_own = may_be_own and _is_read_better_as_own(folder, export, company, people, today)
+        (exports_read_as_own if is_read_as_own else system_exports).append(export)
+    return system_exports, [*own_tables, *group_own_tables(exports_read_as_own)]
 
 
-def _reads_more(
+def _is_read_better_as_own(
     folder: Path, export: RecognizedFile, company: CompanyValues, people: pl.DataFrame, today: date
 ) -> bool:
     """Whether an own mapping finds more people in a file than its system does, or as many and fills more columns."""
@@ -301,14 +329,15 @@ def _reads_more(
     proposal = propose_table(own_table, company)
     if proposal.shape is None or proposal.missing_columns or export.reading is None:
         return False
-    own_usefulness = _usefulness(read_table(folder, own_table, proposal, today), people)
-    system_usefulness = _usefulness([export.reading], people)
-    return own_usefulness[0] > system_usefulness[0] + CERTAIN_GAIN or (
-        own_usefulness[0] >= system_usefulness[0] - CERTAIN_GAIN and own_usefulness[1] > system_usefulness[1]
+    own_readings = read_table(folder, own_table, proposal, today)
+    own_useful_share, own_column_count = _measure_usefulness(own_readings, people)
+    system_useful_share, system_column_count = _measure_usefulness([export.reading], people)
+    return own_useful_share > system_useful_share + CERTAIN_GAIN or (
+        own_useful_share >= system_useful_share - CERTAIN_GAIN and own_column_count > system_column_count
     )
 
 
-def _usefulness(readings: Sequence[FileReading], people: pl.DataFrame) -> tuple[float, int]:
+def _measure_usefulness(readings: Sequence[FileReading], people: pl.DataFrame) -> tuple[float, int]:
     """Return the share of rows that are kept and find their person, and the number of columns that are filled."""
     row_count = sum(reading.kept_count + reading.set_aside_count for reading in readings)
     mentions = list_mentions(readings)
@@ -316,27 +345,30 @@ def _usefulness(readings: Sequence[FileReading], people: pl.DataFrame) -> tuple[
     if people.height and mentions.height:
         useful_count = match_source(mentions, people, list_account_map([], ())).matched_count
     filled_columns = {
-        column for reading in readings for shape_rows in reading.shapes.values() for column in shape_rows.filled
+        column
+        for reading in readings
+        for shape_rows in reading.rows_by_shape.values()
+        for column in shape_rows.filled_count_by_column
     }
     return useful_count / max(row_count, 1), len(filled_columns - {*ACCOUNT_KEYS, "record_code", "changed_at"})
 
 
-def _find_maps_in_hr(
+def _find_account_maps_in_hr(
     folder: Path, exports: Sequence[RecognizedFile], company: CompanyValues, today: date
 ) -> list[OwnReading]:
     """Find account maps inside HR exports: a column of logins beside the employee number."""
     hr_exports = [
         export
         for export in exports
-        if export.table is not None and export.reading is not None and "person" in export.reading.shapes
+        if export.table is not None and export.reading is not None and "person" in export.reading.rows_by_shape
     ]
     map_readings = []
     for own_table in group_own_tables(hr_exports):
         if not lists_accounts(own_table.cells, company):
             continue
         proposal = propose_table(own_table, company)
-        if proposal.shape == "account" and proposal.serves:
-            readings = read_table(folder, own_table, proposal, today)
-            if any(reading.kept_count for reading in readings):
-                map_readings.append(OwnReading(own_table, proposal, readings))
+        if proposal.shape == "account" and proposal.served_systems:
+            file_readings = read_table(folder, own_table, proposal, today)
+            if any(file_reading.kept_count for file_reading in file_readings):
+                map_readings.append(OwnReading(own_table, proposal, file_readings))
     return map_readings

@@ -18,7 +18,7 @@ from pipelines.sources.readers.workbook import is_workbook
 
 # Folders and files that a run writes below a data root; none of them is an export.
 _DATA_ROOT_FOLDERS = ("lake", "published")
-_CONFIG_NAMES = ("footsteps.yaml", "footsteps.yml")
+_CONFIG_FILE_NAMES = ("footsteps.yaml", "footsteps.yml")
 # Of files that differ in their dates alone, so many are read: a year of daily files says no more than these.
 MAX_SERIES_FILES = 12
 
@@ -67,22 +67,25 @@ def list_export_files(folder: Path) -> list[ExportFile]:
     Returns:
         The files in the order of their names.
     """
-    files: list[ExportFile] = []
-    for path in list_landing_files(folder, "**/*"):
-        relative_path = path.relative_to(folder)
+    export_files: list[ExportFile] = []
+    for file_path in list_landing_files(folder, "**/*"):
+        relative_path = file_path.relative_to(folder)
         is_hidden = any(path_part.startswith(".") for path_part in relative_path.parts)
-        if not is_hidden and path.suffix != DONE_SUFFIX and path.name not in _CONFIG_NAMES:
-            files += [ExportFile(relative_path.as_posix(), member) for member in _list_members(path)]
-    return sorted(files, key=lambda file: (file.path, file.member or ""))
+        if not is_hidden and file_path.suffix != DONE_SUFFIX and file_path.name not in _CONFIG_FILE_NAMES:
+            export_files += [
+                ExportFile(relative_path.as_posix(), member_pattern)
+                for member_pattern in _list_member_patterns(file_path)
+            ]
+    return sorted(export_files, key=lambda export_file: (export_file.path, export_file.member or ""))
 
 
-def choose_inspected(files: Sequence[ExportFile]) -> list[ExportFile]:
+def choose_inspected(series_files: Sequence[ExportFile]) -> list[ExportFile]:
     """Choose the files of a series that are read: all of a short one, of a long one some from its whole length."""
-    if len(files) <= MAX_SERIES_FILES:
-        return list(files)
-    last_position = len(files) - 1
+    if len(series_files) <= MAX_SERIES_FILES:
+        return list(series_files)
+    last_index = len(series_files) - 1
     return [
-        files[round(choice_number * last_position / (MAX_SERIES_FILES - 1))]
+        series_files[round(choice_number * last_index / (MAX_SERIES_FILES - 1))]
         for choice_number in range(MAX_SERIES_FILES)
     ]
 
@@ -92,21 +95,21 @@ def is_data_root(folder: Path) -> bool:
     return all((folder / folder_name).is_dir() for folder_name in _DATA_ROOT_FOLDERS)
 
 
-def _list_members(path: Path) -> list[str | None]:
+def _list_member_patterns(file_path: Path) -> list[str | None]:
     """Return the pattern of each file of an archive that holds several; [None] for any other file."""
-    if not zipfile.is_zipfile(path) or is_workbook(path):
+    if not zipfile.is_zipfile(file_path) or is_workbook(file_path):
         return [None]
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive_members(archive, None)
+        with zipfile.ZipFile(file_path) as archive:
+            member_paths = archive_members(archive, None)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # reading the file names the damage
         return [None]
-    if len(members) < 2:
+    if len(member_paths) < 2:
         return [None]
-    name_counts = Counter(PurePosixPath(member).name.lower() for member in members)
+    count_by_file_name = Counter(PurePosixPath(member_path).name.lower() for member_path in member_paths)
     return [
-        escape(file_name if name_counts[file_name.lower()] == 1 else member)
-        for member in members
-        for file_name in (PurePosixPath(member).name,)
+        escape(file_name if count_by_file_name[file_name.lower()] == 1 else member_path)
+        for member_path in member_paths
+        for file_name in (PurePosixPath(member_path).name,)
         if not file_name.startswith(".")
     ]

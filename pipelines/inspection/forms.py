@@ -20,14 +20,14 @@ from pipelines.sources.conventions import MAX_CONTRADICTING_SHARE, UnprovenForm
 from pipelines.sources.declaration import SourceOptions, Transform
 from pipelines.sources.readers.text_table import TextTable
 
-_CHOICES: Mapping[str, tuple[Any, Any]] = {
+_CHOICES_BY_OPTION: Mapping[str, tuple[Any, Any]] = {
     "date_order": ("day_first", "month_first"),
     "decimal_comma": (True, False),
 }
 # Work and courses happen on working days: from this many distinct days on, chance does not put them all there.
 MIN_DAYS, WORKING_DAY_SHARE, CHANCE_SHARE = 12, 0.95, 0.85
 # Upper ends of the scales that companies use.
-_HIGHEST_SCORES = (5, 10, 20, 100)
+_SCALE_ENDS = (5, 10, 20, 100)
 
 
 def settle_forms(
@@ -46,92 +46,108 @@ def settle_forms(
         The reading with the options that settle the forms; the refusal if none is more plausible.
     """
     reading = read_file(folder, file, system, options, delivery_day)
-    if reading.unproven is None:
+    if reading.unproven_form is None:
         return reading
-    option = reading.unproven.option
-    if option == "scale":
-        scaled_options, reason = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
+    option_name = reading.unproven_form.option
+    if option_name == "scale":
+        scaled_options, settled_by = _declare_scale(folder, file, reading), "its lowest and highest value: check it"
         settled_reading = (
             None if scaled_options is None else settle_forms(folder, file, system, delivery_day, scaled_options)
         )
     else:
         option_readings = [
-            settle_forms(folder, file, system, delivery_day, replace(options, **{option: choice}))
-            for choice in _CHOICES[option]
+            settle_forms(folder, file, system, delivery_day, replace(options, **{option_name: option_value}))
+            for option_value in _CHOICES_BY_OPTION[option_name]
         ]
-        settled_reading, reason = _choose_way(option, option_readings, delivery_day)
+        settled_reading, settled_by = _choose_reading(option_name, option_readings, delivery_day)
     if settled_reading is None:
         return reading
     return replace(
         settled_reading,
-        settled=(f"{_describe_option(option, settled_reading.options)}, by {reason}", *settled_reading.settled),
+        settlements=(
+            f"{_describe_option(option_name, settled_reading.options)}, by {settled_by}",
+            *settled_reading.settlements,
+        ),
     )
 
 
-def suggest_scale(lowest: float, highest: float) -> tuple[int, int] | None:
+def suggest_scale(lowest_score: float, highest_score: float) -> tuple[int, int] | None:
     """Return the scale that the lowest and the highest score suggest; None if no usual scale holds them."""
-    highest_limit = next((limit for limit in _HIGHEST_SCORES if highest <= limit), None)
-    if highest_limit is None or lowest < 0:
+    highest_scale_end = next((scale_end for scale_end in _SCALE_ENDS if highest_score <= scale_end), None)
+    if highest_scale_end is None or lowest_score < 0:
         return None
-    return (1 if lowest >= 1 and highest_limit <= 10 else 0, highest_limit)
+    return (1 if lowest_score >= 1 and highest_scale_end <= 10 else 0, highest_scale_end)
 
 
-def _describe_option(option: str, options: SourceOptions) -> str:
-    if option == "scale":
+def _describe_option(option_name: str, options: SourceOptions) -> str:
+    if option_name == "scale":
         return "the scale of the scores"
-    return f"{option} {getattr(options, option)}".lower()
+    return f"{option_name} {getattr(options, option_name)}".lower()
 
 
-def _choose_way(
-    option: str, option_readings: Sequence[FileReading], delivery_day: date
+def _choose_reading(
+    option_name: str, option_readings: Sequence[FileReading], delivery_day: date
 ) -> tuple[FileReading | None, str]:
-    """Return the way that reads more of the file, or else the one whose days are plausible, and why."""
+    """Return the reading that reads more of the file, or else the one whose days are plausible, and why."""
     accepted_readings = [option_reading for option_reading in option_readings if option_reading.refusal is None]
     if len(accepted_readings) < 2:
         return next(iter(accepted_readings), None), "its values: read the other way, the file is refused"
-    for candidate, alternative in (option_readings, option_readings[::-1]):
-        if candidate.volume > alternative.volume:
-            return candidate, "its values: read the other way, fewer of them can be read"
-        if option != "date_order" or candidate.volume < alternative.volume or not candidate.days.len():
+    for candidate_reading, other_reading in (option_readings, option_readings[::-1]):
+        if candidate_reading.volume > other_reading.volume:
+            return candidate_reading, "its values: read the other way, fewer of them can be read"
+        if (
+            option_name != "date_order"
+            or candidate_reading.volume < other_reading.volume
+            or not candidate_reading.days.len()
+        ):
             continue
-        if candidate.days.max() <= delivery_day < alternative.days.max():  # type: ignore[operator]
-            return candidate, "its days: read the other way, some lie in the future"
-        is_certain = candidate.days.len() >= MIN_DAYS and _working_share(candidate) >= WORKING_DAY_SHARE
-        if is_certain and _working_share(alternative) <= CHANCE_SHARE:
-            return candidate, "its days: read the other way, many are Saturdays and Sundays"
+        if candidate_reading.days.max() <= delivery_day < other_reading.days.max():  # type: ignore[operator]
+            return candidate_reading, "its days: read the other way, some lie in the future"
+        shows_working_days = (
+            candidate_reading.days.len() >= MIN_DAYS
+            and _compute_working_day_share(candidate_reading) >= WORKING_DAY_SHARE
+        )
+        if shows_working_days and _compute_working_day_share(other_reading) <= CHANCE_SHARE:
+            return candidate_reading, "its days: read the other way, many are Saturdays and Sundays"
     return None, ""
 
 
-def _working_share(reading: FileReading) -> float:
+def _compute_working_day_share(reading: FileReading) -> float:
     """Return the share of the days that are Monday to Friday."""
-    days = reading.days
-    return float((days.dt.weekday() <= 5).sum()) / max(days.len(), 1)
+    event_days = reading.days
+    return float((event_days.dt.weekday() <= 5).sum()) / max(event_days.len(), 1)
 
 
 def _declare_scale(folder: Path, file: ExportFile, reading: FileReading) -> SourceOptions | None:
     """Return the options with the scale that the lowest and the highest score suggest; None if there is none."""
-    unproven = reading.unproven
-    assert unproven is not None
-    scores = _read_numbers(open_table(folder / file.path, file.options), unproven)
-    declared_entry = reading.options.mapping.get(unproven.destination)
-    lowest = scores.quantile(MAX_CONTRADICTING_SHARE, "lower")
-    highest = scores.quantile(1 - MAX_CONTRADICTING_SHARE, "higher")
-    if lowest is None or highest is None or (isinstance(declared_entry, Mapping) and "scale" in declared_entry):
+    unproven_form = reading.unproven_form
+    assert unproven_form is not None
+    scores = _read_scores(open_table(folder / file.path, file.options), unproven_form)
+    declared_entry = reading.options.mapping.get(unproven_form.destination)
+    lowest_score = scores.quantile(MAX_CONTRADICTING_SHARE, "lower")
+    highest_score = scores.quantile(1 - MAX_CONTRADICTING_SHARE, "higher")
+    if (
+        lowest_score is None
+        or highest_score is None
+        or (isinstance(declared_entry, Mapping) and "scale" in declared_entry)
+    ):
         return None
-    scale = suggest_scale(lowest, highest)
-    if scale is None:
+    suggested_scale = suggest_scale(lowest_score, highest_score)
+    if suggested_scale is None:
         return None
-    scale_entry = {"column": unproven.headers[0], "scale": list(scale)}
-    return replace(reading.options, mapping={**reading.options.mapping, unproven.destination: scale_entry})
+    scale_entry = {"column": unproven_form.headers[0], "scale": list(suggested_scale)}
+    return replace(reading.options, mapping={**reading.options.mapping, unproven_form.destination: scale_entry})
 
 
-def _read_numbers(table: TextTable, unproven: UnprovenForm) -> pl.Series:
+def _read_scores(table: TextTable, unproven_form: UnprovenForm) -> pl.Series:
     """Return the numbers of the column whose scale the file does not prove."""
-    columns = [column for header in unproven.headers for column in table.columns.get(table.key(header), ())]
-    if not columns:
+    score_columns = [
+        score_column for header in unproven_form.headers for score_column in table.columns.get(table.key(header), ())
+    ]
+    if not score_columns:
         return pl.Series("score", [], pl.Float64)
-    score_text = pl.coalesce(columns).str.strip_chars()
+    score_text = pl.coalesce(score_columns).str.strip_chars()
     score = pl.coalesce(
         cast_text(score_text, Transform("number", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
     )
-    return table.scan(columns).select(score.alias("score").drop_nulls()).collect().to_series()
+    return table.scan(score_columns).select(score.alias("score").drop_nulls()).collect().to_series()

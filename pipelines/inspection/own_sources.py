@@ -36,12 +36,12 @@ class OwnTable:
     Attributes:
         files: The files.
         cells: The first cells of the first files, without columns that are never read.
-        unread: Files of the same series that are not read.
+        unread_files: Files of the same series that are not read.
     """
 
     files: tuple[ExportFile, ...]
     cells: pl.DataFrame
-    unread: tuple[ExportFile, ...] = ()
+    unread_files: tuple[ExportFile, ...] = ()
 
     @property
     def path_words(self) -> set[str]:
@@ -54,12 +54,12 @@ def group_own_tables(recognized_files: Sequence[RecognizedFile]) -> list[OwnTabl
     files_by_headers: dict[tuple[str, ...], list[RecognizedFile]] = {}
     for recognized_file in recognized_files:
         assert recognized_file.table is not None
-        header_key = tuple(sorted(map(normalize_header, recognized_file.table.headers)))
-        files_by_headers.setdefault(header_key, []).append(recognized_file)
-    return [_make_table(grouped_files) for grouped_files in files_by_headers.values()]
+        normalized_headers = tuple(sorted(map(normalize_header, recognized_file.table.headers)))
+        files_by_headers.setdefault(normalized_headers, []).append(recognized_file)
+    return [_build_own_table(grouped_files) for grouped_files in files_by_headers.values()]
 
 
-def why_no_table(recognized_file: RecognizedFile, company: CompanyValues) -> str | None:
+def explain_no_table(recognized_file: RecognizedFile, company: CompanyValues) -> str | None:
     """Return why a file is no table that a mapping could read; None if it is one."""
     if recognized_file.refusal is not None or recognized_file.table is None:
         return recognized_file.refusal or "no system fits it, and it is no table"
@@ -73,12 +73,14 @@ def why_no_table(recognized_file: RecognizedFile, company: CompanyValues) -> str
     return None
 
 
-def propose_table(table: OwnTable, company: CompanyValues) -> TableProposal:
+def propose_table(own_table: OwnTable, company: CompanyValues) -> TableProposal:
     """Propose how an own table is read."""
-    return propose_mapping(table.path_words, profile_columns(table.cells, company), company)
+    return propose_mapping(own_table.path_words, profile_columns(own_table.cells, company), company)
 
 
-def read_table(folder: Path, table: OwnTable, proposal: TableProposal, delivery_day: date) -> tuple[FileReading, ...]:
+def read_table(
+    folder: Path, own_table: OwnTable, proposal: TableProposal, delivery_day: date
+) -> tuple[FileReading, ...]:
     """Read the files of an own table by a complete proposal."""
     return tuple(
         settle_forms(
@@ -88,11 +90,11 @@ def read_table(folder: Path, table: OwnTable, proposal: TableProposal, delivery_
             delivery_day,
             SourceOptions(mapping=proposal.mapping, shape=proposal.shape, member=file.member),
         )
-        for file in table.files
+        for file in own_table.files
     )
 
 
-def _make_table(grouped_files: Sequence[RecognizedFile]) -> OwnTable:
+def _build_own_table(grouped_files: Sequence[RecognizedFile]) -> OwnTable:
     cell_frames = [
         read_cells(grouped_file.table) for grouped_file in grouped_files[:MAX_FILES] if grouped_file.table is not None
     ]
@@ -100,7 +102,7 @@ def _make_table(grouped_files: Sequence[RecognizedFile]) -> OwnTable:
     allowed_headers = [
         header for header in cells.columns if sensitive_class(header) is None and state_id_of(cells[header]) is None
     ]
-    unread_files = tuple(file for grouped_file in grouped_files for file in grouped_file.unread)
+    unread_files = tuple(file for grouped_file in grouped_files for file in grouped_file.unread_files)
     return OwnTable(
         tuple(grouped_file.file for grouped_file in grouped_files), cells.select(allowed_headers), unread_files
     )

@@ -34,23 +34,24 @@ class ShapeRows:
     Attributes:
         kept_count: Number of rows that a run would keep.
         set_aside_count: Number of rows that a run would set aside.
-        filled: Number of kept rows in which a column has a value, by column; columns without any are left out.
+        filled_count_by_column: Number of kept rows in which a column has a value, by column; columns without any are
+            left out.
         mentions: One row per distinct combination of keys of a person: account_code, employee_number, work_email,
             changed_at (the last one) and row_count. None if the schema names nobody.
-        records: The distinct keys of the kept records, hashed.
-        texts: The distinct texts of some columns, by column.
+        record_hashes: The distinct keys of the kept records, hashed.
+        texts_by_column: The distinct texts of some columns, by column.
         days: The distinct days on which something happened.
-        broken_rules: Number of rows set aside by the rule that they break.
+        set_aside_count_by_rule: Number of rows set aside by the rule that they break.
     """
 
     kept_count: int
     set_aside_count: int
-    filled: Mapping[str, int]
+    filled_count_by_column: Mapping[str, int]
     mentions: pl.DataFrame | None
-    records: pl.Series
-    texts: Mapping[str, pl.Series]
+    record_hashes: pl.Series
+    texts_by_column: Mapping[str, pl.Series]
     days: pl.Series
-    broken_rules: Mapping[str, int]
+    set_aside_count_by_rule: Mapping[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,35 +62,35 @@ class FileReading:
         file: The file.
         system: The system whose adapter reads it.
         options: How the source declares that its files are read.
-        shapes: The rows by canonical schema; schemas without a row are left out.
-        passed_over: Number of rows that the adapter does not read.
+        rows_by_shape: The rows by canonical schema; schemas without a row are left out.
+        passed_over_count: Number of rows that the adapter does not read.
         columns_left_out: Columns that no mapping uses.
         notes: Sentences about the file that its reader must know.
         refusal: Why the file cannot be read; None if it can.
-        unproven: The form that the file does not prove, if that is why it cannot be read.
-        settled: How forms that the file does not prove were settled, one sentence each.
+        unproven_form: The form that the file does not prove, if that is why it cannot be read.
+        settlements: How forms that the file does not prove were settled, one sentence each.
     """
 
     file: ExportFile
     system: str
     options: SourceOptions
-    shapes: Mapping[CanonicalSchemaName, ShapeRows] = field(default_factory=dict)
-    passed_over: int = 0
+    rows_by_shape: Mapping[CanonicalSchemaName, ShapeRows] = field(default_factory=dict)
+    passed_over_count: int = 0
     columns_left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     refusal: str | None = None
-    unproven: UnprovenForm | None = None
-    settled: tuple[str, ...] = ()
+    unproven_form: UnprovenForm | None = None
+    settlements: tuple[str, ...] = ()
 
     @property
     def kept_count(self) -> int:
         """Number of rows that a run would keep."""
-        return sum(shape_rows.kept_count for shape_rows in self.shapes.values())
+        return sum(shape_rows.kept_count for shape_rows in self.rows_by_shape.values())
 
     @property
     def set_aside_count(self) -> int:
         """Number of rows that a run would set aside."""
-        return sum(shape_rows.set_aside_count for shape_rows in self.shapes.values())
+        return sum(shape_rows.set_aside_count for shape_rows in self.rows_by_shape.values())
 
     @property
     def kept_share(self) -> float:
@@ -100,7 +101,7 @@ class FileReading:
     def days(self) -> pl.Series:
         """The distinct days on which something happened."""
         return (
-            pl.concat([pl.Series("day", [], pl.Date), *(shape_rows.days for shape_rows in self.shapes.values())])
+            pl.concat([pl.Series("day", [], pl.Date), *(shape_rows.days for shape_rows in self.rows_by_shape.values())])
             .unique()
             .sort()
         )
@@ -108,7 +109,9 @@ class FileReading:
     @property
     def volume(self) -> tuple[int, int]:
         """How much of the file a run would read: the rows that it would keep, and the values that it would read."""
-        return self.kept_count, sum(sum(shape_rows.filled.values()) for shape_rows in self.shapes.values())
+        return self.kept_count, sum(
+            sum(shape_rows.filled_count_by_column.values()) for shape_rows in self.rows_by_shape.values()
+        )
 
 
 def read_file(folder: Path, file: ExportFile, system: str, options: SourceOptions, delivery_day: date) -> FileReading:
@@ -125,9 +128,12 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
         The rows by canonical schema, or the refusal.
     """
 
-    def describe(export: Export) -> FileReading:
-        frames_by_shape, passed_over, _ = read_landed_frames(export, system, delivery_day)
-        rows_by_shape = {shape: _describe_rows(shape, *row_frames) for shape, row_frames in frames_by_shape.items()}
+    def describe_export(export: Export) -> FileReading:
+        frames_by_shape, passed_over_counts, _ = read_landed_frames(export, system, delivery_day)
+        rows_by_shape = {
+            shape: _describe_rows(shape, *good_and_quarantine_rows)
+            for shape, good_and_quarantine_rows in frames_by_shape.items()
+        }
         return FileReading(
             file,
             system,
@@ -137,15 +143,15 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
                 for shape, shape_rows in rows_by_shape.items()
                 if shape_rows.kept_count or shape_rows.set_aside_count
             },
-            sum(passed_over.values()),
+            sum(passed_over_counts.values()),
             export.columns_left_out,
             export.notes,
         )
 
     try:
-        return process_export(folder / file.path, system, options, describe)
+        return process_export(folder / file.path, system, options, describe_export)
     except UnprovenForm as refusal:
-        return FileReading(file, system, options, refusal=str(refusal), unproven=refusal)
+        return FileReading(file, system, options, refusal=str(refusal), unproven_form=refusal)
     except ExportRefused as refusal:
         return FileReading(file, system, options, refusal=str(refusal))
     except pl.exceptions.ComputeError as error:
@@ -155,31 +161,33 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
 def _describe_rows(shape: CanonicalSchemaName, good_rows: pl.DataFrame, quarantine_rows: pl.DataFrame) -> ShapeRows:
     schema = CANONICAL_SCHEMAS[shape]
     bad_rows = quarantine_rows.filter(~pl.col("is_row_kept"))
-    rule_counts = bad_rows.select(pl.col("failed_rules").explode()).group_by("failed_rules").len().sort("failed_rules")
-    filled_counts = {column: good_rows.height - good_rows[column].null_count() for column in schema.columns}
+    set_aside_counts = (
+        bad_rows.select(pl.col("failed_rules").explode()).group_by("failed_rules").len().sort("failed_rules")
+    )
+    filled_count_by_column = {column: good_rows.height - good_rows[column].null_count() for column in schema.columns}
     return ShapeRows(
         good_rows.height,
         bad_rows.height,
-        {column: count for column, count in filled_counts.items() if count},
+        {column: filled_count for column, filled_count in filled_count_by_column.items() if filled_count},
         _count_mentions(good_rows) if set(ACCOUNT_KEYS) <= set(schema.columns) else None,
         good_rows.select(pl.struct(schema.key).hash(seed=0).unique()).to_series(),
         {
             column: good_rows[column].drop_nulls().unique().sort()
             for column in _TEXT_COLUMNS
-            if filled_counts.get(column)
+            if filled_count_by_column.get(column)
         },
-        _list_days(good_rows, filled_counts),
-        dict(rule_counts.iter_rows()),
+        _list_days(good_rows, filled_count_by_column),
+        dict(set_aside_counts.iter_rows()),
     )
 
 
-def _list_days(good_rows: pl.DataFrame, filled_counts: Mapping[str, int]) -> pl.Series:
-    day_column = next((column for column in _DAY_COLUMNS if filled_counts.get(column)), None)
+def _list_days(good_rows: pl.DataFrame, filled_count_by_column: Mapping[str, int]) -> pl.Series:
+    day_column = next((column for column in _DAY_COLUMNS if filled_count_by_column.get(column)), None)
     if day_column is None:
         return pl.Series("day", [], pl.Date)
     return good_rows[day_column].cast(pl.Date).alias("day").drop_nulls().unique().sort()
 
 
 def _count_mentions(good_rows: pl.DataFrame) -> pl.DataFrame:
-    aggregates = (pl.col("changed_at").max(), pl.len().alias("row_count"))
-    return good_rows.group_by(ACCOUNT_KEYS).agg(*aggregates).sort(ACCOUNT_KEYS)
+    mention_aggregates = (pl.col("changed_at").max(), pl.len().alias("row_count"))
+    return good_rows.group_by(ACCOUNT_KEYS).agg(*mention_aggregates).sort(ACCOUNT_KEYS)

@@ -33,7 +33,7 @@ class RecognizedFile:
         table: The file as a table of text; None if it is none.
         refusal: Why nothing can be read of it; None if something can.
         notes: What decided, and what was near.
-        unread: Files of the same series that are not read; they are taken for the same.
+        unread_files: Files of the same series that are not read; they are taken for the same.
     """
 
     file: ExportFile
@@ -42,7 +42,7 @@ class RecognizedFile:
     table: TextTable | None = None
     refusal: str | None = None
     notes: tuple[str, ...] = ()
-    unread: tuple[ExportFile, ...] = ()
+    unread_files: tuple[ExportFile, ...] = ()
 
     @property
     def reading(self) -> FileReading | None:
@@ -66,35 +66,35 @@ def recognize_file(
         delivery_day: Day of the delivery.
         earlier_file: An earlier file of the same series; its systems are tried first.
     """
-    path = folder / file.path
+    file_path = folder / file.path
     try:
         earlier_systems = {match.system for match in earlier_file.matches} if earlier_file else set()
-        ranked_matches = rank_systems(path, file.options, earlier_systems) if earlier_systems else []
-        ranked_matches = ranked_matches if best_match(ranked_matches) else rank_systems(path, file.options)
+        ranked_matches = rank_systems(file_path, file.options, earlier_systems) if earlier_systems else []
+        ranked_matches = ranked_matches if best_match(ranked_matches) else rank_systems(file_path, file.options)
     except ExportRefused as refusal:
-        return RecognizedFile(file, refusal=re.sub(rf"^{re.escape(path.name)}:? ", "it ", str(refusal)))
+        return RecognizedFile(file, refusal=re.sub(rf"^{re.escape(file_path.name)}:? ", "it ", str(refusal)))
     except OSError as error:
         return RecognizedFile(file, refusal=f"it cannot be opened ({type(error).__name__})")
     try:
-        table = open_table(path, file.options)
+        text_table = open_table(file_path, file.options)
     except ExportRefused:  # a format of one system alone
-        table = None
-    matches = _best_per_system(ranked_matches)
+        text_table = None
+    matches = _choose_best_per_system(ranked_matches)
     if not matches:
-        return RecognizedFile(file, table=table, notes=_describe_near_miss(ranked_matches))
+        return RecognizedFile(file, table=text_table, notes=_describe_near_miss(ranked_matches))
     near_matches = [match for match in matches if match.score >= matches[0].score - TIE_MARGIN]
     readings = [settle_forms(folder, file, match.system, delivery_day, file.options) for match in near_matches]
     # Of systems that fit alike, the one that reads more of the file; sorting keeps the order of equals.
     readings.sort(key=lambda reading: reading.volume, reverse=True)
-    return RecognizedFile(file, matches, tuple(readings), table, notes=_describe_choice(near_matches, readings))
+    return RecognizedFile(file, matches, tuple(readings), text_table, notes=_describe_choice(near_matches, readings))
 
 
-def _best_per_system(ranked_matches: Sequence[SystemMatch]) -> tuple[SystemMatch, ...]:
-    best_by_system: dict[str, SystemMatch] = {}
+def _choose_best_per_system(ranked_matches: Sequence[SystemMatch]) -> tuple[SystemMatch, ...]:
+    best_match_by_system: dict[str, SystemMatch] = {}
     for match in ranked_matches:
         if match.score >= MIN_MATCH_SCORE and not match.missing:
-            best_by_system.setdefault(match.system, match)
-    return tuple(best_by_system.values())
+            best_match_by_system.setdefault(match.system, match)
+    return tuple(best_match_by_system.values())
 
 
 def _describe_choice(near_matches: Sequence[SystemMatch], readings: Sequence[FileReading]) -> tuple[str, ...]:

@@ -16,23 +16,23 @@ class RoleColumn:
         header: Its header.
         reason: What decided it, without any value.
         is_sure: Whether its values or an exact name decided.
-        key: The key of a person that it holds.
+        person_key: The key of a person that it holds.
         is_unique: Whether no value is repeated.
         unit: Unit of hours.
         scale: Lowest and highest score.
-        words: Its distinct words, if they are few.
-        serves: The systems whose accounts it lists.
+        distinct_words: Its distinct words, if they are few.
+        served_systems: The systems whose accounts it lists.
     """
 
     header: str
     reason: str
     is_sure: bool = True
-    key: str | None = None
+    person_key: str | None = None
     is_unique: bool = False
     unit: Literal["hours", "minutes"] = "hours"
     scale: tuple[int, int] | None = None
-    words: frozenset[str] = frozenset()
-    serves: tuple[str, ...] = ()
+    distinct_words: frozenset[str] = frozenset()
+    served_systems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -42,36 +42,38 @@ def _propose_canonical(profiles: Sequence[ColumnProfile]) -> TableProposal | Non
     profile_by_column = {normalize_header(profile.header).replace(" ", "_"): profile for profile in profiles}
     best_proposal: TableProposal | None = None
     for shape_name, schema in CANONICAL_SCHEMAS.items():
-        columns = [column for column in schema.columns if column in profile_by_column]
+        present_columns = [column for column in schema.columns if column in profile_by_column]
         proposed_fields = tuple(
             ProposedField(column, profile_by_column[column].header, "its name")
-            for column in columns
+            for column in present_columns
             if _has_allowed_words(profile_by_column[column], column)
         )
         proposal = TableProposal(shape_name, proposed_fields)
-        is_enough = (
-            len(columns) >= MIN_CANONICAL_HEADERS
-            and len(proposed_fields) == len(columns)
+        is_complete = (
+            len(present_columns) >= MIN_CANONICAL_HEADERS
+            and len(proposed_fields) == len(present_columns)
             and not proposal.missing_columns
         )
-        if is_enough and (best_proposal is None or len(proposed_fields) > len(best_proposal.fields)):
+        if is_complete and (best_proposal is None or len(proposed_fields) > len(best_proposal.fields)):
             best_proposal = proposal
     return best_proposal
 
 
 def _match_closed_columns(shape: CanonicalSchemaName, profiles: Sequence[ColumnProfile]) -> dict[str, ColumnProfile]:
     """Return the columns whose words are a closed list of the schema; none if a needed list is missing."""
-    closed_columns = [column for column in CANONICAL_SCHEMAS[shape].columns if COLUMNS[column].allowed]
+    closed_list_columns = [column for column in CANONICAL_SCHEMAS[shape].columns if COLUMNS[column].allowed]
     profile_by_column: dict[str, ColumnProfile] = {}
-    for column in closed_columns:
+    for column in closed_list_columns:
         fitting_profiles = [
             profile
             for profile in profiles
-            if profile.words and profile not in profile_by_column.values() and _has_allowed_words(profile, column)
+            if profile.distinct_words
+            and profile not in profile_by_column.values()
+            and _has_allowed_words(profile, column)
         ]
         if fitting_profiles:
-            profile_by_column[column] = max(fitting_profiles, key=lambda profile: len(profile.words))
-    needed_columns = set(closed_columns) & set(CANONICAL_SCHEMAS[shape].required)
+            profile_by_column[column] = max(fitting_profiles, key=lambda profile: len(profile.distinct_words))
+    needed_columns = set(closed_list_columns) & set(CANONICAL_SCHEMAS[shape].required)
     return profile_by_column if needed_columns <= profile_by_column.keys() else {}
 
 
@@ -82,18 +84,18 @@ def _propose_closed(
     company: CompanyValues,
 ) -> TableProposal:
     """The proposal for a table of consents or replies, which only its words show."""
-    roles = assign_roles([profile for profile in profiles if profile not in profile_by_column.values()], company)
-    draft = MappingDraft(roles, set())
+    column_roles = assign_roles([profile for profile in profiles if profile not in profile_by_column.values()], company)
+    draft = MappingDraft(column_roles, set())
     for column, profile in profile_by_column.items():
         draft.fields.append(ProposedField(column, profile.header, "its words are those of this column"))
-    draft.fill_person(roles.persons)
-    draft.fill("record_code", roles.record)
-    draft.fill("skill_text", roles.skill)
-    draft.fill("stated_at" if shape == "consent" else "replied_at", roles.day)
-    draft.fill("expires_date" if shape == "consent" else "until_date", roles.end or roles.planned_day)
+    draft.fill_person(column_roles.persons)
+    draft.fill("record_code", column_roles.record)
+    draft.fill("skill_text", column_roles.skill)
+    draft.fill("stated_at" if shape == "consent" else "replied_at", column_roles.day)
+    draft.fill("expires_date" if shape == "consent" else "until_date", column_roles.end or column_roles.planned_day)
     return draft.finish(shape)
 
 
 def _has_allowed_words(profile: ColumnProfile, column: str) -> bool:
     allowed_words = COLUMNS[column].allowed
-    return not allowed_words or (bool(profile.words) and profile.words <= set(allowed_words))
+    return not allowed_words or (bool(profile.distinct_words) and profile.distinct_words <= set(allowed_words))

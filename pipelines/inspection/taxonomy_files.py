@@ -20,18 +20,18 @@ from pipelines.sources.readers.text_table import normalize_header
 from pipelines.taxonomies.declared import SINGLE_FILES, detect_taxonomy, read_declared_taxonomy
 
 # Headers, in lower case, by which a file is a taxonomy of its own: the system, or the key of `taxonomy` for own tables.
-_SINGLE_FILE_MARKS: dict[str, frozenset[str]] = {
+_HEADERS_BY_SYSTEM: dict[str, frozenset[str]] = {
     "moodle_framework": frozenset({"parent id number", "id number", "short name"}),
     "sfia": frozenset({"code", "name", "level_3", "level_4"}),
     "lightcast": frozenset({"id", "name", "subcategory_name"}),
 }
 # The most special first: its headers hold those of the next.
-_OWN_TABLE_MARKS: dict[str, frozenset[str]] = {
+_HEADERS_BY_OWN_TABLE: dict[str, frozenset[str]] = {
     "prerequisites": frozenset({"skill_id", "requires_skill_id"}),
     "role_profiles": frozenset({"role_name", "skill_id", "importance"}),
     "skills": frozenset({"skill_id", "name"}),
 }
-_NO_TEXTS = pl.Series("skill_text", [], pl.String)
+_NO_SKILL_TEXTS = pl.Series("skill_text", [], pl.String)
 
 
 @dataclass(frozen=True)
@@ -39,26 +39,26 @@ class FolderTaxonomy:
     """The taxonomy of a folder.
 
     Attributes:
-        section: The section `taxonomy` of footsteps.yaml.
+        taxonomy_section: The section `taxonomy` of footsteps.yaml.
         taxonomy: The taxonomy as a run would read it; None if the folder holds none.
         files: The files that belong to it, also those that cannot be read.
         comments: What was decided and from what.
         questions: What could not be decided.
     """
 
-    section: dict[str, Any]
+    taxonomy_section: dict[str, Any]
     taxonomy: Taxonomy | None = None
     files: frozenset[ExportFile] = frozenset()
     comments: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
 
     @property
-    def names(self) -> set[str]:
+    def skill_names(self) -> set[str]:
         """The normalised names and ids of the micro-skills; empty without a taxonomy."""
         if self.taxonomy is None:
             return set()
-        ids = self.taxonomy.skills.select(normalise_name(pl.col("skill_id"))).to_series()
-        return {*self.taxonomy.aliases["alias_text"], *ids}
+        normalised_ids = self.taxonomy.skills.select(normalise_name(pl.col("skill_id"))).to_series()
+        return {*self.taxonomy.aliases["alias_text"], *normalised_ids}
 
 
 # A section of footsteps.yaml that the files allow, and these files.
@@ -76,28 +76,32 @@ def find_taxonomy(folder: Path, files: Sequence[ExportFile]) -> FolderTaxonomy:
         The first published taxonomy, or else the company's own tables, or else the section that takes the skill texts
         themselves.
     """
-    candidates = [*_find_published(folder, files), *_find_by_headers(folder, files)]
-    claimed_files = frozenset[ExportFile]().union(*(member_files for _, member_files in candidates))
+    taxonomy_candidates = [*_find_published(folder, files), *_find_by_headers(folder, files)]
+    claimed_files = frozenset[ExportFile]().union(*(candidate_files for _, candidate_files in taxonomy_candidates))
     questions: list[str] = []
-    for section, _ in candidates:
+    for taxonomy_section, _ in taxonomy_candidates:
         try:
-            loaded_taxonomy = read_declared_taxonomy(TaxonomyConfig(**section), folder, _NO_TEXTS)
+            loaded_taxonomy = read_declared_taxonomy(TaxonomyConfig(**taxonomy_section), folder, _NO_SKILL_TEXTS)
         except TaxonomyError as error:
             questions.append(f"files that look like a taxonomy are not used: {error}")
             continue
-        other_names = [_name_taxonomy(other_section) for other_section, _ in candidates if other_section is not section]
+        other_names = [
+            _name_taxonomy(another_section)
+            for another_section, _ in taxonomy_candidates
+            if another_section is not taxonomy_section
+        ]
         if other_names:
             questions.append(
                 f"the folder holds another taxonomy ({', '.join(other_names)}): use the one of the company"
             )
-        comment = f"{section['system']}, by its files: {loaded_taxonomy.taxonomy.skills.height:,} micro-skills"
-        return FolderTaxonomy(section, loaded_taxonomy.taxonomy, claimed_files, (comment,), tuple(questions))
+        comment = f"{taxonomy_section['system']}, by its files: {loaded_taxonomy.taxonomy.skills.height:,} micro-skills"
+        return FolderTaxonomy(taxonomy_section, loaded_taxonomy.taxonomy, claimed_files, (comment,), tuple(questions))
     comment = "the folder holds no taxonomy: each skill text of the exports counts as a micro-skill"
     return FolderTaxonomy({"system": "observed"}, None, claimed_files, (comment,), tuple(questions))
 
 
-def _name_taxonomy(section: dict[str, Any]) -> str:
-    return str(section.get("folder") or section.get("skills"))
+def _name_taxonomy(taxonomy_section: dict[str, Any]) -> str:
+    return str(taxonomy_section.get("folder") or taxonomy_section.get("skills"))
 
 
 def _find_published(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Candidate]:
@@ -108,35 +112,40 @@ def _find_published(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Cand
         if system is None:
             continue
         folder_files = frozenset(file for file in plain_files if str(PurePosixPath(file.path).parent) == parent_folder)
-        member_files = (
+        taxonomy_files = (
             folder_files
             if parent_folder != "."
             else frozenset(file for file in folder_files if detect_taxonomy(folder / file.path) == system)
         )
         if system in SINGLE_FILES:
-            member_files = frozenset(file for file in folder_files if detect_taxonomy(folder / file.path) == system)
-            yield {"system": system, "skills": min(member_files).path}, member_files
+            taxonomy_files = frozenset(file for file in folder_files if detect_taxonomy(folder / file.path) == system)
+            yield {"system": system, "skills": min(taxonomy_files).path}, taxonomy_files
         else:
-            yield {"system": system, "folder": parent_folder}, member_files
+            yield {"system": system, "folder": parent_folder}, taxonomy_files
 
 
 def _find_by_headers(folder: Path, files: Sequence[ExportFile]) -> Iterator[_Candidate]:
     """Find taxonomies of one file, and the company's own tables, by their headers."""
     file_by_kind: dict[str, ExportFile] = {}
     for file in files:
-        headers = _read_headers(folder, file)
-        for system, header_marks in _SINGLE_FILE_MARKS.items():
-            if header_marks <= headers:
+        file_headers = _read_headers(folder, file)
+        for system, identifying_headers in _HEADERS_BY_SYSTEM.items():
+            if identifying_headers <= file_headers:
                 yield {"system": system, "skills": file.path}, frozenset({file})
         table_kind = next(
-            (table_kind for table_kind, header_marks in _OWN_TABLE_MARKS.items() if header_marks <= headers), None
+            (
+                table_kind
+                for table_kind, identifying_headers in _HEADERS_BY_OWN_TABLE.items()
+                if identifying_headers <= file_headers
+            ),
+            None,
         )
         if table_kind is not None:
             file_by_kind.setdefault(table_kind, file)
     if "skills" in file_by_kind:
         path_by_kind = {
             table_kind: file_by_kind[table_kind].path
-            for table_kind in reversed(_OWN_TABLE_MARKS)
+            for table_kind in reversed(_HEADERS_BY_OWN_TABLE)
             if table_kind in file_by_kind
         }
         yield {"system": "tabular", **path_by_kind}, frozenset(file_by_kind.values())

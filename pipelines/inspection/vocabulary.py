@@ -37,7 +37,7 @@ Topic = Literal[
 ]
 
 # English first, then German, French, Spanish, Italian, Dutch, Portuguese. A phrase of several words is one name.
-_TOPICS: dict[Topic, str] = {
+_PHRASE_LIST_BY_TOPIC: dict[Topic, str] = {
     "person": "employee number, employee no, employee id, employee, person, person id, personnel number, staff, staff "
     "id, staff number, worker, worker id, user, user id, userid, member, who, assignee, participant, learner, student, "
     "attendee, recipient, receiver, consultant, owner, mitarbeiter, mitarbeiternummer, mitarbeiter nr, "
@@ -107,7 +107,7 @@ _TOPICS: dict[Topic, str] = {
 
 # What a table is about, by the words of its path and of its headers.
 Subject = Literal["wish", "feedback", "certificate", "teaching", "learning", "role", "work", "skill"]
-_SUBJECTS: dict[Subject, str] = {
+_WORD_LIST_BY_SUBJECT: dict[Subject, str] = {
     "wish": "wish wishes aspiration aspirations interest interests goal goals ambition ambitions want wants wunsch "
     "wünsche ziele interessen souhaits deseos intereses desideri wensen",
     "certificate": "certificate certificates certification certifications badge badges zertifikat zertifikate "
@@ -161,39 +161,42 @@ def names_former_state(header: str) -> bool:
 
 def names_a_topic(header: str) -> bool:
     """Whether a header names any topic."""
-    return any(topic_fit(header, topic) for topic in _PHRASES)
+    return any(topic_fit(header, topic) for topic in _PHRASES_BY_TOPIC)
 
 
 def topic_fit(header: str, topic: Topic) -> int:
     """Return how well a header names a topic: 2 if it is a name of it, 1 if it holds one, 0 if not."""
-    words = header_words(header)
-    if words in _PHRASES[topic]:
+    words_of_header = header_words(header)
+    if words_of_header in _PHRASES_BY_TOPIC[topic]:
         return 2
-    return int(any(_contains_phrase(words, phrase) for phrase in _PHRASES[topic]))
+    return int(any(_contains_phrase(words_of_header, phrase) for phrase in _PHRASES_BY_TOPIC[topic]))
 
 
-def subjects_of(words: set[str]) -> set[Subject]:
+def find_subjects(table_words: set[str]) -> set[Subject]:
     """Return what a table is about, by the words of its path and its headers."""
-    return {subject for subject, subject_words in _SUBJECT_WORDS.items() if subject_words & words}
+    return {subject for subject, subject_words in _WORDS_BY_SUBJECT.items() if subject_words & table_words}
 
 
-def category_values(words_by_meaning: dict[str, str]) -> dict[str, str]:
-    """Return the canonical word by each word of a declaration like `FEEDBACK_KIND_WORDS`."""
+def build_meaning_by_word(word_list_by_meaning: dict[str, str]) -> dict[str, str]:
+    """Return the canonical word that each word of a declaration such as `FEEDBACK_KIND_WORDS` stands for."""
     return {
         word: canonical_word
-        for canonical_word, listed_words in words_by_meaning.items()
-        for word in listed_words.split(", ")
+        for canonical_word, word_list in word_list_by_meaning.items()
+        for word in word_list.split(", ")
     }
 
 
-def _contains_phrase(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
+def _contains_phrase(words_of_header: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
     """Whether the words hold the phrase; a short word such as `on` or `id` counts at the end alone."""
     if len(phrase) == 1 and len(phrase[0]) <= 2:
-        return words[-1:] == phrase
-    return any(words[start : start + len(phrase)] == phrase for start in range(len(words) - len(phrase) + 1))
+        return words_of_header[-1:] == phrase
+    return any(
+        words_of_header[start_index : start_index + len(phrase)] == phrase
+        for start_index in range(len(words_of_header) - len(phrase) + 1)
+    )
 
 
-_PHRASES: dict[Topic, set[tuple[str, ...]]] = {
-    topic: {header_words(phrase) for phrase in phrases.split(", ")} for topic, phrases in _TOPICS.items()
+_PHRASES_BY_TOPIC: dict[Topic, set[tuple[str, ...]]] = {
+    topic: {header_words(phrase) for phrase in phrases.split(", ")} for topic, phrases in _PHRASE_LIST_BY_TOPIC.items()
 }
-_SUBJECT_WORDS = {subject: set(words.casefold().split()) for subject, words in _SUBJECTS.items()}
+_WORDS_BY_SUBJECT = {subject: set(words.casefold().split()) for subject, words in _WORD_LIST_BY_SUBJECT.items()}

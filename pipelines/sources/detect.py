@@ -212,7 +212,7 @@ def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable, path: 
 
 def _unnamed_days(shape_map: ShapeMap, table: TextTable, path: Path) -> tuple[str, ...]:
     """Return the headers of a needed field that only the name of the file could fill, and does not."""
-    for destinations in CANONICAL_SCHEMAS[shape_map.shape].needed_columns:
+    for destinations in CANONICAL_SCHEMAS[shape_map.shape].needed_column_groups:
         field_maps = [field_map for field_map in shape_map.fields if field_map.destination in destinations]
         named_maps = [field_map for field_map in field_maps if FILE_NAME in field_map.headers and field_map.extract]
         others = [field_map for field_map in field_maps if field_map not in named_maps]
@@ -253,7 +253,7 @@ def _unread_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
 
 def _measure_fields(shape_map: ShapeMap) -> list[FieldMap]:
     """Return the field maps of what a record of the shape measures."""
-    measure = CANONICAL_SCHEMAS[shape_map.shape].measure
+    measure = CANONICAL_SCHEMAS[shape_map.shape].measure_column
     return [field_map for field_map in shape_map.fields if field_map.destination == measure]
 
 

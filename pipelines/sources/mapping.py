@@ -313,7 +313,7 @@ def _check_needed_columns(
     shape_map: ShapeMap, variants_by_destination: Mapping[str, Sequence[FieldMap]], table: TextTable, file_name: str
 ) -> None:
     """Refuse a file in which every row lacks a value that the shape needs."""
-    for alternative_columns in CANONICAL_SCHEMAS[shape_map.shape].needed_columns:
+    for alternative_columns in CANONICAL_SCHEMAS[shape_map.shape].needed_column_groups:
         field_maps = [
             field_map
             for column in alternative_columns

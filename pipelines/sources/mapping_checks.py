@@ -75,7 +75,7 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
         return
     filled_columns = {column for column, override in overrides.items() if override.headers or override.constant}
     for shape_map in shape_maps:
-        for alternative_columns in CANONICAL_SCHEMAS[shape_map.shape].needed_columns:
+        for alternative_columns in CANONICAL_SCHEMAS[shape_map.shape].needed_column_groups:
             if not filled_columns.intersection(alternative_columns):
                 message = (
                     f"each row of {shape_map.shape} needs {' or '.join(alternative_columns)}: add "

@@ -145,10 +145,10 @@ class Lake:
         """
         references = self.reference_values(table)
         validated_rows = _validate(table, rows, references)
-        write_result = self.replace_rows(table, validated_rows.good, find_related_people)
+        write_result = self.replace_rows(table, validated_rows.good_rows, find_related_people)
         if table.layer == "quarantine":
             return write_result
-        quarantine_result = self.replace_rows(quarantine_table(table.name), validated_rows.bad)
+        quarantine_result = self.replace_rows(quarantine_table(table.name), validated_rows.bad_rows)
         good_and_bad_counts = (validated_rows.good_counts, validated_rows.bad_counts)
         recorded_counts = self.record_counts(table, *good_and_bad_counts, fingerprint_values(references))
         return write_result.with_counts(recorded_counts.counts, quarantine_result)
@@ -181,7 +181,7 @@ class Lake:
         )
         if table.layer == "quarantine":
             return write_result
-        quarantine_result, is_reduced = self._merge_quarantine(table, validated_rows.bad, replaced_keys)
+        quarantine_result, is_reduced = self._merge_quarantine(table, validated_rows.bad_rows, replaced_keys)
         if recorded_counts is None or any(count.stored for count in recorded_counts.kept_counts.rules.values()):
             kept_counts, set_aside_counts = self._count(table, references)
             recorded_counts = self.record_counts(table, kept_counts, set_aside_counts, fingerprint_values(references))
@@ -236,7 +236,7 @@ class Lake:
             self.scan_files(table, candidate_files).join(replaced_keys.lazy(), on=key_columns, how="semi").collect(),
         )
         changed_files = (
-            find_changed_files(table, old_hashes, old_rows, validated_rows.good)
+            find_changed_files(table, old_hashes, old_rows, validated_rows.good_rows)
             if has_declared_layout
             else {*old_hashes}
         )
@@ -247,9 +247,9 @@ class Lake:
         if table.key:
             validated_rows = validated_rows.without_keys(remaining_rows.select(table.key))
         new_rows = (
-            select_rows_of_files(table, validated_rows.good, changed_files)
+            select_rows_of_files(table, validated_rows.good_rows, changed_files)
             if has_declared_layout
-            else validated_rows.good
+            else validated_rows.good_rows
         )
         rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining_rows, new_rows])))
         unchanged_hashes = {
@@ -258,7 +258,7 @@ class Lake:
         if unchanged_hashes:
             rows_by_file = {file_name: file_rows for file_name, file_rows in rows_by_file.items() if file_rows.height}
         new_hashes = {**unchanged_hashes, **hash_files(rows_by_file)}
-        self._record_change(table, old_hashes, new_hashes, old_rows, validated_rows.good, find_related_people)
+        self._record_change(table, old_hashes, new_hashes, old_rows, validated_rows.good_rows, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated_rows
 
     def _merge_quarantine(

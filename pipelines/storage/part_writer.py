@@ -73,13 +73,13 @@ class PartWriter:
         self._part_count += 1
         self._good_counts += validated_rows.good_counts
         self._bad_counts += validated_rows.bad_counts
-        self._bad_rows.append(validated_rows.bad)
-        if validated_rows.good.height:
-            rows_by_file = self._join_open_file(split_into_files(self._table, validated_rows.good))
+        self._bad_rows.append(validated_rows.bad_rows)
+        if validated_rows.good_rows.height:
+            rows_by_file = self._join_open_file(split_into_files(self._table, validated_rows.good_rows))
             last_file = next(reversed(rows_by_file))
             self._open_file = last_file, rows_by_file.pop(last_file)
             self._write(rows_by_file)
-        return validated_rows.good
+        return validated_rows.good_rows
 
     def finish(self) -> WriteResult:
         """Write what is left, delete the files without rows, and record the counts and the change of the table.
@@ -157,7 +157,7 @@ class PartWriter:
 
     def _without_repeated_keys(self, validated_rows: ValidatedRows) -> ValidatedRows:
         """Set aside the rows whose key an earlier part has. Parts of different people have different keys."""
-        key, good_rows = self._table.key, validated_rows.good
+        key, good_rows = self._table.key, validated_rows.good_rows
         if not key or self._table.is_partitioned_by_person or good_rows.is_empty():
             return validated_rows
         part_hashes = good_rows.select(key).hash_rows().to_numpy()

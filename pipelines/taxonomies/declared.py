@@ -15,7 +15,7 @@ from pipelines.taxonomies import digcomp, esco, nice, onet
 from pipelines.taxonomies.digcomp import load_digcomp
 from pipelines.taxonomies.esco import load_esco
 from pipelines.taxonomies.lightcast import load_lightcast
-from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, count_rows, find_file, read_rows, require_file
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, build_count, find_file, read_rows, require_file
 from pipelines.taxonomies.moodle_framework import load_moodle_framework
 from pipelines.taxonomies.nice import load_nice
 from pipelines.taxonomies.onet import load_onet
@@ -59,16 +59,16 @@ def read_declared_taxonomy(
     Raises:
         TaxonomyError: If the taxonomy cannot be read.
     """
-    aliases = (
+    alias_rows = (
         read_rows(landing_folder / taxonomy_config.aliases, ("name", "skill_id")) if taxonomy_config.aliases else None
     )
     loaded_taxonomy = _read_published_or_own(
-        taxonomy_config, landing_folder, skill_texts if aliases is None else _drop_aliases(skill_texts, aliases)
+        taxonomy_config, landing_folder, skill_texts if alias_rows is None else _drop_aliases(skill_texts, alias_rows)
     )
-    if aliases is None:
+    if alias_rows is None:
         return loaded_taxonomy
-    taxonomy, taken_count = add_aliases(loaded_taxonomy.taxonomy, aliases)
-    alias_count = count_rows("aliases", aliases.height, taken_count, "the taxonomy has no such micro-skill")
+    taxonomy, taken_alias_count = add_aliases(loaded_taxonomy.taxonomy, alias_rows)
+    alias_count = build_count("aliases", alias_rows.height, taken_alias_count, "the taxonomy has no such micro-skill")
     return LoadedTaxonomy(taxonomy, (*loaded_taxonomy.counts, alias_count))
 
 
@@ -90,9 +90,9 @@ def _read_published_or_own(
     return _LOADERS[taxonomy_config.system](taxonomy_path)
 
 
-def _drop_aliases(skill_texts: pl.Series, aliases: pl.DataFrame) -> pl.Series:
+def _drop_aliases(skill_texts: pl.Series, alias_rows: pl.DataFrame) -> pl.Series:
     """The texts that no alias names."""
-    is_alias = normalise_name(pl.col("text")).is_in(aliases.select(normalise_name(pl.col("name")))["name"].implode())
+    is_alias = normalise_name(pl.col("text")).is_in(alias_rows.select(normalise_name(pl.col("name")))["name"].implode())
     return skill_texts.to_frame("text").filter(~is_alias)["text"].rename(skill_texts.name)
 
 
@@ -120,8 +120,8 @@ def count_taxonomy_rows(folder_or_file: Path, publisher: str | None = None) -> t
 
 def detect_taxonomy(folder_or_file: Path) -> str | None:
     """The publisher whose files the folder holds, or whose name the file has; None if they show none."""
-    for system, patterns in SIGNATURE_FILES.items():
-        is_named = folder_or_file.is_file() and any(folder_or_file.match(pattern) for pattern in patterns)
-        if is_named or (folder_or_file.is_dir() and find_file(folder_or_file, *patterns)):
-            return system
+    for publisher, patterns in SIGNATURE_FILES.items():
+        is_publisher_file = folder_or_file.is_file() and any(folder_or_file.match(pattern) for pattern in patterns)
+        if is_publisher_file or (folder_or_file.is_dir() and find_file(folder_or_file, *patterns)):
+            return publisher
     return None

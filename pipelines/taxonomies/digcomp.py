@@ -13,13 +13,13 @@ import polars as pl
 from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
 from pipelines.sources.readers.files import unpacked_size
 from pipelines.sources.readers.workbook import is_workbook
-from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, count_rows, read_rows, require_rows
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, build_count, read_rows, require_rows
 
 SIGNATURE_FILES = ("digCompSkillsCollection*.csv", "DigComp*.xlsx")
-_SHEET = "1 Competence Areas&Competences"
+_SHEET_NAME = "1 Competence Areas&Competences"
 # The columns of the sheet, by position: number, name and description of the area, then of the competence.
 _SHEET_COLUMNS = ("capability_id", "capability_name", "area_description", "skill_id", "name", "description")
-_BROADER, _BROADER_NAME = "broaderConceptUri", "broaderConceptPT"
+_BROADER_ID_HEADER, _BROADER_NAME_HEADER = "broaderConceptUri", "broaderConceptPT"
 
 
 def load_digcomp(taxonomy_file: Path) -> LoadedTaxonomy:
@@ -41,24 +41,26 @@ def load_digcomp(taxonomy_file: Path) -> LoadedTaxonomy:
         taxonomy,
         (
             TaxonomyCount("competences", competences.height, taxonomy.skills.height),
-            count_rows("areas", concept_rows.height - competences.height, 0, "an area is a capability"),
+            build_count("areas", concept_rows.height - competences.height, 0, "an area is a capability"),
         ),
     )
 
 
 def _read_collection(taxonomy_file: Path) -> pl.DataFrame:
     file_rows = read_rows(
-        taxonomy_file, ("conceptUri", "preferredLabel"), ("altLabels", "description", _BROADER, _BROADER_NAME)
+        taxonomy_file,
+        ("conceptUri", "preferredLabel"),
+        ("altLabels", "description", _BROADER_ID_HEADER, _BROADER_NAME_HEADER),
     )
     # several broader concepts are separated by " | "; the first one is taken
-    first_concept = pl.col(_BROADER, _BROADER_NAME).str.split("|").list.first().str.strip_chars()
-    return file_rows.with_columns(first_concept).select(
+    broader_concepts = pl.col(_BROADER_ID_HEADER, _BROADER_NAME_HEADER)
+    return file_rows.with_columns(broader_concepts.str.split("|").list.first().str.strip_chars()).select(
         skill_id="conceptUri",
         name="preferredLabel",
         aliases=pl.col("altLabels").str.replace_all(r"\s*[\n|]\s*", "|"),
         description="description",
-        capability_id=_BROADER,
-        capability_name=_BROADER_NAME,
+        capability_id=_BROADER_ID_HEADER,
+        capability_name=_BROADER_NAME_HEADER,
     )
 
 
@@ -67,17 +69,20 @@ def _read_supplement(taxonomy_file: Path) -> pl.DataFrame:
 
     unpacked_size(taxonomy_file)  # refuses an archive bomb before anything else reads the file
     try:
-        sheet_table = fastexcel.read_excel(taxonomy_file).load_sheet(_SHEET, header_row=0, dtypes="string").to_polars()
+        sheet_table = (
+            fastexcel.read_excel(taxonomy_file).load_sheet(_SHEET_NAME, header_row=0, dtypes="string").to_polars()
+        )
     except BaseException as error:
         # A panic of the Rust library is not an Exception, and damaged workbooks can cause one.
         if not isinstance(error, fastexcel.FastExcelError) and type(error).__name__ != "PanicException":
             raise
         raise TaxonomyError(
-            f"{taxonomy_file.name} cannot be read: it needs the sheet {_SHEET!r} of the data supplement"
+            f"{taxonomy_file.name} cannot be read: it needs the sheet {_SHEET_NAME!r} of the data supplement"
         ) from None
     if sheet_table.width < len(_SHEET_COLUMNS):
         raise TaxonomyError(
-            f"{taxonomy_file.name}: the sheet {_SHEET!r} has {sheet_table.width} columns, not {len(_SHEET_COLUMNS)}"
+            f"{taxonomy_file.name}: the sheet {_SHEET_NAME!r} has {sheet_table.width} columns, "
+            f"not {len(_SHEET_COLUMNS)}"
         )
     sheet_rows = sheet_table.select(sheet_table.columns[: len(_SHEET_COLUMNS)])
     sheet_rows.columns = list(_SHEET_COLUMNS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.core.taxonomy import build_taxonomy
-from pipelines.taxonomies.loaded import LoadedTaxonomy, count_rows, read_rows
+from pipelines.taxonomies.loaded import LoadedTaxonomy, build_count, read_rows
 
 
 def load_lightcast(taxonomy_file: Path) -> LoadedTaxonomy:
@@ -29,5 +29,5 @@ def load_lightcast(taxonomy_file: Path) -> LoadedTaxonomy:
             pl.coalesce("SUBCATEGORY_NAME", "SUBCATEGORY", "CATEGORY_NAME", "CATEGORY").alias("capability_name"),
         )
     )
-    skill_count = count_rows("skills", skill_rows.height, taxonomy.skills.height, "an earlier version of a skill")
+    skill_count = build_count("skills", skill_rows.height, taxonomy.skills.height, "an earlier version of a skill")
     return LoadedTaxonomy(taxonomy, (skill_count,))

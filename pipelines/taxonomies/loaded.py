@@ -33,12 +33,12 @@ class LoadedTaxonomy:
     counts: tuple[TaxonomyCount, ...]
 
 
-def count_rows(row_kind: str, rows_in: int, rows_out: int, reason: str) -> TaxonomyCount:
+def build_count(row_kind: str, rows_in: int, rows_out: int, left_out_reason: str) -> TaxonomyCount:
     """The count of one kind of row; the reason is left empty if all rows were taken."""
-    return TaxonomyCount(row_kind, rows_in, rows_out, "" if rows_in == rows_out else reason)
+    return TaxonomyCount(row_kind, rows_in, rows_out, "" if rows_in == rows_out else left_out_reason)
 
 
-def missing_file(row_kind: str, pattern: str, consequence: str) -> TaxonomyCount:
+def count_missing_file(row_kind: str, pattern: str, consequence: str) -> TaxonomyCount:
     """The count of a kind of row whose file the folder lacks.
 
     Args:
@@ -102,14 +102,14 @@ def read_rows(
         header: export_table.columns.get(export_table.key(export_table.header_like(header)), ())[:1]
         for header in (*required_headers, *optional_headers)
     }
-    header_texts = (
+    cell_texts = (
         pl.col(*header_columns).str.strip_chars().replace("", None).alias(header)
         if header_columns
         else pl.lit(None, pl.String).alias(header)
         for header, header_columns in columns_by_header.items()
     )
     present_columns = tuple(column for header_columns in columns_by_header.values() for column in header_columns)
-    return export_table.scan(present_columns).sort(ROW_NUMBER).select(header_texts).collect()
+    return export_table.scan(present_columns).sort(ROW_NUMBER).select(cell_texts).collect()
 
 
 def find_file(taxonomy_folder: Path, *patterns: str) -> Path | None:
@@ -135,6 +135,8 @@ def require_file(taxonomy_folder: Path, *patterns: str) -> Path:
     return taxonomy_file
 
 
-def filter_known_pairs(pairs: pl.DataFrame, skills: pl.DataFrame, *columns: str) -> pl.DataFrame:
+def filter_known_pairs(id_pairs: pl.DataFrame, skills: pl.DataFrame, *id_columns: str) -> pl.DataFrame:
     """The pairs whose ids in these columns are all micro-skills of `skills` (skill_id)."""
-    return pairs.filter(pl.all_horizontal(pl.col(column).is_in(skills["skill_id"].implode()) for column in columns))
+    return id_pairs.filter(
+        pl.all_horizontal(pl.col(id_column).is_in(skills["skill_id"].implode()) for id_column in id_columns)
+    )

@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 
 from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
-from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, count_rows, require_rows
+from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, build_count, require_rows
 
 SIGNATURE_FILES = ("cprt_SP_800_181*.json", "*nf_components*.json")
-_STATEMENTS = ("skill", "knowledge")
+_STATEMENT_TYPES = ("skill", "knowledge")
 _ELEMENT_SCHEMA = {"element_identifier": pl.String, "element_type": pl.String, "title": pl.String, "text": pl.String}
 _RELATIONSHIP_SCHEMA = {"source_element_identifier": pl.String, "dest_element_identifier": pl.String}
 
@@ -30,47 +30,49 @@ def load_nice(taxonomy_file: Path) -> LoadedTaxonomy:
         TaxonomyError: If the file is missing, is not JSON of this form, or holds no statement.
     """
     components = _read_components(taxonomy_file)
-    elements = _list_objects(components, "elements", _ELEMENT_SCHEMA).unique(
+    element_rows = _list_objects(components, "elements", _ELEMENT_SCHEMA).unique(
         "element_identifier", keep="first", maintain_order=True
     )
     element_pairs = _list_objects(components, "relationships", _RELATIONSHIP_SCHEMA).rename(
         {"source_element_identifier": "source_id", "dest_element_identifier": "skill_id"}
     )
     element_name = pl.coalesce(pl.col("title", "text").str.strip_chars().replace("", None))
-    elements = elements.select(
+    element_rows = element_rows.select(
         pl.col("element_identifier").alias("skill_id"), "element_type", element_name.alias("name")
     ).drop_nulls()
-    statements = require_rows(taxonomy_file, elements.filter(pl.col("element_type").is_in(_STATEMENTS)))
+    statement_rows = require_rows(taxonomy_file, element_rows.filter(pl.col("element_type").is_in(_STATEMENT_TYPES)))
     area_rows, role_rows = (
-        elements.filter(pl.col("element_type") == element_kind).select(source_id="skill_id", source_name="name")
+        element_rows.filter(pl.col("element_type") == element_kind).select(source_id="skill_id", source_name="name")
         for element_kind in ("competency_area", "work_role")
     )
-    known_pairs = element_pairs.join(statements, on="skill_id", how="semi")
-    memberships = (
-        known_pairs.join(area_rows, on="source_id").sort("skill_id", "source_id").unique("skill_id", keep="first")
+    statement_pairs = element_pairs.join(statement_rows, on="skill_id", how="semi")
+    statement_areas = (
+        statement_pairs.join(area_rows, on="source_id").sort("skill_id", "source_id").unique("skill_id", keep="first")
     )
-    profile_rows = known_pairs.join(role_rows, on="source_id").unique()
+    role_statements = statement_pairs.join(role_rows, on="source_id").unique()
     taxonomy = build_taxonomy(
-        statements.join(
-            memberships.rename({"source_id": "capability_id", "source_name": "capability_name"}),
+        statement_rows.join(
+            statement_areas.rename({"source_id": "capability_id", "source_name": "capability_name"}),
             on="skill_id",
             how="left",
             maintain_order="left",
         ).select("skill_id", "name", "capability_id", "capability_name"),
-        role_profiles=profile_rows.select(role_name="source_name", skill_id="skill_id", importance=pl.lit("essential")),
-        relations=known_pairs.join(area_rows, on="source_id").select(
+        role_profiles=role_statements.select(
+            role_name="source_name", skill_id="skill_id", importance=pl.lit("essential")
+        ),
+        relations=statement_pairs.join(area_rows, on="source_id").select(
             from_id="skill_id", relation_name=pl.lit("broader"), to_id="source_id"
         ),
     )
-    task_count = elements.filter(pl.col("element_type") == "task").height
+    task_count = element_rows.filter(pl.col("element_type") == "task").height
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("statements of skills and knowledge", statements.height, taxonomy.skills.height),
-            count_rows("tasks", task_count, 0, "a task is work, not a skill"),
+            TaxonomyCount("statements of skills and knowledge", statement_rows.height, taxonomy.skills.height),
+            build_count("tasks", task_count, 0, "a task is work, not a skill"),
             TaxonomyCount("work roles", role_rows.height, taxonomy.role_profiles["role_name"].n_unique()),
-            count_rows(
-                "relations of work roles", profile_rows.height, taxonomy.role_profiles.height, "a repeated title"
+            build_count(
+                "relations of work roles", role_statements.height, taxonomy.role_profiles.height, "a repeated title"
             ),
         ),
     )
@@ -96,12 +98,12 @@ def _read_components(taxonomy_file: Path) -> dict[str, Any]:
 
 def _list_objects(components: dict[str, Any], member_name: str, schema: dict[str, Any]) -> pl.DataFrame:
     """One row per object of a list of the components, with the texts of the columns of `schema`."""
-    objects = [json_object for json_object in components.get(member_name) or [] if isinstance(json_object, dict)]
+    json_objects = [json_object for json_object in components.get(member_name) or [] if isinstance(json_object, dict)]
     text_rows = [
         {
             column: member_value if isinstance(member_value := json_object.get(column), str) else None
             for column in schema
         }
-        for json_object in objects
+        for json_object in json_objects
     ]
     return pl.DataFrame(text_rows, schema=schema)

@@ -13,38 +13,40 @@ from pipelines.core.taxonomy import build_taxonomy
 from pipelines.taxonomies.loaded import (
     LoadedTaxonomy,
     TaxonomyCount,
-    count_rows,
+    build_count,
     find_file,
     read_rows,
     require_file,
     require_rows,
 )
 
-_CODE, _HOT, _IN_DEMAND = "O*NET-SOC Code", "Hot Technology", "In Demand"
+_CODE_HEADER, _HOT_HEADER, _IN_DEMAND_HEADER = "O*NET-SOC Code", "Hot Technology", "In Demand"
 
 
 @dataclass(frozen=True)
-class _Form:
+class _SoftwareFileForm:
     """The file of software skills in one range of releases: its names, its columns, and what its groups are called."""
 
     patterns: tuple[str, ...]
-    example: str
-    group_id: str
-    group_name: str
-    groups: str
+    example_header: str
+    group_id_header: str
+    group_name_header: str
+    group_noun: str
 
 
 # Release 30.3 (content model modernised) replaced Technology Skills by Software Skills; onetcenter.org/dev_db.html.
 _FILE_FORMS = (
-    _Form(
+    _SoftwareFileForm(
         ("Technology Skills.*", "Technology_Skills.*"), "Example", "Commodity Code", "Commodity Title", "commodities"
     ),
-    _Form(("Software Skills.*", "Software_Skills.*"), "Workplace Example", "Element ID", "Element Name", "categories"),
+    _SoftwareFileForm(
+        ("Software Skills.*", "Software_Skills.*"), "Workplace Example", "Element ID", "Element Name", "categories"
+    ),
 )
-SIGNATURE_FILES = tuple(pattern for form in _FILE_FORMS for pattern in form.patterns)
+SIGNATURE_FILES = tuple(pattern for file_form in _FILE_FORMS for pattern in file_form.patterns)
 
 
-def load_onet(folder: Path) -> LoadedTaxonomy:
+def load_onet(taxonomy_folder: Path) -> LoadedTaxonomy:
     """Read O*NET from the folder of its files.
 
     The capability of a technology is the group that names it most often, of equals the first by code. In a role, a
@@ -54,53 +56,71 @@ def load_onet(folder: Path) -> LoadedTaxonomy:
         TaxonomyError: If a file or column is missing, or a file is empty.
     """
     # A folder over which a newer release was laid holds the files of both.
-    form = next((form for form in reversed(_FILE_FORMS) if find_file(folder, *form.patterns)), _FILE_FORMS[-1])
-    example_column, group_id_column, group_name_column = form.example, form.group_id, form.group_name
-    software_file = require_file(folder, *form.patterns)
-    all_rows = require_rows(
-        software_file,
-        read_rows(software_file, (_CODE, example_column, group_id_column, group_name_column), (_HOT, _IN_DEMAND)),
+    present_forms = (form for form in reversed(_FILE_FORMS) if find_file(taxonomy_folder, *form.patterns))
+    file_form = next(present_forms, _FILE_FORMS[-1])
+    example_header, group_id_header = file_form.example_header, file_form.group_id_header
+    software_rows = _read_software_rows(taxonomy_folder, file_form)
+    technology_rows = software_rows.drop_nulls(example_header)
+    occupation_rows = read_rows(
+        require_file(taxonomy_folder, "Occupation Data.*", "Occupation_Data.*"), (_CODE_HEADER, "Title")
     )
-    technology_rows = all_rows.drop_nulls(example_column)
-    occupations = read_rows(require_file(folder, "Occupation Data.*", "Occupation_Data.*"), (_CODE, "Title"))
-    group_counts = technology_rows.group_by(example_column, group_id_column).agg(
-        pl.len().alias("times"), pl.col(group_name_column).first()
-    )
-    common_groups = group_counts.sort(example_column, "times", group_id_column, descending=[False, True, False]).unique(
-        example_column, keep="first"
-    )
-    is_essential = (pl.col(_HOT) == "Y") | (pl.col(_IN_DEMAND) == "Y")
+    is_essential = (pl.col(_HOT_HEADER) == "Y") | (pl.col(_IN_DEMAND_HEADER) == "Y")
     taxonomy = build_taxonomy(
-        common_groups.select(
-            skill_id=example_column,
-            name=example_column,
-            capability_id=group_id_column,
-            capability_name=group_name_column,
+        _find_most_frequent_groups(technology_rows, file_form).select(
+            skill_id=example_header,
+            name=example_header,
+            capability_id=group_id_header,
+            capability_name=file_form.group_name_header,
         ),
-        role_profiles=technology_rows.join(occupations.unique(_CODE), on=_CODE).select(
+        role_profiles=technology_rows.join(occupation_rows.unique(_CODE_HEADER), on=_CODE_HEADER).select(
             role_name="Title",
-            skill_id=example_column,
+            skill_id=example_header,
             importance=pl.when(is_essential).then(pl.lit("essential")).otherwise(pl.lit("optional")),
         ),
         relations=technology_rows.select(
-            from_id=example_column, relation_name=pl.lit("broader"), to_id=group_id_column
+            from_id=example_header, relation_name=pl.lit("broader"), to_id=group_id_header
         ),
     )
-    profiles, relations = taxonomy.role_profiles, taxonomy.relations
-    occupation_count = technology_rows.join(occupations, on=_CODE, how="semi")[_CODE].n_unique()
+    role_technologies, group_relations = taxonomy.role_profiles, taxonomy.relations
+    occupation_count = technology_rows.join(occupation_rows, on=_CODE_HEADER, how="semi")[_CODE_HEADER].n_unique()
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("distinct technologies", technology_rows[example_column].n_unique(), taxonomy.skills.height),
+            TaxonomyCount("distinct technologies", technology_rows[example_header].n_unique(), taxonomy.skills.height),
             TaxonomyCount(
-                f"distinct {form.groups}", technology_rows[group_id_column].n_unique(), relations["to_id"].n_unique()
+                f"distinct {file_form.group_noun}",
+                technology_rows[group_id_header].n_unique(),
+                group_relations["to_id"].n_unique(),
             ),
-            TaxonomyCount("occupations with technologies", occupation_count, profiles["role_name"].n_unique()),
-            count_rows(
+            TaxonomyCount("occupations with technologies", occupation_count, role_technologies["role_name"].n_unique()),
+            build_count(
                 "occupation technologies",
-                all_rows.height,
-                profiles.height,
+                software_rows.height,
+                role_technologies.height,
                 "no example, occupation unknown, or repeated",
             ),
         ),
+    )
+
+
+def _read_software_rows(taxonomy_folder: Path, file_form: _SoftwareFileForm) -> pl.DataFrame:
+    """One row per occupation and example of its software."""
+    software_file = require_file(taxonomy_folder, *file_form.patterns)
+    required_headers = (
+        _CODE_HEADER,
+        file_form.example_header,
+        file_form.group_id_header,
+        file_form.group_name_header,
+    )
+    return require_rows(software_file, read_rows(software_file, required_headers, (_HOT_HEADER, _IN_DEMAND_HEADER)))
+
+
+def _find_most_frequent_groups(technology_rows: pl.DataFrame, file_form: _SoftwareFileForm) -> pl.DataFrame:
+    """One row per technology, with the id and name of the group that names it most often."""
+    example_header, group_id_header = file_form.example_header, file_form.group_id_header
+    group_frequencies = technology_rows.group_by(example_header, group_id_header).agg(
+        pl.len().alias("times"), pl.col(file_form.group_name_header).first()
+    )
+    return group_frequencies.sort(example_header, "times", group_id_header, descending=[False, True, False]).unique(
+        example_header, keep="first"
     )

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.contracts.catalog import PREREQUISITE, ROLE_PROFILE
 from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
-from pipelines.taxonomies.loaded import LoadedTaxonomy, count_rows, require_rows
+from pipelines.taxonomies.loaded import LoadedTaxonomy, build_count, require_rows
 
 _LEFT_OUT_REASON = "a micro-skill that the table of skills does not have, or repeated"
 
@@ -35,14 +35,14 @@ def load_own_tables(
     profile_rows = _read_table(role_profiles_path, ROLE_PROFILE.column_names) if role_profiles_path else None
     taxonomy = build_taxonomy(skill_rows, prerequisite_rows, profile_rows)
     taxonomy_counts = [
-        count_rows("micro-skills", skill_rows.height, taxonomy.skills.height, "replaced by another micro-skill")
+        build_count("micro-skills", skill_rows.height, taxonomy.skills.height, "replaced by another micro-skill")
     ]
     for row_kind, file_rows, taxonomy_rows in (
         ("prerequisites", prerequisite_rows, taxonomy.prerequisites),
         ("role profiles", profile_rows, taxonomy.role_profiles),
     ):
         if file_rows is not None:
-            taxonomy_counts.append(count_rows(row_kind, file_rows.height, taxonomy_rows.height, _LEFT_OUT_REASON))
+            taxonomy_counts.append(build_count(row_kind, file_rows.height, taxonomy_rows.height, _LEFT_OUT_REASON))
     return LoadedTaxonomy(taxonomy, tuple(taxonomy_counts))
 
 

@@ -27,7 +27,7 @@ def load_sfia(taxonomy_file: Path) -> LoadedTaxonomy:
         _LEVEL_COLUMNS, index=["code", "name"], variable_name="level", value_name="description"
     )
     level_rows = level_rows.drop_nulls("description").with_columns(pl.col("level").str.strip_prefix("level_"))
-    skill_table = level_rows.sort("code", "level").select(
+    micro_skills = level_rows.sort("code", "level").select(
         pl.format("{}-{}", "code", "level").alias("skill_id"),
         pl.format("{} level {}", "name", "level").alias("name"),
         "description",
@@ -37,14 +37,14 @@ def load_sfia(taxonomy_file: Path) -> LoadedTaxonomy:
     )
     lower_level_id = pl.col("skill_id").shift(1).over("capability_id", order_by="skill_id")
     taxonomy = build_taxonomy(
-        skill_table, skill_table.select("skill_id", lower_level_id.alias("requires_skill_id")).drop_nulls()
+        micro_skills, micro_skills.select("skill_id", lower_level_id.alias("requires_skill_id")).drop_nulls()
     )
-    has_no_level = skill_rows.select(pl.all_horizontal(pl.col(_LEVEL_COLUMNS).is_null()).any()).item()
+    has_skill_without_level = skill_rows.select(pl.all_horizontal(pl.col(_LEVEL_COLUMNS).is_null()).any()).item()
     capability_count = taxonomy.skills["capability_id"].n_unique()
     return LoadedTaxonomy(
         taxonomy,
         (
-            TaxonomyCount("skills", skill_rows.height, capability_count, "no level" if has_no_level else ""),
+            TaxonomyCount("skills", skill_rows.height, capability_count, "no level" if has_skill_without_level else ""),
             TaxonomyCount("levels", level_rows.height, taxonomy.skills.height),
         ),
     )

@@ -27,7 +27,7 @@ with quiet_great_expectations():
 
 INDEX = "index.html"
 _ELEMENT_IDS = re.compile(r"""\s(id|aria-controls)=("[^"]*"|[^\s">]+)""")
-_PAGES = jinja2.Environment(
+_PAGE_TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
@@ -37,40 +37,46 @@ _PAGES = jinja2.Environment(
 )
 
 
-def render_data_docs(table_validation: ValidationResult, other_results: Iterable[ValidationResult]) -> dict[str, str]:
+def render_data_docs(
+    table_validation: ValidationResult, other_validations: Iterable[ValidationResult]
+) -> dict[str, str]:
     """The page of a table and the index of all tables, by name of the file.
 
     Args:
         table_validation: The validation result of the table.
-        other_results: The last results of the other tables.
+        other_validations: The last results of the other tables.
     """
-    sections = "\n".join(_render_sections(table_validation))
-    ordered_results = sorted(
-        (table_validation, *other_results), key=lambda validation: (validation.passed, validation.table)
+    sections_html = "\n".join(_render_sections(table_validation))
+    ordered_validations = sorted(
+        (table_validation, *other_validations), key=lambda validation: (validation.passed, validation.table)
     )
     return {
-        f"{table_validation.table}.html": _PAGES.get_template("table.html.j2").render(
-            table=table_validation, sections=sections
+        f"{table_validation.table}.html": _PAGE_TEMPLATES.get_template("table.html.j2").render(
+            table=table_validation, sections=sections_html
         ),
-        INDEX: _PAGES.get_template("index.html.j2").render(tables=ordered_results),
+        INDEX: _PAGE_TEMPLATES.get_template("index.html.j2").render(tables=ordered_validations),
     }
 
 
 def _render_sections(validation: ValidationResult) -> Iterator[str]:
     """What Great Expectations renders: a section per column, and one for rules over several columns."""
     with quiet_great_expectations():
-        document = expectationSuiteValidationResultSchema.load(json.loads(validation.document))
+        suite_result = expectationSuiteValidationResultSchema.load(json.loads(validation.document))
         # The first section is an overview with links into a store of suites that does not exist here.
-        for index, section in enumerate(ValidationResultsPageRenderer().render(document).sections[1:], 1):
-            section_html = _section_view().render({"section": section.to_json_dict(), "section_loop": {"index": index}})
+        for section_number, section in enumerate(ValidationResultsPageRenderer().render(suite_result).sections[1:], 1):
+            section_html = _build_section_view().render(
+                {"section": section.to_json_dict(), "section_loop": {"index": section_number}}
+            )
             # Each section numbers its elements from one, and nothing in the page refers to them.
-            yield "\n".join(line.strip() for line in _ELEMENT_IDS.sub("", section_html).splitlines() if line.strip())
+            yield "\n".join(
+                html_line.strip() for html_line in _ELEMENT_IDS.sub("", section_html).splitlines() if html_line.strip()
+            )
 
 
 @cache
-def _section_view() -> DefaultJinjaSectionView:
+def _build_section_view() -> DefaultJinjaSectionView:
     """One view for all pages, so that its templates are compiled once."""
-    view = DefaultJinjaSectionView()
+    section_view = DefaultJinjaSectionView()
     # its own filter draws random ids
-    view.env.filters["generate_html_element_uuid"] = lambda prefix=None: f"{prefix or 'element'}"
-    return view
+    section_view.env.filters["generate_html_element_uuid"] = lambda id_prefix=None: f"{id_prefix or 'element'}"
+    return section_view

@@ -27,23 +27,23 @@ with quiet_great_expectations():
     from great_expectations.validator.validator import Validator, calc_validation_statistics
 
 # Great Expectations has three severities, the contract two.
-_SEVERITIES = {Severity.ERROR: "critical", Severity.WARN: "warning"}
+_GX_SEVERITY_BY_SEVERITY = {Severity.ERROR: "critical", Severity.WARN: "warning"}
 
 
 def validate(
-    table: Table, frame: pl.DataFrame | pl.LazyFrame, *, reference_values: ReferenceValues | None = None
+    table: Table, rows: pl.DataFrame | pl.LazyFrame, *, reference_values: ReferenceValues | None = None
 ) -> ValidationResult:
     """Validate rows that stay as they are by every rule of a table.
 
     Args:
         table: The contract.
-        frame: Rows with the columns of the table that rules use.
+        rows: Rows with the columns of the table that rules use.
         reference_values: The values that references may take, by `table.key`.
 
     Returns:
         One result per rule. A rule that cannot be evaluated has an `error`; nothing is raised for it.
     """
-    return validate_counts(table, count_rules(table, frame, reference_values))
+    return validate_counts(table, count_rules(table, rows, reference_values))
 
 
 def validate_counts(table: Table, counts: RuleCounts) -> ValidationResult:
@@ -60,38 +60,38 @@ def validate_counts(table: Table, counts: RuleCounts) -> ValidationResult:
         contract=fingerprint_contract(table),
         counts=counts,
         results=tuple(
-            _rule_result(rule, outcome, counts, excess_sentence) for rule, outcome in outcome_by_rule.items()
+            _build_rule_result(rule, outcome, counts, excess_sentence) for rule, outcome in outcome_by_rule.items()
         ),
         excess=excess_sentence,
         document=_render_document(table, outcome_by_rule, counts.errors),
     )
 
 
-def run_suite(table: Table, engine: Any, row_numbers: int = 0) -> dict[Rule, Any]:
+def run_suite(table: Table, engine: Any, row_number_count: int = 0) -> dict[Rule, Any]:
     """What Great Expectations makes of the suite of a table.
 
     Args:
         table: The contract.
         engine: An execution engine of Great Expectations.
-        row_numbers: How many numbers of rows that break a rule are requested per rule.
+        row_number_count: How many numbers of rows that break a rule are requested per rule.
 
     Returns:
         The result of each rule's expectation, in the order of the contract.
     """
     result_format = {
-        "result_format": "SUMMARY" if row_numbers else "BASIC",
-        "partial_unexpected_count": row_numbers,
+        "result_format": "SUMMARY" if row_number_count else "BASIC",
+        "partial_unexpected_count": row_number_count,
         "exclude_unexpected_values": True,
         "include_unexpected_rows": False,
     }
     with quiet_great_expectations():
         validator = Validator(execution_engine=engine)
         validator.metrics_calculator.show_progress_bars = False
-        rule_outcomes = validator.graph_validate(
+        outcomes = validator.graph_validate(
             build_suite(table).expectation_configurations,
             runtime_configuration={"catch_exceptions": True, "result_format": result_format},
         )
-    outcome_by_rule = {outcome.expectation_config.meta["rule"]: outcome for outcome in rule_outcomes}
+    outcome_by_rule = {outcome.expectation_config.meta["rule"]: outcome for outcome in outcomes}
     return {rule: outcome_by_rule[rule.name] for rule in table.rules}
 
 
@@ -102,27 +102,32 @@ def build_suite(table: Table) -> Any:
 
 def build_expectation(rule: Rule) -> Any:
     """The expectation of a rule. Its `meta` names the rule; its `severity` is critical for ERROR."""
-    rule_attributes = {"meta": {"rule": rule.name, "kind": rule.kind}, "severity": _SEVERITIES[rule.severity]}
+    shared_arguments = {
+        "meta": {"rule": rule.name, "kind": rule.kind},
+        "severity": _GX_SEVERITY_BY_SEVERITY[rule.severity],
+    }
     column = rule.columns[0]
     match rule.kind:
         case "not_null":
-            return gxe.ExpectColumnValuesToNotBeNull(column=column, **rule_attributes)
+            return gxe.ExpectColumnValuesToNotBeNull(column=column, **shared_arguments)
         case "in_set":
-            return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(rule.allowed), **rule_attributes)
+            return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(rule.allowed), **shared_arguments)
         case "between":
-            limits = {"min_value": rule.minimum, "max_value": rule.maximum}
-            return gxe.ExpectColumnValuesToBeBetween(column=column, **limits, **rule_attributes)
+            limit_arguments = {"min_value": rule.minimum, "max_value": rule.maximum}
+            return gxe.ExpectColumnValuesToBeBetween(column=column, **limit_arguments, **shared_arguments)
         case "matches":
-            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=rule.pattern, **rule_attributes)
-    sentence = "no row may repeat the values of an earlier row"
-    if rule.row is not None:
-        sentence = rule.row.description or rule.row.name.replace("_", " ")
+            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=rule.pattern, **shared_arguments)
+    rule_sentence = "no row may repeat the values of an earlier row"
+    if rule.row_rule is not None:
+        rule_sentence = rule.row_rule.description or rule.row_rule.name.replace("_", " ")
     elif rule.reference is not None:
-        sentence = f"values must occur in {rule.reference.table}.{rule.reference.key}"
-    return ExpectRowsToSatisfyRule(rule=rule.name, columns=list(rule.columns), sentence=sentence, **rule_attributes)
+        rule_sentence = f"values must occur in {rule.reference.table}.{rule.reference.key}"
+    return ExpectRowsToSatisfyRule(
+        rule=rule.name, columns=list(rule.columns), sentence=rule_sentence, **shared_arguments
+    )
 
 
-def _rule_result(rule: Rule, outcome: Any, counts: RuleCounts, excess_sentence: str | None) -> RuleResult:
+def _build_rule_result(rule: Rule, outcome: Any, counts: RuleCounts, excess_sentence: str | None) -> RuleResult:
     error, rule_count = counts.errors.get(rule.name), counts.rules.get(rule.name, RuleCount())
     has_passed = bool(outcome.success) and error is None
     is_broken = not has_passed and rule.severity is Severity.ERROR
@@ -149,12 +154,12 @@ def _render_document(table: Table, outcome_by_rule: Mapping[Rule, Any], error_by
                 "exception_message": error_by_rule[rule.name],
                 "exception_traceback": "",
             }
-    statistics = calc_validation_statistics(list(outcome_by_rule.values()))._asdict()
-    document = ExpectationSuiteValidationResult(
-        success=statistics.pop("success"),
+    suite_statistics = calc_validation_statistics(list(outcome_by_rule.values()))._asdict()
+    suite_result = ExpectationSuiteValidationResult(
+        success=suite_statistics.pop("success"),
         results=list(outcome_by_rule.values()),
         suite_name=table.name,
-        statistics=statistics,
+        statistics=suite_statistics,
         meta={"table": table.name},
     )
-    return json.dumps(document.to_json_dict(), sort_keys=True)
+    return json.dumps(suite_result.to_json_dict(), sort_keys=True)

@@ -13,7 +13,7 @@ from pipelines.contracts.rule_counts import NO_SOURCE, RuleCount, RuleCounts
 from pipelines.contracts.table import Table
 
 # What the rows of a quarantine are sorted by: they have no key, and the same rows must give the same table.
-_INDEX = "index:"
+_INDEX_COLUMN = "index:"
 QUARANTINE_ORDER = ("source_name", "file_sha256", "row_number", "row_text")
 
 
@@ -33,16 +33,16 @@ def build_quarantine_rows(
     """
     quarantine_contract = quarantine_table(table.name)
     is_nested_by_column = {column: rows.schema[column].is_nested() for column in text_columns}
-    text_values = [
-        pl.col(column) if is_column_nested else pl.col(column).cast(pl.String)
-        for column, is_column_nested in is_nested_by_column.items()
+    row_text_values = [
+        pl.col(column) if is_nested else pl.col(column).cast(pl.String)
+        for column, is_nested in is_nested_by_column.items()
     ]
     origin_columns = {
         column: pl.col(column) if column in rows.columns else pl.lit(None)
         for column in ("system_name", *PROVENANCE_COLUMNS)
     }
     quarantine_rows = rows.select(
-        row_text=pl.struct(text_values).struct.json_encode(),
+        row_text=pl.struct(row_text_values).struct.json_encode(),
         failed_rules=failed_rules,
         is_row_kept=pl.lit(False),
         **origin_columns,
@@ -65,20 +65,20 @@ def count_quarantined(table: Table, quarantined_rows: pl.DataFrame) -> RuleCount
         quarantined_rows.select(pl.col("failed_rules").explode().value_counts().struct.unnest()).iter_rows()
     )
     # a value that was left out of a kept row is null in the table, where it counts for nothing
-    left_out_counts = quarantined_rows.filter(is_row_kept).select(
+    left_out_value_counts = quarantined_rows.filter(is_row_kept).select(
         pl.col("failed_rules").explode().value_counts().struct.unnest()
     )
-    evaluated_by_rule = {
-        reason: sum(set_aside_by_source.values()) + count for reason, count in left_out_counts.iter_rows()
+    evaluated_count_by_rule = {
+        reason: sum(set_aside_by_source.values()) + count for reason, count in left_out_value_counts.iter_rows()
     }
-    rule_counts = {
+    count_by_rule = {
         rule.name: RuleCount(
-            evaluated_by_rule.get(rule.name, sum(set_aside_by_source.values())), count_by_reason.pop(rule.name, 0)
+            evaluated_count_by_rule.get(rule.name, sum(set_aside_by_source.values())), count_by_reason.pop(rule.name, 0)
         )
         for rule in table.rules
     }
     count_by_reason.pop(None, None)
-    return RuleCounts({}, set_aside_by_source, rule_counts, dict(sorted(count_by_reason.items())))
+    return RuleCounts({}, set_aside_by_source, count_by_rule, dict(sorted(count_by_reason.items())))
 
 
 def exclude_rows(quarantined_rows: pl.DataFrame, replaced_keys: pl.DataFrame) -> pl.DataFrame:
@@ -95,11 +95,11 @@ def exclude_rows(quarantined_rows: pl.DataFrame, replaced_keys: pl.DataFrame) ->
         if column in PROVENANCE_COLUMNS
         else pl.col("row_text").str.json_path_match(f"$.{column}").alias(column)
         for column in replaced_keys.columns
-    ).with_row_index(_INDEX)
+    ).with_row_index(_INDEX_COLUMN)
     remaining_rows = compared_values.join(
         replaced_keys.select(pl.all().cast(pl.String)), on=replaced_keys.columns, how="anti"
     )
-    return quarantined_rows[remaining_rows[_INDEX].sort()]
+    return quarantined_rows[remaining_rows[_INDEX_COLUMN].sort()]
 
 
 def count_by_source(rows: pl.DataFrame) -> dict[str, int]:

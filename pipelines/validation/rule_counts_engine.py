@@ -50,18 +50,18 @@ class RuleCountsEngine(ExecutionEngine):  # type: ignore[misc]  # Great Expectat
         self.counts = counts
         self.load_batch_data(_BATCH_ID, counts)
 
-    def count(self, rule: str) -> RuleCount:
+    def count(self, rule_name: str) -> RuleCount:
         """The rows of a rule, by its name."""
-        if rule in self.counts.errors:
-            raise RuleNotEvaluated(self.counts.errors[rule])
-        return self.counts.rules[rule]
+        if rule_name in self.counts.errors:
+            raise RuleNotEvaluated(self.counts.errors[rule_name])
+        return self.counts.rules[rule_name]
 
     def count_missing(self, column: str) -> int:
         """Rows to which the rules of a column do not apply, because it is null."""
         not_null_rule = f"{column}|not_null"
         if not_null_rule in self.counts.rules or not_null_rule in self.counts.errors:
             return self.count(not_null_rule).unexpected
-        rule_names = (f"{column}|{kind}" for kind in _COLUMN_METRICS)
+        rule_names = (f"{column}|{rule_kind}" for rule_kind in _COLUMN_METRICS)
         evaluated_counts = [
             self.counts.rules[rule_name].evaluated for rule_name in rule_names if rule_name in self.counts.rules
         ]
@@ -85,9 +85,9 @@ def _count_missing(execution_engine: RuleCountsEngine, metric_domain_kwargs: Any
     return execution_engine.count_missing(metric_domain_kwargs["column"])
 
 
-def _count_rule(attribute: str) -> Callable[..., int]:
+def _count_rule(count_field: str) -> Callable[..., int]:
     def count(execution_engine: RuleCountsEngine, metric_value_kwargs: Any, **_: Any) -> int:
-        return int(getattr(execution_engine.count(metric_value_kwargs["rule"]), attribute))
+        return int(getattr(execution_engine.count(metric_value_kwargs["rule"]), count_field))
 
     return count
 
@@ -96,25 +96,27 @@ def _count_rows(execution_engine: RuleCountsEngine, **_: Any) -> int:
     return execution_engine.counts.row_count
 
 
-def _no_values(**_: Any) -> None:
+def _compute_nothing(**_: Any) -> None:
     """Values and queries are never computed: they would show the content of rows."""
 
 
 def _register_metric(
-    metric_name: str, domain_keys: tuple[str, ...], value_keys: tuple[str, ...], provider: Callable[..., Any]
+    metric_name: str, domain_keys: tuple[str, ...], value_keys: tuple[str, ...], metric_function: Callable[..., Any]
 ) -> None:
-    register_metric(metric_name, domain_keys, value_keys, RuleCountsEngine, MetricProvider, provider)
+    register_metric(metric_name, domain_keys, value_keys, RuleCountsEngine, MetricProvider, metric_function)
 
 
-def _register_column_metric(metric: Any, unexpected_count: Callable[..., int]) -> None:
+def _register_column_metric(metric_class: Any, count_unexpected: Callable[..., int]) -> None:
     metric_name, domain_keys, value_keys = (
-        metric.condition_metric_name,
-        metric.condition_domain_keys,
-        metric.condition_value_keys,
+        metric_class.condition_metric_name,
+        metric_class.condition_domain_keys,
+        metric_class.condition_value_keys,
     )
-    _register_metric(f"{metric_name}.unexpected_count", domain_keys, value_keys, unexpected_count)
-    for suffix in ("unexpected_values", "unexpected_index_list", "unexpected_index_query", "unexpected_rows"):
-        _register_metric(f"{metric_name}.{suffix}", domain_keys, (*value_keys, "result_format"), _no_values)
+    _register_metric(f"{metric_name}.unexpected_count", domain_keys, value_keys, count_unexpected)
+    for metric_suffix in ("unexpected_values", "unexpected_index_list", "unexpected_index_query", "unexpected_rows"):
+        _register_metric(
+            f"{metric_name}.{metric_suffix}", domain_keys, (*value_keys, "result_format"), _compute_nothing
+        )
 
 
 for _kind, _metric in _COLUMN_METRICS.items():

@@ -27,7 +27,7 @@ DOMAIN_KEYS = ("batch_id",)
 VALUE_KEYS = ("rule",)
 ROW_COUNT, UNEXPECTED, EVALUATED = "table.row_count", f"{METRIC}.unexpected_count", f"{METRIC}.filtered_row_count"
 INDICES = f"{METRIC}.unexpected_index_list"
-_ARGUMENTS = ("rule", "columns", "sentence")
+_ARGUMENT_NAMES = ("rule", "columns", "sentence")
 
 
 class ExpectRowsToSatisfyRule(BatchExpectation):  # type: ignore[misc]  # Great Expectations is not typed for us
@@ -38,17 +38,19 @@ class ExpectRowsToSatisfyRule(BatchExpectation):  # type: ignore[misc]  # Great 
     sentence: str
 
     domain_keys: ClassVar[tuple[str, ...]] = DOMAIN_KEYS
-    success_keys: ClassVar[tuple[str, ...]] = _ARGUMENTS
-    args_keys: ClassVar[tuple[str, ...]] = _ARGUMENTS
+    success_keys: ClassVar[tuple[str, ...]] = _ARGUMENT_NAMES
+    args_keys: ClassVar[tuple[str, ...]] = _ARGUMENT_NAMES
 
     def get_validation_dependencies(self, execution_engine: Any = None, runtime_configuration: Any = None) -> Any:
         """The metrics: rows, evaluated rows, unexpected rows, and row numbers from the result format SUMMARY on."""
         dependencies = super().get_validation_dependencies(execution_engine, runtime_configuration)
         has_row_numbers = dependencies.result_format["result_format"] in ("SUMMARY", "COMPLETE")
         for metric_name in (ROW_COUNT, UNEXPECTED, EVALUATED, *((INDICES,) if has_row_numbers else ())):
-            kwargs = get_metric_kwargs(metric_name, self.configuration, runtime_configuration)
-            metric = MetricConfiguration(metric_name, kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"])
-            dependencies.set_metric_configuration(metric_name, metric)
+            metric_arguments = get_metric_kwargs(metric_name, self.configuration, runtime_configuration)
+            metric_configuration = MetricConfiguration(
+                metric_name, metric_arguments["metric_domain_kwargs"], metric_arguments["metric_value_kwargs"]
+            )
+            dependencies.set_metric_configuration(metric_name, metric_configuration)
         return dependencies
 
     def _validate(self, metrics: Any, runtime_configuration: Any = None, execution_engine: Any = None) -> Any:  # noqa: ARG002
@@ -71,14 +73,14 @@ class ExpectRowsToSatisfyRule(BatchExpectation):  # type: ignore[misc]  # Great 
         runtime_configuration: Any = None,
         **_: Any,
     ) -> list[Any]:
-        column_by_parameter = {
-            f"column_{position}": column for position, column in enumerate(configuration.kwargs["columns"])
+        column_by_placeholder = {
+            f"column_{column_index}": column for column_index, column in enumerate(configuration.kwargs["columns"])
         }
         styling = (runtime_configuration or {}).get("styling") or {}
-        template = {
+        string_template = {
             # The sentence is a parameter because parameters are escaped; it is no name, so it gets no badge.
-            "template": " + ".join(f"${parameter}" for parameter in column_by_parameter) + ": $sentence.",
-            "params": {**column_by_parameter, "sentence": configuration.kwargs["sentence"]},
+            "template": " + ".join(f"${placeholder}" for placeholder in column_by_placeholder) + ": $sentence.",
+            "params": {**column_by_placeholder, "sentence": configuration.kwargs["sentence"]},
             "styling": {**styling, "params": {"sentence": {"classes": []}}},
         }
-        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=template)]
+        return [RenderedStringTemplateContent(content_block_type="string_template", string_template=string_template)]

@@ -98,7 +98,7 @@ class ValidationResult:
 
     def to_json(self) -> str:
         """The result as JSON: counts and shares, without values of rows."""
-        rules = [
+        rule_documents = [
             {
                 "rule": rule_result.name,
                 "kind": rule_result.kind,
@@ -113,16 +113,16 @@ class ValidationResult:
             }
             for rule_result in self.results
         ]
-        document = {
+        validation_document = {
             "table": self.table,
             "contract": self.contract,
             "row_count": self.row_count,
             "passed": self.passed,
             "excess": self.excess,
-            "rules": rules,
+            "rules": rule_documents,
             "counts": self.counts.to_document(),
         }
-        return json.dumps(document, indent=2)
+        return json.dumps(validation_document, indent=2)
 
 
 def parse_validation_result(document_text: str) -> ValidationResult | None:
@@ -131,25 +131,30 @@ def parse_validation_result(document_text: str) -> ValidationResult | None:
     Returns:
         The result; None if another version wrote the text in another form.
     """
-    document = json.loads(document_text)
-    plain_fields = ("kind", "passed", "evaluated_count", "unexpected_count", "is_blocking", "error")
-    rule_keys = {"rule", "columns", "severity", *plain_fields}
-    if not {"table", "contract", "excess", "rules", "counts"} <= set(document):
+    validation_document = json.loads(document_text)
+    fields_stored_unchanged = ("kind", "passed", "evaluated_count", "unexpected_count", "is_blocking", "error")
+    required_rule_keys = {"rule", "columns", "severity", *fields_stored_unchanged}
+    if not {"table", "contract", "excess", "rules", "counts"} <= set(validation_document):
         return None
-    counts = parse_rule_counts(document["counts"])
-    if counts is None or any(rule_keys - set(rule) for rule in document["rules"]):
+    counts = parse_rule_counts(validation_document["counts"])
+    if counts is None or any(required_rule_keys - set(rule_document) for rule_document in validation_document["rules"]):
         return None
     rule_results = (
         RuleResult(
-            name=rule["rule"],
-            columns=tuple(rule["columns"]),
-            severity=Severity(rule["severity"]),
-            **{field_name: rule[field_name] for field_name in plain_fields},
+            name=rule_document["rule"],
+            columns=tuple(rule_document["columns"]),
+            severity=Severity(rule_document["severity"]),
+            **{field_name: rule_document[field_name] for field_name in fields_stored_unchanged},
         )
-        for rule in document["rules"]
+        for rule_document in validation_document["rules"]
     )
     return ValidationResult(
-        document["table"], document["contract"], counts, tuple(rule_results), document["excess"], document=""
+        validation_document["table"],
+        validation_document["contract"],
+        counts,
+        tuple(rule_results),
+        validation_document["excess"],
+        document="",
     )
 
 
@@ -163,14 +168,18 @@ def describe_excess(table: Table, counts: RuleCounts) -> str | None:
     Returns:
         A clause with both numbers and the limit; None if the limit is kept.
     """
-    set_aside_totals = [("", counts.set_aside_count, counts.row_count)]
-    set_aside_totals += [
-        (f" of source {source}", count, count + counts.kept_by_source.get(source, 0))
-        for source, count in counts.set_aside_by_source.items()
-        if source
+    counts_by_origin = [("", counts.set_aside_count, counts.row_count)]
+    counts_by_origin += [
+        (
+            f" of source {source_name}",
+            source_set_aside_count,
+            source_set_aside_count + counts.kept_by_source.get(source_name, 0),
+        )
+        for source_name, source_set_aside_count in counts.set_aside_by_source.items()
+        if source_name
     ]
     quarantine_limit = table.quarantine_limit
-    for origin_clause, set_aside_count, row_count in set_aside_totals:
+    for origin_clause, set_aside_count, row_count in counts_by_origin:
         if set_aside_count > quarantine_limit * row_count and (
             quarantine_limit == 0 or set_aside_count >= MIN_QUARANTINED_ROWS
         ):

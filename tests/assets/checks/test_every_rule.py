@@ -34,7 +34,7 @@ def count_rows(table: Table, good: pl.DataFrame, bad: pl.DataFrame) -> RuleCount
     split = split_landed(rows.lazy().with_columns(*texts).with_columns(*read), table, "tabular")
     counts = read_landed_counts(table, split.counts.collect(), "source_name-0")
     repeated = int(
-        split.tested.filter(IS_KEPT).select(pl.struct(table.key).is_first_distinct().not_().sum()).collect().item()
+        split.tested_rows.filter(IS_KEPT).select(pl.struct(table.key).is_first_distinct().not_().sum()).collect().item()
     )
     unique = {rule.name: RuleCount(0, repeated) for rule in table.rules if rule.kind == "unique"}
     source = "source_name-0"

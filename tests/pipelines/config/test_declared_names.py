@@ -147,7 +147,7 @@ def test_each_of_several_faults_has_its_line_wherever_its_source_is(
 
 
 def example_mapping(shape: CanonicalSchemaName) -> dict[str, Any]:
-    return {group[0]: "header" for group in CANONICAL_SCHEMAS[shape].needed_columns}
+    return {group[0]: "header" for group in CANONICAL_SCHEMAS[shape].needed_column_groups}
 
 
 def config_of(shape: CanonicalSchemaName, mapping: dict[str, Any]) -> str:
@@ -162,7 +162,7 @@ def test_a_mapping_that_fills_no_needed_column_is_refused_for_each_shape(
     path = tmp_path / "footsteps.yaml"
     path.write_text(config_of(shape, example_mapping(shape)))
     assert read_config(path).source("rows").shape == shape
-    for group in CANONICAL_SCHEMAS[shape].needed_columns:
+    for group in CANONICAL_SCHEMAS[shape].needed_column_groups:
         mapping = {name: header for name, header in example_mapping(shape).items() if name != group[0]}
         (refusal,) = refusals(path, config_of(shape, mapping or {"changed_at": "header"}))
         assert f"line 6: sources.0.mapping: each row of {shape} needs {' or '.join(group)}: add" in refusal

@@ -97,7 +97,7 @@ def test_references_without_their_values_raise_an_error_that_names_them() -> Non
 
 def test_a_row_rule_that_evaluates_to_null_passes() -> None:
     row = RowRule("is_positive", ("x",), pl.col("x") > 0)
-    assert evaluate(Rule("row", ("x",), row=row), [1.0, 0.0, None]) == [True, False, True]
+    assert evaluate(Rule("row", ("x",), row_rule=row), [1.0, 0.0, None]) == [True, False, True]
 
 
 @given(st.lists(st.one_of(st.none(), st.floats()), max_size=20), st.floats(-10, 10), st.floats(-10, 10))

@@ -293,14 +293,14 @@ def test_a_manager_is_matched_by_number_address_or_account_but_not_by_name() -> 
 def test_work_of_an_unknown_account_is_set_aside_until_hr_has_the_account() -> None:
     work = rows("worklog", {"account_code": "u1", "worked_at": NOON}, {"account_code": "stranger", "worked_at": NOON})
     conformed = conform_event("worklog", work, KNOWN, CORE_PEOPLE)
-    assert enforce_contract(WORKLOG, conformed.good)["person_id"].to_list() == ["1"]
-    assert conformed.bad["failed_rules"].to_list() == [["person_id|references"]]
-    assert '"account_code":"stranger"' in conformed.bad["row_text"][0]
+    assert enforce_contract(WORKLOG, conformed.good_rows)["person_id"].to_list() == ["1"]
+    assert conformed.bad_rows["failed_rules"].to_list() == [["person_id|references"]]
+    assert '"account_code":"stranger"' in conformed.bad_rows["row_text"][0]
     hr = pl.concat([HR, rows("person", {"account_code": "stranger", "employee_number": "4"})])
     maps = match_accounts(list_account_mentions([hr, work]), identify_people([hr]), NO_MAPS)
     again = conform_event("worklog", work, maps, conform_person(hr, maps, TODAY))
-    assert again.good["person_id"].to_list() == ["1", "4"]
-    assert again.bad.is_empty()
+    assert again.good_rows["person_id"].to_list() == ["1", "4"]
+    assert again.bad_rows.is_empty()
 
 
 def test_an_assignment_without_an_assignee_is_kept_and_with_an_unknown_assignee_set_aside() -> None:
@@ -311,8 +311,8 @@ def test_an_assignment_without_an_assignee_is_kept_and_with_an_unknown_assignee_
         {"project_code": "P", "employee_number": "2"},
     )
     conformed = conform_event("assignment", given_rows, KNOWN, CORE_PEOPLE)
-    assert conformed.good.select("record_code", "person_id").rows() == [("r0", None), ("r2", "2")]
-    assert conformed.bad["failed_rules"].to_list() == [["person_id|references"]]
+    assert conformed.good_rows.select("record_code", "person_id").rows() == [("r0", None), ("r2", "2")]
+    assert conformed.bad_rows["failed_rules"].to_list() == [["person_id|references"]]
 
 
 def test_a_voided_learning_record_and_the_voiding_record_are_removed() -> None:
@@ -324,8 +324,8 @@ def test_a_voided_learning_record_and_the_voiding_record_are_removed() -> None:
         {**record, "voids_code": "r0"},
     )
     conformed = conform_learning_record(records, KNOWN, CORE_PEOPLE)
-    assert enforce_contract(LEARNING_RECORD, conformed.good)["record_code"].to_list() == ["r1"]
-    assert conformed.bad.is_empty()
+    assert enforce_contract(LEARNING_RECORD, conformed.good_rows)["record_code"].to_list() == ["r1"]
+    assert conformed.bad_rows.is_empty()
 
 
 def test_a_record_voids_only_records_of_its_own_source() -> None:
@@ -335,7 +335,7 @@ def test_a_record_voids_only_records_of_its_own_source() -> None:
         {**record, "learning_verb": "completed"},
         {**record, "voids_code": "r0", "source_name": "other"},
     )
-    assert conform_learning_record(records, KNOWN, CORE_PEOPLE).good["record_code"].to_list() == ["r0"]
+    assert conform_learning_record(records, KNOWN, CORE_PEOPLE).good_rows["record_code"].to_list() == ["r0"]
 
 
 def test_a_role_ends_when_the_next_role_in_its_unit_starts_unless_its_end_is_given() -> None:
@@ -346,7 +346,7 @@ def test_a_role_ends_when_the_next_role_in_its_unit_starts_unless_its_end_is_giv
         rows("role_period", role(9, "A"), role(1, "A"), role(5, "B"), role(3, "A", ended_date=date(2025, 1, 4))),
         KNOWN,
         CORE_PEOPLE,
-    ).good
+    ).good_rows
     assert enforce_contract(ROLE_PERIOD, periods).select("unit_name", "started_date", "ended_date").sort(
         "started_date"
     ).rows() == [
@@ -361,7 +361,7 @@ def test_feedback_of_an_unknown_assessor_is_kept_without_the_assessor() -> None:
     record = {"account_code": "u1", "occurred_at": NOON, "skill_text": "sql", "feedback_kind": "peer"}
     assessments = conform_feedback(
         rows("feedback", {**record, "given_by_code": "u2"}, {**record, "given_by_code": "who"}), KNOWN, CORE_PEOPLE
-    ).good
+    ).good_rows
     assert enforce_contract(FEEDBACK, assessments)["given_by_id"].to_list() == ["2", None]
 
 
@@ -371,4 +371,4 @@ def test_good_and_bad_are_the_input(work: list[tuple[str | None, bool]]) -> None
     given_rows = rows("worklog", *({"account_code": who, "worked_at": NOON if dated else None} for who, dated in work))
     conformed = conform_event("worklog", given_rows, KNOWN, CORE_PEOPLE)
     good = sum(who in ("u1",) and dated for who, dated in work)
-    assert (conformed.good.height, conformed.good.height + conformed.bad.height) == (good, len(work))
+    assert (conformed.good_rows.height, conformed.good_rows.height + conformed.bad_rows.height) == (good, len(work))

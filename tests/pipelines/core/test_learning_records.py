@@ -59,7 +59,7 @@ def complete(lake: Lake) -> dict[str, str]:
     rows = scan_current_rows(lake, TABLE, "learning_record", [SOURCE]).with_columns(
         pl.lit("tabular").alias("system_name")
     )
-    good = conform_learning_record(rows, ACCOUNTS, PEOPLE).good
+    good = conform_learning_record(rows, ACCOUNTS, PEOPLE).good_rows
     return dict(good.select("record_code", "learning_verb").iter_rows())
 
 
@@ -80,7 +80,7 @@ def test_a_run_over_new_files_gives_what_a_complete_run_gives_in_every_order_of_
             lake, "learning_record", {TABLE.name: ("tabular", [SOURCE])}, {TABLE.name: earlier}, {TABLE.name: current}
         )
         assert changed is not None
-        good = conform_learning_record(changed.rows, ACCOUNTS, PEOPLE).good
+        good = conform_learning_record(changed.rows, ACCOUNTS, PEOPLE).good_rows
         replaced = set(changed.records["record_code"])
         counted = {code: verb for code, verb in counted.items() if code not in replaced}
         counted |= dict(good.select("record_code", "learning_verb").iter_rows())

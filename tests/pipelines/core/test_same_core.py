@@ -79,7 +79,11 @@ def core_tables(people: pl.DataFrame, work: list[pl.DataFrame]) -> list[pl.DataF
         origin = ("file_sha256", "row_number", "delivered_date", "delivery_number")
         return [
             frame.drop(origin, strict=False).sort(pl.all())
-            for frame in (core_people, core.good, core.bad.with_columns(pl.col("failed_rules").list.join(",")))
+            for frame in (
+                core_people,
+                core.good_rows,
+                core.bad_rows.with_columns(pl.col("failed_rules").list.join(",")),
+            )
         ]
 
 

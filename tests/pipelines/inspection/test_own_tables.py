@@ -17,11 +17,11 @@ SKILLS = ["SQL", "Python"] * 5
 DAYS = [f"2026-03-{i + 10}" for i in range(10)]
 HOURS = ["1.5", "2", "0.25", "8", "4"] * 2
 COMPANY = CompanyValues(
-    keys={"employee_number": set(NUMBERS), "work_email": set(EMAILS), "account_code": {"a1", "a2"}},
-    names={name.lower() for name in NAMES},
-    organisation={"data platform"},
-    skills={"sql", "python"},
-    accounts={"jira": {"u0", "u1", "u2"}},
+    values_by_person_key={"employee_number": set(NUMBERS), "work_email": set(EMAILS), "account_code": {"a1", "a2"}},
+    person_names={name.lower() for name in NAMES},
+    unit_and_role_names={"data platform"},
+    skill_names={"sql", "python"},
+    unmatched_accounts_by_system={"jira": {"u0", "u1", "u2"}},
 )
 NOBODY = CompanyValues()
 
@@ -139,7 +139,7 @@ def test_people_are_recognised_without_an_hr_system() -> None:
 
 def test_a_table_of_accounts_that_lead_to_nobody_serves_their_system() -> None:
     proposal = propose(konto=["u0", "u1", "u2", *NUMBERS[3:]], nummer=NUMBERS)
-    assert (proposal.shape, proposal.serves) == ("account", ("jira",))
+    assert (proposal.shape, proposal.served_systems) == ("account", ("jira",))
     assert proposal.mapping == {"account_code": "konto", "employee_number": "nummer"}
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.inspection.patterns import choose_patterns, source_name
+from pipelines.inspection.patterns import choose_patterns, make_source_name
 
 FILES = (
     *("hr/emp_2026-05-30.csv", "hr/emp_2026-06-30.csv", "hr/emp.csv", "hr/roles_2026-06-30.csv"),
@@ -52,4 +52,4 @@ def test_the_patterns_select_exactly_the_files(folder: Path, paths: list[str], p
     ],
 )
 def test_the_name_of_a_source_is_valid_and_new(text: str, taken: tuple[str, ...], name: str) -> None:
-    assert source_name(text, taken) == name
+    assert make_source_name(text, taken) == name

@@ -124,17 +124,19 @@ def test_rows_made_of_a_deleted_file_stay_until_their_own_period_ends(tmp_path: 
     references = {"core_hr__entity_person.person_id": pl.Series(["p0000"])}
     stores.lake.write(FEEDBACK, validate_rows(FEEDBACK, core_rows, references))
     no_rows = validate_rows(FEEDBACK, core_rows.clear(), references)
-    assert keep_rows_of_deleted_files(stores.lake, no_rows, references).good.is_empty()
+    assert keep_rows_of_deleted_files(stores.lake, no_rows, references).good_rows.is_empty()
     delete_due(stores, TODAY)
     assert list_deleted_files(stores.lake)["delivery_reason"].to_list() == [f"file deleted on {TODAY}"]
     core_rows_now = keep_rows_of_deleted_files(stores.lake, no_rows, references)
-    assert core_rows_now.good["record_code"].to_list() == ["f0"]
+    assert core_rows_now.good_rows["record_code"].to_list() == ["f0"]
     assert core_rows_now.counts.kept_count == 1
     # a record that a landed file gives again is taken from there; a person who is gone is not brought back
     landed_again = validate_rows(FEEDBACK, core_rows.head(1).with_columns(file_sha256=pl.lit("new")), references)
-    assert keep_rows_of_deleted_files(stores.lake, landed_again, references).good["file_sha256"].to_list() == ["new"]
+    assert keep_rows_of_deleted_files(stores.lake, landed_again, references).good_rows["file_sha256"].to_list() == [
+        "new"
+    ]
     nobody = {"core_hr__entity_person.person_id": pl.Series([], dtype=pl.String)}
-    assert keep_rows_of_deleted_files(stores.lake, no_rows, nobody).good.is_empty()
+    assert keep_rows_of_deleted_files(stores.lake, no_rows, nobody).good_rows.is_empty()
 
 
 def test_a_legal_hold_suspends_every_deletion(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import normalize_header
 
 Group = tuple[str, ...]
-SHAPE_GROUPS = [(shape, group) for shape, schema in CANONICAL_SCHEMAS.items() for group in schema.needed_columns]
+SHAPE_GROUPS = [(shape, group) for shape, schema in CANONICAL_SCHEMAS.items() for group in schema.needed_column_groups]
 
 
 def write_csv(path: Path, headers: list[str]) -> Path:
@@ -36,7 +36,7 @@ def refusal(path: Path, adapter: Adapter, options: SourceOptions) -> str:
 def test_a_file_without_a_mapped_column_is_refused_for_each_shape(
     tmp_path: Path, shape: CanonicalSchemaName, group: Group, form: str
 ) -> None:
-    mapping = {groups[0]: f"h_{groups[0]}" for groups in CANONICAL_SCHEMAS[shape].needed_columns}
+    mapping = {groups[0]: f"h_{groups[0]}" for groups in CANONICAL_SCHEMAS[shape].needed_column_groups}
     headers = [header for column, header in mapping.items() if column != group[0]] + ["other"]
     path = tmp_path / f"rows.{form}"
     write_csv(path, headers) if form == "csv" else path.write_text(json.dumps([dict.fromkeys(headers, "1")]))
@@ -56,7 +56,7 @@ def system_cases() -> Iterator[tuple[Adapter, ShapeMap, Group]]:
     """Needed columns that a system fills from headers of a CSV file which none of its signatures contains."""
     for adapter in all_adapters().values():
         for shape in adapter.shapes if "csv" in adapter.formats else ():
-            for group in CANONICAL_SCHEMAS[shape.shape].needed_columns:
+            for group in CANONICAL_SCHEMAS[shape.shape].needed_column_groups:
                 fields = [field_map for field_map in shape.fields if field_map.destination in group]
                 headers = {header for field_map in fields for header in field_map.headers}
                 is_real = not any(header.startswith("@") for header in headers)

@@ -57,7 +57,9 @@ def landed(rows: list[dict[str, Any]]) -> pl.LazyFrame:
 
 def broken(**cells: str | None) -> list[str]:
     row = {"record_code": "a", "feedback_kind": "peer", "score_share": "0.7", **cells}
-    return list(split_landed(landed([row]), TABLE, "tabular").bad.collect()["failed_rules"].explode().drop_nulls())
+    return list(
+        split_landed(landed([row]), TABLE, "tabular").quarantine_rows.collect()["failed_rules"].explode().drop_nulls()
+    )
 
 
 def test_a_good_row_breaks_nothing() -> None:
@@ -90,12 +92,14 @@ def test_a_condition_on_the_row_is_named_by_its_columns() -> None:
 def test_a_text_that_no_rule_reads_does_not_satisfy_not_null() -> None:
     frame = landed([{"record_code": "a", "feedback_kind": "peer", "score_share": "1"}])
     lost = frame.with_columns(pl.lit(None, pl.String).alias("record_code"))
-    assert split_landed(lost, TABLE, "tabular").bad.collect()["failed_rules"].to_list() == [["record_code|not_null"]]
+    assert split_landed(lost, TABLE, "tabular").quarantine_rows.collect()["failed_rules"].to_list() == [
+        ["record_code|not_null"]
+    ]
 
 
 def test_the_quarantine_keeps_the_row_as_it_is_in_the_file() -> None:
     row = {"record_code": 'a"\n,b', "feedback_kind": "gossip", "score_share": "07", "work_email": None}
-    bad = split_landed(landed([row]), TABLE, "tabular").bad.collect()
+    bad = split_landed(landed([row]), TABLE, "tabular").quarantine_rows.collect()
     assert json.loads(bad["row_text"][0]) == row
     assert bad.schema == quarantine_table(TABLE.name).schema
 
@@ -104,7 +108,7 @@ def test_the_quarantine_keeps_the_row_as_it_is_in_the_file() -> None:
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys(TEXTS, CELL)), max_size=10))
 def test_good_and_bad_are_the_input_and_good_keeps_every_rule(rows: list[dict[str, Any]]) -> None:
     split = split_landed(landed(rows), TABLE, "tabular")
-    good, bad = pl.collect_all([split.good, split.bad])
+    good, bad = pl.collect_all([split.good_rows, split.quarantine_rows])
     assert sorted([*good["row_number"], *bad["row_number"]]) == list(range(1, len(rows) + 1))
     assert good.schema == TABLE.schema
     names = {rule.name for rule in TABLE.rules} | {"score_share|parses"}
@@ -120,4 +124,4 @@ def test_a_frame_without_rows_splits_into_two_without_rows() -> None:
         schema={**table.schema, **{f"text:{name}": pl.String for name in CANONICAL_SCHEMAS["worklog"].columns}}
     )
     split = split_landed(frame, table, "tabular")
-    assert [side.collect().height for side in (split.good, split.bad)] == [0, 0]
+    assert [side.collect().height for side in (split.good_rows, split.quarantine_rows)] == [0, 0]

@@ -90,9 +90,9 @@ def assert_split_follows_the_rules(
     broken = {rule.name: set(broken_rows(rule, frame, reference_values)) for rule in table.rules}
     failed = [sorted(name for name, rows in broken.items() if row in rows) for row in range(frame.height)]
     split = validate_rows(table, frame, reference_values)
-    assert (split.good.height, split.bad.height) == (failed.count([]), len(failed) - failed.count([]))
-    assert sorted(split.bad["failed_rules"].to_list()) == sorted(names for names in failed if names)
-    assert split.good.sort(pl.all()).equals(
+    assert (split.good_rows.height, split.bad_rows.height) == (failed.count([]), len(failed) - failed.count([]))
+    assert sorted(split.bad_rows["failed_rules"].to_list()) == sorted(names for names in failed if names)
+    assert split.good_rows.sort(pl.all()).equals(
         frame.filter(pl.Series([not names for names in failed], dtype=pl.Boolean)).sort(pl.all())
     )
 

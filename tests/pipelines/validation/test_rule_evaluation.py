@@ -48,17 +48,17 @@ def marks(*rows: Row) -> pl.DataFrame:
 def test_good_rows_are_sorted_and_their_content_is_untouched() -> None:
     frame = marks(("s", 2, "b", None, None, None), GOOD).with_columns(more=pl.lit(1))
     validated = validate_rows(TABLE, frame, PEOPLE)
-    assert validated.good.equals(marks(GOOD, ("s", 2, "b", None, None, None)))
-    assert validated.bad.is_empty()
-    assert validated.bad.schema == quarantine_table(TABLE.name).schema
+    assert validated.good_rows.equals(marks(GOOD, ("s", 2, "b", None, None, None)))
+    assert validated.bad_rows.is_empty()
+    assert validated.bad_rows.schema == quarantine_table(TABLE.name).schema
     assert validated.counts.kept_by_source == {"s": 2}
 
 
 def test_a_row_is_set_aside_with_every_rule_that_it_breaks_and_its_text() -> None:
     bad: Row = ("t", None, "c", 0.5, "p9", ["x", "y"])
     validated = validate_rows(TABLE, marks(GOOD, bad), PEOPLE)
-    assert validated.good.equals(marks(GOOD))
-    (row,) = validated.bad.to_dicts()
+    assert validated.good_rows.equals(marks(GOOD))
+    (row,) = validated.bad_rows.to_dicts()
     assert row["failed_rules"] == ["code|not_null", "kind|in_set", "person|references", "share|is_serious"]
     assert json.loads(row["row_text"]) == {
         "source_name": "t",
@@ -73,7 +73,7 @@ def test_a_row_is_set_aside_with_every_rule_that_it_breaks_and_its_text() -> Non
 
 def test_a_rule_that_warns_keeps_its_row_and_is_counted() -> None:
     validated = validate_rows(TABLE, marks(("s", 1, "c", 0.7, "p1", None)), PEOPLE)
-    assert (validated.good.height, validated.bad.height) == (1, 0)
+    assert (validated.good_rows.height, validated.bad_rows.height) == (1, 0)
     assert validated.counts.rules["kind|in_set"] == RuleCount(1, 1, 1)
 
 
@@ -96,13 +96,13 @@ def test_counts_are_over_all_rows_that_arrived() -> None:
 
 def test_of_several_rows_with_one_key_the_first_is_kept() -> None:
     validated = validate_rows(TABLE, marks(GOOD, ("s", 1, "b", 0.1, "p2", None)), PEOPLE)
-    assert validated.good.equals(marks(GOOD))
-    assert validated.bad["failed_rules"].to_list() == [["code|unique"]]
+    assert validated.good_rows.equals(marks(GOOD))
+    assert validated.bad_rows["failed_rules"].to_list() == [["code|unique"]]
 
 
 def test_references_without_values_are_an_error_of_the_rule_and_cost_no_row() -> None:
     validated = validate_rows(TABLE, marks(GOOD))
-    assert validated.good.height == 1
+    assert validated.good_rows.height == 1
     assert validated.counts.errors == {
         "person|references": "person|references: the values of core_test__entity_person.person are missing"
     }
@@ -136,8 +136,8 @@ def test_each_rule_is_evaluated_once_per_row() -> None:
 def test_the_key_of_another_row_sets_a_good_row_aside() -> None:
     validated = validate_rows(TABLE, marks(GOOD, ("t", 2, None, 0.1, "p2", None)), PEOPLE)
     without = validated.without_keys(pl.DataFrame({"code": [2, 7]}))
-    assert without.good.equals(marks(GOOD))
-    assert without.bad["failed_rules"].to_list() == [["code|unique"]]
+    assert without.good_rows.equals(marks(GOOD))
+    assert without.bad_rows["failed_rules"].to_list() == [["code|unique"]]
     counts = without.counts
     assert (counts.kept_by_source, counts.set_aside_by_source) == ({"s": 1}, {"t": 1})
     assert (counts.rules["code|unique"], counts.rules["kind|in_set"]) == (RuleCount(2, 1), RuleCount(1, 0))
@@ -161,20 +161,20 @@ ROWS = st.lists(
 @given(ROWS)
 def test_the_counts_of_kept_and_quarantined_rows_are_those_of_all_rows(rows: list[Row]) -> None:
     validated = validate_rows(TABLE, marks(*rows), PEOPLE)
-    again = count_rules(TABLE, validated.good, PEOPLE)
+    again = count_rules(TABLE, validated.good_rows, PEOPLE)
     assert again == validated.good_counts
-    quarantined = count_quarantined(TABLE, validated.bad)
+    quarantined = count_quarantined(TABLE, validated.bad_rows)
     assert quarantined.set_aside_by_source == validated.bad_counts.set_aside_by_source
     for name, count in validated.bad_counts.rules.items():
         assert quarantined.rules[name].unexpected == count.unexpected, name
-        assert quarantined.rules[name].evaluated == validated.bad.height >= count.evaluated, name
-    assert validated.good.height + validated.bad.height == len(rows) == validated.counts.row_count
+        assert quarantined.rules[name].evaluated == validated.bad_rows.height >= count.evaluated, name
+    assert validated.good_rows.height + validated.bad_rows.height == len(rows) == validated.counts.row_count
 
 
 @settings(deadline=None, max_examples=60)
 @given(ROWS)
 def test_rows_that_leave_take_their_counts_along(rows: list[Row]) -> None:
-    good = validate_rows(replace(TABLE, warnings=()), marks(*rows), PEOPLE).good
+    good = validate_rows(replace(TABLE, warnings=()), marks(*rows), PEOPLE).good_rows
     left, stays = good.head(2), good.tail(-2)
     assert count_rules(TABLE, good, PEOPLE) - count_leaving(TABLE, left) == count_rules(TABLE, stays, PEOPLE)
 
@@ -205,7 +205,7 @@ def test_another_contract_has_another_fingerprint(table: Table) -> None:
 
 def test_replaced_rows_leave_the_quarantine_by_their_text_and_by_their_origin() -> None:
     rows = marks(("s", 1, "a", 9.0, "p1", None), ("s", 2, "a", 9.0, "p2", None), ("t", 1, "a", 9.0, None, None))
-    bad = validate_rows(replace(TABLE, key=()), rows, PEOPLE).bad
+    bad = validate_rows(replace(TABLE, key=()), rows, PEOPLE).bad_rows
     replaced = pl.DataFrame({"source_name": ["s"], "code": [1]})
     assert exclude_rows(bad, replaced)["source_name"].to_list() == ["s", "t"]
     assert exclude_rows(bad, pl.DataFrame({"person": ["p1", "p2"]}))["source_name"].to_list() == ["t"]

@@ -70,7 +70,7 @@ def both_forms() -> list[ProbeCase]:
 
 
 def needed_columns(case: ProbeCase) -> tuple[tuple[str, ...], ...]:
-    return CANONICAL_SCHEMAS[case.shape.shape].needed_columns
+    return CANONICAL_SCHEMAS[case.shape.shape].needed_column_groups
 
 
 @pytest.mark.parametrize("case", both_forms(), ids=str)

@@ -259,7 +259,7 @@ def test_each_row_takes_the_variant_that_it_fills(outcome: Outcome) -> None:
 def add_descriptions(probes: ProbeFile, shape: ShapeMap) -> None:
     """Rows with keys of their own: a text that nobody can read in each field that only describes the record."""
     schema = CANONICAL_SCHEMAS[shape.shape]
-    describing = set(schema.nulled_if_invalid) - {column.name for column in schema.decisive}
+    describing = set(schema.columns_nulled_if_invalid) - {column.name for column in schema.decisive_columns}
     if schema.key != ("account_code",):
         describing -= {"account_code", "work_email"}  # in this row it may be all that names the person
     fields = fields_of(shape)
