@@ -27,7 +27,7 @@ FILE_NAME, COLUMN_NAME, CELL_VALUE, MAX_POINTS = "@file", "@item", "@value", "@p
 # Words of a condition: any text at all, and every word that the transform of the column maps, in footsteps.yaml too.
 ANY_TEXT, KNOWN_WORDS = "@any", "@known"
 # The attributes of a field map that hold headers.
-HEADER_ATTRIBUTES = ("headers", "lowest", "highest", "began", "ended")
+HEADER_ATTRIBUTES = ("headers", "lowest_headers", "highest_headers", "start_headers", "end_headers")
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class FieldMap:
             `completed_on` and `started_on`, the filled one tells what happened.
         form: Form of the export in which the headers have this meaning; None for every form. A member of JSON can have
             the letters of a CSV header and another unit.
-        lowest: Headers of the row's own lowest score; without one it is 0.
-        highest: Headers of the row's own highest score. In a row without one a later variant counts; without a later
-            variant the score stays unread.
-        began: Headers of the moment at which the hours began, joined by a blank: a date and a clock.
-        ended: Headers of the moment at which they ended. Together they give the hours of a row whose field is empty,
-            and prove the unit of a row whose field is filled.
+        lowest_headers: Headers of the row's own lowest score; without one it is 0.
+        highest_headers: Headers of the row's own highest score. In a row without one a later variant counts; without a
+            later variant the score stays unread.
+        start_headers: Headers of the moment at which the hours began, joined by a blank: a date and a clock.
+        end_headers: Headers of the moment at which they ended. Together they give the hours of a row whose field is
+            empty, and prove the unit of a row whose field is filled.
     """
 
     destination: str
@@ -110,10 +110,10 @@ class FieldMap:
     split: str | None = None
     value_is_header: bool = False
     form: Form | None = None
-    lowest: tuple[str, ...] = ()
-    highest: tuple[str, ...] = ()
-    began: tuple[str, ...] = ()
-    ended: tuple[str, ...] = ()
+    lowest_headers: tuple[str, ...] = ()
+    highest_headers: tuple[str, ...] = ()
+    start_headers: tuple[str, ...] = ()
+    end_headers: tuple[str, ...] = ()
 
     @property
     def is_mapped(self) -> bool:
@@ -123,7 +123,7 @@ class FieldMap:
     @property
     def has_moments(self) -> bool:
         """Whether two moments tell the hours."""
-        return bool(self.began and self.ended)
+        return bool(self.start_headers and self.end_headers)
 
     @property
     def is_conditional(self) -> bool:

@@ -267,7 +267,7 @@ def _has_measure(shape_map: ShapeMap, table: TextTable) -> bool:
         or has_header(field_map, table)
         or all(
             has_header(FieldMap(field_map.destination, moment_headers), table)
-            for moment_headers in (field_map.began, field_map.ended)
+            for moment_headers in (field_map.start_headers, field_map.end_headers)
         )
         for field_map in measure_fields
     )

@@ -11,9 +11,9 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
-from pipelines.sources.casts.batches import by_batch, of_distinct
+from pipelines.sources.casts.batches import make_batch_parser, make_distinct_reader
 from pipelines.sources.casts.placeholders import drop_placeholders, drop_unset, placeholders_of
-from pipelines.sources.casts.words import comparable, comparable_words
+from pipelines.sources.casts.words import comparable_text, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.mapping import transform_for
 from pipelines.sources.readers.text_table import TextTable, strip_cells, stripped_or_null
@@ -95,7 +95,7 @@ def condition_holds(condition: Condition, shape_map: ShapeMap, table: TextTable)
     if not _present_headers(headers_of(condition, shape_map), table):
         return pl.lit(False)
     text = condition_text(condition, shape_map, table)
-    return holds_word(text, comparable(text), condition.column, condition.words, shape_map)
+    return holds_word(text, comparable_text(text), condition.column, condition.words, shape_map)
 
 
 def holds_word(
@@ -131,11 +131,12 @@ def choose_variant(variants: Sequence[FieldMap], shape_map: ShapeMap, table: Tex
             is_filled = _any_filled(field_map.headers, field_map, shape_map, table)
             if field_map.has_moments:
                 has_start, has_end = (
-                    _any_filled(headers, field_map, shape_map, table) for headers in (field_map.began, field_map.ended)
+                    _any_filled(headers, field_map, shape_map, table)
+                    for headers in (field_map.start_headers, field_map.end_headers)
                 )
                 is_filled |= has_start & has_end
-            if field_map.highest and field_map is not variants[-1]:
-                is_filled &= _any_filled(field_map.highest, field_map, shape_map, table)
+            if field_map.highest_headers and field_map is not variants[-1]:
+                is_filled &= _any_filled(field_map.highest_headers, field_map, shape_map, table)
         if field_map.when:
             is_filled &= _meets_condition(field_map.when, field_map, shape_map, table)
         if field_map.unless:
@@ -217,9 +218,9 @@ def _filled_text(field_map: FieldMap, header: str, column: str, shape_map: Shape
     if field_map.split is None or set(text.meta.root_names()) != {column}:
         return text
     # lists of words repeat, and to cut one takes longer than to find what was cut from an equal one
-    return by_batch(pl.String(), of_distinct(pl.String(), lambda cells: _select(cells.alias(column), text)))(
-        pl.col(column)
-    )
+    return make_batch_parser(
+        pl.String(), make_distinct_reader(pl.String(), lambda cells: _select(cells.alias(column), text))
+    )(pl.col(column))
 
 
 def _select(cells: pl.Series, expression: pl.Expr) -> pl.Series:

@@ -41,7 +41,7 @@ ADAPTER = Adapter(
                 FieldMap("skill_text", (COLUMN_NAME,), extract=r"^(.*\S)\s*\(\d+\)\s*$"),
                 FieldMap("feedback_kind", constant="assessment"),
                 # Without maximum points a mark cannot become a share: such a cell is set aside.
-                FieldMap("score_share", (CELL_VALUE,), SHARE, highest=(MAX_POINTS,)),
+                FieldMap("score_share", (CELL_VALUE,), SHARE, highest_headers=(MAX_POINTS,)),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             pass_over=(PassOver("student", STUDENT, NO_STUDENT),),

@@ -89,8 +89,8 @@ ADAPTER = Adapter(
                     "score_share",
                     ("result.score.raw",),
                     SHARE,
-                    lowest=("result.score.min",),
-                    highest=("result.score.max",),
+                    lowest_headers=("result.score.min",),
+                    highest_headers=("result.score.max",),
                 ),
                 # The standard allows -1 to 1; a score below 0 counts as 0.
                 FieldMap("score_share", ("result.score.scaled",), SHARE),
