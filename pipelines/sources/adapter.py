@@ -162,7 +162,7 @@ def read_export(
     separator_notes: list[bool] = []
     note_separator = partial(separator_notes.append, True) if check_while_reading and not is_small_file else None
     filled_shape_by_name = _fill_shapes(maps_with_tables, table, options, path.name, compute, note_separator)
-    fitted_maps = [filled_shape.shape_map for filled_shape in filled_shape_by_name.values()]
+    fitted_shape_maps = [filled_shape.shape_map for filled_shape in filled_shape_by_name.values()]
     typed_rows_by_shape = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in shape_maps}
     typed_rows_by_shape |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_shape_by_name.items()}
 
@@ -190,7 +190,7 @@ def read_export(
             for shape, filled_shape in filled_shape_by_name.items()
         },
         (*table.notes, *describe_noted_forms(table, adapter)),
-        frozenset(shape_map.shape for shape_map in fitted_maps if has_hashed_code(shape_map)),
+        frozenset(shape_map.shape for shape_map in fitted_shape_maps if has_hashed_code(shape_map)),
         read_again,
         lambda: table.is_regular() and not separator_notes,
     )
@@ -282,10 +282,14 @@ def _unused_headers(shape_maps: Sequence[ShapeMap], table: TextTable) -> list[st
         for shape_map in shape_maps
         for header in (*headers_read_by(shape_map), *unpivoted_headers(table, shape_map.unpivot))
     ]
-    used_keys = {table.key(column) for header in used_headers for column in (header, *frame_columns(header, table))}
+    used_header_keys = {
+        table.key(column) for header in used_headers for column in (header, *frame_columns(header, table))
+    }
 
-    def is_used(key: str) -> bool:
-        return key in used_keys or (table.has_open_schema and any(covers(used_key, key) for used_key in used_keys))
+    def is_used(header_key: str) -> bool:
+        return header_key in used_header_keys or (
+            table.has_open_schema and any(covers(used_key, header_key) for used_key in used_header_keys)
+        )
 
     return [header for header in table.headers if header.strip() and not is_used(table.key(header))]
 
@@ -389,12 +393,6 @@ def _scan_rows(shape_map: ShapeMap, table: TextTable) -> pl.LazyFrame:
     """Return the columns that a shape reads, with the reason for which a row is passed over."""
     headers = headers_read_by(shape_map)
     columns = dict.fromkeys(column for header in headers for column in frame_columns(header, table))
-    scanned_rows = add_undecided_words(
-        add_reasons(scan_cells(table, tuple(columns)), shape_map, table), shape_map, table
-    )
+    rows = add_undecided_words(add_reasons(scan_cells(table, tuple(columns)), shape_map, table), shape_map, table)
     # counts of other rows must not read the file a second time
-    return (
-        scanned_rows.cache()
-        if shape_map.pass_over or shape_map.counts_empty or has_undecided_words(shape_map)
-        else scanned_rows
-    )
+    return rows.cache() if shape_map.pass_over or shape_map.counts_empty or has_undecided_words(shape_map) else rows

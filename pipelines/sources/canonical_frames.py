@@ -210,38 +210,38 @@ def fill_shape(
     """
     shape_columns = CANONICAL_SCHEMAS[shape_texts.shape_map.shape].columns
 
-    def cast_column(text_column: str) -> pl.Expr:
+    def cast_column(text_column_name: str) -> pl.Expr:
         lowest_score_text, highest_score_text = (
-            pl.col(f"{text_column}:{bound_attribute}")
-            if f"{text_column}:{bound_attribute}" in transform_by_column
+            pl.col(f"{text_column_name}:{bound_attribute}")
+            if f"{text_column_name}:{bound_attribute}" in transform_by_column
             else None
             for bound_attribute in _BOUND_ATTRIBUTES
         )
-        sample_texts = shape_texts.sample_rows[text_column].drop_nulls()
+        sample_texts = shape_texts.sample_rows[text_column_name].drop_nulls()
         typed_value = cast_text(
-            pl.col(text_column),
-            transform_by_column[text_column],
+            pl.col(text_column_name),
+            transform_by_column[text_column_name],
             options.time_zone,
             sample_texts,
             lowest_score_text,
             highest_score_text,
         )
-        if f"{text_column}:start_headers" not in transform_by_column:
+        if f"{text_column_name}:start_headers" not in transform_by_column:
             return typed_value
-        start_and_end = (
+        start_and_end_moments = (
             cast_text(
-                pl.col(f"{text_column}:{moment_attribute}"),
-                transform_by_column[f"{text_column}:{moment_attribute}"],
+                pl.col(f"{text_column_name}:{moment_attribute}"),
+                transform_by_column[f"{text_column_name}:{moment_attribute}"],
                 options.time_zone,
             )
             for moment_attribute in _MOMENT_ATTRIBUTES
         )
-        return hours_between(typed_value, pl.col(text_column), *start_and_end)
+        return hours_between(typed_value, pl.col(text_column_name), *start_and_end_moments)
 
     unmapped_columns = [column for column in shape_columns if column not in shape_texts.variants_by_field]
     typed_rows = shape_texts.texts.with_columns(
         *(
-            pl.coalesce(cast_column(text_column) for text_column in _text_columns(variants))
+            pl.coalesce(cast_column(text_column_name) for text_column_name in _text_column_names(variants))
             .cast(COLUMNS[column].dtype)
             .alias(column)
             for column, variants in shape_texts.variants_by_field.items()
@@ -281,22 +281,25 @@ def _field_texts(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextT
         if_chosen(variant_index, field_text(field_map, shape_map, table))
         for variant_index, field_map in enumerate(variants)
     ]
-    text_columns = _text_columns(variants)
+    text_column_names = _text_column_names(variants)
     separate_texts = (
-        [variant_text.alias(text_column) for variant_text, text_column in zip(variant_texts, text_columns, strict=True)]
-        if len(text_columns) > 1
+        [
+            variant_text.alias(text_column_name)
+            for variant_text, text_column_name in zip(variant_texts, text_column_names, strict=True)
+        ]
+        if len(text_column_names) > 1
         else []
     )
-    for variant_index, (text_column, field_map) in enumerate(zip(text_columns, variants, strict=False)):
+    for variant_index, (text_column_name, field_map) in enumerate(zip(text_column_names, variants, strict=False)):
         separate_texts += [
-            if_chosen(variant_index, joined_text(headers, table)).alias(f"{text_column}:{header_attribute}")
+            if_chosen(variant_index, joined_text(headers, table)).alias(f"{text_column_name}:{header_attribute}")
             for header_attribute in (*_BOUND_ATTRIBUTES, *_MOMENT_ATTRIBUTES)
             if (headers := getattr(field_map, header_attribute))
         ]
     return [pl.coalesce(variant_texts).alias(f"text:{variants[0].destination}"), *separate_texts]
 
 
-def _text_columns(variants: Sequence[FieldMap]) -> list[str]:
+def _text_column_names(variants: Sequence[FieldMap]) -> list[str]:
     """Return the columns of text that are cast: one per field, or one per variant if they are cast differently."""
     field_text_column = f"text:{variants[0].destination}"
     cast_settings = [
@@ -319,13 +322,13 @@ def _text_columns(variants: Sequence[FieldMap]) -> list[str]:
 def _text_columns_to_prove(shape_texts: ShapeTexts, options: SourceOptions) -> list[TextColumn]:
     text_columns = []
 
-    def add_column(column_name: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
-        sample_texts = shape_texts.sample_rows[column_name].drop_nulls()
+    def add_column(text_column_name: str, headers: tuple[str, ...], destination: str, transform: Transform) -> None:
+        sample_texts = shape_texts.sample_rows[text_column_name].drop_nulls()
         is_complete = shape_texts.sample_rows.height < SAMPLE_ROWS
-        is_watched = column_name in shape_texts.watched_columns
+        is_watched = text_column_name in shape_texts.watched_columns
         text_columns.append(
             TextColumn(
-                column_name,
+                text_column_name,
                 shape_texts.texts,
                 sample_texts,
                 is_complete,
@@ -337,15 +340,15 @@ def _text_columns_to_prove(shape_texts: ShapeTexts, options: SourceOptions) -> l
         )
 
     for destination, variants in shape_texts.variants_by_field.items():
-        column_names = _text_columns(variants)
-        variant_groups = [[field_map] for field_map in variants] if len(column_names) > 1 else [variants]
-        for text_column, grouped_variants in zip(column_names, variant_groups, strict=True):
+        text_column_names = _text_column_names(variants)
+        variant_groups = [[field_map] for field_map in variants] if len(text_column_names) > 1 else [variants]
+        for text_column_name, grouped_variants in zip(text_column_names, variant_groups, strict=True):
             headers = tuple(header for field_map in grouped_variants for header in field_map.headers)
-            add_column(text_column, headers, destination, source_transform(grouped_variants[0], options))
+            add_column(text_column_name, headers, destination, source_transform(grouped_variants[0], options))
             for header_attribute in (*_BOUND_ATTRIBUTES, *_MOMENT_ATTRIBUTES):
                 if attribute_headers := getattr(grouped_variants[0], header_attribute):
                     transform = with_options(
                         _MOMENT_TRANSFORM if header_attribute in _MOMENT_ATTRIBUTES else _NUMBER_TRANSFORM, options
                     )
-                    add_column(f"{text_column}:{header_attribute}", attribute_headers, destination, transform)
+                    add_column(f"{text_column_name}:{header_attribute}", attribute_headers, destination, transform)
     return text_columns

@@ -172,8 +172,8 @@ def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable, path: 
     preferred_headers = dict.fromkeys(field_map.headers[0] for field_map in shape_map.fields if field_map.headers)
     signature = shape_map.signature or adapter.signature or tuple(preferred_headers)
     # The parent of a nested member counts as present.
-    present_keys = {*table.columns, *(header.split(".")[0] for header in table.columns)}
-    matching_headers = tuple(header for header in signature if table.key(header) in present_keys)
+    present_header_keys = {*table.columns, *(header.split(".")[0] for header in table.columns)}
+    matching_headers = tuple(header for header in signature if table.key(header) in present_header_keys)
     filled_field_maps = [field_map for field_map in shape_map.fields if has_header(field_map, table)]
     if not matching_headers and not filled_field_maps:
         return None
@@ -191,10 +191,10 @@ def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable, path: 
         missing_headers = _missing_day_headers(shape_map, table, path)
     if not missing_headers and not matching_headers:
         missing_headers = _missing_person_headers(shape_map, table)
-    used_keys = {table.key(header) for header in headers_read_by(shape_map)}
+    used_header_keys = {table.key(header) for header in headers_read_by(shape_map)}
     signature_share = len(matching_headers) / max(len(signature), 1)
     filled_share = len(filled_columns) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
-    used_share = len(used_keys & set(table.columns)) / max(len(table.columns), 1)
+    used_share = len(used_header_keys & set(table.columns)) / max(len(table.columns), 1)
     unreadable_headers = _unreadable_headers(shape_map, table) if not missing_headers and signature_share < 1 else ()
     match_score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * used_share)
     headers_clause = f" ({', '.join(matching_headers)})" if matching_headers else ""
@@ -256,16 +256,16 @@ def _unreadable_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...
     pattern_headers = [header for field_map in pattern_field_maps for header in field_map.headers]
     frame_column_names = {column for header in pattern_headers for column in frame_columns(header, table)}
     cells = scan_cells(table, sorted(frame_column_names & set(chain.from_iterable(table.columns.values()))))
-    has_readable_text = [
+    has_text_expressions = [
         field_text(field_map, shape_map, table).is_not_null().any() for field_map in pattern_field_maps
     ]
-    are_fields_readable = (
-        cells.head(PROOF_ROWS).select(pl.concat_list(has_readable_text).alias("is_read")).collect()["is_read"][0]
+    has_text_per_field = (
+        cells.head(PROOF_ROWS).select(pl.concat_list(has_text_expressions).alias("has_text")).collect()["has_text"][0]
     )
     return tuple(
         " or ".join(field_map.headers)
-        for field_map, is_readable in zip(pattern_field_maps, are_fields_readable, strict=True)
-        if not is_readable
+        for field_map, has_text in zip(pattern_field_maps, has_text_per_field, strict=True)
+        if not has_text
     )
 
 

@@ -100,7 +100,7 @@ def condition_holds(condition: Condition, shape_map: ShapeMap, table: TextTable)
 
 def holds_word(
     text: pl.Expr,
-    word: pl.Expr,
+    comparable_word: pl.Expr,
     condition_column: str | tuple[str, ...],
     condition_words: Iterable[str],
     shape_map: ShapeMap,
@@ -109,7 +109,7 @@ def holds_word(
 
     Args:
         text: The text.
-        word: The text as `comparable_text` returns it.
+        comparable_word: The text as `comparable_text` returns it.
         condition_column: The destination or the headers of the condition.
         condition_words: The words of the condition.
         shape_map: The map, fitted to the file.
@@ -121,7 +121,7 @@ def holds_word(
             for field_map in _field_variants(condition_column, shape_map)
             for word in transform_for(field_map).values
         )
-    is_accepted = word.is_in(comparable_words(accepted_words - {ANY_TEXT, KNOWN_WORDS}))
+    is_accepted = comparable_word.is_in(comparable_words(accepted_words - {ANY_TEXT, KNOWN_WORDS}))
     return is_accepted | (text != "") if ANY_TEXT in accepted_words else is_accepted
 
 
@@ -153,8 +153,8 @@ def choose_variant(variants: Sequence[FieldMap], shape_map: ShapeMap, table: Tex
 
 def _meets_condition(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return whether the row meets a condition of a field map, of whose own headers it knows the words."""
-    field_words = transform_for(field_map).values if KNOWN_WORDS in condition.words else ()
-    return condition_holds(replace(condition, words=(*condition.words, *field_words)), shape_map, table)
+    mapped_words = transform_for(field_map).values if KNOWN_WORDS in condition.words else ()
+    return condition_holds(replace(condition, words=(*condition.words, *mapped_words)), shape_map, table)
 
 
 def field_text(field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
@@ -250,10 +250,10 @@ def _drop_placeholder(column: str, cut_text: pl.Expr | None, field_map: FieldMap
         return pl.col(column) if cut_text is None else cut_text
     transform = transform_for(field_map)
     declared_words = frozenset(word.lower() for word in transform.values)
-    filled_text = _without_placeholder(column, cut_text, declared_words, field_map.destination)
+    text_without_placeholder = _without_placeholder(column, cut_text, declared_words, field_map.destination)
     if transform.kind not in _KINDS_NEVER_FALSE or field_map.value_is_header or "false" in declared_words:
-        return filled_text
-    return drop_unset(filled_text)
+        return text_without_placeholder
+    return drop_unset(text_without_placeholder)
 
 
 def _without_placeholder(

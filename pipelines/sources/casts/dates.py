@@ -174,11 +174,11 @@ def _read_folded_texts(folded_texts: pl.DataFrame, date_order: DateOrder | None)
     if folded_texts["text"].str.contains(r"\d ?[年년月월]|\d{4} ?[гр]").any():
         for sign_pattern, replacement in _SIGN_REPLACEMENTS:
             text = text.str.replace_all(sign_pattern, replacement)
-    split_texts = split_clock(folded_texts.select(text.str.replace_all(" +", " ").str.strip_chars()))
-    split_texts = split_texts.with_columns(pl.col("date").str.strip_chars(" ,"))
-    distinct_date_texts = split_texts.select("date").unique().drop_nulls()
+    dates_and_clocks = split_clock(folded_texts.select(text.str.replace_all(" +", " ").str.strip_chars()))
+    dates_and_clocks = dates_and_clocks.with_columns(pl.col("date").str.strip_chars(" ,"))
+    distinct_date_texts = dates_and_clocks.select("date").unique().drop_nulls()
     dates_by_text = distinct_date_texts.with_columns(_read_days(distinct_date_texts["date"], date_order).alias("day"))
-    moments = split_texts.join(dates_by_text, on="date", how="left", maintain_order="left")
+    moments = dates_and_clocks.join(dates_by_text, on="date", how="left", maintain_order="left")
     return moments.select(pl.col("day").alias("date"), "clock", "offset")
 
 
@@ -203,11 +203,11 @@ def _read_days(date_texts: pl.Series, date_order: DateOrder | None) -> pl.Series
         "day_first": ("first_number", "second_number"),
         "month_first": ("second_number", "first_number"),
     }
-    day_in_order, month_in_order = groups_by_order[date_order] if date_order else (pl.lit(None, pl.Int64),) * 2
+    ordered_day, ordered_month = groups_by_order[date_order] if date_order else (pl.lit(None, pl.Int64),) * 2
     month_of_name = pl.col("month_name").replace_strict(dict(months_by_name()), default=None, return_dtype=pl.Int64)
     century = pl.when(pl.col("year") < _FIRST_YEAR_OF_1900S).then(2000).otherwise(1900)
     long_year = pl.when(pl.col("year_text").str.len_bytes() > 2).then("year").otherwise(pl.col("year") + century)
-    month, day = pl.coalesce("month", month_of_name, month_in_order), pl.coalesce("day", day_in_order)
+    month, day = pl.coalesce("month", month_of_name, ordered_month), pl.coalesce("day", ordered_day)
     calendar_date = pl.format("{}-{}-{}", long_year, month, day)
     week_date = pl.format("{}-{}-{}", "year_text", "week", pl.col("weekday").fill_null("1"))
     return date_parts.select(

@@ -54,8 +54,7 @@ def comparable_words(words: Iterable[str]) -> list[str]:
 
 @lru_cache(1_000)  # the declarations of an adapter are the same for each of its files
 def _comparable_words(words: tuple[str, ...]) -> tuple[str, ...]:
-    word_frame = pl.DataFrame({"word": words}, {"word": pl.String})
-    return tuple(word_frame.select(comparable_text(pl.col("word"))).to_series())
+    return tuple(pl.DataFrame({"word": words}, {"word": pl.String}).select(comparable_text(pl.col("word"))).to_series())
 
 
 def cast_category(text: pl.Expr, transform: Transform) -> pl.Expr:
