@@ -162,7 +162,6 @@ def read_export(
     separator_notes: list[bool] = []
     note_separator = partial(separator_notes.append, True) if check_while_reading and not is_small_file else None
     filled_shape_by_name = _fill_shapes(maps_with_tables, table, options, path.name, compute, note_separator)
-    fitted_shape_maps = [filled_shape.shape_map for filled_shape in filled_shape_by_name.values()]
     typed_rows_by_shape = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in shape_maps}
     typed_rows_by_shape |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_shape_by_name.items()}
 
@@ -190,7 +189,7 @@ def read_export(
             for shape, filled_shape in filled_shape_by_name.items()
         },
         (*table.notes, *describe_noted_forms(table, adapter)),
-        frozenset(shape_map.shape for shape_map in fitted_shape_maps if has_hashed_code(shape_map)),
+        frozenset(shape_map.shape for shape_map, _ in maps_with_tables if has_hashed_code(shape_map)),
         read_again,
         lambda: table.is_regular() and not separator_notes,
     )

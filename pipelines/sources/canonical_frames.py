@@ -250,16 +250,20 @@ def fill_shape(
         *(pl.lit(None, pl.String).alias(f"text:{column}") for column in unmapped_columns),
     )
     if has_hashed_code(shape_texts.shape_map):
-        # The hash is of the mapped text, in the alphabetical order of the columns; a state is made of these texts.
-        mapped_destinations = {
-            field_map.destination for field_map in shape_texts.shape_map.fields if field_map.headers
-        } - {"state_code"}
-        mapped_text_columns = sorted(f"text:{destination}" for destination in mapped_destinations)
-        joined_row_text = pl.concat_str(
-            (pl.col(column).fill_null("\x00") for column in mapped_text_columns), separator="\x1f"
-        )
-        typed_rows = typed_rows.with_columns(hash_texts(joined_row_text).alias("record_code"))
+        typed_rows = typed_rows.with_columns(_row_hash(shape_texts.shape_map).alias("record_code"))
     return typed_rows.select(ROW_NUMBER, *shape_columns, *(f"text:{column}" for column in shape_columns)).cache()
+
+
+def _row_hash(shape_map: ShapeMap) -> pl.Expr:
+    """Return the hash of the mapped text of a row, in the alphabetical order of the columns."""
+    # a state code is made of the other texts, so it is left out
+    mapped_destinations = {field_map.destination for field_map in shape_map.fields if field_map.headers} - {
+        "state_code"
+    }
+    mapped_text_columns = sorted(f"text:{destination}" for destination in mapped_destinations)
+    return hash_texts(
+        pl.concat_str((pl.col(column).fill_null("\x00") for column in mapped_text_columns), separator="\x1f")
+    )
 
 
 def _variants_by_field(shape_map: ShapeMap) -> dict[str, list[FieldMap]]:
