@@ -76,7 +76,7 @@ def print_matches(export_path: Path, as_json: bool) -> None:
         export_path.name,
         {"system": "left", "shape": "left", "score": "right", "why": "left"},
         [
-            [system_match.system, system_match.shape or "", f"{system_match.score:.2f}", system_match.why]
+            [system_match.system, system_match.shape or "", f"{system_match.score:.2f}", system_match.explanation]
             for system_match in system_matches[:5]
         ],
     )

@@ -92,7 +92,7 @@ def recognize_file(
 def _choose_best_per_system(ranked_matches: Sequence[SystemMatch]) -> tuple[SystemMatch, ...]:
     best_match_by_system: dict[str, SystemMatch] = {}
     for match in ranked_matches:
-        if match.score >= MIN_MATCH_SCORE and not match.missing:
+        if match.score >= MIN_MATCH_SCORE and not match.missing_headers:
             best_match_by_system.setdefault(match.system, match)
     return tuple(best_match_by_system.values())
 
@@ -100,7 +100,7 @@ def _choose_best_per_system(ranked_matches: Sequence[SystemMatch]) -> tuple[Syst
 def _describe_choice(near_matches: Sequence[SystemMatch], readings: Sequence[FileReading]) -> tuple[str, ...]:
     match_by_system = {match.system: match for match in near_matches}
     chosen_match = match_by_system[readings[0].system]
-    notes = [chosen_match.why]
+    notes = [chosen_match.explanation]
     for reading in readings[1:]:
         volume_clause = "reads as much" if reading.volume == readings[0].volume else "reads less of it"
         notes.append(
@@ -112,4 +112,4 @@ def _describe_choice(near_matches: Sequence[SystemMatch], readings: Sequence[Fil
 
 def _describe_near_miss(ranked_matches: Sequence[SystemMatch]) -> tuple[str, ...]:
     nearest_matches = [match for match in ranked_matches if match.score >= MIN_MATCH_SCORE / 2]
-    return tuple(f"nearest system: {match.why}" for match in nearest_matches[:1])
+    return tuple(f"nearest system: {match.explanation}" for match in nearest_matches[:1])

@@ -20,7 +20,7 @@ from pipelines.sources.canonical_frames import (
     ShapeTexts,
     empty_frame,
     fill_shape,
-    is_hashed,
+    has_hashed_code,
     prove_forms,
     read_texts,
     scan_texts,
@@ -47,7 +47,7 @@ from pipelines.sources.unknown_words import add_undecided_words, count_unknown_w
 
 # The rows of a file up to this size, unpacked, are held in memory while it is read.
 SMALL_FILE_BYTES = 16 << 20
-FOLDERS = ("hr", "projects", "learning", "feedback")
+DOMAIN_FOLDERS = ("hr", "projects", "learning", "feedback")
 NO_OPTIONS = SourceOptions()
 
 
@@ -105,8 +105,8 @@ def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
     """
     adapter_by_system: dict[str, Adapter] = {}
     for adapter in adapters:
-        if other_adapter := adapter_by_system.get(adapter.system):
-            raise ValueError(f"two adapters are called {adapter.system}: {other_adapter.title} and {adapter.title}")
+        if earlier_adapter := adapter_by_system.get(adapter.system):
+            raise ValueError(f"two adapters are called {adapter.system}: {earlier_adapter.title} and {adapter.title}")
         adapter_by_system[adapter.system] = adapter
     return dict(sorted(adapter_by_system.items()))
 
@@ -115,8 +115,8 @@ def adapters_by_system(adapters: Iterable[Adapter]) -> Mapping[str, Adapter]:
 def all_adapters() -> Mapping[str, Adapter]:
     """Return every adapter by system: the constant ADAPTER of each module in the domain folders, and of `tabular`."""
     module_names = ["pipelines.sources.tabular"]
-    for folder in FOLDERS:
-        package = importlib.import_module(f"pipelines.sources.{folder}")
+    for domain_folder in DOMAIN_FOLDERS:
+        package = importlib.import_module(f"pipelines.sources.{domain_folder}")
         module_names += [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
     return adapters_by_system(importlib.import_module(module_name).ADAPTER for module_name in module_names)
 
@@ -127,10 +127,10 @@ def get_adapter(system: str) -> Adapter:
     Raises:
         ExportRefused: If there is none; the message names the nearest ones.
     """
-    adapters = all_adapters()
-    if system not in adapters:
-        raise ExportRefused(f"no adapter is called {system}; nearest: {nearest_names(system, adapters)}")
-    return adapters[system]
+    adapter_by_system = all_adapters()
+    if system not in adapter_by_system:
+        raise ExportRefused(f"no adapter is called {system}; nearest: {nearest_names(system, adapter_by_system)}")
+    return adapter_by_system[system]
 
 
 def read_export(
@@ -156,42 +156,42 @@ def read_export(
     shape_maps = spell_headers(declared_shape_maps(adapter, options), table)
     maps_with_tables = list(_fit_shape_maps(select_shape_maps(shape_maps, table), table, options, path.name))
     unused_headers = _unused_headers([shape_map for shape_map, _ in maps_with_tables], table)
-    class_by_header = _find_sensitive_headers(table, unused_headers, path.name)
-    is_small = (path.stat().st_size if table.byte_count is None else table.byte_count) <= SMALL_FILE_BYTES
-    compute = _compute_now if is_small else list
-    numbers_seen: list[bool] = []
-    note_number = partial(numbers_seen.append, True) if check_while_reading and not is_small else None
-    filled_by_shape = _fill_shapes(maps_with_tables, table, options, path.name, compute, note_number)
-    frame_by_shape = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in shape_maps}
-    frame_by_shape |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_by_shape.items()}
+    sensitive_class_by_header = _find_sensitive_headers(table, unused_headers, path.name)
+    is_small_file = (path.stat().st_size if table.byte_count is None else table.byte_count) <= SMALL_FILE_BYTES
+    compute = _collect_frames if is_small_file else list
+    separator_notes: list[bool] = []
+    note_separator = partial(separator_notes.append, True) if check_while_reading and not is_small_file else None
+    filled_shape_by_name = _fill_shapes(maps_with_tables, table, options, path.name, compute, note_separator)
+    typed_rows_by_shape = {shape_map.shape: empty_frame(shape_map.shape) for shape_map in shape_maps}
+    typed_rows_by_shape |= {shape: filled_shape.typed_rows for shape, filled_shape in filled_shape_by_name.items()}
 
     def read_again(shape: CanonicalSchemaName, row_numbers: pl.Series) -> pl.LazyFrame:
-        is_wanted = pl.col(ROW_NUMBER).is_in(row_numbers.implode())
-        if is_small:
-            return frame_by_shape[shape].filter(is_wanted)
-        return _fill_wanted_rows(filled_by_shape[shape], options, is_wanted)
+        has_wanted_number = pl.col(ROW_NUMBER).is_in(row_numbers.implode())
+        if is_small_file:
+            return typed_rows_by_shape[shape].filter(has_wanted_number)
+        return _fill_wanted_rows(filled_shape_by_name[shape], options, has_wanted_number)
 
     return Export(
-        frame_by_shape,
-        _hide_row_text(table.malformed, bool(class_by_header)).cache(),
-        tuple(header for header in unused_headers if header not in class_by_header),
-        tuple(class_by_header.items()),
+        typed_rows_by_shape,
+        _hide_row_text(table.malformed, bool(sensitive_class_by_header)).cache(),
+        tuple(header for header in unused_headers if header not in sensitive_class_by_header),
+        tuple(sensitive_class_by_header.items()),
         table.encoding,
         table.delimiter,
         table.row_count,
         {
-            shape: count_reasons(filled_shape.rows)
-            for shape, filled_shape in filled_by_shape.items()
+            shape: count_reasons(filled_shape.scanned_rows)
+            for shape, filled_shape in filled_shape_by_name.items()
             if filled_shape.shape_map.pass_over or filled_shape.shape_map.counts_empty
         },
         {
-            shape: count_unknown_words(filled_shape.shape_map, filled_shape.rows, filled_shape.typed_rows)
-            for shape, filled_shape in filled_by_shape.items()
+            shape: count_unknown_words(filled_shape.shape_map, filled_shape.scanned_rows, filled_shape.typed_rows)
+            for shape, filled_shape in filled_shape_by_name.items()
         },
         (*table.notes, *describe_noted_forms(table, adapter)),
-        frozenset(shape for shape, filled_shape in filled_by_shape.items() if is_hashed(filled_shape.shape_map)),
+        frozenset(shape_map.shape for shape_map, _ in maps_with_tables if has_hashed_code(shape_map)),
         read_again,
-        lambda: table.is_regular() and not numbers_seen,
+        lambda: table.is_regular() and not separator_notes,
     )
 
 
@@ -206,23 +206,23 @@ def _fit_shape_maps(
 
 def _hide_row_text(malformed_rows: pl.LazyFrame, has_sensitive_column: bool) -> pl.LazyFrame:
     """Return the malformed rows; nobody can tell which of their fields is a sensitive one, so none of it is kept."""
-    hidden_text = pl.lit(None, pl.String).alias("row_text")
-    return malformed_rows.with_columns(hidden_text) if has_sensitive_column else malformed_rows
+    null_row_text = pl.lit(None, pl.String).alias("row_text")
+    return malformed_rows.with_columns(null_row_text) if has_sensitive_column else malformed_rows
 
 
 class _FilledShape(NamedTuple):
     """One shape of a file.
 
     Attributes:
-        table: The file, reshaped for the shape.
-        rows: Its rows with the columns that the shape reads, and the reason for which one is passed over.
+        reshaped_table: The file, reshaped for the shape.
+        scanned_rows: Its rows with the columns that the shape reads, and the reason for which one is passed over.
         shape_texts: Its texts, with the map fitted to the file.
         transforms: The transform of each column of text.
         typed_rows: Its rows as `fill_shape` returns them.
     """
 
-    table: TextTable
-    rows: pl.LazyFrame
+    reshaped_table: TextTable
+    scanned_rows: pl.LazyFrame
     shape_texts: ShapeTexts
     transforms: Mapping[str, Transform]
     typed_rows: pl.LazyFrame
@@ -239,7 +239,7 @@ def _fill_shapes(
     options: SourceOptions,
     file_name: str,
     compute: Callable[[Sequence[pl.LazyFrame]], list[pl.LazyFrame]],
-    note_number: Callable[[], None] | None,
+    note_separator: Callable[[], None] | None,
 ) -> dict[CanonicalSchemaName, _FilledShape]:
     """Fill the shapes of a file, by their name.
 
@@ -249,51 +249,48 @@ def _fill_shapes(
         options: Options of the source.
         file_name: Name of the file, for messages.
         compute: Takes the frames of each step and returns the same rows, held in memory or not.
-        note_number: As in `read_texts`.
+        note_separator: As in `read_texts`.
     """
     shape_maps, reshaped_tables = zip(*maps_with_tables, strict=True)
-    rows_of_shapes = compute([_scan_rows(shape_map, reshaped_table) for shape_map, reshaped_table in maps_with_tables])
-    read_rows = [scanned_rows.filter(pl.col(REASON).is_null()) for scanned_rows in rows_of_shapes]
-    scanned_texts = compute(
-        [scan_texts(*arguments) for arguments in zip(shape_maps, read_rows, reshaped_tables, strict=True)]
-    )
-    maps_with_texts = zip(shape_maps, scanned_texts, strict=True)
-    texts_of_shapes = [read_texts(*map_with_texts, options, note_number) for map_with_texts in maps_with_texts]
-    transforms = prove_forms(texts_of_shapes, options, file_name, table)
-    typed_frames = compute(
-        [
-            fill_shape(shape_texts, shape_transforms, options)
-            for shape_texts, shape_transforms in zip(texts_of_shapes, transforms, strict=True)
-        ]
-    )
-    filled_shapes = (
-        _FilledShape(*fields)
-        for fields in zip(reshaped_tables, rows_of_shapes, texts_of_shapes, transforms, typed_frames, strict=True)
-    )
+    scanned_rows = compute([_scan_rows(shape_map, reshaped_table) for shape_map, reshaped_table in maps_with_tables])
+    rows_to_read = [shape_rows.filter(pl.col(REASON).is_null()) for shape_rows in scanned_rows]
+    scanned_texts = compute(list(map(scan_texts, shape_maps, rows_to_read, reshaped_tables)))
+    texts_of_shapes = [
+        read_texts(shape_map, texts, options, note_separator)
+        for shape_map, texts in zip(shape_maps, scanned_texts, strict=True)
+    ]
+    transforms_of_shapes = prove_forms(texts_of_shapes, options, file_name, table)
+    typed_rows = compute(list(map(partial(fill_shape, options=options), texts_of_shapes, transforms_of_shapes)))
+    filled_shapes = map(_FilledShape, reshaped_tables, scanned_rows, texts_of_shapes, transforms_of_shapes, typed_rows)
     return {filled_shape.shape_map.shape: filled_shape for filled_shape in filled_shapes}
 
 
-def _fill_wanted_rows(filled_shape: _FilledShape, options: SourceOptions, is_wanted: pl.Expr) -> pl.LazyFrame:
+def _fill_wanted_rows(filled_shape: _FilledShape, options: SourceOptions, has_wanted_number: pl.Expr) -> pl.LazyFrame:
     """Return the frame of a shape with only some of its rows, which are chosen before any text is cast."""
-    wanted_table = replace(filled_shape.table, scan=lambda columns: filled_shape.table.scan(columns).filter(is_wanted))
+    full_table = filled_shape.reshaped_table
+    wanted_table = replace(full_table, scan=lambda columns: full_table.scan(columns).filter(has_wanted_number))
     wanted_rows = _scan_rows(filled_shape.shape_map, wanted_table).filter(pl.col(REASON).is_null())
-    texts = scan_texts(filled_shape.shape_map, wanted_rows, wanted_table)
-    return fill_shape(replace(filled_shape.shape_texts, texts=texts), filled_shape.transforms, options)
+    wanted_texts = scan_texts(filled_shape.shape_map, wanted_rows, wanted_table)
+    return fill_shape(replace(filled_shape.shape_texts, texts=wanted_texts), filled_shape.transforms, options)
 
 
 def _unused_headers(shape_maps: Sequence[ShapeMap], table: TextTable) -> list[str]:
     """Return the headers of the file that none of the shape maps reads."""
-    read_headers = [
+    used_headers = [
         header
         for shape_map in shape_maps
         for header in (*headers_read_by(shape_map), *unpivoted_headers(table, shape_map.unpivot))
     ]
-    read_keys = {table.key(column) for header in read_headers for column in (header, *frame_columns(header, table))}
+    used_header_keys = {
+        table.key(column) for header in used_headers for column in (header, *frame_columns(header, table))
+    }
 
-    def is_read(key: str) -> bool:
-        return key in read_keys or (table.has_open_schema and any(covers(read_key, key) for read_key in read_keys))
+    def is_used(header_key: str) -> bool:
+        return header_key in used_header_keys or (
+            table.has_open_schema and any(covers(used_key, header_key) for used_key in used_header_keys)
+        )
 
-    return [header for header in table.headers if header.strip() and not is_read(table.key(header))]
+    return [header for header in table.headers if header.strip() and not is_used(table.key(header))]
 
 
 def _find_sensitive_headers(table: TextTable, unused_headers: Sequence[str], file_name: str) -> Mapping[str, str]:
@@ -302,15 +299,15 @@ def _find_sensitive_headers(table: TextTable, unused_headers: Sequence[str], fil
     Raises:
         ExportRefused: If a column that is read holds state ids.
     """
-    state_id_by_header = find_state_ids(table)
-    for header, state_id in state_id_by_header.items():
+    number_kind_by_header = find_state_ids(table)
+    for header, number_kind in number_kind_by_header.items():
         if header not in unused_headers:
             raise ExportRefused(
-                f"the column {header} of {file_name} holds {state_id.title}, which is never read (class "
-                f"{state_id.class_name}): map another column, or export the file without it"
+                f"the column {header} of {file_name} holds {number_kind.title}, which is never read (class "
+                f"{number_kind.class_name}): map another column, or export the file without it"
             )
     class_by_header = {header: sensitive_class(header) for header in unused_headers}
-    class_by_header |= {header: state_id.class_name for header, state_id in state_id_by_header.items()}
+    class_by_header |= {header: number_kind.class_name for header, number_kind in number_kind_by_header.items()}
     return {header: class_name for header, class_name in class_by_header.items() if class_name}
 
 
@@ -358,8 +355,8 @@ def open_export(
     opened_file = open_file(path, options.encoding, options.member)
     if "json" in adapter.formats:
         opened_file = drop_line_prefixes(opened_file)
-    with opened_file.open() as handle:
-        is_json = handle.read(1 << 12).lstrip()[:1] in (b"{", b"[")
+    with opened_file.open() as file_handle:
+        is_json = file_handle.read(1 << 12).lstrip()[:1] in (b"{", b"[")
     if ("json" if is_json else "csv") not in adapter.formats:
         raise ExportRefused(
             f"{path.name} is {'JSON' if is_json else 'not JSON'}, and {adapter.system} reads "
@@ -376,9 +373,9 @@ def open_export(
     return replace(table, notes=title_notes)
 
 
-def _compute_now(frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
+def _collect_frames(lazy_frames: Sequence[pl.LazyFrame]) -> list[pl.LazyFrame]:
     """Return the same rows, held in memory: what follows neither reads the file again nor plans its reading again."""
-    return [frame.lazy() for frame in pl.collect_all(frames)]
+    return [computed_frame.lazy() for computed_frame in pl.collect_all(lazy_frames)]
 
 
 def headers_wanted(adapter: Adapter, options: SourceOptions) -> set[str]:

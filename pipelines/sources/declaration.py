@@ -27,7 +27,7 @@ FILE_NAME, COLUMN_NAME, CELL_VALUE, MAX_POINTS = "@file", "@item", "@value", "@p
 # Words of a condition: any text at all, and every word that the transform of the column maps, in footsteps.yaml too.
 ANY_TEXT, KNOWN_WORDS = "@any", "@known"
 # The attributes of a field map that hold headers.
-HEADER_ATTRIBUTES = ("headers", "lowest", "highest", "began", "ended")
+HEADER_ATTRIBUTES = ("headers", "lowest_headers", "highest_headers", "start_headers", "end_headers")
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class FieldMap:
             `completed_on` and `started_on`, the filled one tells what happened.
         form: Form of the export in which the headers have this meaning; None for every form. A member of JSON can have
             the letters of a CSV header and another unit.
-        lowest: Headers of the row's own lowest score; without one it is 0.
-        highest: Headers of the row's own highest score. In a row without one a later variant counts; without a later
-            variant the score stays unread.
-        began: Headers of the moment at which the hours began, joined by a blank: a date and a clock.
-        ended: Headers of the moment at which they ended. Together they give the hours of a row whose field is empty,
-            and prove the unit of a row whose field is filled.
+        lowest_headers: Headers of the row's own lowest score; without one it is 0.
+        highest_headers: Headers of the row's own highest score. In a row without one a later variant counts; without a
+            later variant the score stays unread.
+        start_headers: Headers of the moment at which the hours began, joined by a blank: a date and a clock.
+        end_headers: Headers of the moment at which they ended. Together they give the hours of a row whose field is
+            empty, and prove the unit of a row whose field is filled.
     """
 
     destination: str
@@ -110,10 +110,10 @@ class FieldMap:
     split: str | None = None
     value_is_header: bool = False
     form: Form | None = None
-    lowest: tuple[str, ...] = ()
-    highest: tuple[str, ...] = ()
-    began: tuple[str, ...] = ()
-    ended: tuple[str, ...] = ()
+    lowest_headers: tuple[str, ...] = ()
+    highest_headers: tuple[str, ...] = ()
+    start_headers: tuple[str, ...] = ()
+    end_headers: tuple[str, ...] = ()
 
     @property
     def is_mapped(self) -> bool:
@@ -123,7 +123,7 @@ class FieldMap:
     @property
     def has_moments(self) -> bool:
         """Whether two moments tell the hours."""
-        return bool(self.began and self.ended)
+        return bool(self.start_headers and self.end_headers)
 
     @property
     def is_conditional(self) -> bool:
@@ -141,14 +141,15 @@ class Unpivot:
     """A wide table whose columns become rows: one row per filled cell, with its header, value and maximum points.
 
     Attributes:
-        header_pattern: Regular expression of the headers to unpivot; None for all but `exclude` and sensitive ones.
-        exclude: Headers that are not unpivoted.
+        header_pattern: Regular expression of the headers to unpivot; None for all but the excluded
+            and sensitive ones.
+        excluded_headers: Headers that are not unpivoted.
         empty_values: Values, ignoring case, that count as an empty cell.
         points_row: Condition of the row that holds the maximum points of each column.
     """
 
     header_pattern: str | None = None
-    exclude: tuple[str, ...] = ()
+    excluded_headers: tuple[str, ...] = ()
     empty_values: tuple[str, ...] = ("-",)
     points_row: Condition | None = None
 
@@ -192,13 +193,13 @@ class FileForm:
     """A form of a system's files that is not read, or not wholly: an older version, a notice of a change.
 
     Attributes:
-        what: What such a file is and the way out, as the predicate of a sentence whose subject is the file.
+        description: What such a file is and what to export instead: the rest of a sentence whose subject is the file.
             `{headers}` stands for the headers that match the pattern.
         headers: Headers that, together, only this form has.
         header_pattern: Regular expression of which at least one header of this form is a match.
     """
 
-    what: str
+    description: str
     headers: tuple[str, ...] = ()
     header_pattern: str | None = None
 
@@ -243,7 +244,7 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Override:
-    """How the configuration fills one destination column; a part that is None stays as the adapter declares it."""
+    """How the configuration fills one destination column; what is None or empty stays as the adapter declares it."""
 
     headers: tuple[str, ...] = ()
     scale: tuple[float, float] | None = None
@@ -281,10 +282,12 @@ class SourceOptions:
 
     def overrides(self) -> dict[str, Override]:
         """Return the mapping as one override per destination column."""
-        return {destination: _override(declared_override) for destination, declared_override in self.mapping.items()}
+        return {
+            destination: _parse_override(declared_override) for destination, declared_override in self.mapping.items()
+        }
 
 
-def _override(declared_override: Any) -> Override:
+def _parse_override(declared_override: Any) -> Override:
     """Return the override that an entry of `mapping` declares: a header, a list of headers, or the parts by name."""
     override_parts: dict[str, Any] = (
         {"column": declared_override} if isinstance(declared_override, str | list | tuple) else dict(declared_override)

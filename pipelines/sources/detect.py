@@ -41,19 +41,19 @@ class SystemMatch:
         system: Name of the system.
         shape: The canonical shape that the file would fill.
         score: 0..1; 1 if the file has all that marks the system.
-        matching: Headers of the signature that the file has.
-        missing: Required headers that the file lacks or, if it lacks a part of the signature, of which it holds no
-            readable text; and those of the measure of the shape if it has none of them; alternatives are joined by
+        matching_headers: Headers of the signature that the file has.
+        missing_headers: Required headers that the file lacks or, if it lacks a part of the signature, of which it holds
+            no readable text; and those of the measure of the shape if it has none of them; alternatives are joined by
             ` or `.
-        why: The reasons in one sentence.
+        explanation: The reasons in one sentence.
     """
 
     system: str
     shape: CanonicalSchemaName | None
     score: float
-    matching: tuple[str, ...]
-    missing: tuple[str, ...]
-    why: str
+    matching_headers: tuple[str, ...]
+    missing_headers: tuple[str, ...]
+    explanation: str
 
 
 def describe_systems() -> list[dict[str, Any]]:
@@ -88,33 +88,40 @@ def rank_systems(
     """
     matches: list[SystemMatch] = []
     refusals: list[ExportRefused] = []
-    table_by_reading: dict[object, TextTable] = {}
+    table_by_reading_key: dict[object, TextTable] = {}
     adapters = [adapter for adapter in all_adapters().values() if systems is None or adapter.system in systems]
     known_headers = {header for adapter in adapters for header in headers_wanted(adapter, options)}
     for adapter in adapters:
         # Systems whose files are read alike share one table.
         reading_key = (adapter.formats, adapter.records_path, adapter.record_terminator)
         try:
-            if reading_key not in table_by_reading:
-                table_by_reading[reading_key] = open_export(path, adapter, options, known_headers=known_headers)
+            if reading_key not in table_by_reading_key:
+                table_by_reading_key[reading_key] = open_export(path, adapter, options, known_headers=known_headers)
         except ExportRefused as refusal:
             refusals.append(refusal)
             continue
-        refuse_unread_form(table_by_reading[reading_key], adapter, path.name)
+        refuse_unread_form(table_by_reading_key[reading_key], adapter, path.name)
         matches += [
             match
             for shape_map in adapter.shapes
-            if (match := _match_shape(adapter, shape_map, table_by_reading[reading_key], path))
+            if (match := _match_shape(adapter, shape_map, table_by_reading_key[reading_key], path))
         ]
-    if not table_by_reading:
+    if not table_by_reading_key:
         raise refusals[0]
-    return sorted(matches, key=lambda match: (-match.score, len(match.missing), -len(match.matching), match.system))
+    return sorted(
+        matches,
+        key=lambda match: (-match.score, len(match.missing_headers), -len(match.matching_headers), match.system),
+    )
 
 
 def best_match(matches: list[SystemMatch]) -> SystemMatch | None:
     """Return the match that is certain enough to be suggested, of the matches in the order of `rank_systems`."""
     first_match = matches[0] if matches else None
-    return first_match if first_match and first_match.score >= MIN_MATCH_SCORE and not first_match.missing else None
+    return (
+        first_match
+        if first_match and first_match.score >= MIN_MATCH_SCORE and not first_match.missing_headers
+        else None
+    )
 
 
 def suggest_source_block(path: Path) -> str:
@@ -141,11 +148,13 @@ def suggest_source_block(path: Path) -> str:
         "path": f"{source_name}/*{''.join(path.suffixes[-2:])}",
     }
     if chosen_match:
-        comment_lines = [f"# {chosen_match.why}"]
+        comment_lines = [f"# {chosen_match.explanation}"]
         tied_systems = dict.fromkeys(
-            match.system for match in matches if match.score == chosen_match.score and not match.missing
+            match.system for match in matches if match.score == chosen_match.score and not match.missing_headers
         )
-        comment_lines += [f"# tie: {system} fits as well" for system in tied_systems if system != chosen_match.system]
+        comment_lines += [
+            f"# tie: {system_name} fits as well" for system_name in tied_systems if system_name != chosen_match.system
+        ]
     else:
         source_entry.update(
             shape="skill_mention", mapping=dict.fromkeys(("account_code", "skill_text", "occurred_at"), "?")
@@ -153,22 +162,22 @@ def suggest_source_block(path: Path) -> str:
         comment_lines = [
             "# no system fits: choose a shape and map its columns",
             f"# columns of the file: {', '.join(open_table(path).headers[:40])}",
-            *(f"# nearest guess: {match.why}" for match in matches[:1]),
+            *(f"# nearest guess: {match.explanation}" for match in matches[:1]),
         ]
     entry_yaml = yaml.safe_dump([source_entry], sort_keys=False, allow_unicode=True).rstrip()
     return "\n".join([*comment_lines, "sources:", *(f"  {yaml_line}" for yaml_line in entry_yaml.splitlines()), ""])
 
 
 def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable, path: Path) -> SystemMatch | None:
-    first_headers = dict.fromkeys(field_map.headers[0] for field_map in shape_map.fields if field_map.headers)
-    signature = shape_map.signature or adapter.signature or tuple(first_headers)
+    preferred_headers = dict.fromkeys(field_map.headers[0] for field_map in shape_map.fields if field_map.headers)
+    signature = shape_map.signature or adapter.signature or tuple(preferred_headers)
     # The parent of a nested member counts as present.
-    present_headers = {*table.columns, *(header.split(".")[0] for header in table.columns)}
-    matching_headers = tuple(header for header in signature if table.key(header) in present_headers)
-    mapped_fields = [field_map for field_map in shape_map.fields if has_header(field_map, table)]
-    if not matching_headers and not mapped_fields:
+    present_header_keys = {*table.columns, *(header.split(".")[0] for header in table.columns)}
+    matching_headers = tuple(header for header in signature if table.key(header) in present_header_keys)
+    filled_field_maps = [field_map for field_map in shape_map.fields if has_header(field_map, table)]
+    if not matching_headers and not filled_field_maps:
         return None
-    filled_columns = {field_map.destination for field_map in mapped_fields}
+    filled_columns = {field_map.destination for field_map in filled_field_maps}
     missing_headers = tuple(
         " or ".join(field_map.headers)
         for field_map in shape_map.fields
@@ -179,97 +188,106 @@ def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable, path: 
             " or ".join(header for field_map in _measure_fields(shape_map) for header in field_map.headers),
         )
     if not missing_headers:
-        missing_headers = _unnamed_days(shape_map, table, path)
+        missing_headers = _missing_day_headers(shape_map, table, path)
     if not missing_headers and not matching_headers:
-        missing_headers = _unnamed_people(shape_map, table)
-    read_keys = {table.key(header) for header in headers_read_by(shape_map)}
+        missing_headers = _missing_person_headers(shape_map, table)
+    used_header_keys = {table.key(header) for header in headers_read_by(shape_map)}
     signature_share = len(matching_headers) / max(len(signature), 1)
     filled_share = len(filled_columns) / max(len({field_map.destination for field_map in shape_map.fields}), 1)
-    read_share = len(read_keys & set(table.columns)) / max(len(table.columns), 1)
-    unread_headers = _unread_headers(shape_map, table) if not missing_headers and signature_share < 1 else ()
-    score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * read_share)
-    listed_headers = f" ({', '.join(matching_headers)})" if matching_headers else ""
+    used_share = len(used_header_keys & set(table.columns)) / max(len(table.columns), 1)
+    unreadable_headers = _unreadable_headers(shape_map, table) if not missing_headers and signature_share < 1 else ()
+    match_score = max(0.7 * signature_share + 0.3 * filled_share, 0.7 * filled_share + 0.3 * used_share)
+    headers_clause = f" ({', '.join(matching_headers)})" if matching_headers else ""
     explanation = (
-        f"{adapter.title}: has {len(matching_headers)} of {len(signature)} columns that mark it{listed_headers} and "
-        f"fills {len(mapped_fields)} columns of {shape_map.shape}"
+        f"{adapter.title}: has {len(matching_headers)} of {len(signature)} columns that mark it{headers_clause} and "
+        f"fills {len(filled_field_maps)} columns of {shape_map.shape}"
     )
-    for alternative_headers in missing_headers:
-        nearest_headers = nearest_names(alternative_headers.split(" or ")[0], table.headers)
-        explanation += f"; lacks {alternative_headers}, nearest: {nearest_headers}"
+    for joined_alternatives in missing_headers:
+        nearest_headers = nearest_names(joined_alternatives.split(" or ")[0], table.headers)
+        explanation += f"; lacks {joined_alternatives}, nearest: {nearest_headers}"
     explanation += "".join(
-        f"; {alternative_headers} holds nothing that it reads" for alternative_headers in unread_headers
+        f"; {joined_alternatives} holds nothing that it reads" for joined_alternatives in unreadable_headers
     )
-    missing_headers += unread_headers
+    missing_headers += unreadable_headers
     return SystemMatch(
         adapter.system,
         shape_map.shape,
-        round(score * 0.5 ** len(missing_headers), 3),
+        round(match_score * 0.5 ** len(missing_headers), 3),
         matching_headers,
         missing_headers,
         explanation,
     )
 
 
-def _unnamed_days(shape_map: ShapeMap, table: TextTable, path: Path) -> tuple[str, ...]:
+def _missing_day_headers(shape_map: ShapeMap, table: TextTable, path: Path) -> tuple[str, ...]:
     """Return the headers of a needed field that only the name of the file could fill, and does not."""
-    for destinations in CANONICAL_SCHEMAS[shape_map.shape].needed_column_groups:
-        field_maps = [field_map for field_map in shape_map.fields if field_map.destination in destinations]
-        named_maps = [field_map for field_map in field_maps if FILE_NAME in field_map.headers and field_map.extract]
-        others = [field_map for field_map in field_maps if field_map not in named_maps]
-        if not named_maps or any(field_map.constant or has_header(field_map, table) for field_map in others):
+    for alternative_destinations in CANONICAL_SCHEMAS[shape_map.shape].needed_column_groups:
+        field_maps = [field_map for field_map in shape_map.fields if field_map.destination in alternative_destinations]
+        file_name_maps = [field_map for field_map in field_maps if FILE_NAME in field_map.headers and field_map.extract]
+        other_field_maps = [field_map for field_map in field_maps if field_map not in file_name_maps]
+        if not file_name_maps or any(
+            field_map.constant or has_header(field_map, table) for field_map in other_field_maps
+        ):
             continue
-        if not any(re.search(field_map.extract or "", path.name) for field_map in named_maps):
-            return (" or ".join(header for field_map in others for header in field_map.headers) or "a day in its name",)
+        if not any(re.search(field_map.extract or "", path.name) for field_map in file_name_maps):
+            return (
+                " or ".join(header for field_map in other_field_maps for header in field_map.headers)
+                or "a day in its name",
+            )
     return ()
 
 
-def _unnamed_people(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
+def _missing_person_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
     """Return the headers that could name the person of a record, if the file has none of them."""
-    people_maps = [field_map for field_map in shape_map.fields if field_map.destination in PERSON_COLUMNS]
-    if not people_maps or any(
+    person_field_maps = [field_map for field_map in shape_map.fields if field_map.destination in PERSON_COLUMNS]
+    if not person_field_maps or any(
         field_map.constant or FILE_NAME in field_map.headers or has_header(field_map, table)
-        for field_map in people_maps
+        for field_map in person_field_maps
     ):
         return ()
-    return (" or ".join(header for field_map in people_maps for header in field_map.headers),)
+    return (" or ".join(header for field_map in person_field_maps for header in field_map.headers),)
 
 
-def _unread_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
+def _unreadable_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
     """Return the headers of each required field of which the pattern reads none of the first rows."""
-    pattern_fields = [field_map for field_map in shape_map.fields if field_map.required and field_map.extract]
-    if not pattern_fields:
+    pattern_field_maps = [field_map for field_map in shape_map.fields if field_map.required and field_map.extract]
+    if not pattern_field_maps:
         return ()
-    headers = [header for field_map in pattern_fields for header in field_map.headers]
-    columns = {column for header in headers for column in frame_columns(header, table)}
-    cells = scan_cells(table, sorted(columns & set(chain.from_iterable(table.columns.values()))))
-    is_any_read = [field_text(field_map, shape_map, table).is_not_null().any() for field_map in pattern_fields]
-    is_read = cells.head(PROOF_ROWS).select(pl.concat_list(is_any_read).alias("is_read")).collect()["is_read"][0]
+    pattern_headers = [header for field_map in pattern_field_maps for header in field_map.headers]
+    frame_column_names = {column for header in pattern_headers for column in frame_columns(header, table)}
+    cells = scan_cells(table, sorted(frame_column_names & set(chain.from_iterable(table.columns.values()))))
+    has_text_expressions = [
+        field_text(field_map, shape_map, table).is_not_null().any() for field_map in pattern_field_maps
+    ]
+    has_text_per_field = (
+        cells.head(PROOF_ROWS).select(pl.concat_list(has_text_expressions).alias("has_text")).collect()["has_text"][0]
+    )
     return tuple(
         " or ".join(field_map.headers)
-        for field_map, is_field_read in zip(pattern_fields, is_read, strict=True)
-        if not is_field_read
+        for field_map, has_text in zip(pattern_field_maps, has_text_per_field, strict=True)
+        if not has_text
     )
 
 
 def _measure_fields(shape_map: ShapeMap) -> list[FieldMap]:
     """Return the field maps of what a record of the shape measures."""
-    measure = CANONICAL_SCHEMAS[shape_map.shape].measure_column
-    return [field_map for field_map in shape_map.fields if field_map.destination == measure]
+    measure_column = CANONICAL_SCHEMAS[shape_map.shape].measure_column
+    return [field_map for field_map in shape_map.fields if field_map.destination == measure_column]
 
 
 def _has_measure(shape_map: ShapeMap, table: TextTable) -> bool:
     """Return whether the file fills the measure of the shape, if the shape map reads one from headers."""
-    measure_fields = _measure_fields(shape_map)
-    if not any(field_map.headers for field_map in measure_fields) or unpivoted_headers(table, shape_map.unpivot):
+    measure_field_maps = _measure_fields(shape_map)
+    if not any(field_map.headers for field_map in measure_field_maps) or unpivoted_headers(table, shape_map.unpivot):
         return True
     return any(
         field_map.constant is not None
         or has_header(field_map, table)
         or all(
             has_header(FieldMap(field_map.destination, moment_headers), table)
-            for moment_headers in (field_map.began, field_map.ended)
+            for moment_headers in (field_map.start_headers, field_map.end_headers)
         )
-        for field_map in measure_fields
+        for field_map in measure_field_maps
     )
 
 
@@ -279,19 +297,21 @@ def _describe_system(adapter: Adapter) -> dict[str, Any]:
     optional_headers = dict.fromkeys(
         " or ".join(field_map.headers) for field_map in field_maps if not field_map.required
     )
-    shapes = tuple(dict.fromkeys(shape_map.shape for shape_map in adapter.shapes))
+    shape_names = tuple(dict.fromkeys(shape_map.shape for shape_map in adapter.shapes))
     return {
         "system": adapter.system,
         "title": adapter.title,
         "domain": adapter.domain,
         "formats": adapter.formats,
-        "shapes": shapes,
+        "shapes": shape_names,
         "needed": tuple(needed_headers),
-        "optional": tuple(headers for headers in optional_headers if headers not in needed_headers),
+        "optional": tuple(
+            joined_alternatives for joined_alternatives in optional_headers if joined_alternatives not in needed_headers
+        ),
         "columns": {
             shape: [asdict(column) for column in shape_columns]
             for shape, shape_columns in list_shape_columns().items()
-            if shape in shapes or not shapes
+            if shape in shape_names or not shape_names
         },
         "notes": adapter.notes,
     }

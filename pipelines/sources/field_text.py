@@ -11,17 +11,17 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS
-from pipelines.sources.casts.batches import by_batch, of_distinct
+from pipelines.sources.casts.batches import make_batch_parser, make_distinct_reader
 from pipelines.sources.casts.placeholders import drop_placeholders, drop_unset, placeholders_of
-from pipelines.sources.casts.words import comparable, comparable_words
+from pipelines.sources.casts.words import comparable_text, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.mapping import transform_for
 from pipelines.sources.readers.text_table import TextTable, strip_cells, stripped_or_null
 
 # Before the name of a column, the column of its cells without placeholders.
-FILLED = "@filled:"
+FILLED_PREFIX = "@filled:"
 # Kinds of values of which none is written as false.
-_KINDS_WITHOUT_TRUTH = frozenset(("text", "code", "digest", "email", "date", "datetime"))
+_KINDS_NEVER_FALSE = frozenset(("text", "code", "digest", "email", "date", "datetime"))
 
 
 def scan_cells(table: TextTable, columns: Sequence[str]) -> pl.LazyFrame:
@@ -32,14 +32,14 @@ def scan_cells(table: TextTable, columns: Sequence[str]) -> pl.LazyFrame:
         columns: The columns that are read; those that the file lacks are left out.
 
     Returns:
-        The rows of the table. A cell has no blanks around it, and is null if nothing is left; the column `FILLED` and
-        its name holds the same text, and null for a placeholder.
+        The rows of the table. A cell has no blanks around it, and is null if nothing is left; the column with
+        `FILLED_PREFIX` before its name holds the same text, and null for a placeholder.
     """
     scanned_rows = table.scan(columns)
     present_columns = [column for column in columns if column in scanned_rows.collect_schema()]
     stripped_rows = strip_cells(scanned_rows, present_columns)
     return stripped_rows.with_columns(
-        drop_placeholders(pl.col(column)).alias(FILLED + column) for column in present_columns
+        drop_placeholders(pl.col(column)).alias(FILLED_PREFIX + column) for column in present_columns
     )
 
 
@@ -69,21 +69,21 @@ def headers_of(condition: Condition | PassOver, shape_map: ShapeMap) -> tuple[st
     """Return every header that a condition looks at: those of its destination, or its own."""
     if isinstance(condition.column, tuple):
         return condition.column
-    return tuple(header for field_map in _variants(condition.column, shape_map) for header in field_map.headers)
+    return tuple(header for field_map in _field_variants(condition.column, shape_map) for header in field_map.headers)
 
 
 def condition_text(condition: Condition | PassOver, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return the text that a condition compares: "" if it is blank or a placeholder, or the file has no such header."""
-    words = {*condition.words, *(condition.other_than if isinstance(condition, PassOver) else ())}
+    condition_words = {*condition.words, *(condition.other_than if isinstance(condition, PassOver) else ())}
     if isinstance(condition.column, tuple):
-        variants = [FieldMap("", _present_headers(condition.column, table))]
+        field_maps = [FieldMap("", _present_headers(condition.column, table))]
     else:
-        variants = _variants(condition.column, shape_map)
-        words.update(word for field_map in variants for word in transform_for(field_map).values)
-    declared_words = frozenset(word.lower() for word in words)
+        field_maps = _field_variants(condition.column, shape_map)
+        condition_words.update(word for field_map in field_maps for word in transform_for(field_map).values)
+    declared_words = frozenset(word.lower() for word in condition_words)
     cell_texts = [
         _without_placeholder(column, _cut_text(field_map, header, column), declared_words)
-        for field_map in variants
+        for field_map in field_maps
         for header in field_map.headers
         for column in frame_columns(header, table)
     ]
@@ -95,28 +95,34 @@ def condition_holds(condition: Condition, shape_map: ShapeMap, table: TextTable)
     if not _present_headers(headers_of(condition, shape_map), table):
         return pl.lit(False)
     text = condition_text(condition, shape_map, table)
-    return holds_word(text, comparable(text), condition.column, condition.words, shape_map)
+    return holds_word(text, comparable_text(text), condition.column, condition.words, shape_map)
 
 
 def holds_word(
-    text: pl.Expr, word: pl.Expr, column: str | tuple[str, ...], words: Iterable[str], shape_map: ShapeMap
+    text: pl.Expr,
+    comparable_word: pl.Expr,
+    condition_column: str | tuple[str, ...],
+    condition_words: Iterable[str],
+    shape_map: ShapeMap,
 ) -> pl.Expr:
     """Return whether the text of the column is one of the words.
 
     Args:
         text: The text.
-        word: The text as words are compared (`comparable`).
-        column: The destination or the headers of the condition.
-        words: The words of the condition.
+        comparable_word: The text as `comparable_text` returns it.
+        condition_column: The destination or the headers of the condition.
+        condition_words: The words of the condition.
         shape_map: The map, fitted to the file.
     """
-    listed_words = set(words)
-    if KNOWN_WORDS in listed_words and isinstance(column, str):
-        listed_words.update(
-            word for field_map in _variants(column, shape_map) for word in transform_for(field_map).values
+    accepted_words = set(condition_words)
+    if KNOWN_WORDS in accepted_words and isinstance(condition_column, str):
+        accepted_words.update(
+            word
+            for field_map in _field_variants(condition_column, shape_map)
+            for word in transform_for(field_map).values
         )
-    is_listed = word.is_in(comparable_words(listed_words - {ANY_TEXT, KNOWN_WORDS}))
-    return is_listed | (text != "") if ANY_TEXT in listed_words else is_listed
+    is_accepted = comparable_word.is_in(comparable_words(accepted_words - {ANY_TEXT, KNOWN_WORDS}))
+    return is_accepted | (text != "") if ANY_TEXT in accepted_words else is_accepted
 
 
 def choose_variant(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable) -> pl.Expr:
@@ -124,30 +130,31 @@ def choose_variant(variants: Sequence[FieldMap], shape_map: ShapeMap, table: Tex
 
     It is the first whose condition holds and of which a header is filled, whatever its text; a constant always counts.
     """
-    chosen_position = pl.lit(None, pl.UInt8)
-    for position, field_map in reversed(list(enumerate(variants))):
+    chosen_variant_index = pl.lit(None, pl.UInt8)
+    for variant_index, field_map in reversed(list(enumerate(variants))):
         is_filled = pl.lit(True)
         if field_map.constant is None:
             is_filled = _any_filled(field_map.headers, field_map, shape_map, table)
             if field_map.has_moments:
                 has_start, has_end = (
-                    _any_filled(headers, field_map, shape_map, table) for headers in (field_map.began, field_map.ended)
+                    _any_filled(headers, field_map, shape_map, table)
+                    for headers in (field_map.start_headers, field_map.end_headers)
                 )
                 is_filled |= has_start & has_end
-            if field_map.highest and field_map is not variants[-1]:
-                is_filled &= _any_filled(field_map.highest, field_map, shape_map, table)
+            if field_map.highest_headers and field_map is not variants[-1]:
+                is_filled &= _any_filled(field_map.highest_headers, field_map, shape_map, table)
         if field_map.when:
             is_filled &= _meets_condition(field_map.when, field_map, shape_map, table)
         if field_map.unless:
             is_filled &= ~_meets_condition(field_map.unless, field_map, shape_map, table)
-        chosen_position = pl.when(is_filled).then(pl.lit(position, pl.UInt8)).otherwise(chosen_position)
-    return chosen_position
+        chosen_variant_index = pl.when(is_filled).then(pl.lit(variant_index, pl.UInt8)).otherwise(chosen_variant_index)
+    return chosen_variant_index
 
 
 def _meets_condition(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
     """Return whether the row meets a condition of a field map, of whose own headers it knows the words."""
-    field_words = transform_for(field_map).values if KNOWN_WORDS in condition.words else ()
-    return condition_holds(replace(condition, words=(*condition.words, *field_words)), shape_map, table)
+    mapped_words = transform_for(field_map).values if KNOWN_WORDS in condition.words else ()
+    return condition_holds(replace(condition, words=(*condition.words, *mapped_words)), shape_map, table)
 
 
 def field_text(field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
@@ -156,7 +163,7 @@ def field_text(field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl
     Conditions of the field do not count.
     """
     cell_texts = [
-        _filled_text(field_map, header, column, shape_map)
+        _cell_text(field_map, header, column, shape_map)
         for header in field_map.headers
         for column in frame_columns(header, table)
     ]
@@ -166,10 +173,10 @@ def field_text(field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl
         return stripped_or_null(pl.concat_str(cell_texts, separator=field_map.join, ignore_nulls=True))
     text = pl.coalesce(cell_texts)
     if field_map.extract is not None and len(cell_texts) > 1 and not _patterns_sort_texts(field_map, shape_map):
-        columns = [column for header in field_map.headers for column in frame_columns(header, table)]
+        cell_columns = [column for header in field_map.headers for column in frame_columns(header, table)]
         text = pl.lit(None, pl.String)
         # a cell that the pattern does not match is unreadable, not empty: no later header stands in for it
-        for column, cell_text in reversed(list(zip(columns, cell_texts, strict=True))):
+        for column, cell_text in reversed(list(zip(cell_columns, cell_texts, strict=True))):
             text = (
                 pl.when(_drop_placeholder(column, None, field_map, shape_map).is_null()).then(text).otherwise(cell_text)
             )
@@ -191,13 +198,13 @@ def _present_headers(headers: tuple[str, ...], table: TextTable) -> tuple[str, .
     return tuple(header for header in headers if table.has_open_schema or table.key(header) in table.columns)
 
 
-def _variants(destination: str, shape_map: ShapeMap) -> list[FieldMap]:
+def _field_variants(destination: str, shape_map: ShapeMap) -> list[FieldMap]:
     return [field_map for field_map in shape_map.fields if field_map.destination == destination]
 
 
 def joined_text(headers: Sequence[str], table: TextTable) -> pl.Expr:
     """Return the texts of the headers, joined by a blank; null if all are blank or placeholders."""
-    cell_texts = [pl.col(FILLED + column) for header in headers for column in frame_columns(header, table)]
+    cell_texts = [pl.col(FILLED_PREFIX + column) for header in headers for column in frame_columns(header, table)]
     return (
         stripped_or_null(pl.concat_str(cell_texts, separator=" ", ignore_nulls=True))
         if cell_texts
@@ -206,51 +213,56 @@ def joined_text(headers: Sequence[str], table: TextTable) -> pl.Expr:
 
 
 def _any_filled(headers: Sequence[str], field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
-    columns = [column for header in headers for column in frame_columns(header, table)]
-    cell_texts = (_drop_placeholder(column, None, field_map, shape_map) for column in columns)
+    """Return whether one of the headers holds a text in the row that is no placeholder."""
+    cell_columns = [column for header in headers for column in frame_columns(header, table)]
+    cell_texts = (_drop_placeholder(column, None, field_map, shape_map) for column in cell_columns)
     return pl.any_horizontal(pl.lit(False), *(cell_text.is_not_null() for cell_text in cell_texts))
 
 
-def _filled_text(field_map: FieldMap, header: str, column: str, shape_map: ShapeMap) -> pl.Expr:
+def _cell_text(field_map: FieldMap, header: str, column: str, shape_map: ShapeMap) -> pl.Expr:
     """Return the text of a cell as it is cut by the field map; null if it is a placeholder."""
     text = _drop_placeholder(column, _cut_text(field_map, header, column), field_map, shape_map)
     if field_map.split is None or set(text.meta.root_names()) != {column}:
         return text
     # lists of words repeat, and to cut one takes longer than to find what was cut from an equal one
-    return by_batch(pl.String(), of_distinct(pl.String(), lambda cells: _select(cells.alias(column), text)))(
-        pl.col(column)
-    )
+    return make_batch_parser(
+        pl.String(),
+        make_distinct_reader(
+            pl.String(), lambda distinct_cells: _evaluate_on_cells(distinct_cells.alias(column), text)
+        ),
+    )(pl.col(column))
 
 
-def _select(cells: pl.Series, expression: pl.Expr) -> pl.Series:
+def _evaluate_on_cells(cells: pl.Series, expression: pl.Expr) -> pl.Series:
     return cells.to_frame().select(expression).to_series()
 
 
-def _drop_placeholder(column: str, text: pl.Expr | None, field_map: FieldMap, shape_map: ShapeMap) -> pl.Expr:
+def _drop_placeholder(column: str, cut_text: pl.Expr | None, field_map: FieldMap, shape_map: ShapeMap) -> pl.Expr:
     """Return the text, or null if it is a placeholder and none of the words that the field declares.
 
     Args:
         column: The column of the cell.
-        text: What is cut from the cell; None for the whole cell.
+        cut_text: What is cut from the cell; None for the whole cell.
         field_map: The map of the field.
         shape_map: The map of the shape.
     """
     if field_map.destination in CANONICAL_SCHEMAS[shape_map.shape].full_score_if_empty:
-        return pl.col(column) if text is None else text
+        return pl.col(column) if cut_text is None else cut_text
     transform = transform_for(field_map)
     declared_words = frozenset(word.lower() for word in transform.values)
-    filled_text = _without_placeholder(column, text, declared_words, field_map.destination)
-    if transform.kind not in _KINDS_WITHOUT_TRUTH or field_map.value_is_header or "false" in declared_words:
-        return filled_text
-    return drop_unset(filled_text)
+    text_without_placeholder = _without_placeholder(column, cut_text, declared_words, field_map.destination)
+    if transform.kind not in _KINDS_NEVER_FALSE or field_map.value_is_header or "false" in declared_words:
+        return text_without_placeholder
+    return drop_unset(text_without_placeholder)
 
 
 def _without_placeholder(
-    column: str, text: pl.Expr | None, declared_words: frozenset[str], destination: str = ""
+    column: str, cut_text: pl.Expr | None, declared_words: frozenset[str], destination: str = ""
 ) -> pl.Expr:
-    if text is None and placeholders_of(destination, declared_words) == placeholders_of():
-        return pl.col(FILLED + column)
-    return drop_placeholders(pl.col(column) if text is None else text, destination, declared_words)
+    """Return what is cut from a cell, or the whole cell if that is None; null if it is a placeholder."""
+    if cut_text is None and placeholders_of(destination, declared_words) == placeholders_of():
+        return pl.col(FILLED_PREFIX + column)
+    return drop_placeholders(pl.col(column) if cut_text is None else cut_text, destination, declared_words)
 
 
 def _cut_text(field_map: FieldMap, header: str, column: str) -> pl.Expr | None:
@@ -260,7 +272,7 @@ def _cut_text(field_map: FieldMap, header: str, column: str) -> pl.Expr | None:
     text = pl.col(column)
     if field_map.extract is not None or field_map.value_is_header:
         # a part of a placeholder (N/A) is no value, and a placeholder in the place of a day is no day
-        text = pl.col(FILLED + column)
+        text = pl.col(FILLED_PREFIX + column)
     if field_map.extract is not None:
         text = stripped_or_null(text.str.extract(field_map.extract, 1))
     if field_map.value_is_header:

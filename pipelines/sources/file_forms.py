@@ -14,9 +14,9 @@ from pipelines.sources.readers.text_table import TextTable
 from pipelines.sources.sensitive_columns import sensitive_class
 
 # A sentence quotes this many headers.
-MAX_QUOTED = 20
+MAX_QUOTED_HEADERS = 20
 # Words of the headers of a record's own id, and of those of the person that a record belongs to.
-ROW_IDS, PERSON_IDS = ("id", "uuid"), ("employee id", "employee uuid", "person id", "worker id")
+RECORD_ID_WORDS, PERSON_ID_WORDS = ("id", "uuid"), ("employee id", "employee uuid", "person id", "worker id")
 
 
 def refuse_unread_form(table: TextTable, adapter: Adapter, file_name: str) -> None:
@@ -33,8 +33,8 @@ def refuse_unread_form(table: TextTable, adapter: Adapter, file_name: str) -> No
     signatures = [shape_map.signature for shape_map in adapter.shapes if shape_map.signature]
     if any(_has_headers(signature, table) for signature in signatures):
         return
-    if predicates := _describe_forms(adapter.refused_forms, table):
-        raise ExportRefused(f"{file_name} {predicates[0]}")
+    if refusal_reasons := _describe_forms(adapter.refused_forms, table):
+        raise ExportRefused(f"{file_name} {refusal_reasons[0]}")
 
 
 def refuse_records_of_people(read_headers: Collection[str], table: TextTable, file_name: str) -> None:
@@ -48,11 +48,13 @@ def refuse_records_of_people(read_headers: Collection[str], table: TextTable, fi
     Raises:
         ExportRefused: If the map reads the id of the record, and not that of the person.
     """
-    read_keys = {table.key(header) for header in read_headers}
-    if not any(words_of(header) in ROW_IDS for header in table.headers if table.key(header) in read_keys):
+    read_header_keys = {table.key(header) for header in read_headers}
+    if not any(
+        words_of(header) in RECORD_ID_WORDS for header in table.headers if table.key(header) in read_header_keys
+    ):
         return
     for header in table.headers:
-        if words_of(header) in PERSON_IDS and table.key(header) not in read_keys:
+        if words_of(header) in PERSON_ID_WORDS and table.key(header) not in read_header_keys:
             raise ExportRefused(
                 f"{file_name} has records with an id of their own that belong to a person ({header}), not people: "
                 f"export the list of people, or name the person by `mapping: {{account_code: {header}}}`"
@@ -66,12 +68,12 @@ def describe_noted_forms(table: TextTable, adapter: Adapter) -> tuple[str, ...]:
         table: The file.
         adapter: The system that wrote it.
     """
-    return tuple(f"it {predicate}" for predicate in _describe_forms(adapter.noted_forms, table))
+    return tuple(f"it {form_description}" for form_description in _describe_forms(adapter.noted_forms, table))
 
 
 def _describe_forms(forms: Sequence[FileForm], table: TextTable) -> list[str]:
     """Return what the file is, for each form that it has."""
-    predicates = []
+    form_descriptions = []
     for form in forms:
         matching_headers = [
             header.strip()
@@ -79,14 +81,15 @@ def _describe_forms(forms: Sequence[FileForm], table: TextTable) -> list[str]:
             if form.header_pattern and re.search(form.header_pattern, header.strip()) and not sensitive_class(header)
         ]
         if _has_headers(form.headers, table) and (matching_headers or not form.header_pattern):
-            quoted_headers = ", ".join(f"`{header}`" for header in matching_headers[:MAX_QUOTED])
-            further_count = len(matching_headers) - MAX_QUOTED
-            predicates.append(
-                form.what.replace(
-                    "{headers}", f"{quoted_headers} and {further_count} more" if further_count > 0 else quoted_headers
+            headers_clause = ", ".join(f"`{header}`" for header in matching_headers[:MAX_QUOTED_HEADERS])
+            further_header_count = len(matching_headers) - MAX_QUOTED_HEADERS
+            form_descriptions.append(
+                form.description.replace(
+                    "{headers}",
+                    f"{headers_clause} and {further_header_count} more" if further_header_count > 0 else headers_clause,
                 )
             )
-    return predicates
+    return form_descriptions
 
 
 def _has_headers(headers: Sequence[str], table: TextTable) -> bool:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 
 # Words of headers in exports of people, work and courses that are no English words.
-_WORDS = {
+_HEADER_WORDS = {
     "German": "abteilung aktualisiert aufgabe bearbeiter beginn benutzer benutzername beschreibung betroffene "
     "bewertung datum dauer ende ereignisname erstellt fällig herkunft komponente kontext kunde kurs lösung mitarbeiter "
     "nachname personalnummer projekt schlüssel stunden tätigkeit vollständiger vorgangsschlüssel vorname zeit "
@@ -29,7 +29,7 @@ _WORDS = {
     "Polish": "czas dział godziny imię klucz kurs nazwa nazwisko opis pochodzenie pracownik projekt użytkownik "
     "utworzono zadanie zdarzenie",
 }
-_KNOWN_WORDS = {language: frozenset(words.split()) for language, words in _WORDS.items()}
+_WORDS_BY_LANGUAGE = {language: frozenset(words.split()) for language, words in _HEADER_WORDS.items()}
 # So many headers in another language prove it; one may be a column that the company added.
 MIN_HEADERS = 2
 
@@ -46,11 +46,13 @@ def foreign_headers(headers: Sequence[str], read_headers: Sequence[str]) -> tupl
     for language, proving_headers in _headers_by_language(read_headers).items():
         if len(proving_headers) >= MIN_HEADERS:
             headers_by_language.pop(language, None)
-    highest_count = max(map(len, headers_by_language.values()), default=0)
-    if highest_count < MIN_HEADERS:
+    highest_header_count = max(map(len, headers_by_language.values()), default=0)
+    if highest_header_count < MIN_HEADERS:
         return None
     likely_languages = [
-        language for language, proving_headers in headers_by_language.items() if len(proving_headers) == highest_count
+        language
+        for language, proving_headers in headers_by_language.items()
+        if len(proving_headers) == highest_header_count
     ]
     return " or ".join(likely_languages), headers_by_language[likely_languages[0]]
 
@@ -62,17 +64,17 @@ def _headers_by_language(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
         header_words = set(re.findall(r"\w+", header.casefold()))
         for language in (
             *(
-                known_language
-                for known_language, language_words in _KNOWN_WORDS.items()
+                matching_language
+                for matching_language, language_words in _WORDS_BY_LANGUAGE.items()
                 if header_words & language_words
             ),
-            *_scripts(header),
+            *_non_latin_scripts(header),
         ):
             headers_by_language[language] = (*headers_by_language.get(language, ()), header)
     return headers_by_language
 
 
-def _scripts(header: str) -> set[str]:
+def _non_latin_scripts(header: str) -> set[str]:
     """Return the scripts of the letters that are not Latin, such as `Cyrillic letters`."""
     letter_names = (unicodedata.name(letter, "LATIN") for letter in header if letter.isalpha())
     return {

@@ -17,8 +17,8 @@ from pipelines.sources.readers.text_table import TextTable
 
 def words_of(header: str) -> str:
     """Return the words of a header in lower case: Job_Title, jobTitle and JOB TITLE are job title."""
-    parted_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", header.strip())
-    return re.sub(r"[\s_\-]+", " ", parted_words).casefold().strip()
+    spaced_header = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", header.strip())
+    return re.sub(r"[\s_\-]+", " ", spaced_header).casefold().strip()
 
 
 def spell_headers(shape_maps: Sequence[ShapeMap], table: TextTable) -> tuple[ShapeMap, ...]:
@@ -38,14 +38,18 @@ def spell_headers(shape_maps: Sequence[ShapeMap], table: TextTable) -> tuple[Sha
     for header in table.headers:
         if header.strip() and table.key(header) not in declared_keys:
             headers_by_words.setdefault(words_of(header), []).append(header)
-    spelling = {
+    spelling_by_header = {
         header: alike_headers[0]
         for shape_map in shape_maps
         for header in _declared_headers(shape_map)
         if table.key(header) not in table.columns
         and len(alike_headers := headers_by_words.get(words_of(header), [])) == 1
     }
-    return tuple(_respell(shape_map, spelling) for shape_map in shape_maps) if spelling else tuple(shape_maps)
+    return (
+        tuple(_respell_shape_map(shape_map, spelling_by_header) for shape_map in shape_maps)
+        if spelling_by_header
+        else tuple(shape_maps)
+    )
 
 
 def _declared_headers(shape_map: ShapeMap) -> list[str]:
@@ -53,20 +57,29 @@ def _declared_headers(shape_map: ShapeMap) -> list[str]:
     return [*headers, *shape_map.signature]
 
 
-def _respell(shape_map: ShapeMap, spelling: dict[str, str]) -> ShapeMap:
-    def respell(headers: Sequence[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(spelling.get(header, header) for header in headers))
+def _respell_shape_map(shape_map: ShapeMap, spelling_by_header: dict[str, str]) -> ShapeMap:
+    def respell_headers(headers: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(spelling_by_header.get(header, header) for header in headers))
 
     def respell_field(field_map: FieldMap) -> FieldMap:
         transform = field_map.transform
         if transform is not None and transform.kind in NUMERIC_KINDS:
             return field_map
         if transform is not None and field_map.value_is_header:
-            words = {spelling[header]: word for header, word in transform.values.items() if header in spelling}
-            field_map = replace(field_map, transform=replace(transform, values={**transform.values, **words}))
-        respelled: dict[str, Any] = {name: respell(getattr(field_map, name)) for name in HEADER_ATTRIBUTES}
-        return replace(field_map, **respelled)
+            word_by_spelled_header = {
+                spelling_by_header[header]: word
+                for header, word in transform.values.items()
+                if header in spelling_by_header
+            }
+            field_map = replace(
+                field_map, transform=replace(transform, values={**transform.values, **word_by_spelled_header})
+            )
+        headers_by_attribute: dict[str, Any] = {
+            header_attribute: respell_headers(getattr(field_map, header_attribute))
+            for header_attribute in HEADER_ATTRIBUTES
+        }
+        return replace(field_map, **headers_by_attribute)
 
     return replace(
-        shape_map, fields=tuple(map(respell_field, shape_map.fields)), signature=respell(shape_map.signature)
+        shape_map, fields=tuple(map(respell_field, shape_map.fields)), signature=respell_headers(shape_map.signature)
     )

@@ -225,7 +225,7 @@ def override_field(field_map: FieldMap, override: Override) -> FieldMap:
         remapped_map = replace(
             changed_map, headers=override.headers, join=join, extract=None, split=None, value_is_header=False
         )
-        return replace(remapped_map, lowest=(), highest=(), began=(), ended=())
+        return replace(remapped_map, lowest_headers=(), highest_headers=(), start_headers=(), end_headers=())
     return replace(changed_map, headers=()) if override.constant is not None else changed_map
 
 
@@ -367,11 +367,10 @@ def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTabl
         present_headers: dict[str, Any] = {
             attribute: _present_headers(getattr(field_map, attribute), table) for attribute in HEADER_ATTRIBUTES
         }
+        highest_headers = present_headers["highest_headers"] or field_map.highest_headers
         # Without highest scores another variant stands in; without another the scores stay unread.
-        if present_headers["highest"] or not field_map.highest or field_map is variants[-1]:
-            fitted_maps.append(
-                replace(field_map, **{**present_headers, "highest": present_headers["highest"] or field_map.highest})
-            )
+        if present_headers["highest_headers"] or not highest_headers or field_map is variants[-1]:
+            fitted_maps.append(replace(field_map, **{**present_headers, "highest_headers": highest_headers}))
     return [field_map for field_map in fitted_maps if field_map.is_mapped]
 
 

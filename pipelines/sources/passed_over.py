@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from pipelines.sources.casts.words import comparable, comparable_words
+from pipelines.sources.casts.words import comparable_text, comparable_words
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, PassOver, ShapeMap
 from pipelines.sources.field_text import condition_text, holds_word
 from pipelines.sources.readers.text_table import TextTable
@@ -48,7 +48,7 @@ def add_reasons(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl
         for position, rule in enumerate(shape_map.pass_over)
     }
     word_by_column = {
-        text_column.replace("text", "word"): comparable(pl.col(text_column)) for text_column in text_by_column
+        text_column.replace("text", "word"): comparable_text(pl.col(text_column)) for text_column in text_by_column
     }
     reason_expressions = [
         _reason(rule, shape_map, pl.col(text_column), pl.col(word_column))

@@ -76,7 +76,7 @@ def unpivoted_headers(table: TextTable, unpivot: Unpivot | None) -> tuple[str, .
         headers = [header for header in table.headers if re.search(unpivot.header_pattern, header.strip(_MARGIN))]
     else:
         headers = [header for header in table.headers if header.strip() and not sensitive_class(header)]
-    excluded_keys = {table.key(header) for header in unpivot.exclude}
+    excluded_keys = {table.key(header) for header in unpivot.excluded_headers}
     return tuple(header for header in headers if table.key(header) not in excluded_keys)
 
 

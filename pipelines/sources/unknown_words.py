@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.contracts.columns import COLUMNS
-from pipelines.sources.casts.words import comparable, comparable_words
+from pipelines.sources.casts.words import comparable_text, comparable_words
 from pipelines.sources.declaration import KNOWN_WORDS, Condition, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import choose_variant, condition_text, holds_word
 from pipelines.sources.mapping import transform_for
@@ -136,7 +136,7 @@ def _word_columns(shape_map: ShapeMap) -> dict[str, set[str]]:
     for field_map in shape_map.fields:
         transform = transform_for(field_map)
         if field_map.headers and not field_map.value_is_header and transform.kind in ("category", "boolean"):
-            silent_words_by_column.setdefault(field_map.destination, set()).update(transform.says_nothing)
+            silent_words_by_column.setdefault(field_map.destination, set()).update(transform.meaningless_words)
     return silent_words_by_column
 
 
@@ -149,8 +149,8 @@ def _undecided_text(condition: Condition, field_map: FieldMap, shape_map: ShapeM
     """Return the text of a condition if it is no known word and no variant counts that reads the same headers."""
     text = condition_text(condition, shape_map, table)
     transform = transform_for(field_map)
-    words = (*condition.words, *transform.values, *transform.says_nothing)
-    is_known = holds_word(text, comparable(text), condition.column, words, shape_map)
+    words = (*condition.words, *transform.values, *transform.meaningless_words)
+    is_known = holds_word(text, comparable_text(text), condition.column, words, shape_map)
     variants = [variant for variant in shape_map.fields if variant.destination == field_map.destination]
     same_header_positions = [
         position for position, variant in enumerate(variants) if variant.headers == field_map.headers
@@ -167,7 +167,7 @@ def _is_unread(column: str) -> pl.Expr:
 def _unless_silent(column: str, silent_words: set[str]) -> pl.Expr:
     """Return the text of a column, null if it is one of the words that say nothing."""
     text = pl.col(f"text:{column}")
-    return pl.when(~comparable(text).is_in(comparable_words(silent_words))).then(text)
+    return pl.when(~comparable_text(text).is_in(comparable_words(silent_words))).then(text)
 
 
 def _count_words(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:

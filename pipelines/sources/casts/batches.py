@@ -12,7 +12,7 @@ import polars as pl
 # The full grammar costs most per call, however few the texts; columns of dates repeat theirs in every batch.
 MAX_KNOWN_TEXTS = 100_000
 # If the declared parsers leave no larger share unread, the full grammar reads it: trying each fast parser takes longer.
-MAX_RARE_SHARE = 0.01
+MAX_UNREAD_SHARE = 0.01
 Parser = Callable[[pl.Expr], pl.Expr]
 NO_SAMPLE = pl.Series("text", [], pl.String)
 
@@ -23,7 +23,7 @@ def parse_text(
     declared_parsers: Sequence[Parser],
     frequent_parsers: Sequence[Parser],
     read_batch: Callable[[pl.Series], pl.Series],
-    sample: pl.Series,
+    sample_texts: pl.Series,
 ) -> pl.Expr:
     """Read text by the fastest parsers that fit, and by `read_batch` what they leave unread.
 
@@ -34,26 +34,28 @@ def parse_text(
         frequent_parsers: Fast parsers. A text that one of them reads must mean the same by `read_batch`, so that the
             sample changes only the time and not the values.
         read_batch: Reads a series of distinct texts, called `text`; null if a text cannot be read.
-        sample: Some texts of the column.
+        sample_texts: Some texts of the column.
 
     Returns:
         The value; null if the text cannot be read.
     """
     parsers = list(declared_parsers)
-    unread_sample = sample
-    if parsers and unread_sample.len():
+    unread_sample_texts = sample_texts
+    if parsers and unread_sample_texts.len():
         sample_values = pl.coalesce(parser(pl.col("text")).cast(dtype) for parser in parsers)
-        unread_sample = unread_sample.filter(unread_sample.to_frame("text").select(sample_values.is_null()).to_series())
-    if unread_sample.len() > MAX_RARE_SHARE * sample.len():
-        parsers += _best_parser(frequent_parsers, unread_sample)
-    read_unparsed_texts = by_batch(dtype, of_distinct(dtype, read_batch))
+        unread_sample_texts = unread_sample_texts.filter(
+            unread_sample_texts.to_frame("text").select(sample_values.is_null()).to_series()
+        )
+    if unread_sample_texts.len() > MAX_UNREAD_SHARE * sample_texts.len():
+        parsers += _best_parser(frequent_parsers, unread_sample_texts)
+    read_unparsed_texts = make_batch_parser(dtype, make_distinct_reader(dtype, read_batch))
     if not parsers:
         return read_unparsed_texts(text)
     parsed_values = pl.coalesce(parser(text).cast(dtype) for parser in parsers)
     return pl.coalesce(parsed_values, read_unparsed_texts(pl.when(parsed_values.is_null()).then(text)))
 
 
-def by_batch(dtype: Any, cast_series: Callable[[pl.Series], pl.Series]) -> Parser:
+def make_batch_parser(dtype: Any, cast_series: Callable[[pl.Series], pl.Series]) -> Parser:
     """Return a parser that calls `cast_series` with one series per batch of rows."""
     return lambda text: text.map_batches(cast_series, return_dtype=dtype, is_elementwise=True)
 
@@ -71,30 +73,36 @@ def _best_parser(parsers: Sequence[Parser], texts: pl.Series) -> list[Parser]:
     return best_parsers
 
 
-def of_distinct(dtype: Any, read_batch: Callable[[pl.Series], pl.Series]) -> Callable[[pl.Series], pl.Series]:
+def make_distinct_reader(dtype: Any, read_batch: Callable[[pl.Series], pl.Series]) -> Callable[[pl.Series], pl.Series]:
     """Return a function that reads each distinct text of a series once, and texts of earlier series not again.
 
     Args:
         dtype: Type of the values.
         read_batch: Reads a series of distinct texts, called `text`.
     """
-    earlier_values = pl.DataFrame(schema={"text": pl.String, "value": dtype})
+    earlier_values_by_text = pl.DataFrame(schema={"text": pl.String, "value": dtype})
 
     def read(text_series: pl.Series) -> pl.Series:
-        nonlocal earlier_values
+        nonlocal earlier_values_by_text
         distinct_texts = text_series.drop_nulls().unique().alias("text")
         if distinct_texts.is_empty():
             return pl.Series(text_series.name, [], dtype).extend_constant(None, text_series.len())
         # several batches may be read at once: what another one adds meanwhile is lost, and read again
-        values_by_text = earlier_values
-        unread_texts = distinct_texts.filter(~distinct_texts.is_in(values_by_text["text"].implode()))
+        known_values_by_text = earlier_values_by_text
+        unread_texts = distinct_texts.filter(~distinct_texts.is_in(known_values_by_text["text"].implode()))
         if unread_texts.len():
-            new_values = unread_texts.to_frame().with_columns(read_batch(unread_texts).cast(dtype).alias("value"))
-            values_by_text = pl.concat([values_by_text, new_values])
-            earlier_values = values_by_text if values_by_text.height <= MAX_KNOWN_TEXTS else new_values
-        series_values = (
-            text_series.alias("text").to_frame().join(values_by_text, on="text", how="left", maintain_order="left")
+            new_values_by_text = unread_texts.to_frame().with_columns(
+                read_batch(unread_texts).cast(dtype).alias("value")
+            )
+            known_values_by_text = pl.concat([known_values_by_text, new_values_by_text])
+            earlier_values_by_text = (
+                known_values_by_text if known_values_by_text.height <= MAX_KNOWN_TEXTS else new_values_by_text
+            )
+        texts_with_values = (
+            text_series.alias("text")
+            .to_frame()
+            .join(known_values_by_text, on="text", how="left", maintain_order="left")
         )
-        return series_values["value"].alias(text_series.name)
+        return texts_with_values["value"].alias(text_series.name)
 
     return read

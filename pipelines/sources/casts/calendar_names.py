@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-TABLE = Path(__file__).with_name("calendar_names.csv")
+CALENDAR_NAMES_FILE = Path(__file__).with_name("calendar_names.csv")
 # A name that is cut off after at least so many letters counts if only one month begins with them.
-_SHORTEST_PREFIX = 3
+_MIN_PREFIX_LENGTH = 3
 
 
 def fold_text(text: pl.Expr) -> pl.Expr:
@@ -37,7 +37,7 @@ def months_by_name() -> Mapping[str, int]:
     month_by_name = {name: int(meaning) for name, meaning in _folded_names() if meaning.isdecimal()}
     months_by_prefix: dict[str, set[int]] = {}
     for name, month in month_by_name.items():
-        for prefix_length in range(_SHORTEST_PREFIX, len(name)):
+        for prefix_length in range(_MIN_PREFIX_LENGTH, len(name)):
             months_by_prefix.setdefault(name[:prefix_length], set()).add(month)
     return {prefix: months.pop() for prefix, months in months_by_prefix.items() if len(months) == 1} | month_by_name
 
@@ -57,14 +57,16 @@ def half_day_names() -> Mapping[str, str]:
 @cache
 def half_day_pattern() -> str:
     """Return the regular expression of a half of the day; points and blanks may stand between its letters."""
-    names = sorted(half_day_names(), key=lambda name: (-len(name), name))
-    return "|".join(r"\.? ?".join(re.escape(letter) for letter in name) + r"\.?" for name in names)
+    longest_names_first = sorted(half_day_names(), key=lambda name: (-len(name), name))
+    return "|".join(r"\.? ?".join(re.escape(letter) for letter in name) + r"\.?" for name in longest_names_first)
 
 
 @cache
 def _folded_names() -> tuple[tuple[str, str], ...]:
-    calendar_names = pl.read_csv(TABLE, schema={"language": pl.String, "meaning": pl.String, "name": pl.String})
-    folded_names = calendar_names.select(fold_text(pl.col("name")).str.replace_all(r"[. ]", ""), "meaning").unique(
-        maintain_order=True
+    calendar_names = pl.read_csv(
+        CALENDAR_NAMES_FILE, schema={"language": pl.String, "meaning": pl.String, "name": pl.String}
     )
-    return tuple(folded_names.iter_rows())
+    names_with_meanings = calendar_names.select(
+        fold_text(pl.col("name")).str.replace_all(r"[. ]", ""), "meaning"
+    ).unique(maintain_order=True)
+    return tuple(names_with_meanings.iter_rows())

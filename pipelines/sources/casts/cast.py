@@ -20,9 +20,9 @@ def cast_text(
     text: pl.Expr,
     transform: Transform,
     time_zone: str,
-    sample: pl.Series = NO_SAMPLE,
-    lowest: pl.Expr | None = None,
-    highest: pl.Expr | None = None,
+    sample_texts: pl.Series = NO_SAMPLE,
+    lowest_score_text: pl.Expr | None = None,
+    highest_score_text: pl.Expr | None = None,
 ) -> pl.Expr:
     """Cast stripped, non-empty text to the type of the transform.
 
@@ -30,10 +30,10 @@ def cast_text(
         text: The text.
         transform: How it is read.
         time_zone: Zone of datetimes that are written without one.
-        sample: Some texts of the column. They decide which parser is tried first; this changes only the time, not the
-            values.
-        lowest: Text of the row's own lowest score, for `score`.
-        highest: Text of the row's own highest score, for `score`.
+        sample_texts: Some texts of the column. They decide which parser is tried first; this changes only the time, not
+            the values.
+        lowest_score_text: Text of the row's own lowest score, for `score`.
+        highest_score_text: Text of the row's own highest score, for `score`.
 
     Returns:
         The value; null if the text cannot be read.
@@ -50,17 +50,17 @@ def cast_text(
         case "email":
             return cast_email(text)
         case "date":
-            return cast_date(text, transform, time_zone, sample)
+            return cast_date(text, transform, time_zone, sample_texts)
         case "datetime":
-            return cast_datetime(text, transform, time_zone, sample)
+            return cast_datetime(text, transform, time_zone, sample_texts)
         case "number":
-            return cast_number(text, transform.decimal_comma, sample)
+            return cast_number(text, transform.decimal_comma, sample_texts)
         case "integer":
-            return cast_integer(text, transform.decimal_comma, sample)
+            return cast_integer(text, transform.decimal_comma, sample_texts)
         case "hours":
-            return cast_hours(text, transform, sample)
+            return cast_hours(text, transform, sample_texts)
         case "score":
-            return cast_score(text, transform, sample, lowest, highest)
+            return cast_score(text, transform, sample_texts, lowest_score_text, highest_score_text)
         case "category":
             return cast_category(text, transform)
         case "boolean":

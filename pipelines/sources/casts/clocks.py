@@ -13,7 +13,7 @@ from pipelines.sources.casts.calendar_names import half_day_names, half_day_patt
 
 MICROSECONDS_PER_HOUR = 3_600_000_000
 # Zones that RFC 5322 and European use define, in hours from UTC. CST, IST and BST each name several zones.
-_NAMED_ZONES: Mapping[str, int] = {
+_HOURS_BY_ZONE: Mapping[str, int] = {
     **dict.fromkeys(("z", "ut", "utc", "gmt", "wet"), 0),
     **dict.fromkeys(("cet", "west"), 1),
     **dict.fromkeys(("cest", "eet"), 2),
@@ -21,17 +21,22 @@ _NAMED_ZONES: Mapping[str, int] = {
     **{"edt": -4, "est": -5, "cdt": -5, "mdt": -6, "mst": -7, "pdt": -7, "pst": -8},
 }
 # Words between a date and a clock: 2 March 2026 at 9:05, um 9:05 Uhr, klo 9.05, a las 9:05.
-_LINK = r"(?:(?:at|um|om|kl|klo|a las|a la|as|alle|ore|a|la|o|в|о|ob|u)\.? )?"
-_OFFSET = r"[+-](?:\d{4}|\d{1,2}(?::\d{2})?)"
+_WORD_BEFORE_CLOCK = r"(?:(?:at|um|om|kl|klo|a las|a la|as|alle|ore|a|la|o|в|о|ob|u)\.? )?"
+_OFFSET_PATTERN = r"[+-](?:\d{4}|\d{1,2}(?::\d{2})?)"
 # A zone in words or brackets after the offset repeats it: GMT+0100 (Central European Standard Time), [Europe/Berlin].
-_NOTE = r"(?: ?\([^()]*\)| ?\[[^\[\]]*\])?"
+_ZONE_NOTE_PATTERN = r"(?: ?\([^()]*\)| ?\[[^\[\]]*\])?"
 # Hours, minutes and seconds as Chinese, Japanese and Korean units, after `fold_text`.
-_UNITS = ((r"(\d) ?[時时시] ?(\d)", "${1}:${2}"), (r"(\d) ?[時时시]", "${1}:00"), (r"(\d) ?[分분] ?(\d)", "${1}:${2}"))
+_UNIT_REPLACEMENTS = (
+    (r"(\d) ?[時时시] ?(\d)", "${1}:${2}"),
+    (r"(\d) ?[時时시]", "${1}:00"),
+    (r"(\d) ?[分분] ?(\d)", "${1}:${2}"),
+)
 
 
 @cache
 def _zone_pattern() -> str:
-    return rf"(?P<zone>{'|'.join(sorted(_NAMED_ZONES, key=len, reverse=True))})? ?(?P<offset>{_OFFSET})?{_NOTE}"
+    zone_names = "|".join(sorted(_HOURS_BY_ZONE, key=len, reverse=True))
+    return rf"(?P<zone>{zone_names})? ?(?P<offset>{_OFFSET_PATTERN})?{_ZONE_NOTE_PATTERN}"
 
 
 @cache
@@ -39,19 +44,20 @@ def _clock_pattern() -> str:
     """Return the regular expression of a date with a clock behind it."""
     half_day = half_day_pattern()
     return (
-        rf"^(?P<date>.+?)(?:[t:]|[ ,]+(?:- )?{_LINK})(?:(?P<before>{half_day}) ?)?"
+        rf"^(?P<date>.+?)(?:[t:]|[ ,]+(?:- )?{_WORD_BEFORE_CLOCK})(?:(?P<half_day_before>{half_day}) ?)?"
         r"(?P<hour>\d{1,2})(?:(?: ?[:h] ?|\.)(?P<minute>\d{2})"
-        r"(?:(?: ?[:m] ?|\.)(?P<second>\d{2})(?:[.,](?P<part>\d{1,9})|s)?)?)?"
-        rf"(?: ?(?:uhr|h|[分분秒초])\.?)?(?: ?(?P<after>{half_day}))?(?: ?{_zone_pattern()})$"
+        r"(?:(?: ?[:m] ?|\.)(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9})|s)?)?)?"
+        rf"(?: ?(?:uhr|h|[分분秒초])\.?)?(?: ?(?P<half_day_after>{half_day}))?(?: ?{_zone_pattern()})$"
     )
 
 
 @cache
-def _basic_pattern() -> str:
+def _basic_format_pattern() -> str:
     """Return the regular expression of a clock without colons, as the basic format of ISO 8601 has it."""
     return (
-        r"^(?:(?P<compact>(?:19|20)\d{6}) ?|(?P<date>[\dw-]+)t)"
-        rf"(?P<hour>\d{{2}})(?P<minute>\d{{2}})(?:(?P<second>\d{{2}})(?:[.,](?P<part>\d{{1,9}}))?)? ?{_zone_pattern()}$"
+        r"^(?:(?P<compact_date>(?:19|20)\d{6}) ?|(?P<date>[\dw-]+)t)"
+        r"(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+        rf" ?{_zone_pattern()}$"
     )
 
 
@@ -66,45 +72,47 @@ def split_clock(texts: pl.DataFrame) -> pl.DataFrame:
         clock cannot be read has a null date.
     """
     text = pl.col("text")
-    for pattern, replacement in _UNITS:
-        text = text.str.replace(pattern, replacement)
+    for unit_pattern, replacement in _UNIT_REPLACEMENTS:
+        text = text.str.replace(unit_pattern, replacement)
     # Java and C put the year behind the clock: mar 02 09:00:00 cet 2026.
     text = text.str.replace(r"^(\p{L}+\.? \d{1,2}) (\d{1,2}:\d{2}:\d{2}) (?:(\p{L}+) )?(\d{4})", "${1} ${4} ${2} ${3}")
-    day_with_offset = text.str.extract(rf"^(\d{{4}}-\d{{2}}-\d{{2}}) ?(?:z|{_OFFSET})$", 1)
-    clock_parts = texts.select(text.str.strip_chars().alias("text"), day_with_offset.alias("day")).with_columns(
+    date_before_offset = text.str.extract(rf"^(\d{{4}}-\d{{2}}-\d{{2}}) ?(?:z|{_OFFSET_PATTERN})$", 1)
+    pattern_matches = texts.select(text.str.strip_chars().alias("text"), date_before_offset.alias("day")).with_columns(
         pl.col("text").str.extract_groups(_clock_pattern()).alias("clock"),
-        pl.col("text").str.extract_groups(_basic_pattern()).alias("basic"),
+        pl.col("text").str.extract_groups(_basic_format_pattern()).alias("basic"),
     )
     # step by step: as one expression, conditions that occur in others would be planned hundreds of times
     clock_groups, basic_groups = pl.col("clock").struct, pl.col("basic").struct
-    half_day = pl.coalesce(clock_groups.field("before"), clock_groups.field("after")).str.replace_all(r"[. ]", "")
-    clock_parts = clock_parts.with_columns(
-        half_day.replace_strict(dict(half_day_names()), default=None, return_dtype=pl.String).alias("half"),
+    half_day_name = pl.coalesce(clock_groups.field("half_day_before"), clock_groups.field("half_day_after"))
+    pattern_matches = pattern_matches.with_columns(
+        half_day_name.str.replace_all(r"[. ]", "")
+        .replace_strict(dict(half_day_names()), default=None, return_dtype=pl.String)
+        .alias("half_day"),
         basic_groups.field("hour").is_not_null().alias("is_basic"),
     )
-    has_clock = clock_groups.field("minute").is_not_null() | pl.col("half").is_not_null()
-    clock_parts = clock_parts.with_columns(
+    has_clock = clock_groups.field("minute").is_not_null() | pl.col("half_day").is_not_null()
+    pattern_matches = pattern_matches.with_columns(
         (has_clock & ~pl.col("is_basic") & pl.col("day").is_null()).alias("has_clock")
     )
-    clock_fields = clock_parts.select(
-        "half",
+    clock_parts = pattern_matches.select(
+        "half_day",
         "has_clock",
         "is_basic",
         *(
             pl.when("is_basic")
-            .then(basic_groups.field(field_name))
+            .then(basic_groups.field(group_name))
             .when("has_clock")
-            .then(clock_groups.field(field_name))
-            .alias(field_name)
-            for field_name in ("hour", "minute", "second", "part", "zone", "offset", "date")
+            .then(clock_groups.field(group_name))
+            .alias(group_name)
+            for group_name in ("hour", "minute", "second", "fraction", "zone", "offset", "date")
         ),
-        pl.coalesce("day", basic_groups.field("compact")).alias("day"),
+        pl.coalesce("day", basic_groups.field("compact_date")).alias("day"),
         pl.col("text"),
     )
-    half_day = pl.when("has_clock").then("half")
-    moments = clock_fields.select(
+    half_day = pl.when("has_clock").then("half_day")
+    moments = clock_parts.select(
         pl.coalesce("day", "date", "text").alias("date"),
-        _clock_microseconds(pl.col("hour"), pl.col("minute"), pl.col("second"), pl.col("part"), half_day).alias(
+        _clock_microseconds(pl.col("hour"), pl.col("minute"), pl.col("second"), pl.col("fraction"), half_day).alias(
             "clock"
         ),
         _offset_microseconds(pl.col("zone"), pl.col("offset")).alias("offset"),
@@ -122,7 +130,7 @@ def _clock_microseconds(
     seconds = second_text.cast(pl.Int64).fill_null(0)
     fraction_microseconds = fraction_text.str.pad_end(6, "0").str.head(6).cast(pl.Int64).fill_null(0)
     # 14:05 PM can only be 14:05; 12 AM is midnight.
-    hours_by_half_day = (
+    hours_from_half_day = (
         pl.when((half_day == "am") & (hours <= 12))
         .then(hours % 12)
         .when((half_day == "pm") & (hours <= 12))
@@ -130,7 +138,7 @@ def _clock_microseconds(
         .when(half_day == "pm")
         .then(hours)
     )
-    hours = pl.when(half_day.is_null()).then(hours).otherwise(hours_by_half_day)
+    hours = pl.when(half_day.is_null()).then(hours).otherwise(hours_from_half_day)
     microseconds_since_midnight = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + fraction_microseconds
     return pl.when((minutes < 60) & (seconds < 60) & (microseconds_since_midnight <= 24 * MICROSECONDS_PER_HOUR)).then(
         microseconds_since_midnight
@@ -139,16 +147,16 @@ def _clock_microseconds(
 
 def _offset_microseconds(zone_name: pl.Expr, offset_text: pl.Expr) -> pl.Expr:
     """Return the microseconds by which the clock is ahead of UTC; null if no zone is written."""
-    hours = offset_text.str.extract(r"^[+-](\d{1,2})", 1).cast(pl.Int64)
-    minutes = offset_text.str.extract(r"(\d{2})$", 1).cast(pl.Int64)
-    minutes = pl.when(offset_text.str.len_bytes() > 3).then(minutes).otherwise(0)
-    offset_microseconds = (hours * 60 + minutes) * (MICROSECONDS_PER_HOUR // 60)
+    offset_hours = offset_text.str.extract(r"^[+-](\d{1,2})", 1).cast(pl.Int64)
+    offset_minutes = offset_text.str.extract(r"(\d{2})$", 1).cast(pl.Int64)
+    offset_minutes = pl.when(offset_text.str.len_bytes() > 3).then(offset_minutes).otherwise(0)
+    offset_microseconds = (offset_hours * 60 + offset_minutes) * (MICROSECONDS_PER_HOUR // 60)
     offset_microseconds = (
         pl.when(offset_text.str.starts_with("-")).then(-offset_microseconds).otherwise(offset_microseconds)
     )
-    zone_microseconds = (
-        zone_name.replace_strict(dict(_NAMED_ZONES), default=None, return_dtype=pl.Int64) * MICROSECONDS_PER_HOUR
+    named_zone_microseconds = (
+        zone_name.replace_strict(dict(_HOURS_BY_ZONE), default=None, return_dtype=pl.Int64) * MICROSECONDS_PER_HOUR
     )
     return pl.when(zone_name.is_not_null() | offset_text.is_not_null()).then(
-        offset_microseconds.fill_null(0) + zone_microseconds.fill_null(0)
+        offset_microseconds.fill_null(0) + named_zone_microseconds.fill_null(0)
     )

@@ -12,37 +12,39 @@ from pipelines.sources.casts.batches import NO_SAMPLE, Parser, parse_text
 from pipelines.sources.casts.calendar_names import fold_text
 
 # A number as it may stand inside a text with a unit.
-NUMBER_TEXT = r"\d[\d.,' ]*"
-_GROUP = r"[1-9]\d{0,2}"
+NUMBER_TEXT_PATTERN = r"\d[\d.,' ]*"
+_FIRST_DIGITS = r"[1-9]\d{0,2}"
 
 
 def _number_pattern(decimal_sign: str, thousands_sign: str) -> str:
     """Return the regular expression of a number; the thousands are separated by one sign throughout."""
-    grouped_digits = "|".join(rf"{_GROUP}(?:{separator}\d{{3}})+" for separator in (rf"\{thousands_sign}", " ", "'"))
+    grouped_digits = "|".join(
+        rf"{_FIRST_DIGITS}(?:{separator_pattern}\d{{3}})+" for separator_pattern in (rf"\{thousands_sign}", " ", "'")
+    )
     indian_digits = rf"[1-9]\d?(?:\{thousands_sign}\d{{2}})+\{thousands_sign}\d{{3}}"
     return rf"^([+-]?(?:\d+|{grouped_digits}|{indian_digits})?(?:\{decimal_sign}\d+)?(?:e[+-]?\d+)?)$"
 
 
-_WITH_POINT, _WITH_COMMA = _number_pattern(".", ","), _number_pattern(",", ".")
+_POINT_NUMBER_PATTERN, _COMMA_NUMBER_PATTERN = _number_pattern(".", ","), _number_pattern(",", ".")
 
 
-def cast_number(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
+def cast_number(text: pl.Expr, decimal_comma: bool | None, sample_texts: pl.Series = NO_SAMPLE) -> pl.Expr:
     """Read a finite number.
 
     Args:
         text: The text.
         decimal_comma: Whether a comma is the decimal sign. None leaves a number unread that can be read both ways, as
             1,234; all others are read by the sign that they prove themselves.
-        sample: Some texts of the column.
+        sample_texts: Some texts of the column.
     """
     plain_parser: Parser = parse_plain_comma if decimal_comma else parse_plain_point
     read_other_forms = partial(_read_batch, decimal_comma=decimal_comma)
-    return parse_text(text, pl.Float64(), [plain_parser], [], read_other_forms, sample)
+    return parse_text(text, pl.Float64(), [plain_parser], [], read_other_forms, sample_texts)
 
 
-def cast_integer(text: pl.Expr, decimal_comma: bool | None, sample: pl.Series = NO_SAMPLE) -> pl.Expr:
+def cast_integer(text: pl.Expr, decimal_comma: bool | None, sample_texts: pl.Series = NO_SAMPLE) -> pl.Expr:
     """Read a whole number; 3.0 is one and 2.7 is not. The arguments are those of `cast_number`."""
-    number = cast_number(text, decimal_comma, sample)
+    number = cast_number(text, decimal_comma, sample_texts)
     return pl.when(number == number.floor()).then(number).cast(pl.Int64, strict=False)
 
 
@@ -73,9 +75,11 @@ def both_readings(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     any sign, for which both are equal.
     """
     signed_text = text.str.replace(r"^\((.*)\)$", "-${1}").str.replace(r"^(.*\d) ?-$", "-${1}").str.replace("’", "'")
-    point_text = signed_text.str.extract(_WITH_POINT, 1).str.replace_all(r"[,' ]", "")
+    point_text = signed_text.str.extract(_POINT_NUMBER_PATTERN, 1).str.replace_all(r"[,' ]", "")
     comma_text = (
-        signed_text.str.extract(_WITH_COMMA, 1).str.replace_all(r"[.' ]", "").str.replace(",", ".", literal=True)
+        signed_text.str.extract(_COMMA_NUMBER_PATTERN, 1)
+        .str.replace_all(r"[.' ]", "")
+        .str.replace(",", ".", literal=True)
     )
     return _cast_finite(point_text), _cast_finite(comma_text)
 

@@ -10,35 +10,35 @@ from functools import cache
 
 import polars as pl
 
-_SIGNS = ("-", "--", "---", "–", "—", "―", "−", "…", "...", "?", "\\N")
-_WORDS = (
+_PLACEHOLDER_SIGNS = ("-", "--", "---", "–", "—", "―", "−", "…", "...", "?", "\\N")
+_PLACEHOLDER_WORDS = (
     "n/a, n.a., n.a, #n/a, #null!, #ref!, #value!, #name?, #div/0!, #num!, null, nil, none, nan, nat, <na>, undefined, "
     "(null), (none), (nil), (blank), (empty), (not set), (unassigned), (leer), (keine), (ohne), (vide), (aucun), "
     "[null], [none], <null>, <none>, <empty>, k.a., not available, not applicable"
 )
 # Null, None and Nil are family names.
-_PLAIN_WORDS = ("null", "nil", "none", "nan", "nat", "undefined")
+_WORDS_THAT_ARE_NAMES = ("null", "nil", "none", "nan", "nat", "undefined")
 
 
 def _spellings(words: Iterable[str]) -> frozenset[str]:
     return frozenset(spelling for word in words for spelling in (word, word.upper(), word.capitalize(), word.title()))
 
 
-PLACEHOLDERS = _spellings((*_SIGNS, *_WORDS.split(", "), "NaN", "NaT"))
+PLACEHOLDERS = _spellings((*_PLACEHOLDER_SIGNS, *_PLACEHOLDER_WORDS.split(", "), "NaN", "NaT"))
 # What Odoo writes for a field without a value, whatever its type; a text, a key or a day is never false.
-_UNSET = tuple(sorted(_spellings(("false",))))
+_UNSET_SPELLINGS = tuple(sorted(_spellings(("false",))))
 # What is left of a text whose letters its encoding does not have: ???? ??????.
-_LOST_LETTERS = "?\ufffd .,-"
+_SIGNS_FOR_LOST_LETTERS = "?\ufffd .,-"
 # What systems call accounts that are closed: several people share the name, so it is nobody's.
-_CLOSED_ACCOUNTS = _spellings(
+_CLOSED_ACCOUNT_NAMES = _spellings(
     (
         *("former user", "deleted user", "deactivated user", "removed user", "inactive user", "unknown user"),
         *("anonymous", "anonymous user", "ghost user"),
     )
 )
 # GitLab's bots of projects and groups, GitHub's apps.
-_BOT = r"^(?:project|group)_\d+_bot(?:_|\d|$)|\[bot\]$"
-_IN_NAMES = PLACEHOLDERS - _spellings((*_PLAIN_WORDS, "NaN", "NaT"))
+_BOT_PATTERN = r"^(?:project|group)_\d+_bot(?:_|\d|$)|\[bot\]$"
+_PLACEHOLDERS_IN_NAMES = PLACEHOLDERS - _spellings((*_WORDS_THAT_ARE_NAMES, "NaN", "NaT"))
 
 
 def drop_placeholders(text: pl.Expr, destination: str = "", declared_words: Collection[str] = ()) -> pl.Expr:
@@ -50,9 +50,11 @@ def drop_placeholders(text: pl.Expr, destination: str = "", declared_words: Coll
         declared_words: Words that the field declares as values, in lower case; they are no placeholders.
     """
     is_placeholder = text.is_in(_word_list(placeholders_of(destination, frozenset(declared_words))))
-    has_lost_letters = text.str.starts_with("?") & (text.str.strip_chars(_LOST_LETTERS) == "")
-    is_kept = ~is_placeholder & ~has_lost_letters
-    return pl.when(is_kept & ~text.str.contains(_BOT) if destination == "account_code" else is_kept).then(text)
+    has_lost_letters = text.str.starts_with("?") & (text.str.strip_chars(_SIGNS_FOR_LOST_LETTERS) == "")
+    has_content = ~is_placeholder & ~has_lost_letters
+    return pl.when(
+        has_content & ~text.str.contains(_BOT_PATTERN) if destination == "account_code" else has_content
+    ).then(text)
 
 
 def drop_unset(text: pl.Expr) -> pl.Expr:
@@ -61,16 +63,16 @@ def drop_unset(text: pl.Expr) -> pl.Expr:
     Args:
         text: Text without blanks around it, of a field that is never true or false.
     """
-    return pl.when(~text.is_in(_word_list(_UNSET))).then(text)
+    return pl.when(~text.is_in(_word_list(_UNSET_SPELLINGS))).then(text)
 
 
 @cache
 def placeholders_of(destination: str = "", declared_words: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Return the texts that count as an empty cell; the arguments are those of `drop_placeholders`."""
-    placeholders = {"display_name": _IN_NAMES, "account_code": PLACEHOLDERS | _CLOSED_ACCOUNTS}.get(
+    placeholders = {"display_name": _PLACEHOLDERS_IN_NAMES, "account_code": PLACEHOLDERS | _CLOSED_ACCOUNT_NAMES}.get(
         destination, PLACEHOLDERS
     )
-    return tuple(sorted(word for word in placeholders if word.lower() not in declared_words))
+    return tuple(sorted(placeholder for placeholder in placeholders if placeholder.lower() not in declared_words))
 
 
 @cache

@@ -8,13 +8,13 @@ from functools import partial
 
 import polars as pl
 
-from pipelines.sources.casts.batches import NO_SAMPLE, by_batch
+from pipelines.sources.casts.batches import NO_SAMPLE, make_batch_parser
 from pipelines.sources.casts.calendar_names import fold_text
 from pipelines.sources.casts.numbers import cast_number, divide, read_number
 from pipelines.sources.casts.transform import Transform
 
-_PERCENT = r"^(?:% ?)?(.*\d)(?: ?%| ?percent| ?prozent)?$"
-_POINTS = r"^(.*\d) ?(?:/|of|out of|von|sur|de|di|su|van|av|af|из) ?(\d.*)$"
+_PERCENT_PATTERN = r"^(?:% ?)?(.*\d)(?: ?%| ?percent| ?prozent)?$"
+_POINTS_PATTERN = r"^(.*\d) ?(?:/|of|out of|von|sur|de|di|su|van|av|af|из) ?(\d.*)$"
 # xAPI lets a scaled score be negative; no system writes a share below that.
 _LOWEST_SHARE = -1.0
 
@@ -22,9 +22,9 @@ _LOWEST_SHARE = -1.0
 def cast_score(
     text: pl.Expr,
     transform: Transform,
-    sample: pl.Series = NO_SAMPLE,
-    lowest: pl.Expr | None = None,
-    highest: pl.Expr | None = None,
+    sample_texts: pl.Series = NO_SAMPLE,
+    lowest_score_text: pl.Expr | None = None,
+    highest_score_text: pl.Expr | None = None,
 ) -> pl.Expr:
     """Read a share of 0 to 1. A value above the maximum is the maximum, one below the minimum is the minimum.
 
@@ -34,23 +34,27 @@ def cast_score(
     Args:
         text: The text.
         transform: The scale and the decimal sign.
-        sample: Some texts of the column.
-        lowest: Text of the row's own lowest score; null counts as 0.
-        highest: Text of the row's own highest score; null leaves a number unread.
+        sample_texts: Some texts of the column.
+        lowest_score_text: Text of the row's own lowest score; null counts as 0.
+        highest_score_text: Text of the row's own highest score; null leaves a number unread.
     """
-    number = cast_number(text, transform.decimal_comma, sample)
-    lowest_score, highest_score = (pl.lit(float(bound)) for bound in transform.scale or (0.0, 1.0))
-    if highest is not None:
-        lowest_score = pl.lit(0.0) if lowest is None else cast_number(lowest, transform.decimal_comma).fill_null(0.0)
-        highest_score = cast_number(highest, transform.decimal_comma)
-    is_readable = (
-        number.is_between(_LOWEST_SHARE, 1.0)
-        if transform.scale is None and highest is None
+    score = cast_number(text, transform.decimal_comma, sample_texts)
+    lowest_score, highest_score = (pl.lit(float(scale_end)) for scale_end in transform.scale or (0.0, 1.0))
+    if highest_score_text is not None:
+        lowest_score = (
+            pl.lit(0.0)
+            if lowest_score_text is None
+            else cast_number(lowest_score_text, transform.decimal_comma).fill_null(0.0)
+        )
+        highest_score = cast_number(highest_score_text, transform.decimal_comma)
+    is_convertible = (
+        score.is_between(_LOWEST_SHARE, 1.0)
+        if transform.scale is None and highest_score_text is None
         else highest_score > lowest_score
     )
-    share = pl.when(is_readable).then(divide(number - lowest_score, highest_score - lowest_score))
-    read_other_forms = by_batch(pl.Float64(), partial(_read_batch, decimal_comma=transform.decimal_comma))
-    return pl.coalesce(share, read_other_forms(pl.when(number.is_null()).then(text))).clip(0, 1)
+    score_share = pl.when(is_convertible).then(divide(score - lowest_score, highest_score - lowest_score))
+    read_other_forms = make_batch_parser(pl.Float64(), partial(_read_batch, decimal_comma=transform.decimal_comma))
+    return pl.coalesce(score_share, read_other_forms(pl.when(score.is_null()).then(text))).clip(0, 1)
 
 
 def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
@@ -58,10 +62,10 @@ def _read_batch(texts: pl.Series, decimal_comma: bool | None) -> pl.Series:
     if not texts.str.contains(r"[/%]|\d.*\p{L}.*\d|\p{L}$").any():
         return pl.Series(texts.name, [], pl.Float64).extend_constant(None, texts.len())
     text = pl.col("text")
-    point_groups = text.str.extract_groups(_POINTS).struct
+    points_groups = text.str.extract_groups(_POINTS_PATTERN).struct
     points, max_points = (
-        read_number(point_groups.field(group_number).str.strip_chars(), decimal_comma) for group_number in ("1", "2")
+        read_number(points_groups.field(group_number).str.strip_chars(), decimal_comma) for group_number in ("1", "2")
     )
-    percent = read_number(text.str.extract(_PERCENT, 1).str.strip_chars(), decimal_comma)
-    share = pl.coalesce(pl.when(max_points > 0).then(points / max_points), divide(percent, 100))
-    return texts.alias("text").to_frame().select(fold_text(text)).select(share).to_series().alias(texts.name)
+    percent = read_number(text.str.extract(_PERCENT_PATTERN, 1).str.strip_chars(), decimal_comma)
+    score_share = pl.coalesce(pl.when(max_points > 0).then(points / max_points), divide(percent, 100))
+    return texts.alias("text").to_frame().select(fold_text(text)).select(score_share).to_series().alias(texts.name)

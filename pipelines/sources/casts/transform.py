@@ -38,7 +38,8 @@ class Transform:
         pattern: Regular expression; the value is read from its first group.
         source: Specification that says what the words of `values` mean. A word that `values` does not list stays
             unread: it is neither good nor bad.
-        says_nothing: Further words of the system, which have no meaning here; they are read as nothing and not unknown.
+        meaningless_words: Further words of the system, which have no meaning here; they are read as nothing and do not
+            count as unknown.
         is_partial: Whether `values` lists only some words of the system, of which the others need no meaning.
     """
 
@@ -53,5 +54,5 @@ class Transform:
     decimal_comma: bool | None = None
     pattern: str | None = None
     source: str = ""
-    says_nothing: tuple[str, ...] = ()
+    meaningless_words: tuple[str, ...] = ()
     is_partial: bool = False

@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.sources.casts.batches import by_batch, of_distinct
+from pipelines.sources.casts.batches import make_batch_parser, make_distinct_reader
 from pipelines.sources.casts.transform import Transform
 
-_BOOLEANS = dict.fromkeys(("true", "yes", "y", "1", "x", "ja", "oui", "si", "sí", "wahr"), True) | dict.fromkeys(
+_BOOLEAN_BY_WORD = dict.fromkeys(("true", "yes", "y", "1", "x", "ja", "oui", "si", "sí", "wahr"), True) | dict.fromkeys(
     ("false", "no", "n", "0", "nein", "non", "falsch"), False
 )
 
@@ -41,10 +41,10 @@ def cast_code(text: pl.Expr) -> pl.Expr:
     return pl.when(~text.str.contains(r"^\d(?:[.,]\d+)?[eE]\+\d+$")).then(whole_code)
 
 
-def comparable(text: pl.Expr) -> pl.Expr:
+def comparable_text(text: pl.Expr) -> pl.Expr:
     """Return the text in lower case and without blanks around it; an IRI gets http and loses its last slash."""
-    word = text.str.strip_chars().str.to_lowercase()
-    return word.str.replace(r"^https://", "http://").str.replace(r"^(http://.*?)/+$", "${1}")
+    lower_text = text.str.strip_chars().str.to_lowercase()
+    return lower_text.str.replace(r"^https://", "http://").str.replace(r"^(http://.*?)/+$", "${1}")
 
 
 def comparable_words(words: Iterable[str]) -> list[str]:
@@ -54,8 +54,7 @@ def comparable_words(words: Iterable[str]) -> list[str]:
 
 @lru_cache(1_000)  # the declarations of an adapter are the same for each of its files
 def _comparable_words(words: tuple[str, ...]) -> tuple[str, ...]:
-    word_frame = pl.DataFrame({"word": words}, {"word": pl.String})
-    return tuple(word_frame.select(comparable(pl.col("word"))).to_series())
+    return tuple(pl.DataFrame({"word": words}, {"word": pl.String}).select(comparable_text(pl.col("word"))).to_series())
 
 
 def cast_category(text: pl.Expr, transform: Transform) -> pl.Expr:
@@ -65,34 +64,39 @@ def cast_category(text: pl.Expr, transform: Transform) -> pl.Expr:
 
 def is_boolean_word(word: str) -> bool:
     """Return whether the word stands for true or false."""
-    return word.lower() in _BOOLEANS
+    return word.lower() in _BOOLEAN_BY_WORD
 
 
 def cast_boolean(text: pl.Expr, transform: Transform) -> pl.Expr:
     """Read true and false words; a word of `values` counts as what it is mapped to."""
-    declared_booleans = {
-        declared_word: _BOOLEANS.get(word.lower(), False) for declared_word, word in transform.values.items()
+    boolean_by_declared_word = {
+        declared_word: _BOOLEAN_BY_WORD.get(word.lower(), False) for declared_word, word in transform.values.items()
     }
-    return _look_up(text, _BOOLEANS | declared_booleans, pl.Boolean())
+    return _look_up(text, _BOOLEAN_BY_WORD | boolean_by_declared_word, pl.Boolean())
 
 
 def hash_texts(texts: pl.Expr) -> pl.Expr:
     """Hash each text to 32 hexadecimal digits, the same on every machine and in every version; null stays null."""
-    return by_batch(pl.String(), lambda series: pl.Series(series.name, map(_digest, series), dtype=pl.String))(texts)
+    return make_batch_parser(
+        pl.String(), lambda text_series: pl.Series(text_series.name, map(_hash_text, text_series), dtype=pl.String)
+    )(texts)
 
 
-def _digest(text: str | None) -> str | None:
+def _hash_text(text: str | None) -> str | None:
     return None if text is None else hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _look_up(text: pl.Expr, meaning_by_word: Mapping[str, Any], dtype: Any) -> pl.Expr:
     """Return what the word stands for; by batches, as `replace_strict` would hold the complete column."""
-    meaning_by_comparable = dict(zip(comparable_words(meaning_by_word), meaning_by_word.values(), strict=True))
+    meaning_by_comparable_word = dict(zip(comparable_words(meaning_by_word), meaning_by_word.values(), strict=True))
 
     def look_up_batch(text_series: pl.Series) -> pl.Series:
-        texts = text_series.to_frame("text").select(comparable(pl.col("text"))).to_series()
-        return texts.replace_strict(
-            list(meaning_by_comparable), list(meaning_by_comparable.values()), default=None, return_dtype=dtype
+        comparable_texts = text_series.to_frame("text").select(comparable_text(pl.col("text"))).to_series()
+        return comparable_texts.replace_strict(
+            list(meaning_by_comparable_word),
+            list(meaning_by_comparable_word.values()),
+            default=None,
+            return_dtype=dtype,
         )
 
-    return by_batch(dtype, of_distinct(dtype, look_up_batch))(text)
+    return make_batch_parser(dtype, make_distinct_reader(dtype, look_up_batch))(text)

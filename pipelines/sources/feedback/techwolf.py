@@ -7,7 +7,7 @@ Does not belong here: résumés and notes, whose free text is not read.
 from pipelines.sources.declaration import KNOWN_WORDS, Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
 
-MODES = Vocabulary(
+EVENT_MODES = Vocabulary(
     "TechWolf skill events API: event_type",
     {
         "working_history": "repetition",
@@ -43,7 +43,7 @@ ADAPTER = Adapter(
             "skill_mention",
             (
                 *COMMON_FIELDS,
-                FieldMap("mode", ("event_type",), as_transform(MODES), required=True),
+                FieldMap("mode", ("event_type",), as_transform(EVENT_MODES), required=True),
                 FieldMap("occurred_at", ("timestamp",), required=True),
             ),
             pass_over=(PassOver("event", "mode", other_than=(KNOWN_WORDS,)),),

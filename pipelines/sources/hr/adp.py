@@ -10,18 +10,18 @@ Source: developers.adp.com, Workers v2 (`/hr/v2/workers`), sample response and f
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
-FIRST, EACH = "$.workAssignments[0]", "workAssignments[*]"
-MAILS = "businessCommunication.emails[*].emailUri"
+FIRST_ASSIGNMENT, EACH_ASSIGNMENT = "$.workAssignments[0]", "workAssignments[*]"
+WORK_EMAILS = "businessCommunication.emails[*].emailUri"
 # Several addresses come as one text; the first one counts.
-FIRST_ADDRESS = r"^([^|]+)"
+FIRST_ADDRESS_PATTERN = r"^([^|]+)"
 
 
-def _member_paths(path: str, *members: str) -> tuple[str, ...]:
-    return tuple(f"{path}.{member}" for member in members)
+def _member_paths(parent_path: str, *member_names: str) -> tuple[str, ...]:
+    return tuple(f"{parent_path}.{member_name}" for member_name in member_names)
 
 
-JOB = "jobTitle", "jobCode.longName", "jobCode.shortName"
-UNIT = "homeOrganizationalUnits[0].nameCode.longName", "homeOrganizationalUnits[0].nameCode.shortName"
+JOB_MEMBERS = "jobTitle", "jobCode.longName", "jobCode.shortName"
+UNIT_MEMBERS = "homeOrganizationalUnits[0].nameCode.longName", "homeOrganizationalUnits[0].nameCode.shortName"
 
 ADAPTER = Adapter(
     system="adp",
@@ -36,30 +36,31 @@ ADAPTER = Adapter(
             (
                 FieldMap("account_code", ("associateOID",), required=True),
                 FieldMap("employee_number", ("workerID.idValue",)),
-                FieldMap("work_email", (MAILS,), extract=FIRST_ADDRESS),
+                FieldMap("work_email", (WORK_EMAILS,), extract=FIRST_ADDRESS_PATTERN),
                 FieldMap("display_name", ("person.preferredName.formattedName", "person.legalName.formattedName")),
                 FieldMap("display_name", ("person.legalName.givenName", "person.legalName.familyName1"), join=" "),
                 FieldMap(
-                    "manager_code", _member_paths(FIRST, "reportsTo[0].workerID.idValue", "reportsTo[0].associateOID")
+                    "manager_code",
+                    _member_paths(FIRST_ASSIGNMENT, "reportsTo[0].workerID.idValue", "reportsTo[0].associateOID"),
                 ),
-                FieldMap("unit_name", _member_paths(FIRST, *UNIT)),
-                FieldMap("role_name", _member_paths(FIRST, *JOB)),
+                FieldMap("unit_name", _member_paths(FIRST_ASSIGNMENT, *UNIT_MEMBERS)),
+                FieldMap("role_name", _member_paths(FIRST_ASSIGNMENT, *JOB_MEMBERS)),
                 FieldMap("employment_status", ("workerStatus.statusCode.codeValue",), EMPLOYMENT_STATUS),
                 FieldMap("hired_date", ("workerDates.rehireDate", "workerDates.originalHireDate")),
                 FieldMap("left_date", ("workerDates.terminationDate",)),
-                FieldMap("weekly_hours", _member_paths(FIRST, "standardHours.hoursQuantity"), HOURS),
+                FieldMap("weekly_hours", _member_paths(FIRST_ASSIGNMENT, "standardHours.hoursQuantity"), HOURS),
             ),
         ),
         ShapeMap(
             "role_period",
             (
-                FieldMap("record_code", ("associateOID", f"{EACH}.itemID"), join="/", required=True),
+                FieldMap("record_code", ("associateOID", f"{EACH_ASSIGNMENT}.itemID"), join="/", required=True),
                 FieldMap("account_code", ("associateOID",), required=True),
                 FieldMap("employee_number", ("workerID.idValue",)),
-                FieldMap("unit_name", _member_paths(EACH, *UNIT)),
-                FieldMap("role_name", _member_paths(EACH, *JOB)),
-                FieldMap("started_date", _member_paths(EACH, "actualStartDate", "hireDate")),
-                FieldMap("ended_date", _member_paths(EACH, "terminationDate")),
+                FieldMap("unit_name", _member_paths(EACH_ASSIGNMENT, *UNIT_MEMBERS)),
+                FieldMap("role_name", _member_paths(EACH_ASSIGNMENT, *JOB_MEMBERS)),
+                FieldMap("started_date", _member_paths(EACH_ASSIGNMENT, "actualStartDate", "hireDate")),
+                FieldMap("ended_date", _member_paths(EACH_ASSIGNMENT, "terminationDate")),
             ),
             signature=("associateOID", "workAssignments"),
             explode="workAssignments",

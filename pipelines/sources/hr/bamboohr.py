@@ -9,7 +9,7 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS, change_notice
 
 # The API writes an empty date as 0000-00-00.
-DAY = r"^(?:0000-00-00)?(.*)$"
+DAY_PATTERN = r"^(?:0000-00-00)?(.*)$"
 
 ADAPTER = Adapter(
     system="bamboohr",
@@ -38,8 +38,8 @@ ADAPTER = Adapter(
                     ("Status", "status", "Employment Status", "employmentHistoryStatus"),
                     EMPLOYMENT_STATUS,
                 ),
-                FieldMap("hired_date", ("Hire Date", "hireDate"), extract=DAY),
-                FieldMap("left_date", ("Termination Date", "terminationDate"), extract=DAY),
+                FieldMap("hired_date", ("Hire Date", "hireDate"), extract=DAY_PATTERN),
+                FieldMap("left_date", ("Termination Date", "terminationDate"), extract=DAY_PATTERN),
                 FieldMap(
                     "weekly_hours", ("Standard Hours Per Week", "standardHoursPerWeek", "Standard Hours/Week"), HOURS
                 ),

@@ -10,7 +10,9 @@ client, models Employee, Job and Termination.
 
 from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap, Transform
 
-HAS_LEFT = Transform("category", values={"false": "active", "true": "left"}, source="Gusto API, Employee: terminated")
+STATUS_BY_TERMINATED = Transform(
+    "category", values={"false": "active", "true": "left"}, source="Gusto API, Employee: terminated"
+)
 
 ADAPTER = Adapter(
     system="gusto",
@@ -29,7 +31,7 @@ ADAPTER = Adapter(
                 FieldMap("manager_code", ("manager_uuid",)),
                 FieldMap("unit_name", ("department",)),
                 FieldMap("role_name", ("$.jobs[0].title",)),
-                FieldMap("employment_status", ("terminated",), HAS_LEFT, required=True),
+                FieldMap("employment_status", ("terminated",), STATUS_BY_TERMINATED, required=True),
                 FieldMap("hired_date", ("$.jobs[0].hire_date",)),
                 # A termination that was taken back stays in the list.
                 FieldMap(

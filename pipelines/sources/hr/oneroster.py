@@ -8,10 +8,14 @@ from pipelines.sources.declaration import KNOWN_WORDS, Adapter, Condition, Field
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
 
 _SPECIFICATION = "1EdTech OneRoster 1.1, 4.13.8 StatusType (inactive in 1.0) and enabledUser; 1.2 CSV binding"
-_LEFT = {"tobedeleted": "left", "inactive": "left"}
-DELETED = as_transform(Vocabulary(_SPECIFICATION, _LEFT, {"active": "the account may be disabled all the same"}))
-ENABLED = as_transform(Vocabulary(_SPECIFICATION, {"true": "active", "1": "active", "false": "left", "0": "left"}))
-STATUS = as_transform(Vocabulary(_SPECIFICATION, {"active": "active", **_LEFT}))
+_LEFT_BY_WORD = {"tobedeleted": "left", "inactive": "left"}
+STATUS_IF_DELETED = as_transform(
+    Vocabulary(_SPECIFICATION, _LEFT_BY_WORD, {"active": "the account may be disabled all the same"})
+)
+STATUS_BY_ENABLED = as_transform(
+    Vocabulary(_SPECIFICATION, {"true": "active", "1": "active", "false": "left", "0": "left"})
+)
+STATUS_TRANSFORM = as_transform(Vocabulary(_SPECIFICATION, {"active": "active", **_LEFT_BY_WORD}))
 
 ADAPTER = Adapter(
     system="oneroster",
@@ -31,9 +35,11 @@ ADAPTER = Adapter(
                 FieldMap("unit_name", ("primaryOrgSourcedId", "orgSourcedIds"), extract=r"^([^,]+)"),
                 FieldMap("role_name", ("role",)),
                 # A record that is to be deleted counts as left, even if its account is still enabled.
-                FieldMap("employment_status", ("status",), DELETED, when=Condition(("status",), (KNOWN_WORDS,))),
-                FieldMap("employment_status", ("enabledUser",), ENABLED),
-                FieldMap("employment_status", ("status",), STATUS),
+                FieldMap(
+                    "employment_status", ("status",), STATUS_IF_DELETED, when=Condition(("status",), (KNOWN_WORDS,))
+                ),
+                FieldMap("employment_status", ("enabledUser",), STATUS_BY_ENABLED),
+                FieldMap("employment_status", ("status",), STATUS_TRANSFORM),
                 FieldMap("changed_at", ("dateLastModified",)),
             ),
             signature=("sourcedId", "givenName"),

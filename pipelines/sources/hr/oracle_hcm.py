@@ -10,7 +10,7 @@ Source: docs.oracle.com, REST API for Oracle Fusion Cloud HCM, Employees (`emps`
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import HOURS
 
-FIRST, EACH = "$.assignments[0]", "assignments[*]"
+FIRST_ASSIGNMENT, EACH_ASSIGNMENT = "$.assignments[0]", "assignments[*]"
 
 ADAPTER = Adapter(
     system="oracle_hcm",
@@ -28,12 +28,12 @@ ADAPTER = Adapter(
                 FieldMap("work_email", ("WorkEmail",)),
                 FieldMap("display_name", ("DisplayName",)),
                 FieldMap("display_name", ("FirstName", "LastName"), join=" "),
-                FieldMap("manager_code", (f"{FIRST}.ManagerId",)),
-                FieldMap("unit_name", (f"{FIRST}.DepartmentId",)),
-                FieldMap("role_name", (f"{FIRST}.AssignmentName", f"{FIRST}.JobId")),
+                FieldMap("manager_code", (f"{FIRST_ASSIGNMENT}.ManagerId",)),
+                FieldMap("unit_name", (f"{FIRST_ASSIGNMENT}.DepartmentId",)),
+                FieldMap("role_name", (f"{FIRST_ASSIGNMENT}.AssignmentName", f"{FIRST_ASSIGNMENT}.JobId")),
                 FieldMap("hired_date", ("HireDate",)),
                 FieldMap("left_date", ("TerminationDate",)),
-                FieldMap("weekly_hours", (f"{FIRST}.WorkingHours",), HOURS),
+                FieldMap("weekly_hours", (f"{FIRST_ASSIGNMENT}.WorkingHours",), HOURS),
                 FieldMap("changed_at", ("LastUpdateDate",)),
             ),
             signature=("PersonNumber", "HireDate"),
@@ -41,15 +41,19 @@ ADAPTER = Adapter(
         ShapeMap(
             "role_period",
             (
-                FieldMap("record_code", (f"{EACH}.AssignmentId", f"{EACH}.EffectiveStartDate"), join="/"),
+                FieldMap(
+                    "record_code",
+                    (f"{EACH_ASSIGNMENT}.AssignmentId", f"{EACH_ASSIGNMENT}.EffectiveStartDate"),
+                    join="/",
+                ),
                 FieldMap("account_code", ("PersonId",), required=True),
                 FieldMap("employee_number", ("PersonNumber",)),
-                FieldMap("unit_name", (f"{EACH}.DepartmentId",)),
-                FieldMap("role_name", (f"{EACH}.AssignmentName", f"{EACH}.JobId")),
-                FieldMap("started_date", (f"{EACH}.EffectiveStartDate",), required=True),
+                FieldMap("unit_name", (f"{EACH_ASSIGNMENT}.DepartmentId",)),
+                FieldMap("role_name", (f"{EACH_ASSIGNMENT}.AssignmentName", f"{EACH_ASSIGNMENT}.JobId")),
+                FieldMap("started_date", (f"{EACH_ASSIGNMENT}.EffectiveStartDate",), required=True),
                 # Oracle writes the end of time for an assignment that continues.
-                FieldMap("ended_date", (f"{EACH}.EffectiveEndDate",), extract=r"^(?:4712-12-31)?(.*)$"),
-                FieldMap("changed_at", (f"{EACH}.LastUpdateDate",)),
+                FieldMap("ended_date", (f"{EACH_ASSIGNMENT}.EffectiveEndDate",), extract=r"^(?:4712-12-31)?(.*)$"),
+                FieldMap("changed_at", (f"{EACH_ASSIGNMENT}.LastUpdateDate",)),
             ),
             signature=("PersonNumber", "assignments"),
             explode="assignments",

@@ -8,8 +8,8 @@ from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
 
-def _value_headers(*fields: str) -> tuple[str, ...]:
-    return tuple(f"attributes.{field}.value" for field in fields)
+def _value_headers(*field_names: str) -> tuple[str, ...]:
+    return tuple(f"attributes.{field_name}.value" for field_name in field_names)
 
 
 STILL_EMPLOYED = Condition("employment_status", ("active", "onboarding", "leave"))

@@ -10,8 +10,8 @@ Source: developer.ukg.com/hcm, `/personnel/v1/employment-details`, `/personnel/v
 
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 
-EMPLOYEE = ("employeeId", "employeeID")
-STATUS_CODE = Transform(
+EMPLOYEE_ID_HEADERS = ("employeeId", "employeeID")
+STATUS_BY_CODE = Transform(
     "category",
     values={"a": "active", "l": "leave", "t": "left"},
     source="UKG Pro, employment-details: employeeStatusCode",
@@ -27,12 +27,12 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", EMPLOYEE, required=True),
+                FieldMap("account_code", EMPLOYEE_ID_HEADERS, required=True),
                 FieldMap("employee_number", ("employeeNumber",), required=True),
                 FieldMap("manager_code", ("supervisorEmployeeNumber", "supervisorEmployeeID")),
                 FieldMap("unit_name", ("orgLevel2Code", "orgLevel1Code")),
                 FieldMap("role_name", ("jobDescription", "primaryJobCode")),
-                FieldMap("employment_status", ("employeeStatusCode",), STATUS_CODE, required=True),
+                FieldMap("employment_status", ("employeeStatusCode",), STATUS_BY_CODE, required=True),
                 FieldMap("hired_date", ("lastHireDate", "startDate")),
                 FieldMap("left_date", ("terminationDate",)),
             ),
@@ -41,7 +41,7 @@ ADAPTER = Adapter(
         ShapeMap(
             "account",
             (
-                FieldMap("account_code", EMPLOYEE, required=True),
+                FieldMap("account_code", EMPLOYEE_ID_HEADERS, required=True),
                 FieldMap("work_email", ("emailAddress",), required=True),
             ),
             signature=("employeeId", "emailAddress", "firstName"),

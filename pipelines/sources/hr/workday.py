@@ -8,7 +8,7 @@ Does not belong here: leave and absence reports, which hold health data and noth
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
-NUMBER = ("Employee_ID", "Employee ID", "employeeID", "Worker_ID", "Worker ID", "worker_code")
+NUMBER_HEADERS = ("Employee_ID", "Employee ID", "employeeID", "Worker_ID", "Worker ID", "worker_code")
 
 ADAPTER = Adapter(
     system="workday",
@@ -21,8 +21,8 @@ ADAPTER = Adapter(
         ShapeMap(
             "person",
             (
-                FieldMap("account_code", (*NUMBER, "workdayID", "Workday_ID", "WID"), required=True),
-                FieldMap("employee_number", NUMBER),
+                FieldMap("account_code", (*NUMBER_HEADERS, "workdayID", "Workday_ID", "WID"), required=True),
+                FieldMap("employee_number", NUMBER_HEADERS),
                 FieldMap(
                     "work_email",
                     ("Work_Email", "primaryWorkEmail", "Primary_Work_Email", "Email_-_Work", "CF_Adjusted_Work_Email"),

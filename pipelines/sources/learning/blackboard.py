@@ -21,8 +21,8 @@ from pipelines.sources.declaration import (
 from pipelines.sources.value_maps import DIGEST
 
 # `Lab 4 [Total Pts: 20 Score] |526963`, of older releases without the word, and the cell `17.50`.
-POINTS = r"^(?:.*\[Total Pts: )?(-?\d+(?:[.,]\d+)?)(?:(?: Score)?\] ?\|\d+)?$"
-OF_POINTS = Transform("score", is_share=True, pattern=r"^([^/]+/[^/]+)$")
+POINTS_PATTERN = r"^(?:.*\[Total Pts: )?(-?\d+(?:[.,]\d+)?)(?:(?: Score)?\] ?\|\d+)?$"
+SHARE_OF_POINTS = Transform("score", is_share=True, pattern=r"^([^/]+/[^/]+)$")
 
 ADAPTER = Adapter(
     system="blackboard",
@@ -39,7 +39,7 @@ ADAPTER = Adapter(
                 FieldMap("employee_number", ("Student ID",)),
                 FieldMap("skill_text", (COLUMN_NAME,), extract=r"^(.*?)\s*\[Total Pts: "),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (CELL_VALUE, COLUMN_NAME), OF_POINTS, join="/", extract=POINTS),
+                FieldMap("score_share", (CELL_VALUE, COLUMN_NAME), SHARE_OF_POINTS, join="/", extract=POINTS_PATTERN),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
             signature=("Username", "Last Name", "First Name"),

@@ -25,18 +25,18 @@ from pipelines.sources.declaration import (
 from pipelines.sources.value_maps import DIGEST
 
 # `Quiz 1 Points Grade <Numeric MaxPoints:10 Weight:5 Category:Quizzes CategoryWeight:20>`, and the cell `8.5`.
-POINTS = r"^(?:.*<Numeric MaxPoints:)?(\d+(?:[.,]\d+)?)(?:[ >].*)?$"
-OF_POINTS = Transform("score", is_share=True, pattern=r"^([^/]+/[^/]+)$")
-END_OF_LINE = "End-of-Line Indicator"
-ATTENDANCE = "holds attendance, which is no grade and is not read: for grades, export the grade book"
-MARKED_ID = r"^\s*#?(.*)$"
+POINTS_PATTERN = r"^(?:.*<Numeric MaxPoints:)?(\d+(?:[.,]\d+)?)(?:[ >].*)?$"
+SHARE_OF_POINTS = Transform("score", is_share=True, pattern=r"^([^/]+/[^/]+)$")
+END_OF_LINE_HEADER = "End-of-Line Indicator"
+ATTENDANCE_DESCRIPTION = "holds attendance, which is no grade and is not read: for grades, export the grade book"
+ID_PATTERN = r"^\s*#?(.*)$"
 
 ADAPTER = Adapter(
     system="brightspace",
     title="D2L Brightspace grades export and data sets (CSV)",
     domain="learning",
     formats=("csv",),
-    signature=("OrgDefinedId", "Username", END_OF_LINE),
+    signature=("OrgDefinedId", "Username", END_OF_LINE_HEADER),
     shapes=(
         ShapeMap(
             "feedback",
@@ -48,15 +48,15 @@ ADAPTER = Adapter(
                     join="|",
                     extract=r"^(.*?)(?:_GradesExport_.*| <Numeric .*)?$",
                 ),
-                FieldMap("account_code", ("Username",), extract=MARKED_ID),
-                FieldMap("employee_number", ("OrgDefinedId",), extract=MARKED_ID),
+                FieldMap("account_code", ("Username",), extract=ID_PATTERN),
+                FieldMap("employee_number", ("OrgDefinedId",), extract=ID_PATTERN),
                 FieldMap("work_email", ("Email",)),
                 FieldMap("skill_text", (COLUMN_NAME,), extract=r"^(.*?) Points Grade <"),
                 FieldMap("feedback_kind", constant="assessment"),
-                FieldMap("score_share", (CELL_VALUE, COLUMN_NAME), OF_POINTS, join="/", extract=POINTS),
+                FieldMap("score_share", (CELL_VALUE, COLUMN_NAME), SHARE_OF_POINTS, join="/", extract=POINTS_PATTERN),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
-            signature=(END_OF_LINE,),
+            signature=(END_OF_LINE_HEADER,),
             counts_empty=True,
             unpivot=Unpivot(r" Points Grade <Numeric MaxPoints:"),
         ),
@@ -68,7 +68,7 @@ ADAPTER = Adapter(
                 FieldMap("course_code", ("GradeObjectId",), required=True),
                 FieldMap("learning_verb", constant="completed"),
                 FieldMap("occurred_at", ("GradeReleasedDate", "LastModified"), required=True),
-                FieldMap("score_share", ("PointsNumerator", "PointsDenominator"), OF_POINTS, join="/"),
+                FieldMap("score_share", ("PointsNumerator", "PointsDenominator"), SHARE_OF_POINTS, join="/"),
                 FieldMap("changed_at", ("LastModified",)),
             ),
             signature=("GradeObjectId", "PointsNumerator"),
@@ -113,13 +113,13 @@ ADAPTER = Adapter(
         ),
     ),
     noted_forms=(
-        FileForm(ATTENDANCE, (END_OF_LINE, "P", "R", "A", "X")),
-        FileForm(ATTENDANCE, (END_OF_LINE, "% Attendance")),
+        FileForm(ATTENDANCE_DESCRIPTION, (END_OF_LINE_HEADER, "P", "R", "A", "X")),
+        FileForm(ATTENDANCE_DESCRIPTION, (END_OF_LINE_HEADER, "% Attendance")),
         FileForm(
             "holds columns of marks that are left out because they state no maximum ({headers}): export the grades "
             "from Brightspace itself, or write the maximum into the header, as in `Quiz Points Grade <Numeric "
             "MaxPoints:10>`",
-            (END_OF_LINE,),
+            (END_OF_LINE_HEADER,),
             r" Points Grade$",
         ),
     ),

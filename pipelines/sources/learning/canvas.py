@@ -19,10 +19,10 @@ from pipelines.sources.declaration import (
 from pipelines.sources.value_maps import EMAIL_ADDRESS, SHARE
 
 # An assignment with its id; a grading period called 2026 gives a total "Current Score (2026)".
-MARK = r"^(?!.*\b(?:Current|Final) (?:Score|Grade|Points) \().*\(\d+\)\s*$"
-NO_STUDENT = ("Points Possible", "Student, Test", "Test Student", "Manual Posting", "")
+ASSIGNMENT_PATTERN = r"^(?!.*\b(?:Current|Final) (?:Score|Grade|Points) \().*\(\d+\)\s*$"
+SPECIAL_ROW_NAMES = ("Points Possible", "Student, Test", "Test Student", "Manual Posting", "")
 # A gradebook with first and last names apart writes the words of its special rows under the last name.
-STUDENT = ("Student", "LastName")
+STUDENT_HEADERS = ("Student", "LastName")
 
 ADAPTER = Adapter(
     system="canvas",
@@ -41,12 +41,16 @@ ADAPTER = Adapter(
                 FieldMap("skill_text", (COLUMN_NAME,), extract=r"^(.*\S)\s*\(\d+\)\s*$"),
                 FieldMap("feedback_kind", constant="assessment"),
                 # Without maximum points a mark cannot become a share: such a cell is set aside.
-                FieldMap("score_share", (CELL_VALUE,), SHARE, highest=(MAX_POINTS,)),
+                FieldMap("score_share", (CELL_VALUE,), SHARE, highest_headers=(MAX_POINTS,)),
                 FieldMap("occurred_at", (FILE_NAME,), extract=r"(20\d\d-\d\d-\d\d)"),
             ),
-            pass_over=(PassOver("student", STUDENT, NO_STUDENT),),
+            pass_over=(PassOver("student", STUDENT_HEADERS, SPECIAL_ROW_NAMES),),
             counts_empty=True,
-            unpivot=Unpivot(MARK, empty_values=("-", "n/a", "ex"), points_row=Condition(STUDENT, ("points possible",))),
+            unpivot=Unpivot(
+                ASSIGNMENT_PATTERN,
+                empty_values=("-", "n/a", "ex"),
+                points_row=Condition(STUDENT_HEADERS, ("points possible",)),
+            ),
         ),
     ),
     notes="Keep the date in the file's name: the export has no other.",

@@ -13,7 +13,7 @@ from pipelines.sources.value_maps import DIGEST, HOURS, MINUTES, PERCENT
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
 # Status ids differ per portal, dates do not: the most advanced date that is filled gives the status.
-VERBS = Vocabulary(
+DATE_VERBS = Vocabulary(
     "Cornerstone reporting API, vw_rpt_transcript: the dates of a registration",
     {
         "user_lo_comp_dt": "completed",
@@ -22,8 +22,8 @@ VERBS = Vocabulary(
         "user_lo_assigned_dt": "enrolled",
     },
 )
-REGISTRATION = ("transc_user_id", "transc_object_id")
-REMOVED = Condition(("is_removed",), ("1", "true", "yes"))
+REGISTRATION_IDS = ("transc_user_id", "transc_object_id")
+IS_REMOVED = Condition(("is_removed",), ("1", "true", "yes"))
 
 STATUSES = Vocabulary(
     "Cornerstone transcript reports: Transcript Status",
@@ -58,35 +58,38 @@ def _report_map(separator: str | None) -> ShapeMap:
         separator: What parts the object in front of a header from its name; None if headers name no object.
     """
 
-    def header(record_type: str, name: str) -> str:
-        return name if separator is None else f"{record_type}{separator}{name}"
+    def report_header(record_type: str, column_name: str) -> str:
+        return column_name if separator is None else f"{record_type}{separator}{column_name}"
 
-    status = header("Transcript", "Transcript Status")
-    user = header("User", "User ID"), header("User", "User Email"), header("User", "Email")
-    training = header("Training", "Training Object ID"), header("Training", "Training Title")
-    registered = header("Transcript", "Transcript Registration Date"), header("Transcript", "Transcript Assigned Date")
+    status_header = report_header("Transcript", "Transcript Status")
+    user_headers = report_header("User", "User ID"), report_header("User", "User Email"), report_header("User", "Email")
+    training_headers = report_header("Training", "Training Object ID"), report_header("Training", "Training Title")
+    registration_headers = (
+        report_header("Transcript", "Transcript Registration Date"),
+        report_header("Transcript", "Transcript Assigned Date"),
+    )
     return ShapeMap(
         "learning_record",
         (
-            FieldMap("record_code", (*user, *training, *registered), DIGEST, join="|"),
-            FieldMap("employee_number", user[:1]),
-            FieldMap("work_email", user[1:]),
-            FieldMap("course_code", training[:1]),
-            FieldMap("course_name", training[1:]),
-            FieldMap("learning_verb", (status,), as_transform(STATUSES), required=True),
+            FieldMap("record_code", (*user_headers, *training_headers, *registration_headers), DIGEST, join="|"),
+            FieldMap("employee_number", user_headers[:1]),
+            FieldMap("work_email", user_headers[1:]),
+            FieldMap("course_code", training_headers[:1]),
+            FieldMap("course_name", training_headers[1:]),
+            FieldMap("learning_verb", (status_header,), as_transform(STATUSES), required=True),
             FieldMap(
                 "occurred_at",
                 (
-                    header("Transcript", "Transcript Completed Date"),
-                    header("Training", "Training Start Date"),
-                    *registered,
+                    report_header("Transcript", "Transcript Completed Date"),
+                    report_header("Training", "Training Start Date"),
+                    *registration_headers,
                 ),
             ),
-            FieldMap("learning_hours", (header("Training", "Training Hours"),), HOURS),
-            FieldMap("learning_hours", (header("Transcript", "Transcript Time in training (min)"),), MINUTES),
-            FieldMap("score_share", (header("Transcript", "Transcript Score"),), PERCENT),
+            FieldMap("learning_hours", (report_header("Training", "Training Hours"),), HOURS),
+            FieldMap("learning_hours", (report_header("Transcript", "Transcript Time in training (min)"),), MINUTES),
+            FieldMap("score_share", (report_header("Transcript", "Transcript Score"),), PERCENT),
         ),
-        signature=(status,),
+        signature=(status_header,),
         pass_over=(PassOver("Transcript Status", "learning_verb", words=tuple(STATUSES.proves_nothing)),),
     )
 
@@ -102,21 +105,21 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", REGISTRATION, join="/", required=True),
+                FieldMap("record_code", REGISTRATION_IDS, join="/", required=True),
                 FieldMap("account_code", ("transc_user_id",), required=True),
                 FieldMap("course_code", ("transc_object_id",), required=True),
                 FieldMap("course_name", ("lo_title", "transc_object_title")),
                 FieldMap(
                     "learning_verb",
-                    tuple(VERBS.proves),
-                    as_transform(VERBS),
+                    tuple(DATE_VERBS.proves),
+                    as_transform(DATE_VERBS),
                     value_is_header=True,
-                    unless=REMOVED,
+                    unless=IS_REMOVED,
                 ),
-                FieldMap("occurred_at", (*VERBS.proves, "user_lo_last_action_dt", "user_lo_last_modified_dt")),
+                FieldMap("occurred_at", (*DATE_VERBS.proves, "user_lo_last_action_dt", "user_lo_last_modified_dt")),
                 FieldMap("learning_hours", ("user_lo_minutes_participated",), MINUTES),
                 FieldMap("score_share", ("user_lo_score",), PERCENT),
-                FieldMap("voids_code", REGISTRATION, join="/", when=REMOVED),
+                FieldMap("voids_code", REGISTRATION_IDS, join="/", when=IS_REMOVED),
                 FieldMap("changed_at", ("user_lo_last_modified_dt", "_last_touched_dt_utc")),
             ),
             signature=("transc_user_id", "is_latest_reg_num"),

@@ -10,7 +10,11 @@ Source: the header of the usage report (coursera.support, "Enterprise: Usage rep
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import DIGEST, HOURS, PERCENT
 
-VERBS = {"Completion Time": "completed", "Last Course Activity Time": "started", "Enrollment Time": "enrolled"}
+VERB_BY_DATE_HEADER = {
+    "Completion Time": "completed",
+    "Last Course Activity Time": "started",
+    "Enrollment Time": "enrolled",
+}
 
 ADAPTER = Adapter(
     system="coursera",
@@ -29,11 +33,13 @@ ADAPTER = Adapter(
                 FieldMap("course_name", ("Course",)),
                 FieldMap(
                     "learning_verb",
-                    tuple(VERBS),
-                    Transform("category", values=VERBS, source="Coursera usage report: the dates of a course"),
+                    tuple(VERB_BY_DATE_HEADER),
+                    Transform(
+                        "category", values=VERB_BY_DATE_HEADER, source="Coursera usage report: the dates of a course"
+                    ),
                     value_is_header=True,
                 ),
-                FieldMap("occurred_at", tuple(VERBS)),
+                FieldMap("occurred_at", tuple(VERB_BY_DATE_HEADER)),
                 FieldMap("learning_hours", ("Learning Hours Spent", "Estimated Learning Hours"), HOURS),
                 FieldMap("score_share", ("Course Grade",), PERCENT),
                 FieldMap("changed_at", ("Last Course Activity Time",)),

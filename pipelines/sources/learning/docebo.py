@@ -12,14 +12,14 @@ from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver
 from pipelines.sources.value_maps import DIGEST, EMAIL_ADDRESS, MINUTES, SECONDS
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-ENROLLED = ("enrolled", "subscribed", "not_started", "not started")
+ENROLLED_STATUSES = ("enrolled", "subscribed", "not_started", "not started")
 STATUSES = Vocabulary(
     "Docebo API, enrollments: enrollment_status; reports: Course Enrollment Status",
     {
         "completed": "completed",
         "in_progress": "started",
         "in progress": "started",
-        **dict.fromkeys(ENROLLED, "enrolled"),
+        **dict.fromkeys(ENROLLED_STATUSES, "enrolled"),
     },
     with_reason("the learner cannot open the course", ("waiting", "waiting list", "suspended", "overbooking")),
 )
@@ -41,7 +41,7 @@ ADAPTER = Adapter(
                 FieldMap("course_code", ("course_code", "course_uid", "course_id"), required=True),
                 FieldMap("course_name", ("course_name",)),
                 FieldMap("learning_verb", ("enrollment_status",), as_transform(STATUSES), required=True),
-                FieldMap("occurred_at", ("enrollment_created_at",), when=Condition("learning_verb", ENROLLED)),
+                FieldMap("occurred_at", ("enrollment_created_at",), when=Condition("learning_verb", ENROLLED_STATUSES)),
                 FieldMap("occurred_at", ("enrollment_completion_date", "enrollment_date_last_updated")),
                 FieldMap("changed_at", ("enrollment_date_last_updated",)),
             ),
@@ -66,7 +66,7 @@ ADAPTER = Adapter(
                 FieldMap("course_code", ("Course Code", "Course Unique ID")),
                 FieldMap("course_name", ("Course Name",)),
                 FieldMap("learning_verb", ("Course Enrollment Status",), as_transform(STATUSES), required=True),
-                FieldMap("occurred_at", ("Enrollment Date",), when=Condition("learning_verb", ENROLLED)),
+                FieldMap("occurred_at", ("Enrollment Date",), when=Condition("learning_verb", ENROLLED_STATUSES)),
                 FieldMap("occurred_at", ("Completion Date", "Course Last Access Date", "Enrollment Date")),
                 FieldMap("learning_hours", ("Session Time (min)",), MINUTES),
                 FieldMap("learning_hours", ("Training Material Time (sec)",), SECONDS),

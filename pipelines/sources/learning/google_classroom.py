@@ -11,7 +11,7 @@ Source: developers.google.com/classroom, REST v1: courses.courseWork, its studen
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-STATES = Vocabulary(
+SUBMISSION_STATES = Vocabulary(
     "Google Classroom REST v1, StudentSubmission: SubmissionState",
     {
         **dict.fromkeys(("turned_in", "returned"), "completed"),
@@ -20,7 +20,7 @@ STATES = Vocabulary(
     with_reason("the student never opened it", ("NEW", "SUBMISSION_STATE_UNSPECIFIED")),
 )
 # A single question is no course work that shows a skill.
-QUESTIONS = ("SHORT_ANSWER_QUESTION", "MULTIPLE_CHOICE_QUESTION")
+QUESTION_TYPES = ("SHORT_ANSWER_QUESTION", "MULTIPLE_CHOICE_QUESTION")
 
 ADAPTER = Adapter(
     system="google_classroom",
@@ -36,14 +36,14 @@ ADAPTER = Adapter(
                 FieldMap("record_code", ("id",), required=True),
                 FieldMap("account_code", ("userId",), required=True),
                 FieldMap("course_code", ("courseWorkId",), required=True),
-                FieldMap("learning_verb", ("state",), as_transform(STATES), required=True),
+                FieldMap("learning_verb", ("state",), as_transform(SUBMISSION_STATES), required=True),
                 FieldMap("occurred_at", ("updateTime", "creationTime"), required=True),
                 FieldMap("changed_at", ("updateTime",)),
             ),
             signature=("courseWorkId", "userId"),
             pass_over=(
-                PassOver("state", "learning_verb", words=tuple(STATES.proves_nothing)),
-                PassOver("course work type", ("courseWorkType",), words=QUESTIONS),
+                PassOver("state", "learning_verb", words=tuple(SUBMISSION_STATES.proves_nothing)),
+                PassOver("course work type", ("courseWorkType",), words=QUESTION_TYPES),
             ),
         ),
         ShapeMap(

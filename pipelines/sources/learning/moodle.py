@@ -45,39 +45,41 @@ EVENTS = Vocabulary(
     ),
 )
 # Which events are read: those of a complete course.
-OTHER_EVENTS = (
+PASS_OVER_EVENTS = (
     PassOver("event", "learning_verb", tuple(EVENTS.proves_nothing)),
     PassOver("unknown event", "learning_verb", other_than=(KNOWN_WORDS,)),
 )
 # A grade column of an activity is "Type: name", one of an item made by hand only its name, each with the format of its
 # marks in brackets. A total repeats the others; "Feedback: …" and "(Feedback)" hold a teacher's text
 # (moodle/moodle, grade/export/lib.php: format_column_name).
-_TYPES = (
+_ACTIVITY_TYPES = (
     "Assignment|BigBlueButton|Database|External tool|Forum|Glossary|H5P|Lesson|Quiz|SCORM package|Workshop|Attendance"
 )
-_NO_TOTAL = rf"(?:(?:{_TYPES}): |(?!.*\btotal(?: \([^()]*\))?$))"
-MARK = rf"^(?!Feedback:){_NO_TOTAL}(?:.*\(Real\)|[^:(]+: .*(?<!\(Letter\))(?<!\(Feedback\))(?<!\(Percentage\)))$"
-PERCENTAGE = rf"^(?!Feedback:){_NO_TOTAL}.*\(Percentage\)$"
-ACTIVITY_NAME = r"^(?:[^:(]+:\s*)?(.+?)(?:\s*\((?:Real|Percentage)\))?$"
-COURSE_IN_FILE_NAME = r"^(.*?)(?: Grades-.*)?$"
+_NO_TOTAL_PATTERN = rf"(?:(?:{_ACTIVITY_TYPES}): |(?!.*\btotal(?: \([^()]*\))?$))"
+MARK_PATTERN = (
+    rf"^(?!Feedback:){_NO_TOTAL_PATTERN}(?:.*\(Real\)|[^:(]+: .*(?<!\(Letter\))(?<!\(Feedback\))(?<!\(Percentage\)))$"
+)
+PERCENTAGE_PATTERN = rf"^(?!Feedback:){_NO_TOTAL_PATTERN}.*\(Percentage\)$"
+ACTIVITY_NAME_PATTERN = r"^(?:[^:(]+:\s*)?(.+?)(?:\s*\((?:Real|Percentage)\))?$"
+COURSE_PATTERN = r"^(.*?)(?: Grades-.*)?$"
 # The time of the export, or the date in its file's name; Moodle does not export when a mark was given.
-EXPORTED = r"(\d{9,10}$|20\d{6})"
+EXPORT_TIME_PATTERN = r"(\d{9,10}$|20\d{6})"
 
 
-def _grade_fields(*fields: FieldMap) -> tuple[FieldMap, ...]:
+def _grade_fields(*further_fields: FieldMap) -> tuple[FieldMap, ...]:
     return (
         FieldMap(
             "record_code",
             (FILE_NAME, "ID number", "Email address", COLUMN_NAME),
             DIGEST,
             join="|",
-            extract=COURSE_IN_FILE_NAME,
+            extract=COURSE_PATTERN,
         ),
         FieldMap("employee_number", ("ID number",)),
         FieldMap("work_email", ("Email address",)),
-        FieldMap("occurred_at", ("Last downloaded from this course",), extract=EXPORTED),
-        FieldMap("occurred_at", (FILE_NAME,), extract=EXPORTED),
-        *fields,
+        FieldMap("occurred_at", ("Last downloaded from this course",), extract=EXPORT_TIME_PATTERN),
+        FieldMap("occurred_at", (FILE_NAME,), extract=EXPORT_TIME_PATTERN),
+        *further_fields,
     )
 
 
@@ -100,7 +102,7 @@ ADAPTER = Adapter(
                 FieldMap("occurred_at", ("timecreated",), required=True),
             ),
             signature=("eventname", "timecreated"),
-            pass_over=OTHER_EVENTS,
+            pass_over=PASS_OVER_EVENTS,
         ),
         ShapeMap(
             "learning_record",
@@ -113,27 +115,27 @@ ADAPTER = Adapter(
                 FieldMap("occurred_at", ("Time",), required=True),
             ),
             signature=("Event name", "Event context"),
-            pass_over=OTHER_EVENTS,
+            pass_over=PASS_OVER_EVENTS,
         ),
         ShapeMap(
             "learning_record",
             _grade_fields(
-                FieldMap("course_name", (COLUMN_NAME,), extract=ACTIVITY_NAME),
+                FieldMap("course_name", (COLUMN_NAME,), extract=ACTIVITY_NAME_PATTERN),
                 FieldMap("learning_verb", constant="completed"),
             ),
             signature=("First name", "Email address"),
             counts_empty=True,
-            unpivot=Unpivot(MARK),
+            unpivot=Unpivot(MARK_PATTERN),
         ),
         ShapeMap(
             "feedback",
             _grade_fields(
-                FieldMap("skill_text", (COLUMN_NAME,), extract=ACTIVITY_NAME),
+                FieldMap("skill_text", (COLUMN_NAME,), extract=ACTIVITY_NAME_PATTERN),
                 FieldMap("feedback_kind", constant="assessment"),
                 FieldMap("score_share", (CELL_VALUE,), PERCENT),
             ),
             signature=("First name", "Email address"),
-            unpivot=Unpivot(PERCENTAGE),
+            unpivot=Unpivot(PERCENTAGE_PATTERN),
         ),
         ShapeMap(
             "feedback",

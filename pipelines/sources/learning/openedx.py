@@ -21,9 +21,9 @@ from pipelines.sources.declaration import (
 from pipelines.sources.value_maps import DIGEST, SHARE
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-_ENROLMENT = "edx.course.enrollment."
-_INSIDE = "it concerns a part of a course"
-_UNFINISHED = "it is a mark of a course that may not be finished"
+_ENROLMENT_PREFIX = "edx.course.enrollment."
+_PART_REASON = "it concerns a part of a course"
+_UNFINISHED_REASON = "it is a mark of a course that may not be finished"
 EVENTS = Vocabulary(
     "Open edX tracking log reference (openedx/edx-platform, docs: tracking_logs); lms/djangoapps/grades/"
     "course_grade_factory.py; openedx/event-routing-backends (2024), fixtures",
@@ -38,11 +38,13 @@ EVENTS = Vocabulary(
         "edx.certificate.revoked": "started",
     },
     {
-        **with_reason("it ends an enrolment or changes its kind", ("deactivated", "mode_changed"), _ENROLMENT),
-        **with_reason(_UNFINISHED, ("edx.grades.course.grade_calculated", "edx.grades.subsection.grade_calculated")),
-        **with_reason(_INSIDE, ("edx.grades.problem.submitted", "problem_check", "problem_show", "showanswer")),
-        **with_reason(_INSIDE, ("load_video", "play_video", "pause_video", "stop_video", "seek_video")),
-        **with_reason(_INSIDE, ("page_close", "seq_goto", "seq_next", "seq_prev", "edx.bookmark.added")),
+        **with_reason("it ends an enrolment or changes its kind", ("deactivated", "mode_changed"), _ENROLMENT_PREFIX),
+        **with_reason(
+            _UNFINISHED_REASON, ("edx.grades.course.grade_calculated", "edx.grades.subsection.grade_calculated")
+        ),
+        **with_reason(_PART_REASON, ("edx.grades.problem.submitted", "problem_check", "problem_show", "showanswer")),
+        **with_reason(_PART_REASON, ("load_video", "play_video", "pause_video", "stop_video", "seek_video")),
+        **with_reason(_PART_REASON, ("page_close", "seq_goto", "seq_next", "seq_prev", "edx.bookmark.added")),
     },
 )
 IS_GRADE = Condition(
@@ -51,14 +53,14 @@ IS_GRADE = Condition(
 )
 IS_CERTIFICATE = Condition("learning_verb", ("edx.certificate.created", "edx.certificate.revoked"))
 # `event` may be an object or text that holds one (tracking_logs: string or JSON).
-USER = ("data::user_id", "event::user_id", "data::username", "event::username")
-EVENT_COURSE = ("data::course_id", "event::course_id")
+USER_PATHS = ("data::user_id", "event::user_id", "data::username", "event::username")
+COURSE_PATHS = ("data::course_id", "event::course_id")
 # Every other column of the grade report is a mark (edx-platform, lms/djangoapps/instructor_task, grades.py).
-NO_MARK = (
+NO_MARK_PATTERN = (
     r"Student ID|Email|Username|Grade|Last Name|First Name|Cohort Name|Team Name|Experiment Group.*|Enrollment Track"
     r"|Verification Status|Certificate (?:Eligible|Delivered|Type)|Enrollment Status|.*\(Avg\)"
 )
-IDS = (
+ID_HEADER_PATTERN = (
     r"(?i)^\s*(id|user[ _]id|student[ _]id|username|external[ _](?:user[ _])?id|anonymous[ _]user[ _]id"
     r"|(?:course specific )?anonymized user id)\s*$"
 )
@@ -75,18 +77,18 @@ ADAPTER = Adapter(
             "learning_record",
             (
                 # The event names the user whom it concerns; the context names the user who was logged in.
-                FieldMap("account_code", USER, required=True),
+                FieldMap("account_code", USER_PATHS, required=True),
                 FieldMap(
                     "account_code",
                     ("context.user_id", "context.username", "username"),
                     required=True,
                     unless=Condition(("data", "event"), (ANY_TEXT,)),
                 ),
-                FieldMap("course_code", (*EVENT_COURSE, "context.course_id")),
+                FieldMap("course_code", (*COURSE_PATHS, "context.course_id")),
                 FieldMap("learning_verb", ("name",), as_transform(EVENTS), required=True),
                 # A person's grade in a course is one state, the certificate another: the order of the parts differs.
-                FieldMap("state_code", (*USER, *EVENT_COURSE), DIGEST, join="|", when=IS_GRADE),
-                FieldMap("state_code", (*EVENT_COURSE, *USER), DIGEST, join="|", when=IS_CERTIFICATE),
+                FieldMap("state_code", (*USER_PATHS, *COURSE_PATHS), DIGEST, join="|", when=IS_GRADE),
+                FieldMap("state_code", (*COURSE_PATHS, *USER_PATHS), DIGEST, join="|", when=IS_CERTIFICATE),
                 FieldMap("occurred_at", ("timestamp", "time"), required=True),
             ),
             signature=("name", "context.course_id"),
@@ -115,7 +117,7 @@ ADAPTER = Adapter(
             ),
             signature=("Student ID", "Email", "Grade"),
             counts_empty=True,
-            unpivot=Unpivot(rf"^(?!(?:{NO_MARK})$)", empty_values=("-", "not attempted", "not available")),
+            unpivot=Unpivot(rf"^(?!(?:{NO_MARK_PATTERN})$)", empty_values=("-", "not attempted", "not available")),
         ),
         ShapeMap(
             "account",
@@ -126,7 +128,7 @@ ADAPTER = Adapter(
             ),
             signature=("username", "email"),
             counts_empty=True,
-            unpivot=Unpivot(IDS),
+            unpivot=Unpivot(ID_HEADER_PATTERN),
         ),
     ),
     notes="Keep the date in a grade report's file name: the report has no other.",

@@ -10,13 +10,13 @@ courseProgress (paas-api, 2025).
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import DIGEST, SECONDS
 
-VERBS = {
+VERB_BY_DATE_HEADER = {
     "Completion date": "completed",
     "completedOn": "completed",
     "First view date": "started",
     "firstViewedClipOn": "started",
 }
-LEARNER, COURSE = ("User ID", "userId"), ("Course ID", "courseId")
+LEARNER_HEADERS, COURSE_HEADERS = ("User ID", "userId"), ("Course ID", "courseId")
 
 ADAPTER = Adapter(
     system="pluralsight",
@@ -29,10 +29,10 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", (*LEARNER, *COURSE, "View date"), DIGEST, join="|"),
-                FieldMap("account_code", LEARNER, required=True),
+                FieldMap("record_code", (*LEARNER_HEADERS, *COURSE_HEADERS, "View date"), DIGEST, join="|"),
+                FieldMap("account_code", LEARNER_HEADERS, required=True),
                 FieldMap("work_email", ("Email",)),
-                FieldMap("course_code", COURSE, required=True),
+                FieldMap("course_code", COURSE_HEADERS, required=True),
                 FieldMap("course_name", ("Course name",)),
                 FieldMap("learning_verb", constant="attended"),
                 FieldMap("occurred_at", ("View date",), required=True),
@@ -43,20 +43,22 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", (*LEARNER, *COURSE), DIGEST, join="|"),
-                FieldMap("account_code", LEARNER, required=True),
+                FieldMap("record_code", (*LEARNER_HEADERS, *COURSE_HEADERS), DIGEST, join="|"),
+                FieldMap("account_code", LEARNER_HEADERS, required=True),
                 FieldMap("work_email", ("Email",)),
-                FieldMap("course_code", COURSE, required=True),
+                FieldMap("course_code", COURSE_HEADERS, required=True),
                 FieldMap("course_name", ("Course name",)),
                 FieldMap(
                     "learning_verb",
-                    tuple(VERBS),
+                    tuple(VERB_BY_DATE_HEADER),
                     Transform(
-                        "category", values=VERBS, source="Pluralsight reports and courseProgress: the dates of a course"
+                        "category",
+                        values=VERB_BY_DATE_HEADER,
+                        source="Pluralsight reports and courseProgress: the dates of a course",
                     ),
                     value_is_header=True,
                 ),
-                FieldMap("occurred_at", tuple(VERBS)),
+                FieldMap("occurred_at", tuple(VERB_BY_DATE_HEADER)),
                 FieldMap("learning_hours", ("totalWatchedSeconds",), SECONDS),
                 FieldMap("changed_at", ("updatedOn",)),
             ),

@@ -9,8 +9,8 @@ from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import DIGEST, HOURS, PERCENT
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
-_KINDS = ("", "COURSE-", "COURSE_", "CRS-", "CRS_", "CLASS-", "CLASS_", "EXAM-", "EXAM_", "ONLINE-", "ONLINE_")
-_ENDS = {
+_PREFIXES = ("", "COURSE-", "COURSE_", "CRS-", "CRS_", "CLASS-", "CLASS_", "EXAM-", "EXAM_", "ONLINE-", "ONLINE_")
+_ENDINGS_BY_VERB = {
     "completed": ("COMP", "COMPL", "COMPLETE", "COMPLETED", "CMPL"),
     "passed": ("PASS", "PASSED"),
     "failed": ("FAIL", "FAILED"),
@@ -18,7 +18,12 @@ _ENDS = {
 STATUSES = Vocabulary(
     "SAP SuccessFactors Learning: completion statuses, a list that each company extends (SAP KBA 2469700; CData, "
     "LearningHistories: CompletionStatusID)",
-    {f"{kind}{ending}": verb for verb, endings in _ENDS.items() for kind in _KINDS for ending in endings}
+    {
+        f"{prefix}{ending}": verb
+        for verb, endings in _ENDINGS_BY_VERB.items()
+        for prefix in _PREFIXES
+        for ending in endings
+    }
     | {"DOC-READ": "completed", "DOC_READ": "completed", "NOT PASSED": "failed"},
     with_reason(
         "the learner was absent, or did not finish",
@@ -26,10 +31,10 @@ STATUSES = Vocabulary(
     ),
 )
 # The connector's columns, the columns of CData's table, and the members of SAP's own answers.
-LEARNER = ("STUD_ID", "StudentID", "studentID")
-COURSE = ("CPNT_ID", "ComponentID", "componentID")
-COMPLETED_ON = ("COMPL_DTE", "CompletionDate", "completionDate")
-STATUS = ("CMPL_STAT_ID", "CompletionStatusID", "completionStatusID")
+LEARNER_HEADERS = ("STUD_ID", "StudentID", "studentID")
+COURSE_HEADERS = ("CPNT_ID", "ComponentID", "componentID")
+COMPLETION_HEADERS = ("COMPL_DTE", "CompletionDate", "completionDate")
+STATUS_HEADERS = ("CMPL_STAT_ID", "CompletionStatusID", "completionStatusID")
 
 ADAPTER = Adapter(
     system="sap_learning",
@@ -45,15 +50,22 @@ ADAPTER = Adapter(
             (
                 FieldMap(
                     "record_code",
-                    (*LEARNER, "CPNT_TYP_ID", "ComponentTypeID", "componentTypeID", *COURSE, *COMPLETED_ON),
+                    (
+                        *LEARNER_HEADERS,
+                        "CPNT_TYP_ID",
+                        "ComponentTypeID",
+                        "componentTypeID",
+                        *COURSE_HEADERS,
+                        *COMPLETION_HEADERS,
+                    ),
                     DIGEST,
                     join="|",
                 ),
-                FieldMap("account_code", LEARNER, required=True),
-                FieldMap("course_code", COURSE, required=True),
+                FieldMap("account_code", LEARNER_HEADERS, required=True),
+                FieldMap("course_code", COURSE_HEADERS, required=True),
                 FieldMap("course_name", ("CPNT_TITLE", "ComponentTitle", "componentTitle", "Title", "title")),
-                FieldMap("learning_verb", STATUS, as_transform(STATUSES), required=True),
-                FieldMap("occurred_at", COMPLETED_ON, required=True),
+                FieldMap("learning_verb", STATUS_HEADERS, as_transform(STATUSES), required=True),
+                FieldMap("occurred_at", COMPLETION_HEADERS, required=True),
                 FieldMap("learning_hours", ("TOTAL_HRS", "TotalHours", "totalHours"), HOURS),
                 # A grade can be a letter; only a number is a share of 100.
                 FieldMap(

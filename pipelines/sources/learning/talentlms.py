@@ -10,13 +10,13 @@ Source: talentlms.com/pages/docs/TalentLMS-API-Documentation.pdf, v1: Users, Cou
 from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap, Transform
 from pipelines.sources.value_maps import HOURS, SECONDS
 
-EACH = "courses[*]"
-STATUS = Transform(
+EACH_COURSE = "courses[*]"
+VERB_BY_STATUS = Transform(
     "category",
     source="TalentLMS API, users: courses[].completion_status",
     values={"completed": "completed", "failed": "failed", "incomplete": "started", "not_attempted": "enrolled"},
 )
-WHEN = ("completed_on_timestamp", "enrolled_on_timestamp", "completed_on", "enrolled_on")
+DATE_MEMBERS = ("completed_on_timestamp", "enrolled_on_timestamp", "completed_on", "enrolled_on")
 
 ADAPTER = Adapter(
     system="talentlms",
@@ -28,20 +28,20 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", ("id", f"{EACH}.id"), join="/", required=True),
+                FieldMap("record_code", ("id", f"{EACH_COURSE}.id"), join="/", required=True),
                 FieldMap("account_code", ("id",), required=True),
                 FieldMap("work_email", ("email",)),
-                FieldMap("course_code", (f"{EACH}.id",)),
-                FieldMap("course_name", (f"{EACH}.name",)),
-                FieldMap("learning_verb", (f"{EACH}.completion_status",), STATUS, required=True),
-                FieldMap("occurred_at", tuple(f"{EACH}.{member}" for member in WHEN)),
-                FieldMap("learning_hours", (f"{EACH}.total_time_seconds",), SECONDS),
-                FieldMap("learning_hours", (f"{EACH}.total_time",), HOURS),
+                FieldMap("course_code", (f"{EACH_COURSE}.id",)),
+                FieldMap("course_name", (f"{EACH_COURSE}.name",)),
+                FieldMap("learning_verb", (f"{EACH_COURSE}.completion_status",), VERB_BY_STATUS, required=True),
+                FieldMap("occurred_at", tuple(f"{EACH_COURSE}.{member}" for member in DATE_MEMBERS)),
+                FieldMap("learning_hours", (f"{EACH_COURSE}.total_time_seconds",), SECONDS),
+                FieldMap("learning_hours", (f"{EACH_COURSE}.total_time",), HOURS),
             ),
             signature=("login", "courses"),
             explode="courses",
             counts_empty=True,
-            pass_over=(PassOver("role", (f"{EACH}.role",), words=("instructor",)),),
+            pass_over=(PassOver("role", (f"{EACH_COURSE}.role",), words=("instructor",)),),
         ),
     ),
 )

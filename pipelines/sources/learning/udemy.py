@@ -8,7 +8,7 @@ from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import DIGEST, MINUTES
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform
 
-VERBS = Vocabulary(
+DATE_VERBS = Vocabulary(
     "Udemy Business reporting API, user course activity: the dates of a course",
     {
         "course_first_completion_date": "completed",
@@ -22,9 +22,9 @@ VERBS = Vocabulary(
     },
 )
 
-EMAIL = ("user_email", "User Email")
-EXTERNAL_ID = ("user_external_id", "External ID", "User External ID")
-COURSE = ("course_id", "Course ID")
+EMAIL_HEADERS = ("user_email", "User Email")
+EXTERNAL_ID_HEADERS = ("user_external_id", "External ID", "User External ID")
+COURSE_HEADERS = ("course_id", "Course ID")
 
 ADAPTER = Adapter(
     system="udemy",
@@ -37,14 +37,14 @@ ADAPTER = Adapter(
         ShapeMap(
             "learning_record",
             (
-                FieldMap("record_code", (*EMAIL, *EXTERNAL_ID, *COURSE), DIGEST, join="|"),
+                FieldMap("record_code", (*EMAIL_HEADERS, *EXTERNAL_ID_HEADERS, *COURSE_HEADERS), DIGEST, join="|"),
                 FieldMap("account_code", ("lms_user_id",)),
-                FieldMap("employee_number", EXTERNAL_ID),
-                FieldMap("work_email", EMAIL, required=True),
-                FieldMap("course_code", COURSE, required=True),
+                FieldMap("employee_number", EXTERNAL_ID_HEADERS),
+                FieldMap("work_email", EMAIL_HEADERS, required=True),
+                FieldMap("course_code", COURSE_HEADERS, required=True),
                 FieldMap("course_name", ("course_title", "Course Title")),
-                FieldMap("learning_verb", tuple(VERBS.proves), as_transform(VERBS), value_is_header=True),
-                FieldMap("occurred_at", tuple(VERBS.proves)),
+                FieldMap("learning_verb", tuple(DATE_VERBS.proves), as_transform(DATE_VERBS), value_is_header=True),
+                FieldMap("occurred_at", tuple(DATE_VERBS.proves)),
                 FieldMap("learning_hours", ("num_video_consumed_minutes", "Minutes Video Consumed"), MINUTES),
                 FieldMap("changed_at", ("course_last_accessed_date", "Date Last Accessed")),
             ),

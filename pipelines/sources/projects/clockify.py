@@ -33,8 +33,8 @@ ADAPTER = Adapter(
                     "worked_hours",
                     ("Duration (decimal)", "Duration (h)"),
                     HOURS,
-                    began=("Start Date", "Start Time"),
-                    ended=("End Date", "End Time"),
+                    start_headers=("Start Date", "Start Time"),
+                    end_headers=("End Date", "End Time"),
                 ),
             ),
             # Clockify API, time entries: type is REGULAR, BREAK, HOLIDAY or TIME_OFF; only regular time is work.

@@ -42,7 +42,9 @@ ADAPTER = Adapter(
                 FieldMap("assignment_code", ("task_id", "tid")),
                 FieldMap("skill_text", ("tags",), split=LIST_MARKS),
                 FieldMap("worked_at", ("start",), required=True),
-                FieldMap("worked_hours", ("duration",), SECONDS, form="json", began=("start",), ended=("stop",)),
+                FieldMap(
+                    "worked_hours", ("duration",), SECONDS, form="json", start_headers=("start",), end_headers=("stop",)
+                ),
                 FieldMap("changed_at", ("at",)),
             ),
             signature=("start", "stop", "duration"),
@@ -72,11 +74,15 @@ ADAPTER = Adapter(
                     ("Duration",),
                     HOURS,
                     form="table",
-                    began=("Start date", "Start time"),
-                    ended=("End date", "End time", "Stop date", "Stop time"),
+                    start_headers=("Start date", "Start time"),
+                    end_headers=("End date", "End time", "Stop date", "Stop time"),
                 ),
-                FieldMap("worked_hours", ("dur",), MILLISECONDS, form="json", began=("start",), ended=("end",)),
-                FieldMap("worked_hours", ("duration",), SECONDS, form="json", began=("start",), ended=("stop",)),
+                FieldMap(
+                    "worked_hours", ("dur",), MILLISECONDS, form="json", start_headers=("start",), end_headers=("end",)
+                ),
+                FieldMap(
+                    "worked_hours", ("duration",), SECONDS, form="json", start_headers=("start",), end_headers=("stop",)
+                ),
                 FieldMap("changed_at", ("updated",)),
             ),
         ),

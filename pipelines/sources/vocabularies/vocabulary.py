@@ -59,7 +59,11 @@ def as_transform(vocabulary: Vocabulary, kind: TransformKind = "category") -> Tr
     """Return the transform that reads the words of a vocabulary; any other text stays unread."""
     silent_words = tuple(vocabulary.proves_nothing)
     return Transform(
-        kind, vocabulary.proves, source=vocabulary.source, says_nothing=silent_words, is_partial=vocabulary.is_partial
+        kind,
+        vocabulary.proves,
+        source=vocabulary.source,
+        meaningless_words=silent_words,
+        is_partial=vocabulary.is_partial,
     )
 
 

@@ -76,7 +76,7 @@ def detectable_files() -> list[Path]:
 @pytest.mark.parametrize("raw", detectable_files(), ids=lambda raw: f"{raw.parent.name}/{raw.name}")
 def test_every_golden_file_is_detected_as_its_own_system(raw: Path) -> None:
     best, *others = rank_systems(raw)
-    assert (best.system, best.missing) == (raw.parent.name, ())
+    assert (best.system, best.missing_headers) == (raw.parent.name, ())
     assert not [match for match in others if match.system != best.system and match.score >= best.score]
     assert yaml.safe_load(suggest_source_block(raw))["sources"][0]["system"] == raw.parent.name
 
@@ -86,8 +86,8 @@ def test_a_file_whose_ids_the_system_cannot_read_is_not_its_own(tmp_path: Path) 
     path = tmp_path / "tasks.csv"
     path.write_text("Task ID, Task Name, Status, Start Date, Assignees, Tags\n86bq1a,Load,complete,,[Dana Lee],[sql]\n")
     first_match = rank_systems(path)[0]
-    assert (first_match.system, first_match.missing) == ("asana", ("Task ID",))
-    assert "Task ID holds nothing that it reads" in first_match.why
+    assert (first_match.system, first_match.missing_headers) == ("asana", ("Task ID",))
+    assert "Task ID holds nothing that it reads" in first_match.explanation
     assert best_match([first_match]) is None
     path.write_text(path.read_text().replace("86bq1a", "1142011111111111"))
     assert best_match(rank_systems(path)) is not None
@@ -110,8 +110,8 @@ def test_records_without_mark_and_person_are_of_no_system(tmp_path: Path) -> Non
 def test_a_match_names_the_missing_columns(tmp_path: Path) -> None:
     matches = rank_systems(write(tmp_path, WORKLOG.replace("Issue Key", "Ticket")))
     match = next(match for match in matches if match.system == "tempo")
-    assert match.matching == ("Hours", "Work date", "Username")
-    assert match.missing == ("Issue Key or issue.key or issue.id",)
+    assert match.matching_headers == ("Hours", "Work date", "Username")
+    assert match.missing_headers == ("Issue Key or issue.key or issue.id",)
     assert match.score < 0.5
 
 

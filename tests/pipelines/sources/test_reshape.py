@@ -56,7 +56,10 @@ def test_every_filled_cell_of_a_wide_table_becomes_a_row_and_no_other(tmp_path: 
     wide = ["first", "second", "third"]
     path = write(tmp_path / "a.csv", [["who", *wide], *([f"p{i}", *row] for i, row in enumerate(table))])
     rows_read = read(
-        path, mention(FieldMap("skill_text", (COLUMN_NAME, CELL_VALUE), join="="), unpivot=Unpivot(exclude=("who",)))
+        path,
+        mention(
+            FieldMap("skill_text", (COLUMN_NAME, CELL_VALUE), join="="), unpivot=Unpivot(excluded_headers=("who",))
+        ),
     )
     expected = {
         (i + 1, f"p{i}", f"{header}={cell}")
@@ -101,7 +104,7 @@ def test_maximum_points_are_read_from_their_row_wherever_it_is(tmp_path: Path) -
 def test_a_sensitive_column_is_not_unpivoted_without_a_header_pattern(tmp_path: Path) -> None:
     rows = [["who", "sql", "Salary"], ["ana", "1", "2"]]
     path = write(tmp_path / "a.csv", rows)
-    unpivot_all = mention(FieldMap("skill_text", (COLUMN_NAME,)), unpivot=Unpivot(exclude=("who",)))
+    unpivot_all = mention(FieldMap("skill_text", (COLUMN_NAME,)), unpivot=Unpivot(excluded_headers=("who",)))
     assert read(path, unpivot_all)["skill_text"].to_list() == ["sql"]
     assert read_export(path, system(unpivot_all)).sensitive_columns == ("Salary",)
 

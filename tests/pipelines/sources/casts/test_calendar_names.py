@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import pytest
 
-from pipelines.sources.casts.calendar_names import TABLE, half_day_names, months_by_name
+from pipelines.sources.casts.calendar_names import CALENDAR_NAMES_FILE, half_day_names, months_by_name
 
 LOCALES = [
     *(
@@ -51,15 +51,15 @@ def render_names() -> list[tuple[str, str, str]]:
 def test_the_table_is_rendered_from_cldr() -> None:
     rendered = render_names()
     if "WRITE_CALENDAR_NAMES" in os.environ:
-        with TABLE.open("w", newline="", encoding="utf-8") as out:
+        with CALENDAR_NAMES_FILE.open("w", newline="", encoding="utf-8") as out:
             csv.writer(out, lineterminator="\n").writerows([("language", "meaning", "name"), *rendered])
-    with TABLE.open(newline="", encoding="utf-8") as table:
+    with CALENDAR_NAMES_FILE.open(newline="", encoding="utf-8") as table:
         assert [tuple(row) for row in csv.reader(table)][1:] == rendered
 
 
 def test_each_name_means_one_month_in_all_languages() -> None:
     months = defaultdict(set)
-    with TABLE.open(newline="", encoding="utf-8") as table:
+    with CALENDAR_NAMES_FILE.open(newline="", encoding="utf-8") as table:
         for row in csv.DictReader(table):
             if row["meaning"].isdecimal():
                 months[row["name"].casefold().strip(".")].add(row["meaning"])

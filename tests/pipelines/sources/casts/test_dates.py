@@ -7,7 +7,7 @@ from itertools import product
 import polars as pl
 import pytest
 
-from pipelines.sources.casts.calendar_names import TABLE
+from pipelines.sources.casts.calendar_names import CALENDAR_NAMES_FILE
 from pipelines.sources.casts.cast import cast_text
 from pipelines.sources.casts.dates import read_moments
 from pipelines.sources.declaration import DateOrder, Transform
@@ -70,7 +70,7 @@ def test_every_day_with_every_clock_and_every_zone_is_the_same_moment() -> None:
 
 def test_every_month_name_of_cldr_is_read_with_its_year_and_day() -> None:
     texts, months = [], []
-    with TABLE.open(newline="", encoding="utf-8") as table:
+    with CALENDAR_NAMES_FILE.open(newline="", encoding="utf-8") as table:
         for row in csv.DictReader(table):
             if not row["meaning"].isdecimal() or row["name"][0].isdecimal():
                 continue

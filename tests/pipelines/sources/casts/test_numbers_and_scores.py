@@ -81,7 +81,7 @@ def test_the_row_s_own_scale_counts(raw: str, lowest: str | None, highest: str |
     )
     columns = (pl.col(name) for name in ("raw", "low", "high"))
     score = frame.select(
-        cast_score(next(columns), Transform("score"), lowest=next(columns), highest=next(columns))
+        cast_score(next(columns), Transform("score"), lowest_score_text=next(columns), highest_score_text=next(columns))
     ).item()
     assert score == share
 

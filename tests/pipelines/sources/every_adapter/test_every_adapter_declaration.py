@@ -133,7 +133,7 @@ def test_a_word_that_decides_is_a_word_of_the_vocabulary_of_its_field(shape: Sha
             headers = {header for field_map in variants for header in field_map.headers}
             transforms = [transform_for(field_map) for field_map in variants]
             if headers & set(headers_of(condition, shape)) and not any(each.value_is_header for each in variants):
-                declared = {word.lower() for each in transforms for word in (*each.values, *each.says_nothing)}
+                declared = {word.lower() for each in transforms for word in (*each.values, *each.meaningless_words)}
                 declared |= {"", "true", "false", ANY_TEXT, KNOWN_WORDS, *OTHER_WORDS}
                 assert {word.lower() for word in words_of(condition)} <= declared
 

@@ -172,7 +172,7 @@ def measured_cases() -> list[ProbeCase]:
 def test_a_system_whose_measure_the_file_lacks_is_not_detected(case: ProbeCase, tmp_path: Path) -> None:
     assert best_match(rank_systems(case.raw)).system == case.system  # type: ignore[union-attr]
     measures = [each for each in case.shape.fields if each.destination in ("worked_hours", "score_share")]
-    names = {normalize_header(header) for each in measures for header in (*each.headers, *each.ended)}
+    names = {normalize_header(header) for each in measures for header in (*each.headers, *each.end_headers)}
     probes = ProbeFile(case)
     positions = [i for i, header in enumerate(probes.headers) if normalize_header(header) not in names]
     path = tmp_path / case.raw.name

@@ -154,7 +154,11 @@ def empty_field(probe: Probe, variants: list[FieldMap], shape: ShapeMap) -> None
     """Empty all headers of a field, and those of the conditions under which another variant counts."""
     conditions = [field_map.when for field_map in variants if field_map.when]
     for header in (
-        *(header for field_map in variants for header in (*field_map.headers, *field_map.began, *field_map.ended)),
+        *(
+            header
+            for field_map in variants
+            for header in (*field_map.headers, *field_map.start_headers, *field_map.end_headers)
+        ),
         *(header for condition in conditions for header in headers_of(condition, shape)),
     ):
         probe.put(header, None)
@@ -197,7 +201,7 @@ def add_fallbacks(probes: ProbeFile, shape: ShapeMap) -> None:
             probe = probes.add(label, destination, first)
             empty_field(probe, fields[destination], shape)
             for field_map in fields[destination]:
-                for header in field_map.highest:
+                for header in field_map.highest_headers:
                     probe.put(header, "10")
             for header, content in {**texts, second: text}.items():
                 probe.put(header, content)
@@ -239,7 +243,7 @@ def add_variants(probes: ProbeFile, shape: ShapeMap) -> None:
             if text and has_parts and real(field_map.headers) and not shared.intersection(field_map.headers):
                 probe = probes.add("variant", destination, str(i))
                 empty_field(probe, variants, shape)
-                for header in field_map.highest:
+                for header in field_map.highest_headers:
                     probe.put(header, "10")
                 for header in real(field_map.headers):
                     probe.put(header, text if field_map.join is None else base.text(header))
