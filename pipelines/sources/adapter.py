@@ -173,7 +173,7 @@ def read_export(
 
     return Export(
         frame_by_shape,
-        _hide_row_text(table.malformed, bool(class_by_header)).cache(),
+        _hide_row_text(table.malformed_rows, bool(class_by_header)).cache(),
         tuple(header for header in unused_headers if header not in class_by_header),
         tuple(class_by_header.items()),
         table.encoding,

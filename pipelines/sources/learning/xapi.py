@@ -22,25 +22,27 @@ from pipelines.sources.vocabularies.vocabulary import as_transform
 from pipelines.sources.vocabularies.xapi_activity_types import XAPI_ACTIVITY_TYPES
 from pipelines.sources.vocabularies.xapi_verbs import FAILED, PASSED, VOIDED, XAPI_VERBS
 
-VERB = as_transform(XAPI_VERBS)
+VERB_TRANSFORM = as_transform(XAPI_VERBS)
 # Open edX sends `failed` each time a grade is calculated and is no pass yet, and `passed` each time after it is one
 # (edx.course.grade.now_failed, now_passed): of these the last one counts, and a grade that is no pass yet is a start.
-OPEN_EDX_VERB = replace(VERB, values={**VERB.values, FAILED: "started"})
-_EXTENSIONS = (
+OPEN_EDX_VERB_TRANSFORM = replace(VERB_TRANSFORM, values={**VERB_TRANSFORM.values, FAILED: "started"})
+_OPEN_EDX_EXTENSIONS = (
     "https://w3id.org/xapi/openedx/extension/transformer-version",
     "https://github.com/openedx/event-routing-backends/blob/master/docs/xapi-extensions/eventVersion.rst",
     "https://github.com/edx/event-routing-backends/blob/master/docs/xapi-extensions/eventVersion.rst",
 )
-BY_OPEN_EDX = Condition(tuple(f'$.context.extensions."{extension}"' for extension in _EXTENSIONS), (ANY_TEXT,))
-NOT_BY_OPEN_EDX = Condition(BY_OPEN_EDX.column, ("",))
+IS_BY_OPEN_EDX = Condition(
+    tuple(f'$.context.extensions."{extension}"' for extension in _OPEN_EDX_EXTENSIONS), (ANY_TEXT,)
+)
+IS_NOT_BY_OPEN_EDX = Condition(IS_BY_OPEN_EDX.column, ("",))
 IS_GRADE = Condition("learning_verb", (PASSED, FAILED))
 IS_VOIDING = Condition("learning_verb", (VOIDED,))
-ACCOUNT = ("actor.account.homePage", "actor.account.name")
-ACTOR = (*ACCOUNT, "actor.mbox", "actor.mbox_sha1sum", "actor.openid")
+ACCOUNT_MEMBERS = ("actor.account.homePage", "actor.account.name")
+ACTOR_MEMBERS = (*ACCOUNT_MEMBERS, "actor.mbox", "actor.mbox_sha1sum", "actor.openid")
 # cmi5 9.5.5.2: an administrative waiver says nothing of what the person can do.
-WAIVING_REASON = ('$.result.extensions."https://w3id.org/xapi/cmi5/result/extensions/reason"',)
+WAIVING_REASON_MEMBER = ('$.result.extensions."https://w3id.org/xapi/cmi5/result/extensions/reason"',)
 PREFERRED_LANGUAGES = ("en", "en-US", "en-GB", "de")
-NAME = "object.definition.name"
+ACTIVITY_NAME = "object.definition.name"
 
 # Times are ISO 8601 by the specification of xAPI: no order of day and month has to be proven.
 ISO_TIME = Transform("datetime", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
@@ -60,27 +62,29 @@ ADAPTER = Adapter(
                 # A record store gives each statement an id; what has none is told apart by its attempt and time.
                 FieldMap(
                     "record_code",
-                    (*ACTOR, "verb.id", "object.id", "context.registration", "timestamp"),
+                    (*ACTOR_MEMBERS, "verb.id", "object.id", "context.registration", "timestamp"),
                     DIGEST,
                     join="|",
                 ),
                 # Two systems may have an account of the same name (xAPI 1.0.3, Data 2.4.2.4).
-                FieldMap("account_code", ACCOUNT, join="|", when=Condition(ACCOUNT[1:], (ANY_TEXT,))),
+                FieldMap("account_code", ACCOUNT_MEMBERS, join="|", when=Condition(ACCOUNT_MEMBERS[1:], (ANY_TEXT,))),
                 FieldMap("account_code", ("actor.mbox_sha1sum", "actor.openid")),
                 FieldMap("work_email", ("actor.mbox",)),
                 FieldMap("course_code", ("object.id",), unless=IS_VOIDING),
-                FieldMap("course_name", tuple(f"{NAME}.{language}" for language in PREFERRED_LANGUAGES)),
+                FieldMap("course_name", tuple(f"{ACTIVITY_NAME}.{language}" for language in PREFERRED_LANGUAGES)),
                 # Any language is better than none; of several, the first.
-                FieldMap("course_name", (f"{NAME}.*",), extract=r"^([^|]+)"),
-                FieldMap("learning_verb", ("verb.id",), OPEN_EDX_VERB, when=BY_OPEN_EDX, unless=IS_VOIDING),
-                FieldMap("learning_verb", ("verb.id",), VERB, required=True, unless=IS_VOIDING),
+                FieldMap("course_name", (f"{ACTIVITY_NAME}.*",), extract=r"^([^|]+)"),
+                FieldMap(
+                    "learning_verb", ("verb.id",), OPEN_EDX_VERB_TRANSFORM, when=IS_BY_OPEN_EDX, unless=IS_VOIDING
+                ),
+                FieldMap("learning_verb", ("verb.id",), VERB_TRANSFORM, required=True, unless=IS_VOIDING),
                 FieldMap(
                     "state_code",
-                    (*ACTOR, "object.id", "context.registration"),
+                    (*ACTOR_MEMBERS, "object.id", "context.registration"),
                     DIGEST,
                     join="|",
                     when=IS_GRADE,
-                    unless=NOT_BY_OPEN_EDX,
+                    unless=IS_NOT_BY_OPEN_EDX,
                 ),
                 FieldMap("occurred_at", ("timestamp", "stored"), ISO_TIME),
                 FieldMap("learning_hours", ("result.duration",), SECONDS),
@@ -103,7 +107,7 @@ ADAPTER = Adapter(
                 PassOver("object", ("object.objectType",), ("SubStatement", "Agent", "Group")),
                 PassOver("actor", ("actor.objectType",), ("Group",)),
                 PassOver("activity type", ("object.definition.type",), tuple(XAPI_ACTIVITY_TYPES.proves_nothing)),
-                PassOver("waived for a reason", WAIVING_REASON, ("Administrative",)),
+                PassOver("waived for a reason", WAIVING_REASON_MEMBER, ("Administrative",)),
             ),
         ),
     ),

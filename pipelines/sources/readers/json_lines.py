@@ -106,7 +106,7 @@ def _as_lines(
         raise ExportRefused(f"{file_name} is not JSON: it must begin with an object or an array")
     record = _only_record(opened_file, first_block, records_path)
     is_lines = first_block[:1] == b"{" and not _is_wrapped(first_block, records_path)
-    if record is None and is_lines and opened_file.start == 0 and _has_plain_lines(opened_file):
+    if record is None and is_lines and opened_file.text_start == 0 and _has_plain_lines(opened_file):
         return opened_file.path, None
     scratch_folder = ScratchFolder()
     target_path = scratch_folder.path / "records.jsonl"
@@ -147,7 +147,7 @@ def _find_notes(opened_file: OpenedFile) -> tuple[str, ...]:
     byte_count = opened_file.path.stat().st_size
     with opened_file.open() as handle:
         first_bytes = handle.read(NOTE_BYTES)
-        handle.seek(max(opened_file.start, byte_count - NOTE_BYTES))
+        handle.seek(max(opened_file.text_start, byte_count - NOTE_BYTES))
         last_bytes = handle.read()
     if first_bytes.lstrip()[:1] != b"{":
         return ()

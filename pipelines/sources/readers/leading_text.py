@@ -78,7 +78,7 @@ def skip_title_lines(
     scratch_folder = ScratchFolder()
     target_path = scratch_folder.path / "table"
     with opened_file.open() as handle, target_path.open("wb") as target_file:
-        handle.seek(opened_file.start + sum(map(len, lines[:lines_above_header])))
+        handle.seek(opened_file.text_start + sum(map(len, lines[:lines_above_header])))
         target_file.writelines(read_chunks(handle))
     note = f"it {describe_titles(title_count)}; the header is line {lines_above_header + 1}, and row 1 the one below it"
     return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder), (note,) if title_count else ()

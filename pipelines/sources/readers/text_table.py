@@ -30,7 +30,7 @@ class TextTable:
         headers: The headers as the file writes them.
         columns: Names of the frame's columns per header in the form of `key`; several if the header is repeated.
         scan: Returns a frame that holds at least the given columns.
-        malformed: One row per record that is not as wide as the header or is not valid JSON, with the reason.
+        malformed_rows: One row per record that is not as wide as the header or is not valid JSON, with the reason.
         encoding: Encoding of the file; None for binary formats.
         delimiter: Delimiter of the file; None for formats without one.
         row_count: Number of records, malformed ones included; None if they were not counted.
@@ -46,7 +46,7 @@ class TextTable:
     headers: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]]
     scan: Callable[[Sequence[str]], pl.LazyFrame]
-    malformed: pl.LazyFrame
+    malformed_rows: pl.LazyFrame
     encoding: str | None = None
     delimiter: str | None = None
     row_count: int | None = None

@@ -39,7 +39,7 @@ class Vocabulary:
             raise ValueError(f"{sorted(contradicting_words)} both prove something and nothing")
 
 
-def merge(*vocabularies: Vocabulary) -> Vocabulary:
+def merge_vocabularies(*vocabularies: Vocabulary) -> Vocabulary:
     """Return one vocabulary with the words of several.
 
     Raises:
