@@ -31,7 +31,7 @@ from pipelines.sources.file_forms import refuse_records_of_people
 from pipelines.sources.header_language import foreign_headers
 from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
-from pipelines.sources.readers.json_paths import covers, is_valid
+from pipelines.sources.readers.json_paths import covers, is_valid_path
 from pipelines.sources.readers.text_table import TextTable, looks_like_value, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS
@@ -292,7 +292,7 @@ def _check_header(header: str, destination: str, shape_map: ShapeMap, table: Tex
             f"the column {header} mapped to {destination} is never read (class {class_name}): take it out of the "
             "mapping"
         )
-    if table.has_open_schema and not is_valid(header):
+    if table.has_open_schema and not is_valid_path(header):
         raise ExportRefused(
             f"{header}, which the mapping gives for {destination}, is no path into a record of {file_name}"
         )

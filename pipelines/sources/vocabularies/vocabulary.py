@@ -46,13 +46,13 @@ def merge_vocabularies(*vocabularies: Vocabulary) -> Vocabulary:
         ValueError: If one word has two meanings.
     """
     meaning_by_word: dict[str, str] = {}
-    proves_nothing: dict[str, str] = {}
+    reason_by_word: dict[str, str] = {}
     for vocabulary in vocabularies:
         for word, meaning in vocabulary.proves.items():
             if meaning_by_word.setdefault(word, meaning) != meaning:
                 raise ValueError(f"{word} proves {meaning_by_word[word]} and {meaning}")
-        proves_nothing |= vocabulary.proves_nothing
-    return Vocabulary("; ".join(vocabulary.source for vocabulary in vocabularies), meaning_by_word, proves_nothing)
+        reason_by_word |= vocabulary.proves_nothing
+    return Vocabulary("; ".join(vocabulary.source for vocabulary in vocabularies), meaning_by_word, reason_by_word)
 
 
 def as_transform(vocabulary: Vocabulary, kind: TransformKind = "category") -> Transform:
