@@ -103,11 +103,14 @@ def _list_files(data_root: DataRoot, deliveries: pl.DataFrame, today: date) -> I
     for system, has_due_rows, *delivery_key in deliveries.select(keys).iter_rows():
         for table in tables_by_system[system]:
             files = delivery_files(lake, table, *delivery_key)
-            due_files = [(quarantine_table(table.name), files.bad), *([(table, files.good)] if has_due_rows else [])]
+            due_files = [
+                (quarantine_table(table.name), files.bad_path),
+                *([(table, files.good_path)] if has_due_rows else []),
+            ]
             for contract, path in due_files:
                 # once its rows are deleted a file stays empty: it is looked at in every run
                 if path.exists() and pq.read_metadata(path).num_rows:
-                    yield contract, path, files.counts
+                    yield contract, path, files.counts_path
 
 
 def _list_landed_tables(lake: Lake, system: str) -> list[Table]:

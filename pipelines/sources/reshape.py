@@ -89,11 +89,11 @@ def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str)
     """
     repeated_columns = table.columns.get(table.key(header), ())
     if not repeated_columns:
-        return replace(table, scan=lambda columns: table.scan(columns).head(0))
+        return replace(table, scan=lambda requested_columns: table.scan(requested_columns).head(0))
 
-    def scan_exploded(columns: Sequence[str]) -> pl.LazyFrame:
+    def scan_exploded(requested_columns: Sequence[str]) -> pl.LazyFrame:
         cell_rows = (
-            table.scan(tuple(dict.fromkeys((*columns, *repeated_columns))))
+            table.scan(tuple(dict.fromkeys((*requested_columns, *repeated_columns))))
             .with_columns(pl.concat_list(repeated_columns).alias(repeated_columns[0]))
             .explode(repeated_columns[0])
         )
@@ -126,14 +126,16 @@ def _explode_list(table: TextTable, shape_map: ShapeMap, list_path: str) -> Text
     """
     element_path = f"{list_path}[*]"
 
-    def scan_exploded(columns: Sequence[str]) -> pl.LazyFrame:
+    def scan_exploded(requested_columns: Sequence[str]) -> pl.LazyFrame:
         member_columns = [
-            column for column in columns if column == element_path or column.startswith(f"{element_path}.")
+            column for column in requested_columns if column == element_path or column.startswith(f"{element_path}.")
         ]
         # A record may have one element without a list; it is read as an element all the same.
-        single_element_columns = [column for column in columns if column.startswith(f"{list_path}.")]
+        single_element_columns = [column for column in requested_columns if column.startswith(f"{list_path}.")]
         other_columns = [
-            column for column in columns if column not in (*member_columns, *single_element_columns, list_path)
+            column
+            for column in requested_columns
+            if column not in (*member_columns, *single_element_columns, list_path)
         ]
         keys_by_member_column = {
             member_column: member_column.removeprefix(element_path).split(".")[1:]
@@ -179,11 +181,11 @@ def _parse_elements(list_text: str | None) -> list[Any]:
     return [element for element in elements if not (isinstance(element, str) and element.strip() in PLACEHOLDERS)]
 
 
-def _find_text(json_value: Any, keys: Iterable[str]) -> str | None:
+def _find_text(json_value: Any, member_keys: Iterable[str]) -> str | None:
     """Return the text under the keys of a JSON value; the texts of a list are joined by |."""
     found_values = [json_value]
-    for key in keys:
-        member_name, _, element_index = key.removesuffix("]").partition("[")
+    for member_key in member_keys:
+        member_name, _, element_index = member_key.removesuffix("]").partition("[")
         member_values = [container.get(member_name) for container in found_values if isinstance(container, dict)]
         found_values = (
             _flatten(member_values)
@@ -223,9 +225,9 @@ def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTab
     wide_columns = tuple(dict.fromkeys(column for _, column in header_column_pairs))
     cell_columns = (COLUMN_NAME, CELL_VALUE, MAX_POINTS)
 
-    def scan_unpivoted(columns: Sequence[str]) -> pl.LazyFrame:
+    def scan_unpivoted(requested_columns: Sequence[str]) -> pl.LazyFrame:
         available_columns = {column for header_columns in table.columns.values() for column in header_columns}
-        other_columns = [column for column in columns if column in available_columns]
+        other_columns = [column for column in requested_columns if column in available_columns]
         cell_rows = table.scan(tuple(dict.fromkeys((*other_columns, *wide_columns))))
         if not wide_columns:
             unfilled_rows = cell_rows.with_columns(**dict.fromkeys(cell_columns, pl.lit(None, pl.String)))
@@ -258,7 +260,7 @@ def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTab
     )
 
 
-def _read_max_points(table: TextTable, shape_map: ShapeMap, columns: tuple[str, ...]) -> dict[str, str | None]:
+def _read_max_points(table: TextTable, shape_map: ShapeMap, wide_columns: tuple[str, ...]) -> dict[str, str | None]:
     """Return the maximum points per column, from the first row that meets the condition."""
     points_row_condition = shape_map.unpivot.points_row if shape_map.unpivot else None
     if points_row_condition is None:
@@ -267,6 +269,10 @@ def _read_max_points(table: TextTable, shape_map: ShapeMap, columns: tuple[str, 
     condition_columns = [column for header_key in condition_header_keys for column in table.columns.get(header_key, ())]
     is_points_row = condition_holds(points_row_condition, shape_map, table)
     points_rows = (
-        scan_cells(table, (*condition_columns, *columns)).filter(is_points_row).select(columns).head(1).collect()
+        scan_cells(table, (*condition_columns, *wide_columns))
+        .filter(is_points_row)
+        .select(wide_columns)
+        .head(1)
+        .collect()
     )
     return points_rows.row(0, named=True) if points_rows.height else {}

@@ -79,10 +79,10 @@ def sensitive_class(header: str) -> str | None:
     )
 
 
-def _find_terms(name: str, split_words: Callable[[str], list[str]]) -> list[tuple[int, int, str]]:
+def _find_terms(column_name: str, split_words: Callable[[str], list[str]]) -> list[tuple[int, int, str]]:
     """Return where the terms lie in the name, with their classes; without those that an ordinary term overlaps."""
-    spelled_name = _join_words(split_words(name))
-    spelled_path_parts = [_join_words(split_words(path_part)).text for path_part in _PATH_SIGNS.split(name)]
+    spelled_name = _join_words(split_words(column_name))
+    spelled_path_parts = [_join_words(split_words(path_part)).text for path_part in _PATH_SIGNS.split(column_name)]
     term_places = [
         (term_start, term_start + len(term), class_name)
         for match_kind, term, class_name in _spelled_terms(split_words)

@@ -170,8 +170,8 @@ def unpacked_size(path: Path) -> int:
 
     def read_members() -> Iterator[bytes]:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as handle:
+            for member_info in archive.infolist():
+                with archive.open(member_info) as handle:
                     yield from read_chunks(handle)
 
     return sum(map(len, _check_unpacking_limits(read_members(), path)))

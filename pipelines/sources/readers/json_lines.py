@@ -201,11 +201,11 @@ def _is_wrapped(first_block: bytes, records_path: tuple[str, ...]) -> bool:
     )
 
 
-def _find_member(content: Any, path: str) -> Any:
+def _find_member(json_value: Any, path: str) -> Any:
     """Return what lies under a dotted path, or None."""
     for key in path.split("."):
-        content = content.get(key) if isinstance(content, dict) else None
-    return content
+        json_value = json_value.get(key) if isinstance(json_value, dict) else None
+    return json_value
 
 
 def _check_last_line(lines_path: Path, file_name: str) -> None:

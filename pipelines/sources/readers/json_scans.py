@@ -94,7 +94,9 @@ def scan_records(lines_path: Path, member_paths: Sequence[str], line_limit: int 
     path_list = ", ".join(quoted(duckdb_path(member_path)) for member_path in text_only_paths)
     select_expressions = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
     select_expressions += [f"TRY(json_extract_string(line, [{path_list}])) AS v"] if text_only_paths else []
-    select_expressions += [f"{query} AS w{position}" for position, query in enumerate(query_by_path.values())]
+    select_expressions += [
+        f"{member_query} AS w{position}" for position, member_query in enumerate(query_by_path.values())
+    ]
     member_expressions = [
         _unwrap_list_of_one(pl.col("v").list.get(position, null_on_oob=True)).alias(member_path)
         for position, member_path in enumerate(text_only_paths)
@@ -105,7 +107,7 @@ def scan_records(lines_path: Path, member_paths: Sequence[str], line_limit: int 
     ]
     return _scan_query(
         f"SELECT {', '.join(select_expressions)} FROM ({_lines_query(lines_path, line_limit)})",
-        lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *member_expressions),
+        lambda batch_rows: batch_rows.filter(pl.col("is_object")).select(ROW_NUMBER, *member_expressions),
         {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *query_by_path), pl.String())},
     )
 
