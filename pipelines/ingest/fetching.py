@@ -237,6 +237,7 @@ class _Fetch:
         return any(remote_file.modified_at > quiet_period_start for remote_file in new_files)
 
     def _take_files(self, origin: Origin, listing: _Listing, complete_files: Collection[RemoteFile]) -> None:
+        """Copy the new files that are complete, and count every listed file by what became of it."""
         outcome = self.outcome
         outcome.waiting_count = len(listing.files)
         for remote_file in listing.files:

@@ -52,9 +52,9 @@ def _read_delivery_counts(
         rule_counts = parse_rule_counts(stored_document["counts"])
         if rule_counts is not None:
             return rule_counts
-    delivery = pl.DataFrame([(source_name, file_sha256, mapping_code)], schema=list(_DELIVERY_KEY), orient="row")
-    quarantined_rows = scan_deliveries(lake, quarantine_table(table.name), delivery).collect()
-    rule_counts = count_rules(table, scan_deliveries(lake, table, delivery)) + count_quarantined(
+    delivery_keys = pl.DataFrame([(source_name, file_sha256, mapping_code)], schema=list(_DELIVERY_KEY), orient="row")
+    quarantined_rows = scan_deliveries(lake, quarantine_table(table.name), delivery_keys).collect()
+    rule_counts = count_rules(table, scan_deliveries(lake, table, delivery_keys)) + count_quarantined(
         table, quarantined_rows
     )
     write_text_atomically(counts_path, format_landed_counts(table, rule_counts))

@@ -43,35 +43,35 @@ def add_reasons(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl
         unknown (`UNKNOWN_WORD` and the name of the column).
     """
     # texts and words are columns of their own: inside the conditions they would be computed several times
-    text_by_column_name = {
+    text_by_column = {
         f"{REASON}:text:{position}": condition_text(rule, shape_map, table)
         for position, rule in enumerate(shape_map.pass_over)
     }
-    word_by_column_name = {
-        text_column.replace("text", "word"): comparable(pl.col(text_column)) for text_column in text_by_column_name
+    comparable_text_by_column = {
+        text_column.replace("text", "word"): comparable(pl.col(text_column)) for text_column in text_by_column
     }
     rule_reasons = [
-        _reason_of_rule(rule, shape_map, pl.col(text_column), pl.col(word_column))
-        for rule, text_column, word_column in zip(
-            shape_map.pass_over, text_by_column_name, word_by_column_name, strict=True
+        _reason_of_rule(rule, shape_map, pl.col(text_column), pl.col(comparable_column))
+        for rule, text_column, comparable_column in zip(
+            shape_map.pass_over, text_by_column, comparable_text_by_column, strict=True
         )
     ]
     if shape_map.counts_empty:
         has_unpivoted_columns = shape_map.unpivot is None or unpivoted_headers(table, shape_map.unpivot)
-        lacking_part = shape_map.explode or (MISSING_CELL if has_unpivoted_columns else MISSING_COLUMN)
-        rule_reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {lacking_part}")))
+        missing_part = shape_map.explode or (MISSING_CELL if has_unpivoted_columns else MISSING_COLUMN)
+        rule_reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {missing_part}")))
     first_reason = pl.coalesce(*rule_reasons, pl.lit(None, pl.String)).alias(REASON)
     unknown_word_columns = [
         pl.when(_has_quoted_reason(rule.what) & (pl.col(text_column) != ""))
         .then(pl.col(text_column))
         .alias(f"{UNKNOWN_WORD}{rule.column}")
-        for rule, text_column in zip(shape_map.pass_over, text_by_column_name, strict=True)
+        for rule, text_column in zip(shape_map.pass_over, text_by_column, strict=True)
         if isinstance(rule.column, str) and KNOWN_WORDS in rule.other_than
     ]
     rows_with_reason = (
-        rows.with_columns(**text_by_column_name).with_columns(**word_by_column_name).with_columns(first_reason)
+        rows.with_columns(**text_by_column).with_columns(**comparable_text_by_column).with_columns(first_reason)
     )
-    return rows_with_reason.with_columns(unknown_word_columns).drop(*text_by_column_name, *word_by_column_name)
+    return rows_with_reason.with_columns(unknown_word_columns).drop(*text_by_column, *comparable_text_by_column)
 
 
 def count_reasons(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -105,25 +105,25 @@ def sum_by_reason(counts_by_reason: Iterable[Mapping[str, int]]) -> dict[str, in
     return dict(total_by_reason.most_common())
 
 
-def _reason_of_rule(rule: PassOver, shape_map: ShapeMap, cell_text: pl.Expr, cell_word: pl.Expr) -> pl.Expr:
+def _reason_of_rule(rule: PassOver, shape_map: ShapeMap, cell_text: pl.Expr, comparable_text: pl.Expr) -> pl.Expr:
     """Return the reason for which the rule passes over a row; null if it does not."""
-    declared_reason = pl.when(holds_word(cell_text, cell_word, rule.column, rule.words, shape_map)).then(
-        _declared_reason(rule, cell_word)
+    declared_reason = pl.when(holds_word(cell_text, comparable_text, rule.column, rule.words, shape_map)).then(
+        _declared_reason(rule, comparable_text)
     )
     if not rule.other_than:
         return declared_reason
-    is_other = ~holds_word(cell_text, cell_word, rule.column, rule.other_than, shape_map)
+    is_other = ~holds_word(cell_text, comparable_text, rule.column, rule.other_than, shape_map)
     return declared_reason.when(is_other).then(_quoted_reason(rule.what, cell_text))
 
 
-def _declared_reason(rule: PassOver, cell_word: pl.Expr) -> pl.Expr:
+def _declared_reason(rule: PassOver, comparable_text: pl.Expr) -> pl.Expr:
     """Return the reason with the word that the adapter declares (the last part of an IRI); it quotes no other text."""
     declared_words = [declared_word for declared_word in rule.words if declared_word not in (ANY_TEXT, KNOWN_WORDS)]
     reason_by_word = {
         comparable_word: f"{rule.what} {_IRI_START.sub('', declared_word)}" if comparable_word else f"no {rule.what}"
         for comparable_word, declared_word in zip(comparable_words(declared_words), declared_words, strict=True)
     }
-    return cell_word.replace_strict(
+    return comparable_text.replace_strict(
         list(reason_by_word), list(reason_by_word.values()), default=rule.what, return_dtype=pl.String
     )
 

@@ -91,8 +91,8 @@ def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_
     """
     # few rows have a text and no value: the words of the others are not compared
     unread_texts = [
-        (filled_rows.filter(_is_unread(column)), column, _unless_silent(column, silent_words))
-        for column, silent_words in _silent_words_by_column(shape_map).items()
+        (filled_rows.filter(_is_unread(column)), column, _unless_ignored(column, ignored_words))
+        for column, ignored_words in _ignored_words_by_column(shape_map).items()
     ]
     column_by_word_column = {
         word_column: name_match.group(1)
@@ -129,17 +129,17 @@ def list_unknown_words(word_counts: Iterable[pl.DataFrame], options: SourceOptio
     return tuple(_describe_unknown_word(*row) for row in ordered_totals.iter_rows())
 
 
-def _silent_words_by_column(shape_map: ShapeMap) -> dict[str, set[str]]:
+def _ignored_words_by_column(shape_map: ShapeMap) -> dict[str, set[str]]:
     """Return the columns whose texts are words of a list, each with the words that say nothing.
 
     The name of a header is always known.
     """
-    silent_words_by_column: dict[str, set[str]] = {}
+    ignored_words_by_column: dict[str, set[str]] = {}
     for field_map in shape_map.fields:
         transform = transform_for(field_map)
         if field_map.headers and not field_map.value_is_header and transform.kind in ("category", "boolean"):
-            silent_words_by_column.setdefault(field_map.destination, set()).update(transform.says_nothing)
-    return silent_words_by_column
+            ignored_words_by_column.setdefault(field_map.destination, set()).update(transform.says_nothing)
+    return ignored_words_by_column
 
 
 def _may_be_undecided(field_map: FieldMap) -> bool:
@@ -168,10 +168,10 @@ def _is_unread(column: str) -> pl.Expr:
     return pl.col(column).is_null() & pl.col(f"text:{column}").is_not_null()
 
 
-def _unless_silent(column: str, silent_words: set[str]) -> pl.Expr:
+def _unless_ignored(column: str, ignored_words: set[str]) -> pl.Expr:
     """Return the text of a column, null if it is one of the words that say nothing."""
     text = pl.col(f"text:{column}")
-    return pl.when(~comparable(text).is_in(comparable_words(silent_words))).then(text)
+    return pl.when(~comparable(text).is_in(comparable_words(ignored_words))).then(text)
 
 
 def _count_words(rows: pl.LazyFrame, column: str, word_text: pl.Expr) -> pl.LazyFrame:

@@ -35,11 +35,11 @@ def rewrite_terminated(opened_file: OpenedFile, file_name: str, terminator: str,
     scratch_folder = ScratchFolder()
     target_path = scratch_folder.path / "records.csv"
     records = _split_records(opened_file, file_name, terminator_bytes)
-    header_row = next(records, "")
-    used_delimiter = delimiter or max(DELIMITERS, key=header_row.count)
+    header_record = next(records, "")
+    used_delimiter = delimiter or max(DELIMITERS, key=header_record.count)
     with target_path.open("w", encoding="utf-8", newline="") as target_file:
         csv.writer(target_file, delimiter=used_delimiter, lineterminator="\n").writerows(
-            _split_fields(record, used_delimiter) for record in chain([header_row], records)
+            _split_fields(record, used_delimiter) for record in chain([header_record], records)
         )
     return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder)
 

@@ -57,9 +57,9 @@ def merge_vocabularies(*vocabularies: Vocabulary) -> Vocabulary:
 
 def as_transform(vocabulary: Vocabulary, kind: TransformKind = "category") -> Transform:
     """Return the transform that reads the words of a vocabulary; any other text stays unread."""
-    silent_words = tuple(vocabulary.proves_nothing)
+    ignored_words = tuple(vocabulary.proves_nothing)
     return Transform(
-        kind, vocabulary.proves, source=vocabulary.source, says_nothing=silent_words, is_partial=vocabulary.is_partial
+        kind, vocabulary.proves, source=vocabulary.source, says_nothing=ignored_words, is_partial=vocabulary.is_partial
     )
 
 
