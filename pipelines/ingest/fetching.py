@@ -183,7 +183,9 @@ def describe_outcomes(outcomes: Collection[FetchOutcome], fetched_at: datetime) 
             "source_name": outcome.target.name,
             "origin_url": outcome.target.options.url,
             "fetched_at": fetched_at,
-            "file_counts": [{"why": outcome_name, "count": count} for outcome_name, count in outcome.counts.items()],
+            "file_counts": [
+                {"why": outcome_name, "count": file_count} for outcome_name, file_count in outcome.counts.items()
+            ],
             "refusals": outcome.refusals[:_MAX_NAMED_REFUSALS],
             "fetch_problem": outcome.problem,
         }
@@ -231,7 +233,7 @@ class _Fetch:
         lake.write(FETCH, pl.concat([lake.scan(FETCH).collect(), new_records]))
 
     def _has_recent_file(self, listing: _Listing) -> bool:
-        """Whether a file changed within `quiet_seconds`, by our clock; also if its time lies in the future."""
+        """Return whether a new file changed in the last `quiet_seconds`, or in the future, by our clock."""
         quiet_period_start = self.context.now - timedelta(seconds=self.target.quiet_seconds)
         new_files = set(listing.files) - self.known_versions - listing.complete_files
         return any(remote_file.modified_at > quiet_period_start for remote_file in new_files)

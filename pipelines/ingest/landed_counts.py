@@ -44,8 +44,10 @@ def count_landed_rules(lake: Lake, table: Table, sources: Sequence[SourceConfig]
 def _read_delivery_counts(
     lake: Lake, table: Table, source_name: str, file_sha256: str, mapping_code: str
 ) -> RuleCounts:
-    """The counts of one delivery as recorded; if an earlier version landed it, or under other rules, they are counted
-    now from the files, and recorded."""
+    """Return the recorded counts of one delivery.
+
+    If an earlier version landed the delivery, or its rules were others, the rows of its files are counted and recorded.
+    """
     counts_path = delivery_files(lake, table, source_name, file_sha256, mapping_code).counts_path
     stored_document = json.loads(counts_path.read_text()) if counts_path.exists() else {}
     if stored_document.get("contract") == fingerprint_contract(table):

@@ -168,7 +168,9 @@ def list_landing_files(folder: Path, pattern: str) -> list[Path]:
     resolved_folder = folder.resolve()
     found_files = (path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
     return sorted(
-        file for file in found_files if file.suffix != DONE_SUFFIX and file.resolve().is_relative_to(resolved_folder)
+        found_file
+        for found_file in found_files
+        if found_file.suffix != DONE_SUFFIX and found_file.resolve().is_relative_to(resolved_folder)
     )
 
 
@@ -295,7 +297,8 @@ def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewF
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
         empty_measures = _find_empty_measures(source, files_by_shape)
     denied_column_notes = tuple(
-        f"{column} (never read: {sensitive_kind})" for column, sensitive_kind in export.sensitive_column_classes
+        f"{denied_column} (never read: {sensitive_class_name})"
+        for denied_column, sensitive_class_name in export.sensitive_column_classes
     )
     return replace(
         landed_file,

@@ -25,8 +25,8 @@ class LedgerWriter:
         self._lake = lake
         self._unwritten_rows = pl.DataFrame(schema=DELIVERY.schema)
         self.rows = read_ledger(lake)
-        last_number = self.rows["delivery_number"].max()
-        self._last_delivery_number = last_number if isinstance(last_number, int) else 0
+        last_delivery_number = self.rows["delivery_number"].max()
+        self._last_delivery_number = last_delivery_number if isinstance(last_delivery_number, int) else 0
 
     def take_number(self) -> int:
         """A delivery number that no other row has, whether a row is appended for it or not."""

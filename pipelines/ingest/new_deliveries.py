@@ -118,9 +118,11 @@ def _read_changed_rows(
 
 def _add_records_of_same_state(current_rows: pl.LazyFrame, changed_records: pl.DataFrame) -> pl.DataFrame:
     """The records, and those that share a state_code with one of them: another of these may now be the last one."""
-    coded_records = current_rows.select("source_name", "record_code", "state_code").drop_nulls("state_code").unique()
-    changed_states = coded_records.join(changed_records.lazy(), on=("source_name", "record_code"), how="semi")
-    related_records = coded_records.join(changed_states, on=("source_name", "state_code"), how="semi").select(
+    records_with_state = (
+        current_rows.select("source_name", "record_code", "state_code").drop_nulls("state_code").unique()
+    )
+    changed_states = records_with_state.join(changed_records.lazy(), on=("source_name", "record_code"), how="semi")
+    related_records = records_with_state.join(changed_states, on=("source_name", "state_code"), how="semi").select(
         "source_name", "record_code"
     )
     return pl.concat([changed_records, related_records.collect()]).unique()

@@ -162,13 +162,13 @@ def _explode_list(table: TextTable, shape_map: ShapeMap, list_path: str) -> Text
             .alias("@each")
         )
         is_empty = pl.col("@each").list.len() == 0
-        listed_rows = table.scan((*other_columns, list_path)).with_columns(element_lists)
+        rows_with_elements = table.scan((*other_columns, list_path)).with_columns(element_lists)
         if shape_map.counts_empty:
             # A null becomes one row; an empty list becomes none.
-            listed_rows = listed_rows.with_columns(
+            rows_with_elements = rows_with_elements.with_columns(
                 is_empty.alias(IS_EMPTY), pl.when(~is_empty).then("@each").alias("@each")
             )
-        element_rows = listed_rows.explode("@each").drop(list_path).unnest("@each")
+        element_rows = rows_with_elements.explode("@each").drop(list_path).unnest("@each")
         return element_rows.with_columns(pl.lit(None, pl.String).alias(column) for column in single_element_columns)
 
     return replace(table, scan=scan_exploded)

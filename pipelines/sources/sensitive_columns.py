@@ -57,7 +57,7 @@ class _SpelledName(NamedTuple):
 def sensitive_terms() -> tuple[SensitiveTerm, ...]:
     """Return the entries of `sensitive_terms.csv`."""
     csv_lines = (files("pipelines.sources") / "sensitive_terms.csv").read_text(encoding="utf-8").splitlines()
-    return tuple(SensitiveTerm(*fields) for fields in csv.reader(csv_lines[1:]))
+    return tuple(SensitiveTerm(*term_fields) for term_fields in csv.reader(csv_lines[1:]))
 
 
 @cache

@@ -168,13 +168,13 @@ def unpacked_size(path: Path) -> int:
         ExportRefused: If the archive is damaged or unpacks beyond the limits.
     """
 
-    def read_members() -> Iterator[bytes]:
+    def read_member_chunks() -> Iterator[bytes]:
         with zipfile.ZipFile(path) as archive:
             for member_info in archive.infolist():
                 with archive.open(member_info) as handle:
                     yield from read_chunks(handle)
 
-    return sum(map(len, _check_unpacking_limits(read_members(), path)))
+    return sum(map(len, _check_unpacking_limits(read_member_chunks(), path)))
 
 
 def _unpack(path: Path, member_pattern: str | None) -> tuple[Path, ScratchFolder | None]:
@@ -186,14 +186,14 @@ def _unpack(path: Path, member_pattern: str | None) -> tuple[Path, ScratchFolder
     if open_archive is None:
         return path, None
 
-    def read_member() -> Iterator[bytes]:
+    def read_member_chunks() -> Iterator[bytes]:
         with open_archive(path, member_pattern) as handle:
             yield from read_chunks(handle)
 
     scratch_folder = ScratchFolder()
     unpacked_path = scratch_folder.path / "unpacked"
     with unpacked_path.open("wb") as unpacked_file:
-        unpacked_file.writelines(_check_unpacking_limits(read_member(), path))
+        unpacked_file.writelines(_check_unpacking_limits(read_member_chunks(), path))
     return unpacked_path, scratch_folder
 
 

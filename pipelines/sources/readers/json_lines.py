@@ -232,7 +232,7 @@ def _find_members(lines_path: Path) -> tuple[str, ...]:
             record = parse_json(line, otherwise=None)
             if isinstance(record, dict):
                 _add_members(record, member_tree, member_numbers, 0)
-    return tuple(member_path(keys) for _, keys in sorted(_list_members(member_tree, ())))
+    return tuple(member_path(member_keys) for _, member_keys in sorted(_list_members(member_tree, ())))
 
 
 def _add_members(
