@@ -93,16 +93,16 @@ def scan_records(lines_path: Path, member_paths: Sequence[str], line_limit: int 
     }
     path_list = ", ".join(quoted(duckdb_path(member_path)) for member_path in text_only_paths)
     select_expressions = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
-    select_expressions += [f"TRY(json_extract_string(line, [{path_list}])) AS v"] if text_only_paths else []
+    select_expressions += [f"TRY(json_extract_string(line, [{path_list}])) AS plain_texts"] if text_only_paths else []
     select_expressions += [
-        f"{member_query} AS w{position}" for position, member_query in enumerate(query_by_path.values())
+        f"{member_query} AS text_{position}" for position, member_query in enumerate(query_by_path.values())
     ]
     member_expressions = [
-        _unwrap_list_of_one(pl.col("v").list.get(position, null_on_oob=True)).alias(member_path)
+        _unwrap_list_of_one(pl.col("plain_texts").list.get(position, null_on_oob=True)).alias(member_path)
         for position, member_path in enumerate(text_only_paths)
     ]
     member_expressions += [
-        _unwrap_list_of_one(pl.col(f"w{position}")).alias(member_path)
+        _unwrap_list_of_one(pl.col(f"text_{position}")).alias(member_path)
         for position, member_path in enumerate(query_by_path)
     ]
     return _scan_query(
