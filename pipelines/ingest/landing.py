@@ -305,7 +305,7 @@ def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewF
         good_count=row_counts.good_count,
         bad_count=row_counts.bad_count,
         read_count=row_counts.read_count,
-        passed_over=row_counts.passed_over,
+        passed_over=row_counts.passed_over_counts,
         unknown_words=list_unknown_words([row_counts.word_counts], source.options()),
         columns_left_out=(*export.columns_left_out, *denied_column_notes),
         file_notes=export.notes,

@@ -121,7 +121,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, deliver
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
     def read_shapes(export: Export) -> Preview:
-        row_frames_by_shape, passed_over, word_counts = read_landed_frames(export, system_name, delivery_day)
+        row_frames_by_shape, passed_over_counts, word_counts = read_landed_frames(export, system_name, delivery_day)
         return Preview(
             path.name,
             system_name,
@@ -130,7 +130,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, deliver
             export.columns_left_out,
             export.sensitive_column_classes,
             {shape: _preview_shape(shape, *row_frames) for shape, row_frames in row_frames_by_shape.items()},
-            tuple(PassedOver(why, count) for why, count in passed_over.items()),
+            tuple(PassedOver(why, count) for why, count in passed_over_counts.items()),
             list_unknown_words([word_counts], options),
             (*export.notes, *_note_undated_work(row_frames_by_shape)),
         )
@@ -174,14 +174,14 @@ def read_landed_frames(
             shape: (pl.read_parquet(shape_files.good_path), pl.read_parquet(shape_files.bad_path))
             for shape, shape_files in files_by_shape.items()
         }
-    passed_over = dict(row_counts.passed_over)
+    passed_over_counts = dict(row_counts.passed_over_counts)
     if "learning_record" in row_frames_by_shape:
         kept_records, set_aside_rows = row_frames_by_shape["learning_record"]
         last_states = keep_last_states(kept_records.lazy()).collect()
         row_frames_by_shape["learning_record"] = (last_states, set_aside_rows)
         if earlier_state_count := kept_records.height - last_states.height:
-            passed_over[EARLIER_STATE] = earlier_state_count
-    return row_frames_by_shape, passed_over, row_counts.word_counts
+            passed_over_counts[EARLIER_STATE] = earlier_state_count
+    return row_frames_by_shape, passed_over_counts, row_counts.word_counts
 
 
 def detect_system(path: Path) -> str | None:

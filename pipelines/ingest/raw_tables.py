@@ -154,14 +154,14 @@ class RowCounts:
         read_count: Rows of the file, those that are passed over included.
         good_count: Rows in the raw table.
         bad_count: Rows in the quarantine that are in no raw table.
-        passed_over: Rows that the adapter does not read, by reason, the most frequent first.
+        passed_over_counts: Rows that the adapter does not read, by reason, the most frequent first.
         word_counts: Words that no table declares, as `count_unknown_words` returns them.
     """
 
     read_count: int
     good_count: int
     bad_count: int
-    passed_over: Mapping[str, int]
+    passed_over_counts: Mapping[str, int]
     word_counts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WORD_COUNTS_SCHEMA))
 
 
@@ -195,7 +195,7 @@ def write_raw_tables(
         sum(shape_counts.read_count for shape_counts in counts_per_shape),
         sum(shape_counts.good_count for shape_counts in counts_per_shape),
         sum(shape_counts.bad_count for shape_counts in counts_per_shape),
-        sum_by_reason(shape_counts.passed_over for shape_counts in counts_per_shape),
+        sum_by_reason(shape_counts.passed_over_counts for shape_counts in counts_per_shape),
         pl.concat(shape_counts.word_counts for shape_counts in counts_per_shape),
     )
     if export_counts.read_count == 0 and export.row_count == 0:
@@ -274,13 +274,14 @@ def _count_export_rows(table: Table, rule_counts: RuleCounts, collected_frames: 
     good_count, bad_count = rule_counts.kept_count, rule_counts.set_aside_count
     if collected_frames.reason_counts is None:
         return RowCounts(good_count + bad_count, good_count, bad_count, {}, collected_frames.word_counts)
-    passed_over = passed_over_by_reason(collected_frames.reason_counts)
+    passed_over_counts = passed_over_by_reason(collected_frames.reason_counts)
     read_count = int(collected_frames.reason_counts["count"].sum()) + collected_frames.malformed_rows.height
-    if read_count != good_count + bad_count + sum(passed_over.values()):
+    if read_count != good_count + bad_count + sum(passed_over_counts.values()):
         raise RuntimeError(
-            f"{table.name}: {read_count} rows in the file, {good_count + bad_count} read, {passed_over} passed over"
+            f"{table.name}: {read_count} rows in the file, {good_count + bad_count} read, {passed_over_counts} passed "
+            "over"
         )
-    return RowCounts(read_count, good_count, bad_count, passed_over, collected_frames.word_counts)
+    return RowCounts(read_count, good_count, bad_count, passed_over_counts, collected_frames.word_counts)
 
 
 def _scan_malformed_rows(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:

@@ -148,7 +148,7 @@ def _may_be_undecided(field_map: FieldMap) -> bool:
 
 
 def _undecided_text(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
-    """Return the text of a condition if it is no known word and no variant counts that reads the same headers."""
+    """Return the text that a condition tests; null if it is a known word or a variant with the same headers counts."""
     text = condition_text(condition, shape_map, table)
     transform = transform_for(field_map)
     known_words = (*condition.words, *transform.values, *transform.says_nothing)
