@@ -80,9 +80,8 @@ def find_new_remote_files(pipeline: PipelineResource) -> tuple[list[NewRemoteFil
     for fetch_target in list_fetch_targets(pipeline.config):
         try:
             for remote_file in list_new_files(fetch_target, pipeline.lake, pipeline.landing_folder):
-                version = (
-                    f"{fetch_target.name}:{remote_file.name}:{remote_file.size}:{remote_file.modified_at.isoformat()}"
-                )
+                size_and_time = f"{remote_file.size_bytes}:{remote_file.modified_at.isoformat()}"
+                version = f"{fetch_target.name}:{remote_file.name}:{size_and_time}"
                 new_files.append(NewRemoteFile(tuple(fetch_target.find_sources(remote_file)), version))
         except OriginUnreadable as failure:
             problems.append(f"{fetch_target.name}: {failure}")

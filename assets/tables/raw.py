@@ -184,15 +184,18 @@ def _split_days(
     now, run_context = datetime.now(UTC), RunContext(context.run.tags, pipeline.complete_runs)
     landing_context = LandingContext(
         lake=pipeline.lake,
-        folder=pipeline.landing_folder,
-        day=now.date(),
+        landing_folder=pipeline.landing_folder,
+        delivery_day=now.date(),
         landed_at=now,
         allow_row_count_drop=run_context.allows_row_count_drop,
         progress=context.log.info,
         suppress=suppress_erased(pipeline),
     )
-    for delivery_day in delivery_days(context) or [landing_context.day]:
-        yield replace(landing_context, day=delivery_day), partial(_is_landed_on, delivery_day, landing_context.day)
+    for delivery_day in delivery_days(context) or [landing_context.delivery_day]:
+        yield (
+            replace(landing_context, delivery_day=delivery_day),
+            partial(_is_landed_on, delivery_day, landing_context.delivery_day),
+        )
 
 
 def _is_landed_on(delivery_day: date, today: date, landing_path: Path) -> bool:

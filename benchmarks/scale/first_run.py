@@ -141,7 +141,7 @@ def find_peak(memory_samples: Sequence[MemorySample], start: float, end: float) 
 
 
 def _build_company(data_root: Path, people_count: int, seed: int) -> None:
-    build_demo(data_root, people_count=people_count, seed=seed, last_day=_LAST_DAY)
+    build_demo(data_root, people_count=people_count, seed=seed, export_day=_LAST_DAY)
 
 
 def _read_step_times(data_root: Path) -> list[tuple[str, float, float]]:

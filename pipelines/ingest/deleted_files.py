@@ -23,86 +23,92 @@ def list_deleted_files(lake: Lake) -> pl.DataFrame:
 
     A delivery of which only the quarantine was deleted still has its rows.
     """
-    reason = pl.col("passed_over").list.eval(
+    deletion_reason = pl.col("passed_over").list.eval(
         pl.element().struct.field("why").filter(pl.element().struct.field("why").str.starts_with(FILE_DELETED))
     )
-    ledger = read_ledger(lake).filter(delivery_status="landed", good_count=0)
-    reasons = ledger.select("source_name", "file_sha256", reason.list.last().alias("delivery_reason"))
-    return reasons.drop_nulls("delivery_reason").unique(("source_name", "file_sha256"))
+    emptied_deliveries = read_ledger(lake).filter(delivery_status="landed", good_count=0)
+    deletion_reasons = emptied_deliveries.select(
+        "source_name", "file_sha256", deletion_reason.list.last().alias("delivery_reason")
+    )
+    return deletion_reasons.drop_nulls("delivery_reason").unique(("source_name", "file_sha256"))
 
 
-def keep_rows_of_deleted_files(lake: Lake, rows: ValidatedRows, references: ReferenceValues) -> ValidatedRows:
+def keep_rows_of_deleted_files(
+    lake: Lake, landed_rows: ValidatedRows, reference_values: ReferenceValues
+) -> ValidatedRows:
     """Add the rows of a core table that only deleted files gave: they stay until their own period ends.
 
     Args:
         lake: Where the table is, as the last run left it.
-        rows: The rows that the landed files give now.
-        references: The values that references of the table may take.
+        landed_rows: The rows that the landed files give now.
+        reference_values: The values that references of the table may take.
 
     Returns:
         All rows; a record that a landed file gives is taken from there.
     """
     deleted_files = list_deleted_files(lake)
     if deleted_files.is_empty():
-        return rows
-    table = rows.table
+        return landed_rows
+    table = landed_rows.table
     stored_rows = lake.scan(table).join(deleted_files.lazy(), on=("source_name", "file_sha256"), how="semi").collect()
-    kept_rows = stored_rows.join(rows.good_rows, on=table.key, how="anti", maintain_order="left")
-    for reference in table.references:
-        if reference.target in references:
+    kept_rows = stored_rows.join(landed_rows.good_rows, on=table.key, how="anti", maintain_order="left")
+    for column_reference in table.references:
+        if column_reference.target in reference_values:
             kept_rows = kept_rows.filter(
-                pl.col(reference.column).is_null()
-                | pl.col(reference.column).is_in(references[reference.target].implode())
+                pl.col(column_reference.column).is_null()
+                | pl.col(column_reference.column).is_in(reference_values[column_reference.target].implode())
             )
-    validated_rows = validate_rows(table, kept_rows, references)
+    validated_rows = validate_rows(table, kept_rows, reference_values)
     return ValidatedRows(
         table,
-        sort_rows(table, pl.concat([rows.good_rows, validated_rows.good_rows])),
-        rows.bad_rows,
-        rows.good_counts + validated_rows.good_counts,
-        rows.bad_counts,
+        sort_rows(table, pl.concat([landed_rows.good_rows, validated_rows.good_rows])),
+        landed_rows.bad_rows,
+        landed_rows.good_counts + validated_rows.good_counts,
+        landed_rows.bad_counts,
     )
 
 
-def drop_due_quarantine(lake: Lake, rows: ValidatedRows, today: date) -> ValidatedRows:
+def drop_due_quarantine(lake: Lake, core_rows: ValidatedRows, today: date) -> ValidatedRows:
     """Leave out quarantined rows whose period has ended: each run would set them aside again.
 
     Args:
         lake: Has the ledger of deliveries.
-        rows: The rows of a core table.
+        core_rows: The rows of a core table.
         today: The present day.
     """
-    days = quarantine_table(rows.table.name).retention_days
-    if days is None or rows.bad_rows.is_empty():
-        return rows
-    is_file_due = is_delivery_due(days, today).all().over("source_name", "file_sha256")
+    retention_days = quarantine_table(core_rows.table.name).retention_days
+    if retention_days is None or core_rows.bad_rows.is_empty():
+        return core_rows
+    is_file_due = is_delivery_due(retention_days, today).all().over("source_name", "file_sha256")
     due_files = read_ledger(lake).filter(is_file_due).select("source_name", "file_sha256").unique()
-    remaining_rows = rows.bad_rows.join(due_files, on=("source_name", "file_sha256"), how="anti", maintain_order="left")
-    if remaining_rows.height == rows.bad_rows.height:
-        return rows
-    bad_counts = count_quarantined(rows.table, remaining_rows)
-    return ValidatedRows(rows.table, rows.good_rows, remaining_rows, rows.good_counts, bad_counts)
+    remaining_rows = core_rows.bad_rows.join(
+        due_files, on=("source_name", "file_sha256"), how="anti", maintain_order="left"
+    )
+    if remaining_rows.height == core_rows.bad_rows.height:
+        return core_rows
+    bad_counts = count_quarantined(core_rows.table, remaining_rows)
+    return ValidatedRows(core_rows.table, core_rows.good_rows, remaining_rows, core_rows.good_counts, bad_counts)
 
 
-def is_delivery_due(days: int, today: date) -> pl.Expr:
+def is_delivery_due(retention_days: int, today: date) -> pl.Expr:
     """Whether a delivery of the ledger is older than its rows are kept.
 
     Its day may lie years before it was landed, as when the history of a system is loaded for the first time. The
     period therefore counts from the later of both.
 
     Args:
-        days: The days of the period.
+        retention_days: The days of the period.
         today: The present day.
     """
-    return is_due("delivered_date", days, today) & is_due("landed_at", days, today)
+    return is_due("delivered_date", retention_days, today) & is_due("landed_at", retention_days, today)
 
 
-def is_due(column: str, days: int, today: date) -> pl.Expr:
+def is_due(day_column: str, retention_days: int, today: date) -> pl.Expr:
     """Whether a row is older than its table keeps rows; false for a row without a day.
 
     Args:
-        column: The day from which its period counts.
-        days: The days of the period.
+        day_column: The day from which its period counts.
+        retention_days: The days of the period.
         today: The present day.
     """
-    return (pl.col(column).cast(pl.Date) < today - timedelta(days=days)).fill_null(False)
+    return (pl.col(day_column).cast(pl.Date) < today - timedelta(days=retention_days)).fill_null(False)

@@ -20,9 +20,9 @@ from pipelines.sources.adapter import get_adapter
 from pipelines.storage.lake import Lake
 
 # Column of the file that a row is read from.
-_FILE = "file:"
+_FILE_COLUMN = "file:"
 # The status of files whose rows are in the raw tables.
-ARRIVED = ("landed", "already_landed")
+ARRIVAL_STATUSES = ("landed", "already_landed")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def current_deliveries(lake: Lake, source: SourceConfig) -> pl.DataFrame:
     Returns:
         One row per delivery, in the contract of the ledger (`DELIVERY`), in the order of arrival.
     """
-    deliveries = read_ledger(lake).filter(pl.col("delivery_status").is_in(ARRIVED), source_name=source.name)
+    deliveries = read_ledger(lake).filter(pl.col("delivery_status").is_in(ARRIVAL_STATUSES), source_name=source.name)
     # Reading a file again under a changed mapping does not make its content newer; delivering it again does.
     is_arrival = pl.col("file_sha256").is_first_distinct() | (pl.col("delivery_status") == "already_landed")
     arrival_number = pl.when(is_arrival).then("delivery_number").max().over("file_sha256")
@@ -108,19 +108,21 @@ def scan_current_rows(
     Returns:
         Rows in the contract of `table`.
     """
-    deliveries = [current_deliveries(lake, source) for source in sources]
-    rows = select_records(_scan_all(lake, table, deliveries))
-    if all(source_deliveries.height <= 1 for source_deliveries in deliveries):
+    deliveries_per_source = [current_deliveries(lake, source) for source in sources]
+    rows = select_records(_scan_deliveries_per_source(lake, table, deliveries_per_source))
+    if all(source_deliveries.height <= 1 for source_deliveries in deliveries_per_source):
         return rows  # the contract leaves one row per record within a file
     row_location = ("delivery_number", "row_number")
     record_key = ("source_name", *CANONICAL_SCHEMAS[shape].key)
     # Most records were delivered once, so only the others are sorted. Different keys with the same hash are sorted
     # too, which changes nothing.
-    key_rows = rows.select(list(dict.fromkeys((*record_key, "changed_at", *row_location))))
-    repeated_keys = key_rows.filter(pl.struct(record_key).hash().is_duplicated()).sort(
+    record_key_rows = rows.select(list(dict.fromkeys((*record_key, "changed_at", *row_location))))
+    repeated_key_rows = record_key_rows.filter(pl.struct(record_key).hash().is_duplicated()).sort(
         "changed_at", *row_location, nulls_last=False
     )
-    superseded_rows = repeated_keys.filter(~pl.struct(record_key).is_last_distinct()).select(*row_location, *record_key)
+    superseded_rows = repeated_key_rows.filter(~pl.struct(record_key).is_last_distinct()).select(
+        *row_location, *record_key
+    )
     return rows.join(
         superseded_rows, on=(*row_location, *record_key), how="anti", nulls_equal=True, maintain_order="left"
     )
@@ -128,7 +130,9 @@ def scan_current_rows(
 
 def scan_quarantine(lake: Lake, table: Table, sources: Iterable[SourceConfig]) -> pl.LazyFrame:
     """The quarantined rows of the current deliveries of a raw table, in the contract of its quarantine."""
-    return _scan_all(lake, quarantine_table(table.name), [current_deliveries(lake, source) for source in sources])
+    return _scan_deliveries_per_source(
+        lake, quarantine_table(table.name), [current_deliveries(lake, source) for source in sources]
+    )
 
 
 def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.LazyFrame:
@@ -142,8 +146,8 @@ def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.La
     Returns:
         Rows in the contract of `table`; none if the table has no file of these deliveries.
     """
-    present_files = [file for file in _delivery_files(lake, table, deliveries) if file.exists()]
-    return _scan_files(table, present_files) if present_files else pl.LazyFrame(schema=table.schema)
+    present_paths = [path for path in _delivery_paths(lake, table, deliveries) if path.exists()]
+    return _scan_files(table, present_paths) if present_paths else pl.LazyFrame(schema=table.schema)
 
 
 def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
@@ -171,14 +175,14 @@ def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> list[Lande
     landed_counts = []
     for source in sources:
         source_deliveries = landed_deliveries.filter(source_name=source.name)
-        tables = source_tables(source).values()
-        kept_counts = _count_by_delivery(lake, tables, source_deliveries, pl.lit(True))
-        quarantines = [quarantine_table(table.name) for table in tables]
+        raw_tables = source_tables(source).values()
+        kept_counts = _count_by_delivery(lake, raw_tables, source_deliveries, pl.lit(True))
+        quarantines = [quarantine_table(table.name) for table in raw_tables]
         set_aside_counts = _count_by_delivery(
             lake, quarantines, source_deliveries, ~pl.col("is_row_kept").fill_null(False)
         )
         counted_deliveries = zip(source_deliveries.iter_rows(named=True), kept_counts, set_aside_counts, strict=True)
-        landed_counts += [_to_row_counts(*delivery_counts) for delivery_counts in counted_deliveries]
+        landed_counts += [_to_row_counts(*delivery_and_counts) for delivery_and_counts in counted_deliveries]
     return landed_counts
 
 
@@ -194,26 +198,29 @@ def is_full_delivery(source: SourceConfig) -> pl.Expr:
 
 def _count_by_delivery(lake: Lake, tables: Iterable[Table], deliveries: pl.DataFrame, is_counted: pl.Expr) -> list[int]:
     """The number of rows of each delivery that meet a condition, in all tables together, by one query per table."""
-    counts = [0] * deliveries.height
+    row_counts = [0] * deliveries.height
     for table in tables:
-        files = _delivery_files(lake, table, deliveries)
-        present_files = [file for file in files if file.exists()]
-        if present_files:
-            rows = _scan_files(table, present_files, include_file_paths=_FILE).filter(is_counted)
-            count_by_file = dict(rows.group_by(_FILE).len().collect().iter_rows())
-            counts = [count + count_by_file.get(str(file), 0) for count, file in zip(counts, files, strict=True)]
-    return counts
+        delivery_paths = _delivery_paths(lake, table, deliveries)
+        present_paths = [path for path in delivery_paths if path.exists()]
+        if present_paths:
+            counted_rows = _scan_files(table, present_paths, include_file_paths=_FILE_COLUMN).filter(is_counted)
+            count_by_path = dict(counted_rows.group_by(_FILE_COLUMN).len().collect().iter_rows())
+            row_counts = [
+                row_count + count_by_path.get(str(path), 0)
+                for row_count, path in zip(row_counts, delivery_paths, strict=True)
+            ]
+    return row_counts
 
 
-def _delivery_files(lake: Lake, table: Table, deliveries: pl.DataFrame) -> list[Path]:
+def _delivery_paths(lake: Lake, table: Table, deliveries: pl.DataFrame) -> list[Path]:
     """The file of each delivery in a table, which exists if the delivery has rows of it."""
     delivery_keys = deliveries.select("source_name", "file_sha256", "mapping_code").iter_rows()
     return [raw_file(lake, table, *delivery_key) for delivery_key in delivery_keys]
 
 
-def _scan_files(table: Table, files: list[Path], include_file_paths: str | None = None) -> pl.LazyFrame:
+def _scan_files(table: Table, paths: list[Path], include_file_paths: str | None = None) -> pl.LazyFrame:
     return pl.scan_parquet(
-        files,
+        paths,
         schema=table.schema,
         missing_columns="insert",
         extra_columns="ignore",
@@ -230,15 +237,17 @@ def _to_row_counts(delivery: Mapping[str, Any], kept_count: int, set_aside_count
         delivery["good_count"] + delivery["bad_count"] if read_count is None else read_count,
         kept_count,
         set_aside_count,
-        sum(reason["count"] for reason in delivery["passed_over"] or ()),
+        sum(reason_count["count"] for reason_count in delivery["passed_over"] or ()),
     )
 
 
-def _scan_all(lake: Lake, table: Table, deliveries: Sequence[pl.DataFrame]) -> pl.LazyFrame:
+def _scan_deliveries_per_source(
+    lake: Lake, table: Table, deliveries_per_source: Sequence[pl.DataFrame]
+) -> pl.LazyFrame:
     """The rows of the deliveries of several sources, in the order of the sources."""
-    source_rows = [scan_deliveries(lake, table, source_deliveries) for source_deliveries in deliveries]
-    return pl.concat(source_rows or [pl.LazyFrame(schema=table.schema)])
+    rows_per_source = [scan_deliveries(lake, table, source_deliveries) for source_deliveries in deliveries_per_source]
+    return pl.concat(rows_per_source or [pl.LazyFrame(schema=table.schema)])
 
 
-def _count_rows(frames: Iterable[pl.LazyFrame]) -> int:
-    return sum(int(frame.select(pl.len()).collect().item()) for frame in frames)
+def _count_rows(row_frames: Iterable[pl.LazyFrame]) -> int:
+    return sum(int(row_frame.select(pl.len()).collect().item()) for row_frame in row_frames)

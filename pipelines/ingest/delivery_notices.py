@@ -15,11 +15,11 @@ import polars as pl
 # A file of which more than this share is passed over is worth a look.
 _MAX_PASSED_OVER_SHARE = 0.5
 # A notice names this many reasons or columns.
-_MAX_NAMED = 3
+_MAX_LISTED = 3
 # Headers with one of these words may hold a measure.
-_MEASURE = re.compile(r"(?:^|[^a-z])(?:hours?|minutes|duration|scores?|grades?|marks?)(?:$|[^a-z])", re.IGNORECASE)
+_MEASURE_WORD = re.compile(r"(?:^|[^a-z])(?:hours?|minutes|duration|scores?|grades?|marks?)(?:$|[^a-z])", re.IGNORECASE)
 # The count of the rows of a file, among its counts by reason.
-_READ = "@read"
+_READ_COUNT = "@read"
 # A quoted column, or a number.
 _QUOTED_OR_NUMBER = re.compile(r"`[^`]*`|[0-9]+")
 
@@ -31,13 +31,13 @@ class _Notice:
     Attributes:
         subject: Equal in notices that differ in counts alone.
         describe: Returns the sentence for the counts.
-        counts: The counts of all files together.
+        count_by_reason: The counts of all files together.
         file_names: The files.
     """
 
     subject: Hashable
     describe: Callable[[Counter[str]], str]
-    counts: Counter[str] = field(default_factory=Counter)
+    count_by_reason: Counter[str] = field(default_factory=Counter)
     file_names: list[str] = field(default_factory=list)
 
 
@@ -53,20 +53,22 @@ def find_notices(ledger: pl.DataFrame, source_name: str) -> list[str]:
         name of the first file. None has a value of a cell except words that the ledger records.
     """
     landed_deliveries = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number")
-    last_landed = landed_deliveries.filter(pl.col("landed_at").eq_missing(pl.col("landed_at").max()))
-    joined_notices: dict[Hashable, _Notice] = {}
-    for delivery in last_landed.to_dicts():
+    last_landed_deliveries = landed_deliveries.filter(pl.col("landed_at").eq_missing(pl.col("landed_at").max()))
+    joined_notice_by_subject: dict[Hashable, _Notice] = {}
+    for delivery in last_landed_deliveries.to_dicts():
         for notice in _list_notices(delivery):
-            joined_notice = joined_notices.setdefault(notice.subject, _Notice(notice.subject, notice.describe))
-            joined_notice.counts.update(notice.counts)
+            joined_notice = joined_notice_by_subject.setdefault(
+                notice.subject, _Notice(notice.subject, notice.describe)
+            )
+            joined_notice.count_by_reason.update(notice.count_by_reason)
             joined_notice.file_names.append(delivery["file_name"])
-    notices = [
-        f"{source_name}: {_describe_files(notice.file_names)}: {notice.describe(notice.counts)}"
-        for notice in joined_notices.values()
+    sentences = [
+        f"{source_name}: {_describe_files(notice.file_names)}: {notice.describe(notice.count_by_reason)}"
+        for notice in joined_notice_by_subject.values()
     ]
     if new_columns := find_new_columns(ledger, source_name):
-        notices.append(f"{source_name}: new columns that are not read: {', '.join(new_columns)}.")
-    return notices
+        sentences.append(f"{source_name}: new columns that are not read: {', '.join(new_columns)}.")
+    return sentences
 
 
 def find_new_columns(ledger: pl.DataFrame, source_name: str) -> list[str]:
@@ -82,8 +84,8 @@ def find_new_columns(ledger: pl.DataFrame, source_name: str) -> list[str]:
     landed_deliveries = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number")
     if landed_deliveries.height < 2:
         return []
-    last_two = landed_deliveries["columns_left_out"].tail(2).to_list()
-    earlier_columns, last_columns = (columns or [] for columns in last_two)
+    last_two_lists = landed_deliveries["columns_left_out"].tail(2).to_list()
+    earlier_columns, last_columns = (columns_left_out or [] for columns_left_out in last_two_lists)
     return sorted(set(last_columns) - set(earlier_columns))
 
 
@@ -93,23 +95,23 @@ def _describe_files(file_names: list[str]) -> str:
 
 def _list_notices(delivery: Mapping[str, Any]) -> Iterator[_Notice]:
     """The notices of one row of the ledger; a column that an earlier version did not write is null."""
-    row_count = delivery["good_count"] + delivery["bad_count"]
-    read_count = row_count if delivery["read_count"] is None else delivery["read_count"]
-    reason_counts = Counter({reason["why"]: reason["count"] for reason in delivery["passed_over"] or ()})
-    if reason_counts.total() > read_count * _MAX_PASSED_OVER_SHARE:
-        counts = Counter({**reason_counts, _READ: read_count})
-        yield _Notice(frozenset(reason_counts), _describe_passed_over, counts)
+    landed_row_count = delivery["good_count"] + delivery["bad_count"]
+    read_count = landed_row_count if delivery["read_count"] is None else delivery["read_count"]
+    passed_over_counts = Counter({reason["why"]: reason["count"] for reason in delivery["passed_over"] or ()})
+    if passed_over_counts.total() > read_count * _MAX_PASSED_OVER_SHARE:
+        count_by_reason = Counter({**passed_over_counts, _READ_COUNT: read_count})
+        yield _Notice(frozenset(passed_over_counts), _describe_passed_over, count_by_reason)
     if not delivery["good_count"]:
-        yield _Notice("none kept", _describe_none_kept, Counter({_READ: read_count}))
+        yield _Notice("none kept", _describe_none_kept, Counter({_READ_COUNT: read_count}))
     file_notes = delivery["file_notes"] or ()
     # A note that names a column says why it is not read, and what reads it.
     measure_columns = [
         column
         for column in delivery["columns_left_out"] or ()
-        if _MEASURE.search(column) and not any(f"`{column}`" in file_note for file_note in file_notes)
+        if _MEASURE_WORD.search(column) and not any(f"`{column}`" in file_note for file_note in file_notes)
     ]
     if measure_columns:
-        listed_columns = ", ".join(f"`{column}`" for column in measure_columns[:_MAX_NAMED])
+        listed_columns = ", ".join(f"`{column}`" for column in measure_columns[:_MAX_LISTED])
         yield _state_notice(
             f"columns that by their name hold marks or hours are not read ({len(measure_columns):,}): "
             f"{listed_columns}; "
@@ -122,8 +124,8 @@ def _list_notices(delivery: Mapping[str, Any]) -> Iterator[_Notice]:
         )
     for file_note in file_notes:
         yield _state_notice(f"{file_note}.")
-    for word in delivery["unknown_words"] or ():
-        yield _describe_word(word["why"], word["count"])
+    for unknown_word in delivery["unknown_words"] or ():
+        yield _unknown_word_notice(unknown_word["why"], unknown_word["count"])
 
 
 def _state_notice(sentence: str) -> _Notice:
@@ -132,24 +134,24 @@ def _state_notice(sentence: str) -> _Notice:
     return _Notice(subject, lambda _: sentence)
 
 
-def _describe_passed_over(counts: Counter[str]) -> str:
-    reason_counts = Counter({reason: count for reason, count in counts.items() if reason != _READ})
-    listed_reasons = ", ".join(f"{reason} ({count:,})" for reason, count in reason_counts.most_common(_MAX_NAMED))
+def _describe_passed_over(count_by_reason: Counter[str]) -> str:
+    passed_over_counts = Counter({reason: count for reason, count in count_by_reason.items() if reason != _READ_COUNT})
+    listed_reasons = ", ".join(f"{reason} ({count:,})" for reason, count in passed_over_counts.most_common(_MAX_LISTED))
     return (
-        f"{reason_counts.total():,} of {counts[_READ]:,} rows are passed over, most often for: {listed_reasons}; "
-        "`footsteps sources preview` shows them."
+        f"{passed_over_counts.total():,} of {count_by_reason[_READ_COUNT]:,} rows are passed over, most often for: "
+        f"{listed_reasons}; `footsteps sources preview` shows them."
     )
 
 
-def _describe_none_kept(counts: Counter[str]) -> str:
+def _describe_none_kept(count_by_reason: Counter[str]) -> str:
     return (
-        f"no row is kept of {counts[_READ]:,} read; compare `system` and `mapping` of the source in "
+        f"no row is kept of {count_by_reason[_READ_COUNT]:,} read; compare `system` and `mapping` of the source in "
         "footsteps.yaml with `footsteps sources preview`."
     )
 
 
-def _describe_word(why: str, count: int) -> _Notice:
-    def describe(counts: Counter[str]) -> str:
-        return f"{counts[why]:,} records hold a word that no table declares; footsteps.yaml settles it: {why}."
+def _unknown_word_notice(why: str, count: int) -> _Notice:
+    def describe(count_by_reason: Counter[str]) -> str:
+        return f"{count_by_reason[why]:,} records hold a word that no table declares; footsteps.yaml settles it: {why}."
 
     return _Notice(("word", why), describe, Counter({why: count}))

@@ -40,9 +40,9 @@ class FetchTarget:
     quiet_seconds: float
     manifest: str | None = None
 
-    def landing_name(self, file: RemoteFile) -> str:
+    def landing_name(self, remote_file: RemoteFile) -> str:
         """The name of a file of the origin in the landing folder."""
-        return f"{self.folder}/{file.name}" if self.folder else file.name
+        return f"{self.folder}/{remote_file.name}" if self.folder else remote_file.name
 
     def is_wanted(self, remote_name: str) -> bool:
         """Whether a file of the origin is one that the section names."""
@@ -50,15 +50,19 @@ class FetchTarget:
             return False
         return matches_pattern(remote_name, self.pattern) or PurePosixPath(remote_name).name == self.manifest
 
-    def find_sources(self, file: RemoteFile) -> list[str]:
+    def find_sources(self, remote_file: RemoteFile) -> list[str]:
         """Names of the sources that read a file of the origin once it is in the landing folder."""
-        landed_name = self.landing_name(file)
-        return [source_name for source_name, path in self.source_paths.items() if matches_pattern(landed_name, path)]
+        landed_name = self.landing_name(remote_file)
+        return [
+            source_name
+            for source_name, source_path in self.source_paths.items()
+            if matches_pattern(landed_name, source_path)
+        ]
 
-    def is_read(self, file: RemoteFile) -> bool:
+    def is_read(self, remote_file: RemoteFile) -> bool:
         """Whether a source reads the file; of a bucket with all exports also what no source reads is fetched."""
-        is_manifest = PurePosixPath(file.name).name == self.manifest
-        return is_manifest or self.name == BUCKET_TARGET or bool(self.find_sources(file))
+        is_manifest = PurePosixPath(remote_file.name).name == self.manifest
+        return is_manifest or self.name == BUCKET_TARGET or bool(self.find_sources(remote_file))
 
 
 def list_fetch_targets(config: Config) -> list[FetchTarget]:
@@ -81,8 +85,8 @@ def list_fetch_targets(config: Config) -> list[FetchTarget]:
     bucket = config.publish.object_store
     if bucket is not None and bucket.landing:
         path_by_source = {source.name: source.path for source in config.sources}
-        options = bucket_fetch_options(bucket)
-        targets.append(FetchTarget(BUCKET_TARGET, options, "", "**/*", path_by_source, config.quiet_seconds))
+        bucket_options = bucket_fetch_options(bucket)
+        targets.append(FetchTarget(BUCKET_TARGET, bucket_options, "", "**/*", path_by_source, config.quiet_seconds))
     return targets
 
 

@@ -31,27 +31,33 @@ def count_landed_rules(lake: Lake, table: Table, sources: Sequence[SourceConfig]
         table: The raw table.
         sources: The sources that feed the table.
     """
-    deliveries = (current_deliveries(lake, source).select(_DELIVERY_KEY) for source in sources)
-    delivery_counts = [
-        _read_counts(lake, table, *delivery_key)
-        for delivery_keys in deliveries
+    delivery_keys_per_source = (current_deliveries(lake, source).select(_DELIVERY_KEY) for source in sources)
+    counts_per_delivery = [
+        _read_delivery_counts(lake, table, *delivery_key)
+        for delivery_keys in delivery_keys_per_source
         for delivery_key in delivery_keys.rows()
     ]
-    no_counts = count_rules(table, pl.DataFrame(schema=table.schema))
-    return sum(delivery_counts, start=no_counts)
+    zero_counts = count_rules(table, pl.DataFrame(schema=table.schema))
+    return sum(counts_per_delivery, start=zero_counts)
 
 
-def _read_counts(lake: Lake, table: Table, source_name: str, file_sha256: str, mapping_code: str) -> RuleCounts:
-    """The counts of one delivery as recorded; if an earlier version landed it, or under other rules, they are counted
-    now from the files, and recorded."""
-    counts_path = delivery_files(lake, table, source_name, file_sha256, mapping_code).counts
+def _read_delivery_counts(
+    lake: Lake, table: Table, source_name: str, file_sha256: str, mapping_code: str
+) -> RuleCounts:
+    """Return the recorded counts of one delivery.
+
+    If an earlier version landed the delivery, or its rules were others, the rows of its files are counted and recorded.
+    """
+    counts_path = delivery_files(lake, table, source_name, file_sha256, mapping_code).counts_path
     stored_document = json.loads(counts_path.read_text()) if counts_path.exists() else {}
     if stored_document.get("contract") == fingerprint_contract(table):
-        counts = parse_rule_counts(stored_document["counts"])
-        if counts is not None:
-            return counts
-    delivery = pl.DataFrame([(source_name, file_sha256, mapping_code)], schema=list(_DELIVERY_KEY), orient="row")
-    quarantined_rows = scan_deliveries(lake, quarantine_table(table.name), delivery).collect()
-    counts = count_rules(table, scan_deliveries(lake, table, delivery)) + count_quarantined(table, quarantined_rows)
-    write_text_atomically(counts_path, format_landed_counts(table, counts))
-    return counts
+        rule_counts = parse_rule_counts(stored_document["counts"])
+        if rule_counts is not None:
+            return rule_counts
+    delivery_keys = pl.DataFrame([(source_name, file_sha256, mapping_code)], schema=list(_DELIVERY_KEY), orient="row")
+    quarantined_rows = scan_deliveries(lake, quarantine_table(table.name), delivery_keys).collect()
+    rule_counts = count_rules(table, scan_deliveries(lake, table, delivery_keys)) + count_quarantined(
+        table, quarantined_rows
+    )
+    write_text_atomically(counts_path, format_landed_counts(table, rule_counts))
+    return rule_counts

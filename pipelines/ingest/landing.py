@@ -83,8 +83,8 @@ class LandingContext:
 
     Attributes:
         lake: Where the raw tables and the ledger are.
-        folder: The landing folder, which holds the exports.
-        day: The day of the delivery.
+        landing_folder: The landing folder, which holds the exports.
+        delivery_day: The day of the delivery.
         landed_at: The time that the ledger records, in UTC.
         allow_row_count_drop: Whether a full export with far fewer rows than the last one is accepted.
         progress: Called with one line per file that is read.
@@ -92,8 +92,8 @@ class LandingContext:
     """
 
     lake: Lake
-    folder: Path
-    day: date
+    landing_folder: Path
+    delivery_day: date
     landed_at: datetime
     allow_row_count_drop: bool = False
     progress: Callable[[str], None] = lambda _: None
@@ -101,32 +101,34 @@ class LandingContext:
 
 
 def land_source(
-    landing: LandingContext, source: SourceConfig, includes: Callable[[Path], bool] = lambda _: True
+    landing: LandingContext, source: SourceConfig, includes_file: Callable[[Path], bool] = lambda _: True
 ) -> list[LandedFile]:
     """Land every new file of a source, in the order of the file names.
 
     Args:
         landing: Where and when the files are landed.
         source: The source of footsteps.yaml.
-        includes: Whether a file of the landing folder is landed.
+        includes_file: Whether a file of the landing folder is landed.
 
     Returns:
         One outcome per file of the source, except files that their manifest calls absent.
     """
-    manifest = get_adapter(source.system).manifest
-    paths = [path for path in list_landing_files(landing.folder, source.path) if path.name != manifest]
-    outcomes: list[LandedFile] = []
+    manifest_name = get_adapter(source.system).manifest
+    export_paths = [
+        path for path in list_landing_files(landing.landing_folder, source.path) if path.name != manifest_name
+    ]
+    landed_files: list[LandedFile] = []
     files_being_read: deque[tuple[_NewFile, Future[LandedFile]]] = deque()
 
     def conclude_first() -> None:
-        new_file, outcome_future = files_being_read.popleft()
-        outcomes.append(_conclude_file(landing, source, ledger, new_file, outcome_future.result()))
+        new_file, landed_file_future = files_being_read.popleft()
+        landed_files.append(_conclude_file(landing, source, ledger, new_file, landed_file_future.result()))
 
     with (
         _writing_ledger(landing.lake) as ledger,
-        ThreadPoolExecutor(READING_THREADS, thread_name_prefix="landing") as pool,
+        ThreadPoolExecutor(READING_THREADS, thread_name_prefix="landing") as reading_pool,
     ):
-        for path in filter(includes, paths):
+        for path in filter(includes_file, export_paths):
             sha256 = file_sha256(path)
             while files_being_read and not _may_read_ahead(
                 source, path, sha256, [new_file for new_file, _ in files_being_read]
@@ -134,14 +136,16 @@ def land_source(
                 conclude_first()
             examined_file = _examine_file(landing, source, ledger, path, sha256)
             if isinstance(examined_file, _NewFile):
-                files_being_read.append((examined_file, pool.submit(_read_file, landing, source, examined_file)))
+                files_being_read.append(
+                    (examined_file, reading_pool.submit(_read_file, landing, source, examined_file))
+                )
                 continue
             while files_being_read:
                 conclude_first()
-            outcomes += [] if examined_file is None else [examined_file]
+            landed_files += [] if examined_file is None else [examined_file]
         while files_being_read:
             conclude_first()
-    return outcomes
+    return landed_files
 
 
 @contextmanager
@@ -162,9 +166,11 @@ def list_landing_files(folder: Path, pattern: str) -> list[Path]:
         pattern: The `path` of the source in footsteps.yaml.
     """
     resolved_folder = folder.resolve()
-    files = (path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
+    found_files = (path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
     return sorted(
-        file for file in files if file.suffix != DONE_SUFFIX and file.resolve().is_relative_to(resolved_folder)
+        found_file
+        for found_file in found_files
+        if found_file.suffix != DONE_SUFFIX and found_file.resolve().is_relative_to(resolved_folder)
     )
 
 
@@ -176,22 +182,24 @@ class _NewFile:
         path: The file.
         landed_file: Its outcome if it can be read.
         refusal: Why it is refused without being read; None to read it.
-        attempts: The rows of the ledger with this content under this mapping.
-        earlier: The rows of the ledger with this content that were landed, under any mapping.
-        number: The delivery number of its row in the ledger.
+        same_mapping_deliveries: The rows of the ledger with this content under this mapping.
+        earlier_landings: The rows of the ledger with this content that were landed, under any mapping.
+        delivery_number: The delivery number of its row in the ledger.
     """
 
     path: Path
     landed_file: LandedFile
     refusal: ExportRefused | None
-    attempts: pl.DataFrame
-    earlier: pl.DataFrame
-    number: int
+    same_mapping_deliveries: pl.DataFrame
+    earlier_landings: pl.DataFrame
+    delivery_number: int
 
 
 def _may_read_ahead(source: SourceConfig, path: Path, sha256: str, files_being_read: Sequence[_NewFile]) -> bool:
     """Whether a file may be read while others are: it is small, and what they hold decides nothing about it."""
-    file_sizes = [file.stat().st_size for file in (path, *(new_file.path for new_file in files_being_read))]
+    file_sizes = [
+        candidate_path.stat().st_size for candidate_path in (path, *(new_file.path for new_file in files_being_read))
+    ]
     is_new = all(new_file.landed_file.file_sha256 != sha256 for new_file in files_being_read)
     is_small = max(file_sizes) <= SMALL_FILE_BYTES
     return _is_independent(source) and is_new and is_small and len(files_being_read) < READING_THREADS
@@ -214,9 +222,9 @@ def _examine_file(
         path: The file.
         sha256: Its content.
     """
-    manifest, manifest_mode, refusal = get_adapter(source.system).manifest, None, None
+    manifest_name, manifest_mode, refusal = get_adapter(source.system).manifest, None, None
     try:
-        manifest_mode = read_manifest_mode(path, manifest, source.member) if manifest else None
+        manifest_mode = read_manifest_mode(path, manifest_name, source.member) if manifest_name else None
     except ExportRefused as manifest_refusal:
         refusal = manifest_refusal
     if manifest_mode == "absent":
@@ -224,11 +232,15 @@ def _examine_file(
         return None
     is_full = None if manifest_mode is None else manifest_mode == "bulk"
     landed_file = LandedFile(source.name, path.name, sha256, "refused")
-    deliveries = ledger.rows.filter(source_name=landed_file.source_name, file_sha256=landed_file.file_sha256)
-    attempts = deliveries.filter(pl.col("mapping_code") == source.mapping_code)
-    row_counts = attempts.filter(pl.col("delivery_status") == "landed").select("good_count", "bad_count")
-    if row_counts.height:
-        landed_file = replace(landed_file, status="already_landed", is_full=is_full, **row_counts.row(0, named=True))
+    content_deliveries = ledger.rows.filter(source_name=landed_file.source_name, file_sha256=landed_file.file_sha256)
+    same_mapping_deliveries = content_deliveries.filter(pl.col("mapping_code") == source.mapping_code)
+    landed_row_counts = same_mapping_deliveries.filter(pl.col("delivery_status") == "landed").select(
+        "good_count", "bad_count"
+    )
+    if landed_row_counts.height:
+        landed_file = replace(
+            landed_file, status="already_landed", is_full=is_full, **landed_row_counts.row(0, named=True)
+        )
         # the contents are searched only for a full export: a source may have thousands of others
         if _is_full_export(source, landed_file) and find_read_contents(ledger.rows, source).has_returned(
             path.name, sha256
@@ -237,8 +249,8 @@ def _examine_file(
         return landed_file
     landing.progress(f"{source.name}: {path.name}")
     landed_file = replace(landed_file, status="landed", is_full=is_full)
-    earlier_landings = deliveries.filter(pl.col("delivery_status") == "landed")
-    return _NewFile(path, landed_file, refusal, attempts, earlier_landings, ledger.take_number())
+    earlier_landings = content_deliveries.filter(pl.col("delivery_status") == "landed")
+    return _NewFile(path, landed_file, refusal, same_mapping_deliveries, earlier_landings, ledger.take_number())
 
 
 def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile) -> LandedFile:
@@ -250,8 +262,8 @@ def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile
             raise new_file.refusal
         return process_export(path, source.system, source.options(), partial(_store_export, landing, source, new_file))
     except ExportRefused as refusal:
-        prefix = "" if path.name in str(refusal) else f"{path.name}: "
-        return replace(refused_file, reason=f"{prefix}{refusal}")
+        file_name_prefix = "" if path.name in str(refusal) else f"{path.name}: "
+        return replace(refused_file, reason=f"{file_name_prefix}{refusal}")
     except pl.exceptions.ComputeError as error:
         return replace(refused_file, reason=f"{path.name} {describe_broken_end(error)}")
 
@@ -260,36 +272,42 @@ def _conclude_file(
     landing: LandingContext, source: SourceConfig, ledger: LedgerWriter, new_file: _NewFile, landed_file: LandedFile
 ) -> LandedFile:
     """Record the outcome of a file that was read; a refusal only if the ledger does not hold it yet."""
-    if landed_file.status == "landed" or landed_file.reason not in new_file.attempts["delivery_reason"].to_list():
-        _record_delivery(landing, source, ledger, landed_file, new_file.number)
+    if (
+        landed_file.status == "landed"
+        or landed_file.reason not in new_file.same_mapping_deliveries["delivery_reason"].to_list()
+    ):
+        _record_delivery(landing, source, ledger, landed_file, new_file.delivery_number)
     return landed_file
 
 
 def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
     """Write the raw tables and quarantines of an export; its files replace others only after every check passed."""
     export = landing.suppress(source, export)
-    landed_file, earlier_landings = new_file.landed_file, new_file.earlier
+    landed_file, earlier_landings = new_file.landed_file, new_file.earlier_landings
     # content that is read again under another mapping keeps its number
-    delivery_number = earlier_landings["delivery_number"][0] if earlier_landings.height else new_file.number
-    provenance = provenance_columns(source.name, landed_file.file_sha256, landing.day, delivery_number)
+    delivery_number = earlier_landings["delivery_number"][0] if earlier_landings.height else new_file.delivery_number
+    provenance_expressions = provenance_columns(
+        source.name, landed_file.file_sha256, landing.delivery_day, delivery_number
+    )
     delivery_key = (source.name, landed_file.file_sha256, source.mapping_code)
     with replacing_delivery(landing.lake, source_tables(source), *delivery_key) as files_by_shape:
-        row_counts = write_raw_tables(export, source.system, source.name, provenance, files_by_shape)
-        _check_row_count(landing, source, landed_file, row_counts.good, earlier_landings)
+        row_counts = write_raw_tables(export, source.system, source.name, provenance_expressions, files_by_shape)
+        _check_row_count(landing, source, landed_file, row_counts.good_count, earlier_landings)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
         empty_measures = _find_empty_measures(source, files_by_shape)
-    denied_columns = tuple(
-        f"{column} (never read: {sensitive_kind})" for column, sensitive_kind in export.sensitive_column_classes
+    denied_column_notes = tuple(
+        f"{denied_column} (never read: {sensitive_class_name})"
+        for denied_column, sensitive_class_name in export.sensitive_column_classes
     )
     return replace(
         landed_file,
-        good_count=row_counts.good,
-        bad_count=row_counts.bad,
-        read_count=row_counts.read,
-        passed_over=row_counts.passed_over,
+        good_count=row_counts.good_count,
+        bad_count=row_counts.bad_count,
+        read_count=row_counts.read_count,
+        passed_over=row_counts.passed_over_counts,
         unknown_words=list_unknown_words([row_counts.word_counts], source.options()),
-        columns_left_out=(*export.columns_left_out, *denied_columns),
+        columns_left_out=(*export.columns_left_out, *denied_column_notes),
         file_notes=export.notes,
         empty_measures=empty_measures,
     )
@@ -305,7 +323,7 @@ def _find_empty_measures(
         for shape, measure in measure_by_shape.items()
         if measure
         and (source.shape is None or measure in source.mapping)
-        and is_column_empty(files_by_shape[shape].good, measure)
+        and is_column_empty(files_by_shape[shape].good_path, measure)
     )
 
 
@@ -323,10 +341,10 @@ def _check_row_count(
         earlier_landings = current_deliveries(landing.lake, source).filter(is_full_delivery(source))
         if landed_file.is_full is not None and source.member is None:
             earlier_landings = earlier_landings.filter(pl.col("file_name") == landed_file.file_name)
-    last_count = int(earlier_landings["good_count"][-1]) if earlier_landings.height else 0
-    if good_count < source.floor_share * last_count:
+    last_good_count = int(earlier_landings["good_count"][-1]) if earlier_landings.height else 0
+    if good_count < source.floor_share * last_good_count:
         raise ExportRefused(
-            f"{good_count:,} good rows; the last good export had {last_count:,}; the floor is "
+            f"{good_count:,} good rows; the last good export had {last_good_count:,}; the floor is "
             f"{source.floor_share:.0%}: check the export, or land it with --allow-row-count-drop"
         )
 
@@ -343,7 +361,7 @@ def _record_delivery(
             "file_name": [landed_file.file_name],
             "file_sha256": [landed_file.file_sha256],
             "mapping_code": [source.mapping_code],
-            "delivered_date": [landing.day],
+            "delivered_date": [landing.delivery_day],
             "landed_at": [landing.landed_at],
             "delivery_status": [landed_file.status],
             "delivery_reason": [landed_file.reason],
@@ -353,7 +371,12 @@ def _record_delivery(
             "is_whole": [landed_file.is_full],
             "read_count": [landed_file.read_count],
             "passed_over": [[{"why": reason, "count": count} for reason, count in landed_file.passed_over.items()]],
-            "unknown_words": [[{"why": word.sentence, "count": word.count} for word in landed_file.unknown_words]],
+            "unknown_words": [
+                [
+                    {"why": unknown_word.sentence, "count": unknown_word.count}
+                    for unknown_word in landed_file.unknown_words
+                ]
+            ],
             "file_notes": [list(landed_file.file_notes)],
             "empty_measures": [list(landed_file.empty_measures)],
         },

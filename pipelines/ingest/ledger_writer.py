@@ -23,15 +23,15 @@ class LedgerWriter:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._unwritten = pl.DataFrame(schema=DELIVERY.schema)
+        self._unwritten_rows = pl.DataFrame(schema=DELIVERY.schema)
         self.rows = read_ledger(lake)
-        last_number = self.rows["delivery_number"].max()
-        self._last_number = last_number if isinstance(last_number, int) else 0
+        last_delivery_number = self.rows["delivery_number"].max()
+        self._last_delivery_number = last_delivery_number if isinstance(last_delivery_number, int) else 0
 
     def take_number(self) -> int:
         """A delivery number that no other row has, whether a row is appended for it or not."""
-        self._last_number += 1
-        return self._last_number
+        self._last_delivery_number += 1
+        return self._last_delivery_number
 
     def append(self, ledger_row: pl.DataFrame) -> None:
         """Add a row, and write if many wait to be written.
@@ -40,12 +40,12 @@ class LedgerWriter:
             ledger_row: One row in the contract of `DELIVERY`.
         """
         self.rows = pl.concat([self.rows, ledger_row])
-        self._unwritten = pl.concat([self._unwritten, ledger_row])
-        if self._unwritten.height >= MAX_UNWRITTEN_ROWS:
+        self._unwritten_rows = pl.concat([self._unwritten_rows, ledger_row])
+        if self._unwritten_rows.height >= MAX_UNWRITTEN_ROWS:
             self.write()
 
     def write(self) -> None:
         """Write the rows that are not written yet."""
-        if self._unwritten.height:
-            self._lake.merge(DELIVERY, self._unwritten, self._unwritten.select("delivery_number"))
-            self._unwritten = self._unwritten.clear()
+        if self._unwritten_rows.height:
+            self._lake.merge(DELIVERY, self._unwritten_rows, self._unwritten_rows.select("delivery_number"))
+            self._unwritten_rows = self._unwritten_rows.clear()

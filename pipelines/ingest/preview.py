@@ -121,7 +121,7 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, deliver
         return Preview(path.name, None, None, "no system fits its columns: name one with --system")
 
     def read_shapes(export: Export) -> Preview:
-        frames_by_shape, passed_over, word_counts = read_landed_frames(export, system_name, delivery_day)
+        row_frames_by_shape, passed_over_counts, word_counts = read_landed_frames(export, system_name, delivery_day)
         return Preview(
             path.name,
             system_name,
@@ -129,10 +129,10 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, deliver
             None,
             export.columns_left_out,
             export.sensitive_column_classes,
-            {shape: _preview_shape(shape, *row_frames) for shape, row_frames in frames_by_shape.items()},
-            tuple(PassedOver(why, count) for why, count in passed_over.items()),
+            {shape: _preview_shape(shape, *row_frames) for shape, row_frames in row_frames_by_shape.items()},
+            tuple(PassedOver(why, count) for why, count in passed_over_counts.items()),
             list_unknown_words([word_counts], options),
-            (*export.notes, *_note_undated_work(frames_by_shape)),
+            (*export.notes, *_note_undated_work(row_frames_by_shape)),
         )
 
     try:
@@ -160,26 +160,28 @@ def read_landed_frames(
     Raises:
         ExportRefused: If the export has a header and no row.
     """
-    with TemporaryDirectory(prefix="footsteps-preview-") as folder:
+    with TemporaryDirectory(prefix="footsteps-preview-") as temporary_folder:
         files_by_shape = {
-            shape: DeliveryFiles(*(Path(folder, f"{shape}.{field_name}") for field_name in DeliveryFiles._fields))
+            shape: DeliveryFiles(
+                *(Path(temporary_folder, f"{shape}.{field_name}") for field_name in DeliveryFiles._fields)
+            )
             for shape in export.shapes
         }
         row_counts = write_raw_tables(
             export, system, "preview", provenance_columns("preview", "0" * 64, delivery_day, 1), files_by_shape
         )
-        frames_by_shape = {
-            shape: (pl.read_parquet(shape_files.good), pl.read_parquet(shape_files.bad))
+        row_frames_by_shape = {
+            shape: (pl.read_parquet(shape_files.good_path), pl.read_parquet(shape_files.bad_path))
             for shape, shape_files in files_by_shape.items()
         }
-    passed_over = dict(row_counts.passed_over)
-    if "learning_record" in frames_by_shape:
-        kept_records, set_aside_rows = frames_by_shape["learning_record"]
+    passed_over_counts = dict(row_counts.passed_over_counts)
+    if "learning_record" in row_frames_by_shape:
+        kept_records, set_aside_rows = row_frames_by_shape["learning_record"]
         last_states = keep_last_states(kept_records.lazy()).collect()
-        frames_by_shape["learning_record"] = (last_states, set_aside_rows)
-        if earlier_count := kept_records.height - last_states.height:
-            passed_over[EARLIER_STATE] = earlier_count
-    return frames_by_shape, passed_over, row_counts.word_counts
+        row_frames_by_shape["learning_record"] = (last_states, set_aside_rows)
+        if earlier_state_count := kept_records.height - last_states.height:
+            passed_over_counts[EARLIER_STATE] = earlier_state_count
+    return row_frames_by_shape, passed_over_counts, row_counts.word_counts
 
 
 def detect_system(path: Path) -> str | None:
@@ -211,12 +213,12 @@ def find_matching_source(sources: list[SourceConfig], path: Path, system: str | 
 
 
 def _note_undated_work(
-    frames_by_shape: Mapping[CanonicalSchemaName, tuple[pl.DataFrame, pl.DataFrame]],
+    row_frames_by_shape: Mapping[CanonicalSchemaName, tuple[pl.DataFrame, pl.DataFrame]],
 ) -> tuple[str, ...]:
     """Return the sentence about finished work of which the file does not name the day, if there is any."""
-    if "assignment" not in frames_by_shape:
+    if "assignment" not in row_frames_by_shape:
         return ()
-    assignments = frames_by_shape["assignment"][0]
+    assignments = row_frames_by_shape["assignment"][0]
     undated_count = assignments.filter(pl.col("is_done") & pl.col("done_at").is_null()).height
     return (
         (f"{undated_count:,} finished records have no day of completion: they are no evidence of practice",)
@@ -227,9 +229,10 @@ def _note_undated_work(
 
 def _preview_shape(shape: CanonicalSchemaName, good_rows: pl.DataFrame, bad_rows: pl.DataFrame) -> ShapePreview:
     ordered_rows = good_rows.select("row_number", *CANONICAL_SCHEMAS[shape].columns).sort("row_number")
-    broken_rows = bad_rows.select("row_number", "is_row_kept", rules="failed_rules").sort("row_number")
-    set_aside_rows, kept_rows = (
-        broken_rows.filter(pl.col("is_row_kept") == is_kept).drop("is_row_kept").to_dicts() for is_kept in (False, True)
+    rule_breaking_rows = bad_rows.select("row_number", "is_row_kept", rules="failed_rules").sort("row_number")
+    set_aside_rows, reduced_rows = (
+        rule_breaking_rows.filter(pl.col("is_row_kept") == is_kept).drop("is_row_kept").to_dicts()
+        for is_kept in (False, True)
     )
-    records = json.loads(ordered_rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
-    return ShapePreview(records, set_aside_rows, kept_rows)
+    kept_records = json.loads(ordered_rows.with_columns(pl.col(pl.Datetime, pl.Date).cast(pl.String)).write_json())
+    return ShapePreview(kept_records, set_aside_rows, reduced_rows)

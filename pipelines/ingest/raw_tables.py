@@ -19,7 +19,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.contracts.rule_counts import RuleCount, RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Rule, Table
 from pipelines.ingest.repeated_keys import (
-    HASH,
+    KEY_HASH,
     LandedFiles,
     has_repeated_keys,
     number_repeated_rows,
@@ -42,9 +42,9 @@ T = TypeVar("T")
 class DeliveryFiles(NamedTuple):
     """The files of one delivery: in the raw table, in its quarantine, and the counts of its rows beside the first."""
 
-    good: Path
-    bad: Path
-    counts: Path
+    good_path: Path
+    bad_path: Path
+    counts_path: Path
 
 
 def delivery_files(lake: Lake, table: Table, source_name: str, file_sha256: str, mapping_code: str) -> DeliveryFiles:
@@ -52,9 +52,11 @@ def delivery_files(lake: Lake, table: Table, source_name: str, file_sha256: str,
 
     The names hold no day: the next landing overwrites the files of a landing that was killed before its ledger row.
     """
-    contracts = (table, quarantine_table(table.name))
-    good_file, bad_file = (raw_file(lake, contract, source_name, file_sha256, mapping_code) for contract in contracts)
-    return DeliveryFiles(good_file, bad_file, good_file.with_suffix(".counts.json"))
+    stored_tables = (table, quarantine_table(table.name))
+    good_path, bad_path = (
+        raw_file(lake, stored_table, source_name, file_sha256, mapping_code) for stored_table in stored_tables
+    )
+    return DeliveryFiles(good_path, bad_path, good_path.with_suffix(".counts.json"))
 
 
 @contextmanager
@@ -88,9 +90,9 @@ def raw_file(lake: Lake, table: Table, source_name: str, file_sha256: str, mappi
     return lake.folder(table) / source_name / f"{file_sha256[:16]}-{mapping_code}.parquet"
 
 
-def is_column_empty(file: Path, column: str) -> bool:
+def is_column_empty(path: Path, column_name: str) -> bool:
     """Whether a file has rows and none of them fills the column."""
-    row_count, filled_count = pl.scan_parquet(file).select(pl.len(), pl.col(column).count()).collect().row(0)
+    row_count, filled_count = pl.scan_parquet(path).select(pl.len(), pl.col(column_name).count()).collect().row(0)
     return bool(row_count and not filled_count)
 
 
@@ -149,17 +151,17 @@ class RowCounts:
     """What became of the rows of one canonical schema of an export.
 
     Attributes:
-        read: Rows of the file, those that are passed over included.
-        good: Rows in the raw table.
-        bad: Rows in the quarantine that are in no raw table.
-        passed_over: Rows that the adapter does not read, by reason, the most frequent first.
+        read_count: Rows of the file, those that are passed over included.
+        good_count: Rows in the raw table.
+        bad_count: Rows in the quarantine that are in no raw table.
+        passed_over_counts: Rows that the adapter does not read, by reason, the most frequent first.
         word_counts: Words that no table declares, as `count_unknown_words` returns them.
     """
 
-    read: int
-    good: int
-    bad: int
-    passed_over: Mapping[str, int]
+    read_count: int
+    good_count: int
+    bad_count: int
+    passed_over_counts: Mapping[str, int]
     word_counts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WORD_COUNTS_SCHEMA))
 
 
@@ -167,8 +169,8 @@ def write_raw_tables(
     export: Export,
     system: str,
     source_name: str,
-    provenance: Sequence[pl.Expr],
-    files: Mapping[CanonicalSchemaName, DeliveryFiles],
+    provenance_expressions: Sequence[pl.Expr],
+    files_by_shape: Mapping[CanonicalSchemaName, DeliveryFiles],
 ) -> RowCounts:
     """Write every canonical schema of an export to its raw table and its quarantine.
 
@@ -176,8 +178,8 @@ def write_raw_tables(
         export: The export as its adapter read it.
         system: System of the source.
         source_name: Name of the source.
-        provenance: The columns that `provenance_columns` returns.
-        files: Per canonical schema the files to write.
+        provenance_expressions: The columns that `provenance_columns` returns.
+        files_by_shape: Per canonical schema the files to write.
 
     Returns:
         The number of rows of the export by what became of them.
@@ -186,17 +188,17 @@ def write_raw_tables(
         ExportRefused: If the export has a header and no row.
     """
     counts_per_shape = [
-        write_raw_table(export, shape, system, source_name, provenance, shape_files)
-        for shape, shape_files in files.items()
+        write_raw_table(export, shape, system, source_name, provenance_expressions, shape_files)
+        for shape, shape_files in files_by_shape.items()
     ]
     export_counts = RowCounts(
-        sum(shape_counts.read for shape_counts in counts_per_shape),
-        sum(shape_counts.good for shape_counts in counts_per_shape),
-        sum(shape_counts.bad for shape_counts in counts_per_shape),
-        sum_by_reason(shape_counts.passed_over for shape_counts in counts_per_shape),
+        sum(shape_counts.read_count for shape_counts in counts_per_shape),
+        sum(shape_counts.good_count for shape_counts in counts_per_shape),
+        sum(shape_counts.bad_count for shape_counts in counts_per_shape),
+        sum_by_reason(shape_counts.passed_over_counts for shape_counts in counts_per_shape),
         pl.concat(shape_counts.word_counts for shape_counts in counts_per_shape),
     )
-    if export_counts.read == 0 and export.row_count == 0:
+    if export_counts.read_count == 0 and export.row_count == 0:
         raise ExportRefused("it holds a header and no row: export it again, or remove the file")
     return export_counts
 
@@ -206,8 +208,8 @@ def write_raw_table(
     shape: CanonicalSchemaName,
     system: str,
     source_name: str,
-    provenance: Sequence[pl.Expr],
-    files: DeliveryFiles,
+    provenance_expressions: Sequence[pl.Expr],
+    shape_files: DeliveryFiles,
 ) -> RowCounts:
     """Write the good rows of one canonical schema to a file, its quarantine to another, and the counts of its rules.
 
@@ -221,8 +223,8 @@ def write_raw_table(
         shape: The canonical schema.
         system: System of the source.
         source_name: Name of the source.
-        provenance: The columns that `provenance_columns` returns.
-        files: The files to write.
+        provenance_expressions: The columns that `provenance_columns` returns.
+        shape_files: The files to write.
 
     Returns:
         The number of rows by what became of them.
@@ -233,55 +235,56 @@ def write_raw_table(
     schema = CANONICAL_SCHEMAS[shape]
     table = raw_table(system, schema)
     decisive_conditions = {column.name: column.is_decisive for column in schema.decisive_columns}
-    shape_rows = export.shapes[shape].with_columns(provenance)
+    shape_rows = export.shapes[shape].with_columns(provenance_expressions)
     landed_split = split_landed(shape_rows, table, system, schema.columns_nulled_if_invalid, decisive_conditions)
-    malformed_rows = _scan_malformed(export, shape, system).with_columns(provenance)
-    no_words = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
-    reason_counts, word_counts = export.reason_counts.get(shape), export.word_counts.get(shape, no_words)
-    sunk_frames = _sink_rows(landed_split, malformed_rows, table, files, reason_counts, word_counts)
-    rule_counts = read_landed_counts(table, sunk_frames.counts, source_name) + _count_malformed(
-        sunk_frames.malformed, source_name
+    malformed_rows = _scan_malformed_rows(export, shape, system).with_columns(provenance_expressions)
+    no_word_counts = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
+    reason_counts, word_counts = export.reason_counts.get(shape), export.word_counts.get(shape, no_word_counts)
+    collected_frames = _sink_rows(landed_split, malformed_rows, table, shape_files, reason_counts, word_counts)
+    rule_counts = read_landed_counts(table, collected_frames.split_counts, source_name) + _count_malformed_rows(
+        collected_frames.malformed_rows, source_name
     )
     landed_files = LandedFiles(
-        files.good,
-        files.bad,
-        sunk_frames.tested,
-        lambda row_numbers: export.read_again(shape, row_numbers).with_columns(provenance),
+        shape_files.good_path,
+        shape_files.bad_path,
+        collected_frames.tested_rows,
+        lambda row_numbers: export.read_again(shape, row_numbers).with_columns(provenance_expressions),
     )
     if has_repeated_keys(landed_files):
         if schema.has_repeated_records and shape in export.hashed_shapes:
             number_repeated_rows(schema, landed_files)
         else:
-            moved_count = set_aside_repeated_rows(schema, table, system, landed_files)
-            unique_counts = {Rule("unique", table.key).name: RuleCount(0, moved_count)}
+            moved_row_count = set_aside_repeated_rows(schema, table, system, landed_files)
+            unique_rule_counts = {Rule("unique", table.key).name: RuleCount(0, moved_row_count)}
             rule_counts = rule_counts + RuleCounts(
-                {source_name: -moved_count}, {source_name: moved_count}, unique_counts
+                {source_name: -moved_row_count}, {source_name: moved_row_count}, unique_rule_counts
             )
-    if _count_stored(files) != (rule_counts.kept_count, rule_counts.set_aside_count):
+    if _count_stored_rows(shape_files) != (rule_counts.kept_count, rule_counts.set_aside_count):
         raise RuntimeError(f"{table.name}: the files hold other numbers of rows than were kept and set aside")
-    files.counts.write_text(format_landed_counts(table, rule_counts))
-    return _count_read(table, rule_counts, sunk_frames)
+    shape_files.counts_path.write_text(format_landed_counts(table, rule_counts))
+    return _count_export_rows(table, rule_counts, collected_frames)
 
 
-def _count_read(table: Table, rule_counts: RuleCounts, sunk_frames: "_Sunk") -> RowCounts:
+def _count_export_rows(table: Table, rule_counts: RuleCounts, collected_frames: "_CollectedFrames") -> RowCounts:
     """The number of rows of a schema by what became of them.
 
     Raises:
         RuntimeError: If the rows kept, set aside and passed over are not the rows read.
     """
     good_count, bad_count = rule_counts.kept_count, rule_counts.set_aside_count
-    if sunk_frames.reasons is None:
-        return RowCounts(good_count + bad_count, good_count, bad_count, {}, sunk_frames.words)
-    passed_over = passed_over_by_reason(sunk_frames.reasons)
-    read_count = int(sunk_frames.reasons["count"].sum()) + sunk_frames.malformed.height
-    if read_count != good_count + bad_count + sum(passed_over.values()):
+    if collected_frames.reason_counts is None:
+        return RowCounts(good_count + bad_count, good_count, bad_count, {}, collected_frames.word_counts)
+    passed_over_counts = passed_over_by_reason(collected_frames.reason_counts)
+    read_count = int(collected_frames.reason_counts["count"].sum()) + collected_frames.malformed_rows.height
+    if read_count != good_count + bad_count + sum(passed_over_counts.values()):
         raise RuntimeError(
-            f"{table.name}: {read_count} rows in the file, {good_count + bad_count} read, {passed_over} passed over"
+            f"{table.name}: {read_count} rows in the file, {good_count + bad_count} read, {passed_over_counts} passed "
+            "over"
         )
-    return RowCounts(read_count, good_count, bad_count, passed_over, sunk_frames.words)
+    return RowCounts(read_count, good_count, bad_count, passed_over_counts, collected_frames.word_counts)
 
 
-def _scan_malformed(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:
+def _scan_malformed_rows(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:
     """The quarantine rows of malformed rows, which go with the first schema of an export."""
     malformed_rows = export.malformed if shape == next(iter(export.shapes)) else export.malformed.head(0)
     return malformed_rows.select(
@@ -293,62 +296,76 @@ def _scan_malformed(export: Export, shape: CanonicalSchemaName, system: str) -> 
     )
 
 
-def _count_stored(files: DeliveryFiles) -> tuple[int, int]:
+def _count_stored_rows(shape_files: DeliveryFiles) -> tuple[int, int]:
     """Rows in the raw table's file, and rows in the quarantine's file that are in no raw table."""
-    good_rows, bad_rows = pl.scan_parquet(files.good), pl.scan_parquet(files.bad).filter(~pl.col("is_row_kept"))
-    kept_count, set_aside_count = (int(rows.select(pl.len()).collect().item()) for rows in (good_rows, bad_rows))
+    good_rows, bad_rows = (
+        pl.scan_parquet(shape_files.good_path),
+        pl.scan_parquet(shape_files.bad_path).filter(~pl.col("is_row_kept")),
+    )
+    kept_count, set_aside_count = (
+        int(stored_rows.select(pl.len()).collect().item()) for stored_rows in (good_rows, bad_rows)
+    )
     return kept_count, set_aside_count
 
 
-class _Sunk(NamedTuple):
+class _CollectedFrames(NamedTuple):
     """What one pass over an export leaves in memory.
 
     Attributes:
-        tested: One row per row, in the order of the export: row number, whether it is kept and whether it is reduced,
-            and the hash of its key.
-        counts: The counts of the split.
-        malformed: One row per malformed row, with its reason in failed_rules.
-        words: The words that no table declares, as `count_unknown_words` returns them.
-        reasons: The rows by reason to pass them over; None if the adapter passes none over.
+        tested_rows: Per row of the export, in its order: its number, whether it is kept, whether it is kept without a
+            value, and the hash of its key.
+        split_counts: The counts of the split.
+        malformed_rows: One row per malformed row, with its reason in failed_rules.
+        word_counts: The words that no table declares, as `count_unknown_words` returns them.
+        reason_counts: The number of rows by the reason to pass them over; None if the adapter passes none over.
     """
 
-    tested: pl.DataFrame
-    counts: pl.DataFrame
-    malformed: pl.DataFrame
-    words: pl.DataFrame
-    reasons: pl.DataFrame | None
+    tested_rows: pl.DataFrame
+    split_counts: pl.DataFrame
+    malformed_rows: pl.DataFrame
+    word_counts: pl.DataFrame
+    reason_counts: pl.DataFrame | None
 
 
 def _sink_rows(
     landed_split: LandedSplit,
-    set_aside_rows: pl.LazyFrame,
+    malformed_quarantine_rows: pl.LazyFrame,
     table: Table,
-    files: DeliveryFiles,
-    reason_counts: pl.LazyFrame | None,
-    unknown_words: pl.LazyFrame,
-) -> _Sunk:
+    shape_files: DeliveryFiles,
+    reason_counts_query: pl.LazyFrame | None,
+    word_counts_query: pl.LazyFrame,
+) -> _CollectedFrames:
     """Sink both sides and count in one pass."""
     bad_rows = pl.concat(
-        [landed_split.quarantine_rows, set_aside_rows.select(quarantine_table(table.name).column_names)]
+        [landed_split.quarantine_rows, malformed_quarantine_rows.select(quarantine_table(table.name).column_names)]
     )
     sink_queries = [
-        rows.sink_parquet(path, compression_level=COMPRESSION_LEVEL, lazy=True)
-        for rows, path in ((landed_split.good_rows, files.good), (bad_rows, files.bad))
+        table_rows.sink_parquet(path, compression_level=COMPRESSION_LEVEL, lazy=True)
+        for table_rows, path in ((landed_split.good_rows, shape_files.good_path), (bad_rows, shape_files.bad_path))
     ]
     # Whether a key is the first of its kind would hold up the stream. Hashes are compared after the rows have passed.
     record_key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
-    tested_query = landed_split.tested_rows.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, record_key.hash().alias(HASH))
-    queries = [tested_query, landed_split.counts, set_aside_rows.select("failed_rules"), unknown_words]
-    queries += [] if reason_counts is None else [reason_counts]
-    tested_rows, split_counts, malformed_rows, word_counts, *other_frames = pl.collect_all(
-        [*queries, *sink_queries], engine="streaming"
+    tested_query = landed_split.tested_rows.select(ROW_NUMBER, IS_KEPT, IS_REDUCED, record_key.hash().alias(KEY_HASH))
+    collected_queries = [
+        tested_query,
+        landed_split.counts,
+        malformed_quarantine_rows.select("failed_rules"),
+        word_counts_query,
+    ]
+    collected_queries += [] if reason_counts_query is None else [reason_counts_query]
+    tested_rows, split_counts, malformed_rows, word_counts, *reason_count_frames = pl.collect_all(
+        [*collected_queries, *sink_queries], engine="streaming"
     )
-    return _Sunk(
-        tested_rows, split_counts, malformed_rows, word_counts, None if reason_counts is None else other_frames[0]
+    return _CollectedFrames(
+        tested_rows,
+        split_counts,
+        malformed_rows,
+        word_counts,
+        None if reason_counts_query is None else reason_count_frames[0],
     )
 
 
-def _count_malformed(malformed_rows: pl.DataFrame, source_name: str) -> RuleCounts:
+def _count_malformed_rows(malformed_rows: pl.DataFrame, source_name: str) -> RuleCounts:
     """The counts of malformed rows, for which no rule is evaluated."""
     if malformed_rows.is_empty():
         return RuleCounts()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.config.company import SourceConfig
-from pipelines.ingest.deliveries import ARRIVED, is_full_delivery
+from pipelines.ingest.deliveries import ARRIVAL_STATUSES, is_full_delivery
 
 
 @dataclass(frozen=True)
@@ -18,25 +18,27 @@ class ReadContents:
     """The contents of one source in the ledger.
 
     Attributes:
-        hashes: The contents that were landed or refused under the present mapping.
-        full_hashes: Those that were landed as full exports.
-        last_hashes: Content of the last file that was not refused, by file name, under any mapping.
+        read_hashes: The contents that were landed or refused under the present mapping.
+        full_export_hashes: Those that were landed as full exports.
+        last_hash_by_file_name: Content of the last file that was not refused, by file name, under any mapping.
     """
 
-    hashes: frozenset[str]
-    full_hashes: frozenset[str]
-    last_hashes: Mapping[str, str]
+    read_hashes: frozenset[str]
+    full_export_hashes: frozenset[str]
+    last_hash_by_file_name: Mapping[str, str]
 
     def includes(self, file_name: str, sha256: str) -> bool:
         """Whether landing the file would change nothing: its content was read, and no other one came since.
 
         A full export that returns to an earlier content, such as one that undoes a mistake, is current again.
         """
-        return sha256 in self.hashes and not (sha256 in self.full_hashes and self.has_returned(file_name, sha256))
+        return sha256 in self.read_hashes and not (
+            sha256 in self.full_export_hashes and self.has_returned(file_name, sha256)
+        )
 
     def has_returned(self, file_name: str, sha256: str) -> bool:
         """Whether the last file of this name had another content."""
-        return self.last_hashes.get(file_name, sha256) != sha256
+        return self.last_hash_by_file_name.get(file_name, sha256) != sha256
 
 
 def find_read_contents(ledger: pl.DataFrame, source: SourceConfig) -> ReadContents:
@@ -50,9 +52,11 @@ def find_read_contents(ledger: pl.DataFrame, source: SourceConfig) -> ReadConten
         Its contents.
     """
     deliveries = ledger.filter(source_name=source.name)
-    attempts = deliveries.filter(mapping_code=source.mapping_code)
-    full_exports = attempts.filter(is_full_delivery(source), delivery_status="landed")
-    arrivals = deliveries.filter(pl.col("delivery_status").is_in(ARRIVED)).select("file_name", "file_sha256")
+    same_mapping_deliveries = deliveries.filter(mapping_code=source.mapping_code)
+    full_exports = same_mapping_deliveries.filter(is_full_delivery(source), delivery_status="landed")
+    arrivals = deliveries.filter(pl.col("delivery_status").is_in(ARRIVAL_STATUSES)).select("file_name", "file_sha256")
     return ReadContents(
-        frozenset(attempts["file_sha256"]), frozenset(full_exports["file_sha256"]), dict(arrivals.iter_rows())
+        frozenset(same_mapping_deliveries["file_sha256"]),
+        frozenset(full_exports["file_sha256"]),
+        dict(arrivals.iter_rows()),
     )

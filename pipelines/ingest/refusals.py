@@ -15,7 +15,7 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.ingest.deliveries import ARRIVED
+from pipelines.ingest.deliveries import ARRIVAL_STATUSES
 from pipelines.ingest.landing import list_landing_files
 from pipelines.ingest.ledger_writer import LedgerWriter
 from pipelines.storage.atomic_write import file_sha256
@@ -36,15 +36,17 @@ def find_open_refusals(ledger: pl.DataFrame, source: SourceConfig, landing_folde
         The last row of the ledger per refused content, in the order of delivery.
     """
     deliveries = ledger.filter(source_name=source.name).sort("delivery_number")
-    last_good_at = deliveries.filter(pl.col("delivery_status").is_in(ARRIVED))["landed_at"].max()
+    last_arrival_at = deliveries.filter(pl.col("delivery_status").is_in(ARRIVAL_STATUSES))["landed_at"].max()
     refusals = deliveries.unique("file_sha256", keep="last", maintain_order=True).filter(delivery_status="refused")
-    if last_good_at is not None:
-        refusals = refusals.filter(pl.col("landed_at") >= last_good_at)
+    if last_arrival_at is not None:
+        refusals = refusals.filter(pl.col("landed_at") >= last_arrival_at)
     if refusals.is_empty() or not landing_folder.is_dir():
         return refusals
-    refused_names = set(refusals["file_name"])
-    present_files = [path for path in list_landing_files(landing_folder, source.path) if path.name in refused_names]
-    return refusals.filter(pl.col("file_sha256").is_in([file_sha256(path) for path in present_files]))
+    refused_file_names = set(refusals["file_name"])
+    present_paths = [
+        path for path in list_landing_files(landing_folder, source.path) if path.name in refused_file_names
+    ]
+    return refusals.filter(pl.col("file_sha256").is_in([file_sha256(path) for path in present_paths]))
 
 
 def acknowledge_refusals(
@@ -64,8 +66,8 @@ def acknowledge_refusals(
     """
     ledger = LedgerWriter(lake)
     open_refusals = find_open_refusals(ledger.rows, source, landing_folder)
-    if wanted_names := set(file_names):
-        open_refusals = open_refusals.filter(pl.col("file_name").is_in(wanted_names))
+    if chosen_file_names := set(file_names):
+        open_refusals = open_refusals.filter(pl.col("file_name").is_in(chosen_file_names))
     for refusal in open_refusals.iter_rows(named=True):
         acknowledgement = {
             **refusal,

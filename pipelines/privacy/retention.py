@@ -113,13 +113,13 @@ def _list_due_files(
         for table in tables_by_system[system_name]:
             delivery_paths = delivery_files(lake, table, *delivery_key)
             due_files = [
-                (quarantine_table(table.name), delivery_paths.bad),
-                *([(table, delivery_paths.good)] if has_due_rows else []),
+                (quarantine_table(table.name), delivery_paths.bad_path),
+                *([(table, delivery_paths.good_path)] if has_due_rows else []),
             ]
             for landed_table, path in due_files:
                 # once its rows are deleted a file stays empty: it is looked at in every run
                 if path.exists() and pq.read_metadata(path).num_rows:
-                    yield landed_table, path, delivery_paths.counts
+                    yield landed_table, path, delivery_paths.counts_path
 
 
 def _list_landed_tables(lake: Lake, system_name: str) -> list[Table]:

@@ -173,7 +173,7 @@ def read_export(
 
     return Export(
         typed_rows_by_shape,
-        _hide_row_text(table.malformed, bool(sensitive_class_by_header)).cache(),
+        _hide_row_text(table.malformed_rows, bool(sensitive_class_by_header)).cache(),
         tuple(header for header in unused_headers if header not in sensitive_class_by_header),
         tuple(sensitive_class_by_header.items()),
         table.encoding,

@@ -31,14 +31,14 @@ from pipelines.sources.file_forms import refuse_records_of_people
 from pipelines.sources.header_language import foreign_headers
 from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
-from pipelines.sources.readers.json_paths import covers, is_valid
+from pipelines.sources.readers.json_paths import covers, is_valid_path
 from pipelines.sources.readers.text_table import TextTable, looks_like_value, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
 from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS
 
 # The columns of a file that a message lists at most.
 MAX_LISTED_COLUMNS = 40
-_NONE_IS_NEAR = "none is near"
+_NO_NEAR_NAME = "none is near"
 # Shapes whose records are about one person. In others, such as issues, an `Email` may be that of a customer.
 _SHAPES_OF_PEOPLE = ("person", "account", "role_period")
 # Headers, as words, under which a system writes when a record was deleted, and whether it is.
@@ -84,21 +84,21 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
             column.
     """
     variants_by_destination: dict[str, list[FieldMap]] = {}
-    form: Form = "json" if table.has_open_schema else "table"
+    file_form: Form = "json" if table.has_open_schema else "table"
     for field_map in shape_map.fields:
-        if field_map.form in (None, form):
+        if field_map.form in (None, file_form):
             variants_by_destination.setdefault(field_map.destination, []).append(field_map)
-    columns = CANONICAL_SCHEMAS[shape_map.shape].columns
-    overridden_headers: list[tuple[str, str]] = []
+    shape_columns = CANONICAL_SCHEMAS[shape_map.shape].columns
+    headers_and_destinations: list[tuple[str, str]] = []
     for destination, override in options.overrides().items():
-        if destination in columns:
+        if destination in shape_columns:
             override = replace(override, headers=tuple(map(table.header_like, override.headers)))
-            overridden_headers += [(header, destination) for header in override.headers]
+            headers_and_destinations += [(header, destination) for header in override.headers]
             variants = variants_by_destination.get(destination, [FieldMap(destination)])
-            fitting_variants = [field_map for field_map in variants if has_header(field_map, table)] or variants
+            present_variants = [field_map for field_map in variants if has_header(field_map, table)] or variants
             # Other headers or a constant take the place of all variants.
             overridden_variants = (
-                fitting_variants[:1] if override.headers or override.constant is not None else variants
+                present_variants[:1] if override.headers or override.constant is not None else variants
             )
             variants_by_destination[destination] = [
                 override_field(field_map, override) for field_map in overridden_variants
@@ -106,14 +106,14 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
         elif not any(destination in schema.columns for schema in CANONICAL_SCHEMAS.values()):
             raise ExportRefused(
                 f"the mapping names {destination}; nearest column of {shape_map.shape}: "
-                f"{nearest_names(destination, columns)}"
+                f"{nearest_names(destination, shape_columns)}"
             )
     _add_usual_headers(shape_map, variants_by_destination, options, table)
-    if shape_map.shape == "person":
-        field_maps = chain.from_iterable(variants_by_destination.values())
-        refuse_records_of_people({header for each in field_maps for header in each.all_headers}, table, file_name)
     shape_map = replace(shape_map, fields=tuple(chain.from_iterable(variants_by_destination.values())))
-    for header, destination in overridden_headers:
+    if shape_map.shape == "person":
+        read_headers = {header for field_map in shape_map.fields for header in field_map.all_headers}
+        refuse_records_of_people(read_headers, table, file_name)
+    for header, destination in headers_and_destinations:
         _check_header(header, destination, shape_map, table, file_name)
     # A system leaves members without a value out of its JSON, and its records may be of several kinds.
     if options.shape is not None or not table.has_open_schema:
@@ -125,20 +125,23 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
             for variants in variants_by_destination.values()
             for fitted_variant in _fit_variants(variants, shape_map, table, file_name)
         ),
-        pass_over=(*shape_map.pass_over, *_deleted_records(shape_map, table)),
+        pass_over=(*shape_map.pass_over, *_deleted_record_rules(shape_map, table)),
     )
 
 
-def _deleted_records(shape_map: ShapeMap, table: TextTable) -> list[PassOver]:
+def _deleted_record_rules(shape_map: ShapeMap, table: TextTable) -> list[PassOver]:
     """Return the rules that pass over records which their system marks as deleted; people are kept as they are."""
     if shape_map.shape in ("person", "account"):
         return []
-    headers_by_words = {words_of(header): header for header in reversed(table.headers)}
-    words_by_mark = {**dict.fromkeys(_DELETION_MOMENTS, (ANY_TEXT,)), **dict.fromkeys(_DELETION_FLAGS, _TRUE_WORDS)}
+    header_by_words = {words_of(header): header for header in reversed(table.headers)}
+    words_by_deletion_header = {
+        **dict.fromkeys(_DELETION_MOMENTS, (ANY_TEXT,)),
+        **dict.fromkeys(_DELETION_FLAGS, _TRUE_WORDS),
+    }
     return [
-        PassOver("deleted", (headers_by_words[mark],), words=words)
-        for mark, words in words_by_mark.items()
-        if mark in headers_by_words
+        PassOver("deleted", (header_by_words[deletion_header],), words=deletion_words)
+        for deletion_header, deletion_words in words_by_deletion_header.items()
+        if deletion_header in header_by_words
     ]
 
 
@@ -148,22 +151,22 @@ def _add_usual_headers(
     """Let unread headers with a usual name fill the columns of a person of which the file has no declared header."""
     if shape_map.shape not in _SHAPES_OF_PEOPLE:
         return
-    read_keys = {
+    read_header_keys = {
         table.key(header)
         for variants in variants_by_destination.values()
         for field_map in variants
         for header in field_map.all_headers
     }
     header_by_words = {
-        words_of(header): header for header in reversed(table.headers) if table.key(header) not in read_keys
+        words_of(header): header for header in reversed(table.headers) if table.key(header) not in read_header_keys
     }
     for destination in USUAL_PERSON_HEADERS.keys() & variants_by_destination.keys() - options.mapping.keys():
         usual_headers = USUAL_PERSON_HEADERS[destination]
         variants = variants_by_destination[destination]
-        headers = tuple(header_by_words[name] for name in usual_headers.names if name in header_by_words)
-        if headers and not any(has_header(field_map, table) for field_map in variants):
-            usual_map = FieldMap(destination, headers, variants[0].transform, extract=usual_headers.extract)
-            variants_by_destination[destination] = [*variants, usual_map]
+        found_headers = tuple(header_by_words[words] for words in usual_headers.names if words in header_by_words)
+        if found_headers and not any(has_header(field_map, table) for field_map in variants):
+            usual_variant = FieldMap(destination, found_headers, variants[0].transform, extract=usual_headers.extract)
+            variants_by_destination[destination] = [*variants, usual_variant]
 
 
 def has_header(field_map: FieldMap, table: TextTable) -> bool:
@@ -214,98 +217,91 @@ def override_field(field_map: FieldMap, override: Override) -> FieldMap:
         unit=override.unit or transform.unit,
     )
     if override.values is not None:
-        kind: TransformKind = "boolean" if transform.kind == "boolean" else "category"
-        transform = replace(transform, kind=kind, values={**transform.values, **override.values})
-    changed_map = replace(field_map, transform=transform, constant=override.constant or field_map.constant)
+        transform_kind: TransformKind = "boolean" if transform.kind == "boolean" else "category"
+        transform = replace(transform, kind=transform_kind, values={**transform.values, **override.values})
+    overridden_map = replace(field_map, transform=transform, constant=override.constant or field_map.constant)
     if override.headers:
         # How cells of the declared headers are cut does not apply to other headers.
         # A day and a time of day in two columns are one moment; texts of several columns stay apart.
-        separator = " " if transform.kind in ("date", "datetime") else "|"
-        join = separator if len(override.headers) > 1 else field_map.join
-        remapped_map = replace(
-            changed_map, headers=override.headers, join=join, extract=None, split=None, value_is_header=False
+        default_separator = " " if transform.kind in ("date", "datetime") else "|"
+        join_separator = default_separator if len(override.headers) > 1 else field_map.join
+        remapped_map = replace(overridden_map, headers=override.headers, join=join_separator, extract=None, split=None)
+        return replace(
+            remapped_map, value_is_header=False, lowest_headers=(), highest_headers=(), start_headers=(), end_headers=()
         )
-        return replace(remapped_map, lowest_headers=(), highest_headers=(), start_headers=(), end_headers=())
-    return replace(changed_map, headers=()) if override.constant is not None else changed_map
+    return replace(overridden_map, headers=()) if override.constant is not None else overridden_map
 
 
-def nearest_names(unknown_name: str, names: Iterable[str]) -> str:
-    """Return the names that are most similar to the wanted one, for a message; sensitive names are left out."""
-    name_by_normalized = {
+def nearest_names(unknown_name: str, known_names: Iterable[str]) -> str:
+    """Return the names that are most similar to the unknown one, for a message; sensitive names are left out."""
+    name_by_normalized_name = {
         normalize_header(candidate_name): candidate_name
-        for candidate_name in names
+        for candidate_name in known_names
         if not sensitive_class(candidate_name)
     }
-    close_names = difflib.get_close_matches(normalize_header(unknown_name), list(name_by_normalized), 3, 0.5)
-    return ", ".join(name_by_normalized[candidate_name] for candidate_name in close_names) or _NONE_IS_NEAR
+    close_names = difflib.get_close_matches(normalize_header(unknown_name), list(name_by_normalized_name), 3, 0.5)
+    return ", ".join(name_by_normalized_name[candidate_name] for candidate_name in close_names) or _NO_NEAR_NAME
 
 
-def _nearest_or_unread(unknown_name: str, shape_map: ShapeMap, table: TextTable) -> str:
+def _nearest_or_unread_headers(unknown_name: str, shape_map: ShapeMap, table: TextTable) -> str:
     """Return the nearest headers of the file or, if none is near, those that the shape map does not read.
 
     Sensitive headers are counted and not named. None is named if the first row may hold values.
     """
     nearest_headers = nearest_names(unknown_name, table.headers)
-    if nearest_headers != _NONE_IS_NEAR:
+    if nearest_headers != _NO_NEAR_NAME:
         return nearest_headers
-    headers = [header.strip() for header in table.headers if header.strip()]
-    if not table.has_open_schema and any(map(looks_like_value, headers)):
-        return f"{_NONE_IS_NEAR}; its first row may hold values in place of column names"
-    read_keys = {table.key(header) for field_map in shape_map.fields for header in field_map.all_headers}
-    unread_headers = [header for header in headers if table.key(header) not in read_keys]
+    filled_headers = [header.strip() for header in table.headers if header.strip()]
+    if not table.has_open_schema and any(map(looks_like_value, filled_headers)):
+        return f"{_NO_NEAR_NAME}; its first row may hold values in place of column names"
+    read_header_keys = {table.key(header) for field_map in shape_map.fields for header in field_map.all_headers}
+    unread_headers = [header for header in filled_headers if table.key(header) not in read_header_keys]
     readable_headers = [header for header in unread_headers if not sensitive_class(header)]
-    sensitive_count = len(unread_headers) - len(readable_headers)
-    listed_headers = [
-        *readable_headers[:MAX_LISTED_COLUMNS],
-        *(
-            [f"and {len(readable_headers) - MAX_LISTED_COLUMNS} more"]
-            if len(readable_headers) > MAX_LISTED_COLUMNS
-            else []
-        ),
-        *(
-            [f"and {sensitive_count} that {'is' if sensitive_count == 1 else 'are'} never read"]
-            if sensitive_count
-            else []
-        ),
-    ]
-    return f"{_NONE_IS_NEAR}; columns that nothing reads: {', '.join(listed_headers) or 'none'}"
+    sensitive_header_count = len(unread_headers) - len(readable_headers)
+    listed_headers = readable_headers[:MAX_LISTED_COLUMNS]
+    if len(readable_headers) > MAX_LISTED_COLUMNS:
+        listed_headers.append(f"and {len(readable_headers) - MAX_LISTED_COLUMNS} more")
+    if sensitive_header_count:
+        verb = "is" if sensitive_header_count == 1 else "are"
+        listed_headers.append(f"and {sensitive_header_count} that {verb} never read")
+    return f"{_NO_NEAR_NAME}; columns that nothing reads: {', '.join(listed_headers) or 'none'}"
 
 
-def _same_inside(wanted_headers: Iterable[str], shape_map: ShapeMap, table: TextTable) -> str:
-    """Return where the records of a JSON file lie if they lie inside an envelope, with the wanted members; else ""."""
+def _describe_envelope(wanted_headers: Iterable[str], shape_map: ShapeMap, table: TextTable) -> str:
+    """Return which member of a JSON file encloses its records, and the wanted headers inside; "" if none does."""
     if not table.has_open_schema:
         return ""
-    inner_headers = [
+    nested_headers = [
         header
         for header in table.headers
         if "." in header and "[" not in header and not header.startswith("$") and not sensitive_class(header)
     ]
-    wanted_inside = [
-        header for header in inner_headers if header.endswith(tuple(f".{name}" for name in wanted_headers))
-    ]
+    wanted_endings = tuple(f".{header}" for header in wanted_headers)
+    nested_wanted_headers = [header for header in nested_headers if header.endswith(wanted_endings)]
     declared_headers = {header for field_map in shape_map.fields for header in field_map.all_headers}
-    declared_inside = [header for header in inner_headers if header.split(".", 1)[1] in declared_headers]
-    outer_members = {header.split(".")[0] for header in wanted_inside or declared_inside}
-    if len(outer_members) != 1 or (not wanted_inside and declared_headers.intersection(table.headers)):
+    nested_declared_headers = [header for header in nested_headers if header.split(".", 1)[1] in declared_headers]
+    envelope_members = {header.split(".")[0] for header in nested_wanted_headers or nested_declared_headers}
+    if len(envelope_members) != 1 or (not nested_wanted_headers and declared_headers.intersection(table.headers)):
         return ""
-    near = ", ".join(wanted_inside[:3]) or _NONE_IS_NEAR
-    return f"{near} (each record lies inside `{outer_members.pop()}`: export the records themselves)"
+    nearest_headers = ", ".join(nested_wanted_headers[:3]) or _NO_NEAR_NAME
+    return f"{nearest_headers} (each record lies inside `{envelope_members.pop()}`: export the records themselves)"
 
 
 def _check_header(header: str, destination: str, shape_map: ShapeMap, table: TextTable, file_name: str) -> None:
-    if sensitive_kind := sensitive_class(header):
+    """Refuse a header of the mapping that is sensitive, no valid path, or not in the file."""
+    if class_name := sensitive_class(header):
         raise ExportRefused(
-            f"the column {header} mapped to {destination} is never read (class {sensitive_kind}): take it out of the "
+            f"the column {header} mapped to {destination} is never read (class {class_name}): take it out of the "
             "mapping"
         )
-    if table.has_open_schema and not is_valid(header):
+    if table.has_open_schema and not is_valid_path(header):
         raise ExportRefused(
             f"{header}, which the mapping gives for {destination}, is no path into a record of {file_name}"
         )
     if table.key(header) not in table.columns and not table.has_open_schema:
         raise ExportRefused(
             f"{file_name} has no column {header}, which the mapping gives for {destination}; "
-            f"nearest: {_nearest_or_unread(header, shape_map, table)}"
+            f"nearest: {_nearest_or_unread_headers(header, shape_map, table)}"
         )
 
 
@@ -316,27 +312,31 @@ def _check_needed_columns(
     for alternative_columns in CANONICAL_SCHEMAS[shape_map.shape].needed_column_groups:
         field_maps = [
             field_map
-            for column in alternative_columns
-            for field_map in variants_by_destination.get(column, ())
+            for alternative_column in alternative_columns
+            for field_map in variants_by_destination.get(alternative_column, ())
             if field_map.is_mapped
         ]
         if field_maps and not any(field_map.constant or _may_have_value(field_map, table) for field_map in field_maps):
-            _refuse_missing(field_maps, shape_map, table, file_name)
+            _refuse_missing_columns(field_maps, shape_map, table, file_name)
 
 
 def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
     # Headers of JSON do not list members that only a path reaches, nor those of all elements of a list.
-    is_path = any(header.startswith("$") or "[*]" in header for header in field_map.headers)
-    return has_header(field_map, table) or (table.has_open_schema and is_path)
+    has_path_header = any(header.startswith("$") or "[*]" in header for header in field_map.headers)
+    return has_header(field_map, table) or (table.has_open_schema and has_path_header)
 
 
-def _refuse_missing(field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> NoReturn:
-    headers = [header for field_map in field_maps for header in field_map.headers]
+def _refuse_missing_columns(
+    field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str
+) -> NoReturn:
+    missing_headers = [header for field_map in field_maps for header in field_map.headers]
     destinations = list(dict.fromkeys(field_map.destination for field_map in field_maps))
-    nearest = _same_inside(headers, shape_map, table) or _nearest_or_unread(headers[0], shape_map, table)
+    nearest_headers = _describe_envelope(missing_headers, shape_map, table) or _nearest_or_unread_headers(
+        missing_headers[0], shape_map, table
+    )
     missing_message = (
-        f"{file_name} has no column {' or '.join(headers)}, needed for {' or '.join(destinations)}; "
-        f"nearest: {nearest}; set it by `mapping: {{{destinations[0]}: …}}`"
+        f"{file_name} has no column {' or '.join(missing_headers)}, needed for {' or '.join(destinations)}; "
+        f"nearest: {nearest_headers}; set it by `mapping: {{{destinations[0]}: …}}`"
     )
     read_headers = [header for field_map in shape_map.fields for header in field_map.all_headers]
     language_proof = foreign_headers([header for header in table.headers if not sensitive_class(header)], read_headers)
@@ -357,32 +357,36 @@ def _refuse_missing(field_maps: Sequence[FieldMap], shape_map: ShapeMap, table: 
 
 def _fit_variants(variants: list[FieldMap], shape_map: ShapeMap, table: TextTable, file_name: str) -> list[FieldMap]:
     """Return the variants of one destination that can give a value, with only the headers that the file has."""
-    required_maps = [field_map for field_map in variants if field_map.required and field_map.headers]
-    if required_maps and not any(has_header(field_map, table) for field_map in variants):
-        _refuse_missing(required_maps, shape_map, table, file_name)
+    required_variants = [field_map for field_map in variants if field_map.required and field_map.headers]
+    if required_variants and not any(has_header(field_map, table) for field_map in variants):
+        _refuse_missing_columns(required_variants, shape_map, table, file_name)
     if table.has_open_schema:
         return [_with_plain_lists(field_map, table) for field_map in variants if field_map.is_mapped]
-    fitted_maps = []
+    fitted_variants = []
     for field_map in variants:
-        present_headers: dict[str, Any] = {
+        headers_by_attribute: dict[str, Any] = {
             attribute: _present_headers(getattr(field_map, attribute), table) for attribute in HEADER_ATTRIBUTES
         }
-        highest_headers = present_headers["highest_headers"] or field_map.highest_headers
         # Without highest scores another variant stands in; without another the scores stay unread.
-        if present_headers["highest_headers"] or not highest_headers or field_map is variants[-1]:
-            fitted_maps.append(replace(field_map, **{**present_headers, "highest_headers": highest_headers}))
-    return [field_map for field_map in fitted_maps if field_map.is_mapped]
+        if headers_by_attribute["highest_headers"] or not field_map.highest_headers or field_map is variants[-1]:
+            headers_by_attribute["highest_headers"] = (
+                headers_by_attribute["highest_headers"] or field_map.highest_headers
+            )
+            fitted_variants.append(replace(field_map, **headers_by_attribute))
+    return [field_map for field_map in fitted_variants if field_map.is_mapped]
 
 
 def _with_plain_lists(field_map: FieldMap, table: TextTable) -> FieldMap:
     """Let a list of names stand in for a list of objects with names: `labels[*]` for `labels[*].name`."""
-    lists = [header.rpartition("[*].") for header in field_map.headers if header.endswith(("[*].name", "[*].title"))]
-    plain_headers = [
-        f"{name}[*]"
-        for name, _, _ in lists
-        if name in table.columns and not any(header.startswith(f"{name}[*]") for header in table.headers)
+    header_parts = [
+        header.rpartition("[*].") for header in field_map.headers if header.endswith(("[*].name", "[*].title"))
     ]
-    return replace(field_map, headers=tuple(dict.fromkeys((*field_map.headers, *plain_headers))))
+    plain_list_headers = [
+        f"{list_path}[*]"
+        for list_path, _, _ in header_parts
+        if list_path in table.columns and not any(header.startswith(f"{list_path}[*]") for header in table.headers)
+    ]
+    return replace(field_map, headers=tuple(dict.fromkeys((*field_map.headers, *plain_list_headers))))
 
 
 def _present_headers(headers: Sequence[str], table: TextTable) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from pipelines.sources.mapping import (
 )
 
 NO_ORIGIN = "give either `column` (a header of the file) or `constant`"
-_ALLOWED: dict[TransformKind, str] = {
+_ALLOWED_BY_KIND: dict[TransformKind, str] = {
     "boolean": "true, false",
     "date": "a day such as 2025-06-30",
     "datetime": "a time such as 2025-06-30T09:00:00Z",
@@ -58,30 +58,32 @@ def find_mapping_problems(adapter: Adapter, options: SourceOptions) -> Iterator[
         allow, and, for the system `tabular`, per needed column that the mapping does not fill.
     """
     shape_maps = declared_shape_maps(adapter, options)
-    columns = tuple(
+    shape_columns = tuple(
         dict.fromkeys(column for shape_map in shape_maps for column in CANONICAL_SCHEMAS[shape_map.shape].columns)
     )
-    overrides = options.overrides()
-    for destination, override in overrides.items():
-        if destination not in columns:
+    override_by_destination = options.overrides()
+    for destination, override in override_by_destination.items():
+        if destination not in shape_columns:
             shape_names = " or ".join(dict.fromkeys(shape_map.shape for shape_map in shape_maps))
-            message = f"{shape_names} has no such column; nearest: {nearest_names(destination, columns)}"
-            yield MappingProblem((destination,), f"{message}; allowed: {', '.join(columns)}")
+            problem_message = f"{shape_names} has no such column; nearest: {nearest_names(destination, shape_columns)}"
+            yield MappingProblem((destination,), f"{problem_message}; allowed: {', '.join(shape_columns)}")
         elif not (override.headers or override.constant or _first_field_map(destination, shape_maps).is_mapped):
             yield MappingProblem((destination,), NO_ORIGIN)
         else:
             yield from _find_value_problems(_first_field_map(destination, shape_maps), override, options)
     if adapter.shapes:
         return
-    filled_columns = {column for column, override in overrides.items() if override.headers or override.constant}
+    filled_columns = {
+        column for column, override in override_by_destination.items() if override.headers or override.constant
+    }
     for shape_map in shape_maps:
         for alternative_columns in CANONICAL_SCHEMAS[shape_map.shape].needed_column_groups:
             if not filled_columns.intersection(alternative_columns):
-                message = (
+                problem_message = (
                     f"each row of {shape_map.shape} needs {' or '.join(alternative_columns)}: add "
                     f"`{alternative_columns[0]}: HEADER`"
                 )
-                yield MappingProblem((), message)
+                yield MappingProblem((), problem_message)
 
 
 def _first_field_map(destination: str, shape_maps: tuple[ShapeMap, ...]) -> FieldMap:
@@ -90,7 +92,7 @@ def _first_field_map(destination: str, shape_maps: tuple[ShapeMap, ...]) -> Fiel
 
 
 def _find_value_problems(field_map: FieldMap, override: Override, options: SourceOptions) -> Iterator[MappingProblem]:
-    """The constant and the words of `values` that the column does not allow once they are read."""
+    """Yield a problem for the constant, and for each word of `values`, that the column does not allow."""
     destination = field_map.destination
     column = COLUMNS[destination]
     transform = source_transform(override_field(field_map, override), options)
@@ -98,10 +100,14 @@ def _find_value_problems(field_map: FieldMap, override: Override, options: Sourc
         constant_value = cast_text(pl.lit(override.constant), transform, options.time_zone)
         if not _is_allowed(constant_value, column):
             yield MappingProblem((destination, "constant"), _describe_refusal(override.constant, column))
-    for file_text, word in (override.values or {}).items():
-        is_allowed = is_boolean_word(word) if transform.kind == "boolean" else _is_allowed(pl.lit(word), column)
+    for file_word, canonical_word in (override.values or {}).items():
+        is_allowed = (
+            is_boolean_word(canonical_word)
+            if transform.kind == "boolean"
+            else _is_allowed(pl.lit(canonical_word), column)
+        )
         if not is_allowed:
-            yield MappingProblem((destination, "values", file_text), _describe_refusal(word, column))
+            yield MappingProblem((destination, "values", file_word), _describe_refusal(canonical_word, column))
 
 
 def _is_allowed(value_expression: pl.Expr, column: Column) -> bool:
@@ -110,14 +116,14 @@ def _is_allowed(value_expression: pl.Expr, column: Column) -> bool:
     return bool(value_row.select(pl.all_horizontal(pl.col(column.name).is_not_null(), *rule_expressions)).item())
 
 
-def _describe_refusal(text: str, column: Column) -> str:
-    return f"{column.name} cannot be {text!r}; allowed: {_describe_allowed(column)}"
+def _describe_refusal(refused_text: str, column: Column) -> str:
+    return f"{column.name} cannot be {refused_text!r}; allowed: {_describe_allowed_values(column)}"
 
 
-def _describe_allowed(column: Column) -> str:
+def _describe_allowed_values(column: Column) -> str:
     if column.allowed:
         return ", ".join(column.allowed)
-    limits = [f"at least {column.minimum:g}"] if column.minimum is not None else []
-    limits += [f"at most {column.maximum:g}"] if column.maximum is not None else []
-    kind_text = _ALLOWED.get(transform_for(FieldMap(column.name)).kind, "a number")
-    return f"{kind_text}, {' and '.join(limits)}" if limits else kind_text
+    limit_phrases = [f"at least {column.minimum:g}"] if column.minimum is not None else []
+    limit_phrases += [f"at most {column.maximum:g}"] if column.maximum is not None else []
+    kind_phrase = _ALLOWED_BY_KIND.get(transform_for(FieldMap(column.name)).kind, "a number")
+    return f"{kind_phrase}, {' and '.join(limit_phrases)}" if limit_phrases else kind_phrase

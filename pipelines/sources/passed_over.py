@@ -22,10 +22,10 @@ REASON = "@reason"
 UNKNOWN_WORD = "@unknown:"
 # A longer text, or one with an address, is no word of a list and is not quoted.
 MAX_WORD_LENGTH = 60
-# What a row of a wide table without any value has none of, and each row of one without any column to unpivot.
-NO_CELL, NO_COLUMN = "filled cell", "readable column with marks"
+# What is missing from a row of a wide table with no filled cell, and from every row if no column can be unpivoted.
+MISSING_CELL, MISSING_COLUMN = "filled cell", "readable column with marks"
 # What comes before the last part of an IRI.
-_LONG_START = re.compile(r"^(?:https?|urn):.*[/#:]")
+_IRI_START = re.compile(r"^(?:https?|urn):.*[/#:]")
 # Reasons beyond this number are counted together.
 MAX_REASONS = 50
 
@@ -47,27 +47,31 @@ def add_reasons(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTable) -> pl
         f"{REASON}:text:{position}": condition_text(rule, shape_map, table)
         for position, rule in enumerate(shape_map.pass_over)
     }
-    word_by_column = {
+    comparable_text_by_column = {
         text_column.replace("text", "word"): comparable_text(pl.col(text_column)) for text_column in text_by_column
     }
-    reason_expressions = [
-        _reason(rule, shape_map, pl.col(text_column), pl.col(word_column))
-        for rule, text_column, word_column in zip(shape_map.pass_over, text_by_column, word_by_column, strict=True)
+    rule_reasons = [
+        _reason_of_rule(rule, shape_map, pl.col(text_column), pl.col(comparable_column))
+        for rule, text_column, comparable_column in zip(
+            shape_map.pass_over, text_by_column, comparable_text_by_column, strict=True
+        )
     ]
     if shape_map.counts_empty:
-        has_cells = shape_map.unpivot is None or unpivoted_headers(table, shape_map.unpivot)
-        lacking_part = shape_map.explode or (NO_CELL if has_cells else NO_COLUMN)
-        reason_expressions.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {lacking_part}")))
-    reason = pl.coalesce(*reason_expressions, pl.lit(None, pl.String)).alias(REASON)
-    unknown_words = [
-        pl.when(_is_unknown(rule.what) & (pl.col(text_column) != ""))
+        has_unpivoted_columns = shape_map.unpivot is None or unpivoted_headers(table, shape_map.unpivot)
+        missing_part = shape_map.explode or (MISSING_CELL if has_unpivoted_columns else MISSING_COLUMN)
+        rule_reasons.insert(0, pl.when(pl.col(IS_EMPTY)).then(pl.lit(f"no {missing_part}")))
+    first_reason = pl.coalesce(*rule_reasons, pl.lit(None, pl.String)).alias(REASON)
+    unknown_word_columns = [
+        pl.when(_has_quoted_reason(rule.what) & (pl.col(text_column) != ""))
         .then(pl.col(text_column))
         .alias(f"{UNKNOWN_WORD}{rule.column}")
         for rule, text_column in zip(shape_map.pass_over, text_by_column, strict=True)
         if isinstance(rule.column, str) and KNOWN_WORDS in rule.other_than
     ]
-    reasoned_rows = rows.with_columns(**text_by_column).with_columns(**word_by_column).with_columns(reason)
-    return reasoned_rows.with_columns(unknown_words).drop(*text_by_column, *word_by_column)
+    rows_with_reason = (
+        rows.with_columns(**text_by_column).with_columns(**comparable_text_by_column).with_columns(first_reason)
+    )
+    return rows_with_reason.with_columns(unknown_word_columns).drop(*text_by_column, *comparable_text_by_column)
 
 
 def count_reasons(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -95,47 +99,48 @@ def passed_over_by_reason(reason_counts: pl.DataFrame) -> dict[str, int]:
 
 def sum_by_reason(counts_by_reason: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Return the sum per reason, the greatest first."""
-    totals: Counter[str] = Counter()
+    total_by_reason: Counter[str] = Counter()
     for count_by_reason in counts_by_reason:
-        totals.update(count_by_reason)
-    return dict(totals.most_common())
+        total_by_reason.update(count_by_reason)
+    return dict(total_by_reason.most_common())
 
 
-def _reason(rule: PassOver, shape_map: ShapeMap, text: pl.Expr, word: pl.Expr) -> pl.Expr:
-    reason = pl.when(holds_word(text, word, rule.column, rule.words, shape_map)).then(_declared_reason(rule, word))
+def _reason_of_rule(rule: PassOver, shape_map: ShapeMap, cell_text: pl.Expr, comparable_text: pl.Expr) -> pl.Expr:
+    """Return the reason for which the rule passes over a row; null if it does not."""
+    declared_reason = pl.when(holds_word(cell_text, comparable_text, rule.column, rule.words, shape_map)).then(
+        _declared_reason(rule, comparable_text)
+    )
     if not rule.other_than:
-        return reason
-    is_other = ~holds_word(text, word, rule.column, rule.other_than, shape_map)
-    return reason.when(is_other).then(_quoted_reason(rule.what, text))
+        return declared_reason
+    is_other = ~holds_word(cell_text, comparable_text, rule.column, rule.other_than, shape_map)
+    return declared_reason.when(is_other).then(_quoted_reason(rule.what, cell_text))
 
 
-def _declared_reason(rule: PassOver, word: pl.Expr) -> pl.Expr:
+def _declared_reason(rule: PassOver, comparable_text: pl.Expr) -> pl.Expr:
     """Return the reason with the word that the adapter declares (the last part of an IRI); it quotes no other text."""
     declared_words = [declared_word for declared_word in rule.words if declared_word not in (ANY_TEXT, KNOWN_WORDS)]
     reason_by_word = {
-        comparable_word: f"{rule.what} {_LONG_START.sub('', declared_word)}" if comparable_word else f"no {rule.what}"
+        comparable_word: f"{rule.what} {_IRI_START.sub('', declared_word)}" if comparable_word else f"no {rule.what}"
         for comparable_word, declared_word in zip(comparable_words(declared_words), declared_words, strict=True)
     }
-    return word.replace_strict(
+    return comparable_text.replace_strict(
         list(reason_by_word), list(reason_by_word.values()), default=rule.what, return_dtype=pl.String
     )
 
 
-def _is_unknown(field_name: str) -> pl.Expr:
+def _has_quoted_reason(word_kind: str) -> pl.Expr:
     """Return whether a row is passed over with a reason of `_quoted_reason`."""
-    return (pl.col(REASON).str.starts_with(f"{field_name} ") | (pl.col(REASON) == f"other {field_name}")).fill_null(
-        False
-    )
+    return (pl.col(REASON).str.starts_with(f"{word_kind} ") | (pl.col(REASON) == f"other {word_kind}")).fill_null(False)
 
 
-def _quoted_reason(field_name: str, text: pl.Expr) -> pl.Expr:
+def _quoted_reason(word_kind: str, cell_text: pl.Expr) -> pl.Expr:
     """Return the reason with the word of the file, or with the last part if the word is an IRI."""
-    word = text.str.strip_chars("/ ").str.replace(_LONG_START.pattern, "")
-    is_word = (word.str.len_chars() <= MAX_WORD_LENGTH) & ~word.str.contains("@", literal=True)
+    quoted_word = cell_text.str.strip_chars("/ ").str.replace(_IRI_START.pattern, "")
+    is_quotable = (quoted_word.str.len_chars() <= MAX_WORD_LENGTH) & ~quoted_word.str.contains("@", literal=True)
     return (
-        pl.when(text == "")
-        .then(pl.lit(f"no {field_name}"))
-        .when(is_word)
-        .then(pl.lit(f"{field_name} ") + word)
-        .otherwise(pl.lit(f"other {field_name}"))
+        pl.when(cell_text == "")
+        .then(pl.lit(f"no {word_kind}"))
+        .when(is_quotable)
+        .then(pl.lit(f"{word_kind} ") + quoted_word)
+        .otherwise(pl.lit(f"other {word_kind}"))
     )

@@ -58,8 +58,8 @@ def reshape_table(table: TextTable, shape_map: ShapeMap, file_name: str) -> Text
     if shape_map.unpivot is not None:
         table = _unpivot(table, shape_map, shape_map.unpivot)
     if shape_map.explode is not None:
-        explode = _explode_list if table.has_open_schema else _explode_repeated_header
-        table = explode(table, shape_map, shape_map.explode)
+        explode_table = _explode_list if table.has_open_schema else _explode_repeated_header
+        table = explode_table(table, shape_map, shape_map.explode)
     return replace(
         table,
         columns={**table.columns, FILE_NAME: (FILE_NAME,)},
@@ -73,11 +73,13 @@ def unpivoted_headers(table: TextTable, unpivot: Unpivot | None) -> tuple[str, .
         return ()
     if unpivot.header_pattern is not None:
         # A column that is named by the pattern counts whatever its words: "Health and safety (12)" holds marks.
-        headers = [header for header in table.headers if re.search(unpivot.header_pattern, header.strip(_MARGIN))]
+        candidate_headers = [
+            header for header in table.headers if re.search(unpivot.header_pattern, header.strip(_MARGIN))
+        ]
     else:
-        headers = [header for header in table.headers if header.strip() and not sensitive_class(header)]
-    excluded_keys = {table.key(header) for header in unpivot.excluded_headers}
-    return tuple(header for header in headers if table.key(header) not in excluded_keys)
+        candidate_headers = [header for header in table.headers if header.strip() and not sensitive_class(header)]
+    excluded_header_keys = {table.key(header) for header in unpivot.excluded_headers}
+    return tuple(header for header in candidate_headers if table.key(header) not in excluded_header_keys)
 
 
 def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str) -> TextTable:
@@ -87,27 +89,27 @@ def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str)
     """
     repeated_columns = table.columns.get(table.key(header), ())
     if not repeated_columns:
-        return replace(table, scan=lambda columns: table.scan(columns).head(0))
+        return replace(table, scan=lambda requested_columns: table.scan(requested_columns).head(0))
 
-    def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        rows = (
-            table.scan(tuple(dict.fromkeys((*columns, *repeated_columns))))
+    def scan_exploded(requested_columns: Sequence[str]) -> pl.LazyFrame:
+        cell_rows = (
+            table.scan(tuple(dict.fromkeys((*requested_columns, *repeated_columns))))
             .with_columns(pl.concat_list(repeated_columns).alias(repeated_columns[0]))
             .explode(repeated_columns[0])
         )
         if shape_map.explode_separator is not None:
-            cell_values = (
+            split_values = (
                 pl.col(repeated_columns[0]).str.replace_all(shape_map.explode_separator, "\x1f").str.split("\x1f")
             )
-            rows = rows.with_columns(cell_values).explode(repeated_columns[0])
-        element = drop_placeholders(pl.col(repeated_columns[0]).str.strip_chars())
-        is_empty = ~is_filled(drop_unset(element))
-        return _without_empty(rows, is_empty, shape_map)
+            cell_rows = cell_rows.with_columns(split_values).explode(repeated_columns[0])
+        cell_text = drop_placeholders(pl.col(repeated_columns[0]).str.strip_chars())
+        is_empty = ~is_filled(drop_unset(cell_text))
+        return _drop_empty_rows(cell_rows, is_empty, shape_map)
 
-    return replace(table, columns={**table.columns, table.key(header): repeated_columns[:1]}, scan=scan)
+    return replace(table, columns={**table.columns, table.key(header): repeated_columns[:1]}, scan=scan_exploded)
 
 
-def _without_empty(rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -> pl.LazyFrame:
+def _drop_empty_rows(rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -> pl.LazyFrame:
     """Return the rows that are not empty, and one marked row per record without any other if the shape counts it."""
     if not shape_map.counts_empty:
         return rows.filter(~is_empty)
@@ -117,80 +119,98 @@ def _without_empty(rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -
     return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | marks_empty_row)
 
 
-def _explode_list(table: TextTable, shape_map: ShapeMap, path: str) -> TextTable:
+def _explode_list(table: TextTable, shape_map: ShapeMap, list_path: str) -> TextTable:
     """Return one row per element of a list inside a JSON record; `path[*].member` is a member of the element.
 
     A record without elements is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
     """
-    element_path = f"{path}[*]"
+    element_path = f"{list_path}[*]"
 
-    def scan(columns: Sequence[str]) -> pl.LazyFrame:
+    def scan_exploded(requested_columns: Sequence[str]) -> pl.LazyFrame:
         member_columns = [
-            column for column in columns if column == element_path or column.startswith(f"{element_path}.")
+            column for column in requested_columns if column == element_path or column.startswith(f"{element_path}.")
         ]
         # A record may have one element without a list; it is read as an element all the same.
-        single_element_columns = [column for column in columns if column.startswith(f"{path}.")]
-        other_columns = [column for column in columns if column not in (*member_columns, *single_element_columns, path)]
-        keys_by_member = {
-            member: member.removeprefix(element_path).split(".")[1:] for member in member_columns or [element_path]
+        single_element_columns = [column for column in requested_columns if column.startswith(f"{list_path}.")]
+        other_columns = [
+            column
+            for column in requested_columns
+            if column not in (*member_columns, *single_element_columns, list_path)
+        ]
+        keys_by_member_column = {
+            member_column: member_column.removeprefix(element_path).split(".")[1:]
+            for member_column in member_columns or [element_path]
         }
-        dtype = pl.List(pl.Struct(dict.fromkeys(keys_by_member, pl.String)))
+        elements_dtype = pl.List(pl.Struct(dict.fromkeys(keys_by_member_column, pl.String)))
 
         def read_elements(texts: pl.Series) -> pl.Series:
-            elements = [
+            elements_per_row = [
                 [
-                    {member: _find_text(element, path_keys) for member, path_keys in keys_by_member.items()}
-                    for element in _parse_elements(text)
+                    {
+                        member_column: _find_text(element, member_keys)
+                        for member_column, member_keys in keys_by_member_column.items()
+                    }
+                    for element in _parse_elements(list_text)
                 ]
-                for text in texts
+                for list_text in texts
             ]
-            return pl.Series(texts.name, elements, dtype=dtype)
+            return pl.Series(texts.name, elements_per_row, dtype=elements_dtype)
 
-        element_lists = pl.col(path).map_batches(read_elements, return_dtype=dtype, is_elementwise=True).alias("@each")
+        element_lists = (
+            pl.col(list_path)
+            .map_batches(read_elements, return_dtype=elements_dtype, is_elementwise=True)
+            .alias("@each")
+        )
         is_empty = pl.col("@each").list.len() == 0
-        rows = table.scan((*other_columns, path)).with_columns(element_lists)
+        rows_with_elements = table.scan((*other_columns, list_path)).with_columns(element_lists)
         if shape_map.counts_empty:
             # A null becomes one row; an empty list becomes none.
-            rows = rows.with_columns(is_empty.alias(IS_EMPTY), pl.when(~is_empty).then("@each").alias("@each"))
-        element_rows = rows.explode("@each").drop(path).unnest("@each")
+            rows_with_elements = rows_with_elements.with_columns(
+                is_empty.alias(IS_EMPTY), pl.when(~is_empty).then("@each").alias("@each")
+            )
+        element_rows = rows_with_elements.explode("@each").drop(list_path).unnest("@each")
         return element_rows.with_columns(pl.lit(None, pl.String).alias(column) for column in single_element_columns)
 
-    return replace(table, scan=scan)
+    return replace(table, scan=scan_exploded)
 
 
-def _parse_elements(text: str | None) -> list[Any]:
+def _parse_elements(list_text: str | None) -> list[Any]:
     """Return the elements of a JSON list without placeholders; text that is not a list is the only element."""
-    content = parse_json(text or "[]", otherwise=text)
-    elements = content if isinstance(content, list) else [content]
+    list_content = parse_json(list_text or "[]", otherwise=list_text)
+    elements = list_content if isinstance(list_content, list) else [list_content]
     return [element for element in elements if not (isinstance(element, str) and element.strip() in PLACEHOLDERS)]
 
 
-def _find_text(content: Any, keys: Iterable[str]) -> str | None:
+def _find_text(json_value: Any, member_keys: Iterable[str]) -> str | None:
     """Return the text under the keys of a JSON value; the texts of a list are joined by |."""
-    contents = [content]
-    for key in keys:
-        member, _, index = key.removesuffix("]").partition("[")
-        member_contents = [container.get(member) for container in contents if isinstance(container, dict)]
-        contents = (
-            _flatten(member_contents)
-            if index == "*"
-            else [_element_at(container, index) for container in member_contents]
-            if index
-            else member_contents
+    found_values = [json_value]
+    for member_key in member_keys:
+        member_name, _, element_index = member_key.removesuffix("]").partition("[")
+        member_values = [container.get(member_name) for container in found_values if isinstance(container, dict)]
+        found_values = (
+            _flatten(member_values)
+            if element_index == "*"
+            else [_element_at(container, element_index) for container in member_values]
+            if element_index
+            else member_values
         )
-    texts = [text if isinstance(text, str) else dumps(text) for text in _flatten(contents) if text is not None]
+    texts = [text if isinstance(text, str) else dumps(text) for text in _flatten(found_values) if text is not None]
     return "|".join(text for text in texts if text.strip() not in PLACEHOLDERS) or None
 
 
-def _element_at(content: Any, index: str) -> Any:
+def _element_at(json_value: Any, element_index: str) -> Any:
     """Return the element of a list, or None; anything but a list is the only element."""
-    elements = content if isinstance(content, list) else [content]
-    return elements[int(index)] if int(index) < len(elements) else None
+    elements = json_value if isinstance(json_value, list) else [json_value]
+    return elements[int(element_index)] if int(element_index) < len(elements) else None
 
 
-def _flatten(contents: Iterable[Any]) -> list[Any]:
+def _flatten(json_values: Iterable[Any]) -> list[Any]:
     """Return the values with each list replaced by its elements."""
-    return [element for content in contents for element in (content if isinstance(content, list) else [content])]
+    return [
+        element
+        for json_value in json_values
+        for element in (json_value if isinstance(json_value, list) else [json_value])
+    ]
 
 
 def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTable:
@@ -198,30 +218,32 @@ def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTab
 
     A row without any is dropped, or marked in the column `IS_EMPTY` if the shape counts it.
     """
-    headers = dict.fromkeys(unpivoted_headers(table, unpivot))
-    header_columns = [(header, column) for header in headers for column in table.columns[table.key(header)]]
-    wide_columns = tuple(dict.fromkeys(column for _, column in header_columns))
-    new_columns = (COLUMN_NAME, CELL_VALUE, MAX_POINTS)
+    distinct_headers = dict.fromkeys(unpivoted_headers(table, unpivot))
+    header_column_pairs = [
+        (header, column) for header in distinct_headers for column in table.columns[table.key(header)]
+    ]
+    wide_columns = tuple(dict.fromkeys(column for _, column in header_column_pairs))
+    cell_columns = (COLUMN_NAME, CELL_VALUE, MAX_POINTS)
 
-    def scan(columns: Sequence[str]) -> pl.LazyFrame:
-        available_columns = {column for columns_of_header in table.columns.values() for column in columns_of_header}
-        other_columns = [column for column in columns if column in available_columns]
-        rows = table.scan(tuple(dict.fromkeys((*other_columns, *wide_columns))))
+    def scan_unpivoted(requested_columns: Sequence[str]) -> pl.LazyFrame:
+        available_columns = {column for header_columns in table.columns.values() for column in header_columns}
+        other_columns = [column for column in requested_columns if column in available_columns]
+        cell_rows = table.scan(tuple(dict.fromkeys((*other_columns, *wide_columns))))
         if not wide_columns:
-            unfilled_rows = rows.with_columns(**dict.fromkeys(new_columns, pl.lit(None, pl.String)))
+            unfilled_rows = cell_rows.with_columns(**dict.fromkeys(cell_columns, pl.lit(None, pl.String)))
             is_empty = pl.lit(True).alias(IS_EMPTY)
             return unfilled_rows.with_columns(is_empty) if shape_map.counts_empty else unfilled_rows.head(0)
-        points_by_column = _max_points(table, shape_map, wide_columns)
+        points_by_column = _read_max_points(table, shape_map, wide_columns)
         cell_structs = [
             pl.struct(
                 pl.lit(header.strip(_MARGIN)).alias(COLUMN_NAME),
                 pl.col(column).alias(CELL_VALUE),
                 pl.lit(points_by_column.get(column), pl.String).alias(MAX_POINTS),
             )
-            for header, column in header_columns
+            for header, column in header_column_pairs
         ]
-        rows = (
-            rows.select(ROW_NUMBER, *other_columns, pl.concat_list(cell_structs).alias("@cell"))
+        cell_rows = (
+            cell_rows.select(ROW_NUMBER, *other_columns, pl.concat_list(cell_structs).alias("@cell"))
             .explode("@cell")
             .unnest("@cell")
         )
@@ -229,20 +251,28 @@ def _unpivot(table: TextTable, shape_map: ShapeMap, unpivot: Unpivot) -> TextTab
         is_empty = ~is_filled(cell_text) | cell_text.is_in(
             [empty_value.lower() for empty_value in unpivot.empty_values]
         )
-        return _without_empty(rows, is_empty, shape_map)
+        return _drop_empty_rows(cell_rows, is_empty, shape_map)
 
     return replace(
-        table, columns={**table.columns, **{new_column: (new_column,) for new_column in new_columns}}, scan=scan
+        table,
+        columns={**table.columns, **{cell_column: (cell_column,) for cell_column in cell_columns}},
+        scan=scan_unpivoted,
     )
 
 
-def _max_points(table: TextTable, shape_map: ShapeMap, columns: tuple[str, ...]) -> dict[str, str | None]:
+def _read_max_points(table: TextTable, shape_map: ShapeMap, wide_columns: tuple[str, ...]) -> dict[str, str | None]:
     """Return the maximum points per column, from the first row that meets the condition."""
-    points_row = shape_map.unpivot.points_row if shape_map.unpivot else None
-    if points_row is None:
+    points_row_condition = shape_map.unpivot.points_row if shape_map.unpivot else None
+    if points_row_condition is None:
         return {}
-    headers = (table.key(header) for header in headers_of(points_row, shape_map))
-    condition_columns = [column for header in headers for column in table.columns.get(header, ())]
-    is_points_row = condition_holds(points_row, shape_map, table)
-    rows = scan_cells(table, (*condition_columns, *columns)).filter(is_points_row).select(columns).head(1).collect()
-    return rows.row(0, named=True) if rows.height else {}
+    condition_header_keys = (table.key(header) for header in headers_of(points_row_condition, shape_map))
+    condition_columns = [column for header_key in condition_header_keys for column in table.columns.get(header_key, ())]
+    is_points_row = condition_holds(points_row_condition, shape_map, table)
+    points_rows = (
+        scan_cells(table, (*condition_columns, *wide_columns))
+        .filter(is_points_row)
+        .select(wide_columns)
+        .head(1)
+        .collect()
+    )
+    return points_rows.row(0, named=True) if points_rows.height else {}

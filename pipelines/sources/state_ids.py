@@ -19,8 +19,8 @@ from pipelines.sources.readers.text_table import TextTable
 MIN_VALID_SHARE = 0.8
 # … and so many random texts of the written form would be valid with a probability below this.
 MAX_CHANCE = 2e-5
-_ROUNDING = 1e-9
-_SV_FACTORS = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
+_ROUNDING_MARGIN = 1e-9
+_INSURANCE_NUMBER_FACTORS = (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class StateId:
 
     def is_valid(self, text: str) -> bool:
         """Return whether the text is a valid number of this kind."""
-        number = text.strip().upper()
-        return self.pattern.fullmatch(number) is not None and any(
-            _stdnum_check(validator)(number) if isinstance(validator, str) else validator(number)
+        normalized_number = text.strip().upper()
+        return self.pattern.fullmatch(normalized_number) is not None and any(
+            _stdnum_check(validator)(normalized_number) if isinstance(validator, str) else validator(normalized_number)
             for validator in self.validators
         )
 
@@ -60,19 +60,21 @@ def find_state_ids(table: TextTable) -> Mapping[str, StateId]:
     Args:
         table: The file. If its first rows cannot be read, no header is returned: whoever reads the file refuses it.
     """
-    columns = sorted({column for header_columns in table.columns.values() for column in header_columns})
+    column_names = sorted({column_name for header_columns in table.columns.values() for column_name in header_columns})
     try:
-        cells = table.scan_first_rows(columns).collect()
+        first_rows = table.scan_first_rows(column_names).collect()
     except pl.exceptions.PolarsError:
         return {}
-    kind_by_column = {
-        column: kind for column in columns if column in cells.columns and (kind := state_id_of(cells[column]))
+    state_id_by_column = {
+        column_name: state_id
+        for column_name in column_names
+        if column_name in first_rows.columns and (state_id := state_id_of(first_rows[column_name]))
     }
     return {
-        header: kind_by_column[column]
+        header: state_id_by_column[column_name]
         for header in table.headers
-        for column in table.columns.get(table.key(header), ())
-        if column in kind_by_column
+        for column_name in table.columns.get(table.key(header), ())
+        if column_name in state_id_by_column
     }
 
 
@@ -81,18 +83,18 @@ def state_id_of(texts: pl.Series) -> StateId | None:
     stripped_texts = {text.strip() for text in texts.unique() if text is not None}
     distinct_texts = stripped_texts.difference(("", *placeholders_of()))
     # most columns hold texts of no such form, which one expression of all forms tells faster than each of them
-    if not _count_valid(distinct_texts, _has_any_form):
+    if not _count_valid_texts(distinct_texts, _has_any_form):
         return None
-    for kind in STATE_IDS:
-        valid_count = _count_valid(distinct_texts, kind.is_valid)
-        if valid_count and kind.chance**valid_count <= MAX_CHANCE:
-            return kind
+    for state_id in STATE_IDS:
+        valid_count = _count_valid_texts(distinct_texts, state_id.is_valid)
+        if valid_count and state_id.chance**valid_count <= MAX_CHANCE:
+            return state_id
     return None
 
 
-def _count_valid(texts: Collection[str], is_valid: Callable[[str], bool]) -> int:
+def _count_valid_texts(texts: Collection[str], is_valid: Callable[[str], bool]) -> int:
     """Return how many texts are valid; 0 if less than `MIN_VALID_SHARE` of them are."""
-    max_invalid_count = int((1 - MIN_VALID_SHARE) * len(texts) + _ROUNDING)
+    max_invalid_count = int((1 - MIN_VALID_SHARE) * len(texts) + _ROUNDING_MARGIN)
     invalid_count = 0
     for text in texts:
         invalid_count += not is_valid(text)
@@ -107,8 +109,8 @@ def _has_any_form(text: str) -> bool:
 
 
 @cache
-def _stdnum_check(module: str) -> Callable[[str], bool]:
-    is_valid: Callable[[str], bool] = import_module(f"stdnum.{module}").is_valid
+def _stdnum_check(module_name: str) -> Callable[[str], bool]:
+    is_valid: Callable[[str], bool] = import_module(f"stdnum.{module_name}").is_valid
     return is_valid
 
 
@@ -117,8 +119,10 @@ def _is_german_insurance_number(number: str) -> bool:
     compact_number = number.replace(" ", "")
     # The letter counts as its two digits in the alphabet.
     digits = f"{compact_number[:8]}{ord(compact_number[8]) - ord('A') + 1:02}{compact_number[9:11]}"
-    products = (int(digit) * factor for digit, factor in zip(digits, _SV_FACTORS, strict=True))
-    return sum(sum(divmod(product, 10)) for product in products) % 10 == int(compact_number[-1])
+    weighted_digits = (
+        int(digit) * digit_factor for digit, digit_factor in zip(digits, _INSURANCE_NUMBER_FACTORS, strict=True)
+    )
+    return sum(sum(divmod(weighted_digit, 10)) for weighted_digit in weighted_digits) % 10 == int(compact_number[-1])
 
 
 def _is_british_insurance_number(number: str) -> bool:

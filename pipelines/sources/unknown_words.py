@@ -20,7 +20,7 @@ from pipelines.sources.passed_over import MAX_WORD_LENGTH, REASON, UNKNOWN_WORD
 from pipelines.sources.readers.text_table import TextTable
 
 _UNDECIDED = "@undecided"
-_NAME = re.compile(f"^(?:{UNKNOWN_WORD}|{_UNDECIDED}[0-9]+:)(.*)$")
+_WORD_COLUMN_PATTERN = re.compile(f"^(?:{UNKNOWN_WORD}|{_UNDECIDED}[0-9]+:)(.*)$")
 WORD_COUNTS_SCHEMA = pl.Schema({"column": pl.String, "word": pl.String, "count": pl.Int64})
 # Words beyond this number are counted together per column.
 MAX_WORDS = 20
@@ -63,19 +63,19 @@ def add_undecided_words(rows: pl.LazyFrame, shape_map: ShapeMap, table: TextTabl
         The same rows with one more column per such field map: the word; null in every other row.
     """
     is_read = pl.col(REASON).is_null()
-    undecided_words = [
+    undecided_word_columns = [
         pl.when(is_read)
         .then(_undecided_text(field_map.when, field_map, shape_map, table))
         .alias(f"{_UNDECIDED}{position}:{field_map.destination}")
         for position, field_map in enumerate(shape_map.fields)
-        if field_map.when and _may_leave_undecided(field_map)
+        if field_map.when and _may_be_undecided(field_map)
     ]
-    return rows.with_columns(undecided_words) if undecided_words else rows
+    return rows.with_columns(undecided_word_columns) if undecided_word_columns else rows
 
 
 def has_undecided_words(shape_map: ShapeMap) -> bool:
     """Return whether `add_undecided_words` adds a column."""
-    return any(_may_leave_undecided(field_map) for field_map in shape_map.fields)
+    return any(_may_be_undecided(field_map) for field_map in shape_map.fields)
 
 
 def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -90,17 +90,19 @@ def count_unknown_words(shape_map: ShapeMap, scanned_rows: pl.LazyFrame, filled_
         One row per column and word, in the schema `WORD_COUNTS_SCHEMA`; `word` is null if the text may be no word.
     """
     # few rows have a text and no value: the words of the others are not compared
-    read_texts = [
-        (filled_rows.filter(_is_unread(column)), column, _unless_silent(column, silent_words))
-        for column, silent_words in _word_columns(shape_map).items()
+    unread_texts = [
+        (filled_rows.filter(_is_unread(column)), column, _unless_ignored(column, ignored_words))
+        for column, ignored_words in _ignored_words_by_column(shape_map).items()
     ]
-    column_by_name = {
-        frame_column: name_match.group(1)
-        for frame_column in scanned_rows.collect_schema()
-        if (name_match := _NAME.match(frame_column))
+    column_by_word_column = {
+        word_column: name_match.group(1)
+        for word_column in scanned_rows.collect_schema()
+        if (name_match := _WORD_COLUMN_PATTERN.match(word_column))
     }
-    undecided_texts = [(scanned_rows, column, pl.col(frame_column)) for frame_column, column in column_by_name.items()]
-    word_counts = [_count_words(rows, column, text) for rows, column, text in (*read_texts, *undecided_texts)]
+    undecided_texts = [
+        (scanned_rows, column, pl.col(word_column)) for word_column, column in column_by_word_column.items()
+    ]
+    word_counts = [_count_words(rows, column, text) for rows, column, text in (*unread_texts, *undecided_texts)]
     return pl.concat([pl.LazyFrame(schema=WORD_COUNTS_SCHEMA), *word_counts])
 
 
@@ -124,39 +126,41 @@ def list_unknown_words(word_counts: Iterable[pl.DataFrame], options: SourceOptio
         .agg(pl.col("count").sum())
     )
     ordered_totals = word_totals.sort("count", "column", "word", descending=[True, False, False], nulls_last=True)
-    return tuple(_with_line(*row) for row in ordered_totals.iter_rows())
+    return tuple(_describe_unknown_word(*row) for row in ordered_totals.iter_rows())
 
 
-def _word_columns(shape_map: ShapeMap) -> dict[str, set[str]]:
+def _ignored_words_by_column(shape_map: ShapeMap) -> dict[str, set[str]]:
     """Return the columns whose texts are words of a list, each with the words that say nothing.
 
     The name of a header is always known.
     """
-    silent_words_by_column: dict[str, set[str]] = {}
+    ignored_words_by_column: dict[str, set[str]] = {}
     for field_map in shape_map.fields:
         transform = transform_for(field_map)
         if field_map.headers and not field_map.value_is_header and transform.kind in ("category", "boolean"):
-            silent_words_by_column.setdefault(field_map.destination, set()).update(transform.meaningless_words)
-    return silent_words_by_column
+            ignored_words_by_column.setdefault(field_map.destination, set()).update(transform.meaningless_words)
+    return ignored_words_by_column
 
 
-def _may_leave_undecided(field_map: FieldMap) -> bool:
+def _may_be_undecided(field_map: FieldMap) -> bool:
     has_known_words = field_map.when is not None and KNOWN_WORDS in field_map.when.words
     return has_known_words and not transform_for(field_map).is_partial
 
 
 def _undecided_text(condition: Condition, field_map: FieldMap, shape_map: ShapeMap, table: TextTable) -> pl.Expr:
-    """Return the text of a condition if it is no known word and no variant counts that reads the same headers."""
+    """Return the text that a condition tests; null if it is a known word or a variant with the same headers counts."""
     text = condition_text(condition, shape_map, table)
     transform = transform_for(field_map)
-    words = (*condition.words, *transform.values, *transform.meaningless_words)
-    is_known = holds_word(text, comparable_text(text), condition.column, words, shape_map)
-    variants = [variant for variant in shape_map.fields if variant.destination == field_map.destination]
+    known_words = (*condition.words, *transform.values, *transform.meaningless_words)
+    is_known = holds_word(text, comparable_text(text), condition.column, known_words, shape_map)
+    destination_variants = [variant for variant in shape_map.fields if variant.destination == field_map.destination]
     same_header_positions = [
-        position for position, variant in enumerate(variants) if variant.headers == field_map.headers
+        position for position, variant in enumerate(destination_variants) if variant.headers == field_map.headers
     ]
-    is_counted = choose_variant(variants, shape_map, table).is_in(same_header_positions).fill_null(False)
-    return pl.when((text != "") & ~is_known & ~is_counted).then(text)
+    is_same_header_chosen = (
+        choose_variant(destination_variants, shape_map, table).is_in(same_header_positions).fill_null(False)
+    )
+    return pl.when((text != "") & ~is_known & ~is_same_header_chosen).then(text)
 
 
 def _is_unread(column: str) -> pl.Expr:
@@ -164,17 +168,17 @@ def _is_unread(column: str) -> pl.Expr:
     return pl.col(column).is_null() & pl.col(f"text:{column}").is_not_null()
 
 
-def _unless_silent(column: str, silent_words: set[str]) -> pl.Expr:
+def _unless_ignored(column: str, ignored_words: set[str]) -> pl.Expr:
     """Return the text of a column, null if it is one of the words that say nothing."""
     text = pl.col(f"text:{column}")
-    return pl.when(~comparable_text(text).is_in(comparable_words(silent_words))).then(text)
+    return pl.when(~comparable_text(text).is_in(comparable_words(ignored_words))).then(text)
 
 
-def _count_words(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame:
+def _count_words(rows: pl.LazyFrame, column: str, word_text: pl.Expr) -> pl.LazyFrame:
     """Return one row per text of the column, in the schema `WORD_COUNTS_SCHEMA`."""
     is_word = (pl.col("word").str.len_chars() <= MAX_WORD_LENGTH) & ~pl.col("word").str.contains("@", literal=True)
     return (
-        rows.select(text.alias("word"))
+        rows.select(word_text.alias("word"))
         .drop_nulls()
         .group_by(pl.when(is_word).then("word"))
         .agg(pl.len().cast(pl.Int64).alias("count"))
@@ -182,7 +186,7 @@ def _count_words(rows: pl.LazyFrame, column: str, text: pl.Expr) -> pl.LazyFrame
     )
 
 
-def _with_line(column: str, word: str | None, count: int) -> UnknownWord:
+def _describe_unknown_word(column: str, word: str | None, count: int) -> UnknownWord:
     """Return the unknown word with the line of footsteps.yaml that gives it a meaning."""
     yaml_word = "WORD" if word is None else json.dumps(word, ensure_ascii=False)
     mapping_line = f"mapping: {{{column}: {{values: {{{yaml_word}: MEANING}}}}}}"

@@ -8,7 +8,7 @@ from pipelines.sources.declaration import FileForm, Transform
 from pipelines.sources.vocabularies.issue_states import ISSUE_STATES
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
-_EMPLOYMENT_WORDS = {
+_EMPLOYMENT_WORDS_BY_STATUS = {
     "active": "active, a, t, true, 1, yes, employed, full-time, full time, part-time, part time, contractor, intern, "
     "onboarding, hired, notice period, active_external_suite",
     "leave": "on leave, leave, leave of absence, furloughed, paid leave, unpaid leave, parental leave",
@@ -17,7 +17,7 @@ _EMPLOYMENT_WORDS = {
 }
 EMPLOYMENT_STATUS = Transform(
     "category",
-    values={word: status for status, words in _EMPLOYMENT_WORDS.items() for word in words.split(", ")},
+    values={word: status for status, words in _EMPLOYMENT_WORDS_BY_STATUS.items() for word in words.split(", ")},
     source="BambooHR employmentStatus and status; HiBob internal.status; Personio status; SAP SuccessFactors STATUS "
     "(active, inactive, active_external_suite, inactive_external_suite: t, f); Workday Worker_Status",
 )

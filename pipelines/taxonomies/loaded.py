@@ -93,7 +93,7 @@ def read_rows(
             f"{table_path.name}: column {', '.join(missing_headers)} is missing; "
             f"it has {', '.join(export_table.headers)}"
         )
-    malformed_count = export_table.malformed.select(pl.len()).collect().item()
+    malformed_count = export_table.malformed_rows.select(pl.len()).collect().item()
     if malformed_count:
         raise TaxonomyError(
             f"{table_path.name}: {malformed_count} rows are wider or narrower than its header: export it again"

@@ -30,12 +30,12 @@ class FolderOrigin:
 
     def list_files(self, depth: int) -> list[RemoteFile]:
         """See `Origin`."""
-        files: list[RemoteFile] = []
+        remote_files: list[RemoteFile] = []
         try:
-            self._collect_files(self.folder, "", depth, files)
+            self._collect_files(self.folder, "", depth, remote_files)
         except OSError as error:
             raise OriginUnreadable(f"the folder cannot be listed: {error.strerror}") from None
-        return files
+        return remote_files
 
     def describe(self, remote_name: str) -> RemoteFile | None:
         """See `Origin`."""
@@ -61,14 +61,14 @@ class FolderOrigin:
         except OSError as error:
             raise FileUnreadable(f"it cannot be read: {error.strerror}") from None
 
-    def _collect_files(self, folder: Path, prefix: str, depth: int, remote_files: list[RemoteFile]) -> None:
-        with os.scandir(folder) as entries:
-            for entry in entries:
+    def _collect_files(self, folder: Path, name_prefix: str, depth: int, remote_files: list[RemoteFile]) -> None:
+        with os.scandir(folder) as folder_entries:
+            for entry in folder_entries:
                 if entry.is_dir(follow_symlinks=False):
                     if depth > 1 and not entry.name.startswith("."):
-                        self._collect_files(Path(entry.path), f"{prefix}{entry.name}/", depth - 1, remote_files)
-                elif (file := self.describe(prefix + entry.name)) is not None:
-                    remote_files.append(file)
+                        self._collect_files(Path(entry.path), f"{name_prefix}{entry.name}/", depth - 1, remote_files)
+                elif (remote_file := self.describe(name_prefix + entry.name)) is not None:
+                    remote_files.append(remote_file)
                     check_file_count(len(remote_files))
 
 

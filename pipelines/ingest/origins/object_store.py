@@ -25,7 +25,7 @@ from pipelines.ingest.origins.origin import (
     make_remote_file,
 )
 
-_UNREAD = "the store could not be read"
+_UNREAD_SENTENCE = "the store could not be read"
 # each part is a request
 _CHUNK_BYTES = 8 << 20
 _CONNECT_SECONDS, _REQUEST_SECONDS, _ATTEMPTS = 10, 60, 3
@@ -50,7 +50,7 @@ class ObjectStoreOrigin:
     def list_files(self, depth: int) -> list[RemoteFile]:
         """See `Origin`."""
         selector = pafs.FileSelector(self.folder, recursive=depth > 1, allow_not_found=True)
-        with failing_as(OriginUnreadable, _UNREAD, self.options):
+        with failing_as(OriginUnreadable, _UNREAD_SENTENCE, self.options):
             file_infos = [
                 file_info for file_info in self.store.get_file_info(selector) if file_info.type == pafs.FileType.File
             ]
@@ -58,18 +58,18 @@ class ObjectStoreOrigin:
             if not file_infos and self.store.get_file_info(self.bucket).type == pafs.FileType.NotFound:
                 raise OriginUnreadable(f"there is no bucket {self.bucket}: correct `url`")
         check_file_count(len(file_infos))
-        return [_describe(file_info, file_info.path.removeprefix(f"{self.folder}/")) for file_info in file_infos]
+        return [_describe_object(file_info, file_info.path.removeprefix(f"{self.folder}/")) for file_info in file_infos]
 
     def describe(self, remote_name: str) -> RemoteFile | None:
         """See `Origin`."""
-        with failing_as(OriginUnreadable, _UNREAD, self.options):
+        with failing_as(OriginUnreadable, _UNREAD_SENTENCE, self.options):
             file_info = self.store.get_file_info(f"{self.folder}/{remote_name}")
-        return _describe(file_info, remote_name) if file_info.type == pafs.FileType.File else None
+        return _describe_object(file_info, remote_name) if file_info.type == pafs.FileType.File else None
 
     def read(self, remote_name: str) -> Generator[bytes]:
         """See `Origin`."""
         with (
-            failing_as(FileUnreadable, _UNREAD, self.options),
+            failing_as(FileUnreadable, _UNREAD_SENTENCE, self.options),
             self.store.open_input_stream(f"{self.folder}/{remote_name}") as stream,
         ):
             while chunk := stream.read(_CHUNK_BYTES):
@@ -85,7 +85,7 @@ def open_object_store(options: FetchOptions) -> Iterator[ObjectStoreOrigin]:
     """
     address = options.address
     bucket = address.username if options.scheme == "abfss" else address.netloc
-    with failing_as(OriginUnreadable, _UNREAD, options):
+    with failing_as(OriginUnreadable, _UNREAD_SENTENCE, options):
         store = _STORES[options.scheme](options, address)
     yield ObjectStoreOrigin(store, str(bucket), f"{bucket}{address.path}".rstrip("/"), options)
 
@@ -118,8 +118,8 @@ def _open_gcs(options: FetchOptions, _: SplitResult) -> Any:
 
 
 def _open_azure(options: FetchOptions, address: SplitResult) -> Any:
-    account, _, domain = str(address.hostname).partition(".dfs.")
-    endpoint = urlsplit(options.endpoint or f"https://{account}.blob.{domain}")
+    account_name, _, account_domain = str(address.hostname).partition(".dfs.")
+    endpoint = urlsplit(options.endpoint or f"https://{account_name}.blob.{account_domain}")
     _check_reachable(endpoint)
     credentials = options.read_credentials()
     # a key or a signature stands for the whole account; otherwise the credentials of Entra ID
@@ -132,10 +132,10 @@ def _open_azure(options: FetchOptions, address: SplitResult) -> Any:
         credentials,
     )
     return pafs.AzureFileSystem(
-        account,
+        account_name,
         **credentials,
-        blob_storage_authority=endpoint.netloc if options.endpoint else f".blob.{domain}",
-        dfs_storage_authority=endpoint.netloc if options.endpoint else f".dfs.{domain}",
+        blob_storage_authority=endpoint.netloc if options.endpoint else f".blob.{account_domain}",
+        dfs_storage_authority=endpoint.netloc if options.endpoint else f".dfs.{account_domain}",
         blob_storage_scheme=endpoint.scheme,
         dfs_storage_scheme=endpoint.scheme,
     )
@@ -154,7 +154,7 @@ def _check_reachable(endpoint: SplitResult) -> None:
     socket.create_connection((str(endpoint.hostname), port), timeout=_CONNECT_SECONDS).close()
 
 
-def _describe(file_info: Any, remote_name: str) -> RemoteFile:
+def _describe_object(file_info: Any, remote_name: str) -> RemoteFile:
     return make_remote_file(
         remote_name, file_info.size, None if file_info.mtime_ns is None else file_info.mtime_ns / 1e9
     )

@@ -39,18 +39,18 @@ class RemoteFile:
     """A file at an origin: its name below the url, with `/`, its bytes and the time of its last change (UTC)."""
 
     name: str
-    size: int
+    size_bytes: int
     modified_at: datetime
 
-    def is_same_version(self, other_look: "RemoteFile | None") -> bool:
+    def is_same_version(self, relisted_file: "RemoteFile | None") -> bool:
         """Whether another look at the file found the same size and second of change.
 
         Some stores state fractions of a second only in listings.
         """
-        if other_look is None:
+        if relisted_file is None:
             return False
-        change_times = (file.modified_at.replace(microsecond=0) for file in (self, other_look))
-        return self.size == other_look.size and len(set(change_times)) == 1
+        change_times = (file.modified_at.replace(microsecond=0) for file in (self, relisted_file))
+        return self.size_bytes == relisted_file.size_bytes and len(set(change_times)) == 1
 
 
 class Origin(Protocol):
@@ -71,15 +71,15 @@ class Origin(Protocol):
 
 @contextmanager
 def failing_as(
-    failure: type[OriginUnreadable] | type[FileUnreadable], sentence: str, options: FetchOptions
+    failure_type: type[OriginUnreadable] | type[FileUnreadable], failure_sentence: str, options: FetchOptions
 ) -> Iterator[None]:
     """Turn any error of a library into a failure without secrets.
 
     The libraries raise what servers and clouds tell, in no common class, and may quote a signed address.
 
     Args:
-        failure: The failure to raise.
-        sentence: What could not be done.
+        failure_type: The failure to raise.
+        failure_sentence: What could not be done.
         options: The `fetch` section, whose credentials the message must not hold.
     """
     try:
@@ -87,23 +87,23 @@ def failing_as(
     except (OriginUnreadable, FileUnreadable):
         raise
     except Exception as error:
-        raise failure(f"{sentence}: {describe_failure(error, options.secret_variables)}") from None
+        raise failure_type(f"{failure_sentence}: {describe_failure(error, options.secret_variables)}") from None
 
 
-def make_remote_file(remote_name: str, size: int | None, seconds: float | None) -> RemoteFile:
+def make_remote_file(remote_name: str, size_bytes: int | None, modified_seconds: float | None) -> RemoteFile:
     """A file of a listing, by the time of its last change in seconds since 1970.
 
     Raises:
         OriginUnreadable: The listing has no size or no time, without which a changed file would not be noticed.
     """
-    if size is None or seconds is None:
+    if size_bytes is None or modified_seconds is None:
         raise OriginUnreadable("it does not state size and time of its files")
-    return RemoteFile(remote_name, size, convert_seconds(seconds))
+    return RemoteFile(remote_name, size_bytes, convert_seconds(modified_seconds))
 
 
-def convert_seconds(seconds: float) -> datetime:
+def convert_seconds(epoch_seconds: float) -> datetime:
     """The moment in UTC of a time in seconds since 1970; times that no calendar has become the nearest that one has."""
-    return _EPOCH + timedelta(seconds=min(max(seconds, 0), _LAST_SECOND))
+    return _EPOCH + timedelta(seconds=min(max(epoch_seconds, 0), _LAST_SECOND))
 
 
 def matches_pattern(file_name: str, pattern: str) -> bool:
@@ -113,7 +113,7 @@ def matches_pattern(file_name: str, pattern: str) -> bool:
         file_name: Name of a file, with `/`.
         pattern: A pattern of `Path.glob`, in which `**` stands for any number of folders.
     """
-    return _match_parts(tuple(file_name.split("/")), tuple(pattern.split("/")))
+    return _match_name_parts(tuple(file_name.split("/")), tuple(pattern.split("/")))
 
 
 def pattern_depth(pattern: str) -> int:
@@ -156,14 +156,16 @@ def check_file_count(file_count: int) -> None:
         raise OriginUnreadable(f"there are more than {MAX_FILES:,} files: name a folder with fewer under `url`")
 
 
-def _match_parts(name_parts: tuple[str, ...], pattern_parts: tuple[str, ...]) -> bool:
+def _match_name_parts(name_parts: tuple[str, ...], pattern_parts: tuple[str, ...]) -> bool:
     """Whether the folders and the name of a file match those of a pattern, from the first on."""
     if not pattern_parts:
         return not name_parts
     if pattern_parts[0] == "**":
-        return any(_match_parts(name_parts[start:], pattern_parts[1:]) for start in range(len(name_parts) + 1))
+        return any(
+            _match_name_parts(name_parts[part_index:], pattern_parts[1:]) for part_index in range(len(name_parts) + 1)
+        )
     return (
         bool(name_parts)
         and fnmatchcase(name_parts[0], pattern_parts[0])
-        and _match_parts(name_parts[1:], pattern_parts[1:])
+        and _match_name_parts(name_parts[1:], pattern_parts[1:])
     )

@@ -30,7 +30,7 @@ from pipelines.ingest.origins.origin import (
 T = TypeVar("T")
 _CONNECT_SECONDS, _REQUEST_SECONDS, _CLOSE_SECONDS = 10, 60, 5
 _DEFAULT_PORT = 22
-_NAME_KNOWN_HOSTS = "add its key to a file, and name the file under `known_hosts` of `fetch`"
+_KNOWN_HOSTS_ADVICE = "add its key to a file, and name the file under `known_hosts` of `fetch`"
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class SftpOrigin:
 
     def list_files(self, depth: int) -> list[RemoteFile]:
         """See `Origin`."""
-        files: list[RemoteFile] = []
+        remote_files: list[RemoteFile] = []
         with self._failing_as(OriginUnreadable):
             try:
-                self.runner.run(self._collect_files("", depth, files))
+                self.runner.run(self._collect_files("", depth, remote_files))
             except asyncssh.SFTPNoSuchFile:
                 raise OriginUnreadable(f"there is no folder {self.folder} on the server: correct `url`") from None
-        return files
+        return remote_files
 
     def describe(self, remote_name: str) -> RemoteFile | None:
         """See `Origin`."""
@@ -82,30 +82,34 @@ class SftpOrigin:
     def _path(self, remote_name: str) -> str:
         return f"{self.folder.rstrip('/')}/{remote_name}".rstrip("/") or "/"
 
-    async def _collect_files(self, prefix: str, depth: int, files: list[RemoteFile]) -> None:
-        folders = []
-        entries = self.client.scandir(self._path(prefix))
-        while (entry := await _limit_time(anext(entries, None))) is not None:
-            remote_name = f"{prefix}{entry.filename!s}"
+    async def _collect_files(self, name_prefix: str, depth: int, remote_files: list[RemoteFile]) -> None:
+        subfolders = []
+        folder_entries = self.client.scandir(self._path(name_prefix))
+        while (entry := await _limit_time(anext(folder_entries, None))) is not None:
+            remote_name = f"{name_prefix}{entry.filename!s}"
             if str(entry.filename) in (".", ".."):
                 continue
             if entry.attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
-                folders.append(remote_name)
+                subfolders.append(remote_name)
             elif entry.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR:
-                files.append(_to_file(remote_name, entry.attrs))
+                remote_files.append(_make_file(remote_name, entry.attrs))
             else:  # a link, or a server that states no type
                 with suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPPermissionDenied):
-                    files += [file for file in [await self._describe(remote_name)] if file is not None]
-            check_file_count(len(files))
-        for remote_name in folders if depth > 1 else ():
+                    remote_files += [
+                        remote_file for remote_file in [await self._describe(remote_name)] if remote_file is not None
+                    ]
+            check_file_count(len(remote_files))
+        for remote_name in subfolders if depth > 1 else ():
             if not remote_name.rsplit("/", 1)[-1].startswith("."):
-                await self._collect_files(f"{remote_name}/", depth - 1, files)
+                await self._collect_files(f"{remote_name}/", depth - 1, remote_files)
 
     async def _describe(self, remote_name: str) -> RemoteFile | None:
         attributes = await _limit_time(self.client.stat(self._path(remote_name)))
-        mode = attributes.permissions
-        is_file = attributes.type == asyncssh.FILEXFER_TYPE_REGULAR or (mode is not None and stat.S_ISREG(mode))
-        return _to_file(remote_name, attributes) if is_file else None
+        file_mode = attributes.permissions
+        is_file = attributes.type == asyncssh.FILEXFER_TYPE_REGULAR or (
+            file_mode is not None and stat.S_ISREG(file_mode)
+        )
+        return _make_file(remote_name, attributes) if is_file else None
 
 
 @contextmanager
@@ -139,7 +143,7 @@ async def _connect(options: FetchOptions) -> asyncssh.SSHClientConnection:
         raise OriginUnreadable(f"set {options.variable('password')} or {options.variable('key')}")
     known_hosts = Path(options.known_hosts or "~/.ssh/known_hosts").expanduser()
     if not known_hosts.is_file():
-        raise OriginUnreadable(f"{_NAME_KNOWN_HOSTS}: there is no file {known_hosts}")
+        raise OriginUnreadable(f"{_KNOWN_HOSTS_ADVICE}: there is no file {known_hosts}")
     try:
         return await asyncssh.connect(
             host,
@@ -158,12 +162,17 @@ async def _connect(options: FetchOptions) -> asyncssh.SSHClientConnection:
         )
     except asyncssh.HostKeyNotVerifiable:
         host_keys, certificate_keys = asyncssh.match_known_hosts(str(known_hosts), host, "", port)[:2]
-        mismatch = "is another one than" if host_keys or certificate_keys else "is not in"
+        mismatch_phrase = "is another one than" if host_keys or certificate_keys else "is not in"
         raise OriginUnreadable(
-            f"the host key of {host} {mismatch} {known_hosts}: {_NAME_KNOWN_HOSTS} after its owner confirmed it"
+            f"the host key of {host} {mismatch_phrase} {known_hosts}: {_KNOWN_HOSTS_ADVICE} after its owner "
+            "confirmed it"
         ) from None
     except asyncssh.PermissionDenied:
-        used_variables = [options.variable(name) for name in ("key", "password") if name in credentials]
+        used_variables = [
+            options.variable(credential_name)
+            for credential_name in ("key", "password")
+            if credential_name in credentials
+        ]
         raise OriginUnreadable(f"{host} refused the user and {' and '.join(used_variables)}") from None
 
 
@@ -183,7 +192,7 @@ def _read_keys(credentials: dict[str, str], options: FetchOptions) -> list[async
         ) from None
 
 
-def _to_file(remote_name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
+def _make_file(remote_name: str, attributes: asyncssh.SFTPAttrs) -> RemoteFile:
     return make_remote_file(remote_name, attributes.size, attributes.mtime)
 
 

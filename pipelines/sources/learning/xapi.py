@@ -37,12 +37,12 @@ IS_BY_OPEN_EDX = Condition(
 IS_NOT_BY_OPEN_EDX = Condition(IS_BY_OPEN_EDX.column, ("",))
 IS_GRADE = Condition("learning_verb", (PASSED, FAILED))
 IS_VOIDING = Condition("learning_verb", (VOIDED,))
-ACCOUNT_PATHS = ("actor.account.homePage", "actor.account.name")
-ACTOR_PATHS = (*ACCOUNT_PATHS, "actor.mbox", "actor.mbox_sha1sum", "actor.openid")
+ACCOUNT_MEMBERS = ("actor.account.homePage", "actor.account.name")
+ACTOR_MEMBERS = (*ACCOUNT_MEMBERS, "actor.mbox", "actor.mbox_sha1sum", "actor.openid")
 # cmi5 9.5.5.2: an administrative waiver says nothing of what the person can do.
-WAIVER_REASON_PATHS = ('$.result.extensions."https://w3id.org/xapi/cmi5/result/extensions/reason"',)
+WAIVING_REASON_MEMBER = ('$.result.extensions."https://w3id.org/xapi/cmi5/result/extensions/reason"',)
 PREFERRED_LANGUAGES = ("en", "en-US", "en-GB", "de")
-NAME_PATH = "object.definition.name"
+ACTIVITY_NAME = "object.definition.name"
 
 # Times are ISO 8601 by the specification of xAPI: no order of day and month has to be proven.
 ISO_TIME = Transform("datetime", formats=("%Y-%m-%dT%H:%M:%S%.f%#z",))
@@ -62,25 +62,25 @@ ADAPTER = Adapter(
                 # A record store gives each statement an id; what has none is told apart by its attempt and time.
                 FieldMap(
                     "record_code",
-                    (*ACTOR_PATHS, "verb.id", "object.id", "context.registration", "timestamp"),
+                    (*ACTOR_MEMBERS, "verb.id", "object.id", "context.registration", "timestamp"),
                     DIGEST,
                     join="|",
                 ),
                 # Two systems may have an account of the same name (xAPI 1.0.3, Data 2.4.2.4).
-                FieldMap("account_code", ACCOUNT_PATHS, join="|", when=Condition(ACCOUNT_PATHS[1:], (ANY_TEXT,))),
+                FieldMap("account_code", ACCOUNT_MEMBERS, join="|", when=Condition(ACCOUNT_MEMBERS[1:], (ANY_TEXT,))),
                 FieldMap("account_code", ("actor.mbox_sha1sum", "actor.openid")),
                 FieldMap("work_email", ("actor.mbox",)),
                 FieldMap("course_code", ("object.id",), unless=IS_VOIDING),
-                FieldMap("course_name", tuple(f"{NAME_PATH}.{language}" for language in PREFERRED_LANGUAGES)),
+                FieldMap("course_name", tuple(f"{ACTIVITY_NAME}.{language}" for language in PREFERRED_LANGUAGES)),
                 # Any language is better than none; of several, the first.
-                FieldMap("course_name", (f"{NAME_PATH}.*",), extract=r"^([^|]+)"),
+                FieldMap("course_name", (f"{ACTIVITY_NAME}.*",), extract=r"^([^|]+)"),
                 FieldMap(
                     "learning_verb", ("verb.id",), OPEN_EDX_VERB_TRANSFORM, when=IS_BY_OPEN_EDX, unless=IS_VOIDING
                 ),
                 FieldMap("learning_verb", ("verb.id",), VERB_TRANSFORM, required=True, unless=IS_VOIDING),
                 FieldMap(
                     "state_code",
-                    (*ACTOR_PATHS, "object.id", "context.registration"),
+                    (*ACTOR_MEMBERS, "object.id", "context.registration"),
                     DIGEST,
                     join="|",
                     when=IS_GRADE,
@@ -107,7 +107,7 @@ ADAPTER = Adapter(
                 PassOver("object", ("object.objectType",), ("SubStatement", "Agent", "Group")),
                 PassOver("actor", ("actor.objectType",), ("Group",)),
                 PassOver("activity type", ("object.definition.type",), tuple(XAPI_ACTIVITY_TYPES.proves_nothing)),
-                PassOver("waived for a reason", WAIVER_REASON_PATHS, ("Administrative",)),
+                PassOver("waived for a reason", WAIVING_REASON_MEMBER, ("Administrative",)),
             ),
         ),
     ),

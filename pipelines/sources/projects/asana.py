@@ -12,7 +12,7 @@ from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import MINUTES, change_notice
 
 # Digits, with the signs that a spreadsheet adds.
-TASK_ID = r"^\s*(\d[\d.,E+]*)\s*$"
+TASK_ID_PATTERN = r"^\s*(\d[\d.,E+]*)\s*$"
 
 ADAPTER = Adapter(
     system="asana",
@@ -25,10 +25,10 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                FieldMap("record_code", ("Task ID",), required=True, extract=TASK_ID),
+                FieldMap("record_code", ("Task ID",), required=True, extract=TASK_ID_PATTERN),
                 FieldMap("work_email", ("Assignee Email",)),
                 FieldMap("project_code", ("Projects",)),
-                FieldMap("assignment_code", ("Task ID",), extract=TASK_ID),
+                FieldMap("assignment_code", ("Task ID",), extract=TASK_ID_PATTERN),
                 FieldMap("skill_text", ("Tags",), split=r"\s*,\s*"),
                 FieldMap("started_date", ("Start Date", "Created At")),
                 FieldMap("done_at", ("Completed At",)),

@@ -9,7 +9,7 @@ from pipelines.sources.value_maps import HOURS, IS_DONE
 from pipelines.sources.vocabularies.issue_states import AZURE_REASONS, filled_means_done
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
-CLOSED = ("Closed Date", "Resolved Date")
+CLOSING_DAY_HEADERS = ("Closed Date", "Resolved Date")
 
 ADAPTER = Adapter(
     system="azure_devops",
@@ -37,11 +37,11 @@ ADAPTER = Adapter(
                 ),
                 FieldMap("is_done", ("State",), IS_DONE, when=Condition(("State",), (KNOWN_WORDS,))),
                 # A state of the company's own says nothing; the day on which the work was closed does.
-                FieldMap("is_done", CLOSED, filled_means_done(*CLOSED), value_is_header=True),
+                FieldMap("is_done", CLOSING_DAY_HEADERS, filled_means_done(*CLOSING_DAY_HEADERS), value_is_header=True),
                 FieldMap("is_done", ("State",), IS_DONE),
                 FieldMap("started_date", ("Start Date", "Activated Date", "Created Date")),
                 FieldMap("ended_date", ("Finish Date",)),
-                FieldMap("done_at", CLOSED),
+                FieldMap("done_at", CLOSING_DAY_HEADERS),
                 FieldMap("planned_hours", ("Original Estimate",), HOURS),
                 FieldMap("changed_at", ("Changed Date",)),
             ),

@@ -10,7 +10,7 @@ Source: developer.clickup.com, API 2.0: Get Tasks, Get time entries within a dat
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap, Transform
 from pipelines.sources.value_maps import MILLISECONDS, change_notice
 
-STATUS_TYPES = Transform(
+IS_DONE = Transform(
     "boolean",
     values={**dict.fromkeys(("done", "closed"), "true"), **dict.fromkeys(("open", "custom", "unstarted"), "false")},
     source="ClickUp API 2.0, tasks: status.type",
@@ -33,7 +33,7 @@ ADAPTER = Adapter(
                 FieldMap("project_code", ("list.id",)),
                 FieldMap("assignment_code", ("id",)),
                 FieldMap("skill_text", ("tags[*].name",)),
-                FieldMap("is_done", ("status.type",), STATUS_TYPES),
+                FieldMap("is_done", ("status.type",), IS_DONE),
                 FieldMap("started_date", ("start_date", "date_created")),
                 FieldMap("done_at", ("date_done", "date_closed")),
                 FieldMap("planned_hours", ("time_estimate",), MILLISECONDS),

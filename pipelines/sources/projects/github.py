@@ -15,25 +15,27 @@ from pipelines.sources.vocabularies.issue_states import GITHUB_STATES
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
 # The end of an address of the interface or of the API: owner and repository.
-REPOSITORY = r"^(?:https?://[^/]+/(?:api/v3/)?(?:repos/)?)?([^/]+/[^/]+?)(?:/(?:issues|pulls?)/\d+)?/?$"
-REPOSITORY_NAME = r"([^/]+?)(?:/(?:issues|pulls?)/\d+)?/?$"
-AUTHOR = ("user.login", "author.login")
-LABELS = ("labels[*].name", "labels.nodes[*].name")
-PLACE = ("base.repo.full_name", "repository.nameWithOwner", "repository_url", "html_url", "url")
-MERGED, CHANGED = ("merged_at", "mergedAt"), ("updated_at", "updatedAt")
+REPOSITORY_PATTERN = r"^(?:https?://[^/]+/(?:api/v3/)?(?:repos/)?)?([^/]+/[^/]+?)(?:/(?:issues|pulls?)/\d+)?/?$"
+REPOSITORY_NAME_PATTERN = r"([^/]+?)(?:/(?:issues|pulls?)/\d+)?/?$"
+AUTHOR_HEADERS = ("user.login", "author.login")
+LABEL_HEADERS = ("labels[*].name", "labels.nodes[*].name")
+REPOSITORY_HEADERS = ("base.repo.full_name", "repository.nameWithOwner", "repository_url", "html_url", "url")
+MERGED_HEADERS, CHANGED_HEADERS = ("merged_at", "mergedAt"), ("updated_at", "updatedAt")
 # The reason of closing counts before the state, which says closed for work that was given up too.
-OUTCOME = as_transform(GITHUB_STATES, "boolean")
-NOT_PEOPLE = (
+IS_DONE = as_transform(GITHUB_STATES, "boolean")
+NON_PERSON_ACCOUNTS = (
     PassOver("account type", ("user.type",), words=("Bot",)),
     PassOver("account is_bot", ("author.is_bot",), words=("true",)),
     # A deleted account is called ghost by one interface and null by another.
-    PassOver("account", AUTHOR, words=("ghost", "")),
+    PassOver("account", AUTHOR_HEADERS, words=("ghost", "")),
 )
-GOOD, BAD = "APPROVED", "CHANGES_REQUESTED"
+APPROVING_STATE, REJECTING_STATE = "APPROVED", "CHANGES_REQUESTED"
 
 
-def _skill_fields() -> tuple[FieldMap, ...]:
-    return FieldMap("skill_text", LABELS), FieldMap("skill_text", PLACE, extract=REPOSITORY_NAME)
+def _skill_field_maps() -> tuple[FieldMap, ...]:
+    return FieldMap("skill_text", LABEL_HEADERS), FieldMap(
+        "skill_text", REPOSITORY_HEADERS, extract=REPOSITORY_NAME_PATTERN
+    )
 
 
 def _pull_request_shape(merged_header: str, author_header: str) -> ShapeMap:
@@ -41,16 +43,16 @@ def _pull_request_shape(merged_header: str, author_header: str) -> ShapeMap:
         "assignment",
         (
             FieldMap("record_code", ("id", "url")),
-            FieldMap("account_code", AUTHOR),
-            FieldMap("project_code", PLACE, extract=REPOSITORY),
+            FieldMap("account_code", AUTHOR_HEADERS),
+            FieldMap("project_code", REPOSITORY_HEADERS, extract=REPOSITORY_PATTERN),
             FieldMap("assignment_code", ("html_url", "url")),
-            *_skill_fields(),
+            *_skill_field_maps(),
             FieldMap("started_date", ("created_at", "createdAt")),
-            FieldMap("done_at", MERGED),
-            FieldMap("changed_at", CHANGED),
+            FieldMap("done_at", MERGED_HEADERS),
+            FieldMap("changed_at", CHANGED_HEADERS),
         ),
         signature=(merged_header, author_header),
-        pass_over=NOT_PEOPLE,
+        pass_over=NON_PERSON_ACCOUNTS,
     )
 
 
@@ -61,13 +63,13 @@ def _issue_shape(assignees_header: str) -> ShapeMap:
             # One row per person: the address of the issue and the person together.
             FieldMap("record_code", ("url", f"{assignees_header}[*].login"), join="#"),
             FieldMap("account_code", (f"{assignees_header}[*].login",)),
-            FieldMap("project_code", PLACE, extract=REPOSITORY),
+            FieldMap("project_code", REPOSITORY_HEADERS, extract=REPOSITORY_PATTERN),
             FieldMap("assignment_code", ("html_url", "url")),
-            *_skill_fields(),
-            FieldMap("is_done", ("state_reason", "stateReason", "state"), OUTCOME),
+            *_skill_field_maps(),
+            FieldMap("is_done", ("state_reason", "stateReason", "state"), IS_DONE),
             FieldMap("started_date", ("created_at", "createdAt")),
             FieldMap("done_at", ("closed_at", "closedAt")),
-            FieldMap("changed_at", CHANGED),
+            FieldMap("changed_at", CHANGED_HEADERS),
         ),
         signature=("number", assignees_header),
         explode=assignees_header,
@@ -82,17 +84,20 @@ def _review_shape(reviews_header: str) -> ShapeMap:
         "feedback",
         (
             FieldMap("record_code", (f"{reviews_header}[*].id",)),
-            FieldMap("account_code", AUTHOR),
+            FieldMap("account_code", AUTHOR_HEADERS),
             FieldMap("given_by_code", (f"{reviews_header}[*].author.login",)),
-            *_skill_fields(),
+            *_skill_field_maps(),
             FieldMap("feedback_kind", constant="peer"),
-            FieldMap("score_share", (), SHARE, constant="1", when=Condition(state_headers, (GOOD,))),
-            FieldMap("score_share", (), SHARE, constant="0", when=Condition(state_headers, (BAD,))),
+            FieldMap("score_share", (), SHARE, constant="1", when=Condition(state_headers, (APPROVING_STATE,))),
+            FieldMap("score_share", (), SHARE, constant="0", when=Condition(state_headers, (REJECTING_STATE,))),
             FieldMap("occurred_at", (f"{reviews_header}[*].submittedAt",)),
         ),
         signature=(reviews_header, "author.login"),
         explode=reviews_header,
-        pass_over=(*NOT_PEOPLE, PassOver("review", state_headers, other_than=(GOOD, BAD))),
+        pass_over=(
+            *NON_PERSON_ACCOUNTS,
+            PassOver("review", state_headers, other_than=(APPROVING_STATE, REJECTING_STATE)),
+        ),
     )
 
 
@@ -120,13 +125,16 @@ ADAPTER = Adapter(
             "skill_mention",
             (
                 FieldMap("record_code", ("id",)),
-                FieldMap("account_code", AUTHOR),
-                FieldMap("skill_text", ("pull_request_url",), extract=REPOSITORY_NAME),
+                FieldMap("account_code", AUTHOR_HEADERS),
+                FieldMap("skill_text", ("pull_request_url",), extract=REPOSITORY_NAME_PATTERN),
                 FieldMap("mode", constant="teaching"),
                 FieldMap("occurred_at", ("submitted_at",), required=True),
             ),
             signature=("submitted_at", "pull_request_url"),
-            pass_over=(*NOT_PEOPLE, PassOver("review", ("state",), other_than=(GOOD, BAD))),
+            pass_over=(
+                *NON_PERSON_ACCOUNTS,
+                PassOver("review", ("state",), other_than=(APPROVING_STATE, REJECTING_STATE)),
+            ),
         ),
     ),
     refused_forms=(change_notice("GitHub", "the list of issues or pull requests", "action", "sender.login"),),

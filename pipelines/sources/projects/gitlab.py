@@ -19,38 +19,41 @@ IS_CLOSED, IS_MERGED = (
     as_transform(states, "boolean") for states in (GITLAB_ISSUE_STATES, GITLAB_MERGE_REQUEST_STATES)
 )
 # An issue that was moved, or closed as a duplicate, is not finished work of its own.
-ELSEWHERE = Condition(("moved_to_id", "_links.closed_as_duplicate_of"), (ANY_TEXT,))
-AUTHOR = ("author.username", "Author Username")
-ADDRESS = ("web_url", "webUrl", "URL")
-PROJECT = r"^https?://[^/]+/(.+?)/-/"
-PROJECT_NAME = r"([^/]+)/-/"
-CREATED, CHANGED = ("created_at", "createdAt", "Created At (UTC)"), ("updated_at", "updatedAt", "Updated At (UTC)")
-SKILL = (
+IS_CONTINUED_ELSEWHERE = Condition(("moved_to_id", "_links.closed_as_duplicate_of"), (ANY_TEXT,))
+AUTHOR_HEADERS = ("author.username", "Author Username")
+ADDRESS_HEADERS = ("web_url", "webUrl", "URL")
+PROJECT_PATTERN = r"^https?://[^/]+/(.+?)/-/"
+PROJECT_NAME_PATTERN = r"([^/]+)/-/"
+CREATED_HEADERS, CHANGED_HEADERS = (
+    ("created_at", "createdAt", "Created At (UTC)"),
+    ("updated_at", "updatedAt", "Updated At (UTC)"),
+)
+SKILL_FIELD_MAPS = (
     FieldMap("skill_text", ("labels[*].name", "labels.nodes[*].title", "labels[*]")),
     FieldMap("skill_text", ("Labels",), split=r"\s*,\s*"),
-    FieldMap("skill_text", ADDRESS, extract=PROJECT_NAME),
+    FieldMap("skill_text", ADDRESS_HEADERS, extract=PROJECT_NAME_PATTERN),
 )
-NOT_PEOPLE = (PassOver("account", AUTHOR, words=("ghost", "")),)
+DELETED_ACCOUNTS = (PassOver("account", AUTHOR_HEADERS, words=("ghost", "")),)
 
 
 def _merge_request_shape(*signature: str) -> ShapeMap:
     return ShapeMap(
         "assignment",
         (
-            FieldMap("record_code", ADDRESS, required=True),
-            FieldMap("account_code", AUTHOR, required=True),
-            FieldMap("project_code", ADDRESS, extract=PROJECT),
-            FieldMap("assignment_code", ADDRESS),
-            *SKILL,
+            FieldMap("record_code", ADDRESS_HEADERS, required=True),
+            FieldMap("account_code", AUTHOR_HEADERS, required=True),
+            FieldMap("project_code", ADDRESS_HEADERS, extract=PROJECT_PATTERN),
+            FieldMap("assignment_code", ADDRESS_HEADERS),
+            *SKILL_FIELD_MAPS,
             FieldMap("is_done", ("state", "State"), IS_MERGED),
-            FieldMap("started_date", CREATED),
+            FieldMap("started_date", CREATED_HEADERS),
             FieldMap("done_at", ("merged_at", "mergedAt")),
             # The CSV has no day of the merge.
             FieldMap("done_at", ("Updated At (UTC)",), when=Condition("is_done", ("merged",))),
-            FieldMap("changed_at", CHANGED),
+            FieldMap("changed_at", CHANGED_HEADERS),
         ),
         signature=signature,
-        pass_over=NOT_PEOPLE,
+        pass_over=DELETED_ACCOUNTS,
     )
 
 
@@ -58,19 +61,19 @@ def _approval_shape(approvers_header: str, person_header: str) -> ShapeMap:
     return ShapeMap(
         "feedback",
         (
-            FieldMap("record_code", (*ADDRESS, person_header), DIGEST, join="|"),
-            FieldMap("account_code", AUTHOR, required=True),
+            FieldMap("record_code", (*ADDRESS_HEADERS, person_header), DIGEST, join="|"),
+            FieldMap("account_code", AUTHOR_HEADERS, required=True),
             FieldMap("given_by_code", (person_header,)),
-            *SKILL,
+            *SKILL_FIELD_MAPS,
             FieldMap("feedback_kind", constant="peer"),
             FieldMap("score_share", (), SHARE, constant="1"),
             FieldMap("occurred_at", ("mergedAt", "updatedAt", "Updated At (UTC)")),
-            FieldMap("changed_at", CHANGED),
+            FieldMap("changed_at", CHANGED_HEADERS),
         ),
         signature=(approvers_header,),
         explode=approvers_header,
         explode_separator=r"\s*,\s*",
-        pass_over=NOT_PEOPLE,
+        pass_over=DELETED_ACCOUNTS,
     )
 
 
@@ -78,17 +81,17 @@ def _issue_shape(assignees_header: str, person_header: str, *signature: str) -> 
     return ShapeMap(
         "assignment",
         (
-            FieldMap("record_code", (*ADDRESS, person_header), join="#", required=True),
+            FieldMap("record_code", (*ADDRESS_HEADERS, person_header), join="#", required=True),
             FieldMap("account_code", (person_header,)),
-            FieldMap("project_code", ADDRESS, extract=PROJECT),
-            FieldMap("assignment_code", ADDRESS),
-            *SKILL,
-            FieldMap("is_done", constant="false", when=ELSEWHERE),
+            FieldMap("project_code", ADDRESS_HEADERS, extract=PROJECT_PATTERN),
+            FieldMap("assignment_code", ADDRESS_HEADERS),
+            *SKILL_FIELD_MAPS,
+            FieldMap("is_done", constant="false", when=IS_CONTINUED_ELSEWHERE),
             FieldMap("is_done", ("state", "State"), IS_CLOSED),
-            FieldMap("started_date", ("start_date", *CREATED)),
+            FieldMap("started_date", ("start_date", *CREATED_HEADERS)),
             FieldMap("done_at", ("closed_at", "closedAt", "Closed At (UTC)")),
             FieldMap("planned_hours", ("time_stats.time_estimate", "Time Estimate"), SECONDS),
-            FieldMap("changed_at", CHANGED),
+            FieldMap("changed_at", CHANGED_HEADERS),
         ),
         signature=signature,
         explode=assignees_header,

@@ -10,9 +10,9 @@ from pipelines.sources.value_maps import DIGEST, IS_DONE, LIST_MARKS, SECONDS, W
 from pipelines.sources.vocabularies.issue_states import JIRA_RESOLUTIONS, filled_means_done
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
-RESOLUTION = as_transform(JIRA_RESOLUTIONS, "boolean")
+RESOLUTION_TRANSFORM = as_transform(JIRA_RESOLUTIONS, "boolean")
 HAS_KNOWN_RESOLUTION = Condition(("Resolution",), (KNOWN_WORDS,))
-RESOLVED = ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")
+RESOLUTION_DAY_HEADERS = ("Resolved", "Resolution Date", "resolution_date", "resolutiondate")
 
 ADAPTER = Adapter(
     system="jira",
@@ -34,11 +34,13 @@ ADAPTER = Adapter(
                 ),
                 # An issue is finished when a resolution is set, on the day Resolved, whatever its status is called; not
                 # if the resolution says that nobody worked on it to its end.
-                FieldMap("is_done", ("Resolution",), RESOLUTION, when=HAS_KNOWN_RESOLUTION),
-                FieldMap("is_done", RESOLVED, filled_means_done(*RESOLVED), value_is_header=True),
+                FieldMap("is_done", ("Resolution",), RESOLUTION_TRANSFORM, when=HAS_KNOWN_RESOLUTION),
+                FieldMap(
+                    "is_done", RESOLUTION_DAY_HEADERS, filled_means_done(*RESOLUTION_DAY_HEADERS), value_is_header=True
+                ),
                 FieldMap("is_done", ("Status Category", "status_category", "Status"), IS_DONE),
                 FieldMap("started_date", ("Custom field (Start date)", "Created", "created_date")),
-                FieldMap("done_at", RESOLVED),
+                FieldMap("done_at", RESOLUTION_DAY_HEADERS),
                 FieldMap(
                     "planned_hours", ("Original Estimate", "Σ Original Estimate", "original_estimate"), WORKING_SECONDS
                 ),

@@ -14,10 +14,10 @@ from pipelines.sources.vocabularies.issue_states import LINEAR_STATE_TYPES
 from pipelines.sources.vocabularies.vocabulary import as_transform
 
 # `Wed May 13 2026 11:21:41 GMT+0000 (GMT+00:00)`, as a browser writes a time; the name of the day and zone say nothing.
-BROWSER_TIME = r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(.*?)(?: \([^)]*\))?$"
-TIME, DAY = (Transform(kind, formats=("%b %d %Y %H:%M:%S GMT%z",)) for kind in ("datetime", "date"))
-GIVEN_UP = Condition(("Canceled", "canceledAt", "Duplicate of"), (ANY_TEXT,))
-STATE_TYPES = as_transform(LINEAR_STATE_TYPES, "boolean")
+BROWSER_TIME_PATTERN = r"^(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?(.*?)(?: \([^)]*\))?$"
+TIME_TRANSFORM, DAY_TRANSFORM = (Transform(kind, formats=("%b %d %Y %H:%M:%S GMT%z",)) for kind in ("datetime", "date"))
+IS_GIVEN_UP = Condition(("Canceled", "canceledAt", "Duplicate of"), (ANY_TEXT,))
+IS_DONE = as_transform(LINEAR_STATE_TYPES, "boolean")
 
 ADAPTER = Adapter(
     system="linear",
@@ -39,11 +39,16 @@ ADAPTER = Adapter(
                 FieldMap("assignment_code", ("identifier", "ID"), required=True),
                 FieldMap("skill_text", ("labels.nodes[*].name",)),
                 FieldMap("skill_text", ("Labels",), split=r"\s*,\s*"),
-                FieldMap("is_done", constant="false", when=GIVEN_UP),
-                FieldMap("is_done", ("state.type",), STATE_TYPES),
-                FieldMap("started_date", ("Started", "startedAt", "Created", "createdAt"), DAY, extract=BROWSER_TIME),
-                FieldMap("done_at", ("Completed", "completedAt"), TIME, extract=BROWSER_TIME),
-                FieldMap("changed_at", ("Updated", "updatedAt"), TIME, extract=BROWSER_TIME),
+                FieldMap("is_done", constant="false", when=IS_GIVEN_UP),
+                FieldMap("is_done", ("state.type",), IS_DONE),
+                FieldMap(
+                    "started_date",
+                    ("Started", "startedAt", "Created", "createdAt"),
+                    DAY_TRANSFORM,
+                    extract=BROWSER_TIME_PATTERN,
+                ),
+                FieldMap("done_at", ("Completed", "completedAt"), TIME_TRANSFORM, extract=BROWSER_TIME_PATTERN),
+                FieldMap("changed_at", ("Updated", "updatedAt"), TIME_TRANSFORM, extract=BROWSER_TIME_PATTERN),
             ),
         ),
     ),

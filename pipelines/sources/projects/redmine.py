@@ -11,10 +11,10 @@ Source: redmine/redmine, app/models/issue_query.rb and time_entry_query.rb (colu
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import HOURS
 from pipelines.sources.vocabularies.issue_states import ISSUE_STATES, REDMINE_STATUSES
-from pipelines.sources.vocabularies.vocabulary import as_transform, merge
+from pipelines.sources.vocabularies.vocabulary import as_transform, merge_vocabularies
 
-STATUS = as_transform(merge(ISSUE_STATES, REDMINE_STATUSES), "boolean")
-PROJECT = ("project.id", "Project", "Projekt")
+IS_DONE = as_transform(merge_vocabularies(ISSUE_STATES, REDMINE_STATUSES), "boolean")
+PROJECT_HEADERS = ("project.id", "Project", "Projekt")
 
 
 def _worklog_shape(*signature: str) -> ShapeMap:
@@ -23,7 +23,7 @@ def _worklog_shape(*signature: str) -> ShapeMap:
         (
             FieldMap("record_code", ("id",)),
             FieldMap("account_code", ("user.id", "User", "Benutzer"), required=True),
-            FieldMap("project_code", PROJECT),
+            FieldMap("project_code", PROJECT_HEADERS),
             FieldMap("assignment_code", ("issue.id",)),
             FieldMap("assignment_code", ("Issue", "Ticket"), extract=r"#(\d+)"),
             FieldMap("skill_text", ("activity.name", "Activity", "Aktivität")),
@@ -41,10 +41,10 @@ def _issue_shape(*signature: str) -> ShapeMap:
         (
             FieldMap("record_code", ("id", "#"), required=True),
             FieldMap("account_code", ("assigned_to.id", "Assignee", "Zugewiesen an")),
-            FieldMap("project_code", PROJECT),
+            FieldMap("project_code", PROJECT_HEADERS),
             FieldMap("assignment_code", ("id", "#"), required=True),
             FieldMap("skill_text", ("category.name", "Category", "Kategorie")),
-            FieldMap("is_done", ("status.name", "Status"), STATUS),
+            FieldMap("is_done", ("status.name", "Status"), IS_DONE),
             FieldMap("started_date", ("start_date", "Start date", "Beginn")),
             FieldMap("done_at", ("closed_on", "Closed")),
             FieldMap("planned_hours", ("estimated_hours", "Estimated time", "Geschätzter Aufwand"), HOURS),

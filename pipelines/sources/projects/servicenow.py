@@ -12,35 +12,35 @@ from pipelines.sources.declaration import ANY_TEXT, Adapter, Condition, FieldMap
 from pipelines.sources.value_maps import EMAIL_ADDRESS
 
 
-def _display_first_headers(column: str) -> tuple[str, ...]:
-    return f"{column}.display_value", f"{column}.value", column
+def _display_first_headers(column_name: str) -> tuple[str, ...]:
+    return f"{column_name}.display_value", f"{column_name}.value", column_name
 
 
-def _value_first_headers(column: str) -> tuple[str, ...]:
-    return f"{column}.value", f"{column}.display_value", column
+def _value_first_headers(column_name: str) -> tuple[str, ...]:
+    return f"{column_name}.value", f"{column_name}.display_value", column_name
 
 
-def _declare_states(done_words: str, open_words: str) -> Transform:
+def _state_transform(done_states: str, open_states: str) -> Transform:
     return Transform(
         "boolean",
-        values=dict.fromkeys(done_words.split(", "), "true") | dict.fromkeys(open_words.split(", "), "false"),
+        values=dict.fromkeys(done_states.split(", "), "true") | dict.fromkeys(open_states.split(", "), "false"),
         source="ServiceNow documentation: states of incident, task, change and problem records, and their numbers",
     )
 
 
-DONE = "resolved, closed, closed complete, complete"
-NOT_DONE = (
+DONE_STATES = "resolved, closed, closed complete, complete"
+OPEN_STATES = (
     "new, open, in progress, on hold, pending, work in progress, canceled, cancelled, closed incomplete, "
     "closed skipped, assess, authorize, scheduled, implement, review, root cause analysis, fix in progress"
 )
 # A state may come as its number, and the numbers of incidents differ from those of other tasks.
-STATES = _declare_states(DONE, NOT_DONE)
-INCIDENT_STATES = _declare_states(f"{DONE}, 6, 7", f"{NOT_DONE}, 1, 2, 3, 8")
-TASK_STATES = _declare_states(
-    f"{DONE}, 3, 106, 107", f"{NOT_DONE}, -5, -4, -3, -2, -1, 0, 1, 2, 4, 7, 101, 102, 103, 104"
+STATE_TRANSFORM = _state_transform(DONE_STATES, OPEN_STATES)
+INCIDENT_STATE_TRANSFORM = _state_transform(f"{DONE_STATES}, 6, 7", f"{OPEN_STATES}, 1, 2, 3, 8")
+TASK_STATE_TRANSFORM = _state_transform(
+    f"{DONE_STATES}, 3, 106, 107", f"{OPEN_STATES}, -5, -4, -3, -2, -1, 0, 1, 2, 4, 7, 101, 102, 103, 104"
 )
-CLASS = ("sys_class_name.value", "sys_class_name.display_value", "sys_class_name")
-NOT_SOLVED = (
+CLASS_HEADERS = ("sys_class_name.value", "sys_class_name.display_value", "sys_class_name")
+UNSOLVED_CLOSE_CODES = (
     *("not solved (not reproducible)", "not solved (too costly)", "closed/resolved by caller", "resolved by caller"),
     *("duplicate", "no resolution provided"),
 )
@@ -68,12 +68,24 @@ ADAPTER = Adapter(
                     (*_display_first_headers("category"), *_display_first_headers("subcategory")),
                     join="|",
                 ),
-                FieldMap("is_done", constant="false", when=Condition(_display_first_headers("close_code"), NOT_SOLVED)),
                 FieldMap(
-                    "is_done", _value_first_headers("state"), INCIDENT_STATES, when=Condition(CLASS, ("incident",))
+                    "is_done",
+                    constant="false",
+                    when=Condition(_display_first_headers("close_code"), UNSOLVED_CLOSE_CODES),
                 ),
-                FieldMap("is_done", _value_first_headers("state"), TASK_STATES, when=Condition(CLASS, (ANY_TEXT,))),
-                FieldMap("is_done", _display_first_headers("state"), STATES),
+                FieldMap(
+                    "is_done",
+                    _value_first_headers("state"),
+                    INCIDENT_STATE_TRANSFORM,
+                    when=Condition(CLASS_HEADERS, ("incident",)),
+                ),
+                FieldMap(
+                    "is_done",
+                    _value_first_headers("state"),
+                    TASK_STATE_TRANSFORM,
+                    when=Condition(CLASS_HEADERS, (ANY_TEXT,)),
+                ),
+                FieldMap("is_done", _display_first_headers("state"), STATE_TRANSFORM),
                 FieldMap(
                     "started_date",
                     (

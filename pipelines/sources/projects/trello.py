@@ -11,7 +11,7 @@ source-trello, schemas/cards.json.
 from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.value_maps import change_notice
 
-PERSON = "idMembers[*]"
+MEMBER_ID = "idMembers[*]"
 
 ADAPTER = Adapter(
     system="trello",
@@ -24,8 +24,8 @@ ADAPTER = Adapter(
         ShapeMap(
             "assignment",
             (
-                FieldMap("record_code", ("id", PERSON), join="/", required=True),
-                FieldMap("account_code", (PERSON,)),
+                FieldMap("record_code", ("id", MEMBER_ID), join="/", required=True),
+                FieldMap("account_code", (MEMBER_ID,)),
                 FieldMap("project_code", ("idBoard",)),
                 FieldMap("assignment_code", ("id",)),
                 FieldMap("skill_text", ("labels[*].name",)),

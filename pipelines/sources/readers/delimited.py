@@ -66,9 +66,10 @@ def read_delimited(
         ExportRefused: If the file has no header row or ends inside an open quote.
     """
     delimiter, headers = _read_header(opened_file, file_name, delimiter)
-    skipped_rows = 0 if row_matches(headers, _second_row(opened_file, delimiter), skip_unless) else skip_after_header
+    second_row = _read_second_row(opened_file, delimiter)
+    skipped_row_count = 0 if row_matches(headers, second_row, skip_unless) else skip_after_header
     column_names = tuple(f"c{position}" for position in range(len(headers)))
-    unchecked_rows = _scan_in_place(opened_file, column_names, delimiter, 1 + skipped_rows)
+    unchecked_rows = _scan_in_place(opened_file, column_names, delimiter, 1 + skipped_row_count)
     table = TextTable(
         headers,
         columns_by_header(headers),
@@ -80,8 +81,8 @@ def read_delimited(
     )
     if check_while_reading and opened_file.path.stat().st_size > BACKGROUND_CHECK_BYTES:
         return replace(table, is_regular=_survey_in_background(opened_file, delimiter, headers))
-    is_regular, line_count = _survey_rows(opened_file, delimiter, headers)
-    row_count = max(line_count - 1 - skipped_rows, 0)
+    is_regular, surveyed_line_count = _survey_rows(opened_file, delimiter, headers)
+    row_count = max(surveyed_line_count - 1 - skipped_row_count, 0)
     if not is_regular and _ends_in_open_quote(opened_file, delimiter):
         raise ExportRefused(
             f"{file_name} is cut off: its last row, after {row_count} complete ones, ends inside an open quote; "
@@ -91,23 +92,23 @@ def read_delimited(
         return replace(table, row_count=row_count)
     try:
         good_rows, malformed_rows, row_count = _rewrite_rows(
-            opened_file, delimiter, headers, column_names, skipped_rows
+            opened_file, delimiter, headers, column_names, skipped_row_count
         )
     except csv.Error:
         raise ExportRefused(
             f"{file_name} has a field of more than {MAX_FIELD_BYTES} bytes, most likely a quote that is never closed: "
             "export it again"
         ) from None
-    return replace(table, scan=lambda _: good_rows, malformed=malformed_rows, row_count=row_count)
+    return replace(table, scan=lambda _: good_rows, malformed_rows=malformed_rows, row_count=row_count)
 
 
 def _read_header(opened_file: OpenedFile, file_name: str, delimiter: str | None) -> tuple[str, tuple[str, ...]]:
     """Return the delimiter and the headers; the delimiter is detected if the source declares none."""
-    header_row = _first_record(opened_file)
-    delimiter = delimiter or _detect_delimiter(header_row, file_name)
+    header_text = _read_first_record(opened_file)
+    delimiter = delimiter or _detect_delimiter(header_text, file_name)
     csv.field_size_limit(MAX_FIELD_BYTES)
     try:
-        headers = tuple(next(csv.reader(io.StringIO(header_row, newline=""), delimiter=delimiter), ()))
+        headers = tuple(next(csv.reader(io.StringIO(header_text, newline=""), delimiter=delimiter), ()))
     except csv.Error as error:
         raise ExportRefused(f"{file_name} has a first row that cannot be read ({error}): export it again") from None
     if not any(header.strip() for header in headers):
@@ -118,39 +119,39 @@ def _read_header(opened_file: OpenedFile, file_name: str, delimiter: str | None)
 def _survey_in_background(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]) -> Callable[[], bool]:
     """Start the survey in a thread; return a function that waits for it and returns whether the file is regular."""
     executor = ThreadPoolExecutor(1, thread_name_prefix="survey")
-    survey = executor.submit(_survey_rows, opened_file, delimiter, headers)
+    survey_future = executor.submit(_survey_rows, opened_file, delimiter, headers)
     executor.shutdown(wait=False)
-    return lambda: survey.result()[0]
+    return lambda: survey_future.result()[0]
 
 
-def _first_record(opened_file: OpenedFile) -> str:
-    record = b""
+def _read_first_record(opened_file: OpenedFile) -> str:
+    record_bytes = b""
     with opened_file.open() as handle:
         for line in islice(handle, MAX_HEADER_LINES):
-            record += line
-            if record.count(b'"') % 2 == 0 and record.decode("utf-8", "replace").strip():
+            record_bytes += line
+            if record_bytes.count(b'"') % 2 == 0 and record_bytes.decode("utf-8", "replace").strip():
                 break
-    return record.decode("utf-8", "replace").strip("\r\n")
+    return record_bytes.decode("utf-8", "replace").strip("\r\n")
 
 
-def _second_row(opened_file: OpenedFile, delimiter: str) -> list[str]:
+def _read_second_row(opened_file: OpenedFile, delimiter: str) -> list[str]:
     with opened_file.open() as handle:
-        first_text = handle.read(CHUNK_BYTES).decode("utf-8", "replace")
+        leading_text = handle.read(CHUNK_BYTES).decode("utf-8", "replace")
     try:
-        rows = filter(any, csv.reader(io.StringIO(first_text, newline=""), delimiter=delimiter))
-        return next(islice(rows, 1, None), [])
+        filled_rows = filter(any, csv.reader(io.StringIO(leading_text, newline=""), delimiter=delimiter))
+        return next(islice(filled_rows, 1, None), [])
     except csv.Error:
         return []
 
 
-def _detect_delimiter(header_row: str, file_name: str) -> str:
-    unquoted_text = re.sub(r'"(?:[^"]|"")*"', "", header_row)
+def _detect_delimiter(header_text: str, file_name: str) -> str:
+    unquoted_text = re.sub(r'"(?:[^"]|"")*"', "", header_text)
     most_frequent_delimiter = max(DELIMITERS, key=unquoted_text.count)
     if most_frequent_delimiter in unquoted_text:
         return most_frequent_delimiter
-    if len(header_row) > 1000:
+    if len(header_text) > 1000:
         raise ExportRefused(
-            f"{file_name} has a first row of {len(header_row)} characters without , ; tab or |: "
+            f"{file_name} has a first row of {len(header_text)} characters without , ; tab or |: "
             "set `delimiter` of this source"
         )
     return ","
@@ -160,31 +161,31 @@ def _survey_rows(opened_file: OpenedFile, delimiter: str, headers: Sequence[str]
     """Return whether all rows are as wide as the header, none is the header again, and quotes only open or close
     fields; and the number of rows.
 
-    All bytes except delimiters, quotes and line ends are deleted; what remains outside quotes must be the marks of
-    one row over and over again.
+    All bytes except the marks, which are delimiters, quotes and line ends, are deleted. The marks that remain outside
+    quotes must be those of one row, over and over again.
     """
-    separator = delimiter.encode()
-    other_bytes = bytes(set(range(256)) - set(separator + b'"\n'))
-    row_marks = separator * (len(headers) - 1) + b"\n"
-    header_prefixes, header_count = _header_starts(headers, delimiter), 0
-    is_regular, is_quote_open, row_count, unmatched_marks, quoted_byte_count = True, False, 0, b"", 0
-    for block in _blocks_of_lines(opened_file):
-        quoted_byte_count = quoted_byte_count + len(block) if is_quote_open and b'"' not in block else 0
-        if len(block) > MAX_FIELD_BYTES or quoted_byte_count > MAX_FIELD_BYTES:
+    delimiter_bytes = delimiter.encode()
+    content_bytes = bytes(set(range(256)) - set(delimiter_bytes + b'"\n'))
+    marks_per_row = delimiter_bytes * (len(headers) - 1) + b"\n"
+    header_starts, header_row_count = _header_starts(headers, delimiter), 0
+    is_regular, is_quote_open, row_count, unmatched_marks, open_quote_byte_count = True, False, 0, b"", 0
+    for block in _read_line_blocks(opened_file):
+        open_quote_byte_count = open_quote_byte_count + len(block) if is_quote_open and b'"' not in block else 0
+        if len(block) > MAX_FIELD_BYTES or open_quote_byte_count > MAX_FIELD_BYTES:
             return False, row_count
-        marks = block.translate(None, other_bytes)
-        if is_quote_open or b'"' in marks:
-            is_regular = is_regular and _has_proper_quotes(block, separator, is_quote_open)
-            marks, is_quote_open = _marks_outside_quotes(marks, is_quote_open)
-        row_count += marks.count(b"\n")
-        for header_start in header_prefixes:
+        block_marks = block.translate(None, content_bytes)
+        if is_quote_open or b'"' in block_marks:
+            is_regular = is_regular and _has_proper_quotes(block, delimiter_bytes, is_quote_open)
+            block_marks, is_quote_open = _marks_outside_quotes(block_marks, is_quote_open)
+        row_count += block_marks.count(b"\n")
+        for header_start in header_starts:
             # most blocks do not hold it, and a copy with a line end in front is made of the others alone
-            header_count += (b"\n" + block).count(header_start) if header_start[1:] in block else 0
-        marks = unmatched_marks + marks
-        complete_row_count = len(marks) // len(row_marks)
-        unmatched_marks = marks[complete_row_count * len(row_marks) :]
-        is_regular = is_regular and marks.startswith(row_marks * complete_row_count)
-    return is_regular and not unmatched_marks and not is_quote_open and header_count <= 1, row_count
+            header_row_count += (b"\n" + block).count(header_start) if header_start[1:] in block else 0
+        block_marks = unmatched_marks + block_marks
+        complete_row_count = len(block_marks) // len(marks_per_row)
+        unmatched_marks = block_marks[complete_row_count * len(marks_per_row) :]
+        is_regular = is_regular and block_marks.startswith(marks_per_row * complete_row_count)
+    return is_regular and not unmatched_marks and not is_quote_open and header_row_count <= 1, row_count
 
 
 def _header_starts(headers: Sequence[str], delimiter: str) -> list[bytes]:
@@ -195,14 +196,19 @@ def _header_starts(headers: Sequence[str], delimiter: str) -> list[bytes]:
 
 
 def _marks_outside_quotes(marks: bytes, is_quote_open: bool) -> tuple[bytes, bool]:
-    """Return the marks outside quotes, and whether a quote is open after the last mark."""
+    """Return the delimiters and line ends that lie outside quotes, and whether a quote is open after the last mark.
+
+    Args:
+        marks: Delimiters, quotes and line ends of a text.
+        is_quote_open: Whether a quote is open before the first mark.
+    """
     mark_codes = np.frombuffer(marks, np.uint8)
     is_quote = mark_codes == ord('"')
     is_inside_quotes = np.logical_xor.accumulate(is_quote) ^ is_quote_open
     return mark_codes[~(is_quote | is_inside_quotes)].tobytes(), bool(is_inside_quotes[-1]) if marks else is_quote_open
 
 
-def _has_proper_quotes(block: bytes, separator: bytes, is_quote_open: bool) -> bool:
+def _has_proper_quotes(block: bytes, delimiter_bytes: bytes, is_quote_open: bool) -> bool:
     """Return whether every quote of the lines opens a field, closes one or is doubled."""
     byte_codes = np.frombuffer(b"\n" + block + b"\n", np.uint8)
     quote_positions = np.flatnonzero(byte_codes == ord('"'))
@@ -210,24 +216,25 @@ def _has_proper_quotes(block: bytes, separator: bytes, is_quote_open: bool) -> b
         quote_positions[int(is_quote_open) :: 2],
         quote_positions[int(not is_quote_open) :: 2],
     )
-    field_ends = tuple(separator + b'"\n')
+    field_end_codes = tuple(delimiter_bytes + b'"\n')
     codes_before_opening, codes_after_closing = byte_codes[opening_positions - 1], byte_codes[closing_positions + 1]
-    ends_line = (codes_after_closing == ord("\r")) & (
+    is_before_line_end = (codes_after_closing == ord("\r")) & (
         byte_codes[closing_positions + 2 - (closing_positions + 2 >= byte_codes.size)] == ord("\n")
     )
     return bool(
-        np.isin(codes_before_opening, field_ends).all() and (np.isin(codes_after_closing, field_ends) | ends_line).all()
+        np.isin(codes_before_opening, field_end_codes).all()
+        and (np.isin(codes_after_closing, field_end_codes) | is_before_line_end).all()
     )
 
 
-def _blocks_of_lines(opened_file: OpenedFile) -> Iterator[bytes]:
+def _read_line_blocks(opened_file: OpenedFile) -> Iterator[bytes]:
     """Return blocks of complete lines; the last block is an incomplete line if it exceeds the longest field."""
     incomplete_line = b""
     for chunk in opened_file.chunks():
-        line_end = chunk.rfind(b"\n") + 1
-        if line_end:
-            yield incomplete_line + chunk[:line_end]
-        incomplete_line = chunk[line_end:] if line_end else incomplete_line + chunk
+        complete_byte_count = chunk.rfind(b"\n") + 1
+        if complete_byte_count:
+            yield incomplete_line + chunk[:complete_byte_count]
+        incomplete_line = chunk[complete_byte_count:] if complete_byte_count else incomplete_line + chunk
         if len(incomplete_line) > MAX_FIELD_BYTES:
             break
     if incomplete_line:
@@ -252,7 +259,7 @@ def _ends_in_open_quote(opened_file: OpenedFile, delimiter: str) -> bool:
 def _scan_in_place(
     opened_file: OpenedFile, column_names: Sequence[str], delimiter: str, skipped_row_count: int
 ) -> pl.LazyFrame:
-    frame = pl.scan_csv(
+    scanned_rows = pl.scan_csv(
         opened_file.path,
         has_header=False,
         skip_rows=skipped_row_count,
@@ -262,7 +269,7 @@ def _scan_in_place(
         row_index_offset=1,
         glob=False,
     )
-    return keep_folder_alive(frame.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), opened_file.folder)
+    return keep_folder_alive(scanned_rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64)), opened_file.folder)
 
 
 def _rewrite_rows(
@@ -270,42 +277,43 @@ def _rewrite_rows(
 ) -> tuple[pl.LazyFrame, pl.LazyFrame, int]:
     """Rewrite the good rows with their row numbers, the malformed rows with the reason; count both together."""
     # Header cells without a name at the end name no column: a row may end before them.
-    named_width = max(position for position, header in enumerate(headers, start=1) if header.strip())
+    named_column_count = max(position for position, header in enumerate(headers, start=1) if header.strip())
     scratch_folder = ScratchFolder()
-    good_path, bad_path = scratch_folder.path / "good.csv", scratch_folder.path / "bad.csv"
+    good_path, malformed_path = scratch_folder.path / "good.csv", scratch_folder.path / "malformed.csv"
     row_number = -1 - skip_after_header
     with (
         _open_text(opened_file) as text_stream,
         good_path.open("w", newline="") as good_file,
-        bad_path.open("w", newline="") as bad_file,
+        malformed_path.open("w", newline="") as malformed_file,
     ):
-        good_writer, bad_writer = csv.writer(good_file, lineterminator="\n"), csv.writer(bad_file, lineterminator="\n")
-        for row_number, row in enumerate(
+        good_writer = csv.writer(good_file, lineterminator="\n")
+        malformed_writer = csv.writer(malformed_file, lineterminator="\n")
+        for row_number, cells in enumerate(
             filter(any, csv.reader(text_stream, delimiter=delimiter)), start=-skip_after_header
         ):
             if row_number <= 0:
                 continue
-            while len(row) > len(column_names) and not row[-1].strip():
-                row.pop()
-            if named_width <= len(row) < len(column_names):
-                row += [""] * (len(column_names) - len(row))
-            if repeats_header(headers, row):
-                bad_writer.writerow((row_number, delimiter.join(row), REPEATED_HEADER))
-            elif len(row) == len(column_names):
-                good_writer.writerow((row_number, *row))
+            while len(cells) > len(column_names) and not cells[-1].strip():
+                cells.pop()
+            if named_column_count <= len(cells) < len(column_names):
+                cells += [""] * (len(column_names) - len(cells))
+            if repeats_header(headers, cells):
+                malformed_writer.writerow((row_number, delimiter.join(cells), REPEATED_HEADER))
+            elif len(cells) == len(column_names):
+                good_writer.writerow((row_number, *cells))
             else:
-                bad_writer.writerow(
-                    (row_number, delimiter.join(row), f"{len(row)} fields where the header has {len(column_names)}")
+                malformed_writer.writerow(
+                    (row_number, delimiter.join(cells), f"{len(cells)} fields where the header has {len(column_names)}")
                 )
     schema = pl.Schema({ROW_NUMBER: pl.Int64, **dict.fromkeys(column_names, pl.String)})
     return (
-        _scan_rewritten(good_path, schema, scratch_folder),
-        _scan_rewritten(bad_path, MALFORMED_SCHEMA, scratch_folder),
+        _scan_rewritten_rows(good_path, schema, scratch_folder),
+        _scan_rewritten_rows(malformed_path, MALFORMED_SCHEMA, scratch_folder),
         max(row_number, 0),
     )
 
 
-def _scan_rewritten(path: Path, schema: pl.Schema, folder: ScratchFolder) -> pl.LazyFrame:
+def _scan_rewritten_rows(path: Path, schema: pl.Schema, folder: ScratchFolder) -> pl.LazyFrame:
     if not path.stat().st_size:
         return pl.LazyFrame(schema=schema)
     return keep_folder_alive(pl.scan_csv(path, has_header=False, schema=schema, glob=False), folder)

@@ -14,24 +14,24 @@ _CANDIDATES = (
     *("cp932", "gb18030", "big5", "cp949"),
 )
 # So much text with other letters than ASCII tells encodings apart.
-MAX_TELLING_BYTES = 1 << 16
+MAX_SEARCHED_BYTES = 1 << 16
 # The letters of windows-1252 that stand where windows-1254 has the Turkish ones; Icelandic has them beside á, í and æ.
 _ICELANDIC_OR_TURKISH, _ICELANDIC = re.compile("[ðþýÐÞÝ]"), re.compile("[áíæÁÍÆ]")
 
 
-def telling_lines(chunks: Iterable[bytes]) -> bytes:
+def find_non_ascii_lines(chunks: Iterable[bytes]) -> bytes:
     """Return the lines that hold other bytes than ASCII, up to `MAX_TELLING_BYTES`."""
-    lines, byte_count, incomplete_line = [], 0, b""
+    found_lines, found_byte_count, incomplete_line = [], 0, b""
     for chunk in chunks:
         *complete_lines, incomplete_line = (incomplete_line + chunk).split(b"\n")
         for line in complete_lines if not chunk.isascii() or not incomplete_line.isascii() else ():
-            if not line.isascii() and byte_count < MAX_TELLING_BYTES:
-                lines.append(line)
-                byte_count += len(line)
-        if byte_count >= MAX_TELLING_BYTES:
+            if not line.isascii() and found_byte_count < MAX_SEARCHED_BYTES:
+                found_lines.append(line)
+                found_byte_count += len(line)
+        if found_byte_count >= MAX_SEARCHED_BYTES:
             break
-        incomplete_line = incomplete_line[-MAX_TELLING_BYTES:]
-    return b"\n".join([*lines, b"" if incomplete_line.isascii() else incomplete_line])[:MAX_TELLING_BYTES]
+        incomplete_line = incomplete_line[-MAX_SEARCHED_BYTES:]
+    return b"\n".join([*found_lines, b"" if incomplete_line.isascii() else incomplete_line])[:MAX_SEARCHED_BYTES]
 
 
 def guess_encoding(encoded_lines: bytes) -> str | None:
@@ -47,16 +47,16 @@ def guess_encoding(encoded_lines: bytes) -> str | None:
     """
     import charset_normalizer  # slow to import, and most files are UTF-8
 
-    matches = list(charset_normalizer.from_bytes(encoded_lines, cp_isolation=list(_CANDIDATES)))
-    least_chaos = min((match.chaos for match in matches), default=1.0)
-    clearest_matches = [match for match in matches if match.chaos == least_chaos]
-    encodings = [encoding for match in clearest_matches for encoding in match.could_be_from_charset]
-    if "cp1252" in encodings:
+    encoding_matches = list(charset_normalizer.from_bytes(encoded_lines, cp_isolation=list(_CANDIDATES)))
+    least_chaos = min((match.chaos for match in encoding_matches), default=1.0)
+    clearest_matches = [match for match in encoding_matches if match.chaos == least_chaos]
+    possible_encodings = [encoding for match in clearest_matches for encoding in match.could_be_from_charset]
+    if "cp1252" in possible_encodings:
         return "cp1254" if _is_turkish(encoded_lines.decode("cp1252", "replace")) else "windows-1252"
-    most_coherence = max((match.coherence for match in clearest_matches), default=0.0)
-    best_matches = [match for match in clearest_matches if match.coherence == most_coherence]
-    if len(best_matches) == 1:
-        return codecs.lookup(best_matches[0].encoding).name
+    highest_coherence = max((match.coherence for match in clearest_matches), default=0.0)
+    most_coherent_matches = [match for match in clearest_matches if match.coherence == highest_coherence]
+    if len(most_coherent_matches) == 1:
+        return codecs.lookup(most_coherent_matches[0].encoding).name
     # A few letters between signs make equal sense in many encodings; in windows-1252 they are the most frequent.
     windows_match = charset_normalizer.from_bytes(encoded_lines, cp_isolation=["cp1252"], threshold=1.0).best()
     return None if windows_match is None else "windows-1252"

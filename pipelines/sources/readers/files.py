@@ -24,7 +24,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from pipelines.sources.readers.encodings import guess_encoding, telling_lines
+from pipelines.sources.readers.encodings import find_non_ascii_lines, guess_encoding
 
 CHUNK_BYTES = 1 << 20
 # A text export shrinks 5 to 30 times, a repetitive one 200 times; archive bombs start at 1,000.
@@ -77,19 +77,19 @@ class OpenedFile:
     Attributes:
         path: The file itself, or its unpacked and decoded copy.
         encoding: Encoding in which the exporting system wrote the text.
-        start: Position of the first byte of the text: 3 after a byte order mark, else 0.
+        text_start: Position of the first byte of the text: 3 after a byte order mark, else 0.
         folder: Keeps the unpacked copy alive as long as anything reads it; None if the file is read in place.
     """
 
     path: Path
     encoding: str
-    start: int = 0
+    text_start: int = 0
     folder: ScratchFolder | None = None
 
     def open(self) -> BufferedReader:
         """Open the file for reading at the first byte of its text."""
         handle = self.path.open("rb")
-        handle.seek(self.start)
+        handle.seek(self.text_start)
         return handle
 
     def chunks(self) -> Iterator[bytes]:
@@ -98,13 +98,13 @@ class OpenedFile:
             yield from read_chunks(handle)
 
 
-def open_file(path: Path, encoding: str | None = None, member: str | None = None) -> OpenedFile:
+def open_file(path: Path, declared_encoding: str | None = None, member_pattern: str | None = None) -> OpenedFile:
     """Unpack and decode a file.
 
     Args:
         path: The file as it was delivered.
-        encoding: Encoding that the source declares; None to detect it.
-        member: Pattern of the file to take from an archive; None if the archive holds one file.
+        declared_encoding: Encoding that the source declares; None to detect it.
+        member_pattern: Pattern of the file to take from an archive; None if the archive holds one file.
 
     Returns:
         The file in UTF-8; in place if it is plain UTF-8 already.
@@ -114,16 +114,16 @@ def open_file(path: Path, encoding: str | None = None, member: str | None = None
     """
     if path.stat().st_size == 0:
         raise ExportRefused(f"{path.name} is empty (0 bytes): export it again")
-    plain_path, scratch_folder = _unpack(path, member)
+    plain_path, scratch_folder = _unpack(path, member_pattern)
     with plain_path.open("rb") as handle:
         first_block = handle.read(CHUNK_BYTES)
     if not first_block.strip():
         raise ExportRefused(f"{path.name} holds no text (nothing, or only blanks): export it again")
-    first_text = first_block.lstrip(codecs.BOM_UTF8 + b" \r\n\t")[:64].lower()
-    for beginnings, advice in FOREIGN_FORMATS:
-        if first_text.startswith(beginnings):
+    first_bytes = first_block.lstrip(codecs.BOM_UTF8 + b" \r\n\t")[:64].lower()
+    for format_prefixes, advice in FOREIGN_FORMATS:
+        if first_bytes.startswith(format_prefixes):
             raise ExportRefused(f"{path.name} is {advice}")
-    actual_encoding = _find_encoding(plain_path, first_block, path.name, encoding)
+    actual_encoding = _find_encoding(plain_path, first_block, path.name, declared_encoding)
     if actual_encoding == "utf-8":
         return OpenedFile(
             plain_path, actual_encoding, 3 if first_block.startswith(codecs.BOM_UTF8) else 0, scratch_folder
@@ -142,85 +142,90 @@ def read_chunks(handle: IO[bytes]) -> Iterator[bytes]:
     return iter(partial(handle.read, CHUNK_BYTES), b"")
 
 
-def archive_members(archive: zipfile.ZipFile, pattern: str | None) -> list[str]:
+def archive_members(archive: zipfile.ZipFile, member_pattern: str | None) -> list[str]:
     """Return the members that are files and whose path or name matches the pattern, ignoring case."""
-    members = [member for member in archive.namelist() if not member.endswith("/") and "__MACOSX" not in member]
-    if pattern is None:
-        return members
+    member_names = [
+        member_name
+        for member_name in archive.namelist()
+        if not member_name.endswith("/") and "__MACOSX" not in member_name
+    ]
+    if member_pattern is None:
+        return member_names
     return [
-        member
-        for member in members
+        member_name
+        for member_name in member_names
         if any(
-            fnmatch(matched_name.lower(), pattern.lower())
-            for matched_name in (member, PurePosixPath(member.replace("\\", "/")).name)
+            fnmatch(path_or_name.lower(), member_pattern.lower())
+            for path_or_name in (member_name, PurePosixPath(member_name.replace("\\", "/")).name)
         )
     ]
 
 
 def unpacked_size(path: Path) -> int:
-    """Return the bytes of all members of a zip archive.
+    """Return the total size in bytes of all members of a zip archive.
 
     Raises:
         ExportRefused: If the archive is damaged or unpacks beyond the limits.
     """
 
-    def read_members() -> Iterator[bytes]:
+    def read_member_chunks() -> Iterator[bytes]:
         with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as handle:
+            for member_info in archive.infolist():
+                with archive.open(member_info) as handle:
                     yield from read_chunks(handle)
 
-    return sum(map(len, _within_limits(read_members(), path)))
+    return sum(map(len, _check_unpacking_limits(read_member_chunks(), path)))
 
 
-def _unpack(path: Path, member: str | None) -> tuple[Path, ScratchFolder | None]:
+def _unpack(path: Path, member_pattern: str | None) -> tuple[Path, ScratchFolder | None]:
     with path.open("rb") as handle:
         first_bytes = handle.read(4)
     open_archive = next(
-        (opener for first_mark, opener in _ARCHIVE_OPENERS.items() if first_bytes.startswith(first_mark)), None
+        (opener for signature, opener in _ARCHIVE_OPENERS.items() if first_bytes.startswith(signature)), None
     )
     if open_archive is None:
         return path, None
 
-    def read_member() -> Iterator[bytes]:
-        with open_archive(path, member) as handle:
+    def read_member_chunks() -> Iterator[bytes]:
+        with open_archive(path, member_pattern) as handle:
             yield from read_chunks(handle)
 
     scratch_folder = ScratchFolder()
     unpacked_path = scratch_folder.path / "unpacked"
     with unpacked_path.open("wb") as unpacked_file:
-        unpacked_file.writelines(_within_limits(read_member(), path))
+        unpacked_file.writelines(_check_unpacking_limits(read_member_chunks(), path))
     return unpacked_path, scratch_folder
 
 
-def _within_limits(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
-    packed_size, byte_count = path.stat().st_size, 0
+def _check_unpacking_limits(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """Yield the unpacked chunks of an archive; refuse it beyond the limits, or if it is damaged."""
+    packed_byte_count, unpacked_byte_count = path.stat().st_size, 0
     try:
         for chunk in chunks:
-            byte_count += len(chunk)
-            if byte_count > MAX_UNPACKED_BYTES or byte_count > max(
-                MIN_RATIO_CHECK_BYTES, MAX_UNPACKED_RATIO * packed_size
+            unpacked_byte_count += len(chunk)
+            if unpacked_byte_count > MAX_UNPACKED_BYTES or unpacked_byte_count > max(
+                MIN_RATIO_CHECK_BYTES, MAX_UNPACKED_RATIO * packed_byte_count
             ):
                 raise ExportRefused(
-                    f"{path.name} unpacks from {packed_size} to more than {byte_count} bytes, and the limit is "
-                    f"{MAX_UNPACKED_RATIO} times as much: unpack it yourself if you trust it"
+                    f"{path.name} unpacks from {packed_byte_count} to more than {unpacked_byte_count} bytes, and the "
+                    f"limit is {MAX_UNPACKED_RATIO} times as much: unpack it yourself if you trust it"
                 )
             yield chunk
     except ARCHIVE_ERRORS as error:
         raise ExportRefused(
-            f"{path.name} is cut off or damaged: it unpacks to {byte_count} bytes and then ends "
+            f"{path.name} is cut off or damaged: it unpacks to {unpacked_byte_count} bytes and then ends "
             f"({type(error).__name__}); copy it again"
         ) from None
 
 
 @contextmanager
-def _open_zip_member(path: Path, pattern: str | None) -> Iterator[IO[bytes]]:
+def _open_zip_member(path: Path, member_pattern: str | None) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(path) as archive:
-        member_names = archive_members(archive, pattern)
+        member_names = archive_members(archive, member_pattern)
         if "xl/workbook.xml" in member_names:
             raise ExportRefused(f"{path.name} is an Excel workbook, and this system reads none: export it as JSON")
         if len(member_names) != 1:
-            member_phrase = f"{len(member_names)} files that fit {pattern}" if pattern else f"{len(member_names)} files"
+            member_phrase = f"{len(member_names)} files" + (f" that fit {member_pattern}" if member_pattern else "")
             raise ExportRefused(
                 f"{path.name} holds {member_phrase} where 1 is expected: set `member` of this source to a pattern "
                 "that fits one"
@@ -248,9 +253,9 @@ def _find_encoding(path: Path, first_block: bytes, file_name: str, declared_enco
         return encoding
     if first_block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    even_zeros, odd_zeros = first_block[:40:2].count(0), first_block[1:40:2].count(0)
-    if max(even_zeros, odd_zeros) > 12 and not min(even_zeros, odd_zeros):
-        return "utf-16-le" if odd_zeros else "utf-16-be"
+    even_zero_count, odd_zero_count = first_block[:40:2].count(0), first_block[1:40:2].count(0)
+    if max(even_zero_count, odd_zero_count) > 12 and not min(even_zero_count, odd_zero_count):
+        return "utf-16-le" if odd_zero_count else "utf-16-be"
     if first_block.count(0) > len(first_block) // 100:
         raise ExportRefused(
             f"{file_name} is not text ({first_block.count(0)} zero bytes in its first {len(first_block)}): export it "
@@ -259,7 +264,7 @@ def _find_encoding(path: Path, first_block: bytes, file_name: str, declared_enco
     if _is_decodable(path, "utf-8"):
         return "utf-8"
     with path.open("rb") as handle:
-        guessed_encoding = guess_encoding(telling_lines(read_chunks(handle)))
+        guessed_encoding = guess_encoding(find_non_ascii_lines(read_chunks(handle)))
     if guessed_encoding is None or not _is_decodable(path, guessed_encoding):
         raise ExportRefused(
             f"{file_name} is none of {', '.join(ENCODINGS)}, and its letters do not tell which encoding it has: "
@@ -276,9 +281,9 @@ def _is_decodable(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         for chunk in OpenedFile(path, encoding).chunks():
-            is_split = decoder.getstate()[0]  # the block before ends inside a letter
+            undecoded_bytes = decoder.getstate()[0]  # the block before ends inside a letter
             # most blocks are plain ASCII, which takes less time to see than to decode
-            if encoding != "utf-8" or is_split or not chunk.isascii():
+            if encoding != "utf-8" or undecoded_bytes or not chunk.isascii():
                 decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
@@ -290,7 +295,7 @@ def _transcode(source_path: Path, target_path: Path, encoding: str, file_name: s
     try:
         with target_path.open("wb") as target_file:
             target_file.writelines(
-                decoded_text.encode("utf-8", "replace") for decoded_text in _decode_chunks(source_path, encoding)
+                text_chunk.encode("utf-8", "replace") for text_chunk in _decode_chunks(source_path, encoding)
             )
     except UnicodeDecodeError as error:
         raise ExportRefused(

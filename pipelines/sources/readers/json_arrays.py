@@ -17,13 +17,13 @@ from pipelines.sources.readers.json_scans import MAX_RECORD_BYTES, read_batches
 
 # DuckDB's line reader takes a zero byte for a separator; another control character is invalid JSON just the same.
 # A line end between the members of a record is a blank; inside a string it is invalid JSON in any case.
-_ONE_LINE = bytes.maketrans(b"\r\n\0", b"  \x01")
+_LINE_ENDS_TO_BLANKS = bytes.maketrans(b"\r\n\0", b"  \x01")
 # A bracket, or a string; the group is empty if the string is still open at the end of the block.
 _TOKEN = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+(")?', re.DOTALL)
 # Members of an object that hold no list and no object.
 _SCALARS = rb'\s*\{\s*(?:"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[^\s"\[\]{},]+)\s*,\s*)*+'
 # Bytes at the start of a document in which its list is looked for.
-_HEAD_BYTES = 1 << 16
+MAX_HEAD_BYTES = 1 << 16
 
 
 def write_elements(opened_file: OpenedFile, file_name: str, list_paths: tuple[str, ...], target_path: Path) -> None:
@@ -41,7 +41,7 @@ def write_elements(opened_file: OpenedFile, file_name: str, list_paths: tuple[st
     if not _write_sound_array(opened_file, list_paths, target_path):
         records = _split_array(opened_file.chunks(), file_name, list_paths)
         with target_path.open("wb") as target_file:
-            target_file.writelines(record.translate(_ONE_LINE) + b"\n" for record in records)
+            target_file.writelines(record.translate(_LINE_ENDS_TO_BLANKS) + b"\n" for record in records)
 
 
 def _write_sound_array(opened_file: OpenedFile, list_paths: tuple[str, ...], target_path: Path) -> bool:
@@ -73,23 +73,25 @@ def _find_array(opened_file: OpenedFile, list_paths: tuple[str, ...], target_pat
     If the list does not end at the last bracket, the copy is no sound array. None if only splitting finds the array.
     """
     if not list_paths:
-        return opened_file.path if opened_file.start == 0 else None
-    if any("." in path or "[" in path for path in list_paths):
+        return opened_file.path if opened_file.text_start == 0 else None
+    if any("." in list_path or "[" in list_path for list_path in list_paths):
         return None
-    keys = b"|".join(re.escape(path.encode()) for path in list_paths)
+    list_key_pattern = b"|".join(re.escape(list_path.encode()) for list_path in list_paths)
     with opened_file.open() as handle:
-        match = re.match(_SCALARS + rb'"(?:' + keys + rb')"\s*:\s*(?=\[)', handle.read(_HEAD_BYTES))
-        if match is None:
+        list_start_match = re.match(
+            _SCALARS + rb'"(?:' + list_key_pattern + rb')"\s*:\s*(?=\[)', handle.read(MAX_HEAD_BYTES)
+        )
+        if list_start_match is None:
             return None
-        size = opened_file.path.stat().st_size
-        handle.seek(max(opened_file.start, size - _HEAD_BYTES))
-        array_end = size - len(handle.read().rpartition(b"]")[2])
+        document_byte_count = opened_file.path.stat().st_size
+        handle.seek(max(opened_file.text_start, document_byte_count - MAX_HEAD_BYTES))
+        array_end_byte = document_byte_count - len(handle.read().rpartition(b"]")[2])
         array_path = target_path.with_suffix(".array")
-        bytes_left = array_end - handle.seek(opened_file.start + match.end())
+        remaining_byte_count = array_end_byte - handle.seek(opened_file.text_start + list_start_match.end())
         with array_path.open("wb") as array_file:
-            while bytes_left > 0 and (block := handle.read(min(CHUNK_BYTES, bytes_left))):
+            while remaining_byte_count > 0 and (block := handle.read(min(CHUNK_BYTES, remaining_byte_count))):
                 array_file.write(block)
-                bytes_left -= len(block)
+                remaining_byte_count -= len(block)
     return array_path
 
 
@@ -98,66 +100,68 @@ def _split_array(chunks: Iterable[bytes], file_name: str, list_paths: tuple[str,
 
     The part `[*]` of a path stands for each element of a list, `*` for any key: then all such arrays are split.
     """
-    paths = [tuple(key.encode() for key in path.replace("[*]", ".").split(".")) for path in list_paths] or [()]
-    longest_path = max(map(len, paths))
+    key_paths = [tuple(list_path.replace("[*]", ".").encode().split(b".")) for list_path in list_paths] or [()]
+    max_path_length = max(map(len, key_paths))
     # The key before each open bracket; the brackets of the records themselves lie above `array_depth`.
-    keys: list[bytes] = []
-    array_depth, in_array, is_only, last_string, unread, byte_count = 0, False, True, b"", b"", 0
-    has_array = False
+    open_keys: list[bytes] = []
+    array_depth, is_in_array, is_only_array, is_array_found = 0, False, True, False
+    last_string_token, unread_bytes, byte_count = b"", b"", 0
     for chunk in chunks:
         byte_count += len(chunk)
-        unread += chunk
-        record_start, read_until = None, len(unread)
-        for match in _TOKEN.finditer(unread):
-            token = match.group()
+        unread_bytes += chunk
+        record_start, unread_start = None, len(unread_bytes)
+        for token_match in _TOKEN.finditer(unread_bytes):
+            token = token_match.group()
             if token[:1] == b'"':
-                if match.group(1) is None:
-                    read_until = match.start()
+                if token_match.group(1) is None:
+                    unread_start = token_match.start()
                     break
-                last_string = token
+                last_string_token = token
             elif token in b"{[":
-                keys.append(last_string[1:-1])
-                last_string = b""
-                if token == b"[" and not has_array and len(keys) <= longest_path + 1:  # a copy of all takes too long
-                    has_array = any(path[: len(keys)] == (*keys[1:], b"") for path in paths)
-                if in_array:
-                    record_start = match.start() if len(keys) == array_depth + 1 else record_start
-                elif (
-                    token == b"[" and len(keys) <= longest_path + 1 and (path := _path_of(keys[1:], paths)) is not None
-                ):
-                    array_depth, in_array, is_only, has_array = len(keys), True, b"*" not in path, True
+                open_keys.append(last_string_token[1:-1])
+                last_string_token = b""
+                is_shallow_list = token == b"[" and len(open_keys) <= max_path_length + 1  # deeper ones are on no path
+                if is_shallow_list and not is_array_found:
+                    is_array_found = any(key_path[: len(open_keys)] == (*open_keys[1:], b"") for key_path in key_paths)
+                if is_in_array:
+                    record_start = token_match.start() if len(open_keys) == array_depth + 1 else record_start
+                elif is_shallow_list and (key_path := _find_matching_path(open_keys[1:], key_paths)) is not None:
+                    array_depth, is_only_array = len(open_keys), b"*" not in key_path
+                    is_in_array = is_array_found = True
             else:
-                del keys[-1:]
-                last_string = b""
-                if in_array and len(keys) == array_depth and record_start is not None:
-                    yield unread[record_start : match.end()]
+                del open_keys[-1:]
+                last_string_token = b""
+                if is_in_array and len(open_keys) == array_depth and record_start is not None:
+                    yield unread_bytes[record_start : token_match.end()]
                     record_start = None
-                elif in_array and len(keys) < array_depth:
-                    in_array = False
-                    if is_only:
+                elif is_in_array and len(open_keys) < array_depth:
+                    is_in_array = False
+                    if is_only_array:
                         return
-                if not keys and not has_array:
+                if not open_keys and not is_array_found:
                     raise ExportRefused(
                         f"{file_name} has no list of records at {' or '.join(list_paths)}: it holds something else "
                         "than the system's lists that are read, so export one of these"
                     )
-                if not keys:
+                if not open_keys:
                     return
         if record_start is not None:
             # The record goes on in the next block; its tokens are read again there.
-            read_until = record_start
-            del keys[array_depth:]
-        unread = unread[read_until:]
-        if len(unread) > MAX_RECORD_BYTES:
+            unread_start = record_start
+            del open_keys[array_depth:]
+        unread_bytes = unread_bytes[unread_start:]
+        if len(unread_bytes) > MAX_RECORD_BYTES:
             raise ExportRefused(
                 f"{file_name} has a record of more than {MAX_RECORD_BYTES} bytes: it is damaged, export it again"
             )
     raise ExportRefused(f"{file_name} is cut off: its array is not closed after {byte_count} bytes; export it again")
 
 
-def _path_of(keys: Sequence[bytes], paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
+def _find_matching_path(open_keys: Sequence[bytes], key_paths: Sequence[tuple[bytes, ...]]) -> tuple[bytes, ...] | None:
     """Return the first path that the keys follow, or None."""
-    for path in paths:
-        if len(path) == len(keys) and all(path_key in (key, b"*") for path_key, key in zip(path, keys, strict=True)):
-            return path
+    for key_path in key_paths:
+        if len(key_path) == len(open_keys) and all(
+            expected_key in (open_key, b"*") for expected_key, open_key in zip(key_path, open_keys, strict=True)
+        ):
+            return key_path
     return None

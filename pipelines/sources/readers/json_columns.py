@@ -21,12 +21,12 @@ class _Location:
 
     Attributes:
         keys: The keys of the objects down to a member.
-        inside: The path from there on, which is no key alone; None if the text is that of the member.
+        inner_path: The path from there on, which is no key alone; None if the text is that of the member.
         is_plain: Whether there is at most one text.
     """
 
     keys: tuple[str, ...]
-    inside: str | None
+    inner_path: str | None
     is_plain: bool
 
 
@@ -45,21 +45,23 @@ def member_columns_query(lines_path: Path, paths: Sequence[str], max_record_byte
         DuckDB takes for one column.
     """
     locations = [_locate(path) for path in paths]
-    if not all(location.keys for location in locations) or _differ_in_case(locations):
+    if not all(location.keys for location in locations) or _has_keys_differing_in_case(locations):
         return None
     document_keys = _find_documents(locations)
-    columns = [
+    select_expressions = [
         f"{_text_query(location, locations, document_keys)} AS c{position}"
         for position, location in enumerate(locations)
     ]
-    member_keys = {_document_of(location.keys, document_keys) or location.keys for location in locations}
-    typed_columns = ", ".join(
+    read_member_keys = {
+        _find_document_of_member(location.keys, document_keys) or location.keys for location in locations
+    }
+    column_types_sql = ", ".join(
         f"{quoted(key)}: {quoted(column_type)}"
-        for key, column_type in _column_types(member_keys, document_keys).items()
+        for key, column_type in _column_types(read_member_keys, document_keys).items()
     )
     return (
-        f"SELECT {', '.join(columns)} FROM read_json({quoted(str(lines_path))}, columns={{{typed_columns}}}, "
-        "ignore_errors=true, "
+        f"SELECT {', '.join(select_expressions)} FROM read_json({quoted(str(lines_path))}, "
+        f"columns={{{column_types_sql}}}, ignore_errors=true, "
         f"records=true, format='newline_delimited', compression='none', maximum_object_size={max_record_bytes})"
     )
 
@@ -67,64 +69,75 @@ def member_columns_query(lines_path: Path, paths: Sequence[str], max_record_byte
 def _locate(path: str) -> _Location:
     if path.startswith("$"):
         keys, key_end = [], 1
-        while match := _KEY_OF_DUCKDB.match(path, key_end):
-            keys.append(match[1] or match[2])
-            key_end = match.end()
+        while key_match := _KEY_OF_DUCKDB.match(path, key_end):
+            keys.append(key_match[1] or key_match[2])
+            key_end = key_match.end()
         return _Location(tuple(keys), f"${path[key_end:]}" if path[key_end:] else None, is_plain(path))
-    special_sign = None if is_plain(path) else _NOT_PLAIN.search(path)
-    if special_sign is None:
+    special_sign_match = None if is_plain(path) else _NOT_PLAIN.search(path)
+    if special_sign_match is None:
         return _Location(tuple(path.split(".")), None, is_plain=True)
-    sign_start = special_sign.start()
+    sign_start = special_sign_match.start()
     return _Location(tuple(path[:sign_start].split(".")), path[sign_start:].removeprefix("."), is_plain=False)
 
 
-def _differ_in_case(locations: Iterable[_Location]) -> bool:
-    member_keys = {location.keys[:length] for location in locations for length in range(1, len(location.keys) + 1)}
-    return len({tuple(key.lower() for key in keys) for keys in member_keys}) < len(member_keys)
+def _has_keys_differing_in_case(locations: Iterable[_Location]) -> bool:
+    key_prefixes = {
+        location.keys[:prefix_length] for location in locations for prefix_length in range(1, len(location.keys) + 1)
+    }
+    return len({tuple(key.lower() for key in key_prefix) for key_prefix in key_prefixes}) < len(key_prefixes)
 
 
 def _find_documents(locations: Iterable[_Location]) -> set[tuple[str, ...]]:
     """Return the members that are read as JSON: those with a path into them that is no key, or with a text of their own
     beside their members."""
     key_paths = {location.keys for location in locations}
-    parent_paths = {key_path[:length] for key_path in key_paths for length in range(1, len(key_path))}
-    return {location.keys for location in locations if location.inside is not None} | (key_paths & parent_paths)
+    parent_paths = {key_path[:parent_length] for key_path in key_paths for parent_length in range(1, len(key_path))}
+    return {location.keys for location in locations if location.inner_path is not None} | (key_paths & parent_paths)
 
 
-def _document_of(keys: tuple[str, ...], document_keys: set[tuple[str, ...]]) -> tuple[str, ...] | None:
+def _find_document_of_member(keys: tuple[str, ...], document_keys: set[tuple[str, ...]]) -> tuple[str, ...] | None:
     """Return the outermost of the documents in which a member lies; None if it lies in none."""
-    return next((keys[:length] for length in range(1, len(keys) + 1) if keys[:length] in document_keys), None)
+    return next(
+        (keys[:prefix_length] for prefix_length in range(1, len(keys) + 1) if keys[:prefix_length] in document_keys),
+        None,
+    )
 
 
-def _text_query(location: _Location, locations: Sequence[_Location], document_keys: set[tuple[str, ...]]) -> str:
-    document_path = _document_of(location.keys, document_keys)
-    if document_path is None:
+def _text_query(location: _Location, all_locations: Sequence[_Location], document_keys: set[tuple[str, ...]]) -> str:
+    enclosing_document_keys = _find_document_of_member(location.keys, document_keys)
+    if enclosing_document_keys is None:
         return _member_expression(location.keys)
-    inner_keys = location.keys[len(document_path) :]
-    key_path = "$" + "".join(f'."{key}"' for key in inner_keys)
-    if location.inside is None:
-        is_above_others = any(
-            location_of_other.keys[: len(location.keys)] == location.keys != location_of_other.keys
-            for location_of_other in locations
+    inner_keys = location.keys[len(enclosing_document_keys) :]
+    path_in_document = "$" + "".join(f'."{key}"' for key in inner_keys)
+    if location.inner_path is None:
+        is_parent_of_other = any(
+            other_location.keys[: len(location.keys)] == location.keys != other_location.keys
+            for other_location in all_locations
         )
-        return (text_unless_object if is_above_others else plain_query)(key_path, _member_expression(document_path))
-    if location.inside.startswith("$"):
+        return (text_unless_object if is_parent_of_other else plain_query)(
+            path_in_document, _member_expression(enclosing_document_keys)
+        )
+    if location.inner_path.startswith("$"):
         return (plain_query if location.is_plain else text_query)(
-            key_path + location.inside[1:], _member_expression(document_path)
+            path_in_document + location.inner_path[1:], _member_expression(enclosing_document_keys)
         )
-    separator = "." if inner_keys and location.inside == "*" else ""
-    return text_query(".".join(inner_keys) + separator + location.inside, _member_expression(document_path))
+    separator = "." if inner_keys and location.inner_path == "*" else ""
+    return text_query(
+        ".".join(inner_keys) + separator + location.inner_path, _member_expression(enclosing_document_keys)
+    )
 
 
 def _member_expression(keys: Sequence[str]) -> str:
     return ".".join('"' + key.replace('"', '""') + '"' for key in keys)
 
 
-def _column_types(member_keys: Iterable[tuple[str, ...]], document_keys: set[tuple[str, ...]]) -> Mapping[str, str]:
+def _column_types(
+    member_key_paths: Iterable[tuple[str, ...]], document_keys: set[tuple[str, ...]]
+) -> Mapping[str, str]:
     """Return the type of each top member: text, JSON, or an object of the members that are read."""
     inner_paths_by_key: dict[str, list[tuple[str, ...]]] = {}
-    for keys in sorted(member_keys):
-        inner_paths_by_key.setdefault(keys[0], []).append(keys[1:])
+    for member_key_path in sorted(member_key_paths):
+        inner_paths_by_key.setdefault(member_key_path[0], []).append(member_key_path[1:])
 
     def type_of(key: str, inner_paths: list[tuple[str, ...]], parent_keys: tuple[str, ...]) -> str:
         key_path = (*parent_keys, key)

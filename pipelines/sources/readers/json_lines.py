@@ -23,11 +23,11 @@ from pipelines.sources.readers.text_table import SAMPLE_ROWS, TextTable, keep_fo
 SAMPLE_RECORDS = 1000
 MAX_MEMBER_DEPTH = 6
 # DuckDB's line reader takes a zero byte for a separator; another control character is invalid JSON just the same.
-_NO_RETURNS = bytes.maketrans(b"\r\0", b" \x01")
-_INVALID = object()
+_RETURNS_TO_BLANKS = bytes.maketrans(b"\r\0", b" \x01")
+_INVALID_JSON = object()
 # Keys of the tree of members that are no keys of JSON: the number of a member with a text, and the members of the
 # elements of a list.
-_NUMBER, _ELEMENTS = object(), object()
+_MEMBER_NUMBER, _LIST_ELEMENTS = object(), object()
 # Bytes at both ends of a document that are searched for what it says of its pages.
 NOTE_BYTES = 1 << 16
 # Harvest, Microsoft, Jira, xAPI, Open edX, Google and Docebo name the next page so; null, false, 0, "" stand for none.
@@ -38,14 +38,14 @@ _FURTHER_PAGE = re.compile(
 
 
 def read_json(
-    opened_file: OpenedFile, file_name: str, records_path: tuple[str, ...] = (), check_while_reading: bool = False
+    opened_file: OpenedFile, file_name: str, record_paths: tuple[str, ...] = (), check_while_reading: bool = False
 ) -> TextTable:
     """Read a JSON file as text.
 
     Args:
         opened_file: The file.
         file_name: Name of the file, for messages.
-        records_path: Dotted paths of members, from the top object on, one of which holds the array of records.
+        record_paths: Dotted paths of members, from the top object on, one of which holds the array of records.
         check_while_reading: Whether to read fast, and check while reading that each line is one record. The caller must
             then call `is_regular` after reading, and read the file again without this option if it returns False.
 
@@ -56,7 +56,7 @@ def read_json(
     Raises:
         ExportRefused: If the file is not JSON or is cut off.
     """
-    lines_path, scratch_folder = _as_lines(opened_file, file_name, records_path)
+    lines_path, scratch_folder = _write_record_lines(opened_file, file_name, record_paths)
     if not lines_path.stat().st_size:
         raise ExportRefused(f"{file_name} holds no record: its list is empty, so there is nothing to read")
     _check_last_line(lines_path, file_name)
@@ -68,8 +68,12 @@ def read_json(
         )
     line_check = LineCheck()
 
-    def scan(paths: Sequence[str]) -> pl.LazyFrame:
-        rows = scan_members(lines_path, paths, line_check) if check_while_reading else scan_records(lines_path, paths)
+    def scan(member_paths: Sequence[str]) -> pl.LazyFrame:
+        rows = (
+            scan_members(lines_path, member_paths, line_check)
+            if check_while_reading
+            else scan_records(lines_path, member_paths)
+        )
         return keep_folder_alive(rows, scratch_folder or opened_file.folder)
 
     return TextTable(
@@ -82,8 +86,8 @@ def read_json(
         is_regular=lambda: line_check.is_regular,
         has_open_schema=True,
         notes=_find_notes(opened_file),
-        scan_sample=lambda paths: keep_folder_alive(
-            scan_records(lines_path, paths, SAMPLE_ROWS), scratch_folder or opened_file.folder
+        scan_sample=lambda member_paths: keep_folder_alive(
+            scan_records(lines_path, member_paths, SAMPLE_ROWS), scratch_folder or opened_file.folder
         ),
     )
 
@@ -96,50 +100,54 @@ def parse_json(text: str | bytes, otherwise: Any) -> Any:
         return otherwise
 
 
-def _as_lines(
-    opened_file: OpenedFile, file_name: str, records_path: tuple[str, ...]
+def _write_record_lines(
+    opened_file: OpenedFile, file_name: str, record_paths: tuple[str, ...]
 ) -> tuple[Path, ScratchFolder | None]:
     """Return a file of one record per line: the file itself if it is one, else a copy in a scratch folder."""
     with opened_file.open() as handle:
         first_block = handle.read(1 << 16).lstrip()
     if first_block[:1] not in (b"{", b"["):
         raise ExportRefused(f"{file_name} is not JSON: it must begin with an object or an array")
-    record = _only_record(opened_file, first_block, records_path)
-    is_lines = first_block[:1] == b"{" and not _is_wrapped(first_block, records_path)
-    if record is None and is_lines and opened_file.start == 0 and _has_plain_lines(opened_file):
+    only_record = _read_only_record(opened_file, first_block, record_paths)
+    has_record_lines = first_block[:1] == b"{" and not _is_wrapped(first_block, record_paths)
+    if only_record is None and has_record_lines and opened_file.text_start == 0 and _has_plain_lines(opened_file):
         return opened_file.path, None
     scratch_folder = ScratchFolder()
     target_path = scratch_folder.path / "records.jsonl"
-    if record is None and not is_lines:
-        write_elements(opened_file, file_name, records_path if first_block[:1] == b"{" else (), target_path)
+    if only_record is None and not has_record_lines:
+        write_elements(opened_file, file_name, record_paths if first_block[:1] == b"{" else (), target_path)
         return target_path, scratch_folder
     with target_path.open("wb") as target_file:
-        if record is not None:
-            target_file.write(json.dumps(record).encode() + b"\n")
+        if only_record is not None:
+            target_file.write(json.dumps(only_record).encode() + b"\n")
         else:
-            target_file.writelines(chunk.translate(_NO_RETURNS) for chunk in opened_file.chunks())
+            target_file.writelines(chunk.translate(_RETURNS_TO_BLANKS) for chunk in opened_file.chunks())
     return target_path, scratch_folder
 
 
-def _only_record(opened_file: OpenedFile, first_block: bytes, records_path: tuple[str, ...]) -> dict[str, Any] | None:
+def _read_only_record(
+    opened_file: OpenedFile, first_block: bytes, record_paths: tuple[str, ...]
+) -> dict[str, Any] | None:
     """Return the record of a document that holds one object and no list of records; None for any other document."""
-    list_keys = (re.escape(_list_name(path)).encode() for path in records_path)
+    list_keys = (re.escape(_list_name(record_path)).encode() for record_path in record_paths)
     has_list = any(re.search(rb'"' + list_key + rb'"\s*:\s*\[', first_block) for list_key in list_keys)
     if first_block[:1] != b"{" or has_list or opened_file.path.stat().st_size > MAX_RECORD_BYTES:
         return None
-    first_line = parse_json(first_block.split(b"\n", 1)[0], otherwise=None)
-    if first_line is not None and not any(isinstance(_find_member(first_line, path), dict) for path in records_path):
+    first_line_content = parse_json(first_block.split(b"\n", 1)[0], otherwise=None)
+    if first_line_content is not None and not any(
+        isinstance(_find_member(first_line_content, record_path), dict) for record_path in record_paths
+    ):
         return None
-    document = parse_json(b"".join(opened_file.chunks()), otherwise=None)
-    if not isinstance(document, dict):
+    document_content = parse_json(b"".join(opened_file.chunks()), otherwise=None)
+    if not isinstance(document_content, dict):
         return None
-    members = (_find_member(document, path) for path in records_path)
-    return next((member for member in members if isinstance(member, dict)), document)
+    record_members = (_find_member(document_content, record_path) for record_path in record_paths)
+    return next((member for member in record_members if isinstance(member, dict)), document_content)
 
 
-def _list_name(path: str) -> str:
-    """The key of the list in which the records of a path lie: `result` of `response.result[*].*`."""
-    return path.split("[*]")[0].rpartition(".")[2]
+def _list_name(record_path: str) -> str:
+    """Return the key of the list in which the records of a path lie: `result` of `response.result[*].*`."""
+    return record_path.split("[*]")[0].rpartition(".")[2]
 
 
 def _find_notes(opened_file: OpenedFile) -> tuple[str, ...]:
@@ -147,12 +155,12 @@ def _find_notes(opened_file: OpenedFile) -> tuple[str, ...]:
     byte_count = opened_file.path.stat().st_size
     with opened_file.open() as handle:
         first_bytes = handle.read(NOTE_BYTES)
-        handle.seek(max(opened_file.start, byte_count - NOTE_BYTES))
+        handle.seek(max(opened_file.text_start, byte_count - NOTE_BYTES))
         last_bytes = handle.read()
     if first_bytes.lstrip()[:1] != b"{":
         return ()
-    surroundings = (first_bytes.partition(b"[")[0], last_bytes.rpartition(b"]")[2] if b"]" in last_bytes else b"")
-    if any(_FURTHER_PAGE.search(surrounding) for surrounding in surroundings):
+    bytes_around_list = (first_bytes.partition(b"[")[0], last_bytes.rpartition(b"]")[2] if b"]" in last_bytes else b"")
+    if any(_FURTHER_PAGE.search(bytes_beside_list) for bytes_beside_list in bytes_around_list):
         return ("it is one page of several: there are more records, fetch every page",)
     return ()
 
@@ -168,36 +176,40 @@ def _columns_by_path(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 def _has_plain_lines(opened_file: OpenedFile) -> bool:
     """Return whether DuckDB can read the lines in place: no zero bytes, and line ends of one kind only."""
-    return_count, newline_count, return_newline_count, last_byte = 0, 0, 0, b""
+    carriage_return_count, newline_count, crlf_count, previous_byte = 0, 0, 0, b""
     for chunk in opened_file.chunks():
         if b"\0" in chunk:
             return False
-        if b"\r" in chunk or last_byte == b"\r":
-            return_count += chunk.count(b"\r")
-            return_newline_count += chunk.count(b"\r\n") + (last_byte == b"\r" and chunk[:1] == b"\n")
+        if b"\r" in chunk or previous_byte == b"\r":
+            carriage_return_count += chunk.count(b"\r")
+            crlf_count += chunk.count(b"\r\n") + (previous_byte == b"\r" and chunk[:1] == b"\n")
         newline_count += chunk.count(b"\n")
-        last_byte = chunk[-1:]
-    return return_count == 0 or return_count == return_newline_count == newline_count
+        previous_byte = chunk[-1:]
+    return carriage_return_count == 0 or carriage_return_count == crlf_count == newline_count
 
 
-def _is_wrapped(first_block: bytes, records_path: tuple[str, ...]) -> bool:
+def _is_wrapped(first_block: bytes, record_paths: tuple[str, ...]) -> bool:
     """Return whether the document is one object around an array of records, not the first of many lines."""
-    if not any(f'"{_list_name(path)}"'.encode() in first_block for path in records_path):
+    if not any(f'"{_list_name(record_path)}"'.encode() in first_block for record_path in record_paths):
         return False
-    first_line = parse_json(first_block.split(b"\n", 1)[0], otherwise=None)
+    first_line_content = parse_json(first_block.split(b"\n", 1)[0], otherwise=None)
     # An answer of GraphQL is `data` alone, whatever list it holds.
-    return first_line is None or any(
-        isinstance(_find_member(first_line, path.split("[*]")[0]), list)
-        or ("." in path and isinstance(first_line, dict) and [*first_line] == path.split(".")[:1])
-        for path in records_path
+    return first_line_content is None or any(
+        isinstance(_find_member(first_line_content, record_path.split("[*]")[0]), list)
+        or (
+            "." in record_path
+            and isinstance(first_line_content, dict)
+            and [*first_line_content] == record_path.split(".")[:1]
+        )
+        for record_path in record_paths
     )
 
 
-def _find_member(content: Any, path: str) -> Any:
+def _find_member(json_value: Any, path: str) -> Any:
     """Return what lies under a dotted path, or None."""
     for key in path.split("."):
-        content = content.get(key) if isinstance(content, dict) else None
-    return content
+        json_value = json_value.get(key) if isinstance(json_value, dict) else None
+    return json_value
 
 
 def _check_last_line(lines_path: Path, file_name: str) -> None:
@@ -205,7 +217,7 @@ def _check_last_line(lines_path: Path, file_name: str) -> None:
     with lines_path.open("rb") as handle:
         handle.seek(max(0, lines_path.stat().st_size - MAX_RECORD_BYTES))
         last_line = handle.read().rpartition(b"\n")[2]
-    if last_line and parse_json(last_line, otherwise=_INVALID) is _INVALID:
+    if last_line and parse_json(last_line, otherwise=_INVALID_JSON) is _INVALID_JSON:
         raise ExportRefused(
             f"{file_name} is cut off: its last line of {len(last_line)} bytes is incomplete; export it again"
         )
@@ -220,32 +232,37 @@ def _find_members(lines_path: Path) -> tuple[str, ...]:
             record = parse_json(line, otherwise=None)
             if isinstance(record, dict):
                 _add_members(record, member_tree, member_numbers, 0)
-    return tuple(member_path(keys) for _, keys in sorted(_list_members(member_tree, ())))
+    return tuple(member_path(member_keys) for _, member_keys in sorted(_list_members(member_tree, ())))
 
 
 def _add_members(
     record: dict[str, Any], member_tree: dict[Any, Any], member_numbers: Iterator[int], depth: int
 ) -> None:
     """Add the keys of a record to a tree: below each the members of its object and, under `_ELEMENTS`, of its list."""
-    for key, content in record.items():
-        key_members = member_tree.get(key)
-        if key_members is None:
-            key_members = member_tree[key] = {}
-        if isinstance(content, dict) and depth < MAX_MEMBER_DEPTH:
-            _add_members(content, key_members, member_numbers, depth + 1)
+    for key, member_content in record.items():
+        member_subtree = member_tree.get(key)
+        if member_subtree is None:
+            member_subtree = member_tree[key] = {}
+        if isinstance(member_content, dict) and depth < MAX_MEMBER_DEPTH:
+            _add_members(member_content, member_subtree, member_numbers, depth + 1)
             continue
-        if _NUMBER not in key_members:
-            key_members[_NUMBER] = next(member_numbers)
-        if isinstance(content, list) and content and isinstance(content[0], dict) and depth < MAX_MEMBER_DEPTH:
-            _add_members(content[0], key_members.setdefault(_ELEMENTS, {}), member_numbers, depth + 1)
+        if _MEMBER_NUMBER not in member_subtree:
+            member_subtree[_MEMBER_NUMBER] = next(member_numbers)
+        if (
+            isinstance(member_content, list)
+            and member_content
+            and isinstance(member_content[0], dict)
+            and depth < MAX_MEMBER_DEPTH
+        ):
+            _add_members(member_content[0], member_subtree.setdefault(_LIST_ELEMENTS, {}), member_numbers, depth + 1)
 
 
 def _list_members(member_tree: dict[Any, Any], outer_keys: tuple[str, ...]) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Yield the number and the keys of each member with a text of its own that a path can lead to."""
-    for key, key_members in member_tree.items():
+    for key, member_subtree in member_tree.items():
         if not isinstance(key, str) or not is_readable_key(key):
             continue
-        if _NUMBER in key_members:
-            yield key_members[_NUMBER], (*outer_keys, key)
-        yield from _list_members(key_members.get(_ELEMENTS, {}), (*outer_keys, f"{key}[*]"))
-        yield from _list_members(key_members, (*outer_keys, key))
+        if _MEMBER_NUMBER in member_subtree:
+            yield member_subtree[_MEMBER_NUMBER], (*outer_keys, key)
+        yield from _list_members(member_subtree.get(_LIST_ELEMENTS, {}), (*outer_keys, f"{key}[*]"))
+        yield from _list_members(member_subtree, (*outer_keys, key))

@@ -27,14 +27,14 @@ _PATH_SIGN = re.compile(r"[\[\]*\\]|::")
 _BARE_KEY = re.compile(r"\w+(?:\[\*\])?")
 
 
-def is_valid(path: str) -> bool:
+def is_valid_path(path: str) -> bool:
     """Return whether the path has one of the forms: an empty key leads nowhere."""
     if _EMPTY_KEY.search(path):
         return False
-    query = text_unless_object(path) if is_plain(path) else text_query(path)
+    path_query = text_unless_object(path) if is_plain(path) else text_query(path)
     with duckdb.connect() as connection:
         try:
-            connection.execute(f"SELECT {query} FROM (SELECT '{{}}' AS line)")
+            connection.execute(f"SELECT {path_query} FROM (SELECT '{{}}' AS line)")
         except duckdb.BinderException:  # DuckDB has no function that checks a path
             return False
     return True
@@ -45,46 +45,48 @@ def is_plain(path: str) -> bool:
     return not ("[*]" in path or path.endswith(f".{_ANY_MEMBER}") or _INSIDE_TEXT in path or _FILTER.match(path))
 
 
-def plain_query(path: str, document: str = "line") -> str:
+def plain_query(path: str, document_column: str = "line") -> str:
     """Return the DuckDB expression of the text under a path that is plain.
 
     Args:
         path: The path.
-        document: The column that holds the JSON.
+        document_column: The column that holds the JSON.
     """
-    return f"TRY(json_extract_string({document}, {quoted(json_path(path))}))"
+    return f"TRY(json_extract_string({document_column}, {quoted(duckdb_path(path))}))"
 
 
-def text_query(path: str, document: str = "line") -> str:
+def text_query(path: str, document_column: str = "line") -> str:
     """Return the DuckDB expression of the text under a path that is not plain; null if the document is no JSON.
 
     The arguments are those of `plain_query`.
     """
     if filter_match := _FILTER.match(path):
-        return _filter_query(document, *filter_match.groups(default=""))
+        return _filter_query(document_column, *filter_match.groups(default=""))
     outer_path, _, inner_path = path.partition(_INSIDE_TEXT)
-    outer_text = plain_query(outer_path, document)
+    outer_query = plain_query(outer_path, document_column)
     if inner_path:
-        return f"TRY(json_extract_string({outer_text}, {quoted(json_path(inner_path))}))"
+        return f"TRY(json_extract_string({outer_query}, {quoted(duckdb_path(inner_path))}))"
     if path.endswith("[*]") and path.count("[*]") == 1:
         list_path = path.removesuffix("[*]")
-        list_type = f"TRY(json_type({document}, {quoted(json_path(list_path))}))"
-        single_text = text_unless_object(list_path, document)
-        return f"CASE {list_type} WHEN 'ARRAY' THEN {_join_texts(outer_text)} ELSE {single_text} END"
-    return _join_texts(outer_text)
+        list_type_query = f"TRY(json_type({document_column}, {quoted(duckdb_path(list_path))}))"
+        single_text_query = text_unless_object(list_path, document_column)
+        return f"CASE {list_type_query} WHEN 'ARRAY' THEN {_join_texts(outer_query)} ELSE {single_text_query} END"
+    return _join_texts(outer_query)
 
 
-def text_unless_object(path: str, document: str = "line") -> str:
+def text_unless_object(path: str, document_column: str = "line") -> str:
     """Return the DuckDB expression of a member's text; null if the member is an object or a list of objects.
 
     The arguments are those of `plain_query`.
     """
-    type_queries = (f"TRY(json_type({document}, {quoted(json_path(path) + path_end)}))" for path_end in ("", "[0]"))
-    is_object = f"'OBJECT' IN ({', '.join(type_queries)})"
-    return f"CASE WHEN {is_object} THEN NULL ELSE {plain_query(path, document)} END"
+    type_queries = (
+        f"TRY(json_type({document_column}, {quoted(duckdb_path(path) + path_suffix)}))" for path_suffix in ("", "[0]")
+    )
+    is_object_query = f"'OBJECT' IN ({', '.join(type_queries)})"
+    return f"CASE WHEN {is_object_query} THEN NULL ELSE {plain_query(path, document_column)} END"
 
 
-def json_path(path: str) -> str:
+def duckdb_path(path: str) -> str:
     """Return the path as DuckDB writes it."""
     if not path:
         return "$"
@@ -121,8 +123,8 @@ def _covered_headers(path: str) -> frozenset[str]:
     if filter_match := _FILTER.match(path):
         list_path, member_path, _, text_path = filter_match.groups(default="")
         inner_paths = (
-            f"{path_start}.{inner_path}"
-            for path_start in (list_path, f"{list_path}[*]")
+            f"{list_prefix}.{inner_path}"
+            for list_prefix in (list_path, f"{list_path}[*]")
             for inner_path in (member_path, text_path)
         )
         return frozenset((list_path, *inner_paths))
@@ -150,27 +152,45 @@ def _quote_key(key: str) -> str:
     return f'."{plain_key}"' + ("[*]" if key.endswith("[*]") else "")
 
 
-def _filter_query(document: str, list_path: str, member: str, words: str, text_key: str) -> str:
-    """The texts under `text_key` of the elements of a list, or of a single value, whose member is one of the words."""
-    list_elements, single_element = (
-        f"TRY(json_extract({document}, {quoted(json_path(list_path) + path_end)}))" for path_end in ("[*]", "")
+def _filter_query(document_column: str, list_path: str, filter_member: str, joined_words: str, text_member: str) -> str:
+    """Return the DuckDB expression of texts of those elements of a list whose member is one of some words.
+
+    Args:
+        document_column: The column that holds the JSON.
+        list_path: Path of the list; a single value counts as a list of one element.
+        filter_member: Path of the member inside an element; "" for the element itself.
+        joined_words: The words, joined by |.
+        text_member: Path of the text inside an element; "" for the element itself.
+    """
+    list_query, single_query = (
+        f"TRY(json_extract({document_column}, {quoted(duckdb_path(list_path) + path_suffix)}))"
+        for path_suffix in ("[*]", "")
     )
-    elements = f"CASE json_type({single_element}) WHEN 'ARRAY' THEN {list_elements} ELSE [{single_element}] END"
-    allowed_words = ", ".join(quoted(word.lower()) for word in words.split("|"))
-    member_path, text_path = (quoted(json_path(inner_path) if inner_path else "$") for inner_path in (member, text_key))
-    member_text = f"lower(coalesce(json_extract_string(element, {member_path}), ''))"
-    chosen_elements = f"list_filter({elements}, lambda element: {member_text} IN ({allowed_words}))"
-    return _join_texts(f"list_transform({chosen_elements}, lambda element: json_extract_string(element, {text_path}))")
+    elements_query = f"CASE json_type({single_query}) WHEN 'ARRAY' THEN {list_query} ELSE [{single_query}] END"
+    quoted_words = ", ".join(quoted(word.lower()) for word in joined_words.split("|"))
+    quoted_member_path, quoted_text_path = (
+        quoted(duckdb_path(inner_path) if inner_path else "$") for inner_path in (filter_member, text_member)
+    )
+    member_text_query = f"lower(coalesce(json_extract_string(element, {quoted_member_path}), ''))"
+    chosen_query = f"list_filter({elements_query}, lambda element: {member_text_query} IN ({quoted_words}))"
+    return _join_texts(
+        f"list_transform({chosen_query}, lambda element: json_extract_string(element, {quoted_text_path}))"
+    )
 
 
 def _join_texts(texts_query: str) -> str:
-    """The texts of a list that are neither blank, placeholders nor objects, joined by |; null if there is none."""
+    """Return the DuckDB expression of the texts of a list, joined by |, without blanks, placeholders and objects.
+
+    It is null if no text is left.
+    """
     # most texts are long and hold no brace: what is slow looks at the others alone
-    is_object = "CASE WHEN contains(text, '{') AND json_valid(text) THEN json_type(text) = 'OBJECT' ELSE false END"
-    is_placeholder = f"contains({_PLACEHOLDERS}, '{_UNIT_SEPARATOR}' || trim(text) || '{_UNIT_SEPARATOR}')"
-    is_filled = (
-        f"CASE WHEN strlen(trim(text)) <= {_LONGEST_PLACEHOLDER} THEN trim(text) <> '' AND NOT {is_placeholder} "
+    is_object_query = (
+        "CASE WHEN contains(text, '{') AND json_valid(text) THEN json_type(text) = 'OBJECT' ELSE false END"
+    )
+    is_placeholder_query = f"contains({_PLACEHOLDERS}, '{_UNIT_SEPARATOR}' || trim(text) || '{_UNIT_SEPARATOR}')"
+    is_filled_query = (
+        f"CASE WHEN strlen(trim(text)) <= {_LONGEST_PLACEHOLDER} THEN trim(text) <> '' AND NOT {is_placeholder_query} "
         "ELSE true END"
     )
-    is_text = f"{is_filled} AND NOT {is_object}"
-    return f"nullif(array_to_string(list_filter({texts_query}, lambda text: {is_text}), '|'), '')"
+    is_text_query = f"{is_filled_query} AND NOT {is_object_query}"
+    return f"nullif(array_to_string(list_filter({texts_query}, lambda text: {is_text_query}), '|'), '')"

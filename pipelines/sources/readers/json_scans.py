@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipelines.sources.readers.files import CHUNK_BYTES
 from pipelines.sources.readers.json_columns import member_columns_query
-from pipelines.sources.readers.json_paths import is_plain, json_path, quoted, text_query, text_unless_object
+from pipelines.sources.readers.json_paths import duckdb_path, is_plain, quoted, text_query, text_unless_object
 from pipelines.sources.readers.text_table import MALFORMED_SCHEMA, ROW_NUMBER
 
 BATCH_ROWS = 65_536
@@ -38,70 +38,76 @@ class LineCheck:
     is_sound: bool = False
 
 
-def scan_members(lines_path: Path, paths: Sequence[str], line_check: LineCheck) -> pl.LazyFrame:
+def scan_members(lines_path: Path, member_paths: Sequence[str], line_check: LineCheck) -> pl.LazyFrame:
     """Scan members of the records fast.
 
     Args:
         lines_path: A file with one record per line.
-        paths: The members, in the forms of `json_paths`.
+        member_paths: The members, in the forms of `json_paths`.
         line_check: Takes what the scan finds out about the lines.
 
     Returns:
         The rows of `scan_records`.
     """
-    query = member_columns_query(lines_path, paths, MAX_RECORD_BYTES)
-    return scan_records(lines_path, paths) if query is None else _scan_members(query, paths, lines_path, line_check)
+    query = member_columns_query(lines_path, member_paths, MAX_RECORD_BYTES)
+    return (
+        scan_records(lines_path, member_paths)
+        if query is None
+        else _scan_members(query, member_paths, lines_path, line_check)
+    )
 
 
-def _lines_query(lines_path: Path, limit: int | None = None) -> str:
+def _lines_query(lines_path: Path, line_limit: int | None = None) -> str:
     """Return a query of the lines, or the first ones. Without delimiter and quote, the CSV reader reads lines."""
     return (
         f"SELECT line FROM read_csv({quoted(str(lines_path))}, columns={{'line': 'VARCHAR'}}, delim='', "
         "quote='', escape='', header=false, auto_detect=false, "
         f"max_line_size={MAX_RECORD_BYTES}, buffer_size={2 * MAX_RECORD_BYTES})"
-        + (f" LIMIT {limit}" if limit is not None else "")
+        + (f" LIMIT {line_limit}" if line_limit is not None else "")
     )
 
 
-def scan_records(lines_path: Path, member_paths: Sequence[str], limit: int | None = None) -> pl.LazyFrame:
+def scan_records(lines_path: Path, member_paths: Sequence[str], line_limit: int | None = None) -> pl.LazyFrame:
     """Scan members of the records line by line.
 
     Args:
         lines_path: A file with one record per line.
         member_paths: The members, in the forms of `json_paths`.
-        limit: Number of lines that are read; None for all.
+        line_limit: Number of lines that are read; None for all.
 
     Returns:
         One row per line that is a JSON object: `row_number`, and one column of text per path.
     """
     plain_paths = [member_path for member_path in member_paths if is_plain(member_path)]
     # Members of which own members are read too (`user`, `user.id`): they are texts only if they are not objects.
-    mixed_paths = [
+    parent_paths = [
         member_path
         for member_path in plain_paths
-        if any(other_path.startswith(f"{member_path}.") for other_path in member_paths)
+        if any(inner_path.startswith(f"{member_path}.") for inner_path in member_paths)
     ]
-    text_only_paths = [member_path for member_path in plain_paths if member_path not in mixed_paths]
+    text_only_paths = [member_path for member_path in plain_paths if member_path not in parent_paths]
     query_by_path = {
-        member_path: text_unless_object(member_path) if member_path in mixed_paths else text_query(member_path)
+        member_path: text_unless_object(member_path) if member_path in parent_paths else text_query(member_path)
         for member_path in member_paths
         if member_path not in text_only_paths
     }
-    path_list = ", ".join(quoted(json_path(member_path)) for member_path in text_only_paths)
+    path_list = ", ".join(quoted(duckdb_path(member_path)) for member_path in text_only_paths)
     select_expressions = ["TRY(json_type(line)) = 'OBJECT' AS is_object"]
-    select_expressions += [f"TRY(json_extract_string(line, [{path_list}])) AS v"] if text_only_paths else []
-    select_expressions += [f"{query} AS w{position}" for position, query in enumerate(query_by_path.values())]
+    select_expressions += [f"TRY(json_extract_string(line, [{path_list}])) AS plain_texts"] if text_only_paths else []
+    select_expressions += [
+        f"{member_query} AS text_{position}" for position, member_query in enumerate(query_by_path.values())
+    ]
     member_expressions = [
-        _unwrap_list_of_one(pl.col("v").list.get(position, null_on_oob=True)).alias(member_path)
+        _unwrap_list_of_one(pl.col("plain_texts").list.get(position, null_on_oob=True)).alias(member_path)
         for position, member_path in enumerate(text_only_paths)
     ]
     member_expressions += [
-        _unwrap_list_of_one(pl.col(f"w{position}")).alias(member_path)
+        _unwrap_list_of_one(pl.col(f"text_{position}")).alias(member_path)
         for position, member_path in enumerate(query_by_path)
     ]
     return _scan_query(
-        f"SELECT {', '.join(select_expressions)} FROM ({_lines_query(lines_path, limit)})",
-        lambda rows: rows.filter(pl.col("is_object")).select(ROW_NUMBER, *member_expressions),
+        f"SELECT {', '.join(select_expressions)} FROM ({_lines_query(lines_path, line_limit)})",
+        lambda batch_rows: batch_rows.filter(pl.col("is_object")).select(ROW_NUMBER, *member_expressions),
         {ROW_NUMBER: pl.Int64(), **dict.fromkeys((*text_only_paths, *query_by_path), pl.String())},
     )
 
@@ -112,28 +118,31 @@ def _unwrap_list_of_one(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.starts_with("[")).then(text.str.replace(_LIST_OF_ONE, "${1}${2}")).otherwise(text)
 
 
-def _scan_members(query: str, paths: Sequence[str], lines_path: Path, line_check: LineCheck) -> pl.LazyFrame:
+def _scan_members(query: str, member_paths: Sequence[str], lines_path: Path, line_check: LineCheck) -> pl.LazyFrame:
     """Return the rows of `scan_records`, from a query of `member_columns_query`.
 
     The file is irregular if a line is not one record, or DuckDB refuses it.
     """
     has_empty_rows = False
     # of many batches, the first that needs them reads the lines
-    find_other_lines, count_lines = (
-        cache(partial(_find_other_lines, lines_path)),
+    find_nonobject_lines, count_lines = (
+        cache(partial(_find_nonobject_lines, lines_path)),
         cache(partial(_count_lines, lines_path)),
     )
 
-    def finish_batch(rows: pl.DataFrame) -> pl.DataFrame:
+    def finish_batch(batch_rows: pl.DataFrame) -> pl.DataFrame:
         nonlocal has_empty_rows
         # null in every column is a record without any of the members, or no JSON object
-        has_no_member = rows.select(pl.all_horizontal(pl.exclude(ROW_NUMBER).is_null())).to_series()
+        has_no_member = batch_rows.select(pl.all_horizontal(pl.exclude(ROW_NUMBER).is_null())).to_series()
         if has_no_member.any():
             has_empty_rows = True
-            rows = rows.filter(~pl.col(ROW_NUMBER).is_in(find_other_lines().implode()))
-        return rows.select(
+            batch_rows = batch_rows.filter(~pl.col(ROW_NUMBER).is_in(find_nonobject_lines().implode()))
+        return batch_rows.select(
             ROW_NUMBER,
-            *(_unwrap_list_of_one(pl.col(f"c{position}")).alias(path) for position, path in enumerate(paths)),
+            *(
+                _unwrap_list_of_one(pl.col(f"c{position}")).alias(member_path)
+                for position, member_path in enumerate(member_paths)
+            ),
         )
 
     def note_end(row_count: int | None) -> None:
@@ -142,13 +151,17 @@ def _scan_members(query: str, paths: Sequence[str], lines_path: Path, line_check
         elif not has_empty_rows:
             line_check.is_sound = True
 
-    return _scan_query(query, finish_batch, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(paths, pl.String())}, note_end)
+    return _scan_query(
+        query, finish_batch, {ROW_NUMBER: pl.Int64(), **dict.fromkeys(member_paths, pl.String())}, note_end
+    )
 
 
-def _find_other_lines(lines_path: Path) -> pl.Series:
+def _find_nonobject_lines(lines_path: Path) -> pl.Series:
     """Return the numbers of the lines that are no JSON object."""
     is_no_object = pl.col("kind").ne_missing("OBJECT")
-    return pl.concat(rows.filter(is_no_object)[ROW_NUMBER] for rows in read_batches(_kinds_query(lines_path)))
+    return pl.concat(
+        batch_rows.filter(is_no_object)[ROW_NUMBER] for batch_rows in read_batches(_kinds_query(lines_path))
+    )
 
 
 def _count_lines(lines_path: Path) -> int:
@@ -176,7 +189,7 @@ def scan_malformed(lines_path: Path, line_check: LineCheck) -> pl.LazyFrame:
     is_malformed = pl.col("kind").ne_missing("OBJECT") & (pl.col("row_text").fill_null("").str.strip_chars() != "")
     return _scan_query(
         _kinds_query(lines_path),
-        lambda rows: rows.filter(is_malformed).select(ROW_NUMBER, "row_text", reason.alias("reason")),
+        lambda batch_rows: batch_rows.filter(is_malformed).select(ROW_NUMBER, "row_text", reason.alias("reason")),
         dict(MALFORMED_SCHEMA),
         is_needed=lambda: not line_check.is_sound,
     )
@@ -202,13 +215,13 @@ def read_batches(query: str) -> Iterator[pl.DataFrame]:
     Raises:
         pl.exceptions.ComputeError: If the query fails, at its start or in the middle of its rows.
     """
-    row_count = 0
+    yielded_row_count = 0
     try:
         with _database().cursor() as connection:
-            for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
-                rows = pl.DataFrame(pl.from_arrow(batch)).with_row_index(ROW_NUMBER, row_count + 1)
-                row_count += rows.height
-                yield rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64))
+            for arrow_batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
+                batch_rows = pl.DataFrame(pl.from_arrow(arrow_batch)).with_row_index(ROW_NUMBER, yielded_row_count + 1)
+                yielded_row_count += batch_rows.height
+                yield batch_rows.with_columns(pl.col(ROW_NUMBER).cast(pl.Int64))
     # what fails behind the first rows comes from Arrow, which raises OSError too
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         # its message may quote a value, and landing refuses the file for an error of Polars
@@ -232,28 +245,28 @@ def _scan_query(
         is_needed: Whether the query has rows at all; asked when they are read.
     """
 
-    def read(
+    def read_query_rows(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
-        read_count, given_count = 0, 0
+        read_row_count, yielded_row_count = 0, 0
         if not is_needed():
             yield pl.DataFrame(schema=schema).select(pl.all() if columns is None else columns)
             return
         try:
             for batch in read_batches(query):
-                read_count += batch.height
-                rows = (
+                read_row_count += batch.height
+                batch_rows = (
                     finish_batch(batch)
                     .filter(pl.lit(True) if predicate is None else predicate)
                     .select(pl.all() if columns is None else columns)
                 )
-                yield rows.slice(0, None if n_rows is None else n_rows - given_count)
-                given_count += rows.height
-                if n_rows is not None and given_count >= n_rows:
+                yield batch_rows.slice(0, None if n_rows is None else n_rows - yielded_row_count)
+                yielded_row_count += batch_rows.height
+                if n_rows is not None and yielded_row_count >= n_rows:
                     return
         except pl.exceptions.ComputeError:
             note_end(None)
             raise
-        note_end(read_count)
+        note_end(read_row_count)
 
-    return pl.io.plugins.register_io_source(read, schema=schema)
+    return pl.io.plugins.register_io_source(read_query_rows, schema=schema)

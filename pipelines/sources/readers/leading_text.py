@@ -30,17 +30,17 @@ def find_header_row(rows: Sequence[Sequence[str]], wanted_headers: Collection[st
         wanted_headers: Normalized headers that the mapping can use.
     """
     wanted_header_set = frozenset(wanted_headers)
-    header_counts = [len(wanted_header_set.intersection(map(normalize_header, row))) for row in rows]
-    if max(header_counts, default=0) < MIN_HEADERS:
+    wanted_header_counts = [len(wanted_header_set.intersection(map(normalize_header, row))) for row in rows]
+    if max(wanted_header_counts, default=0) < MIN_HEADERS:
         return 0
-    header_position = header_counts.index(max(header_counts))
-    filled_counts = [sum(bool(cell.strip()) for cell in row) for row in rows[: header_position + 1]]
-    return header_position if max(filled_counts[:-1], default=0) < filled_counts[-1] else 0
+    header_position = wanted_header_counts.index(max(wanted_header_counts))
+    filled_cell_counts = [sum(bool(cell.strip()) for cell in row) for row in rows[: header_position + 1]]
+    return header_position if max(filled_cell_counts[:-1], default=0) < filled_cell_counts[-1] else 0
 
 
-def describe_titles(row_count: int) -> str:
+def describe_titles(title_row_count: int) -> str:
     """Return what a note says of a file with titles in so many rows above its header."""
-    title_rows_phrase = "1 title row" if row_count == 1 else f"{row_count} title rows"
+    title_rows_phrase = "1 title row" if title_row_count == 1 else f"{title_row_count} title rows"
     return f"has {title_rows_phrase} above its header, not read"
 
 
@@ -59,29 +59,38 @@ def skip_title_lines(
         header.
     """
     with opened_file.open() as handle:
-        lines = handle.read(SEARCHED_BYTES).splitlines(keepends=True)
-    line_texts = [line.decode("utf-8", "replace") for line in lines]
+        first_lines = handle.read(SEARCHED_BYTES).splitlines(keepends=True)
+    line_texts = [line.decode("utf-8", "replace") for line in first_lines]
     delimiters = (delimiter,) if delimiter else DELIMITERS
-    rows_of_delimiters = [list(_split_rows(line_texts, candidate_delimiter)) for candidate_delimiter in delimiters]
-    rows_and_positions = [
-        (rows, find_header_row([cells for _, cells in rows], wanted_headers)) for rows in rows_of_delimiters
+    rows_per_delimiter = [
+        list(_number_split_rows(line_texts, candidate_delimiter)) for candidate_delimiter in delimiters
+    ]
+    rows_and_header_positions = [
+        (numbered_rows, find_header_row([cells for _, cells in numbered_rows], wanted_headers))
+        for numbered_rows in rows_per_delimiter
     ]
     # The delimiter of the widest header row is the one of the table.
-    rows, header_position = max(
-        rows_and_positions,
-        key=lambda rows_and_position: len(rows_and_position[0][rows_and_position[1]][1]) if rows_and_position[1] else 0,
+    numbered_rows, header_position = max(
+        rows_and_header_positions,
+        key=lambda rows_and_header_position: _count_header_cells(*rows_and_header_position),
     )
     if header_position == 0:
         return opened_file, ()
-    lines_above_header = rows[header_position][0]
-    title_count = sum(any(cell.strip() for cell in cells) for _, cells in rows[:header_position])
+    line_count_above_header = numbered_rows[header_position][0]
+    title_row_count = sum(any(cell.strip() for cell in cells) for _, cells in numbered_rows[:header_position])
     scratch_folder = ScratchFolder()
     target_path = scratch_folder.path / "table"
     with opened_file.open() as handle, target_path.open("wb") as target_file:
-        handle.seek(opened_file.start + sum(map(len, lines[:lines_above_header])))
+        handle.seek(opened_file.text_start + sum(map(len, first_lines[:line_count_above_header])))
         target_file.writelines(read_chunks(handle))
-    note = f"it {describe_titles(title_count)}; the header is line {lines_above_header + 1}, and row 1 the one below it"
-    return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder), (note,) if title_count else ()
+    header_phrase = f"the header is line {line_count_above_header + 1}, and row 1 the one below it"
+    note = f"it {describe_titles(title_row_count)}; {header_phrase}"
+    return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder), (note,) if title_row_count else ()
+
+
+def _count_header_cells(numbered_rows: Sequence[tuple[int, list[str]]], header_position: int) -> int:
+    """Return the number of cells of the header row; 0 if no row of titles stands above it."""
+    return len(numbered_rows[header_position][1]) if header_position else 0
 
 
 def drop_line_prefixes(opened_file: OpenedFile) -> OpenedFile:
@@ -98,13 +107,13 @@ def drop_line_prefixes(opened_file: OpenedFile) -> OpenedFile:
     return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder)
 
 
-def _split_rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _number_split_rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Return the rows of the lines up to one that cannot be read, each with the number of lines above it."""
-    reader = csv.reader(lines, delimiter=delimiter)
-    line_count = 0
+    csv_reader = csv.reader(lines, delimiter=delimiter)
+    line_count_above = 0
     try:
-        for cells in reader:
-            yield line_count, cells
-            line_count = reader.line_num
+        for cells in csv_reader:
+            yield line_count_above, cells
+            line_count_above = csv_reader.line_num
     except csv.Error:
         return

@@ -17,13 +17,14 @@ ManifestMode = Literal["bulk", "delta", "absent"]
 MAX_MANIFEST_BYTES = 1 << 20
 
 
-def read_manifest_mode(path: Path, manifest: str, member: str | None) -> ManifestMode | None:
+def read_manifest_mode(path: Path, manifest_name: str, member_pattern: str | None) -> ManifestMode | None:
     """Read from the manifest how complete a file is.
 
     Args:
-        path: The delivered file. Its manifest lies in the same folder, or inside the archive if `member` is given.
-        manifest: Name of the manifest file.
-        member: Pattern of the file to take from an archive.
+        path: The delivered file. Its manifest lies in the same folder, or inside the archive if there is a
+            `member_pattern`.
+        manifest_name: Name of the manifest file.
+        member_pattern: Pattern of the file to take from an archive.
 
     Returns:
         `bulk` (all records), `delta` (changed records) or `absent`; None if there is no manifest, the manifest does
@@ -33,23 +34,25 @@ def read_manifest_mode(path: Path, manifest: str, member: str | None) -> Manifes
         ExportRefused: If the manifest gives another word for the file.
     """
     try:
-        if member is not None and zipfile.is_zipfile(path):
+        if member_pattern is not None and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                member_names = archive_members(archive, manifest)
+                member_names = archive_members(archive, manifest_name)
                 manifest_bytes = _read_start(archive.open(member_names[0])) if member_names else b""
-            export_name = PurePosixPath(member.lower()).stem
+            export_name = PurePosixPath(member_pattern.lower()).stem
         else:
-            manifest_path = path.with_name(manifest)
+            manifest_path = path.with_name(manifest_name)
             manifest_bytes = _read_start(manifest_path.open("rb")) if manifest_path.is_file() else b""
             export_name = path.name.lower().split(".")[0]
     except ARCHIVE_ERRORS:
         return None
-    rows = csv.reader(io.StringIO(manifest_bytes.decode("utf-8-sig", "replace").replace("\x00", "")))
-    properties = {row[0].strip().lower(): row[1].strip().lower() for row in rows if len(row) > 1}
-    mode = properties.get(f"file.{export_name}")
+    manifest_rows = csv.reader(io.StringIO(manifest_bytes.decode("utf-8-sig", "replace").replace("\x00", "")))
+    value_by_property = {
+        cells[0].strip().lower(): cells[1].strip().lower() for cells in manifest_rows if len(cells) > 1
+    }
+    mode = value_by_property.get(f"file.{export_name}")
     if mode and mode not in get_args(ManifestMode):
         raise ExportRefused(
-            f"{path.name}: {manifest} gives {mode[:20]} for {export_name}; allowed: bulk, delta, absent"
+            f"{path.name}: {manifest_name} gives {mode[:20]} for {export_name}; allowed: bulk, delta, absent"
         )
     return mode or None  # type: ignore[return-value]
 

@@ -39,17 +39,20 @@ def read_parquet(path: Path) -> TextTable:
             f"{path.name} is cut off or damaged: its {path.stat().st_size} bytes are not a complete Parquet file "
             f"({type(error).__name__}); copy it again"
         ) from None
-    columns = [_as_text(column, dtype).alias(f"c{position}") for position, (column, dtype) in enumerate(schema.items())]
-    text_rows = parquet_rows.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *columns)
+    text_columns = [
+        _as_text(column_name, dtype).alias(f"c{position}")
+        for position, (column_name, dtype) in enumerate(schema.items())
+    ]
+    text_rows = parquet_rows.select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *text_columns)
     columns_by_header = {normalize_header(header): (f"c{position}",) for position, header in enumerate(schema)}
     return TextTable(tuple(schema), columns_by_header, lambda _: text_rows, NO_MALFORMED_ROWS, row_count=row_count)
 
 
-def _as_text(column: str, dtype: pl.DataType) -> pl.Expr:
+def _as_text(column_name: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.Datetime):
-        return pl.col(column).dt.to_string("iso:strict")
+        return pl.col(column_name).dt.to_string("iso:strict")
     if isinstance(dtype, pl.List) and not dtype.inner.is_nested():
-        return pl.col(column).cast(pl.List(pl.String)).list.join("|")
+        return pl.col(column_name).cast(pl.List(pl.String)).list.join("|")
     if dtype.is_nested() or dtype == pl.Binary:
         return pl.lit(None, pl.String)
-    return pl.col(column).cast(pl.String)
+    return pl.col(column_name).cast(pl.String)

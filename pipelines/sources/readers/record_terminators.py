@@ -35,11 +35,11 @@ def rewrite_terminated(opened_file: OpenedFile, file_name: str, terminator: str,
     scratch_folder = ScratchFolder()
     target_path = scratch_folder.path / "records.csv"
     records = _split_records(opened_file, file_name, terminator_bytes)
-    header_row = next(records, "")
-    known_delimiter = delimiter or max(DELIMITERS, key=header_row.count)
+    header_record = next(records, "")
+    used_delimiter = delimiter or max(DELIMITERS, key=header_record.count)
     with target_path.open("w", encoding="utf-8", newline="") as target_file:
-        csv.writer(target_file, delimiter=known_delimiter, lineterminator="\n").writerows(
-            _split_fields(record, known_delimiter) for record in chain([header_row], records)
+        csv.writer(target_file, delimiter=used_delimiter, lineterminator="\n").writerows(
+            _split_fields(record, used_delimiter) for record in chain([header_record], records)
         )
     return OpenedFile(target_path, opened_file.encoding, 0, scratch_folder)
 
@@ -64,9 +64,9 @@ def _split_fields(record: str, delimiter: str) -> list[str]:
     """Split the record; quotes count only if every one of them opens a field, closes one or is doubled."""
     if '"' in record:
         try:
-            rows = list(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True))
+            csv_rows = list(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter, strict=True))
         except csv.Error:
-            rows = []
-        if len(rows) == 1:
-            return rows[0]
+            csv_rows = []
+        if len(csv_rows) == 1:
+            return csv_rows[0]
     return record.split(delimiter)

@@ -30,7 +30,7 @@ class TextTable:
         headers: The headers as the file writes them.
         columns: Names of the frame's columns per header in the form of `key`; several if the header is repeated.
         scan: Returns a frame that holds at least the given columns.
-        malformed: One row per record that is not as wide as the header or is not valid JSON, with the reason.
+        malformed_rows: One row per record that is not as wide as the header or is not valid JSON, with the reason.
         encoding: Encoding of the file; None for binary formats.
         delimiter: Delimiter of the file; None for formats without one.
         row_count: Number of records, malformed ones included; None if they were not counted.
@@ -46,7 +46,7 @@ class TextTable:
     headers: tuple[str, ...]
     columns: Mapping[str, tuple[str, ...]]
     scan: Callable[[Sequence[str]], pl.LazyFrame]
-    malformed: pl.LazyFrame
+    malformed_rows: pl.LazyFrame
     encoding: str | None = None
     delimiter: str | None = None
     row_count: int | None = None
@@ -71,10 +71,10 @@ class TextTable:
         """Return the file's only header that differs from the given one in case or blanks alone, or the given one."""
         if self.key(header) in self.columns:
             return header
-        alike_headers = [
-            other_header for other_header in self.headers if normalize_header(other_header) == normalize_header(header)
+        similar_headers = [
+            file_header for file_header in self.headers if normalize_header(file_header) == normalize_header(header)
         ]
-        return alike_headers[0] if len(alike_headers) == 1 else header
+        return similar_headers[0] if len(similar_headers) == 1 else header
 
 
 @lru_cache(4096)  # the headers of a file are compared with those of every form that it may have
@@ -90,24 +90,24 @@ def looks_like_value(header: str) -> bool:
 
 def columns_by_header(headers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the columns c0, c1, … per normalized header: several if it is repeated, none for a blank header."""
-    columns_by_normalized: dict[str, tuple[str, ...]] = {}
+    columns_by_normalized_header: dict[str, tuple[str, ...]] = {}
     for position, header in enumerate(headers):
         if header.strip():
-            columns_by_normalized[normalize_header(header)] = (
-                *columns_by_normalized.get(normalize_header(header), ()),
+            columns_by_normalized_header[normalize_header(header)] = (
+                *columns_by_normalized_header.get(normalize_header(header), ()),
                 f"c{position}",
             )
-    return columns_by_normalized
+    return columns_by_normalized_header
 
 
-def row_matches(headers: Sequence[str], row: Sequence[str], mark: RowMark | None) -> bool:
+def row_matches(headers: Sequence[str], row: Sequence[str], row_mark: RowMark | None) -> bool:
     """Return whether the row has one of the words under the mark's header, ignoring case."""
-    if mark is None:
+    if row_mark is None:
         return False
     cell_by_header = {
         normalize_header(header): cell.strip().lower() for header, cell in zip(headers, row, strict=False)
     }
-    return cell_by_header.get(normalize_header(mark[0])) in [word.lower() for word in mark[1]]
+    return cell_by_header.get(normalize_header(row_mark[0])) in [word.lower() for word in row_mark[1]]
 
 
 def repeats_header(headers: Sequence[str], row: Sequence[str]) -> bool:
@@ -137,12 +137,14 @@ def strip_cells(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
     return stripped_rows.with_columns(pl.when(pl.col(column) != "").then(pl.col(column)) for column in columns)
 
 
-def keep_folder_alive(frame: pl.LazyFrame, folder: ScratchFolder | None) -> pl.LazyFrame:
+def keep_folder_alive(rows: pl.LazyFrame, folder: ScratchFolder | None) -> pl.LazyFrame:
     """Return the same frame, with a query plan that holds the folder of its file as long as the plan lives."""
     if folder is None:
-        return frame
+        return rows
 
-    def unchanged(row_numbers: pl.Series, _folder: ScratchFolder = folder) -> pl.Series:
+    def return_unchanged(row_numbers: pl.Series, _folder: ScratchFolder = folder) -> pl.Series:
         return row_numbers
 
-    return frame.with_columns(pl.col(ROW_NUMBER).map_batches(unchanged, return_dtype=pl.Int64(), is_elementwise=True))
+    return rows.with_columns(
+        pl.col(ROW_NUMBER).map_batches(return_unchanged, return_dtype=pl.Int64(), is_elementwise=True)
+    )

@@ -58,24 +58,28 @@ def read_workbook(
         ExportRefused: If no sheet has a filled row, or the workbook is damaged or unpacks beyond the limits.
     """
     unpacked_size(path)  # refuses an archive bomb before anything else reads the file
-    sheets = _read_sheets(path)
-    if not sheets:
+    cells_by_sheet = _read_sheets(path)
+    if not cells_by_sheet:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
     header_position_by_sheet = {
-        sheet_name: _find_header_row(sheet_cells, wanted_headers) for sheet_name, sheet_cells in sheets.items()
+        sheet_name: _find_header_row(sheet_cells, wanted_headers) for sheet_name, sheet_cells in cells_by_sheet.items()
     }
     best_sheet_name = max(
-        sheets,
-        key=lambda sheet_name: _count_wanted(sheets[sheet_name], header_position_by_sheet[sheet_name], wanted_headers),
+        cells_by_sheet,
+        key=lambda sheet_name: _count_wanted_headers(
+            cells_by_sheet[sheet_name], header_position_by_sheet[sheet_name], wanted_headers
+        ),
     )
-    title_count = header_position_by_sheet[best_sheet_name]
-    filled_rows = _drop_blank_rows(_show_percent(sheets[best_sheet_name], path, best_sheet_name)).slice(title_count)
+    title_row_count = header_position_by_sheet[best_sheet_name]
+    filled_rows = _drop_blank_rows(_show_percent(cells_by_sheet[best_sheet_name], path, best_sheet_name)).slice(
+        title_row_count
+    )
     sheet_cells = show_dates_and_durations(filled_rows)
     second_row = [cell or "" for cell in sheet_cells.row(1)] if sheet_cells.height > 1 else []
-    table = _as_table(
-        sheet_cells, 0 if row_matches(_headers(sheet_cells), second_row, skip_unless) else skip_after_header
+    table = _table_of_sheet(
+        sheet_cells, 0 if row_matches(_read_headers(sheet_cells), second_row, skip_unless) else skip_after_header
     )
-    return replace(table, notes=(f"it {describe_titles(title_count)}",) if title_count else ())
+    return replace(table, notes=(f"it {describe_titles(title_row_count)}",) if title_row_count else ())
 
 
 def _read_sheets(path: Path) -> dict[str, pl.DataFrame]:
@@ -123,49 +127,49 @@ def _drop_blank_rows(sheet: pl.DataFrame) -> pl.DataFrame:
 
 def _find_header_row(sheet: pl.DataFrame, wanted_headers: Collection[str]) -> int:
     """Return the position of the header row among the filled rows."""
-    rows = _drop_blank_rows(sheet).head(SEARCHED_ROWS).rows()
-    return find_header_row([[cell or "" for cell in row] for row in rows], wanted_headers)
+    first_rows = _drop_blank_rows(sheet).head(SEARCHED_ROWS).rows()
+    return find_header_row([[cell or "" for cell in row] for row in first_rows], wanted_headers)
 
 
-def _count_wanted(sheet: pl.DataFrame, header_position: int, wanted_headers: Collection[str]) -> int:
-    return len({normalize_header(cell) for cell in _headers(sheet, header_position)} & set(wanted_headers))
+def _count_wanted_headers(sheet: pl.DataFrame, header_position: int, wanted_headers: Collection[str]) -> int:
+    return len({normalize_header(cell) for cell in _read_headers(sheet, header_position)} & set(wanted_headers))
 
 
-def _headers(sheet: pl.DataFrame, header_position: int = 0) -> list[str]:
+def _read_headers(sheet: pl.DataFrame, header_position: int = 0) -> list[str]:
     """Return the cells of a filled row, by default the first, up to the last filled one."""
-    cells = [cell or "" for cell in _drop_blank_rows(sheet).row(header_position)]
-    while cells and not cells[-1].strip():
-        cells.pop()
-    return cells
+    header_cells = [cell or "" for cell in _drop_blank_rows(sheet).row(header_position)]
+    while header_cells and not header_cells[-1].strip():
+        header_cells.pop()
+    return header_cells
 
 
-def _as_table(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
-    headers = tuple(_headers(sheet))
+def _table_of_sheet(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
+    headers = tuple(_read_headers(sheet))
     column_names = [f"c{position}" for position in range(sheet.width)]
-    rows = (
+    data_rows = (
         sheet.rename(dict(zip(sheet.columns, column_names, strict=True)))
         .slice(1 + skip_after_header)
         .select(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_NUMBER), *column_names)
     )
     columns_beyond_header = column_names[len(headers) :]
     is_too_wide = pl.any_horizontal(pl.lit(False), *(is_filled(pl.col(column)) for column in columns_beyond_header))
-    first_cell = pl.col("c0").fill_null("").str.replace_all(r"\s+", " ").str.strip_chars().str.to_lowercase()
-    similar_rows = rows.filter(first_cell == " ".join(headers[0].split()).lower())
-    repeated_numbers = [
+    normalized_first_cell = pl.col("c0").fill_null("").str.replace_all(r"\s+", " ").str.strip_chars().str.to_lowercase()
+    possible_header_rows = data_rows.filter(normalized_first_cell == " ".join(headers[0].split()).lower())
+    repeated_header_numbers = [
         row_number
-        for row_number, *cells in similar_rows.iter_rows()
+        for row_number, *cells in possible_header_rows.iter_rows()
         if repeats_header(headers, [cell or "" for cell in cells[: len(headers)]])
     ]
-    reasons = rows.select(
+    row_reasons = data_rows.select(
         pl.when(is_too_wide)
         .then(pl.lit(f"more fields than the {len(headers)} of the header"))
-        .when(pl.col(ROW_NUMBER).is_in(repeated_numbers))
+        .when(pl.col(ROW_NUMBER).is_in(repeated_header_numbers))
         .then(pl.lit(REPEATED_HEADER))
         .alias("reason")
     )
     row_text = pl.concat_str(column_names, separator="|", ignore_nulls=True).alias("row_text")
-    malformed_rows = rows.hstack(reasons).drop_nulls("reason").select(ROW_NUMBER, row_text, "reason").lazy()
-    good_rows = rows.filter(reasons["reason"].is_null()).drop(columns_beyond_header)
+    malformed_rows = data_rows.hstack(row_reasons).drop_nulls("reason").select(ROW_NUMBER, row_text, "reason").lazy()
+    good_rows = data_rows.filter(row_reasons["reason"].is_null()).drop(columns_beyond_header)
     return TextTable(
-        headers, columns_by_header(headers), lambda _: good_rows.lazy(), malformed_rows, row_count=rows.height
+        headers, columns_by_header(headers), lambda _: good_rows.lazy(), malformed_rows, row_count=data_rows.height
     )

@@ -9,7 +9,7 @@ import polars as pl
 # fastexcel writes each date, time and duration as a moment; the days before 1901 (or 1904) are durations.
 _MOMENT = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d+)?$"
 _DURATION = r"^(?:1899|1900|1904)-"
-_DAY_0, _DAY_0_OF_1904 = "1899-12-31", "1904-01-01"
+_ZERO_DAY, _ZERO_DAY_OF_1904 = "1899-12-31", "1904-01-01"
 _LAST_DAY_BEFORE_LEAP_DAY = "1900-02-28"  # Excel counts a 29 February 1900, which did not exist
 _MILLISECONDS_PER_HOUR = 3_600_000
 
@@ -23,8 +23,8 @@ def show_dates_and_durations(sheet: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same cells. A column in which any date has a time of day keeps all its times.
     """
-    columns = [column for column in sheet.columns if sheet[column].str.contains(_MOMENT).any()]
-    return sheet.with_columns(_show_moments(sheet[column]) for column in columns)
+    moment_columns = [column for column in sheet.columns if sheet[column].str.contains(_MOMENT).any()]
+    return sheet.with_columns(_show_moments(sheet[column]) for column in moment_columns)
 
 
 def _show_moments(texts: pl.Series) -> pl.Series:
@@ -41,10 +41,12 @@ def _show_moments(texts: pl.Series) -> pl.Series:
 
 def _duration_text(text: pl.Expr) -> pl.Expr:
     moment = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ms", strict=False)
-    is_1904 = text.str.starts_with("1904")
-    day_0 = pl.when(is_1904).then(pl.lit(_DAY_0_OF_1904)).otherwise(pl.lit(_DAY_0)).str.to_datetime("%Y-%m-%d")
-    is_after_leap_day = ~is_1904 & (text.str.head(10) > _LAST_DAY_BEFORE_LEAP_DAY)
-    elapsed_milliseconds = (moment - day_0).dt.total_milliseconds() + is_after_leap_day.cast(
+    is_from_1904 = text.str.starts_with("1904")
+    zero_day = (
+        pl.when(is_from_1904).then(pl.lit(_ZERO_DAY_OF_1904)).otherwise(pl.lit(_ZERO_DAY)).str.to_datetime("%Y-%m-%d")
+    )
+    is_after_leap_day = ~is_from_1904 & (text.str.head(10) > _LAST_DAY_BEFORE_LEAP_DAY)
+    elapsed_milliseconds = (moment - zero_day).dt.total_milliseconds() + is_after_leap_day.cast(
         pl.Int64
     ) * 24 * _MILLISECONDS_PER_HOUR
     elapsed_seconds = elapsed_milliseconds // 1000
@@ -69,18 +71,20 @@ def show_percent(sheet: pl.DataFrame, percent_cells: pl.DataFrame) -> pl.DataFra
     Returns:
         The same cells. A cell that does not hold the number that is stored at its place stays as it is.
     """
-    cells_inside = percent_cells.filter(pl.col("row") < sheet.height, pl.col("column") < sheet.width)
-    shown_columns = []
-    for column_position in cells_inside["column"].unique():
-        column_texts, column_cells = (
+    cells_in_sheet = percent_cells.filter(pl.col("row") < sheet.height, pl.col("column") < sheet.width)
+    rewritten_columns = []
+    for column_position in cells_in_sheet["column"].unique():
+        column_texts, column_percent_cells = (
             sheet.to_series(column_position),
-            cells_inside.filter(pl.col("column") == column_position),
+            cells_in_sheet.filter(pl.col("column") == column_position),
         )
-        format_numbers = column_cells["number"].cast(pl.Float64, strict=False)
-        sheet_numbers = column_texts.gather(column_cells["row"]).cast(pl.Float64, strict=False)
-        is_same_number = ((sheet_numbers - format_numbers).abs() < 1e-9).fill_null(False)
-        percent_texts = (format_numbers * 100).round(8).cast(pl.String) + "%"
-        shown_columns.append(
-            column_texts.scatter(column_cells["row"].filter(is_same_number), percent_texts.filter(is_same_number))
+        stored_numbers = column_percent_cells["number"].cast(pl.Float64, strict=False)
+        sheet_numbers = column_texts.gather(column_percent_cells["row"]).cast(pl.Float64, strict=False)
+        is_same_number = ((sheet_numbers - stored_numbers).abs() < 1e-9).fill_null(False)
+        percent_texts = (stored_numbers * 100).round(8).cast(pl.String) + "%"
+        rewritten_columns.append(
+            column_texts.scatter(
+                column_percent_cells["row"].filter(is_same_number), percent_texts.filter(is_same_number)
+            )
         )
-    return sheet.with_columns(shown_columns)
+    return sheet.with_columns(rewritten_columns)

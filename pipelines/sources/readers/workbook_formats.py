@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import polars as pl
 
-CELLS = {"row": pl.Int64, "column": pl.Int64, "number": pl.String}
+CELL_SCHEMA = {"row": pl.Int64, "column": pl.Int64, "number": pl.String}
 # Number formats 9 and 10 are percent in every workbook; the styles of a workbook declare others.
 _BUILT_IN_PERCENT = frozenset(("9", "10"))
 _LITERAL = re.compile(r'"[^"]*"|\\.')  # text of a number format that is shown as it stands
@@ -35,76 +35,84 @@ def percent_cells(path: Path, sheet_name: str) -> pl.DataFrame:
         xml.etree.ElementTree.ParseError: If a part of the workbook is damaged.
     """
     with zipfile.ZipFile(path) as archive:
-        percent_styles = _percent_styles(archive)
-        sheet_member = _sheet_member(archive, sheet_name) if percent_styles else None
+        percent_styles = _find_percent_styles(archive)
+        sheet_member = _find_sheet_member(archive, sheet_name) if percent_styles else None
         if sheet_member is None:
-            return pl.DataFrame(schema=CELLS)
+            return pl.DataFrame(schema=CELL_SCHEMA)
         with archive.open(sheet_member) as handle:
-            cells = pl.DataFrame(
-                list(_filled_cells(handle, percent_styles)), {**CELLS, "is_percent": pl.Boolean}, orient="row"
+            filled_cells = pl.DataFrame(
+                list(_read_filled_cells(handle, percent_styles)),
+                {**CELL_SCHEMA, "is_percent": pl.Boolean},
+                orient="row",
             )
-    positions = [pl.col(axis) - pl.col(axis).min() for axis in ("row", "column")]
-    return cells.with_columns(positions).filter("is_percent").drop("is_percent")
+    zero_based_positions = [pl.col(axis) - pl.col(axis).min() for axis in ("row", "column")]
+    return filled_cells.with_columns(zero_based_positions).filter("is_percent").drop("is_percent")
 
 
-def _tag(element: ElementTree.Element) -> str:
+def _tag_name(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _read_root(archive: zipfile.ZipFile, member: str) -> ElementTree.Element:
+def _read_root(archive: zipfile.ZipFile, member_name: str) -> ElementTree.Element:
     """Return the root of a part; an empty one if the workbook lacks the part."""
-    if member not in archive.namelist():
+    if member_name not in archive.namelist():
         return ElementTree.Element("none")
-    with archive.open(member) as handle:
+    with archive.open(member_name) as handle:
         return ElementTree.parse(handle).getroot()
 
 
-def _percent_styles(archive: zipfile.ZipFile) -> frozenset[str]:
+def _find_percent_styles(archive: zipfile.ZipFile) -> frozenset[str]:
     """Return the numbers of the cell styles with a percent format."""
     root = _read_root(archive, "xl/styles.xml")
-    code_by_format = {
+    code_by_format_number = {
         element.get("numFmtId"): _LITERAL.sub("", element.get("formatCode", ""))
         for element in root.iter()
-        if _tag(element) == "numFmt"
+        if _tag_name(element) == "numFmt"
     }
-    percent_formats = _BUILT_IN_PERCENT | {
-        format_number for format_number, format_code in code_by_format.items() if "%" in format_code
+    percent_format_numbers = _BUILT_IN_PERCENT | {
+        format_number for format_number, format_code in code_by_format_number.items() if "%" in format_code
     }
-    cell_styles = [cell_style for element in root if _tag(element) == "cellXfs" for cell_style in element]
+    cell_styles = [cell_style for element in root if _tag_name(element) == "cellXfs" for cell_style in element]
     return frozenset(
-        str(position)
-        for position, cell_style in enumerate(cell_styles)
-        if cell_style.get("numFmtId") in percent_formats
+        str(style_number)
+        for style_number, cell_style in enumerate(cell_styles)
+        if cell_style.get("numFmtId") in percent_format_numbers
     )
 
 
-def _sheet_member(archive: zipfile.ZipFile, sheet_name: str) -> str | None:
+def _find_sheet_member(archive: zipfile.ZipFile, sheet_name: str) -> str | None:
     """Return the part that holds the sheet; None if the workbook does not say."""
-    target_by_relation = {
+    target_by_relation_id = {
         element.get("Id"): element.get("Target", "") for element in _read_root(archive, "xl/_rels/workbook.xml.rels")
     }
     for element in _read_root(archive, "xl/workbook.xml").iter():
-        if _tag(element) == "sheet" and element.get("name") == sheet_name:
-            target = target_by_relation.get(element.get(_ID), "")
-            member = target.removeprefix("/") if target.startswith("/") else str(PurePosixPath("xl", target))
-            return member if member in archive.namelist() else None
+        if _tag_name(element) == "sheet" and element.get("name") == sheet_name:
+            sheet_target = target_by_relation_id.get(element.get(_ID), "")
+            member_name = (
+                sheet_target.removeprefix("/")
+                if sheet_target.startswith("/")
+                else str(PurePosixPath("xl", sheet_target))
+            )
+            return member_name if member_name in archive.namelist() else None
     return None
 
 
-def _filled_cells(handle: IO[bytes], percent_styles: frozenset[str]) -> Iterator[tuple[int, int, str | None, bool]]:
+def _read_filled_cells(
+    handle: IO[bytes], percent_styles: frozenset[str]
+) -> Iterator[tuple[int, int, str | None, bool]]:
     """Return row, column, stored number and whether it is in one of the styles, per filled cell of a sheet."""
     row_number, column_number = 0, 0
     for event, element in ElementTree.iterparse(handle, ("start", "end")):
-        tag = _tag(element)
-        if event == "start" and tag == "row":
+        tag_name = _tag_name(element)
+        if event == "start" and tag_name == "row":
             row_number, column_number = int(element.get("r") or row_number + 1), 0
-        elif event == "end" and tag == "c":
+        elif event == "end" and tag_name == "c":
             column_number = _column_number(element.get("r", "")) or column_number + 1
-            text_by_tag = {_tag(child): child.text for child in element}
+            text_by_tag = {_tag_name(child): child.text for child in element}
             if "v" in text_by_tag or "is" in text_by_tag:
                 is_number = element.get("t", "n") == "n"
                 yield row_number, column_number, text_by_tag.get("v"), is_number and element.get("s") in percent_styles
-        elif event == "end" and tag == "row":
+        elif event == "end" and tag_name == "row":
             element.clear()
 
 

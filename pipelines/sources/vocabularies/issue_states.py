@@ -6,7 +6,7 @@ Does not belong here: columns of the trackers (`projects`).
 """
 
 from pipelines.sources.casts.transform import Transform
-from pipelines.sources.vocabularies.vocabulary import Vocabulary, merge
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, merge_vocabularies
 
 _DONE, _NOT_DONE = "true", "false"
 
@@ -70,7 +70,7 @@ LINEAR_STATE_TYPES = _declare_vocabulary(
     "Linear GraphQL schema, WorkflowState.type", "completed", "triage, backlog, unstarted, started, canceled, duplicate"
 )
 
-ISSUE_STATES = merge(JIRA_STATUSES, AZURE_STATES)
+ISSUE_STATES = merge_vocabularies(JIRA_STATUSES, AZURE_STATES)
 
 
 def filled_means_done(*headers: str) -> Transform:

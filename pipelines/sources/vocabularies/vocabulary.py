@@ -39,30 +39,30 @@ class Vocabulary:
             raise ValueError(f"{sorted(contradicting_words)} both prove something and nothing")
 
 
-def merge(*vocabularies: Vocabulary) -> Vocabulary:
+def merge_vocabularies(*vocabularies: Vocabulary) -> Vocabulary:
     """Return one vocabulary with the words of several.
 
     Raises:
         ValueError: If one word has two meanings.
     """
     meaning_by_word: dict[str, str] = {}
-    proves_nothing: dict[str, str] = {}
+    reason_by_word: dict[str, str] = {}
     for vocabulary in vocabularies:
         for word, meaning in vocabulary.proves.items():
             if meaning_by_word.setdefault(word, meaning) != meaning:
                 raise ValueError(f"{word} proves {meaning_by_word[word]} and {meaning}")
-        proves_nothing |= vocabulary.proves_nothing
-    return Vocabulary("; ".join(vocabulary.source for vocabulary in vocabularies), meaning_by_word, proves_nothing)
+        reason_by_word |= vocabulary.proves_nothing
+    return Vocabulary("; ".join(vocabulary.source for vocabulary in vocabularies), meaning_by_word, reason_by_word)
 
 
 def as_transform(vocabulary: Vocabulary, kind: TransformKind = "category") -> Transform:
     """Return the transform that reads the words of a vocabulary; any other text stays unread."""
-    silent_words = tuple(vocabulary.proves_nothing)
+    ignored_words = tuple(vocabulary.proves_nothing)
     return Transform(
         kind,
         vocabulary.proves,
         source=vocabulary.source,
-        meaningless_words=silent_words,
+        meaningless_words=ignored_words,
         is_partial=vocabulary.is_partial,
     )
 

@@ -5,7 +5,7 @@ without a slash at the end, are one verb (adlnet/xAPI-Spec issue 1058).
 Does not belong here: types of activities (`xapi_activity_types`), members of a statement (`learning.xapi`).
 """
 
-from pipelines.sources.vocabularies.vocabulary import Vocabulary, merge, with_reason
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, merge_vocabularies, with_reason
 
 _ADL = "http://adlnet.gov/expapi/verbs/"
 _CMI5 = "https://w3id.org/xapi/adl/verbs/"
@@ -102,7 +102,7 @@ OPEN_EDX_VERBS = Vocabulary(
     },
 )
 
-XAPI_VERBS: Vocabulary = merge(ADL_VERBS, CMI5_VERBS, ACTIVITY_STREAM_VERBS, MOODLE_VERBS, OPEN_EDX_VERBS)
+XAPI_VERBS: Vocabulary = merge_vocabularies(ADL_VERBS, CMI5_VERBS, ACTIVITY_STREAM_VERBS, MOODLE_VERBS, OPEN_EDX_VERBS)
 # The only statement that changes another one (xAPI 1.0.3, Data 2.3.2).
 VOIDED = f"{_ADL}voided"
 PASSED, FAILED = f"{_ADL}passed", f"{_ADL}failed"

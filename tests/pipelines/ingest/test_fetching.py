@@ -175,7 +175,7 @@ def test_what_must_not_be_copied_is_refused_with_its_reason_and_the_rest_is_copi
     outcome = run.fetch(declare_target(str(share), pattern="*", max_megabytes=0.002))
     assert counts(outcome) == (1, 0, 0, 7)
     assert run.landed() == {"hr/people_1.csv": b"id\n1\n"}
-    assert [refusal.removeprefix("people_") for refusal in outcome.refused] == [
+    assert [refusal.removeprefix("people_") for refusal in outcome.refusals] == [
         "back\\slash.csv: its name leads out of its folder",
         "notes.txt: its name is not one that `path` of the source reads: hr/people_*.csv",
         "2.csv: it has 0.002001 megabytes; `max_megabytes` of `fetch` allows 0.002",
@@ -185,7 +185,7 @@ def test_what_must_not_be_copied_is_refused_with_its_reason_and_the_rest_is_copi
         "\\udcfc.csv: its name has characters that cannot be printed, or is not UTF-8",
     ]
     rows = describe_outcomes([outcome], run.now)
-    assert rows["refusals"].to_list() == [outcome.refused]
+    assert rows["refusals"].to_list() == [outcome.refusals]
     assert rows["file_counts"].to_list()[0][3] == {"why": "refused", "count": 7}
 
 
@@ -210,7 +210,7 @@ def test_a_link_in_the_landing_folder_does_not_lead_a_copy_out_of_it(share: Path
     (run.root / "elsewhere").mkdir()
     (run.landing / "hr").symlink_to(run.root / "elsewhere")
     outcome = run.fetch(declare_target(str(share)))
-    assert outcome.refused == ["people_1.csv: a link in the landing folder leads out of it"]
+    assert outcome.refusals == ["people_1.csv: a link in the landing folder leads out of it"]
     assert list((run.root / "elsewhere").iterdir()) == []
 
 

@@ -144,7 +144,7 @@ def test_a_file_that_the_server_does_not_serve_is_refused_alone(run: FetchRun, s
     sftp.sftp.denied = frozenset({"people_2.csv"})
     outcome = run.fetch(declare_sftp(sftp))
     assert (outcome.problem, counts(outcome)) == (None, (2, 0, 0, 1))
-    assert outcome.refused == ["people_2.csv: 127.0.0.1 could not be read: SFTPPermissionDenied: no"]
+    assert outcome.refusals == ["people_2.csv: 127.0.0.1 could not be read: SFTPPermissionDenied: no"]
     sftp.sftp.denied = frozenset()
     assert counts(run.fetch(declare_sftp(sftp))) == (1, 2, 0, 0)
 

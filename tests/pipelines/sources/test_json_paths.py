@@ -8,9 +8,9 @@ import pytest
 
 from pipelines.sources.readers.json_paths import (
     covers,
+    duckdb_path,
     is_plain,
-    is_valid,
-    json_path,
+    is_valid_path,
     quoted,
     text_query,
     text_unless_object,
@@ -73,13 +73,13 @@ def test_a_path_reads_the_text_of_its_members(path: str, record: Any, text: str 
     "path", ["a[*]", "a[k=x].b", "a[=x]", "a.*", "a::b", 'it"s[*]', "it's[k=o'clock].b", "a[k=].b"]
 )
 def test_a_line_that_is_no_json_has_no_text_and_stops_nothing(path: str) -> None:
-    assert is_valid(path)
+    assert is_valid_path(path)
     assert read(text_query(path), "{no json") is None
 
 
 @pytest.mark.parametrize("path", ["[*]", ".*", "a..b", "a[*].", "$.[", "$**", "a::", ""])
 def test_a_path_of_no_form_is_not_valid(path: str) -> None:
-    assert not is_valid(path)
+    assert not is_valid_path(path)
 
 
 @pytest.mark.parametrize("path", ["a", "a.b", '$.a."b.c"', "verb.id", "a=b"])
@@ -95,8 +95,8 @@ def test_a_member_is_a_text_only_if_it_is_no_object() -> None:
 
 
 def test_keys_are_quoted_as_duckdb_reads_them() -> None:
-    assert json_path("a.b[*].c") == '$."a"."b"[*]."c"'
-    assert json_path('$.a."b.c"') == '$.a."b.c"'
+    assert duckdb_path("a.b[*].c") == '$."a"."b"[*]."c"'
+    assert duckdb_path('$.a."b.c"') == '$.a."b.c"'
     assert quoted("it's") == "'it''s'"
 
 

@@ -121,7 +121,7 @@ def test_the_longest_term_decides_the_class() -> None:
 
 
 def test_every_term_denies_a_column_of_its_name_and_is_declared_once() -> None:
-    entries = [(entry.language, entry.match, entry.term.casefold()) for entry in sensitive_terms()]
+    entries = [(entry.language, entry.match_kind, entry.term.casefold()) for entry in sensitive_terms()]
     assert len(entries) == len(set(entries))
     expected_classes = [None if entry.class_name == ORDINARY else entry.class_name for entry in sensitive_terms()]
     assert [sensitive_class(entry.term) for entry in sensitive_terms()] == expected_classes

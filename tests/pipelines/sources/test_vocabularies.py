@@ -10,7 +10,7 @@ from pipelines.sources.vocabularies.issue_states import (
     JIRA_RESOLUTIONS,
     JIRA_STATUSES,
 )
-from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, merge
+from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, merge_vocabularies
 from pipelines.sources.vocabularies.xapi_activity_types import XAPI_ACTIVITY_TYPES
 from pipelines.sources.vocabularies.xapi_verbs import CMI5_VERBS, XAPI_VERBS
 
@@ -23,7 +23,7 @@ def test_a_vocabulary_without_a_source_or_with_two_meanings_of_a_word_is_refused
     with pytest.raises(ValueError, match="prove something and nothing"):
         Vocabulary("x", {"A": "passed"}, {"a": "because"})
     with pytest.raises(ValueError, match="a proves passed and failed"):
-        merge(Vocabulary("x", {"a": "passed"}), Vocabulary("y", {"a": "failed"}))
+        merge_vocabularies(Vocabulary("x", {"a": "passed"}), Vocabulary("y", {"a": "failed"}))
 
 
 def test_a_transform_of_a_vocabulary_has_its_words_and_its_source_and_leaves_other_words_unread() -> None:

@@ -88,7 +88,7 @@ def test_a_header_in_the_middle_of_a_sheet_is_set_aside_as_such(tmp_path: Path) 
     rows: list[list[Cell]] = [["Name", "Skill"], ["a", "sql"], ["Name", "Skill"], ["Name", "git"], ["b", "go"]]
     table = read_workbook(write_workbook(tmp_path / "a.xlsx", rows), set())
     assert table.scan(()).collect()["c0"].to_list() == ["a", "Name", "b"]
-    assert table.malformed.select("row_number", "reason").collect().rows() == [(2, "the header once more")]
+    assert table.malformed_rows.select("row_number", "reason").collect().rows() == [(2, "the header once more")]
 
 
 def test_a_workbook_with_damaged_styles_is_refused(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import FieldMap, ShapeMap
 from pipelines.sources.field_text import headers_of, headers_read_by
 from pipelines.sources.mapping import transform_for
-from pipelines.sources.passed_over import NO_CELL
+from pipelines.sources.passed_over import MISSING_CELL
 from pipelines.sources.readers.text_table import normalize_header
 
 UNREADABLE = "Zorblax"
@@ -403,7 +403,7 @@ def add_nothing(probes: ProbeFile, shape: ShapeMap) -> None:
 def test_a_record_without_a_value_to_read_is_counted(outcome: Outcome) -> None:
     if outcome.labels("nothing"):
         is_read = outcome.probes.row_number("nothing") in {*outcome.reading.rows, *outcome.reading.other_rows}
-        assert is_read or f"no {outcome.shape.explode or NO_CELL}" in outcome.reading.reasons
+        assert is_read or f"no {outcome.shape.explode or MISSING_CELL}" in outcome.reading.reasons
 
 
 ADDERS = [
