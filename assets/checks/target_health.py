@@ -43,17 +43,17 @@ def read_target_states(lake: Lake, config: Config, current_snapshot_id: str) -> 
         outcome_row["way_name"]: outcome_row for outcome_row in lake.scan(PUBLISH_TARGET).collect().to_dicts()
     }
     target_states = []
-    for target in configured_targets(config.publish):
-        last_outcome = outcome_by_target.get(target)
+    for target_name in configured_targets(config.publish):
+        last_outcome = outcome_by_target.get(target_name)
         if last_outcome is None:
-            target_states.append(TargetState(target, None, "nothing was published there yet"))
+            target_states.append(TargetState(target_name, None, "nothing was published there yet"))
         elif last_outcome["way_problem"]:
-            target_states.append(TargetState(target, last_outcome["snapshot_id"], last_outcome["way_problem"]))
+            target_states.append(TargetState(target_name, last_outcome["snapshot_id"], last_outcome["way_problem"]))
         elif last_outcome["snapshot_id"] != current_snapshot_id:
             problem = f"it holds snapshot {last_outcome['snapshot_id']}, and {current_snapshot_id} is current"
-            target_states.append(TargetState(target, last_outcome["snapshot_id"], problem))
+            target_states.append(TargetState(target_name, last_outcome["snapshot_id"], problem))
         else:
-            target_states.append(TargetState(target, current_snapshot_id, None))
+            target_states.append(TargetState(target_name, current_snapshot_id, None))
     return target_states
 
 

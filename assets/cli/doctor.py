@@ -132,11 +132,11 @@ def _find_dagster_issues(instance: "DagsterInstance", settings: Settings) -> lis
 def _write_metrics(
     metrics_file: Path, settings: Settings, config: Config, instance: "DagsterInstance | None", now: datetime
 ) -> None:
-    from assets.automation.metrics import measure, write_metrics
+    from assets.automation.metrics import measure_metrics, write_metrics
     from assets.definitions import build_pipeline
 
     try:
-        write_metrics(metrics_file, measure(build_pipeline(settings, config), instance, now))
+        write_metrics(metrics_file, measure_metrics(build_pipeline(settings, config), instance, now))
     except OSError as failure:
         raise CommandFailed(f"the metrics cannot be written: {describe_failure(failure)}") from failure
 

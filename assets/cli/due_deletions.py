@@ -32,13 +32,13 @@ def delete_before_run(settings: Settings, config: Config, as_of: date | None) ->
     """
     from assets.resources.locking import exclusive_lock
 
-    data_root = DataRoot(settings, config, resolve_landing_folder(settings, config))
+    data_stores = DataRoot(settings, config, resolve_landing_folder(settings, config))
     now = datetime.now(UTC)
     try:
         with exclusive_lock(settings.lock_path):
-            erasure_receipt = complete_erasures(data_root, now)
-            erasure_receipt = erase_requested(data_root, now) or erasure_receipt
-            retention_report = delete_due(data_root, min(as_of or now.date(), now.date()))
+            erasure_receipt = complete_erasures(data_stores, now)
+            erasure_receipt = erase_requested(data_stores, now) or erasure_receipt
+            retention_report = delete_due(data_stores, min(as_of or now.date(), now.date()))
     except ErasureUnavailable as error:
         raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error
     if erasure_receipt is not None:

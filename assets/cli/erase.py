@@ -49,16 +49,14 @@ def erase(
 
     settings = resolve_settings(data_root, config_file, landing_folder)
     company_config = load_config(settings)
-    personal_data_stores = DataRoot(settings, company_config, resolve_landing_folder(settings, company_config))
+    data_stores = DataRoot(settings, company_config, resolve_landing_folder(settings, company_config))
     try:
         with exclusive_lock(settings.lock_path):
-            open_list(personal_data_stores, is_new=is_new_list)
+            open_list(data_stores, is_new=is_new_list)
             if is_new_list:
-                unmark(personal_data_stores)  # a longer list, which was seen before, is lost
-            completed_erasure_receipt = complete_erasures(personal_data_stores, datetime.now(UTC))
-            erasure_receipt = (
-                erase_people(personal_data_stores, set(person_ids), datetime.now(UTC)) if person_ids else None
-            )
+                unmark(data_stores)  # a longer list, which was seen before, is lost
+            completed_erasure_receipt = complete_erasures(data_stores, datetime.now(UTC))
+            erasure_receipt = erase_people(data_stores, set(person_ids), datetime.now(UTC)) if person_ids else None
     except ErasureUnavailable as error:
         raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error
     except Exception as failure:  # of a server, for example
@@ -69,21 +67,18 @@ def erase(
     if erasure_receipt is None:
         if not is_new_list:
             raise CommandFailed("nobody was erased: no stored row has one of these person_ids")
-        print_result(
-            {"list": str(personal_data_stores.erased_people_path)},
-            f"{personal_data_stores.erased_people_path} is ready",
-            as_json,
-        )
+        list_path = data_stores.erased_people_path
+        print_result({"list": str(list_path)}, f"{list_path} is ready", as_json)
         return
     if has_following_run:
         # imported here because it takes seconds
         from assets.cli.run import execute_run
 
         execute_run(settings, company_config, as_of, allow_row_count_drop=True)
-    _print_receipt(erasure_receipt, personal_data_stores, as_json)
+    _print_receipt(erasure_receipt, data_stores, as_json)
 
 
-def _print_receipt(erasure_receipt: Receipt, personal_data_stores: DataRoot, as_json: bool) -> None:
+def _print_receipt(erasure_receipt: Receipt, data_stores: DataRoot, as_json: bool) -> None:
     receipt_lines = [
         f"{deleted_count:>8,}  {place_name}" for place_name, deleted_count in erasure_receipt.counts.items()
     ]
@@ -91,6 +86,6 @@ def _print_receipt(erasure_receipt: Receipt, personal_data_stores: DataRoot, as_
     receipt_lines += [f"not ours, delete it where it comes from: {path}" for path in erasure_receipt.beyond]
     print_result(
         asdict(erasure_receipt),
-        "\n".join([f"Erased. Receipt in {personal_data_stores.receipts_folder}", *receipt_lines]),
+        "\n".join([f"Erased. Receipt in {data_stores.receipts_folder}", *receipt_lines]),
         as_json,
     )

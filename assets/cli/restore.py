@@ -36,10 +36,10 @@ def restore_from_bucket(data_root: Path | None, config_file: Path | None, as_jso
         raise CommandFailed(
             "footsteps.yaml names no bucket: add `object_store` with its `url` under `publish`", ExitCode.CONFIGURATION
         )
-    personal_data_stores = DataRoot(settings, company_config, resolve_landing_folder(settings, company_config))
-    if personal_data_stores.erased_people_path is not None and not personal_data_stores.erased_people_path.exists():
+    data_stores = DataRoot(settings, company_config, resolve_landing_folder(settings, company_config))
+    if data_stores.erased_people_path is not None and not data_stores.erased_people_path.exists():
         raise CommandFailed(
-            f"the list of erased people {personal_data_stores.erased_people_path} is missing: put it back before "
+            f"the list of erased people {data_stores.erased_people_path} is missing: put it back before "
             "anything is restored; if nobody was ever erased, create it with `footsteps erase --new-list`",
             ExitCode.CONFIGURATION,
         )
@@ -47,11 +47,11 @@ def restore_from_bucket(data_root: Path | None, config_file: Path | None, as_jso
         with exclusive_lock(settings.lock_path):
             lake_file_count = fetch_lake(settings.lake_path, bucket_options)
             restrict_data_root(settings.root, published_path, publish_config.group)
-            unmark(personal_data_stores)
+            unmark(data_stores)
             with readable_by(publish_config.group, published_path):
                 # nobody who was erased since the copy was made is published
                 snapshot = fetch_publication(
-                    published_path, bucket_options, lambda: complete_erasures(personal_data_stores, datetime.now(UTC))
+                    published_path, bucket_options, lambda: complete_erasures(data_stores, datetime.now(UTC))
                 )
     except ErasureUnavailable as error:
         raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error

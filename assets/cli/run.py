@@ -260,7 +260,7 @@ def _select_assets(
     if changed_source_names and not incremental:
         return None  # everything is computed, whatever the origins hold
     new_remote_files, _ = find_new_remote_files(pipeline)  # the fetch of the run reports what cannot be listed
-    changed_source_names |= {source_name for new_file in new_remote_files for source_name in new_file.sources}
+    changed_source_names |= {source_name for new_file in new_remote_files for source_name in new_file.source_names}
     if not changed_source_names and not new_remote_files:
         is_same_day = as_of in (None, last_as_of) and complete_runs.keeps_as_of(as_of, run_day)
         is_renewal = is_same_day and complete_runs.has_no_new_input()
