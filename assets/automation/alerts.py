@@ -119,8 +119,8 @@ def collect_alerts(
     if not waiting_issue_by_key or now_seconds - alert_state.sent_at < gather_seconds:
         return alert_state, None
     message_lines = [
-        sentence if issue_count == 1 else f"{sentence} ({issue_count} times)"
-        for sentence, issue_count in waiting_issue_by_key.values()
+        issue_sentence if issue_count == 1 else f"{issue_sentence} ({issue_count} times)"
+        for issue_sentence, issue_count in waiting_issue_by_key.values()
     ]
     return alert_state, "\n".join(f"• {message_line}" for message_line in message_lines)
 
@@ -163,15 +163,15 @@ def describe_run(instance: DagsterInstance, run: DagsterRun) -> list[Issue]:
         if step_statistic.status is not None and step_statistic.status.value == "FAILURE"
     )
     failed_steps_text = f" at {', '.join(failed_step_keys)}" if failed_step_keys else ""
-    sentence = f"A run of {run.job_name} failed{failed_steps_text}: look at run {run.run_id[:8]} in the UI."
-    return [Issue(f"run:{run.job_name}:{failed_steps_text}", sentence)]
+    issue_sentence = f"A run of {run.job_name} failed{failed_steps_text}: look at run {run.run_id[:8]} in the UI."
+    return [Issue(f"run:{run.job_name}:{failed_steps_text}", issue_sentence)]
 
 
 def _find_check_issues(instance: DagsterInstance, run_id: str) -> list[Issue]:
     issues = []
     for event_record in instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_CHECK_EVALUATION).records:
-        event = event_record.event_log_entry.dagster_event
-        check_evaluation: Any = event.event_specific_data if event else None
+        check_event = event_record.event_log_entry.dagster_event
+        check_evaluation: Any = check_event.event_specific_data if check_event else None
         if check_evaluation is None or check_evaluation.passed:
             continue
         # a model that does not replace the champion blocks nothing, but somebody has to look at it
@@ -179,9 +179,9 @@ def _find_check_issues(instance: DagsterInstance, run_id: str) -> list[Issue]:
             check_evaluation.blocking and check_evaluation.severity.value == "ERROR"
         ) or check_evaluation.check_name == PROMOTED:
             table_name = check_evaluation.asset_key.to_user_string()
-            problem = "The model was refused" if table_name.startswith("model_") else f"{table_name} is blocked"
-            sentence = f"{problem}: {check_evaluation.check_name}: {check_evaluation.description}."
-            issues.append(Issue(f"check:{table_name}:{check_evaluation.check_name}", sentence))
+            problem_text = "The model was refused" if table_name.startswith("model_") else f"{table_name} is blocked"
+            issue_sentence = f"{problem_text}: {check_evaluation.check_name}: {check_evaluation.description}."
+            issues.append(Issue(f"check:{table_name}:{check_evaluation.check_name}", issue_sentence))
     return issues
 
 

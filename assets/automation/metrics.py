@@ -202,7 +202,7 @@ def _measure_last_run(instance: DagsterInstance, exit_code_of_success: ExitCode)
     last_run = _find_last_run(instance, _ENDED_STATUSES)
     if last_run is None or last_run.end_time is None:
         return []
-    is_success = last_run.dagster_run.status is DagsterRunStatus.SUCCESS
+    is_successful = last_run.dagster_run.status is DagsterRunStatus.SUCCESS
     # a run that broke off before its first step has no start
     duration_seconds = last_run.end_time - (last_run.start_time or last_run.end_time)
     metrics = [
@@ -212,10 +212,10 @@ def _measure_last_run(instance: DagsterInstance, exit_code_of_success: ExitCode)
             "last_run_exit_code",
             "How the last run ended, as the exit code of `footsteps run`: 0 all well, 1 stopped, 3 a file refused, "
             "4 a target failed.",
-            {"": exit_code_of_success if is_success else ExitCode.FAILED},
+            {"": exit_code_of_success if is_successful else ExitCode.FAILED},
         ),
     ]
-    last_success = last_run if is_success else _find_last_run(instance, [DagsterRunStatus.SUCCESS])
+    last_success = last_run if is_successful else _find_last_run(instance, [DagsterRunStatus.SUCCESS])
     if last_success is not None and last_success.end_time is not None:
         metrics.append(
             Metric("last_success_timestamp_seconds", "When the last successful run ended.", {"": last_success.end_time})

@@ -106,7 +106,7 @@ def select_fetch(all_assets: Sequence[AssetsDefinition | AssetSpec]) -> Selectio
 def select_incremental(
     all_assets: Sequence[AssetsDefinition | AssetSpec], changed_sources: Sequence[SourceConfig]
 ) -> Selection:
-    """What a run needs that follows new files of some sources to the people they touch.
+    """Select what a run needs to update the people whom new files of some sources concern.
 
     Args:
         all_assets: All assets.
@@ -136,7 +136,7 @@ def select_incremental(
 
 
 def select_renewal(all_assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
-    """What a run needs that only extends the validity of published rows, because no input is new.
+    """Select what a run needs to extend the validity of published rows when no input is new.
 
     It includes the companions and the record of whom they were shown to: a companion whose consent ends before the
     extended validity is removed.

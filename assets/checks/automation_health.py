@@ -14,7 +14,7 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from assets.checks.issue import Issue
 
 _ENDED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE)
-# A run that failed before this many others is history.
+# Only this many of the newest runs are examined.
 _MAX_RUNS = 100
 
 
@@ -85,13 +85,13 @@ def find_tick_issues(instance: DagsterInstance) -> list[Issue]:
     for instigator_state in instance.all_instigator_state():
         last_ticks = instance.get_ticks(instigator_state.instigator_origin_id, instigator_state.selector_id, limit=1)
         if instigator_state.is_running and last_ticks and last_ticks[0].status.value == "FAILURE":
-            error, instigator_kind = last_ticks[0].error, instigator_state.instigator_type.value.lower()
-            error_class = error.cls_name if error and error.cls_name else "an error"
-            sentence = (
+            tick_error, instigator_kind = last_ticks[0].error, instigator_state.instigator_type.value.lower()
+            error_class = tick_error.cls_name if tick_error and tick_error.cls_name else "an error"
+            issue_sentence = (
                 f"{instigator_kind} {instigator_state.name} failed at its last evaluation ({error_class}): "
                 "look at it in the UI."
             )
-            issues.append(Issue(f"tick:{instigator_state.name}", sentence))
+            issues.append(Issue(f"tick:{instigator_state.name}", issue_sentence))
     return issues
 
 

@@ -62,8 +62,8 @@ def contract_check_specs(table: Table) -> list[AssetCheckSpec]:
         return []
     check_specs = build_check_specs(table, table.name)
     if _holds_exports(table):
-        description = "Every row has its columns, and every text became a value of its column's type."
-        check_specs.append(AssetCheckSpec(READABLE_CHECK, asset=table.name, description=description))
+        readable_description = "Every row has its columns, and every text became a value of its column's type."
+        check_specs.append(AssetCheckSpec(READABLE_CHECK, asset=table.name, description=readable_description))
     return check_specs
 
 
@@ -127,16 +127,16 @@ def describe_result(table: Table, validation_result: ValidationResult, rule_resu
     violation_sentence = (
         f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
     )
-    rule_counts, remedy = validation_result.counts, _REMEDIES.get(table.layer, _COMPUTED_REMEDY)
+    rule_counts, remedy_text = validation_result.counts, _REMEDIES.get(table.layer, _COMPUTED_REMEDY)
     if validation_result.excess is not None:
         quarantine_name = quarantine_table(table.name).name
-        return f"{violation_sentence}, and {validation_result.excess}: look at {quarantine_name}, {remedy}"
+        return f"{violation_sentence}, and {validation_result.excess}: look at {quarantine_name}, {remedy_text}"
     if rule_counts.rules[rule_result.name].stored:
-        return f"{violation_sentence} and are in the table: {remedy}"
+        return f"{violation_sentence} and are in the table: {remedy_text}"
     quarantined_share, quarantine_limit = rule_counts.quarantined_share, table.quarantine_limit
     return (
         f"{violation_sentence}; {rule_counts.set_aside_count:,} rows ({quarantined_share:.1%}, at most "
-        f"{quarantine_limit:.0%}) are set aside in {quarantine_table(table.name).name}: {remedy}"
+        f"{quarantine_limit:.0%}) are set aside in {quarantine_table(table.name).name}: {remedy_text}"
     )
 
 

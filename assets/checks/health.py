@@ -143,6 +143,6 @@ def _find_publication_issues(settings: Settings, config: Config, today: date) ->
         return [Issue("publication:none", f"{error}.")]
     issues = find_target_issues(Lake(settings.lake_path), config, snapshot.snapshot_id)
     if snapshot.is_stale(today):
-        sentence = f"the published snapshot was valid until {snapshot.valid_until}: no run has succeeded since."
-        issues.append(Issue("publication:stale", sentence))
+        issue_sentence = f"the published snapshot was valid until {snapshot.valid_until}: no run has succeeded since."
+        issues.append(Issue("publication:stale", issue_sentence))
     return issues

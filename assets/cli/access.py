@@ -64,7 +64,7 @@ def write_access_copy(
 
 
 def build_copy_path(copy_folder: Path, person_id: str, file_suffix: str) -> Path:
-    """The file of a person's copy: of nobody else, and in no other folder, whatever the person_id holds."""
+    """The file of a person's copy; no person_id leads to another person's file or to another folder."""
     return copy_folder / f"access-{quote(person_id, safe='@')}.{file_suffix}"
 
 

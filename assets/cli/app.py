@@ -185,7 +185,7 @@ def record_exposure(
     to_stage: ToStage,
     rank: Annotated[int, typer.Argument(min=1, help="Rank at which the reader showed it, from 1.")],
     snapshot_id: SnapshotId = None,
-    at: HappenedAt = None,
+    happened_at: HappenedAt = None,
     config: ConfigFile = None,
     landing: LandingFolder = None,
     data_root: DataRoot = None,
@@ -194,8 +194,8 @@ def record_exposure(
     """Record for the next run that a reader showed a recommended step; a repeated record is written once."""
     from assets.cli.feedback.exposure import ShownStep, write_record
 
-    shown_step = ShownStep(person, skill_id, to_stage, snapshot_id, at.replace(tzinfo=UTC) if at else None)
-    write_record(data_root, config, landing, "exposure", shown_step, {"shown_rank": str(rank)}, as_json)
+    step = ShownStep(person, skill_id, to_stage, snapshot_id, happened_at.replace(tzinfo=UTC) if happened_at else None)
+    write_record(data_root, config, landing, "exposure", step, {"shown_rank": str(rank)}, as_json)
 
 
 @app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
@@ -206,7 +206,7 @@ def record_outcome(
     to_stage: ToStage,
     kind: Annotated[str, typer.Argument(help="accepted, dismissed, started or done.")],
     snapshot_id: SnapshotId = None,
-    at: HappenedAt = None,
+    happened_at: HappenedAt = None,
     config: ConfigFile = None,
     landing: LandingFolder = None,
     data_root: DataRoot = None,
@@ -215,8 +215,8 @@ def record_outcome(
     """Write what came of a step that was shown, for the next run; a repeated record is written once."""
     from assets.cli.feedback.exposure import ShownStep, write_record
 
-    shown_step = ShownStep(person, skill_id, to_stage, snapshot_id, at.replace(tzinfo=UTC) if at else None)
-    write_record(data_root, config, landing, "outcome", shown_step, {"outcome_kind": kind}, as_json)
+    step = ShownStep(person, skill_id, to_stage, snapshot_id, happened_at.replace(tzinfo=UTC) if happened_at else None)
+    write_record(data_root, config, landing, "outcome", step, {"outcome_kind": kind}, as_json)
 
 
 @app.command(

@@ -25,8 +25,8 @@ def make_demo(data_root: Path | None, people_count: int, seed: int, last_day: da
                 people_count=people_count,
                 seed=seed,
                 last_day=last_day,
-                progress=lambda activity, completed_share: progress_bar.update(
-                    progress_task, description=activity, completed=completed_share
+                progress=lambda activity_text, completed_share: progress_bar.update(
+                    progress_task, description=activity_text, completed=completed_share
                 ),
             )
         except OSError as error:

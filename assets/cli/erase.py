@@ -54,7 +54,7 @@ def erase(
         with exclusive_lock(settings.lock_path):
             open_list(data_stores, is_new=is_new_list)
             if is_new_list:
-                unmark(data_stores)  # a longer list, which was seen before, is lost
+                unmark(data_stores)  # the longer list that was seen before is lost
             completed_erasure_receipt = complete_erasures(data_stores, datetime.now(UTC))
             erasure_receipt = erase_people(data_stores, set(person_ids), datetime.now(UTC)) if person_ids else None
     except ErasureUnavailable as error:

@@ -138,8 +138,8 @@ def _evaluate(
                 models=model_names,
                 seed=options.seed,
                 with_ablation=options.report_folder is not None,
-                progress=lambda activity, completed_share: progress_bar.update(
-                    progress_task, description=activity, completed=completed_share
+                progress=lambda activity_text, completed_share: progress_bar.update(
+                    progress_task, description=activity_text, completed=completed_share
                 ),
                 **optional_inputs,
             )

@@ -61,8 +61,8 @@ def write_config(
             exports_folder.resolve(), today, lambda file_label: reading_status.update(f"reading {escape(file_label)}")
         )
     if not draft.sources and not draft.undecided:
-        for left_out_file, reason in draft.left_out:
-            print_note(escape(f"{left_out_file.label}: {reason}"))
+        for left_out_file, left_out_reason in draft.left_out:
+            print_note(escape(f"{left_out_file.label}: {left_out_reason}"))
         raise CommandFailed(f"no file in {exports_folder} can be read as an export, so nothing is written")
     yaml_text = render_config(draft, _format_landing_path(exports_folder.resolve(), config_path))
     write_text_atomically(config_path, yaml_text)
@@ -133,7 +133,10 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
             }
             for undecided_table in draft.undecided
         ],
-        "left_out": [{"file": left_out_file.label, "reason": reason} for left_out_file, reason in draft.left_out],
+        "left_out": [
+            {"file": left_out_file.label, "reason": left_out_reason}
+            for left_out_file, left_out_reason in draft.left_out
+        ],
         "next": next_command,
     }
 
@@ -161,8 +164,8 @@ def _print_draft(draft: ConfigDraft, config_path: Path, next_command: str) -> No
             f"[yellow]to decide:[/yellow] {escape(file_names_text)}: "
             f"{escape('; '.join(undecided_table.proposal.questions))}"
         )
-    for left_out_file, reason in draft.left_out:
-        print_note(f"[yellow]not read:[/yellow] {escape(left_out_file.label)}: {escape(reason)}")
+    for left_out_file, left_out_reason in draft.left_out:
+        print_note(f"[yellow]not read:[/yellow] {escape(left_out_file.label)}: {escape(left_out_reason)}")
     check_count, decision_count = count_marks(draft)
     stdout_console.print(
         f"Written: {config_path}, with {check_count} assumptions marked {CHECK} "

@@ -185,13 +185,13 @@ def _build_tags(as_of: date | None, run_day: date | None, allow_row_count_drop: 
     """The tags of a complete run."""
     from assets.resources import run_context
 
-    text_by_tag = {
+    text_by_tag_name = {
         run_context.AS_OF_TAG: as_of and as_of.isoformat(),
         run_context.SCHEDULED_DAY_TAG: run_day and run_day.isoformat(),
         run_context.ALLOW_ROW_COUNT_DROP_TAG: allow_row_count_drop and "true",
         run_context.CAUSE_TAG: "the command line",
     }
-    return {tag: tag_text for tag, tag_text in text_by_tag.items() if tag_text}
+    return {tag_name: tag_text for tag_name, tag_text in text_by_tag_name.items() if tag_text}
 
 
 def _list_vanished_sentences(run_result: "ExecuteInProcessResult") -> tuple[str, ...]:

@@ -58,8 +58,8 @@ def show_people(data_root: Path | None, requested_person_id: str | None, sample_
 def _sample_people(snapshot: Snapshot, sample_size: int) -> list[str]:
     """People at equal distances in the table: the same ones each time."""
     person_ids = snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()["person_id"]
-    stride = max(1, person_ids.len() // max(sample_size, 1))
-    return person_ids.gather_every(stride, stride // 2).head(sample_size).to_list()
+    sampling_stride = max(1, person_ids.len() // max(sample_size, 1))
+    return person_ids.gather_every(sampling_stride, sampling_stride // 2).head(sample_size).to_list()
 
 
 def _read_person_page(snapshot: Snapshot, person_id: str, skill_names: pl.DataFrame) -> dict[str, Any]:
@@ -134,8 +134,8 @@ def _print_step(next_step: dict[str, Any]) -> None:
         if step_sentence:
             stdout_console.print(f"   {heading}: {escape(step_sentence)}")
     # the model's contributions are for machines (`--json`)
-    reasons = [reason for reason in next_step["reasons"] if not reason["code"].startswith("model_")]
-    reasons_text = ", ".join(f"{reason['code']} {reason['value']:.2f}" for reason in reasons)
+    displayed_reasons = [reason for reason in next_step["reasons"] if not reason["code"].startswith("model_")]
+    reasons_text = ", ".join(f"{reason['code']} {reason['value']:.2f}" for reason in displayed_reasons)
     stdout_console.print(f"   [dim]{escape(reasons_text)}[/dim]\n")
 
 

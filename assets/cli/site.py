@@ -47,7 +47,7 @@ def write_site(
     if replace_pages or is_address_renewed:
         shutil.rmtree(site_folder / snapshot.snapshot_id, ignore_errors=True)
     config = load_config(settings) if settings.config_path.is_file() else None
-    # a folder elsewhere may hold other things, which are not this command's to open
+    # outside `published/` a folder may hold other files, which the group must not read because of this command
     reader_group = config.publish.group if config and site_folder.is_relative_to(settings.published_path) else None
     with readable_by(reader_group, settings.published_path):
         index_path = build_site(snapshot, Lake(settings.lake_path), config.company if config else "", site_folder)

@@ -101,14 +101,15 @@ class Lake:
 
     def reference_values(self, table: Table) -> dict[str, pl.Series]:
         """The values that the references of a table may take, by `table.key`, from tables that were written."""
-        references = {reference.target: reference for reference in table.references}
+        reference_by_target = {reference.target: reference for reference in table.references}
         paths_by_target = {
-            target: sorted((self.root / reference.table).rglob("*.parquet")) for target, reference in references.items()
+            target: sorted((self.root / reference.table).rglob("*.parquet"))
+            for target, reference in reference_by_target.items()
         }
         return {
-            target: pl.scan_parquet(paths).select(references[target].key).collect().to_series()
-            for target, paths in paths_by_target.items()
-            if paths
+            target: pl.scan_parquet(table_paths).select(reference_by_target[target].key).collect().to_series()
+            for target, table_paths in paths_by_target.items()
+            if table_paths
         }
 
     def rule_counts(self, table: Table) -> RuleCounts:
@@ -117,9 +118,10 @@ class Lake:
         They are read as recorded. If none are recorded of its present content, contract and reference values, its rows
         are counted now, and the counts recorded.
         """
-        recorded_counts, references = self._read_counts(table), self.reference_values(table)
-        if recorded_counts is None or recorded_counts.references != fingerprint_values(references):
-            recorded_counts = self._record(table, *self._count(table, references), fingerprint_values(references))
+        recorded_counts, reference_values = self._read_counts(table), self.reference_values(table)
+        if recorded_counts is None or recorded_counts.reference_fingerprints != fingerprint_values(reference_values):
+            row_counts = self._count_rows(table, reference_values)
+            recorded_counts = self._record_counts(table, *row_counts, fingerprint_values(reference_values))
         return recorded_counts.counts
 
     def write(
@@ -141,14 +143,14 @@ class Lake:
         Raises:
             ContractViolation: A column is missing or has another type; the table stays as it was.
         """
-        references = self.reference_values(table)
-        validated_rows = _validate(table, rows, references)
+        reference_values = self.reference_values(table)
+        validated_rows = _ensure_validated(table, rows, reference_values)
         write_result = self._replace_rows(table, validated_rows.good, find_related_people)
         if table.layer == "quarantine":
             return write_result
         quarantine_result = self._replace_rows(quarantine_table(table.name), validated_rows.bad)
         good_and_bad_counts = (validated_rows.good_counts, validated_rows.bad_counts)
-        recorded_counts = self._record(table, *good_and_bad_counts, fingerprint_values(references))
+        recorded_counts = self._record_counts(table, *good_and_bad_counts, fingerprint_values(reference_values))
         return replace(write_result, counts=recorded_counts.counts, quarantine=quarantine_result)
 
     def merge(
@@ -170,8 +172,8 @@ class Lake:
         Raises:
             ContractViolation: A column is missing or has another type; the table stays as it was.
         """
-        recorded_counts, references = self._read_counts(table), self.reference_values(table)
-        validated_rows = _validate(table, rows, references)
+        recorded_counts, reference_values = self._read_counts(table), self.reference_values(table)
+        validated_rows = _ensure_validated(table, rows, reference_values)
         if not self.files(table):
             return self.write(table, validated_rows, find_related_people)
         write_result, removed_rows, validated_rows = self._merge_rows(
@@ -181,14 +183,15 @@ class Lake:
             return write_result
         quarantine_result, is_reduced = self._merge_quarantine(table, validated_rows.bad, replaced_keys)
         if recorded_counts is None or any(count.stored for count in recorded_counts.kept_counts.rules.values()):
-            kept_counts, set_aside_counts = self._count(table, references)
-            recorded_counts = self._record(table, kept_counts, set_aside_counts, fingerprint_values(references))
+            kept_counts, set_aside_counts = self._count_rows(table, reference_values)
+            value_fingerprints = fingerprint_values(reference_values)
         else:
             kept_counts = recorded_counts.kept_counts - count_leaving(table, removed_rows) + validated_rows.good_counts
             set_aside_counts = recorded_counts.set_aside_counts + validated_rows.bad_counts
             if is_reduced:
                 set_aside_counts = count_quarantined(table, self.scan(quarantine_table(table.name)).collect())
-            recorded_counts = self._record(table, kept_counts, set_aside_counts, recorded_counts.references)
+            value_fingerprints = dict(recorded_counts.reference_fingerprints)
+        recorded_counts = self._record_counts(table, kept_counts, set_aside_counts, value_fingerprints)
         return replace(write_result, counts=recorded_counts.counts, quarantine=quarantine_result)
 
     def _replace_rows(
@@ -197,13 +200,18 @@ class Lake:
         """Write all rows of a table, which are in the row order of its contract."""
         rows_by_file = split_into_files(table, rows)
         old_hashes, new_hashes = self._read_hashes(table), _hash_files(rows_by_file)
-        changed_files = {file_name for file_name in new_hashes if old_hashes.get(file_name) != new_hashes[file_name]}
-        removed_files = set(old_hashes) - set(new_hashes)
+        changed_file_names = {
+            file_name for file_name in new_hashes if old_hashes.get(file_name) != new_hashes[file_name]
+        }
+        removed_file_names = set(old_hashes) - set(new_hashes)
         # nothing follows the changes of a published table: only assets upstream of it and incremental runs need them
-        if (changed_files or removed_files) and old_hashes and table.layer != "out":
-            old_rows = self._scan_named(table, (changed_files & set(old_hashes)) | removed_files).collect()
+        if (changed_file_names or removed_file_names) and old_hashes and table.layer != "out":
+            old_rows = self._scan_named_files(
+                table, (changed_file_names & set(old_hashes)) | removed_file_names
+            ).collect()
             new_rows = pl.concat(
-                [rows_by_file[file_name] for file_name in sorted(changed_files)] or [pl.DataFrame(schema=table.schema)]
+                [rows_by_file[file_name] for file_name in sorted(changed_file_names)]
+                or [pl.DataFrame(schema=table.schema)]
             )
             self._record_change(table, old_hashes, new_hashes, old_rows, new_rows, find_related_people)
         return self._write_files(table, rows_by_file, old_hashes, new_hashes)
@@ -221,31 +229,31 @@ class Lake:
             The state of the table, the rows that were removed, and the new rows without those whose key remains.
         """
         old_hashes, key_columns = self._read_hashes(table), replaced_keys.columns
-        has_declared_layout = has_current_layout(table, old_hashes)  # an earlier version may have split it otherwise
-        candidate_files = find_files_with(table, old_hashes, replaced_keys) if has_declared_layout else old_hashes
+        is_current_layout = has_current_layout(table, old_hashes)  # an earlier version may have split it otherwise
+        candidate_names = find_files_with(table, old_hashes, replaced_keys) if is_current_layout else old_hashes
         old_rows = sort_rows(
             table,
-            self._scan_named(table, candidate_files).join(replaced_keys.lazy(), on=key_columns, how="semi").collect(),
+            self._scan_named_files(table, candidate_names)
+            .join(replaced_keys.lazy(), on=key_columns, how="semi")
+            .collect(),
         )
-        changed_files = (
-            find_changed_files(table, old_hashes, old_rows, validated_rows.good)
-            if has_declared_layout
-            else {*old_hashes}
+        changed_file_names = (
+            find_changed_files(table, old_hashes, old_rows, validated_rows.good) if is_current_layout else {*old_hashes}
         )
-        if not changed_files:
-            return self._summarise(table, old_hashes, False), old_rows, validated_rows
-        stored_rows = self._scan_named(table, changed_files & set(old_hashes)).collect()
+        if not changed_file_names:
+            return self._summarize_table(table, old_hashes, False), old_rows, validated_rows
+        stored_rows = self._scan_named_files(table, changed_file_names & set(old_hashes)).collect()
         remaining_rows = stored_rows.join(replaced_keys, on=key_columns, how="anti", maintain_order="left")
         if table.key:
             validated_rows = validated_rows.without_keys(remaining_rows.select(table.key))
         new_rows = (
-            select_rows_of_files(table, validated_rows.good, changed_files)
-            if has_declared_layout
+            select_rows_of_files(table, validated_rows.good, changed_file_names)
+            if is_current_layout
             else validated_rows.good
         )
         rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining_rows, new_rows])))
         unchanged_hashes = {
-            file_name: file_hash for file_name, file_hash in old_hashes.items() if file_name not in changed_files
+            file_name: file_hash for file_name, file_hash in old_hashes.items() if file_name not in changed_file_names
         }
         if unchanged_hashes:
             rows_by_file = {file_name: file_rows for file_name, file_rows in rows_by_file.items() if file_rows.height}
@@ -254,33 +262,34 @@ class Lake:
         return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated_rows
 
     def _merge_quarantine(
-        self, table: Table, rows: pl.DataFrame, replaced_keys: pl.DataFrame
+        self, table: Table, bad_rows: pl.DataFrame, replaced_keys: pl.DataFrame
     ) -> tuple[WriteResult, bool]:
         """Replace rows of the quarantine of a table, and whether some were removed."""
         quarantine = quarantine_table(table.name)
         stored_rows = self.scan(quarantine).collect()
         remaining_rows = exclude_rows(stored_rows, replaced_keys)
         is_reduced = remaining_rows.height < stored_rows.height
-        if not is_reduced and rows.is_empty() and (hash_by_file := self._read_hashes(quarantine)):
-            return self._summarise(quarantine, hash_by_file, False), False
-        return self._replace_rows(quarantine, pl.concat([remaining_rows, rows]).sort(QUARANTINE_ORDER)), is_reduced
+        if not is_reduced and bad_rows.is_empty() and (hash_by_file := self._read_hashes(quarantine)):
+            return self._summarize_table(quarantine, hash_by_file, False), False
+        new_rows = pl.concat([remaining_rows, bad_rows]).sort(QUARANTINE_ORDER)
+        return self._replace_rows(quarantine, new_rows), is_reduced
 
     def _read_counts(self, table: Table) -> RecordedCounts | None:
         content_hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
         return read_recorded_counts(self.root, table, *content_hashes)
 
-    def _count(self, table: Table, references: Mapping[str, pl.Series]) -> tuple[RuleCounts, RuleCounts]:
+    def _count_rows(self, table: Table, reference_values: Mapping[str, pl.Series]) -> tuple[RuleCounts, RuleCounts]:
         """The counts of the rows in a table, and of those in its quarantine."""
         quarantined_rows = self.scan(quarantine_table(table.name)).collect()
-        return count_rules(table, self.scan(table), references), count_quarantined(table, quarantined_rows)
+        return count_rules(table, self.scan(table), reference_values), count_quarantined(table, quarantined_rows)
 
-    def _record(
-        self, table: Table, kept_counts: RuleCounts, set_aside_counts: RuleCounts, references: Mapping[str, str]
+    def _record_counts(
+        self, table: Table, kept_counts: RuleCounts, set_aside_counts: RuleCounts, value_fingerprints: Mapping[str, str]
     ) -> RecordedCounts:
         """Record the counts of a table whose files are in place."""
-        hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
+        content_hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
         recorded_counts = RecordedCounts(
-            *hashes, fingerprint_contract(table), references, kept_counts, set_aside_counts
+            *content_hashes, fingerprint_contract(table), value_fingerprints, kept_counts, set_aside_counts
         )
         write_recorded_counts(self.root, table, recorded_counts)
         return recorded_counts
@@ -318,51 +327,51 @@ class Lake:
             write_parquet(
                 rows_by_file[file_name],
                 self.file(table, file_name),
-                metadata={"content_sha256": new_hashes[file_name] or "", "contract": f"{table.name} {table.version}"},
+                {"content_sha256": new_hashes[file_name] or "", "contract": f"{table.name} {table.version}"},
             )
 
-        changed_files = sorted(
+        changed_file_names = sorted(
             file_name for file_name in rows_by_file if old_hashes.get(file_name) != new_hashes[file_name]
         )
-        removed_files = set(old_hashes) - set(new_hashes)
-        _map_in_threads(write_file, changed_files)
-        for file_name in removed_files:
+        removed_file_names = set(old_hashes) - set(new_hashes)
+        _map_in_threads(write_file, changed_file_names)
+        for file_name in removed_file_names:
             self.file(table, file_name).unlink()
-        return self._summarise(table, new_hashes, bool(changed_files or removed_files))
+        return self._summarize_table(table, new_hashes, bool(changed_file_names or removed_file_names))
 
     def _read_hashes(self, table: Table) -> dict[str, str | None]:
         """The recorded hash of each existing file; None for a file that `write` did not write."""
         return {path.stem: pl.read_parquet_metadata(path).get("content_sha256") for path in self.files(table)}
 
-    def _scan_named(self, table: Table, file_names: Iterable[str]) -> pl.LazyFrame:
+    def _scan_named_files(self, table: Table, file_names: Iterable[str]) -> pl.LazyFrame:
         return _scan_files(table, [self.file(table, file_name) for file_name in sorted(file_names)])
 
-    def _summarise(self, table: Table, hash_by_file: Mapping[str, str | None], has_changed: bool) -> WriteResult:
-        files = self.files(table)
+    def _summarize_table(self, table: Table, hash_by_file: Mapping[str, str | None], has_changed: bool) -> WriteResult:
+        table_paths = self.files(table)
         return WriteResult(
             table=table.name,
-            path=files[0],
-            rows=int(pl.scan_parquet(files).select(pl.len()).collect().item()),
-            bytes=sum(path.stat().st_size for path in files),
+            path=table_paths[0],
+            rows=int(pl.scan_parquet(table_paths).select(pl.len()).collect().item()),
+            bytes=sum(table_path.stat().st_size for table_path in table_paths),
             content_sha256=_combine_hashes(hash_by_file) or "",
             changed=has_changed,
         )
 
 
-def _validate(
-    table: Table, rows: pl.DataFrame | pl.LazyFrame | ValidatedRows, references: Mapping[str, pl.Series]
+def _ensure_validated(
+    table: Table, rows: pl.DataFrame | pl.LazyFrame | ValidatedRows, reference_values: Mapping[str, pl.Series]
 ) -> ValidatedRows:
     if not isinstance(rows, ValidatedRows):
-        return validate_rows(table, rows.lazy().collect(), references)
+        return validate_rows(table, rows.lazy().collect(), reference_values)
     if rows.table != table:
         raise ContractViolation(f"{table.name}: the rows were validated as rows of {rows.table.name}")
     return rows
 
 
-def _scan_files(table: Table, files: list[Path]) -> pl.LazyFrame:
-    if not files:
+def _scan_files(table: Table, table_paths: list[Path]) -> pl.LazyFrame:
+    if not table_paths:
         return pl.LazyFrame(schema=table.schema)
-    return pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore", schema=table.schema)
+    return pl.scan_parquet(table_paths, missing_columns="insert", extra_columns="ignore", schema=table.schema)
 
 
 def _hash_files(rows_by_file: Mapping[str, pl.DataFrame]) -> dict[str, str | None]:

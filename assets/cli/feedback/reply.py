@@ -131,6 +131,8 @@ def _find_skill_id(settings: Settings, skill_text: str) -> str:
     skill_ids = skill_matches["skill_id"].drop_nulls().unique().sort().to_list()
     if len(skill_ids) != 1:
         ambiguity_text = f"names {len(skill_ids)} micro-skills ({', '.join(skill_ids[:5])})"
-        problem = ambiguity_text if skill_ids else "names no micro-skill"
-        raise CommandFailed(f"{skill_text!r} {problem}: give a skill_id, as `footsteps show PERSON --json` prints it")
+        match_problem = ambiguity_text if skill_ids else "names no micro-skill"
+        raise CommandFailed(
+            f"{skill_text!r} {match_problem}: give a skill_id, as `footsteps show PERSON --json` prints it"
+        )
     return str(skill_ids[0])

@@ -19,14 +19,14 @@ from pipelines.storage.atomic_write import write_text_atomically
 
 # The settings of Dagster by profile.
 SETTINGS_FILE_BY_PROFILE: dict[DagsterProfile, str] = {"local": "dagster.yaml", "production": "dagster.production.yaml"}
-# Honoured until 0.2.0, if footsteps.yaml declares no profile.
+# Read until version 0.2.0 if footsteps.yaml declares no profile.
 _PROFILE_VARIABLE = "FOOTSTEPS_DAGSTER_PROFILE"
 
 
 def prepare_dagster_home(settings: Settings, profile: DagsterProfile | None = None) -> Path:
     """Create Dagster's home in the data root with the package's dagster.yaml, and set it for this process.
 
-    Settings that are in the home stay, unless they are of another profile than the declared one.
+    Existing settings stay, unless they belong to another profile than the declared one.
 
     Args:
         settings: The settings of the command.
