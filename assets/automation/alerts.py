@@ -38,7 +38,7 @@ ALERT_SENSOR = "alert_sensor"
 PROMOTED = "challenger_takes_over"
 # An issue that persists is sent again after a day.
 REPEAT_SECONDS = 24 * 3600
-_MAX_RUNS = 50
+_MAX_EXAMINED_RUNS = 50
 # One address is tried this many times with one message, at one evaluation of the sensor each.
 MAX_DELIVERIES = 5
 _VARIABLE_PATTERN = re.compile(r"\$\{(\w+)\}")
@@ -142,7 +142,7 @@ def find_run_issues(instance: DagsterInstance, since_seconds: float) -> list[Iss
         statuses=[DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS],
         updated_after=datetime.fromtimestamp(since_seconds, UTC),
     )
-    run_records = instance.get_run_records(runs_filter, limit=_MAX_RUNS)
+    run_records = instance.get_run_records(runs_filter, limit=_MAX_EXAMINED_RUNS)
     return [issue for run_record in run_records for issue in describe_run(instance, run_record.dagster_run)]
 
 

@@ -30,7 +30,7 @@ from assets.resources.run_context import CAUSE_TAG
 
 FETCH_TAG = "footsteps/fetch"
 # Each tick logs in to each server, and servers lock out clients that log in too often.
-_INTERVAL_SECONDS = 300
+_TICK_INTERVAL_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def build_remote_files_sensor(pipeline: PipelineResource, fetch_selection: Selec
     @sensor(
         name="remote_files_sensor",
         job=nightly_job,
-        minimum_interval_seconds=_INTERVAL_SECONDS,
+        minimum_interval_seconds=_TICK_INTERVAL_SECONDS,
         default_status=DefaultSensorStatus.STOPPED,
         description="Fetches files that were dropped at an origin of footsteps.yaml into the landing folder. "
         "landed_files_sensor then lands them.",

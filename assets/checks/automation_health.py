@@ -15,7 +15,7 @@ from assets.checks.issue import Issue
 
 _ENDED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE)
 # Only this many of the newest runs are examined.
-_MAX_RUNS = 100
+_MAX_EXAMINED_RUNS = 100
 
 
 def find_failed_runs(instance: DagsterInstance, lock_file: Path) -> list[DagsterRun]:
@@ -34,7 +34,7 @@ def find_failed_runs(instance: DagsterInstance, lock_file: Path) -> list[Dagster
     run_statuses = [*_ENDED_STATUSES, DagsterRunStatus.STARTED]
     newest_runs = [
         run_record.dagster_run
-        for run_record in instance.get_run_records(RunsFilter(statuses=run_statuses), limit=_MAX_RUNS)
+        for run_record in instance.get_run_records(RunsFilter(statuses=run_statuses), limit=_MAX_EXAMINED_RUNS)
     ]
     # runs are compared with each other: the steps of each are read once
     read_step_keys = cache(partial(_read_step_keys, instance))

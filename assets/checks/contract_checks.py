@@ -28,11 +28,11 @@ from pipelines.contracts.table import Layer, Rule, Severity, Table
 from pipelines.validation.validation_result import RuleResult, ValidationResult
 
 READABLE_CHECK = "rows_are_readable"
-_COMPUTED_REMEDY = (
+_COMPUTED_ROWS_REMEDY = (
     "the run itself computed these rows, so keep the quarantine and report the rule as a fault of the program"
 )
 # What to do about rows that break a rule.
-_REMEDIES: dict[Layer, str] = {
+_REMEDY_BY_LAYER: dict[Layer, str] = {
     "raw": "correct the export, or its mapping in footsteps.yaml, and run again",
     "core": "correct the export, or its source in footsteps.yaml (`mapping`, `serves`), and run again",
 }
@@ -127,7 +127,7 @@ def describe_result(table: Table, validation_result: ValidationResult, rule_resu
     violation_sentence = (
         f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
     )
-    rule_counts, remedy_text = validation_result.counts, _REMEDIES.get(table.layer, _COMPUTED_REMEDY)
+    rule_counts, remedy_text = validation_result.counts, _REMEDY_BY_LAYER.get(table.layer, _COMPUTED_ROWS_REMEDY)
     if validation_result.excess is not None:
         quarantine_name = quarantine_table(table.name).name
         return f"{violation_sentence}, and {validation_result.excess}: look at {quarantine_name}, {remedy_text}"
@@ -202,7 +202,7 @@ def _check_readable(table: Table, rule_counts: RuleCounts) -> AssetCheckResult:
         check_name=READABLE_CHECK,
         passed=not row_count_by_reason,
         severity=AssetCheckSeverity.WARN,
-        description=f"unreadable: {reasons_text}: {_REMEDIES['raw']}"
+        description=f"unreadable: {reasons_text}: {_REMEDY_BY_LAYER['raw']}"
         if row_count_by_reason
         else "every text became a value",
         metadata={

@@ -25,9 +25,9 @@ from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.storage.lake import Lake
 
 # A full export with less than this share of the last one's rows is shrinking.
-_SHRINKING_SHARE = 0.5
+_SHRINKING_ROW_SHARE = 0.5
 # More than this share of quarantined rows in the last file is an issue.
-_QUARANTINED_SHARE = 0.05
+_MAX_QUARANTINED_SHARE = 0.05
 
 
 def find_issues(settings: Settings, config: Config, landing_folder: Path, now: datetime) -> list[Issue]:
@@ -124,12 +124,12 @@ def _find_file_issues(landed_files: list[dict[str, Any]], source: SourceConfig, 
             f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days:g} days."
         )
     # an incremental file is as large as its day
-    if source.delivery == "full" and last_file["good_count"] < previous_file["good_count"] * _SHRINKING_SHARE:
+    if source.delivery == "full" and last_file["good_count"] < previous_file["good_count"] * _SHRINKING_ROW_SHARE:
         sentence_by_issue_kind["shrinking"] = (
             f"shrinking: {last_file['good_count']:,} rows in the last file, {previous_file['good_count']:,} in the one "
             "before."
         )
-    if last_file["bad_count"] > last_row_count * _QUARANTINED_SHARE:
+    if last_file["bad_count"] > last_row_count * _MAX_QUARANTINED_SHARE:
         sentence_by_issue_kind["quarantined"] = (
             f"{last_file['bad_count']:,} of {last_row_count:,} rows of its last file are in quarantine."
         )

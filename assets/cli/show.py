@@ -26,7 +26,7 @@ _NO_STEP_SENTENCES = {
     "all_dismissed": "The person dismissed everything that is open.",
 }
 # The text shows companions of the first steps only; --json has all.
-_STEPS_WITH_COMPANIONS = 3
+_MAX_STEPS_WITH_COMPANIONS = 3
 
 
 def show_people(data_root: Path | None, requested_person_id: str | None, sample_size: int, as_json: bool) -> None:
@@ -143,7 +143,9 @@ def _print_companions(person_page: dict[str, Any]) -> None:
     skill_name_by_id = {
         next_step["skill_id"]: next_step["skill_name"] or next_step["skill_id"] for next_step in person_page["next"]
     }
-    companions = [companion for companion in person_page["companions"] if companion["rank"] <= _STEPS_WITH_COMPANIONS]
+    companions = [
+        companion for companion in person_page["companions"] if companion["rank"] <= _MAX_STEPS_WITH_COMPANIONS
+    ]
     if companions:
         print_table(
             "With whom",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from assets.cli.benchmarks import CHECKOUT, is_checkout
+from assets.cli.benchmarks import CHECKOUT_FOLDER, is_checkout
 from assets.cli.terminal.console import (
     CommandFailed,
     print_json,
@@ -35,7 +35,7 @@ from pipelines.publish.contract_files import render_contract
 from pipelines.publish.feed import read_feed
 from pipelines.publish.queries import list_publish_targets
 
-CONTRACTS_FOLDER = CHECKOUT / "docs" / "contracts"
+CONTRACTS_FOLDER = CHECKOUT_FOLDER / "docs" / "contracts"
 
 
 def print_tables(data_root: Path | None, as_json: bool) -> None:

@@ -15,8 +15,8 @@ PRIVATE_UMASK = 0o077
 GROUP_READS_UMASK = 0o027
 # What is private in any case. The root and its landing folder may have been opened to the senders of exports.
 _PRIVATE_FOLDERS = ("lake", "models", "data_docs", "dagster_home")
-_GROUP_FOLDER = stat.S_ISGID | 0o750  # a new file or folder in it belongs to its group
-_GROUP_FILE = 0o640
+_GROUP_FOLDER_MODE = stat.S_ISGID | 0o750  # a new file or folder in it belongs to its group
+_GROUP_FILE_MODE = 0o640
 
 # Python cannot read the umask without changing it for all threads.
 _umask = PRIVATE_UMASK
@@ -111,12 +111,14 @@ def _open_folder(folder: Path, group_id: int) -> None:
     """Open a folder and everything in it to the group, unless that is done."""
     folder.mkdir(parents=True, exist_ok=True)
     folder_status = folder.stat()
-    if folder_status.st_gid == group_id and stat.S_IMODE(folder_status.st_mode) == _GROUP_FOLDER:
+    if folder_status.st_gid == group_id and stat.S_IMODE(folder_status.st_mode) == _GROUP_FOLDER_MODE:
         return
     # the folder itself last, so that a walk that was interrupted is repeated
     for contained_path in (*folder.rglob("*"), folder):
         if not contained_path.is_symlink():
-            _give_to_group(contained_path, group_id, _GROUP_FOLDER if contained_path.is_dir() else _GROUP_FILE)
+            _give_to_group(
+                contained_path, group_id, _GROUP_FOLDER_MODE if contained_path.is_dir() else _GROUP_FILE_MODE
+            )
 
 
 def _give_to_group(path: Path, group_id: int, access_mode: int) -> None:
