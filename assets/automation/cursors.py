@@ -11,15 +11,15 @@ from pydantic import TypeAdapter, ValidationError
 T = TypeVar("T")
 
 
-def parse_cursor(adapter: TypeAdapter[T], cursor_json: str | None, empty_cursor: T) -> T:
+def parse_cursor(cursor_adapter: TypeAdapter[T], cursor_json: str | None, empty_cursor: T) -> T:
     """The stored cursor.
 
     Args:
-        adapter: The type of the cursor.
+        cursor_adapter: The type of the cursor.
         cursor_json: The text that Dagster keeps; None before the first tick.
         empty_cursor: What is returned if there is no text, or if it has another form.
     """
     try:
-        return adapter.validate_json(cursor_json) if cursor_json else empty_cursor
+        return cursor_adapter.validate_json(cursor_json) if cursor_json else empty_cursor
     except ValidationError:
         return empty_cursor

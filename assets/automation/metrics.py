@@ -36,7 +36,7 @@ from pipelines.storage.atomic_write import replacing
 METRICS_SENSOR = "metrics_sensor"
 _ENDED_STATUSES = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 # The node exporter is another user, and the file holds nothing about a person.
-_FILE_MODE = 0o644
+_METRICS_FILE_MODE = 0o644
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Metric:
     Attributes:
         name: Name without the prefix `footsteps_`; it ends with the unit if it has one.
         description: What it measures, in one sentence.
-        samples: The measured numbers by the value of the label; by "" if there is no label.
-        label: Name of the label.
+        value_by_label: The measured numbers by the value of the label; by "" if there is no label.
+        label_name: Name of the label.
     """
 
     name: str
     description: str
-    samples: Mapping[str, float]
-    label: str = ""
+    value_by_label: Mapping[str, float]
+    label_name: str = ""
 
 
 def write_configured_metrics(pipeline: PipelineResource, instance: DagsterInstance, now: datetime) -> None:
@@ -68,7 +68,7 @@ def write_configured_metrics(pipeline: PipelineResource, instance: DagsterInstan
         OSError: If the file cannot be written; the old file stays.
     """
     if (metrics_file := pipeline.config.monitoring.metrics_file) is not None:
-        write_metrics(metrics_file, measure(pipeline, instance, now))
+        write_metrics(metrics_file, measure_metrics(pipeline, instance, now))
 
 
 def write_metrics(metrics_path: Path, metrics: Iterable[Metric]) -> None:
@@ -85,19 +85,21 @@ def write_metrics(metrics_path: Path, metrics: Iterable[Metric]) -> None:
     from prometheus_client import CollectorRegistry, Gauge
     from prometheus_client.openmetrics.exposition import generate_latest
 
-    registry = CollectorRegistry()
+    metric_registry = CollectorRegistry()
     for metric in metrics:
         metric_unit = "seconds" if metric.name.endswith("_seconds") else ""
-        label_names = [metric.label] if metric.label else []
-        gauge = Gauge(f"footsteps_{metric.name}", metric.description, label_names, unit=metric_unit, registry=registry)
-        for label_value, sample_value in metric.samples.items():
-            (gauge.labels(label_value) if metric.label else gauge).set(sample_value)
+        label_names = [metric.label_name] if metric.label_name else []
+        gauge = Gauge(
+            f"footsteps_{metric.name}", metric.description, label_names, unit=metric_unit, registry=metric_registry
+        )
+        for label_value, measured_value in metric.value_by_label.items():
+            (gauge.labels(label_value) if metric.label_name else gauge).set(measured_value)
     with replacing(metrics_path) as unfinished_file:
-        unfinished_file.write_bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
-    metrics_path.chmod(_FILE_MODE)
+        unfinished_file.write_bytes(generate_latest(metric_registry))  # type: ignore[no-untyped-call]
+    metrics_path.chmod(_METRICS_FILE_MODE)
 
 
-def measure(pipeline: PipelineResource, instance: DagsterInstance | None, now: datetime) -> list[Metric]:
+def measure_metrics(pipeline: PipelineResource, instance: DagsterInstance | None, now: datetime) -> list[Metric]:
     """Measure the runs, the sources, the publication and its targets.
 
     Args:
@@ -149,7 +151,7 @@ def _measure_snapshot(snapshot: Snapshot, now: datetime) -> list[Metric]:
         Metric(
             "published_rows",
             "Rows of a published table.",
-            {table.name: table.rows for table in snapshot.tables},
+            {published_table.name: published_table.rows for published_table in snapshot.tables},
             "table",
         ),
         Metric(
@@ -175,13 +177,15 @@ def _measure_snapshot(snapshot: Snapshot, now: datetime) -> list[Metric]:
 
 
 def _measure_automation(pipeline: PipelineResource, instance: DagsterInstance) -> list[Metric]:
-    unresolved_statuses = [run.status for run in find_failed_runs(instance, pipeline.settings.lock_path)]
-    killed_count = unresolved_statuses.count(DagsterRunStatus.STARTED)
+    unresolved_run_statuses = [
+        failed_run.status for failed_run in find_failed_runs(instance, pipeline.settings.lock_path)
+    ]
+    killed_run_count = unresolved_run_statuses.count(DagsterRunStatus.STARTED)
     return [
         Metric(
             "unresolved_runs",
             "Failed and killed runs whose work no later run has done.",
-            {"failed": len(unresolved_statuses) - killed_count, "killed": killed_count},
+            {"failed": len(unresolved_run_statuses) - killed_run_count, "killed": killed_run_count},
             "outcome",
         ),
         Metric(
@@ -198,7 +202,7 @@ def _measure_last_run(instance: DagsterInstance, exit_code_of_success: ExitCode)
     last_run = _find_last_run(instance, _ENDED_STATUSES)
     if last_run is None or last_run.end_time is None:
         return []
-    is_success = last_run.dagster_run.status is DagsterRunStatus.SUCCESS
+    is_successful = last_run.dagster_run.status is DagsterRunStatus.SUCCESS
     # a run that broke off before its first step has no start
     duration_seconds = last_run.end_time - (last_run.start_time or last_run.end_time)
     metrics = [
@@ -208,10 +212,10 @@ def _measure_last_run(instance: DagsterInstance, exit_code_of_success: ExitCode)
             "last_run_exit_code",
             "How the last run ended, as the exit code of `footsteps run`: 0 all well, 1 stopped, 3 a file refused, "
             "4 a target failed.",
-            {"": exit_code_of_success if is_success else ExitCode.FAILED},
+            {"": exit_code_of_success if is_successful else ExitCode.FAILED},
         ),
     ]
-    last_success = last_run if is_success else _find_last_run(instance, [DagsterRunStatus.SUCCESS])
+    last_success = last_run if is_successful else _find_last_run(instance, [DagsterRunStatus.SUCCESS])
     if last_success is not None and last_success.end_time is not None:
         metrics.append(
             Metric("last_success_timestamp_seconds", "When the last successful run ended.", {"": last_success.end_time})
@@ -219,9 +223,9 @@ def _measure_last_run(instance: DagsterInstance, exit_code_of_success: ExitCode)
     return metrics
 
 
-def _find_last_run(instance: DagsterInstance, statuses: list[DagsterRunStatus]) -> RunRecord | None:
+def _find_last_run(instance: DagsterInstance, run_statuses: list[DagsterRunStatus]) -> RunRecord | None:
     """The newest run of the nightly job with one of these statuses."""
-    run_records = instance.get_run_records(RunsFilter(job_name=NIGHTLY_JOB, statuses=statuses), limit=1)
+    run_records = instance.get_run_records(RunsFilter(job_name=NIGHTLY_JOB, statuses=run_statuses), limit=1)
     return run_records[0] if run_records else None
 
 

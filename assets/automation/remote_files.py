@@ -30,7 +30,7 @@ from assets.resources.run_context import CAUSE_TAG
 
 FETCH_TAG = "footsteps/fetch"
 # Each tick logs in to each server, and servers lock out clients that log in too often.
-_INTERVAL_SECONDS = 300
+_TICK_INTERVAL_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -54,23 +54,27 @@ def read_fetch_cursor(cursor_json: str | None) -> FetchCursor:
     return parse_cursor(_CURSOR_ADAPTER, cursor_json, FetchCursor())
 
 
-def plan_fetch(cursor: FetchCursor, new_files: list[NewRemoteFile]) -> tuple[FetchCursor, bool]:
+def plan_fetch(fetch_cursor: FetchCursor, new_remote_files: list[NewRemoteFile]) -> tuple[FetchCursor, bool]:
     """Decide whether to request a fetch.
 
     Args:
-        cursor: The stored cursor.
-        new_files: The files that no run has fetched.
+        fetch_cursor: The stored cursor.
+        new_remote_files: The files that no run has fetched.
 
     Returns:
         The cursor to store, and whether fewer than `MAX_ATTEMPTS` fetches were requested for at least one of the files.
     """
-    attempts_by_version = {new_file.version: cursor.attempts.get(new_file.version, 0) for new_file in new_files}
-    if all(attempt_count >= MAX_ATTEMPTS for attempt_count in attempts_by_version.values()):
-        return FetchCursor(attempts_by_version, cursor.number), False
     attempts_by_version = {
-        version: min(attempt_count + 1, MAX_ATTEMPTS) for version, attempt_count in attempts_by_version.items()
+        new_remote_file.version: fetch_cursor.attempts.get(new_remote_file.version, 0)
+        for new_remote_file in new_remote_files
     }
-    return FetchCursor(attempts_by_version, cursor.number + 1), True
+    if all(attempt_count >= MAX_ATTEMPTS for attempt_count in attempts_by_version.values()):
+        return FetchCursor(attempts_by_version, fetch_cursor.number), False
+    attempts_by_version = {
+        file_version: min(attempt_count + 1, MAX_ATTEMPTS)
+        for file_version, attempt_count in attempts_by_version.items()
+    }
+    return FetchCursor(attempts_by_version, fetch_cursor.number + 1), True
 
 
 def build_remote_files_sensor(pipeline: PipelineResource, fetch_selection: Selection) -> SensorDefinition:
@@ -84,23 +88,27 @@ def build_remote_files_sensor(pipeline: PipelineResource, fetch_selection: Selec
     @sensor(
         name="remote_files_sensor",
         job=nightly_job,
-        minimum_interval_seconds=_INTERVAL_SECONDS,
+        minimum_interval_seconds=_TICK_INTERVAL_SECONDS,
         default_status=DefaultSensorStatus.STOPPED,
         description="Fetches files that were dropped at an origin of footsteps.yaml into the landing folder. "
         "landed_files_sensor then lands them.",
     )
     def remote_files_sensor(context: SensorEvaluationContext) -> SensorResult:
-        cursor = read_fetch_cursor(context.cursor)
-        unfinished_fetch_filter = RunsFilter(tags={FETCH_TAG: str(cursor.number)}, statuses=list(UNFINISHED_STATUSES))
-        if cursor.number and context.instance.get_runs(unfinished_fetch_filter, limit=1):
+        fetch_cursor = read_fetch_cursor(context.cursor)
+        unfinished_fetch_filter = RunsFilter(
+            tags={FETCH_TAG: str(fetch_cursor.number)}, statuses=list(UNFINISHED_STATUSES)
+        )
+        if fetch_cursor.number and context.instance.get_runs(unfinished_fetch_filter, limit=1):
             return SensorResult(skip_reason=SkipReason("the last fetch has not ended"))
-        new_files, problems = find_new_remote_files(pipeline)
-        cursor, is_due = plan_fetch(cursor, new_files)
-        new_cursor_json = _CURSOR_ADAPTER.dump_json(cursor).decode()
-        if not is_due:
-            return SensorResult(skip_reason=SkipReason("; ".join(problems) or "no new file"), cursor=new_cursor_json)
+        new_remote_files, origin_problems = find_new_remote_files(pipeline)
+        fetch_cursor, is_fetch_due = plan_fetch(fetch_cursor, new_remote_files)
+        new_cursor_json = _CURSOR_ADAPTER.dump_json(fetch_cursor).decode()
+        if not is_fetch_due:
+            return SensorResult(
+                skip_reason=SkipReason("; ".join(origin_problems) or "no new file"), cursor=new_cursor_json
+            )
         run_request = RunRequest(
-            tags={FETCH_TAG: str(cursor.number), CAUSE_TAG: "new files where exports are dropped"},
+            tags={FETCH_TAG: str(fetch_cursor.number), CAUSE_TAG: "new files where exports are dropped"},
             asset_selection=list(fetch_selection.assets),
             asset_check_keys=list(fetch_selection.checks),
         )

@@ -38,9 +38,9 @@ class NewFile:
 
 @dataclass(frozen=True)
 class NewRemoteFile:
-    """A file at an origin that no run has fetched; `sources` read it, and `version` changes if the file does."""
+    """A file at an origin that no run has fetched; `source_names` read it, and `version` changes if the file does."""
 
-    sources: tuple[str, ...]
+    source_names: tuple[str, ...]
     version: str
 
 
@@ -52,21 +52,23 @@ class Selection:
     checks: tuple[AssetCheckKey, ...]
     has_landing: bool = True
 
-    def join(self, other: "Selection") -> "Selection":
+    def join(self, other_selection: "Selection") -> "Selection":
         """What both select together."""
-        has_landing = self.has_landing or other.has_landing
-        return Selection((*self.assets, *other.assets), (*self.checks, *other.checks), has_landing)
+        has_landing = self.has_landing or other_selection.has_landing
+        return Selection((*self.assets, *other_selection.assets), (*self.checks, *other_selection.checks), has_landing)
 
 
 def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
     """The files of declared sources that no run has landed or refused yet, and full exports that return."""
-    ledger = read_ledger(pipeline.lake)
-    contents_by_source = {source.name: find_read_contents(ledger, source) for source in pipeline.config.sources}
+    delivery_ledger = read_ledger(pipeline.lake)
+    read_contents_by_source = {
+        source.name: find_read_contents(delivery_ledger, source) for source in pipeline.config.sources
+    }
     return [
         NewFile(source, landing_path)
         for source in pipeline.config.sources
         for landing_path in list_landing_files(pipeline.landing_folder, source.path)
-        if not contents_by_source[source.name].includes(landing_path.name, file_sha256(landing_path))
+        if not read_contents_by_source[source.name].includes(landing_path.name, file_sha256(landing_path))
     ]
 
 
@@ -76,69 +78,70 @@ def find_new_remote_files(pipeline: PipelineResource) -> tuple[list[NewRemoteFil
     Returns:
         The new files, and one sentence per origin that could not be listed.
     """
-    new_files, problems = [], []
+    new_remote_files, origin_problems = [], []
     for fetch_target in list_fetch_targets(pipeline.config):
         try:
             for remote_file in list_new_files(fetch_target, pipeline.lake, pipeline.landing_folder):
                 size_and_time = f"{remote_file.size_bytes}:{remote_file.modified_at.isoformat()}"
-                version = f"{fetch_target.name}:{remote_file.name}:{size_and_time}"
-                new_files.append(NewRemoteFile(tuple(fetch_target.find_sources(remote_file)), version))
+                file_version = f"{fetch_target.name}:{remote_file.name}:{size_and_time}"
+                new_remote_files.append(NewRemoteFile(tuple(fetch_target.find_sources(remote_file)), file_version))
         except OriginUnreadable as failure:
-            problems.append(f"{fetch_target.name}: {failure}")
-    return new_files, problems
+            origin_problems.append(f"{fetch_target.name}: {failure}")
+    return new_remote_files, origin_problems
 
 
-def select_fetch(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
+def select_fetch(all_assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
     """The step that fetches exports; empty if footsteps.yaml names no origin."""
     fetch_assets = [
         asset_definition
-        for asset_definition in assets
+        for asset_definition in all_assets
         if isinstance(asset_definition, AssetsDefinition) and AssetKey(ORIGIN.name) in asset_definition.keys
     ]
-    asset_keys = tuple(key for asset_definition in fetch_assets for key in asset_definition.keys)
-    return Selection(
-        asset_keys,
-        tuple(key for asset_definition in fetch_assets for key in asset_definition.check_keys),
-        has_landing=False,
-    )
+    asset_keys = tuple(asset_key for asset_definition in fetch_assets for asset_key in asset_definition.keys)
+    check_keys = tuple(check_key for asset_definition in fetch_assets for check_key in asset_definition.check_keys)
+    return Selection(asset_keys, check_keys, has_landing=False)
 
 
-def select_incremental(assets: Sequence[AssetsDefinition | AssetSpec], sources: Sequence[SourceConfig]) -> Selection:
-    """What a run needs that follows new files of some sources to the people they touch.
+def select_incremental(
+    all_assets: Sequence[AssetsDefinition | AssetSpec], changed_sources: Sequence[SourceConfig]
+) -> Selection:
+    """Select what a run needs to update the people whom new files of some sources concern.
 
     Args:
-        assets: All assets.
-        sources: The sources that have new files.
+        all_assets: All assets.
+        changed_sources: The sources that have new files.
 
     Returns:
         The landing of these sources and every asset that can be updated in part, with the checks of their tables.
     """
-    affected_shapes = {shape for source in sources for shape in source_tables(source)}
-    landing_ops = {f"land_{source.system}" for source in sources}
-    unaffected_keys = {
-        AssetKey(table.name) for shape, table in CORE_TABLE_BY_SHAPE.items() if shape not in affected_shapes
+    affected_shape_names = {shape_name for source in changed_sources for shape_name in source_tables(source)}
+    landing_op_names = {f"land_{source.system}" for source in changed_sources}
+    unaffected_asset_keys = {
+        AssetKey(table.name)
+        for shape_name, table in CORE_TABLE_BY_SHAPE.items()
+        if shape_name not in affected_shape_names
     }
-    if affected_shapes & _IDENTITY_SHAPES:
-        unaffected_keys = set()
+    if affected_shape_names & _IDENTITY_SHAPES:
+        unaffected_asset_keys = set()
 
     def is_selected(asset: AssetsDefinition) -> bool:
         is_updatable = all(asset_spec.tags.get(INCREMENTAL_MODE_TAG, "skip") != "skip" for asset_spec in asset.specs)
-        is_affected = is_updatable and not asset.keys & unaffected_keys
-        return asset.op.name in landing_ops or is_affected or _is_publish_target(asset)
+        is_affected = is_updatable and not asset.keys & unaffected_asset_keys
+        return asset.op.name in landing_op_names or is_affected or _is_publish_target(asset)
 
-    selected_assets = [asset for asset in assets if isinstance(asset, AssetsDefinition) and is_selected(asset)]
-    asset_keys = [key for asset in selected_assets for key in asset.keys]
-    return Selection(tuple(asset_keys), tuple(key for asset in selected_assets for key in asset.check_keys))
+    selected_assets = [asset for asset in all_assets if isinstance(asset, AssetsDefinition) and is_selected(asset)]
+    asset_keys = tuple(asset_key for asset in selected_assets for asset_key in asset.keys)
+    return Selection(asset_keys, tuple(check_key for asset in selected_assets for check_key in asset.check_keys))
 
 
-def select_renewal(assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
-    """What a run needs that only extends the validity of published rows, because no input is new.
+def select_renewal(all_assets: Sequence[AssetsDefinition | AssetSpec]) -> Selection:
+    """Select what a run needs to extend the validity of published rows when no input is new.
 
     It includes the companions and the record of whom they were shown to: a companion whose consent ends before the
     extended validity is removed.
     """
     renewed_keys = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
-    asset_definitions = [asset for asset in assets if isinstance(asset, AssetsDefinition)]
+    asset_definitions = [asset for asset in all_assets if isinstance(asset, AssetsDefinition)]
     selected_assets = [asset for asset in asset_definitions if renewed_keys & asset.keys or _is_publish_target(asset)]
     asset_keys = tuple(asset_key for asset in selected_assets for asset_key in asset.keys)
     check_keys = tuple(check_key for asset in selected_assets for check_key in asset.check_keys)

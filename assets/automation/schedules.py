@@ -62,11 +62,11 @@ def build_nightly_schedule(time_zone: str, hour: int) -> ScheduleDefinition:
         scheduled_at = context.scheduled_execution_time or datetime.now(UTC)
         scheduled_day = scheduled_at.astimezone(ZoneInfo(time_zone)).date().isoformat()
         partition_key = today_utc().isoformat()
-        tags = {SCHEDULED_DAY_TAG: scheduled_day, CAUSE_TAG: "the nightly schedule"}
+        run_tags = {SCHEDULED_DAY_TAG: scheduled_day, CAUSE_TAG: "the nightly schedule"}
         # with the tag, Dagster does not look the partition up as of the scheduled time: a missed run that starts on a
         # later day lands the files of that day
-        tags[_PARTITION_TAG] = partition_key
-        yield RunRequest(run_key=scheduled_day, tags=tags, partition_key=partition_key)
+        run_tags[_PARTITION_TAG] = partition_key
+        yield RunRequest(run_key=scheduled_day, tags=run_tags, partition_key=partition_key)
 
     return nightly_schedule
 

@@ -51,7 +51,7 @@ UNFINISHED_STATUSES = {
     DagsterRunStatus.CANCELING,
 }
 
-Outcome = Literal["under_way", "carried", "failed", "lost"]
+BatchOutcome = Literal["under_way", "carried", "failed", "lost"]
 # Size and time of change (ns) of a file, by "source:path".
 FileVersions = Mapping[str, tuple[int, int]]
 
@@ -112,8 +112,8 @@ class Cursor:
 class BatchRequest:
     """One run to request: the sources it lands, and the number of its batch."""
 
-    sources: tuple[str, ...]
-    number: int
+    source_names: tuple[str, ...]
+    batch_number: int
 
 
 _CURSOR_ADAPTER = TypeAdapter(Cursor)
@@ -131,10 +131,10 @@ def write_cursor(cursor: Cursor) -> str:
 
 def plan_next_batch(
     cursor: Cursor,
-    files: Mapping[str, SeenFile],
+    current_files: Mapping[str, SeenFile],
     now_seconds: float,
     quiet_seconds: float,
-    outcome: Outcome,
+    batch_outcome: BatchOutcome,
     is_landed: Callable[[str], bool],
 ) -> tuple[Cursor, BatchRequest | None]:
     """Decide whether to request a run.
@@ -144,54 +144,73 @@ def plan_next_batch(
 
     Args:
         cursor: The stored cursor.
-        files: The files in the landing folder now, by "source:path".
+        current_files: The files in the landing folder now, by "source:path".
         now_seconds: The time in seconds.
         quiet_seconds: How long a file must stay unchanged to be complete.
-        outcome: What became of the run of the cursor's batch.
+        batch_outcome: What became of the run of the cursor's batch.
         is_landed: Whether the ledger knows the content of a file, by its "source:path".
 
     Returns:
         The cursor to store, and the run to request, if any.
     """
-    seen_files = {key: _keep_earlier_times(cursor.seen.get(key), file, now_seconds) for key, file in files.items()}
-    carried_versions = {key: version for key, version in cursor.carried.items() if key in files}
+    seen_files = _add_earlier_times(current_files, cursor.seen, now_seconds)
+    settled_versions = _select_existing(cursor.carried, current_files)
     batch = cursor.batch
-    if batch is not None and (outcome == "carried" or (outcome == "failed" and batch.attempt >= MAX_ATTEMPTS)):
-        carried_versions |= {key: version for key, version in batch.files.items() if key in files}
+    is_given_up = batch is not None and batch_outcome == "failed" and batch.attempt >= MAX_ATTEMPTS
+    if batch is not None and (batch_outcome == "carried" or is_given_up):
+        settled_versions |= _select_existing(batch.files, current_files)
         batch = None
-    elif batch is not None and outcome == "under_way":
-        return replace(cursor, seen=seen_files, carried=carried_versions), None
-    new_files = {key: file for key, file in seen_files.items() if carried_versions.get(key) != file.version}
+    elif batch is not None and batch_outcome == "under_way":
+        return replace(cursor, seen=seen_files, carried=settled_versions), None
     # files that another run has landed or refused need no run; files that our own failed run has landed do
-    batch_keys = set(batch.files) if batch else set()
-    carried_versions |= {
-        key: file.version
-        for key, file in new_files.items()
-        if key not in batch_keys and file.is_complete(now_seconds, quiet_seconds) and is_landed(key)
+    batch_file_keys = set(batch.files) if batch else set()
+    settled_versions |= {
+        file_key: seen_file.version
+        for file_key, seen_file in _exclude_settled(seen_files, settled_versions).items()
+        if file_key not in batch_file_keys and seen_file.is_complete(now_seconds, quiet_seconds) and is_landed(file_key)
     }
-    cursor = replace(cursor, seen=seen_files, carried=carried_versions, batch=batch)
-    ready_keys = _find_ready_files(
-        {key: file for key, file in new_files.items() if carried_versions.get(key) != file.version},
-        now_seconds,
-        quiet_seconds,
-    )
-    if batch is None and not ready_keys:
+    cursor = replace(cursor, seen=seen_files, carried=settled_versions, batch=batch)
+    ready_file_keys = _find_ready_files(_exclude_settled(seen_files, settled_versions), now_seconds, quiet_seconds)
+    if batch is None and not ready_file_keys:
         return cursor, None
-    if batch is not None and outcome == "failed" and now_seconds - batch.asked_at < quiet_seconds * batch.attempt:
+    if batch is not None and batch_outcome == "failed" and now_seconds - batch.asked_at < quiet_seconds * batch.attempt:
         return cursor, None  # a run that failed just now would fail again
-    requested_versions = {key: seen_files[key].version for key in {*ready_keys, *(batch_keys & set(files))}}
-    source_names = tuple(
-        sorted({*(seen_files[key].source_name for key in requested_versions), *(batch.sources if batch else ())})
-    )
-    attempt = 1 if batch is None else batch.attempt + (outcome == "failed")
-    cursor = replace(
-        cursor, batch=FileBatch(requested_versions, source_names, attempt, now_seconds), number=cursor.number + 1
-    )
+    requested_keys = {*ready_file_keys, *(batch_file_keys & set(current_files))}
+    requested_versions = {file_key: seen_files[file_key].version for file_key in requested_keys}
+    requested_sources = {seen_files[file_key].source_name for file_key in requested_keys}
+    source_names = tuple(sorted({*requested_sources, *(batch.sources if batch else ())}))
+    attempt_number = 1 if batch is None else batch.attempt + (batch_outcome == "failed")
+    new_batch = FileBatch(requested_versions, source_names, attempt_number, now_seconds)
+    cursor = replace(cursor, batch=new_batch, number=cursor.number + 1)
     return cursor, BatchRequest(source_names, cursor.number)
 
 
+def _select_existing(version_by_key: FileVersions, current_files: Mapping[str, SeenFile]) -> dict[str, tuple[int, int]]:
+    """The versions of files that are still in the landing folder."""
+    return {file_key: file_version for file_key, file_version in version_by_key.items() if file_key in current_files}
+
+
+def _exclude_settled(seen_files: Mapping[str, SeenFile], settled_versions: FileVersions) -> dict[str, SeenFile]:
+    """The files whose version is not among the versions that need no run."""
+    return {
+        file_key: seen_file
+        for file_key, seen_file in seen_files.items()
+        if settled_versions.get(file_key) != seen_file.version
+    }
+
+
+def _add_earlier_times(
+    current_files: Mapping[str, SeenFile], last_seen_files: Mapping[str, SeenFile], now_seconds: float
+) -> dict[str, SeenFile]:
+    """The files with the times of the earlier tick, as far as they still hold."""
+    return {
+        file_key: _keep_earlier_times(last_seen_files.get(file_key), current_file, now_seconds)
+        for file_key, current_file in current_files.items()
+    }
+
+
 def _keep_earlier_times(last_seen_file: SeenFile | None, current_file: SeenFile, now_seconds: float) -> SeenFile:
-    """The file with the times of the earlier tick, as far as they still hold."""
+    """The file with the times of the earlier tick, as far as they still hold; now if the file is new."""
     if last_seen_file is None:
         return replace(current_file, first=now_seconds, since=now_seconds)
     return replace(
@@ -203,20 +222,20 @@ def _keep_earlier_times(last_seen_file: SeenFile | None, current_file: SeenFile,
 
 def _find_ready_files(seen_files: Mapping[str, SeenFile], now_seconds: float, quiet_seconds: float) -> set[str]:
     """The complete files of sources that have only complete files, or whose files have waited for too long."""
-    ready_keys: set[str] = set()
+    ready_file_keys: set[str] = set()
     for source_name in {seen_file.source_name for seen_file in seen_files.values()}:
         source_files = {
             file_key: seen_file for file_key, seen_file in seen_files.items() if seen_file.source_name == source_name
         }
-        complete_keys = {
+        complete_file_keys = {
             file_key
             for file_key, seen_file in source_files.items()
             if seen_file.is_complete(now_seconds, quiet_seconds)
         }
         waited_seconds = now_seconds - min(seen_file.first for seen_file in source_files.values())
-        if len(complete_keys) == len(source_files) or waited_seconds >= MAX_QUIET_PERIODS * quiet_seconds:
-            ready_keys |= complete_keys
-    return ready_keys
+        if len(complete_file_keys) == len(source_files) or waited_seconds >= MAX_QUIET_PERIODS * quiet_seconds:
+            ready_file_keys |= complete_file_keys
+    return ready_file_keys
 
 
 def scan_landing_folder(pipeline: PipelineResource, now_seconds: float) -> dict[str, SeenFile]:
@@ -235,7 +254,9 @@ def _describe_file(source_name: str, file_path: Path, now_seconds: float) -> See
     return SeenFile(source_name, file_stat.st_size, file_stat.st_mtime_ns, now_seconds, now_seconds, is_done)
 
 
-def find_outcome(instance: DagsterInstance, batch_number: int, requested_at: float, now_seconds: float) -> Outcome:
+def find_batch_outcome(
+    instance: DagsterInstance, batch_number: int, requested_at: float, now_seconds: float
+) -> BatchOutcome:
     """What became of the run of a batch.
 
     Args:
@@ -244,12 +265,12 @@ def find_outcome(instance: DagsterInstance, batch_number: int, requested_at: flo
         requested_at: When the run was requested, in seconds.
         now_seconds: The time in seconds.
     """
-    statuses = {run.status for run in instance.get_runs(RunsFilter(tags={BATCH_TAG: str(batch_number)}), limit=10)}
-    if DagsterRunStatus.SUCCESS in statuses:
+    run_statuses = {run.status for run in instance.get_runs(RunsFilter(tags={BATCH_TAG: str(batch_number)}), limit=10)}
+    if DagsterRunStatus.SUCCESS in run_statuses:
         return "carried"
-    if statuses & UNFINISHED_STATUSES:
+    if run_statuses & UNFINISHED_STATUSES:
         return "under_way"
-    if statuses:
+    if run_statuses:
         return "failed"
     return "lost" if now_seconds - requested_at > _LOST_AFTER_SECONDS else "under_way"
 
@@ -273,20 +294,22 @@ def build_landed_files_sensor(
     )
     def landed_files_sensor(context: SensorEvaluationContext) -> SensorResult:
         now_seconds, cursor = datetime.now(UTC).timestamp(), read_cursor(context.cursor)
-        outcome: Outcome = "carried"
+        batch_outcome: BatchOutcome = "carried"
         if cursor.batch is not None:
-            outcome = find_outcome(context.instance, cursor.number, cursor.batch.asked_at, now_seconds)
-        ledger = read_ledger(pipeline.lake)
-        contents_by_source = {source.name: find_read_contents(ledger, source) for source in pipeline.config.sources}
+            batch_outcome = find_batch_outcome(context.instance, cursor.number, cursor.batch.asked_at, now_seconds)
+        delivery_ledger = read_ledger(pipeline.lake)
+        read_contents_by_source = {
+            source.name: find_read_contents(delivery_ledger, source) for source in pipeline.config.sources
+        }
 
         def is_landed(file_key: str) -> bool:
             source_name, relative_path = file_key.split(":", 1)
             landed_file = pipeline.landing_folder / relative_path
-            return contents_by_source[source_name].includes(landed_file.name, file_sha256(landed_file))
+            return read_contents_by_source[source_name].includes(landed_file.name, file_sha256(landed_file))
 
         current_files = scan_landing_folder(pipeline, now_seconds)
         cursor, batch_request = plan_next_batch(
-            cursor, current_files, now_seconds, pipeline.config.quiet_seconds, outcome, is_landed
+            cursor, current_files, now_seconds, pipeline.config.quiet_seconds, batch_outcome, is_landed
         )
         return SensorResult(
             run_requests=[_build_run_request(pipeline, batch_request, select_assets)] if batch_request else [],
@@ -299,14 +322,16 @@ def build_landed_files_sensor(
 def _build_run_request(
     pipeline: PipelineResource, batch_request: BatchRequest, select_assets: Callable[[Sequence[str]], Selection]
 ) -> RunRequest:
-    cause = f"new files of {', '.join(batch_request.sources)}"
-    tags, today = {BATCH_TAG: str(batch_request.number), CAUSE_TAG: cause}, today_utc().isoformat()
+    run_cause = f"new files of {', '.join(batch_request.source_names)}"
+    run_tags = {BATCH_TAG: str(batch_request.batch_number), CAUSE_TAG: run_cause}
+    partition_key = today_utc().isoformat()
     if pipeline.complete_runs.last_as_of() is None:
-        return RunRequest(tags=tags, partition_key=today)  # there is nothing to update yet: the first run is complete
-    selection = select_assets(batch_request.sources)
+        # there is nothing to update yet: the first run is complete
+        return RunRequest(tags=run_tags, partition_key=partition_key)
+    selection = select_assets(batch_request.source_names)
     return RunRequest(
-        tags={**tags, INCREMENTAL_TAG: "true"},
-        partition_key=today,
+        tags={**run_tags, INCREMENTAL_TAG: "true"},
+        partition_key=partition_key,
         asset_selection=list(selection.assets),
         asset_check_keys=list(selection.checks),
     )

@@ -31,18 +31,16 @@ def transfer_instigator_states(instance: DagsterInstance) -> list[str]:
         The present names of the schedules and sensors that were switched on.
     """
     instigator_states = instance.all_instigator_state()
-    stored_selector_ids, switched_on_names = (
-        {instigator_state.selector_id for instigator_state in instigator_states},
-        [],
-    )
+    stored_selector_ids = {instigator_state.selector_id for instigator_state in instigator_states}
+    switched_on_names = []
     for instigator_state in instigator_states:
-        new_name = NAME_BY_FORMER_NAME.get(instigator_state.name)
-        if new_name is None or not instigator_state.is_running:
+        present_name = NAME_BY_FORMER_NAME.get(instigator_state.name)
+        if present_name is None or not instigator_state.is_running:
             continue
-        renamed_state = instigator_state._replace(origin=instigator_state.origin._replace(instigator_name=new_name))
+        renamed_state = instigator_state._replace(origin=instigator_state.origin._replace(instigator_name=present_name))
         if renamed_state.selector_id not in stored_selector_ids:
             instance.add_instigator_state(renamed_state)
-            switched_on_names.append(new_name)
-        stop_instigator = instance.stop_schedule if new_name == NIGHTLY_SCHEDULE else instance.stop_sensor
+            switched_on_names.append(present_name)
+        stop_instigator = instance.stop_schedule if present_name == NIGHTLY_SCHEDULE else instance.stop_sensor
         stop_instigator(instigator_state.instigator_origin_id, instigator_state.selector_id, None)
     return switched_on_names

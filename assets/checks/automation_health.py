@@ -14,8 +14,8 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
 from assets.checks.issue import Issue
 
 _ENDED_STATUSES = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE)
-# A run that failed before this many others is history.
-_MAX_RUNS = 100
+# Only this many of the newest runs are examined.
+_MAX_EXAMINED_RUNS = 100
 
 
 def find_failed_runs(instance: DagsterInstance, lock_file: Path) -> list[DagsterRun]:
@@ -31,20 +31,24 @@ def find_failed_runs(instance: DagsterInstance, lock_file: Path) -> list[Dagster
     Returns:
         The runs, the newest first; of several that failed at the same steps, the newest.
     """
-    statuses = [*_ENDED_STATUSES, DagsterRunStatus.STARTED]
-    runs = [record.dagster_run for record in instance.get_run_records(RunsFilter(statuses=statuses), limit=_MAX_RUNS)]
+    run_statuses = [*_ENDED_STATUSES, DagsterRunStatus.STARTED]
+    newest_runs = [
+        run_record.dagster_run
+        for run_record in instance.get_run_records(RunsFilter(statuses=run_statuses), limit=_MAX_EXAMINED_RUNS)
+    ]
     # runs are compared with each other: the steps of each are read once
-    read_steps = cache(partial(_read_steps, instance))
+    read_step_keys = cache(partial(_read_step_keys, instance))
     later_runs: list[DagsterRun] = []
     failed_runs: list[DagsterRun] = []
-    for run in runs:
+    for run in newest_runs:
         if run.status is DagsterRunStatus.STARTED and _is_locked(lock_file):
             continue
         if run.status is not DagsterRunStatus.SUCCESS:
-            unfinished_steps = read_steps(run.run_id, False)
+            unfinished_step_keys = read_step_keys(run.run_id, False)
             if not any(
-                (unfinished_steps or later_run.job_name == run.job_name)
-                and unfinished_steps <= read_steps(later_run.run_id, later_run.status is DagsterRunStatus.SUCCESS)
+                (unfinished_step_keys or later_run.job_name == run.job_name)
+                and unfinished_step_keys
+                <= read_step_keys(later_run.run_id, later_run.status is DagsterRunStatus.SUCCESS)
                 for later_run in later_runs
             ):
                 failed_runs.append(run)
@@ -52,18 +56,18 @@ def find_failed_runs(instance: DagsterInstance, lock_file: Path) -> list[Dagster
     return failed_runs
 
 
-def find_killed_runs(runs: Sequence[DagsterRun]) -> list[Issue]:
+def find_killed_runs(failed_runs: Sequence[DagsterRun]) -> list[Issue]:
     """Name the runs that never ended, although no process works on them.
 
     Args:
-        runs: As `find_failed_runs` returns them.
+        failed_runs: As `find_failed_runs` returns them.
     """
     return [
         Issue(
             f"run:{run.job_name}:killed",
             f"run {run.run_id[:8]} of {run.job_name} never ended: its process was killed. The next run does its work.",
         )
-        for run in runs
+        for run in failed_runs
         if run.status is DagsterRunStatus.STARTED
     ]
 
@@ -81,35 +85,35 @@ def find_tick_issues(instance: DagsterInstance) -> list[Issue]:
     for instigator_state in instance.all_instigator_state():
         last_ticks = instance.get_ticks(instigator_state.instigator_origin_id, instigator_state.selector_id, limit=1)
         if instigator_state.is_running and last_ticks and last_ticks[0].status.value == "FAILURE":
-            error, instigator_kind = last_ticks[0].error, instigator_state.instigator_type.value.lower()
-            reason = error.cls_name if error and error.cls_name else "an error"
-            sentence = (
-                f"{instigator_kind} {instigator_state.name} failed at its last evaluation ({reason}): "
+            tick_error, instigator_kind = last_ticks[0].error, instigator_state.instigator_type.value.lower()
+            error_class = tick_error.cls_name if tick_error and tick_error.cls_name else "an error"
+            issue_sentence = (
+                f"{instigator_kind} {instigator_state.name} failed at its last evaluation ({error_class}): "
                 "look at it in the UI."
             )
-            issues.append(Issue(f"tick:{instigator_state.name}", sentence))
+            issues.append(Issue(f"tick:{instigator_state.name}", issue_sentence))
     return issues
 
 
-def is_switched_on(instance: DagsterInstance, name: str) -> bool:
+def is_switched_on(instance: DagsterInstance, instigator_name: str) -> bool:
     """Whether a schedule or sensor was switched on."""
     return any(
-        instigator_state.name == name and instigator_state.is_running
+        instigator_state.name == instigator_name and instigator_state.is_running
         for instigator_state in instance.all_instigator_state()
     )
 
 
-def read_sensor_cursor(instance: DagsterInstance, name: str) -> str | None:
+def read_sensor_cursor(instance: DagsterInstance, sensor_name: str) -> str | None:
     """The cursor that a sensor stored; None if it stored none."""
-    cursors = [
+    stored_cursors = [
         getattr(instigator_state.instigator_data, "cursor", None)
         for instigator_state in instance.all_instigator_state()
-        if instigator_state.name == name
+        if instigator_state.name == sensor_name
     ]
-    return next(filter(None, cursors), None)
+    return next(filter(None, stored_cursors), None)
 
 
-def _read_steps(instance: DagsterInstance, run_id: str, is_successful: bool) -> frozenset[str]:
+def _read_step_keys(instance: DagsterInstance, run_id: str, is_successful: bool) -> frozenset[str]:
     """The steps of a run that succeeded if `is_successful` is True, else those that began and did not succeed."""
     return frozenset(
         step_stats.step_key

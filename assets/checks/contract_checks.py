@@ -17,7 +17,7 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.reporting.data_docs import page_path, read_result, update_data_docs
+from assets.reporting.data_docs import build_page_path, read_validation_result, update_data_docs
 from assets.resources.pipeline import PipelineResource
 from assets.resources.raw_inputs import raw_tables
 from pipelines.config.company import Config
@@ -27,12 +27,12 @@ from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract
 from pipelines.contracts.table import Layer, Rule, Severity, Table
 from pipelines.validation.validation_result import RuleResult, ValidationResult
 
-READABLE = "rows_are_readable"
-_COMPUTED_REMEDY = (
+READABLE_CHECK = "rows_are_readable"
+_COMPUTED_ROWS_REMEDY = (
     "the run itself computed these rows, so keep the quarantine and report the rule as a fault of the program"
 )
 # What to do about rows that break a rule.
-_REMEDIES: dict[Layer, str] = {
+_REMEDY_BY_LAYER: dict[Layer, str] = {
     "raw": "correct the export, or its mapping in footsteps.yaml, and run again",
     "core": "correct the export, or its source in footsteps.yaml (`mapping`, `serves`), and run again",
 }
@@ -40,9 +40,9 @@ _REMEDIES: dict[Layer, str] = {
 
 def ledger_checks(config: Config) -> AssetChecksDefinition:
     """The checks of the ledger of deliveries, to which every landing op adds rows: an op of their own, after these."""
-    raw_names = list(raw_tables(config.sources))
+    raw_table_names = list(raw_tables(config.sources))
     check_specs = [
-        check_spec._replace(additional_deps=[AssetDep(raw_name) for raw_name in raw_names])
+        check_spec._replace(additional_deps=[AssetDep(raw_table_name) for raw_table_name in raw_table_names])
         for check_spec in contract_check_specs(DELIVERY)
     ]
 
@@ -62,8 +62,8 @@ def contract_check_specs(table: Table) -> list[AssetCheckSpec]:
         return []
     check_specs = build_check_specs(table, table.name)
     if _holds_exports(table):
-        description = "Every row has its columns, and every text became a value of its column's type."
-        check_specs.append(AssetCheckSpec(READABLE, asset=table.name, description=description))
+        readable_description = "Every row has its columns, and every text became a value of its column's type."
+        check_specs.append(AssetCheckSpec(READABLE_CHECK, asset=table.name, description=readable_description))
     return check_specs
 
 
@@ -83,20 +83,23 @@ def evaluate_contract_checks(
         docs_path: The folder of the Data Docs.
         is_unchanged: Whether the table stayed as it is in this run.
     """
-    validation = read_result(docs_path, table.name)
-    if validation is None or (validation.contract, validation.counts) != (fingerprint_contract(table), rule_counts):
+    validation_result = read_validation_result(docs_path, table.name)
+    if validation_result is None or (validation_result.contract, validation_result.counts) != (
+        fingerprint_contract(table),
+        rule_counts,
+    ):
         # the import takes seconds: only if counts changed
         from pipelines.validation.expectations import validate_counts
 
-        validation = validate_counts(table, rule_counts)
-        update_data_docs(validation, docs_path)
-    for rule, rule_result in zip(table.rules, validation.results, strict=True):
+        validation_result = validate_counts(table, rule_counts)
+        update_data_docs(validation_result, docs_path)
+    for rule, rule_result in zip(table.rules, validation_result.results, strict=True):
         yield AssetCheckResult(
             asset_key=table.name,
             check_name=rule.check_name,
             passed=rule_result.passed,
-            severity=severity_of(rule_result.is_blocking),
-            description=describe_result(table, validation, rule_result)
+            severity=choose_severity(rule_result.is_blocking),
+            description=describe_result(table, validation_result, rule_result)
             + ("; counted when these rows were last computed" if is_unchanged else ""),
             metadata={
                 "rule": rule.name,
@@ -107,7 +110,7 @@ def evaluate_contract_checks(
                 "quarantined": rule_counts.set_aside_count,
                 "quarantined_share": rule_counts.quarantined_share,
                 "max_quarantined_share": table.quarantine_limit,
-                "data_docs": MetadataValue.path(str(page_path(docs_path, table.name))),
+                "data_docs": MetadataValue.path(str(build_page_path(docs_path, table.name))),
                 **({"unchanged": True} if is_unchanged else {}),
             },
         )
@@ -115,7 +118,7 @@ def evaluate_contract_checks(
         yield _check_readable(table, rule_counts)
 
 
-def describe_result(table: Table, validation: ValidationResult, rule_result: RuleResult) -> str:
+def describe_result(table: Table, validation_result: ValidationResult, rule_result: RuleResult) -> str:
     """The result of a rule in one sentence: its name, the rows, the limit if rows were set aside, and what to do."""
     if rule_result.error is not None:
         return f"{rule_result.name} could not be evaluated: {rule_result.error}"
@@ -124,30 +127,31 @@ def describe_result(table: Table, validation: ValidationResult, rule_result: Rul
     violation_sentence = (
         f"{rule_result.name}: {rule_result.unexpected_count:,} of {rule_result.evaluated_count:,} rows break it"
     )
-    rule_counts, remedy = validation.counts, _REMEDIES.get(table.layer, _COMPUTED_REMEDY)
-    if validation.excess is not None:
-        return f"{violation_sentence}, and {validation.excess}: look at {quarantine_table(table.name).name}, {remedy}"
+    rule_counts, remedy_text = validation_result.counts, _REMEDY_BY_LAYER.get(table.layer, _COMPUTED_ROWS_REMEDY)
+    if validation_result.excess is not None:
+        quarantine_name = quarantine_table(table.name).name
+        return f"{violation_sentence}, and {validation_result.excess}: look at {quarantine_name}, {remedy_text}"
     if rule_counts.rules[rule_result.name].stored:
-        return f"{violation_sentence} and are in the table: {remedy}"
+        return f"{violation_sentence} and are in the table: {remedy_text}"
     quarantined_share, quarantine_limit = rule_counts.quarantined_share, table.quarantine_limit
     return (
         f"{violation_sentence}; {rule_counts.set_aside_count:,} rows ({quarantined_share:.1%}, at most "
-        f"{quarantine_limit:.0%}) are set aside in {quarantine_table(table.name).name}: {remedy}"
+        f"{quarantine_limit:.0%}) are set aside in {quarantine_table(table.name).name}: {remedy_text}"
     )
 
 
-def build_check_specs(table: Table, asset: str, prefix: str = "") -> list[AssetCheckSpec]:
+def build_check_specs(table: Table, asset_name: str, name_prefix: str = "") -> list[AssetCheckSpec]:
     """One check per rule of a table; a rule that is an error blocks what is downstream.
 
     Args:
         table: Contract with the rules.
-        asset: Key of the asset on which the checks are shown.
-        prefix: Begins the name of each check.
+        asset_name: Key of the asset on which the checks are shown.
+        name_prefix: Begins the name of each check.
     """
     return [
         AssetCheckSpec(
-            f"{prefix}{rule.check_name}",
-            asset=asset,
+            f"{name_prefix}{rule.check_name}",
+            asset=asset_name,
             blocking=rule.severity is Severity.ERROR,
             description=describe_rule(rule),
         )
@@ -155,23 +159,23 @@ def build_check_specs(table: Table, asset: str, prefix: str = "") -> list[AssetC
     ]
 
 
-def severity_of(is_blocking: bool) -> AssetCheckSeverity:
+def choose_severity(is_blocking: bool) -> AssetCheckSeverity:
     """ERROR for a result that blocks what is downstream, else WARN."""
     return AssetCheckSeverity.ERROR if is_blocking else AssetCheckSeverity.WARN
 
 
 def describe_rule(rule: Rule) -> str:
     """What a rule requires, in one sentence."""
-    column_text = " + ".join(rule.columns)
-    lower_limit = "" if rule.minimum is None else f" from {rule.minimum:g}"
-    upper_limit = "" if rule.maximum is None else f" to {rule.maximum:g}"
+    column_names_text = " + ".join(rule.columns)
+    lower_limit_text = "" if rule.minimum is None else f" from {rule.minimum:g}"
+    upper_limit_text = "" if rule.maximum is None else f" to {rule.maximum:g}"
     sentence_by_kind = {
-        "not_null": f"{column_text} is given in every row.",
-        "unique": f"{column_text} occurs once.",
-        "in_set": f"{column_text} is one of: {', '.join(rule.allowed)}.",
-        "between": f"{column_text} lies{lower_limit}{upper_limit}.",
-        "matches": f"{column_text} has the form {rule.pattern}.",
-        "references": f"{column_text} occurs in {rule.reference and rule.reference.table}.",
+        "not_null": f"{column_names_text} is given in every row.",
+        "unique": f"{column_names_text} occurs once.",
+        "in_set": f"{column_names_text} is one of: {', '.join(rule.allowed)}.",
+        "between": f"{column_names_text} lies{lower_limit_text}{upper_limit_text}.",
+        "matches": f"{column_names_text} has the form {rule.pattern}.",
+        "references": f"{column_names_text} occurs in {rule.reference and rule.reference.table}.",
         "row": f"{rule.row_rule and (rule.row_rule.description or rule.row_rule.name)}.",
     }
     return sentence_by_kind[rule.kind]
@@ -184,23 +188,25 @@ def _holds_exports(table: Table) -> bool:
 
 def _check_readable(table: Table, rule_counts: RuleCounts) -> AssetCheckResult:
     """Whether rows were set aside, or lost a value, for reasons that are no rule of the contract."""
-    count_by_reason = rule_counts.other_reasons
-    reason_list = ", ".join(
-        f"{reason.split('|')[0]} in {row_count:,} rows" for reason, row_count in count_by_reason.items()
+    row_count_by_reason = rule_counts.other_reasons
+    reasons_text = ", ".join(
+        f"{rejection_reason.split('|')[0]} in {row_count:,} rows"
+        for rejection_reason, row_count in row_count_by_reason.items()
     )
     reason_lines = [
-        f"| `{reason.replace('|', '¦')}` | {row_count:,} |" for reason, row_count in count_by_reason.items()
+        f"| `{rejection_reason.replace('|', '¦')}` | {row_count:,} |"
+        for rejection_reason, row_count in row_count_by_reason.items()
     ]
     return AssetCheckResult(
         asset_key=table.name,
-        check_name=READABLE,
-        passed=not count_by_reason,
+        check_name=READABLE_CHECK,
+        passed=not row_count_by_reason,
         severity=AssetCheckSeverity.WARN,
-        description=f"unreadable: {reason_list}: {_REMEDIES['raw']}"
-        if count_by_reason
+        description=f"unreadable: {reasons_text}: {_REMEDY_BY_LAYER['raw']}"
+        if row_count_by_reason
         else "every text became a value",
         metadata={
-            "quarantined": sum(count_by_reason.values()),
+            "quarantined": sum(row_count_by_reason.values()),
             "rules": MetadataValue.md("\n".join(["| rule | rows set aside |", "|---|---:|", *reason_lines])),
         },
     )

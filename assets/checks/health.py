@@ -25,9 +25,9 @@ from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.storage.lake import Lake
 
 # A full export with less than this share of the last one's rows is shrinking.
-_SHRINKING_SHARE = 0.5
+_SHRINKING_ROW_SHARE = 0.5
 # More than this share of quarantined rows in the last file is an issue.
-_QUARANTINED_SHARE = 0.05
+_MAX_QUARANTINED_SHARE = 0.05
 
 
 def find_issues(settings: Settings, config: Config, landing_folder: Path, now: datetime) -> list[Issue]:
@@ -44,9 +44,11 @@ def find_issues(settings: Settings, config: Config, landing_folder: Path, now: d
         One issue per sentence.
     """
     lake = Lake(settings.lake_path)
-    deliveries = lake.scan(DELIVERY).collect()
+    delivery_ledger = lake.scan(DELIVERY).collect()
     issues = [
-        issue for source in config.sources for issue in _find_source_issues(deliveries, source, landing_folder, now)
+        issue
+        for source in config.sources
+        for issue in _find_source_issues(delivery_ledger, source, landing_folder, now)
     ]
     return [
         *issues,
@@ -59,12 +61,12 @@ def find_issues(settings: Settings, config: Config, landing_folder: Path, now: d
 def find_fetch_issues(lake: Lake, config: Config) -> list[Issue]:
     """What the last fetch from each origin of footsteps.yaml could not read or refused."""
     url_by_source = {fetch_target.name: fetch_target.options.url for fetch_target in list_fetch_targets(config)}
-    last_fetches = lake.scan(ORIGIN).collect().to_dicts() if url_by_source else []
+    last_fetch_rows = lake.scan(ORIGIN).collect().to_dicts() if url_by_source else []
     return [
-        Issue(f"fetch:{sentence}", sentence)
-        for fetch_row in last_fetches
+        Issue(f"fetch:{issue_sentence}", issue_sentence)
+        for fetch_row in last_fetch_rows
         if url_by_source.get(fetch_row["source_name"]) == fetch_row["origin_url"]
-        for sentence in describe_fetch_issues(
+        for issue_sentence in describe_fetch_issues(
             fetch_row["source_name"], fetch_row["origin_url"], fetch_row["fetch_problem"], fetch_row["refusals"]
         )
     ]
@@ -76,36 +78,38 @@ def check_origins(config: Config) -> list[Issue]:
     Returns:
         One issue per origin that cannot be read now.
     """
-    sentences: list[str] = []
+    issue_sentences: list[str] = []
     for fetch_target in list_fetch_targets(config):
         try:
             with open_origin(fetch_target.options) as origin:
                 origin.list_files(pattern_depth(fetch_target.pattern))
         except OriginUnreadable as failure:
-            sentences += describe_fetch_issues(fetch_target.name, fetch_target.options.url, str(failure), ())
-    return [Issue(f"fetch:{sentence}", sentence) for sentence in sentences]
+            issue_sentences += describe_fetch_issues(fetch_target.name, fetch_target.options.url, str(failure), ())
+    return [Issue(f"fetch:{issue_sentence}", issue_sentence) for issue_sentence in issue_sentences]
 
 
 def _find_source_issues(
-    deliveries: pl.DataFrame, source: SourceConfig, landing_folder: Path, now: datetime
+    delivery_ledger: pl.DataFrame, source: SourceConfig, landing_folder: Path, now: datetime
 ) -> list[Issue]:
     landed_files = (
-        deliveries.filter(source_name=source.name, delivery_status="landed").sort("delivery_number").to_dicts()
+        delivery_ledger.filter(source_name=source.name, delivery_status="landed").sort("delivery_number").to_dicts()
     )
-    refusals = find_open_refusals(deliveries, source, landing_folder).select("file_sha256", "delivery_reason")
-    sentence_by_kind = {
-        f"refused:{sha256}": f"refused: {reason}. Replace or remove the file, or run `footsteps acknowledge`."
-        for sha256, reason in refusals.iter_rows()
+    open_refusals = find_open_refusals(delivery_ledger, source, landing_folder).select("file_sha256", "delivery_reason")
+    sentence_by_issue_kind = {
+        f"refused:{file_sha256}": (
+            f"refused: {refusal_reason}. Replace or remove the file, or run `footsteps acknowledge`."
+        )
+        for file_sha256, refusal_reason in open_refusals.iter_rows()
     }
     if landed_files:
-        sentence_by_kind |= _find_file_issues(landed_files, source, now)
+        sentence_by_issue_kind |= _find_file_issues(landed_files, source, now)
     else:
-        sentence_by_kind["no_file"] = (
+        sentence_by_issue_kind["no_file"] = (
             "no file was ever landed: check its path in footsteps.yaml and the landing folder."
         )
     return [
-        Issue(f"{source.name}:{issue_kind}", f"{source.name}: {sentence}")
-        for issue_kind, sentence in sentence_by_kind.items()
+        Issue(f"{source.name}:{issue_kind}", f"{source.name}: {issue_sentence}")
+        for issue_kind, issue_sentence in sentence_by_issue_kind.items()
     ]
 
 
@@ -113,23 +117,23 @@ def _find_file_issues(landed_files: list[dict[str, Any]], source: SourceConfig, 
     """What is wrong with the last file of a source: a sentence by kind."""
     last_file, previous_file = landed_files[-1], landed_files[-2:][0]
     age_days = (now - last_file["landed_at"]).total_seconds() / 86_400
-    row_count = last_file["good_count"] + last_file["bad_count"]
-    sentence_by_kind = {}
+    last_row_count = last_file["good_count"] + last_file["bad_count"]
+    sentence_by_issue_kind = {}
     if source.freshness_days is not None and age_days > source.freshness_days:
-        sentence_by_kind["late"] = (
+        sentence_by_issue_kind["late"] = (
             f"late: the last file came {age_days:.1f} days ago, one is due every {source.freshness_days:g} days."
         )
     # an incremental file is as large as its day
-    if source.delivery == "full" and last_file["good_count"] < previous_file["good_count"] * _SHRINKING_SHARE:
-        sentence_by_kind["shrinking"] = (
+    if source.delivery == "full" and last_file["good_count"] < previous_file["good_count"] * _SHRINKING_ROW_SHARE:
+        sentence_by_issue_kind["shrinking"] = (
             f"shrinking: {last_file['good_count']:,} rows in the last file, {previous_file['good_count']:,} in the one "
             "before."
         )
-    if last_file["bad_count"] > row_count * _QUARANTINED_SHARE:
-        sentence_by_kind["quarantined"] = (
-            f"{last_file['bad_count']:,} of {row_count:,} rows of its last file are in quarantine."
+    if last_file["bad_count"] > last_row_count * _MAX_QUARANTINED_SHARE:
+        sentence_by_issue_kind["quarantined"] = (
+            f"{last_file['bad_count']:,} of {last_row_count:,} rows of its last file are in quarantine."
         )
-    return sentence_by_kind
+    return sentence_by_issue_kind
 
 
 def _find_publication_issues(settings: Settings, config: Config, today: date) -> list[Issue]:
@@ -139,6 +143,6 @@ def _find_publication_issues(settings: Settings, config: Config, today: date) ->
         return [Issue("publication:none", f"{error}.")]
     issues = find_target_issues(Lake(settings.lake_path), config, snapshot.snapshot_id)
     if snapshot.is_stale(today):
-        sentence = f"the published snapshot was valid until {snapshot.valid_until}: no run has succeeded since."
-        issues.append(Issue("publication:stale", sentence))
+        issue_sentence = f"the published snapshot was valid until {snapshot.valid_until}: no run has succeeded since."
+        issues.append(Issue("publication:stale", issue_sentence))
     return issues

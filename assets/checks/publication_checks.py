@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 from dagster import AssetCheckResult, AssetChecksDefinition, multi_asset_check
 
-from assets.checks.contract_checks import build_check_specs, severity_of
+from assets.checks.contract_checks import build_check_specs, choose_severity
 from assets.resources.pipeline import PipelineResource
 from assets.resources.table_reader import DeclaredLake, TableReader
 from pipelines.config.company import Config
@@ -38,32 +38,31 @@ _READ_TABLES = (NEXT_SKILL, PERSON, MODEL_CARD)
 
 def publication_checks(config: Config) -> list[AssetChecksDefinition]:
     """The checks on the recommendations that must pass before they are published."""
-    list_table, person_table = build_list_contract(config.policy.list_length), build_person_contract()
-    publication_table = build_publication_contract(config.publish)
-    check_tables = (list_table, person_table, publication_table)
+    list_check_contract, person_check_contract = build_list_contract(config.policy.list_length), build_person_contract()
+    publication_check_contract = build_publication_contract(config.publish)
+    check_contracts = (list_check_contract, person_check_contract, publication_check_contract)
 
     @multi_asset_check(
         name="check_publication",
         specs=[
             check_spec
-            for table in check_tables
+            for table in check_contracts
             for check_spec in build_check_specs(table, NEXT_SKILL.name, _CHECK_PREFIX)
         ],
     )
     def check_publication(pipeline: PipelineResource) -> Iterator[AssetCheckResult]:
-        readable_names = frozenset(table.name for table in _READ_TABLES)
-        table_reader = TableReader(DeclaredLake(pipeline.lake.root, "check_publication", readable_names))
+        readable_table_names = frozenset(table.name for table in _READ_TABLES)
+        table_reader = TableReader(DeclaredLake(pipeline.lake.root, "check_publication", readable_table_names))
         next_steps, employed_people = table_reader.read(NEXT_SKILL), table_reader.read(PERSON).filter(is_employed())
-        yield from _check_rules(list_table, select_list_rows(next_steps))
-        yield from _check_rules(person_table, build_person_rows(next_steps, employed_people))
-        yield from _check_rules(
-            publication_table, _publication_row(table_reader, pipeline.settings.published_path, next_steps)
-        )
+        yield from _check_rules(list_check_contract, select_list_rows(next_steps))
+        yield from _check_rules(person_check_contract, build_person_rows(next_steps, employed_people))
+        publication_row = _collect_publication_row(table_reader, pipeline.settings.published_path, next_steps)
+        yield from _check_rules(publication_check_contract, publication_row)
 
     return [check_publication]
 
 
-def _publication_row(table_reader: TableReader, published_path: Path, next_steps: pl.DataFrame) -> pl.DataFrame:
+def _collect_publication_row(table_reader: TableReader, published_path: Path, next_steps: pl.DataFrame) -> pl.DataFrame:
     """One row about the whole publication, in the contract of `build_publication_contract`."""
     model_cards = table_reader.read(MODEL_CARD)
     try:
@@ -78,25 +77,27 @@ def _publication_row(table_reader: TableReader, published_path: Path, next_steps
     return build_publication_row(rows_by_table, model_cards["card"][0] if model_cards.height else None, changed_share)
 
 
-def _check_rules(table: Table, rows: pl.DataFrame) -> Iterator[AssetCheckResult]:
+def _check_rules(table: Table, checked_rows: pl.DataFrame) -> Iterator[AssetCheckResult]:
     # the import takes seconds: only if a table is validated
     from pipelines.validation.expectations import validate
 
-    for rule, rule_result in zip(table.rules, validate(table, rows).results, strict=True):
-        description = (
-            "passed" if rule_result.passed else f"{rule_result.unexpected_count:,} of {rows.height:,} break it"
+    for rule, rule_result in zip(table.rules, validate(table, checked_rows).results, strict=True):
+        result_description = (
+            "passed" if rule_result.passed else f"{rule_result.unexpected_count:,} of {checked_rows.height:,} break it"
         )
-        if not rule_result.passed and rows.height == 1 and rule.kind == "between":
+        if not rule_result.passed and checked_rows.height == 1 and rule.kind == "between":
             limit_text = f"; at most {rule.maximum:g}" if rule.maximum is not None else ""
-            measured_value = rows[rule.columns[0]][0]
-            description = f"it is {measured_value:g}{limit_text}: look at the new files, or allow more under `publish:`"
+            measured_value = checked_rows[rule.columns[0]][0]
+            result_description = (
+                f"it is {measured_value:g}{limit_text}: look at the new files, or allow more under `publish:`"
+            )
         elif rule_result.error:
-            description = rule_result.error
+            result_description = rule_result.error
         yield AssetCheckResult(
             asset_key=NEXT_SKILL.name,
             check_name=f"{_CHECK_PREFIX}{rule.check_name}",
             passed=rule_result.passed,
-            severity=severity_of(rule_result.is_blocking),
-            description=description,
-            metadata={"rule": rule.name, "rows": rows.height, "unexpected": rule_result.unexpected_count},
+            severity=choose_severity(rule_result.is_blocking),
+            description=result_description,
+            metadata={"rule": rule.name, "rows": checked_rows.height, "unexpected": rule_result.unexpected_count},
         )

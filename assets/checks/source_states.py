@@ -26,15 +26,15 @@ def describe_sources(lake: Lake, config: Config, landing_folder: Path) -> list[d
     Returns:
         One entry per source: its current files, rows and quarantined rows, refused files, notices and last fetch.
     """
-    ledger = lake.scan(DELIVERY).collect()
-    fetch_by_source = {fetch_row["source_name"]: fetch_row for fetch_row in lake.scan(ORIGIN).collect().to_dicts()}
+    delivery_ledger = lake.scan(DELIVERY).collect()
+    last_fetch_by_source = {fetch_row["source_name"]: fetch_row for fetch_row in lake.scan(ORIGIN).collect().to_dicts()}
     source_states = []
     for source in config.sources:
         current_files = current_deliveries(lake, source)
-        refusals = find_open_refusals(ledger, source, landing_folder)
-        refused_files = refusals.select(file="file_name", reason="delivery_reason")
+        open_refusals = find_open_refusals(delivery_ledger, source, landing_folder)
+        refused_files = open_refusals.select(file="file_name", reason="delivery_reason")
         source_status = "landed" if current_files.height else "no_file"
-        last_fetch = fetch_by_source.get(source.name) if source.fetch else None
+        last_fetch = last_fetch_by_source.get(source.name) if source.fetch else None
         if last_fetch and last_fetch["fetch_problem"]:
             source_status = "not_fetched"
         source_states.append(
@@ -46,7 +46,7 @@ def describe_sources(lake: Lake, config: Config, landing_folder: Path) -> list[d
                 "rows": int(current_files["good_count"].sum()),
                 "quarantined": int(current_files["bad_count"].sum()),
                 "refused": refused_files.to_dicts(),
-                "notices": find_notices(ledger, source.name),
+                "notices": find_notices(delivery_ledger, source.name),
                 "fetch": last_fetch and _to_fetch_document(last_fetch),
             }
         )
@@ -55,7 +55,7 @@ def describe_sources(lake: Lake, config: Config, landing_folder: Path) -> list[d
 
 def _to_fetch_document(fetch_row: dict[str, Any]) -> dict[str, Any]:
     """The last fetch of a source: its address, its files by what became of them, and what went wrong."""
-    file_count_by_reason = {file_count["why"]: file_count["count"] for file_count in fetch_row["file_counts"]}
+    file_count_by_reason = {reason_count["why"]: reason_count["count"] for reason_count in fetch_row["file_counts"]}
     return {
         "url": fetch_row["origin_url"],
         **file_count_by_reason,

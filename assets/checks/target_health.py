@@ -39,21 +39,26 @@ def read_target_states(lake: Lake, config: Config, current_snapshot_id: str) -> 
     Returns:
         One state per target, in the order of publication.
     """
-    outcome_by_target = {
-        outcome_row["way_name"]: outcome_row for outcome_row in lake.scan(PUBLISH_TARGET).collect().to_dicts()
+    publication_by_target = {
+        publication_row["way_name"]: publication_row
+        for publication_row in lake.scan(PUBLISH_TARGET).collect().to_dicts()
     }
     target_states = []
-    for target in list_configured_targets(config.publish):
-        last_outcome = outcome_by_target.get(target)
-        if last_outcome is None:
-            target_states.append(TargetState(target, None, "nothing was published there yet"))
-        elif last_outcome["way_problem"]:
-            target_states.append(TargetState(target, last_outcome["snapshot_id"], last_outcome["way_problem"]))
-        elif last_outcome["snapshot_id"] != current_snapshot_id:
-            problem = f"it holds snapshot {last_outcome['snapshot_id']}, and {current_snapshot_id} is current"
-            target_states.append(TargetState(target, last_outcome["snapshot_id"], problem))
+    for target_name in list_configured_targets(config.publish):
+        last_publication = publication_by_target.get(target_name)
+        if last_publication is None:
+            target_states.append(TargetState(target_name, None, "nothing was published there yet"))
+        elif last_publication["way_problem"]:
+            target_states.append(
+                TargetState(target_name, last_publication["snapshot_id"], last_publication["way_problem"])
+            )
+        elif last_publication["snapshot_id"] != current_snapshot_id:
+            target_problem = (
+                f"it holds snapshot {last_publication['snapshot_id']}, and {current_snapshot_id} is current"
+            )
+            target_states.append(TargetState(target_name, last_publication["snapshot_id"], target_problem))
         else:
-            target_states.append(TargetState(target, current_snapshot_id, None))
+            target_states.append(TargetState(target_name, current_snapshot_id, None))
     return target_states
 
 

@@ -34,8 +34,8 @@ def acknowledge(
     company_config = load_config(settings)
     source = next((source for source in company_config.sources if source.name == source_name), None)
     if source is None:
-        source_names = ", ".join(source.name for source in company_config.sources)
-        raise CommandFailed(f"footsteps.yaml has no source {source_name!r}: it has {source_names}")
+        known_sources_text = ", ".join(source.name for source in company_config.sources)
+        raise CommandFailed(f"footsteps.yaml has no source {source_name!r}: it has {known_sources_text}")
     with exclusive_lock(settings.lock_path):
         acknowledged_names = acknowledge_refusals(
             Lake(settings.lake_path),
@@ -46,7 +46,7 @@ def acknowledge(
         )
     if unmatched_names := sorted(set(file_names) - set(acknowledged_names)):
         raise CommandFailed(f"{source_name}: no open refusal of {', '.join(unmatched_names)}: see `footsteps doctor`")
-    sentence = (
+    summary_sentence = (
         f"{source_name}: acknowledged {', '.join(acknowledged_names)}" if acknowledged_names else "no refusal is open"
     )
-    print_result({"source": source_name, "acknowledged": acknowledged_names}, sentence, as_json)
+    print_result({"source": source_name, "acknowledged": acknowledged_names}, summary_sentence, as_json)

@@ -12,15 +12,15 @@ from typing import Annotated, Any
 import typer
 
 from assets.cli.benchmarks import add_benchmarks
-from assets.cli.source_commands import sources
+from assets.cli.source_commands import sources_app
 from assets.cli.terminal.options import (
     AsJson,
     AsOf,
-    At,
     ConfigFile,
     DataRoot,
     ExportsFolder,
     Force,
+    HappenedAt,
     LandingFolder,
     OutputFile,
     PersonId,
@@ -41,16 +41,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 add_benchmarks(app)
-app.add_typer(sources, name="sources")
+app.add_typer(sources_app, name="sources")
 
 
 @app.command(epilog=example("footsteps demo --people 300", "footsteps run"))
 @report_failures
 def demo(
-    people: Annotated[int, typer.Option(min=60, max=1_000_000, help="Number of people.")] = 300,
+    people_count: Annotated[int, typer.Option("--people", min=60, max=1_000_000, help="Number of people.")] = 300,
     seed: Annotated[int, typer.Option(help="Seed of the random company.")] = 7,
-    end: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the exports; today by default.")
+    last_day: Annotated[
+        datetime | None, typer.Option("--end", formats=["%Y-%m-%d"], help="Day of the exports; today by default.")
     ] = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
@@ -58,7 +58,7 @@ def demo(
     """Write the exports of a made-up company: HR, projects, time, learning, feedback, wishes."""
     from assets.cli.demo import make_demo
 
-    make_demo(data_root, people, seed, end.date() if end else datetime.now(UTC).date(), as_json)
+    make_demo(data_root, people_count, seed, last_day.date() if last_day else datetime.now(UTC).date(), as_json)
 
 
 @app.command("init", epilog=example("footsteps init exports", "footsteps init exports --output other.yaml --force"))
@@ -96,21 +96,21 @@ def run(
         bool, typer.Option("--incremental", help="Recompute only the people that new files are about.")
     ] = False,
     as_json: AsJson = False,
-    accept_shrink: Annotated[bool, typer.Option("--accept-shrink", hidden=True)] = False,  # the deprecated name
-    by_day: Annotated[bool, typer.Option("--by-day", hidden=True)] = False,  # the deprecated name
+    accept_shrink_alias: Annotated[bool, typer.Option("--accept-shrink", hidden=True)] = False,  # the deprecated name
+    by_day_alias: Annotated[bool, typer.Option("--by-day", hidden=True)] = False,  # the deprecated name
 ) -> None:
     """Run the pipeline: land, validate, conform, train, recommend, publish."""
     from assets.cli.run import run_pipeline
 
-    as_of_day, allows_drop = as_of.date() if as_of else None, allow_row_count_drop or accept_shrink
-    run_pipeline(data_root, config, landing, as_of_day, allows_drop, as_json, incremental or by_day)
+    as_of_day, is_drop_allowed = as_of.date() if as_of else None, allow_row_count_drop or accept_shrink_alias
+    run_pipeline(data_root, config, landing, as_of_day, is_drop_allowed, as_json, incremental or by_day_alias)
 
 
 @app.command(epilog=example("footsteps erase E0007", "footsteps erase --new-list"))
 @report_failures
 def erase(
     people: Annotated[list[str] | None, typer.Argument(help="person_id of each person.")] = None,
-    new_list: Annotated[bool, typer.Option("--new-list", help="Begin the declared list of erased people.")] = False,
+    is_new_list: Annotated[bool, typer.Option("--new-list", help="Begin the declared list of erased people.")] = False,
     run_after: Annotated[bool, typer.Option("--run/--no-run", help="Compute everybody else's tables at once.")] = True,
     as_of: AsOf = None,
     config: ConfigFile = None,
@@ -122,21 +122,21 @@ def erase(
     from assets.cli.erase import erase as erase_people
 
     as_of_day = as_of.date() if as_of else None
-    erase_people(people or [], data_root, config, landing, as_of_day, new_list, run_after, as_json)
+    erase_people(people or [], data_root, config, landing, as_of_day, is_new_list, run_after, as_json)
 
 
 @app.command(epilog=example("footsteps show E0007", "footsteps show --sample 3"))
 @report_failures
 def show(
     person: Annotated[str | None, typer.Argument(help="person_id; --sample finds some.")] = None,
-    sample: Annotated[int, typer.Option(min=0, help="Show this number of people instead.")] = 0,
+    sample_size: Annotated[int, typer.Option("--sample", min=0, help="Show this number of people instead.")] = 0,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a person's next steps with reasons, and stages, from the published tables."""
     from assets.cli.show import show_people
 
-    show_people(data_root, person, sample, as_json)
+    show_people(data_root, person, sample_size, as_json)
 
 
 @app.command(
@@ -184,8 +184,8 @@ def record_exposure(
     skill_id: SkillId,
     to_stage: ToStage,
     rank: Annotated[int, typer.Argument(min=1, help="Rank at which the reader showed it, from 1.")],
-    snapshot: SnapshotId = None,
-    at: At = None,
+    snapshot_id: SnapshotId = None,
+    happened_at: HappenedAt = None,
     config: ConfigFile = None,
     landing: LandingFolder = None,
     data_root: DataRoot = None,
@@ -194,8 +194,8 @@ def record_exposure(
     """Record for the next run that a reader showed a recommended step; a repeated record is written once."""
     from assets.cli.feedback.exposure import ShownStep, write_record
 
-    shown_step = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
-    write_record(data_root, config, landing, "exposure", shown_step, {"shown_rank": str(rank)}, as_json)
+    step = ShownStep(person, skill_id, to_stage, snapshot_id, happened_at.replace(tzinfo=UTC) if happened_at else None)
+    write_record(data_root, config, landing, "exposure", step, {"shown_rank": str(rank)}, as_json)
 
 
 @app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
@@ -205,8 +205,8 @@ def record_outcome(
     skill_id: SkillId,
     to_stage: ToStage,
     kind: Annotated[str, typer.Argument(help="accepted, dismissed, started or done.")],
-    snapshot: SnapshotId = None,
-    at: At = None,
+    snapshot_id: SnapshotId = None,
+    happened_at: HappenedAt = None,
     config: ConfigFile = None,
     landing: LandingFolder = None,
     data_root: DataRoot = None,
@@ -215,8 +215,8 @@ def record_outcome(
     """Write what came of a step that was shown, for the next run; a repeated record is written once."""
     from assets.cli.feedback.exposure import ShownStep, write_record
 
-    shown_step = ShownStep(person, skill_id, to_stage, snapshot, at.replace(tzinfo=UTC) if at else None)
-    write_record(data_root, config, landing, "outcome", shown_step, {"outcome_kind": kind}, as_json)
+    step = ShownStep(person, skill_id, to_stage, snapshot_id, happened_at.replace(tzinfo=UTC) if happened_at else None)
+    write_record(data_root, config, landing, "outcome", step, {"outcome_kind": kind}, as_json)
 
 
 @app.command(
@@ -312,19 +312,19 @@ def feed(
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of events.")] = 1000,
     data_root: DataRoot = None,
     as_json: AsJson = False,
-    most: Annotated[int | None, typer.Option("--most", min=1, hidden=True)] = None,  # the deprecated name
+    most_alias: Annotated[int | None, typer.Option("--most", min=1, hidden=True)] = None,  # the deprecated name
 ) -> None:
     """Print the change feed behind a cursor: whose recommendations changed, one CloudEvent per line."""
     from assets.cli.tables import print_feed
 
-    print_feed(data_root, after, most or limit, as_json)
+    print_feed(data_root, after, most_alias or limit, as_json)
 
 
 @app.command(epilog=example("footsteps site", "footsteps site --person 100012 --renew"))
 @report_failures
 def site(
     folder: Annotated[Path | None, typer.Option(help="Folder of the pages; published/site by default.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Replace pages that exist.")] = False,
+    replace_pages: Annotated[bool, typer.Option("--again", help="Replace pages that exist.")] = False,
     person: Annotated[str | None, typer.Option(help="Print the address of this person's page (person_id).")] = None,
     renew: Annotated[bool, typer.Option("--renew", help="Give the page of --person a new address.")] = False,
     data_root: DataRoot = None,
@@ -333,7 +333,7 @@ def site(
     """Write static pages: one per person, one per team of five or more, one about the run."""
     from assets.cli.site import write_site
 
-    write_site(data_root, folder, again, as_json, person, renew)
+    write_site(data_root, folder, replace_pages, as_json, person, renew)
 
 
 @app.command(epilog=example("footsteps restore --config footsteps.yaml --data-root /srv/footsteps"))

@@ -14,19 +14,19 @@ import typer
 from assets.cli.terminal.console import CommandFailed
 from assets.cli.terminal.options import example, report_failures
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT_FOLDER = Path(__file__).parents[2]
 
 
 def is_checkout() -> bool:
     """Whether the packages are those of a checkout, and not installed from a wheel."""
-    return (CHECKOUT / "pyproject.toml").is_file()
+    return (CHECKOUT_FOLDER / "pyproject.toml").is_file()
 
 
 def add_benchmarks(app: typer.Typer) -> None:
     """Add the commands of `footsteps bench` to the app: those of the checkout, or one that says that it needs one."""
     if is_checkout():
         if find_spec("benchmarks") is None:  # an editable install knows the packages of the wheel only
-            sys.path.append(str(CHECKOUT))
+            sys.path.append(str(CHECKOUT_FOLDER))
         app.add_typer(importlib.import_module("benchmarks.app").bench, name="bench")
         return
 

@@ -60,8 +60,8 @@ def print_health(
         *find_issues(settings, company_config, resolve_landing_folder(settings, company_config), now),
         *check_origins(company_config),
     ]
-    ledger = read_ledger(Lake(settings.lake_path))
-    notices = [notice for source in company_config.sources for notice in find_notices(ledger, source.name)]
+    delivery_ledger = read_ledger(Lake(settings.lake_path))
+    notices = [notice for source in company_config.sources for notice in find_notices(delivery_ledger, source.name)]
     if database_problem := find_missing_variable(settings.dagster_home):
         issues.append(Issue("dagster_database", f"Dagster's runs cannot be read: {database_problem}."))
     with _open_instance(settings) as instance:
@@ -71,24 +71,29 @@ def print_health(
         if metrics_file is not None:
             _write_metrics(metrics_file, settings, company_config, instance, now)
     # an origin that could not be read by the last run, and cannot now, is one issue
-    sentences = list(dict.fromkeys(issue.sentence for issue in issues))
+    issue_sentences = list(dict.fromkeys(issue.sentence for issue in issues))
     vanished_sentences = describe_recently_vanished(
         Lake(settings.lake_path), now.date() - timedelta(days=_VANISHED_DAYS)
     )
-    document = {"healthy": not issues, "findings": sentences, "notices": notices, "vanished": vanished_sentences}
-    print_result(document, _format_health(sentences, notices, vanished_sentences), as_json)
+    health_document = {
+        "healthy": not issues,
+        "findings": issue_sentences,
+        "notices": notices,
+        "vanished": vanished_sentences,
+    }
+    print_result(health_document, _format_health(issue_sentences, notices, vanished_sentences), as_json)
     if issues:
         raise typer.Exit(ExitCode.FAILED)
 
 
 def _format_health(issue_sentences: list[str], notices: list[str], vanished_sentences: list[str]) -> str:
-    issue_list = (
+    issues_text = (
         "\n".join(f"• {issue_sentence}" for issue_sentence in issue_sentences)
         or "Nothing is late, refused, failing or shrinking."
     )
-    vanished_list = "".join(f"\n  {sentence}" for sentence in vanished_sentences)
-    notice_list = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
-    return issue_list + vanished_list + notice_list
+    vanished_text = "".join(f"\n  {vanished_sentence}" for vanished_sentence in vanished_sentences)
+    notices_text = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
+    return issues_text + vanished_text + notices_text
 
 
 def _list_automation_notices(instance: "DagsterInstance", config: Config) -> list[str]:
@@ -127,11 +132,11 @@ def _find_dagster_issues(instance: "DagsterInstance", settings: Settings) -> lis
 def _write_metrics(
     metrics_file: Path, settings: Settings, config: Config, instance: "DagsterInstance | None", now: datetime
 ) -> None:
-    from assets.automation.metrics import measure, write_metrics
+    from assets.automation.metrics import measure_metrics, write_metrics
     from assets.definitions import build_pipeline
 
     try:
-        write_metrics(metrics_file, measure(build_pipeline(settings, config), instance, now))
+        write_metrics(metrics_file, measure_metrics(build_pipeline(settings, config), instance, now))
     except OSError as failure:
         raise CommandFailed(f"the metrics cannot be written: {describe_failure(failure)}") from failure
 

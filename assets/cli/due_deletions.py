@@ -32,16 +32,16 @@ def delete_before_run(settings: Settings, config: Config, as_of: date | None) ->
     """
     from assets.resources.locking import exclusive_lock
 
-    stores = DataRoot(settings, config, resolve_landing_folder(settings, config))
+    data_stores = DataRoot(settings, config, resolve_landing_folder(settings, config))
     now = datetime.now(UTC)
     try:
         with exclusive_lock(settings.lock_path):
-            receipt = complete_erasures(stores, now)
-            receipt = erase_requested(stores, now) or receipt
-            retention_report = delete_due(stores, min(as_of or now.date(), now.date()))
+            erasure_receipt = complete_erasures(data_stores, now)
+            erasure_receipt = erase_requested(data_stores, now) or erasure_receipt
+            retention_report = delete_due(data_stores, min(as_of or now.date(), now.date()))
     except ErasureUnavailable as error:
         raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error
-    if receipt is not None:
+    if erasure_receipt is not None:
         print_note("erased people were removed from this data root before the run")
     if retention_report.sentence:
         print_note(escape(retention_report.sentence))

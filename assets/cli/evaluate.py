@@ -34,24 +34,24 @@ class EvaluationOptions:
 
     Attributes:
         split: One of the values of `Split`.
-        horizon: Number of days, such as 90d.
-        models: `all`, or names separated by commas.
+        horizon_text: Number of days, such as 90d.
+        models_text: `all`, or names separated by commas.
         seed: Seed of the bootstrap and of sampling.
-        names: File of the skills' names, or None.
-        attributes: File of people's attributes, or None.
-        again: File of further events, or None.
-        report: Folder of the report, or None.
+        skill_names_file: File of the skills' names, or None.
+        attributes_file: File of people's attributes, or None.
+        repeated_events_file: File of further events, or None.
+        report_folder: Folder of the report, or None.
         as_json: Whether to print JSON.
     """
 
     split: str
-    horizon: str
-    models: str
+    horizon_text: str
+    models_text: str
     seed: int
-    names: Path | None
-    attributes: Path | None
-    again: Path | None
-    report: Path | None
+    skill_names_file: Path | None
+    attributes_file: Path | None
+    repeated_events_file: Path | None
+    report_folder: Path | None
     as_json: bool
 
 
@@ -67,11 +67,13 @@ def evaluate_events(events_file: Path, config_file: Path | None, options: Evalua
         CommandFailed: If a file or an option cannot be used.
     """
     history = read_history(events_file)
-    if options.again:
-        history = pl.concat([history.select(_HISTORY_COLUMNS), read_history(options.again).select(_HISTORY_COLUMNS)])
-    skill_names = _read_skill_names(history, options.names)
-    group_features = _read_group_features(history, options.attributes)
-    horizon_days = _parse_horizon(options.horizon, config_file)
+    if options.repeated_events_file:
+        history = pl.concat(
+            [history.select(_HISTORY_COLUMNS), read_history(options.repeated_events_file).select(_HISTORY_COLUMNS)]
+        )
+    skill_names = _read_skill_names(history, options.skill_names_file)
+    group_features = _read_group_features(history, options.attributes_file)
+    horizon_days = _parse_horizon(options.horizon_text, config_file)
     _evaluate(options, history, events_file.name, horizon_days, item_names=skill_names, extra_features=group_features)
 
 
@@ -111,20 +113,22 @@ def evaluate_company(settings: Settings, options: EvaluationOptions) -> None:
 
 
 def _evaluate(
-    options: EvaluationOptions, history: pl.DataFrame, title: str, horizon_days: int, **optional_inputs: Any
+    options: EvaluationOptions, history: pl.DataFrame, history_name: str, horizon_days: int, **optional_inputs: Any
 ) -> None:
     if options.split not in get_args(Split):
         raise CommandFailed(f"--split {options.split} is not known; allowed: {', '.join(get_args(Split))}")
     available_names = list(list_available_models())
     model_names = (
-        available_names if options.models == "all" else [model_name.strip() for model_name in options.models.split(",")]
+        available_names
+        if options.models_text == "all"
+        else [model_name.strip() for model_name in options.models_text.split(",")]
     )
     if unknown_names := sorted(set(model_names) - set(available_names)):
         raise CommandFailed(
             f"--models {', '.join(unknown_names)} is not known; allowed: all, {', '.join(available_names)}"
         )
-    progress_columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*progress_columns, console=stderr_console, transient=True) as progress_bar:
+    progress_bar_columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*progress_bar_columns, console=stderr_console, transient=True) as progress_bar:
         progress_task = progress_bar.add_task("reading", total=1.0)
         try:
             evaluation = evaluate(
@@ -133,15 +137,19 @@ def _evaluate(
                 horizon_days=horizon_days,
                 model_names=model_names,
                 seed=options.seed,
-                with_ablation=options.report is not None,
-                report_progress=lambda activity, completed_share: progress_bar.update(
-                    progress_task, description=activity, completed=completed_share
+                with_ablation=options.report_folder is not None,
+                report_progress=lambda activity_text, completed_share: progress_bar.update(
+                    progress_task, description=activity_text, completed=completed_share
                 ),
                 **optional_inputs,
             )
         except ValueError as error:
-            raise CommandFailed(f"{title} cannot be evaluated: {error}") from error
-    report_files = write_report(evaluation, options.report, f"Next steps at {title}") if options.report else []
+            raise CommandFailed(f"{history_name} cannot be evaluated: {error}") from error
+    report_files = (
+        write_report(evaluation, options.report_folder, f"Next steps at {history_name}")
+        if options.report_folder
+        else []
+    )
     if options.as_json:
         print_json(evaluation.to_dict())
         return
@@ -162,41 +170,43 @@ def read_history(history_path: Path) -> pl.DataFrame:
     Raises:
         CommandFailed: If the file is missing or of another kind, lacks a column, or has times that cannot be read.
     """
-    events = _read_table(history_path)
-    if "ts" not in events.columns and "order" in events.columns:
-        events = events.rename({"order": "ts"})
-    if missing_columns := [column for column in _HISTORY_COLUMNS if column not in events.columns]:
+    raw_events = _read_table(history_path)
+    if "ts" not in raw_events.columns and "order" in raw_events.columns:
+        raw_events = raw_events.rename({"order": "ts"})
+    if missing_columns := [column_name for column_name in _HISTORY_COLUMNS if column_name not in raw_events.columns]:
         raise CommandFailed(
-            f"{history_path.name} has no column {', '.join(missing_columns)}; it has {', '.join(events.columns)}: "
+            f"{history_path.name} has no column {', '.join(missing_columns)}; it has {', '.join(raw_events.columns)}: "
             "rename them"
         )
-    ts_type, ts_expression = events.schema["ts"], pl.col("ts")
-    if ts_type == pl.String and events.select(ts_expression.str.contains(r"^-?\d+$").all()).item():
-        ts_expression = ts_expression.cast(pl.Int64)
-    elif ts_type == pl.String:
-        ts_expression = ts_expression.str.to_datetime(time_zone="UTC", strict=False)
-    elif ts_type == pl.Date or (isinstance(ts_type, pl.Datetime) and ts_type.time_zone is None):
-        ts_expression = ts_expression.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    elif not (ts_type.is_integer() or isinstance(ts_type, pl.Datetime)):
+    timestamp_type, timestamp = raw_events.schema["ts"], pl.col("ts")
+    if timestamp_type == pl.String and raw_events.select(timestamp.str.contains(r"^-?\d+$").all()).item():
+        timestamp = timestamp.cast(pl.Int64)
+    elif timestamp_type == pl.String:
+        timestamp = timestamp.str.to_datetime(time_zone="UTC", strict=False)
+    elif timestamp_type == pl.Date or (isinstance(timestamp_type, pl.Datetime) and timestamp_type.time_zone is None):
+        timestamp = timestamp.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    elif not (timestamp_type.is_integer() or isinstance(timestamp_type, pl.Datetime)):
         raise CommandFailed(
-            f"{history_path.name}: ts is {ts_type}; give a date, a time or a whole number that orders the events"
+            f"{history_path.name}: ts is {timestamp_type}; give a date, a time or a whole number that orders the events"
         )
-    history = events.with_columns(pl.col("person_id", "skill_id").cast(pl.String), ts_expression.alias("ts"))
+    history = raw_events.with_columns(pl.col("person_id", "skill_id").cast(pl.String), timestamp.alias("ts"))
     if null_count := history.select(pl.sum_horizontal(pl.col(_HISTORY_COLUMNS).null_count())).item():
         raise CommandFailed(
-            f"{history_path.name}: {null_count:,} of {events.height:,} rows lack a person, a skill or a readable ts: "
-            "correct them"
+            f"{history_path.name}: {null_count:,} of {raw_events.height:,} rows lack a person, a skill or a readable "
+            "ts: correct them"
         )
     return history
 
 
-def _read_skill_names(history: pl.DataFrame, names_file: Path | None) -> pl.DataFrame | None:
+def _read_skill_names(history: pl.DataFrame, skill_names_file: Path | None) -> pl.DataFrame | None:
     """One row (skill_id, name) per skill: from the file of names, or from the history's column skill_name."""
-    if names_file is not None:
-        skill_names = _read_table(names_file)
-        if missing_columns := [column for column in ("skill_id", "name") if column not in skill_names.columns]:
+    if skill_names_file is not None:
+        skill_names = _read_table(skill_names_file)
+        if missing_columns := [
+            column_name for column_name in ("skill_id", "name") if column_name not in skill_names.columns
+        ]:
             raise CommandFailed(
-                f"{names_file.name} has no column {', '.join(missing_columns)}; names need skill_id, name"
+                f"{skill_names_file.name} has no column {', '.join(missing_columns)}; names need skill_id, name"
             )
         return skill_names.select(pl.col("skill_id", "name").cast(pl.String))
     if "skill_name" not in history.columns:
@@ -208,20 +218,23 @@ def _read_group_features(history: pl.DataFrame, attributes_file: Path | None) ->
     """Features of people with the same attribute (role, unit, school, ...); since and until limit an attribute."""
     if attributes_file is None:
         return None
-    attributes = _read_table(attributes_file)
-    attribute_columns = [column for column in attributes.columns if column not in ("person_id", "since", "until")]
-    if "person_id" not in attributes.columns or not attribute_columns:
+    attribute_rows = _read_table(attributes_file)
+    attribute_columns = [
+        column_name for column_name in attribute_rows.columns if column_name not in ("person_id", "since", "until")
+    ]
+    if "person_id" not in attribute_rows.columns or not attribute_columns:
         raise CommandFailed(
-            f"{attributes_file.name} has {', '.join(attributes.columns)}; attributes need person_id and a column each"
+            f"{attributes_file.name} has {', '.join(attribute_rows.columns)}; "
+            "attributes need person_id and a column each"
         )
-    period_columns = [column for column in ("since", "until") if column in attributes.columns]
+    period_columns = [column_name for column_name in ("since", "until") if column_name in attribute_rows.columns]
     membership_frames = [
-        attributes.drop_nulls(attribute).select(
+        attribute_rows.drop_nulls(attribute_column).select(
             pl.col("person_id").cast(pl.String),
             *period_columns,
-            pl.format("{} {}", pl.lit(attribute), pl.col(attribute)).alias("group"),
+            pl.format("{} {}", pl.lit(attribute_column), pl.col(attribute_column)).alias("group"),
         )
-        for attribute in attribute_columns
+        for attribute_column in attribute_columns
     ]
     return GroupFeatures(history.select(_HISTORY_COLUMNS), pl.concat(membership_frames))
 
@@ -262,15 +275,15 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         {**dict.fromkeys(SEGMENT_HEADINGS, "right"), "segment": "left", "model": "left"},
         format_segments(evaluation),
     )
-    if ratio := evaluation.ratio:
+    if ratio_to_best_other := evaluation.ratio:
         stdout_console.print(
-            f"footsteps over the best other model ({ratio.best_other}): {ratio.ratio:.3f} "
-            f"(95 %: {ratio.low:.3f} to {ratio.high:.3f})"
+            f"footsteps over the best other model ({ratio_to_best_other.best_other}): {ratio_to_best_other.ratio:.3f} "
+            f"(95 %: {ratio_to_best_other.low:.3f} to {ratio_to_best_other.high:.3f})"
         )
-    if reliability := evaluation.reliability:
+    if probability_reliability := evaluation.reliability:
         stdout_console.print(
-            f"Probability: ECE {reliability.ece:.4f}, Brier {reliability.brier:.4f}, "
-            f"Brier skill {reliability.brier_skill:.1%}"
+            f"Probability: ECE {probability_reliability.ece:.4f}, Brier {probability_reliability.brier:.4f}, "
+            f"Brier skill {probability_reliability.brier_skill:.1%}"
         )
     if evaluation.ablation:
         print_table(

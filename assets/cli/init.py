@@ -29,38 +29,44 @@ _CONFIG_NAME = "footsteps.yaml"
 
 
 def write_config(
-    exports_folder: Path, output: Path | None, data_root: Path | None, today: date, force: bool, as_json: bool
+    exports_folder: Path,
+    output_path: Path | None,
+    data_root: Path | None,
+    today: date,
+    is_overwrite_allowed: bool,
+    as_json: bool,
 ) -> None:
     """Inspect a folder of exports, write footsteps.yaml for it, and print what was decided and the next command.
 
     Args:
         exports_folder: The folder of the exports.
-        output: The file to write; None for footsteps.yaml in the data root, or in the working directory without one.
+        output_path: The file to write; None for footsteps.yaml in the data root, or in the working directory if there
+            is no data root.
         data_root: The data root; None if each configuration has one of its own.
         today: The day of the inspection.
-        force: Whether an existing file is replaced.
+        is_overwrite_allowed: Whether an existing file is replaced.
         as_json: Whether to print one JSON document.
 
     Raises:
         CommandFailed: If the folder holds no export, or the file exists.
     """
     _check_folder(exports_folder)
-    config_path = _resolve_config_path(output, data_root)
-    if config_path.exists() and not force:
+    config_path = _resolve_config_path(output_path, data_root)
+    if config_path.exists() and not is_overwrite_allowed:
         raise CommandFailed(
             f"{config_path} exists and stays as it is: write to another file with --output, or replace it with --force"
         )
-    with stderr_console.status("reading the folder") as status:
+    with stderr_console.status("reading the folder") as reading_status:
         draft = draft_config(
-            exports_folder.resolve(), today, lambda file_label: status.update(f"reading {escape(file_label)}")
+            exports_folder.resolve(), today, lambda file_label: reading_status.update(f"reading {escape(file_label)}")
         )
     if not draft.sources and not draft.undecided_tables:
-        for left_out_file, reason in draft.left_out_files:
-            print_note(escape(f"{left_out_file.label}: {reason}"))
+        for left_out_file, left_out_reason in draft.left_out_files:
+            print_note(escape(f"{left_out_file.label}: {left_out_reason}"))
         raise CommandFailed(f"no file in {exports_folder} can be read as an export, so nothing is written")
     yaml_text = render_config(draft, _format_landing_path(exports_folder.resolve(), config_path))
     write_text_atomically(config_path, yaml_text)
-    next_command = _build_next_command(config_path, output, data_root)
+    next_command = _build_next_command(config_path, output_path, data_root)
     if as_json:
         print_json(_to_document(draft, config_path, next_command))
     else:
@@ -79,8 +85,8 @@ def _check_folder(exports_folder: Path) -> None:
         raise CommandFailed(f"{exports_folder} holds no file: put the exports of your systems into it")
 
 
-def _resolve_config_path(output: Path | None, data_root: Path | None) -> Path:
-    config_path = output or (data_root or Path()) / _CONFIG_NAME
+def _resolve_config_path(output_path: Path | None, data_root: Path | None) -> Path:
+    config_path = output_path or (data_root or Path()) / _CONFIG_NAME
     return (config_path / _CONFIG_NAME if config_path.is_dir() else config_path).expanduser()
 
 
@@ -94,9 +100,9 @@ def _format_landing_path(exports_folder: Path, config_path: Path) -> str:
     )
 
 
-def _build_next_command(config_path: Path, output: Path | None, data_root: Path | None) -> str:
+def _build_next_command(config_path: Path, output_path: Path | None, data_root: Path | None) -> str:
     command_options = []
-    if data_root is None or output is not None:
+    if data_root is None or output_path is not None:
         command_options += ["--config", str(config_path)]
     if data_root is not None:
         command_options += ["--data-root", str(data_root)]
@@ -111,7 +117,7 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
         "people": draft.people_count,
         "sources": [
             {
-                **{entry_key: source.entry.get(entry_key) for entry_key in ("name", "system", "shape", "path")},
+                **{source_key: source.entry.get(source_key) for source_key in ("name", "system", "shape", "path")},
                 "files": source.file_count,
                 "rows": source.kept_count,
                 "set_aside": source.set_aside_count,
@@ -122,21 +128,24 @@ def _to_document(draft: ConfigDraft, config_path: Path, next_command: str) -> di
         ],
         "undecided": [
             {
-                "files": [file.label for file in undecided_table.files],
+                "files": [export_file.label for export_file in undecided_table.files],
                 "decide": list(undecided_table.proposal.questions),
             }
             for undecided_table in draft.undecided_tables
         ],
-        "left_out": [{"file": left_out_file.label, "reason": reason} for left_out_file, reason in draft.left_out_files],
+        "left_out": [
+            {"file": left_out_file.label, "reason": left_out_reason}
+            for left_out_file, left_out_reason in draft.left_out_files
+        ],
         "next": next_command,
     }
 
 
 def _print_draft(draft: ConfigDraft, config_path: Path, next_command: str) -> None:
-    count_columns = ("files", "rows", "set aside", "with a person")
+    count_headings = ("files", "rows", "set aside", "with a person")
     print_table(
         f"{draft.folder.name}: {draft.file_count:,} files, {draft.people_count:,} people in HR",
-        {"source": "left", "read as": "left", **dict.fromkeys(count_columns, "right")},
+        {"source": "left", "read as": "left", **dict.fromkeys(count_headings, "right")},
         [
             [
                 str(source.entry["name"]),
@@ -150,12 +159,13 @@ def _print_draft(draft: ConfigDraft, config_path: Path, next_command: str) -> No
         ],
     )
     for undecided_table in draft.undecided_tables:
-        file_names = ", ".join(file.label for file in undecided_table.files)
+        file_names_text = ", ".join(export_file.label for export_file in undecided_table.files)
         print_note(
-            f"[yellow]to decide:[/yellow] {escape(file_names)}: {escape('; '.join(undecided_table.proposal.questions))}"
+            f"[yellow]to decide:[/yellow] {escape(file_names_text)}: "
+            f"{escape('; '.join(undecided_table.proposal.questions))}"
         )
-    for left_out_file, reason in draft.left_out_files:
-        print_note(f"[yellow]not read:[/yellow] {escape(left_out_file.label)}: {escape(reason)}")
+    for left_out_file, left_out_reason in draft.left_out_files:
+        print_note(f"[yellow]not read:[/yellow] {escape(left_out_file.label)}: {escape(left_out_reason)}")
     check_count, decision_count = count_marks(draft)
     stdout_console.print(
         f"Written: {config_path}, with {check_count} assumptions marked {CHECK} "

@@ -36,29 +36,29 @@ def restore_from_bucket(data_root: Path | None, config_file: Path | None, as_jso
         raise CommandFailed(
             "footsteps.yaml names no bucket: add `object_store` with its `url` under `publish`", ExitCode.CONFIGURATION
         )
-    stores = DataRoot(settings, company_config, resolve_landing_folder(settings, company_config))
-    if stores.erased_people_path is not None and not stores.erased_people_path.exists():
+    data_stores = DataRoot(settings, company_config, resolve_landing_folder(settings, company_config))
+    if data_stores.erased_people_path is not None and not data_stores.erased_people_path.exists():
         raise CommandFailed(
-            f"the list of erased people {stores.erased_people_path} is missing: put it back before anything is "
-            "restored; if nobody was ever erased, create it with `footsteps erase --new-list`",
+            f"the list of erased people {data_stores.erased_people_path} is missing: put it back before "
+            "anything is restored; if nobody was ever erased, create it with `footsteps erase --new-list`",
             ExitCode.CONFIGURATION,
         )
     try:
         with exclusive_lock(settings.lock_path):
-            file_count = fetch_lake(settings.lake_path, bucket_options)
+            lake_file_count = fetch_lake(settings.lake_path, bucket_options)
             restrict_data_root(settings.root, published_path, publish_config.group)
-            remove_list_marks(stores)
+            remove_list_marks(data_stores)
             with readable_by(publish_config.group, published_path):
                 # nobody who was erased since the copy was made is published
                 snapshot = fetch_publication(
-                    published_path, bucket_options, lambda: complete_erasures(stores, datetime.now(UTC))
+                    published_path, bucket_options, lambda: complete_erasures(data_stores, datetime.now(UTC))
                 )
     except ErasureUnavailable as error:
         raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error
     except OSError as error:
         raise CommandFailed(f"{bucket_options.url} cannot be restored: {describe_failure(error)}") from error
     print_result(
-        {"snapshot_id": snapshot.snapshot_id, "lake_files": file_count},
-        f"{file_count:,} files of the lake and snapshot {snapshot.snapshot_id} restored to {settings.root}",
+        {"snapshot_id": snapshot.snapshot_id, "lake_files": lake_file_count},
+        f"{lake_file_count:,} files of the lake and snapshot {snapshot.snapshot_id} restored to {settings.root}",
         as_json,
     )

@@ -51,22 +51,22 @@ class RunSummary:
 
     Attributes:
         snapshot: The published snapshot.
-        sources: One entry per source: status, counts of files and rows, refused files.
-        quarantined: Number of rows in quarantine.
-        vanished: What the exports or the taxonomy no longer have, in one sentence per kind.
-        targets: The state of each further target.
+        source_states: One entry per source: status, counts of files and rows, refused files.
+        quarantined_row_count: Number of rows in quarantine.
+        vanished_sentences: What the exports or the taxonomy no longer have, in one sentence per kind.
+        target_states: The state of each further target.
     """
 
     snapshot: Snapshot
-    sources: list[dict[str, Any]]
-    quarantined: int
-    vanished: tuple[str, ...] = ()
-    targets: tuple[TargetState, ...] = ()
+    source_states: list[dict[str, Any]]
+    quarantined_row_count: int
+    vanished_sentences: tuple[str, ...] = ()
+    target_states: tuple[TargetState, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
         """What `footsteps run` ends with."""
-        return choose_exit_code(self.sources, self.targets)
+        return choose_exit_code(self.source_states, self.target_states)
 
 
 def run_pipeline(
@@ -91,13 +91,13 @@ def run_pipeline(
             f"the landing folder {settings.landing} does not exist: give the folder with the exports",
             ExitCode.CONFIGURATION,
         )
-    summary = execute_run(settings, company_config, as_of, allow_row_count_drop, incremental=incremental)
+    run_summary = execute_run(settings, company_config, as_of, allow_row_count_drop, incremental=incremental)
     if as_json:
-        print_json(_to_document(summary))
+        print_json(_to_document(run_summary))
     else:
-        _print_summary(summary, _name_next_commands(settings))
-    if summary.exit_code is not ExitCode.SUCCESS:
-        raise typer.Exit(summary.exit_code)
+        _print_summary(run_summary, _format_next_commands(settings))
+    if run_summary.exit_code is not ExitCode.SUCCESS:
+        raise typer.Exit(run_summary.exit_code)
 
 
 def execute_run(
@@ -138,13 +138,17 @@ def execute_run(
     delete_before_run(settings, config, as_of)
     definitions = build_definitions(settings)
     selection = None if allow_row_count_drop else _select_assets(definitions, as_of, run_day, incremental)
-    job = _select_job(definitions.resolve_job_def(NIGHTLY_JOB), selection)
+    selected_job = _select_job(definitions.resolve_job_def(NIGHTLY_JOB), selection)
     run_tags = _build_tags(as_of, run_day, allow_row_count_drop)
     if incremental and selection is not None and selection.has_landing:
         run_tags[run_context.INCREMENTAL_TAG] = "true"
     # connections stay open from the start: before its first step, the run records hundreds of planned checks
-    with DagsterInstance.get() as instance, keep_connections_open(instance), show_progress(len(job.graph.node_defs)):
-        run_result = job.execute_in_process(
+    with (
+        DagsterInstance.get() as instance,
+        keep_connections_open(instance),
+        show_progress(len(selected_job.graph.node_defs)),
+    ):
+        run_result = selected_job.execute_in_process(
             run_config=LOGGER_CONFIG,
             instance=instance,
             tags=run_tags,
@@ -153,9 +157,9 @@ def execute_run(
         )
         failure_sentence = None if run_result.success else _explain_failure(run_result)
         _write_metrics(build_pipeline(settings, config), instance)
-    for issue in find_monitoring_issues(settings, config):
-        print_note(f"[yellow]monitoring:[/yellow] {escape(issue.sentence)}")
-    return _summarize(settings, config, failure_sentence, _list_vanished(run_result))
+    for monitoring_issue in find_monitoring_issues(settings, config):
+        print_note(f"[yellow]monitoring:[/yellow] {escape(monitoring_issue.sentence)}")
+    return _summarize_run(settings, config, failure_sentence, _list_vanished_sentences(run_result))
 
 
 def _select_job(job: "JobDefinition", selection: "Selection | None") -> "JobDefinition":
@@ -181,40 +185,42 @@ def _build_tags(as_of: date | None, run_day: date | None, allow_row_count_drop: 
     """The tags of a complete run."""
     from assets.resources import run_context
 
-    text_by_tag = {
+    text_by_tag_name = {
         run_context.AS_OF_TAG: as_of and as_of.isoformat(),
         run_context.SCHEDULED_DAY_TAG: run_day and run_day.isoformat(),
         run_context.ALLOW_ROW_COUNT_DROP_TAG: allow_row_count_drop and "true",
         run_context.CAUSE_TAG: "the command line",
     }
-    return {tag: tag_text for tag, tag_text in text_by_tag.items() if tag_text}
+    return {tag_name: tag_text for tag_name, tag_text in text_by_tag_name.items() if tag_text}
 
 
-def _list_vanished(run_result: "ExecuteInProcessResult") -> tuple[str, ...]:
+def _list_vanished_sentences(run_result: "ExecuteInProcessResult") -> tuple[str, ...]:
     """What the tables that the run wrote no longer have, in the sentences of their materializations."""
     from assets.resources.metadata import VANISHED
 
     vanished_texts = [
-        event.materialization.metadata[VANISHED].value
-        for event in run_result.all_events
-        if event.event_type_value == "ASSET_MATERIALIZATION" and VANISHED in event.materialization.metadata
+        run_event.materialization.metadata[VANISHED].value
+        for run_event in run_result.all_events
+        if run_event.event_type_value == "ASSET_MATERIALIZATION" and VANISHED in run_event.materialization.metadata
     ]
-    return tuple(sentence for vanished_text in vanished_texts for sentence in str(vanished_text).splitlines())
+    return tuple(
+        vanished_sentence for vanished_text in vanished_texts for vanished_sentence in str(vanished_text).splitlines()
+    )
 
 
-def _summarize(
+def _summarize_run(
     settings: Settings, config: Config, failure_sentence: str | None, vanished_sentences: tuple[str, ...]
 ) -> RunSummary:
     """Print the refused and unfetched files, then raise the failure or return the summary."""
     lake = Lake(settings.lake_path)
     source_states = describe_sources(lake, config, resolve_landing_folder(settings, config))
-    for issue in find_fetch_issues(lake, config):
-        print_note(f"[yellow]fetch:[/yellow] {escape(issue.sentence)}")
+    for fetch_issue in find_fetch_issues(lake, config):
+        print_note(f"[yellow]fetch:[/yellow] {escape(fetch_issue.sentence)}")
     for source_state in source_states:
         for refused_file in source_state["refused"]:
             print_note(f"[yellow]refused:[/yellow] {source_state['name']}: {escape(refused_file['reason'])}")
-    for sentence in vanished_sentences:
-        print_note(f"[yellow]vanished:[/yellow] {escape(sentence)}")
+    for vanished_sentence in vanished_sentences:
+        print_note(f"[yellow]vanished:[/yellow] {escape(vanished_sentence)}")
     if failure_sentence:
         raise CommandFailed(f"{failure_sentence} The last publication remains.")
     try:
@@ -245,50 +251,50 @@ def _select_assets(
 
     pipeline: Any = (definitions.resources or {})["pipeline"]
     assert isinstance(pipeline, PipelineResource)
-    assets: Any = definitions.assets
+    all_assets: Any = definitions.assets
     complete_runs = pipeline.complete_runs
     last_as_of = complete_runs.last_as_of()
     if last_as_of is None:
         return None
-    source_names = {new_file.source.name for new_file in find_new_files(pipeline)}
-    if source_names and not incremental:
+    changed_source_names = {new_file.source.name for new_file in find_new_files(pipeline)}
+    if changed_source_names and not incremental:
         return None  # everything is computed, whatever the origins hold
-    remote_files, _ = find_new_remote_files(pipeline)  # the fetch of the run reports what cannot be listed
-    source_names |= {source_name for new_file in remote_files for source_name in new_file.sources}
-    if not source_names and not remote_files:
+    new_remote_files, _ = find_new_remote_files(pipeline)  # the fetch of the run reports what cannot be listed
+    changed_source_names |= {source_name for new_file in new_remote_files for source_name in new_file.source_names}
+    if not changed_source_names and not new_remote_files:
         is_same_day = as_of in (None, last_as_of) and complete_runs.keeps_as_of(as_of, run_day)
         is_renewal = is_same_day and complete_runs.has_no_new_input()
-        return select_renewal(assets).join(select_fetch(assets)) if is_renewal else None
+        return select_renewal(all_assets).join(select_fetch(all_assets)) if is_renewal else None
     if not incremental:
         return None
-    sources = [source for source in pipeline.config.sources if source.name in source_names]
-    return select_incremental(assets, sources).join(select_fetch(assets))
+    changed_sources = [source for source in pipeline.config.sources if source.name in changed_source_names]
+    return select_incremental(all_assets, changed_sources).join(select_fetch(all_assets))
 
 
-def _to_document(summary: RunSummary) -> dict[str, Any]:
+def _to_document(run_summary: RunSummary) -> dict[str, Any]:
     """The stable JSON of a run."""
     return {
-        "snapshot_id": summary.snapshot.snapshot_id,
-        "as_of": summary.snapshot.as_of.isoformat(),
-        "valid_until": summary.snapshot.valid_until.isoformat(),
+        "snapshot_id": run_summary.snapshot.snapshot_id,
+        "as_of": run_summary.snapshot.as_of.isoformat(),
+        "valid_until": run_summary.snapshot.valid_until.isoformat(),
         "tables": [
             {
                 "name": published_table.name,
-                "path": str(summary.snapshot.path(published_table.name)),
+                "path": str(run_summary.snapshot.path(published_table.name)),
                 "format": "parquet",
                 "rows": published_table.rows,
                 "content_sha256": published_table.content_sha256,
             }
-            for published_table in summary.snapshot.tables
+            for published_table in run_summary.snapshot.tables
         ],
-        "sources": summary.sources,
-        "quarantined": summary.quarantined,
-        "vanished": list(summary.vanished),
-        "targets": [asdict(target_state) for target_state in summary.targets],
+        "sources": run_summary.source_states,
+        "quarantined": run_summary.quarantined_row_count,
+        "vanished": list(run_summary.vanished_sentences),
+        "targets": [asdict(target_state) for target_state in run_summary.target_states],
     }
 
 
-def _name_next_commands(settings: Settings) -> str:
+def _format_next_commands(settings: Settings) -> str:
     """The commands that read this run, with the options by which they find its data root and its configuration."""
     is_default_root = settings.root == resolve_settings(None).root
     root_options = [] if is_default_root else ["--data-root", os.path.relpath(settings.root)]
@@ -302,8 +308,8 @@ def _name_next_commands(settings: Settings) -> str:
     return ", ".join(shlex.join(["footsteps", *arguments]) for arguments in argument_lists)
 
 
-def _print_summary(summary: RunSummary, next_commands: str) -> None:
-    snapshot = summary.snapshot
+def _print_summary(run_summary: RunSummary, next_commands: str) -> None:
+    snapshot = run_summary.snapshot
     print_table(
         f"Snapshot {snapshot.snapshot_id}, as of {snapshot.as_of}",
         {"table": "left", "rows": "right", "path": "left"},
@@ -312,43 +318,43 @@ def _print_summary(summary: RunSummary, next_commands: str) -> None:
             for published_table in snapshot.tables
         ],
     )
-    text_keys, count_keys = ("name", "system", "status"), ("files", "rows", "quarantined")
+    text_state_keys, count_state_keys = ("name", "system", "status"), ("files", "rows", "quarantined")
     print_table(
         "Sources",
-        {"source": "left", "system": "left", "status": "left", **dict.fromkeys(count_keys, "right")},
+        {"source": "left", "system": "left", "status": "left", **dict.fromkeys(count_state_keys, "right")},
         [
             [
-                *(source_state[state_key] for state_key in text_keys),
-                *(f"{source_state[state_key]:,}" for state_key in count_keys),
+                *(source_state[state_key] for state_key in text_state_keys),
+                *(f"{source_state[state_key]:,}" for state_key in count_state_keys),
             ]
-            for source_state in summary.sources
+            for source_state in run_summary.source_states
         ],
     )
-    for source_state in summary.sources:
+    for source_state in run_summary.source_states:
         for notice in source_state["notices"]:
             stdout_console.print(f"• {notice}", soft_wrap=True, markup=False)
     stdout_console.print(
-        f"{summary.quarantined:,} rows in quarantine. Next: {next_commands}",
+        f"{run_summary.quarantined_row_count:,} rows in quarantine. Next: {next_commands}",
         soft_wrap=True,
     )
 
 
 def _explain_failure(run_result: "ExecuteInProcessResult") -> str:
     """The first failure in one sentence: a violated rule, or the error of an op without its stack."""
-    for event in run_result.all_events:
+    for run_event in run_result.all_events:
         # the check that found a violated rule says more than the op that it stops
-        if event.event_type_value == "ASSET_CHECK_EVALUATION":
-            check_evaluation: Any = event.event_specific_data
+        if run_event.event_type_value == "ASSET_CHECK_EVALUATION":
+            check_evaluation: Any = run_event.event_specific_data
             if not check_evaluation.passed and check_evaluation.blocking and check_evaluation.severity.value == "ERROR":
                 table_name = check_evaluation.asset_key.to_user_string()
                 return f"{table_name} breaks {check_evaluation.check_name}: {check_evaluation.description}."
-        if event.is_step_failure:
-            return f"the step {event.step_key} failed: {_first_line(event.step_failure_data.error)}."
-        if event.is_job_failure:  # before any op, for example because the lock could not be acquired
-            return f"the run broke off: {_first_line(event.job_failure_data.error)}."
+        if run_event.is_step_failure:
+            return f"the step {run_event.step_key} failed: {_read_first_line(run_event.step_failure_data.error)}."
+        if run_event.is_job_failure:  # before any op, for example because the lock could not be acquired
+            return f"the run broke off: {_read_first_line(run_event.job_failure_data.error)}."
     return "the run did not finish."
 
 
-def _first_line(error: Any) -> str:
-    cause = error.cause if error and error.cause else error
-    return str(cause.message.strip().splitlines()[0]) if cause else "it gave no reason"
+def _read_first_line(error: Any) -> str:
+    error_cause = error.cause if error and error.cause else error
+    return str(error_cause.message.strip().splitlines()[0]) if error_cause else "it gave no reason"

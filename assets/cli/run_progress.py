@@ -24,30 +24,42 @@ def show_progress(op_count: int) -> Iterator[None]:
     Args:
         op_count: Number of ops of the run.
     """
-    progress_columns = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _open_stderr_copy() as console, Progress(*progress_columns, console=console, transient=True) as progress_bar:
-        listener = _OpListener(progress_bar, progress_bar.add_task("starting", total=op_count))
-        listeners.append(listener)
+    progress_bar_columns = (
+        TextColumn("{task.description:<44}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with (
+        _open_stderr_copy() as stderr_copy_console,
+        Progress(*progress_bar_columns, console=stderr_copy_console, transient=True) as progress_bar,
+    ):
+        op_listener = _OpListener(progress_bar, progress_bar.add_task("starting", total=op_count))
+        listeners.append(op_listener)
         try:
             yield
         finally:
-            listeners.remove(listener)
+            listeners.remove(op_listener)
 
 
 class _OpListener(logging.Handler):
     """Moves the bar with the ops that Dagster reports."""
 
-    def __init__(self, bar: Progress, task: TaskID) -> None:
+    def __init__(self, progress_bar: Progress, progress_task_id: TaskID) -> None:
         super().__init__()
-        self.bar, self.task = bar, task
+        self.progress_bar, self.progress_task_id = progress_bar, progress_task_id
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def emit(self, log_record: logging.LogRecord) -> None:
         """Show the op of a record, and count the ops that ended."""
-        event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
-        if event is not None and event.event_type_value == "STEP_START":
-            self.bar.update(self.task, description=str(event.step_key))
-        elif event is not None and event.event_type_value in ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED"):
-            self.bar.advance(self.task)
+        dagster_event = (getattr(log_record, "dagster_meta", None) or {}).get("dagster_event")
+        if dagster_event is not None and dagster_event.event_type_value == "STEP_START":
+            self.progress_bar.update(self.progress_task_id, description=str(dagster_event.step_key))
+        elif dagster_event is not None and dagster_event.event_type_value in (
+            "STEP_SUCCESS",
+            "STEP_FAILURE",
+            "STEP_SKIPPED",
+        ):
+            self.progress_bar.advance(self.progress_task_id)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ _NO_STEP_SENTENCES = {
     "all_dismissed": "The person dismissed everything that is open.",
 }
 # The text shows companions of the first steps only; --json has all.
-_STEPS_WITH_COMPANIONS = 3
+_MAX_STEPS_WITH_COMPANIONS = 3
 
 
 def show_people(data_root: Path | None, requested_person_id: str | None, sample_size: int, as_json: bool) -> None:
@@ -47,102 +47,112 @@ def show_people(data_root: Path | None, requested_person_id: str | None, sample_
     snapshot = load_current_snapshot(settings)
     person_ids = [requested_person_id] if requested_person_id is not None else _sample_people(snapshot, sample_size)
     skill_names = Lake(settings.lake_path).scan(SKILL).select("skill_id", "skill_name").collect()
-    pages = [_read_page(snapshot, person_id, skill_names) for person_id in person_ids]
+    person_pages = [_read_person_page(snapshot, person_id, skill_names) for person_id in person_ids]
     if as_json:
-        print_json({"snapshot_id": snapshot.snapshot_id, "people": pages})
+        print_json({"snapshot_id": snapshot.snapshot_id, "people": person_pages})
         return
-    for page in pages:
-        _print_page(page, snapshot)
+    for person_page in person_pages:
+        _print_person_page(person_page, snapshot)
 
 
 def _sample_people(snapshot: Snapshot, sample_size: int) -> list[str]:
     """People at equal distances in the table: the same ones each time."""
     person_ids = snapshot.scan(NEXT_SKILL.name).select("person_id").unique().sort("person_id").collect()["person_id"]
-    stride = max(1, person_ids.len() // max(sample_size, 1))
-    return person_ids.gather_every(stride, stride // 2).head(sample_size).to_list()
+    sampling_stride = max(1, person_ids.len() // max(sample_size, 1))
+    return person_ids.gather_every(sampling_stride, sampling_stride // 2).head(sample_size).to_list()
 
 
-def _read_page(snapshot: Snapshot, person_id: str, skill_names: pl.DataFrame) -> dict[str, Any]:
+def _read_person_page(snapshot: Snapshot, person_id: str, skill_names: pl.DataFrame) -> dict[str, Any]:
     """Next steps, stages, companions in the order of the steps, and replies of a person."""
-    steps = _read_rows(snapshot, NEXT_SKILL, person_id)
-    if steps.is_empty():
+    next_steps = _read_person_rows(snapshot, NEXT_SKILL, person_id)
+    if next_steps.is_empty():
         raise CommandFailed(f"nobody has the person_id {person_id!r} in this snapshot: see `footsteps show --sample 3`")
-    mastery = _read_rows(snapshot, OUT_MASTERY, person_id).sort(
+    mastery_rows = _read_person_rows(snapshot, OUT_MASTERY, person_id).sort(
         stage_index("stage"), "level_share", "skill_id", descending=[True, True, False]
     )
     relation_order = pl.col("relation").replace_strict(RELATIONS, range(len(RELATIONS)), return_dtype=pl.Int8)
     companions = (
-        _read_rows(snapshot, COMPANION, person_id)
-        .join(steps.select("skill_id", "rank").drop_nulls(), on="skill_id", how="left")
+        _read_person_rows(snapshot, COMPANION, person_id)
+        .join(next_steps.select("skill_id", "rank").drop_nulls(), on="skill_id", how="left")
         .sort("rank", relation_order)
     )
     return {
         "person_id": person_id,
-        "next": steps.join(skill_names, on="skill_id", how="left", maintain_order="left").to_dicts(),
-        "mastery": mastery.join(skill_names, on="skill_id", how="left", maintain_order="left").to_dicts(),
+        "next": next_steps.join(skill_names, on="skill_id", how="left", maintain_order="left").to_dicts(),
+        "mastery": mastery_rows.join(skill_names, on="skill_id", how="left", maintain_order="left").to_dicts(),
         "companions": companions.to_dicts(),
-        "replies": _read_rows(snapshot, REPLY_EFFECT, person_id).to_dicts(),
+        "replies": _read_person_rows(snapshot, REPLY_EFFECT, person_id).to_dicts(),
     }
 
 
-def _read_rows(snapshot: Snapshot, table: Table, person_id: str) -> pl.DataFrame:
+def _read_person_rows(snapshot: Snapshot, table: Table, person_id: str) -> pl.DataFrame:
     """The rows of a person; none if the snapshot is older than the table."""
     if not snapshot.has_table(table.name):
         return pl.DataFrame(schema=table.schema)
     return snapshot.scan(table.name).filter(person_id=person_id).collect()
 
 
-def _print_page(page: dict[str, Any], snapshot: Snapshot) -> None:
-    stdout_console.rule(f"[bold]{escape(page['person_id'])}[/bold]", align="left")
-    steps = page["next"]
-    figure_columns = ("probability", "mastery", "autonomy", "purpose")
-    if reason := steps[0]["no_recommendation_reason"]:
-        stdout_console.print(f"{_NO_STEP_SENTENCES[reason]}\n")
+def _print_person_page(person_page: dict[str, Any], snapshot: Snapshot) -> None:
+    stdout_console.rule(f"[bold]{escape(person_page['person_id'])}[/bold]", align="left")
+    next_steps = person_page["next"]
+    score_columns = ("probability", "mastery", "autonomy", "purpose")
+    if no_recommendation_reason := next_steps[0]["no_recommendation_reason"]:
+        stdout_console.print(f"{_NO_STEP_SENTENCES[no_recommendation_reason]}\n")
     else:
         print_table(
             f"Next steps (as of {snapshot.as_of}, valid until {snapshot.valid_until})",
-            {"": "right", "micro-skill": "left", "step": "left", **dict.fromkeys(figure_columns, "right")},
+            {"": "right", "micro-skill": "left", "step": "left", **dict.fromkeys(score_columns, "right")},
             [
                 [
                     str(step["rank"]),
                     escape(step["skill_name"] or step["skill_id"]),
                     "refresh" if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
-                    *("–" if step[column] is None else f"{step[column]:.2f}" for column in figure_columns),
+                    *(
+                        "–" if step[score_column] is None else f"{step[score_column]:.2f}"
+                        for score_column in score_columns
+                    ),
                 ]
-                for step in steps
+                for step in next_steps
             ],
         )
-        for step in steps:
+        for step in next_steps:
             _print_step(step)
-    _print_companions(page)
-    _print_replies(page)
-    held_stages = [mastery_row["stage"] for mastery_row in page["mastery"] if mastery_row["stage"] != STAGES[0]]
-    stage_counts = ", ".join(f"{held_stages.count(stage)} as {stage}" for stage in reversed(STAGES[1:]))
-    stdout_console.print(f"Holds {len(held_stages)} micro-skills: {stage_counts}.\n")
+    _print_companions(person_page)
+    _print_replies(person_page)
+    held_stages = [mastery_row["stage"] for mastery_row in person_page["mastery"] if mastery_row["stage"] != STAGES[0]]
+    stage_counts_text = ", ".join(f"{held_stages.count(stage)} as {stage}" for stage in reversed(STAGES[1:]))
+    stdout_console.print(f"Holds {len(held_stages)} micro-skills: {stage_counts_text}.\n")
 
 
-def _print_step(step: dict[str, Any]) -> None:
+def _print_step(next_step: dict[str, Any]) -> None:
     """A step's explanation, how to practise it, and what would have changed it."""
-    stdout_console.print(f"[bold]{step['rank']}.[/bold] {escape(step['explanation'])}")
-    for heading, sentence in (("How", step["how"]), ("What would have changed it", step["counterfactual"])):
-        if sentence:
-            stdout_console.print(f"   {heading}: {escape(sentence)}")
+    stdout_console.print(f"[bold]{next_step['rank']}.[/bold] {escape(next_step['explanation'])}")
+    for heading, step_sentence in (
+        ("How", next_step["how"]),
+        ("What would have changed it", next_step["counterfactual"]),
+    ):
+        if step_sentence:
+            stdout_console.print(f"   {heading}: {escape(step_sentence)}")
     # the model's contributions are for machines (`--json`)
-    reasons = [reason for reason in step["reasons"] if not reason["code"].startswith("model_")]
-    reason_codes = ", ".join(f"{reason['code']} {reason['value']:.2f}" for reason in reasons)
-    stdout_console.print(f"   [dim]{escape(reason_codes)}[/dim]\n")
+    displayed_reasons = [reason for reason in next_step["reasons"] if not reason["code"].startswith("model_")]
+    reasons_text = ", ".join(f"{reason['code']} {reason['value']:.2f}" for reason in displayed_reasons)
+    stdout_console.print(f"   [dim]{escape(reasons_text)}[/dim]\n")
 
 
-def _print_companions(page: dict[str, Any]) -> None:
-    name_by_skill = {step["skill_id"]: step["skill_name"] or step["skill_id"] for step in page["next"]}
-    companions = [companion for companion in page["companions"] if companion["rank"] <= _STEPS_WITH_COMPANIONS]
+def _print_companions(person_page: dict[str, Any]) -> None:
+    skill_name_by_id = {
+        next_step["skill_id"]: next_step["skill_name"] or next_step["skill_id"] for next_step in person_page["next"]
+    }
+    companions = [
+        companion for companion in person_page["companions"] if companion["rank"] <= _MAX_STEPS_WITH_COMPANIONS
+    ]
     if companions:
         print_table(
             "With whom",
             {"micro-skill": "left", "relation": "left", "companion": "left", "why": "left"},
             [
                 [
-                    escape(name_by_skill[companion["skill_id"]]),
+                    escape(skill_name_by_id[companion["skill_id"]]),
                     companion["relation"].replace("_", " "),
                     escape(companion["companion_id"] or "–"),
                     escape(companion["why"]),
@@ -152,8 +162,8 @@ def _print_companions(page: dict[str, Any]) -> None:
         )
 
 
-def _print_replies(page: dict[str, Any]) -> None:
-    for reply in page["replies"]:
+def _print_replies(person_page: dict[str, Any]) -> None:
+    for reply in person_page["replies"]:
         skill_label = escape(reply["skill_id"] or "an unknown micro-skill")
         since_text = "" if reply["obeyed_date"] is None else f" since {reply['obeyed_date']}"
         stdout_console.print(

@@ -12,10 +12,10 @@ import typer
 
 from assets.cli.terminal.options import AsJson, example, report_failures
 
-sources = typer.Typer(help="The systems that can be read, and the system of a file.", invoke_without_command=True)
+sources_app = typer.Typer(help="The systems that can be read, and the system of a file.", invoke_without_command=True)
 
 
-@sources.callback(invoke_without_command=True, epilog=example("footsteps sources", "footsteps sources --json"))
+@sources_app.callback(invoke_without_command=True, epilog=example("footsteps sources", "footsteps sources --json"))
 @report_failures
 def list_sources(context: typer.Context, as_json: AsJson = False) -> None:
     """List the systems whose exports can be read, with the columns that each requires and can use."""
@@ -25,8 +25,8 @@ def list_sources(context: typer.Context, as_json: AsJson = False) -> None:
         print_systems(as_json)
 
 
-@sources.command("sniff", hidden=True, deprecated=True, epilog=example("footsteps sources sniff export.csv"))
-@sources.command("detect", epilog=example("footsteps sources detect export.csv"))
+@sources_app.command("sniff", hidden=True, deprecated=True, epilog=example("footsteps sources sniff export.csv"))
+@sources_app.command("detect", epilog=example("footsteps sources detect export.csv"))
 @report_failures
 def detect_system(
     file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")], as_json: AsJson = False
@@ -37,7 +37,7 @@ def detect_system(
     print_matches(file, as_json)
 
 
-@sources.command(
+@sources_app.command(
     "preview",
     epilog=example(
         "footsteps sources preview export.csv",
@@ -48,27 +48,31 @@ def detect_system(
 @report_failures
 def preview_export(
     file: Annotated[Path, typer.Argument(help="An export, plain or compressed.")],
-    system: Annotated[str | None, typer.Option(help="System that wrote it; detected if not given.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="footsteps.yaml whose source for the file gives the options.")
+    system_name: Annotated[
+        str | None, typer.Option("--system", help="System that wrote it; detected if not given.")
     ] = None,
-    rows: Annotated[int, typer.Option(min=0, help="Rows to print per shape; JSON holds all rows.")] = 10,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", help="footsteps.yaml whose source for the file gives the options.")
+    ] = None,
+    row_limit: Annotated[int, typer.Option("--rows", min=0, help="Rows to print per shape; JSON holds all rows.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run would read of a file, what it would set aside and why. Nothing is written."""
     from assets.cli.sources import print_preview
 
-    print_preview(file, system, config, datetime.now(UTC).date(), rows, as_json)
+    print_preview(file, system_name, config_file, datetime.now(UTC).date(), row_limit, as_json)
 
 
-@sources.command("taxonomy", epilog=example("footsteps sources taxonomy esco"))
+@sources_app.command("taxonomy", epilog=example("footsteps sources taxonomy esco"))
 @report_failures
 def count_taxonomy_rows(
     folder: Annotated[Path, typer.Argument(help="Folder or file of a published taxonomy.")],
-    system: Annotated[str | None, typer.Option(help="The taxonomy, if its files do not show it.")] = None,
+    system_name: Annotated[
+        str | None, typer.Option("--system", help="The taxonomy, if its files do not show it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Count the rows of each kind in a taxonomy's files, and how many are used."""
     from assets.cli.sources import print_taxonomy
 
-    print_taxonomy(folder, system, as_json)
+    print_taxonomy(folder, system_name, as_json)

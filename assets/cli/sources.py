@@ -44,9 +44,9 @@ def print_systems(as_json: bool) -> None:
         ],
     )
     stdout_console.print("`tabular` fills any of these shapes, by `mapping: {COLUMN: HEADER}`.\n")
-    for shape, shape_columns in list_shape_columns().items():
+    for shape_name, shape_columns in list_shape_columns().items():
         print_table(
-            f"shape {shape}: {CANONICAL_SCHEMAS[shape].grain}",
+            f"shape {shape_name}: {CANONICAL_SCHEMAS[shape_name].grain}",
             dict.fromkeys(("column", "needed", "type", "unit", "example", "meaning"), "left"),
             [list(astuple(column_description)) for column_description in shape_columns],
         )
@@ -85,13 +85,19 @@ def print_matches(export_path: Path, as_json: bool) -> None:
 
 
 def print_preview(
-    export_path: Path, system: str | None, config_file: Path | None, delivery_day: date, row_limit: int, as_json: bool
+    export_path: Path,
+    system_name: str | None,
+    config_file: Path | None,
+    delivery_day: date,
+    row_limit: int,
+    as_json: bool,
 ) -> None:
     """Print what a run would read of a file, set aside and leave out. Nothing is written.
 
     Args:
         export_path: The export file.
-        system: System whose adapter reads the file; None to use the source of `config_file`, or the detected system.
+        system_name: System whose adapter reads the file; None to use the source of `config_file`, or else the detected
+            system.
         config_file: A footsteps.yaml whose source for the file gives the options of reading; None for the defaults.
         delivery_day: Day of the delivery.
         row_limit: Number of rows printed per shape; the JSON document holds all rows.
@@ -101,13 +107,13 @@ def print_preview(
         CommandFailed: If the file or the configuration cannot be read.
     """
     _require_file(export_path)
-    sources = load_config(Settings(config=config_file)).sources if config_file else []
-    source = find_matching_source(sources, export_path, system)
+    declared_sources = load_config(Settings(config=config_file)).sources if config_file else []
+    source = find_matching_source(declared_sources, export_path, system_name)
     if config_file and source is None:
         raise CommandFailed(f"{config_file.name} has no source for {export_path.name}: name its system with --system")
     source_options = source.options() if source else SourceOptions()
     export_preview = preview_file(
-        export_path, system or (source.system if source else None), source_options, delivery_day
+        export_path, system_name or (source.system if source else None), source_options, delivery_day
     )
     if as_json:
         print_json(export_preview.as_json())
@@ -127,14 +133,18 @@ def _require_file(export_path: Path) -> None:
 
 
 def _print_shapes(export_preview: Preview, row_limit: int) -> None:
-    detected_system = export_preview.detected or "no system for certain"
-    stdout_console.print(f"{export_preview.file}: read as {export_preview.system}; its columns fit {detected_system}")
-    for shape, shape_preview in (export_preview.shapes or {}).items():
+    detected_system_text = export_preview.detected or "no system for certain"
+    stdout_console.print(
+        f"{export_preview.file}: read as {export_preview.system}; its columns fit {detected_system_text}"
+    )
+    for shape_name, shape_preview in (export_preview.shapes or {}).items():
         if shape_preview.rows:
-            _print_rows(shape, shape_preview, row_limit)
-        _print_broken_rules(f"{shape}: {len(shape_preview.set_aside):,} rows set aside", shape_preview.set_aside)
+            _print_rows(shape_name, shape_preview, row_limit)
+        _print_broken_rules(f"{shape_name}: {len(shape_preview.set_aside):,} rows set aside", shape_preview.set_aside)
         left_out_count = len(shape_preview.values_left_out)
-        _print_broken_rules(f"{shape}: {left_out_count:,} rows kept without a value", shape_preview.values_left_out)
+        _print_broken_rules(
+            f"{shape_name}: {left_out_count:,} rows kept without a value", shape_preview.values_left_out
+        )
     if export_preview.passed_over:
         print_table(
             f"{sum(passed_over_reason.count for passed_over_reason in export_preview.passed_over):,} rows passed over",
@@ -148,12 +158,14 @@ def _print_shapes(export_preview: Preview, row_limit: int) -> None:
         stdout_console.print("Words that no table declares; a line below the source in footsteps.yaml settles each:")
         for unknown_word in export_preview.unknown_words:
             stdout_console.out(f"  {unknown_word.count:,} records: {unknown_word.sentence}", highlight=False)
-    for note in export_preview.notes:
-        stdout_console.print(f"Note: {note}")
+    for preview_note in export_preview.notes:
+        stdout_console.print(f"Note: {preview_note}")
     if export_preview.columns_left_out:
         stdout_console.print(f"Columns that no mapping uses: {', '.join(export_preview.columns_left_out)}")
     if export_preview.columns_denied:
-        denied_columns = ", ".join(f"{column} ({denial_kind})" for column, denial_kind in export_preview.columns_denied)
+        denied_columns = ", ".join(
+            f"{denied_column} ({denial_kind})" for denied_column, denial_kind in export_preview.columns_denied
+        )
         stdout_console.print(f"Columns that are never read: {denied_columns}")
 
 
@@ -175,43 +187,57 @@ def _print_broken_rules(title: str, broken_rows: list[dict[str, Any]]) -> None:
     )
 
 
-def _print_rows(shape: str, shape_preview: ShapePreview, row_limit: int) -> None:
+def _print_rows(shape_name: str, shape_preview: ShapePreview, row_limit: int) -> None:
     filled_columns = [
-        column for column in shape_preview.rows[0] if any(row[column] is not None for row in shape_preview.rows)
+        column_name
+        for column_name in shape_preview.rows[0]
+        if any(preview_row[column_name] is not None for preview_row in shape_preview.rows)
     ]
     shown_rows = shape_preview.rows[:row_limit]
     print_table(
-        f"{shape}: {len(shape_preview.rows):,} rows would be kept"
+        f"{shape_name}: {len(shape_preview.rows):,} rows would be kept"
         + (f", the first {len(shown_rows)}" if len(shown_rows) < len(shape_preview.rows) else ""),
         {
-            column: "right" if isinstance(shape_preview.rows[0][column], int | float) else "left"
-            for column in filled_columns
+            column_name: "right" if isinstance(shape_preview.rows[0][column_name], int | float) else "left"
+            for column_name in filled_columns
         },
-        [["" if row[column] is None else str(row[column]) for column in filled_columns] for row in shown_rows],
+        [
+            [
+                "" if preview_row[column_name] is None else str(preview_row[column_name])
+                for column_name in filled_columns
+            ]
+            for preview_row in shown_rows
+        ],
     )
 
 
-def print_taxonomy(folder_or_file: Path, system: str | None, as_json: bool) -> None:
+def print_taxonomy(taxonomy_path: Path, system_name: str | None, as_json: bool) -> None:
     """Print how many rows of each kind the taxonomy's files hold, and how many are used.
 
     Raises:
         CommandFailed: If the folder does not exist or its files cannot be read.
     """
-    if not folder_or_file.exists():
-        raise CommandFailed(f"{folder_or_file} does not exist: give the folder or file of a taxonomy")
+    if not taxonomy_path.exists():
+        raise CommandFailed(f"{taxonomy_path} does not exist: give the folder or file of a taxonomy")
     try:
-        publisher, taxonomy_counts = count_taxonomy_rows(folder_or_file, system)
+        taxonomy_system, taxonomy_counts = count_taxonomy_rows(taxonomy_path, system_name)
     except (TaxonomyError, ExportRefused) as refusal:
         raise CommandFailed(str(refusal)) from refusal
-    count_rows = [asdict(taxonomy_count) for taxonomy_count in taxonomy_counts]
+    count_records = [asdict(taxonomy_count) for taxonomy_count in taxonomy_counts]
     if as_json:
-        print_json({"system": publisher, "counts": count_rows})
+        print_json({"system": taxonomy_system, "counts": count_records})
         return
     print_table(
-        f"{folder_or_file.name}: {publisher}",
-        {column: "right" if isinstance(cell, int) else "left" for column, cell in count_rows[0].items()},
+        f"{taxonomy_path.name}: {taxonomy_system}",
+        {
+            count_heading: "right" if isinstance(count_cell, int) else "left"
+            for count_heading, count_cell in count_records[0].items()
+        },
         [
-            [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in count_row.values()]
-            for count_row in count_rows
+            [
+                f"{count_cell:,}" if isinstance(count_cell, int) else str(count_cell)
+                for count_cell in count_record.values()
+            ]
+            for count_record in count_records
         ],
     )

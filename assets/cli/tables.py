@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from assets.cli.benchmarks import CHECKOUT, is_checkout
+from assets.cli.benchmarks import CHECKOUT_FOLDER, is_checkout
 from assets.cli.terminal.console import (
     CommandFailed,
     print_json,
@@ -35,7 +35,7 @@ from pipelines.publish.contract_files import render_contract
 from pipelines.publish.feed import read_feed
 from pipelines.publish.queries import list_publish_targets
 
-CONTRACTS_FOLDER = CHECKOUT / "docs" / "contracts"
+CONTRACTS_FOLDER = CHECKOUT_FOLDER / "docs" / "contracts"
 
 
 def print_tables(data_root: Path | None, as_json: bool) -> None:
@@ -58,8 +58,8 @@ def print_tables(data_root: Path | None, as_json: bool) -> None:
     )
     for table_location in table_locations[: len({table_location.format for table_location in table_locations})]:
         stdout_console.print(f"\n[bold]{table_location.name}[/bold] by {table_location.format}", soft_wrap=True)
-        for language, query in asdict(table_location.query).items():
-            stdout_console.print(f"  {language:<7} {escape(query)}", soft_wrap=True)
+        for query_language, query_text in asdict(table_location.query).items():
+            stdout_console.print(f"  {query_language:<7} {escape(query_text)}", soft_wrap=True)
     stdout_console.print("\nQueries of the other tables: footsteps tables --json", soft_wrap=True)
 
 
@@ -94,24 +94,24 @@ def print_dictionary(as_json: bool) -> None:
     print_json(table_documents)
 
 
-def print_contracts(write: bool, as_json: bool) -> None:
+def print_contracts(is_release: bool, as_json: bool) -> None:
     """Print the contracts, or write them to docs/contracts and release new versions.
 
     Raises:
         CommandFailed: If they are to be written and this is no checkout.
     """
     contract_documents = [render_odcs(table) for table in PUBLISHED_TABLES]
-    if not write and as_json:
+    if not is_release and as_json:
         print_json(contract_documents)
-    elif not write:
+    elif not is_release:
         stdout_console.out("---\n".join(map(render_contract, contract_documents)), highlight=False)
     elif not is_checkout():
         raise CommandFailed("the contracts are released in a checkout: run `footsteps contracts --write` there")
     else:
-        _write_and_release(as_json)
+        _release_contracts(as_json)
 
 
-def _write_and_release(as_json: bool) -> None:
+def _release_contracts(as_json: bool) -> None:
     written_paths = write_contracts(CONTRACTS_FOLDER)
     released_paths = [
         contract_path
@@ -138,23 +138,23 @@ def write_contracts(contracts_folder: Path) -> list[Path]:
         The written files.
     """
     contracts_folder.mkdir(parents=True, exist_ok=True)
-    text_by_file = {f"{table.name}.odcs.yaml": render_contract(render_odcs(table)) for table in PUBLISHED_TABLES}
-    text_by_file["feed.schema.json"] = json.dumps(build_feed_event_schema(), indent=2) + "\n"
-    for file_name, file_text in text_by_file.items():
+    text_by_file_name = {f"{table.name}.odcs.yaml": render_contract(render_odcs(table)) for table in PUBLISHED_TABLES}
+    text_by_file_name["feed.schema.json"] = json.dumps(build_feed_event_schema(), indent=2) + "\n"
+    for file_name, file_text in text_by_file_name.items():
         (contracts_folder / file_name).write_text(file_text)
-    return [contracts_folder / file_name for file_name in text_by_file]
+    return [contracts_folder / file_name for file_name in text_by_file_name]
 
 
-def print_feed(data_root: Path | None, after_sequence: int, limit: int, as_json: bool) -> None:
+def print_feed(data_root: Path | None, after_sequence: int, event_limit: int, as_json: bool) -> None:
     """Print one CloudEvent per line, or one JSON document with the next cursor.
 
     Args:
         data_root: The data root.
         after_sequence: Sequence of the last event that was read; later events are printed.
-        limit: The largest number of events.
+        event_limit: The largest number of events.
         as_json: Whether to print one JSON document.
     """
-    events = list(read_feed(load_current_snapshot(resolve_settings(data_root)).folder, after_sequence, limit))
+    events = list(read_feed(load_current_snapshot(resolve_settings(data_root)).folder, after_sequence, event_limit))
     if as_json:
         print_json({"cursor": int(events[-1]["sequence"]) if events else after_sequence, "events": events})
         return

@@ -22,11 +22,11 @@ from assets.cli.terminal.console import CommandFailed, print_note, resolve_setti
 from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.cli.terminal.inputs import load_config
 
-_READY_SECONDS = 120
+_START_TIMEOUT_SECONDS = 120
 # A service writes its log for months: the present file and the last ones before it.
-_LOG_BYTES, _EARLIER_LOGS = 10_000_000, 3
+_MAX_LOG_BYTES, _EARLIER_LOG_COUNT = 10_000_000, 3
 # After the processes ended, their own children may write for a moment.
-_LOG_SECONDS = 10
+_LOG_COPY_TIMEOUT_SECONDS = 10
 
 
 def serve(data_root: Path | None, config_file: Path | None, landing_folder: Path | None, port: int) -> None:
@@ -43,26 +43,26 @@ def serve(data_root: Path | None, config_file: Path | None, landing_folder: Path
     """
     _check_port(port)
     settings = resolve_settings(data_root, config_file, landing_folder)
-    profile = load_config(settings).dagster.profile
-    dagster_home, log_path = prepare_dagster_home(settings, profile), settings.root / "up.log"
-    environment = {
+    dagster_profile = load_config(settings).dagster.profile
+    dagster_home, log_path = prepare_dagster_home(settings, dagster_profile), settings.root / "up.log"
+    process_environment = {
         **os.environ,
         "DAGSTER_HOME": str(dagster_home),
         "FOOTSTEPS_DATA_ROOT": str(settings.root),
         "FOOTSTEPS_CONFIG": str(settings.config_path),
     }
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    process_environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if settings.landing is not None:
-        environment["FOOTSTEPS_LANDING"] = str(settings.landing.expanduser().resolve())
+        process_environment["FOOTSTEPS_LANDING"] = str(settings.landing.expanduser().resolve())
     _prepare_instance(dagster_home)
     print_note(f"starting; the log is in {log_path}")
-    with _rotating_log(log_path) as log_pipe:
-        processes = [
+    with _open_rotating_log(log_path) as log_descriptor:
+        dagster_processes = [
             subprocess.Popen(
                 [sys.executable, "-m", *module_arguments, "-m", "assets.definitions"],
-                env=environment,
-                stdout=log_pipe,
-                stderr=log_pipe,
+                env=process_environment,
+                stdout=log_descriptor,
+                stderr=log_descriptor,
             )
             for module_arguments in (
                 ["dagster_webserver", "-h", "127.0.0.1", "-p", str(port)],
@@ -71,18 +71,18 @@ def serve(data_root: Path | None, config_file: Path | None, landing_folder: Path
         ]
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         try:
-            _wait_for(f"http://127.0.0.1:{port}/server_info", processes, log_path)
+            _wait_for_ui(f"http://127.0.0.1:{port}/server_info", dagster_processes, log_path)
             stdout_console.print(f"Dagster UI: http://127.0.0.1:{port}/asset-groups\nCtrl-C ends it.", soft_wrap=True)
-            while all(process.poll() is None for process in processes):
+            while all(dagster_process.poll() is None for dagster_process in dagster_processes):
                 time.sleep(0.5)
             raise CommandFailed(f"Dagster ended: see {log_path}")
         except KeyboardInterrupt:
             print_note("ending")
         finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.wait(timeout=30)
+            for dagster_process in dagster_processes:
+                dagster_process.terminate()
+            for dagster_process in dagster_processes:
+                dagster_process.wait(timeout=30)
 
 
 def _check_port(port: int) -> None:
@@ -101,7 +101,7 @@ def _check_port(port: int) -> None:
 
 
 @contextmanager
-def _rotating_log(log_path: Path) -> Iterator[int]:
+def _open_rotating_log(log_path: Path) -> Iterator[int]:
     """Append lines to a log that is rotated when it is large.
 
     Args:
@@ -111,7 +111,9 @@ def _rotating_log(log_path: Path) -> Iterator[int]:
         The file descriptor to which processes write. It is read until the last process that inherited it ends.
     """
     read_descriptor, write_descriptor = os.pipe()
-    log_handler = RotatingFileHandler(log_path, maxBytes=_LOG_BYTES, backupCount=_EARLIER_LOGS, encoding="utf-8")
+    log_handler = RotatingFileHandler(
+        log_path, maxBytes=_MAX_LOG_BYTES, backupCount=_EARLIER_LOG_COUNT, encoding="utf-8"
+    )
 
     def copy_lines() -> None:
         with os.fdopen(read_descriptor, encoding="utf-8", errors="backslashreplace") as pipe_stream:
@@ -125,7 +127,7 @@ def _rotating_log(log_path: Path) -> Iterator[int]:
         yield write_descriptor
     finally:
         os.close(write_descriptor)
-        copy_thread.join(_LOG_SECONDS)
+        copy_thread.join(_LOG_COPY_TIMEOUT_SECONDS)
 
 
 def _prepare_instance(dagster_home: Path) -> None:
@@ -145,14 +147,14 @@ def _prepare_instance(dagster_home: Path) -> None:
         transfer_instigator_states(instance)
 
 
-def _wait_for(url: str, processes: "list[subprocess.Popen[bytes]]", log_path: Path) -> None:
+def _wait_for_ui(ui_url: str, dagster_processes: "list[subprocess.Popen[bytes]]", log_path: Path) -> None:
     """Return once the UI answers; fail if a process ends first, or it takes too long."""
-    for _ in range(_READY_SECONDS * 4):
-        if any(process.poll() is not None for process in processes):
+    for _ in range(_START_TIMEOUT_SECONDS * 4):
+        if any(dagster_process.poll() is not None for dagster_process in dagster_processes):
             raise CommandFailed(f"Dagster did not start: see {log_path}")
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(ui_url, timeout=2):
                 return
         except OSError:  # of which URLError is one
             time.sleep(0.25)
-    raise CommandFailed(f"the UI did not answer within {_READY_SECONDS} s: see {log_path}")
+    raise CommandFailed(f"the UI did not answer within {_START_TIMEOUT_SECONDS} s: see {log_path}")

@@ -16,7 +16,7 @@ from ml.ranking.calibration import Reliability
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_INK, _HIGHLIGHT, _PALE = "#1f2933", "#1769aa", "#b8c2cc"
+_TEXT_COLOUR, _HIGHLIGHT_COLOUR, _PALE_COLOUR = "#1f2933", "#1769aa", "#b8c2cc"
 # Name, value, the ends of its interval, and whether the bar is highlighted.
 _Bar = tuple[str, float, float, float, bool]
 
@@ -33,7 +33,7 @@ def draw_ranking(model_results: Sequence[ModelResult]) -> bytes:
     ordered_results = sorted(model_results, key=lambda model_result: model_result.ndcg_at_10)
 
     def draw(axes: "Axes") -> None:
-        bars = _draw_bars(
+        drawn_bars = _draw_bars(
             axes,
             [
                 (
@@ -46,7 +46,9 @@ def draw_ranking(model_results: Sequence[ModelResult]) -> bytes:
                 for model_result in ordered_results
             ],
         )
-        axes.bar_label(bars, [f"  {model_result.ndcg_at_10:.3f}" for model_result in ordered_results], color=_INK)
+        axes.bar_label(
+            drawn_bars, [f"  {model_result.ndcg_at_10:.3f}" for model_result in ordered_results], color=_TEXT_COLOUR
+        )
         axes.set_xlim(
             0, 1.15 * max((model_result.ndcg_at_10_high for model_result in ordered_results), default=0.0) or 1.0
         )
@@ -68,36 +70,29 @@ def draw_reliability(reliability: Reliability) -> bytes:
     def draw(axes: "Axes") -> None:
         predicted_shares = [reliability_bin.mean_probability for reliability_bin in reliability.bins]
         observed_shares = [reliability_bin.observed_share for reliability_bin in reliability.bins]
-        positive_shares = [share for share in (*predicted_shares, *observed_shares) if share > 0]
+        positive_shares = [
+            probability_share for probability_share in (*predicted_shares, *observed_shares) if probability_share > 0
+        ]
         smallest_share, largest_share = min(positive_shares, default=0.001), max(positive_shares, default=1.0)
-        is_wide = largest_share / smallest_share > 100
-        axis_limits = (
-            (smallest_share / 1.5, min(1.0, largest_share * 1.5)) if is_wide else (0.0, min(1.0, largest_share * 1.1))
-        )
-        axes.plot(axis_limits, axis_limits, color=_PALE, linewidth=1.5, label="perfect calibration")
-        chance_deviations = [
-            2.0 * (reliability_bin.mean_probability * (1 - reliability_bin.mean_probability) / reliability_bin.n) ** 0.5
-            for reliability_bin in reliability.bins
-        ]
-        lower_band = [
-            max(share - deviation, axis_limits[0])
-            for share, deviation in zip(predicted_shares, chance_deviations, strict=True)
-        ]
-        upper_band = [share + deviation for share, deviation in zip(predicted_shares, chance_deviations, strict=True)]
+        is_logarithmic = largest_share / smallest_share > 100
+        lower_limit, margin_factor = (smallest_share / 1.5, 1.5) if is_logarithmic else (0.0, 1.1)
+        axis_limits = (lower_limit, min(1.0, largest_share * margin_factor))
+        axes.plot(axis_limits, axis_limits, color=_PALE_COLOUR, linewidth=1.5, label="perfect calibration")
+        band_low, band_high = _compute_chance_band(reliability, lower_limit)
         axes.fill_between(
-            predicted_shares, lower_band, upper_band, color=_PALE, alpha=0.35, linewidth=0, label="chance alone"
+            predicted_shares, band_low, band_high, color=_PALE_COLOUR, alpha=0.35, linewidth=0, label="chance alone"
         )
         # a bin in which nothing came true is outside of a logarithmic axis: it is drawn at the lower edge
-        shown_shares = [max(share, axis_limits[0]) for share in observed_shares]
+        shown_shares = [max(observed_share, lower_limit) for observed_share in observed_shares]
         axes.plot(
             predicted_shares,
             shown_shares,
             "o-",
-            color=_HIGHLIGHT,
+            color=_HIGHLIGHT_COLOUR,
             markersize=6,
             label="a tenth of all predictions each",
         )
-        if is_wide:
+        if is_logarithmic:
             axes.set_xscale("log")
             axes.set_yscale("log")
         axes.set_xlim(*axis_limits)
@@ -107,6 +102,25 @@ def draw_reliability(reliability: Reliability) -> bytes:
         axes.legend(frameon=False, loc="upper left")
 
     return _render_png(draw, width=5.6, height=5.0)
+
+
+def _compute_chance_band(reliability: Reliability, lower_limit: float) -> tuple[list[float], list[float]]:
+    """The observed shares that chance explains, per bin: two standard errors below and above the prediction.
+
+    Args:
+        reliability: The bins of the reliability diagram.
+        lower_limit: The lowest share that is drawn.
+
+    Returns:
+        The lower and the upper ends of the band.
+    """
+    band_low, band_high = [], []
+    for reliability_bin in reliability.bins:
+        predicted_share = reliability_bin.mean_probability
+        chance_deviation = 2.0 * (predicted_share * (1 - predicted_share) / reliability_bin.n) ** 0.5
+        band_low.append(max(predicted_share - chance_deviation, lower_limit))
+        band_high.append(predicted_share + chance_deviation)
+    return band_low, band_high
 
 
 def draw_ablation(ablation: Sequence[AblationResult]) -> bytes:
@@ -128,7 +142,7 @@ def draw_ablation(ablation: Sequence[AblationResult]) -> bytes:
                 for family_result in ordered_results
             ],
         )
-        axes.axvline(0.0, color=_INK, linewidth=1)
+        axes.axvline(0.0, color=_TEXT_COLOUR, linewidth=1)
         axes.set_xlabel("NDCG@10 lost without the family, with its 95 % interval")
 
     return _render_png(draw, height=0.38 * len(ordered_results) + 1.1)
@@ -162,20 +176,26 @@ def describe_ablation(ablation: Sequence[AblationResult]) -> str:
     )
 
 
-def png_data_uri(png: bytes) -> str:
+def png_data_uri(png_bytes: bytes) -> str:
     """Encode a picture as a data URI, so that a page needs no other file and no network."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
+    return "data:image/png;base64," + base64.b64encode(png_bytes).decode()
 
 
-def _draw_bars(axes: "Axes", bars: Sequence[_Bar]) -> Any:
-    bar_labels, lengths, interval_lows, interval_highs, highlight_flags = zip(*bars, strict=True)
+def _draw_bars(axes: "Axes", bar_tuples: Sequence[_Bar]) -> Any:
+    bar_labels, bar_lengths, interval_lows, interval_highs, highlight_flags = zip(*bar_tuples, strict=True)
     # an end may be a little beyond the mean, because the interval comes from resamples: then no whisker is drawn
     whisker_lengths = [
-        [max(length - interval_low, 0.0) for length, interval_low in zip(lengths, interval_lows, strict=True)],
-        [max(interval_high - length, 0.0) for length, interval_high in zip(lengths, interval_highs, strict=True)],
+        [
+            max(bar_length - interval_low, 0.0)
+            for bar_length, interval_low in zip(bar_lengths, interval_lows, strict=True)
+        ],
+        [
+            max(interval_high - bar_length, 0.0)
+            for bar_length, interval_high in zip(bar_lengths, interval_highs, strict=True)
+        ],
     ]
-    colours = [_HIGHLIGHT if is_highlighted else _PALE for is_highlighted in highlight_flags]
-    return axes.barh(bar_labels, lengths, color=colours, xerr=whisker_lengths, ecolor=_INK)
+    bar_colours = [_HIGHLIGHT_COLOUR if is_highlighted else _PALE_COLOUR for is_highlighted in highlight_flags]
+    return axes.barh(bar_labels, bar_lengths, color=bar_colours, xerr=whisker_lengths, ecolor=_TEXT_COLOUR)
 
 
 def _render_png(draw_on_axes: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:
@@ -187,7 +207,7 @@ def _render_png(draw_on_axes: Callable[["Axes"], Any], *, width: float = 7.6, he
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=_INK)
+    axes.tick_params(colors=_TEXT_COLOUR)
     draw_on_axes(axes)
     png_buffer = io.BytesIO()
     figure.savefig(png_buffer, format="png", metadata={"Software": None})

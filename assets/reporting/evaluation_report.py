@@ -39,26 +39,21 @@ def write_report(evaluation: Evaluation, report_folder: Path, title: str) -> lis
         The written files, the page first.
     """
     report_folder.mkdir(parents=True, exist_ok=True)
-    pictures = {"ranking": (draw_ranking(evaluation.models), describe_ranking(evaluation.models))}
+    picture_by_name = {"ranking": (draw_ranking(evaluation.models), describe_ranking(evaluation.models))}
     reliability = evaluation.reliability
     if reliability is not None:
-        pictures["reliability"] = (draw_reliability(reliability), describe_reliability(reliability))
+        picture_by_name["reliability"] = (draw_reliability(reliability), describe_reliability(reliability))
     if evaluation.ablation:
-        pictures["ablation"] = (draw_ablation(evaluation.ablation), describe_ablation(evaluation.ablation))
-    for picture_name, (png, _) in pictures.items():
-        (report_folder / f"{picture_name}.png").write_bytes(png)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    html = environment.get_template("evaluation_report.html.j2").render(
+        picture_by_name["ablation"] = (draw_ablation(evaluation.ablation), describe_ablation(evaluation.ablation))
+    for picture_name, (png_bytes, _) in picture_by_name.items():
+        (report_folder / f"{picture_name}.png").write_bytes(png_bytes)
+    page_html = _load_page_template().render(
         title=title,
         evaluation=evaluation,
-        pictures={picture_name: (png_data_uri(png), alt_text) for picture_name, (png, alt_text) in pictures.items()},
+        pictures={
+            picture_name: (png_data_uri(png_bytes), alt_text)
+            for picture_name, (png_bytes, alt_text) in picture_by_name.items()
+        },
         ranking_headings=RANKING_HEADINGS,
         ranking=format_ranking(sorted(evaluation.models, key=lambda model_result: -model_result.ndcg_at_10)),
         segment_headings=SEGMENT_HEADINGS,
@@ -83,8 +78,20 @@ def write_report(evaluation: Evaluation, report_folder: Path, title: str) -> lis
         ],
         our_model=OURS,
     )
-    (report_folder / "index.html").write_text(html, encoding="utf-8")
-    return [report_folder / "index.html", *(report_folder / f"{picture_name}.png" for picture_name in pictures)]
+    (report_folder / "index.html").write_text(page_html, encoding="utf-8")
+    return [report_folder / "index.html", *(report_folder / f"{picture_name}.png" for picture_name in picture_by_name)]
+
+
+def _load_page_template() -> jinja2.Template:
+    jinja_environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return jinja_environment.get_template("evaluation_report.html.j2")
 
 
 def format_ranking(model_results: Sequence[ModelResult]) -> list[list[str]]:

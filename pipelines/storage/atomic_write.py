@@ -36,21 +36,21 @@ def replacing(path: Path) -> Iterator[Path]:
     unfinished_path = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{UNFINISHED}")
     try:
         yield unfinished_path
-        with unfinished_path.open("rb") as stream:
-            os.fsync(stream.fileno())
+        with unfinished_path.open("rb") as unfinished_stream:
+            os.fsync(unfinished_stream.fileno())
         unfinished_path.chmod(0o666 & ~current_umask())
         unfinished_path.replace(path)
     finally:
         unfinished_path.unlink(missing_ok=True)
 
 
-def write_text_atomically(path: Path, text: str) -> None:
+def write_text_atomically(path: Path, new_text: str) -> None:
     """Replace the file by one with this text, in UTF-8 and without translation of line ends."""
     with replacing(path) as unfinished_path:
-        unfinished_path.write_text(text, encoding="utf-8", newline="")
+        unfinished_path.write_text(new_text, encoding="utf-8", newline="")
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of the file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    with path.open("rb") as file_stream:
+        return hashlib.file_digest(file_stream, "sha256").hexdigest()

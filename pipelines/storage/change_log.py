@@ -26,19 +26,19 @@ MIN_CHANGED_PEOPLE = 100
 # A chain of more entries is not followed; a complete run in between recomputes everything anyway.
 MAX_CHAIN_LENGTH = 500
 # Up to this number of records is followed; with more, a table is recomputed as a whole.
-MOST_RECORDS = 200_000
+MAX_RECORDS = 200_000
 # The key of a record of an export, and the column by which other records refer to it.
 RECORD_KEY = ("source_name", "record_code")
-_REFERRED_BY = "assignment_code"
+_REFERENCE_COLUMN = "assignment_code"
 # Columns that describe the origin of a row: the same row from a newer export is not a change.
 _ORIGIN_COLUMNS = ("file_sha256", "row_number")
-_FOLDER = ".changes"
+_CHANGES_FOLDER = ".changes"
 # Parquet files with another suffix, because tools that read or copy all Parquet files of a lake expect tables.
 _RECORDS_SUFFIX = ".records"
 
 
 def record_change(
-    root: Path,
+    lake_folder: Path,
     table: Table,
     old_fingerprint: str | None,
     new_fingerprint: str | None,
@@ -53,7 +53,7 @@ def record_change(
     The changed records are recorded in addition if the table's key is `RECORD_KEY`.
 
     Args:
-        root: Folder of the lake.
+        lake_folder: Folder of the lake.
         table: The table.
         old_fingerprint: Content hash of the table before the change; None if unknown.
         new_fingerprint: Content hash of the table after the change; None if unknown.
@@ -69,40 +69,43 @@ def record_change(
         or old_fingerprint == new_fingerprint
     ):
         return
-    entry_path = _entry_path(root, table, new_fingerprint)
+    entry_path = _build_entry_path(lake_folder, table, new_fingerprint)
     # an entry about another way to the same content is not valid for this one
-    for path in (entry_path, entry_path.with_suffix(_RECORDS_SUFFIX)):
-        path.unlink(missing_ok=True)
-    is_record = table.key == RECORD_KEY
+    for outdated_path in (entry_path, entry_path.with_suffix(_RECORDS_SUFFIX)):
+        outdated_path.unlink(missing_ok=True)
+    has_record_key = table.key == RECORD_KEY
     if (
         find_related_people is None
-        and not is_record
-        and _are_most_people(_count_differing_people(old_rows, new_rows), count_people)
+        and not has_record_key
+        and _is_majority(_count_differing_people(old_rows, new_rows), count_people)
     ):
         return
     differing_rows = _find_differing_rows(old_rows, new_rows)
-    people = differing_rows["person_id"].drop_nulls()
+    affected_person_ids = differing_rows["person_id"].drop_nulls()
     if find_related_people is not None and differing_rows.height:
-        people = pl.concat([people, find_related_people(differing_rows)])
-    people = people.unique().sort()
-    are_most_people = _are_most_people(people.len(), count_people)
-    if is_record and differing_rows.height <= MOST_RECORDS:
+        affected_person_ids = pl.concat([affected_person_ids, find_related_people(differing_rows)])
+    affected_person_ids = affected_person_ids.unique().sort()
+    is_majority_affected = _is_majority(affected_person_ids.len(), count_people)
+    if has_record_key and differing_rows.height <= MAX_RECORDS:
         with replacing(entry_path.with_suffix(_RECORDS_SUFFIX)) as unfinished_path:
-            differing_rows.select(_record_columns(table)).unique().write_parquet(unfinished_path)
-    elif are_most_people:
+            differing_rows.select(_list_record_columns(table)).unique().write_parquet(unfinished_path)
+    elif is_majority_affected:
         return
     write_text_atomically(
-        entry_path, json.dumps({"before": old_fingerprint, "people": None if are_most_people else people.to_list()})
+        entry_path,
+        json.dumps(
+            {"before": old_fingerprint, "people": None if is_majority_affected else affected_person_ids.to_list()}
+        ),
     )
 
 
 def find_changed_people(
-    root: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
+    lake_folder: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
 ) -> frozenset[str] | None:
     """The people whose rows changed between two contents of a table.
 
     Args:
-        root: Folder of the lake.
+        lake_folder: Folder of the lake.
         table: The table.
         old_fingerprint: Content hash of the earlier content.
         new_fingerprint: Content hash of the later content.
@@ -110,19 +113,19 @@ def find_changed_people(
     Returns:
         person_id of each; None if the log does not reach back or most people changed.
     """
-    people_by_content = _follow_chain(root, table, old_fingerprint, new_fingerprint)
-    if people_by_content is None or None in people_by_content.values():
+    person_ids_by_hash = _follow_chain(lake_folder, table, old_fingerprint, new_fingerprint)
+    if person_ids_by_hash is None or None in person_ids_by_hash.values():
         return None
-    return frozenset(person_id for people in people_by_content.values() for person_id in people or ())
+    return frozenset(person_id for person_ids in person_ids_by_hash.values() for person_id in person_ids or ())
 
 
 def find_changed_records(
-    root: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
+    lake_folder: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
 ) -> pl.DataFrame | None:
     """The records that changed between two contents of a table whose key is `RECORD_KEY`.
 
     Args:
-        root: Folder of the lake.
+        lake_folder: Folder of the lake.
         table: The table.
         old_fingerprint: Content hash of the earlier content.
         new_fingerprint: Content hash of the later content.
@@ -131,20 +134,23 @@ def find_changed_records(
         One row per record with source_name and record_code; for tables with assignment_code, one row per earlier or
         later assignment_code of the record. None if the log does not reach back or too many records changed.
     """
-    people_by_content = _follow_chain(root, table, old_fingerprint, new_fingerprint)
-    if people_by_content is None or table.key != RECORD_KEY:
+    person_ids_by_hash = _follow_chain(lake_folder, table, old_fingerprint, new_fingerprint)
+    if person_ids_by_hash is None or table.key != RECORD_KEY:
         return None
-    paths = [_entry_path(root, table, content_hash).with_suffix(_RECORDS_SUFFIX) for content_hash in people_by_content]
-    if not all(path.exists() for path in paths):
+    record_paths = [
+        _build_entry_path(lake_folder, table, content_hash).with_suffix(_RECORDS_SUFFIX)
+        for content_hash in person_ids_by_hash
+    ]
+    if not all(record_path.exists() for record_path in record_paths):
         return None
-    no_records = pl.DataFrame(schema=table.schema).select(_record_columns(table))
-    return pl.concat([no_records, *(pl.read_parquet(path) for path in paths)]).unique()
+    empty_records = pl.DataFrame(schema=table.schema).select(_list_record_columns(table))
+    return pl.concat([empty_records, *(pl.read_parquet(record_path) for record_path in record_paths)]).unique()
 
 
-def clear_change_log(root: Path) -> None:
+def clear_change_log(lake_folder: Path) -> None:
     """Delete every entry of the lake in this folder: after a complete run nothing needs them."""
-    for path in (root / _FOLDER).glob("*/*"):
-        path.unlink(missing_ok=True)
+    for entry_path in (lake_folder / _CHANGES_FOLDER).glob("*/*"):
+        entry_path.unlink(missing_ok=True)
 
 
 def hash_row_contents(rows: pl.DataFrame) -> pl.Series:
@@ -152,61 +158,68 @@ def hash_row_contents(rows: pl.DataFrame) -> pl.Series:
     return (
         rows.drop(_ORIGIN_COLUMNS, strict=False)
         .with_columns(
-            pl.struct(column).struct.json_encode().alias(column)
-            for column, dtype in rows.schema.items()
+            pl.struct(column_name).struct.json_encode().alias(column_name)
+            for column_name, dtype in rows.schema.items()
             if dtype.is_nested()
         )
         .hash_rows(seed=7)
     )
 
 
-def _entry_path(root: Path, table: Table, content_hash: str) -> Path:
-    return root / _FOLDER / table.name / f"{content_hash}.json"
+def _build_entry_path(lake_folder: Path, table: Table, content_hash: str) -> Path:
+    return lake_folder / _CHANGES_FOLDER / table.name / f"{content_hash}.json"
 
 
-def _are_most_people(changed_count: int, count_people: Callable[[], int]) -> bool:
-    return changed_count > MIN_CHANGED_PEOPLE and changed_count > MAX_CHANGED_SHARE * count_people()
+def _is_majority(changed_people_count: int, count_people: Callable[[], int]) -> bool:
+    return changed_people_count > MIN_CHANGED_PEOPLE and changed_people_count > MAX_CHANGED_SHARE * count_people()
 
 
 def _follow_chain(
-    root: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
+    lake_folder: Path, table: Table, old_fingerprint: str | None, new_fingerprint: str | None
 ) -> dict[str, list[str] | None] | None:
     """The changed people by content hash, latest first; None if the entries do not lead back to `old_fingerprint`."""
-    people_by_content: dict[str, list[str] | None] = {}
+    person_ids_by_hash: dict[str, list[str] | None] = {}
     while new_fingerprint != old_fingerprint:
-        if new_fingerprint is None or new_fingerprint in people_by_content or len(people_by_content) > MAX_CHAIN_LENGTH:
+        if (
+            new_fingerprint is None
+            or new_fingerprint in person_ids_by_hash
+            or len(person_ids_by_hash) > MAX_CHAIN_LENGTH
+        ):
             return None
-        path = _entry_path(root, table, new_fingerprint)
-        if not path.exists():
+        entry_path = _build_entry_path(lake_folder, table, new_fingerprint)
+        if not entry_path.exists():
             return None
-        entry = json.loads(path.read_text())
-        people_by_content[new_fingerprint] = entry["people"]
-        new_fingerprint = entry["before"]
-    return people_by_content
+        log_entry = json.loads(entry_path.read_text())
+        person_ids_by_hash[new_fingerprint] = log_entry["people"]
+        new_fingerprint = log_entry["before"]
+    return person_ids_by_hash
 
 
-def _record_columns(table: Table) -> list[str]:
-    return [*RECORD_KEY, *(column for column in (_REFERRED_BY,) if column in table.column_names)]
+def _list_record_columns(table: Table) -> list[str]:
+    return [*RECORD_KEY, *(column_name for column_name in (_REFERENCE_COLUMN,) if column_name in table.column_names)]
 
 
 def _find_differing_rows(old_rows: pl.DataFrame, new_rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of either frame that the other does not have, whatever their origin."""
-    hashed_frames = (frame.with_columns(row=hash_row_contents(frame)) for frame in (old_rows, new_rows))
-    return _without_common_rows(*hashed_frames).drop("row")
+    hashed_tables = (table_rows.with_columns(row=hash_row_contents(table_rows)) for table_rows in (old_rows, new_rows))
+    return _keep_differing_rows(*hashed_tables).drop("row")
 
 
 def _count_differing_people(old_rows: pl.DataFrame, new_rows: pl.DataFrame) -> int:
     """A lower limit of the people whose rows differ, without nested columns, which are far slower to compare."""
     flat_columns = [
-        column for column, dtype in old_rows.schema.items() if not dtype.is_nested() and column not in _ORIGIN_COLUMNS
+        column_name
+        for column_name, dtype in old_rows.schema.items()
+        if not dtype.is_nested() and column_name not in _ORIGIN_COLUMNS
     ]
-    hashed_frames = [
-        frame.select("person_id", row=frame.select(flat_columns).hash_rows(seed=7)) for frame in (old_rows, new_rows)
+    hashed_tables = [
+        table_rows.select("person_id", row=table_rows.select(flat_columns).hash_rows(seed=7))
+        for table_rows in (old_rows, new_rows)
     ]
-    return _without_common_rows(*hashed_frames)["person_id"].n_unique()
+    return _keep_differing_rows(*hashed_tables)["person_id"].n_unique()
 
 
-def _without_common_rows(old_rows: pl.DataFrame, new_rows: pl.DataFrame) -> pl.DataFrame:
+def _keep_differing_rows(old_rows: pl.DataFrame, new_rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of two frames whose hash in the column `row` is not in the other frame."""
     return pl.concat(
         [

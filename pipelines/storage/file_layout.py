@@ -23,7 +23,7 @@ UNDATED = "undated"
 # People before the first one who begins a range; the name sorts before all names with `_FROM`.
 FIRST_RANGE = "first"
 PEOPLE_PER_FILE = 128
-_FROM = "from-"
+_RANGE_PREFIX = "from-"
 # A longer id does not fit into the name of a file.
 _MAX_ID_BYTES = 100
 
@@ -46,18 +46,18 @@ def split_into_files(table: Table, rows: pl.DataFrame) -> dict[str, pl.DataFrame
 def has_current_layout(table: Table, file_names: Collection[str]) -> bool:
     """Whether files with these names are split as the table declares now."""
     if table.is_partitioned_by_person:
-        return all(file_name == FIRST_RANGE or file_name.startswith(_FROM) for file_name in file_names)
+        return all(file_name == FIRST_RANGE or file_name.startswith(_RANGE_PREFIX) for file_name in file_names)
     return (SINGLE_FILE in file_names) is (table.month_column is None)
 
 
 def find_changed_files(
-    table: Table, existing_files: Collection[str], old_rows: pl.DataFrame, new_rows: pl.DataFrame
+    table: Table, existing_file_names: Collection[str], old_rows: pl.DataFrame, new_rows: pl.DataFrame
 ) -> set[str]:
     """The files that must be rewritten if `new_rows` replaces `old_rows`.
 
     Args:
         table: The table.
-        existing_files: Names of its files.
+        existing_file_names: Names of its files.
         old_rows: The rows that are removed, sorted.
         new_rows: The rows that are added, sorted.
 
@@ -68,22 +68,26 @@ def find_changed_files(
         return (
             set()
             if old_rows.equals(new_rows)
-            else _find_changed_ranges(existing_files, old_rows["person_id"], new_rows["person_id"])
+            else _find_changed_ranges(existing_file_names, old_rows["person_id"], new_rows["person_id"])
         )
-    old_files, new_files = split_into_files(table, old_rows), split_into_files(table, new_rows)
+    old_rows_by_file, new_rows_by_file = split_into_files(table, old_rows), split_into_files(table, new_rows)
     return {
         file_name
-        for file_name in old_files.keys() | new_files.keys()
-        if file_name not in old_files
-        or file_name not in new_files
-        or not old_files[file_name].equals(new_files[file_name])
+        for file_name in old_rows_by_file.keys() | new_rows_by_file.keys()
+        if file_name not in old_rows_by_file
+        or file_name not in new_rows_by_file
+        or not old_rows_by_file[file_name].equals(new_rows_by_file[file_name])
     }
 
 
-def find_files_with(table: Table, existing_files: Collection[str], replaced_values: pl.DataFrame) -> Collection[str]:
-    """The existing files that can have rows with the values of a row of `replaced_values`."""
+def find_files_with(
+    table: Table, existing_file_names: Collection[str], replaced_values: pl.DataFrame
+) -> Collection[str]:
+    """The existing files that may contain rows with the same values as a row of `replaced_values`."""
     return (
-        _ranges_of(existing_files, replaced_values["person_id"]) if table.is_partitioned_by_person else existing_files
+        _find_range_names(existing_file_names, replaced_values["person_id"])
+        if table.is_partitioned_by_person
+        else existing_file_names
     )
 
 
@@ -105,26 +109,32 @@ def select_rows_of_files(table: Table, rows: pl.DataFrame, file_names: Collectio
     )
 
 
-def _ranges_of(existing_files: Collection[str], people: Collection[str]) -> set[str]:
-    range_names = sorted(existing_files)
-    range_indices = {bisect_right(range_names, _range_name(person_id)) - 1 for person_id in people}
+def _find_range_names(existing_file_names: Collection[str], person_ids: Collection[str]) -> set[str]:
+    range_names = sorted(existing_file_names)
+    range_indices = {bisect_right(range_names, _format_range_name(person_id)) - 1 for person_id in person_ids}
     return {range_names[range_index] for range_index in range_indices if range_index >= 0}
 
 
-def _find_changed_ranges(existing_files: Collection[str], old_people: pl.Series, new_people: pl.Series) -> set[str]:
-    people_before, people_after = set(old_people.unique()), set(new_people.unique())
+def _find_changed_ranges(
+    existing_file_names: Collection[str], old_person_ids: pl.Series, new_person_ids: pl.Series
+) -> set[str]:
+    person_ids_before, person_ids_after = set(old_person_ids.unique()), set(new_person_ids.unique())
     # if the person who begins a range is removed, the rows of the range join the previous range
-    removed_ranges = {_range_name(person_id) for person_id in people_before - people_after}
-    extended_files = {
-        previous_file for previous_file, file_name in pairwise(sorted(existing_files)) if file_name in removed_ranges
+    removed_range_names = {_format_range_name(person_id) for person_id in person_ids_before - person_ids_after}
+    extended_file_names = {
+        previous_file_name
+        for previous_file_name, file_name in pairwise(sorted(existing_file_names))
+        if file_name in removed_range_names
     }
-    return (_ranges_of(existing_files, people_before | people_after) | extended_files) or {FIRST_RANGE}
+    return (_find_range_names(existing_file_names, person_ids_before | person_ids_after) | extended_file_names) or {
+        FIRST_RANGE
+    }
 
 
 def _split_by_month(month_column: str, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     rows_by_file, start_row = {}, 0
-    for row_count, month in rows.select(month_number(month_column).rle().struct.unnest()).iter_rows():
-        file_name = UNDATED if month == NO_MONTH else f"{month // 12:04d}-{month % 12 + 1:02d}"
+    for row_count, month_index in rows.select(month_number(month_column).rle().struct.unnest()).iter_rows():
+        file_name = UNDATED if month_index == NO_MONTH else f"{month_index // 12:04d}-{month_index % 12 + 1:02d}"
         rows_by_file[file_name] = rows.slice(start_row, row_count)
         start_row += row_count
     return rows_by_file or {UNDATED: rows}
@@ -134,7 +144,7 @@ def _split_by_person(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
     start_by_range, start_row = {FIRST_RANGE: 0}, 0
     for row_count, person_id in rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
         if _begins_range(person_id):
-            start_by_range[_range_name(person_id)] = start_row
+            start_by_range[_format_range_name(person_id)] = start_row
         start_row += row_count
     row_bounds = pairwise([*start_by_range.values(), rows.height])
     return {
@@ -149,6 +159,6 @@ def _begins_range(person_id: str) -> bool:
     return len(encoded_id) <= _MAX_ID_BYTES and blake2b(encoded_id, digest_size=2).digest()[1] % PEOPLE_PER_FILE == 0
 
 
-def _range_name(person_id: str) -> str:
+def _format_range_name(person_id: str) -> str:
     """The name of the range that begins with a person: names sort as ids do, whatever characters the ids have."""
-    return _FROM + person_id.encode().hex()
+    return _RANGE_PREFIX + person_id.encode().hex()

@@ -119,9 +119,11 @@ class Lake:
         They are read as recorded. If none are recorded of its present content, contract and reference values, its rows
         are counted now, and the counts recorded.
         """
-        recorded_counts, references = self._read_counts(table), self.reference_values(table)
-        if recorded_counts is None or recorded_counts.references != fingerprint_values(references):
-            recorded_counts = self.record_counts(table, *self._count(table, references), fingerprint_values(references))
+        recorded_counts, reference_values = self._read_counts(table), self.reference_values(table)
+        if recorded_counts is None or recorded_counts.reference_fingerprints != fingerprint_values(reference_values):
+            recorded_counts = self.record_counts(
+                table, *self._count(table, reference_values), fingerprint_values(reference_values)
+            )
         return recorded_counts.counts
 
     def write(
@@ -143,14 +145,14 @@ class Lake:
         Raises:
             ContractViolation: A column is missing or has another type; the table stays as it was.
         """
-        references = self.reference_values(table)
-        validated_rows = _validate(table, rows, references)
+        reference_values = self.reference_values(table)
+        validated_rows = _validate(table, rows, reference_values)
         write_result = self.replace_rows(table, validated_rows.good_rows, find_related_people)
         if table.layer == "quarantine":
             return write_result
         quarantine_result = self.replace_rows(quarantine_table(table.name), validated_rows.bad_rows)
         good_and_bad_counts = (validated_rows.good_counts, validated_rows.bad_counts)
-        recorded_counts = self.record_counts(table, *good_and_bad_counts, fingerprint_values(references))
+        recorded_counts = self.record_counts(table, *good_and_bad_counts, fingerprint_values(reference_values))
         return write_result.with_counts(recorded_counts.counts, quarantine_result)
 
     def merge(
@@ -172,8 +174,8 @@ class Lake:
         Raises:
             ContractViolation: A column is missing or has another type; the table stays as it was.
         """
-        recorded_counts, references = self._read_counts(table), self.reference_values(table)
-        validated_rows = _validate(table, rows, references)
+        recorded_counts, reference_values = self._read_counts(table), self.reference_values(table)
+        validated_rows = _validate(table, rows, reference_values)
         if not self.files(table):
             return self.write(table, validated_rows, find_related_people)
         write_result, removed_rows, validated_rows = self._merge_rows(
@@ -183,14 +185,18 @@ class Lake:
             return write_result
         quarantine_result, is_reduced = self._merge_quarantine(table, validated_rows.bad_rows, replaced_keys)
         if recorded_counts is None or any(count.stored for count in recorded_counts.kept_counts.rules.values()):
-            kept_counts, set_aside_counts = self._count(table, references)
-            recorded_counts = self.record_counts(table, kept_counts, set_aside_counts, fingerprint_values(references))
+            kept_counts, set_aside_counts = self._count(table, reference_values)
+            recorded_counts = self.record_counts(
+                table, kept_counts, set_aside_counts, fingerprint_values(reference_values)
+            )
         else:
             kept_counts = recorded_counts.kept_counts - count_leaving(table, removed_rows) + validated_rows.good_counts
             set_aside_counts = recorded_counts.set_aside_counts + validated_rows.bad_counts
             if is_reduced:
                 set_aside_counts = count_quarantined(table, self.scan(quarantine_table(table.name)).collect())
-            recorded_counts = self.record_counts(table, kept_counts, set_aside_counts, recorded_counts.references)
+            recorded_counts = self.record_counts(
+                table, kept_counts, set_aside_counts, recorded_counts.reference_fingerprints
+            )
         return write_result.with_counts(recorded_counts.counts, quarantine_result)
 
     def replace_rows(
@@ -277,18 +283,22 @@ class Lake:
         content_hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
         return read_recorded_counts(self.root, table, *content_hashes)
 
-    def _count(self, table: Table, references: Mapping[str, pl.Series]) -> tuple[RuleCounts, RuleCounts]:
+    def _count(self, table: Table, reference_values: Mapping[str, pl.Series]) -> tuple[RuleCounts, RuleCounts]:
         """The counts of the rows in a table, and of those in its quarantine."""
         quarantined_rows = self.scan(quarantine_table(table.name)).collect()
-        return count_rules(table, self.scan(table), references), count_quarantined(table, quarantined_rows)
+        return count_rules(table, self.scan(table), reference_values), count_quarantined(table, quarantined_rows)
 
     def record_counts(
-        self, table: Table, kept_counts: RuleCounts, set_aside_counts: RuleCounts, references: Mapping[str, str]
+        self,
+        table: Table,
+        kept_counts: RuleCounts,
+        set_aside_counts: RuleCounts,
+        reference_fingerprints: Mapping[str, str],
     ) -> RecordedCounts:
         """Record the counts of a table whose files are in place."""
-        hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
+        content_hashes = (self.content_hash(table), self.content_hash(quarantine_table(table.name)))
         recorded_counts = RecordedCounts(
-            *hashes, fingerprint_contract(table), references, kept_counts, set_aside_counts
+            *content_hashes, fingerprint_contract(table), reference_fingerprints, kept_counts, set_aside_counts
         )
         write_recorded_counts(self.root, table, recorded_counts)
         return recorded_counts
@@ -348,7 +358,10 @@ class Lake:
             write_parquet(
                 rows_by_file[file_name],
                 self.file(table, file_name),
-                metadata={"content_sha256": hash_by_file[file_name] or "", "contract": f"{table.name} {table.version}"},
+                file_metadata={
+                    "content_sha256": hash_by_file[file_name] or "",
+                    "contract": f"{table.name} {table.version}",
+                },
             )
 
         map_in_threads(write_file, file_names)
@@ -381,10 +394,10 @@ class Lake:
 
 
 def _validate(
-    table: Table, rows: pl.DataFrame | pl.LazyFrame | ValidatedRows, references: Mapping[str, pl.Series]
+    table: Table, rows: pl.DataFrame | pl.LazyFrame | ValidatedRows, reference_values: Mapping[str, pl.Series]
 ) -> ValidatedRows:
     if not isinstance(rows, ValidatedRows):
-        return validate_rows(table, rows.lazy().collect(), references)
+        return validate_rows(table, rows.lazy().collect(), reference_values)
     if rows.table != table:
         raise ContractViolation(f"{table.name}: the rows were validated as rows of {rows.table.name}")
     return rows

@@ -18,47 +18,47 @@ ROW_GROUP_SIZE = 100_000
 COMPRESSION_LEVEL = 1
 
 
-def content_sha256(frame: pl.DataFrame) -> str:
+def content_sha256(rows: pl.DataFrame) -> str:
     """SHA-256 of the schema and the rows in their order, independent of the frame's layout in memory."""
-    digest = hashlib.sha256(repr(list(frame.schema.items())).encode())
+    content_digest = hashlib.sha256(repr(list(rows.schema.items())).encode())
     # Arrow does not define the bytes of nulls, of slices and of padding; Parquet contains present values alone. Blocks
     # of fixed size keep the memory small and the pages independent of chunks.
-    for first_row in range(0, max(frame.height, 1), ROW_GROUP_SIZE):
-        parquet_bytes = io.BytesIO()
-        frame.slice(first_row, ROW_GROUP_SIZE).rechunk().write_parquet(
-            parquet_bytes, compression="uncompressed", statistics=False
+    for first_row in range(0, max(rows.height, 1), ROW_GROUP_SIZE):
+        parquet_buffer = io.BytesIO()
+        rows.slice(first_row, ROW_GROUP_SIZE).rechunk().write_parquet(
+            parquet_buffer, compression="uncompressed", statistics=False
         )
-        digest.update(parquet_bytes.getbuffer())
-    return digest.hexdigest()
+        content_digest.update(parquet_buffer.getbuffer())
+    return content_digest.hexdigest()
 
 
 def write_parquet(
-    frame: pl.DataFrame, path: Path, metadata: dict[str, str], row_group_size: int = ROW_GROUP_SIZE
+    rows: pl.DataFrame, path: Path, file_metadata: dict[str, str], row_group_size: int = ROW_GROUP_SIZE
 ) -> None:
     """Write a Parquet file atomically.
 
     Args:
-        frame: The rows.
+        rows: The rows.
         path: The file, created or replaced.
-        metadata: Key-value metadata of the file.
+        file_metadata: Key-value metadata of the file.
         row_group_size: Rows per row group.
     """
     with replacing(path) as unfinished_path:
-        frame.write_parquet(
-            unfinished_path, row_group_size=row_group_size, compression_level=COMPRESSION_LEVEL, metadata=metadata
+        rows.write_parquet(
+            unfinished_path, row_group_size=row_group_size, compression_level=COMPRESSION_LEVEL, metadata=file_metadata
         )
 
 
-def sink_parquet(rows: pl.LazyFrame, path: Path, metadata: dict[str, str], row_group_size: int) -> None:
+def sink_parquet(rows: pl.LazyFrame, path: Path, file_metadata: dict[str, str], row_group_size: int) -> None:
     """Write a Parquet file atomically while its rows are read, in their order.
 
     Args:
         rows: The rows.
         path: The file, created or replaced.
-        metadata: Key-value metadata of the file.
+        file_metadata: Key-value metadata of the file.
         row_group_size: Rows per row group.
     """
     with replacing(path) as unfinished_path:
         rows.sink_parquet(
-            unfinished_path, row_group_size=row_group_size, compression_level=COMPRESSION_LEVEL, metadata=metadata
+            unfinished_path, row_group_size=row_group_size, compression_level=COMPRESSION_LEVEL, metadata=file_metadata
         )

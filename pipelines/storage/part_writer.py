@@ -43,7 +43,7 @@ class PartWriter:
             table: Contract of the table.
         """
         self._lake, self._table = lake, table
-        self._references = lake.reference_values(table)
+        self._reference_values = lake.reference_values(table)
         self._old_hashes = lake.read_hashes(table)
         self._new_hashes: dict[str, str | None] = {}
         # the last file of the parts so far: the first rows of the next part may belong to it
@@ -69,7 +69,7 @@ class PartWriter:
         Raises:
             ContractViolation: A column is missing or has another type.
         """
-        validated_rows = self._without_repeated_keys(validate_rows(self._table, rows, self._references))
+        validated_rows = self._without_repeated_keys(validate_rows(self._table, rows, self._reference_values))
         self._part_count += 1
         self._good_counts += validated_rows.good_counts
         self._bad_counts += validated_rows.bad_counts
@@ -104,7 +104,7 @@ class PartWriter:
         quarantined_rows = pl.concat(self._bad_rows).sort(QUARANTINE_ORDER)
         quarantine_result = lake.replace_rows(quarantine, quarantined_rows)
         recorded_counts = lake.record_counts(
-            table, self._good_counts, self._bad_counts, fingerprint_values(self._references)
+            table, self._good_counts, self._bad_counts, fingerprint_values(self._reference_values)
         )
         return write_result.with_counts(recorded_counts.counts, quarantine_result)
 

@@ -17,7 +17,7 @@ from pipelines.contracts.rule_counts import RuleCounts, fingerprint_contract, pa
 from pipelines.contracts.table import Table
 from pipelines.storage.atomic_write import write_text_atomically
 
-_FOLDER = ".rule_counts"
+_COUNTS_FOLDER = ".rule_counts"
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,18 @@ class RecordedCounts:
     """The counts of a table.
 
     Attributes:
-        content: Content hash of the table.
-        quarantine: Content hash of its quarantine.
-        contract: Fingerprint of the contract whose rules were evaluated.
-        references: Fingerprint of the reference values, by `table.key`, that all rows were compared with.
+        content_hash: Content hash of the table.
+        quarantine_hash: Content hash of its quarantine.
+        contract_fingerprint: Fingerprint of the contract whose rules were evaluated.
+        reference_fingerprints: Fingerprint of the reference values, by `table.key`, that all rows were compared with.
         kept_counts: The rows in the table.
         set_aside_counts: The rows in the quarantine.
     """
 
-    content: str | None
-    quarantine: str | None
-    contract: str
-    references: Mapping[str, str]
+    content_hash: str | None
+    quarantine_hash: str | None
+    contract_fingerprint: str
+    reference_fingerprints: Mapping[str, str]
     kept_counts: RuleCounts
     set_aside_counts: RuleCounts
 
@@ -47,12 +47,12 @@ class RecordedCounts:
 
 
 def read_recorded_counts(
-    root: Path, table: Table, content_hash: str | None, quarantine_hash: str | None
+    lake_folder: Path, table: Table, content_hash: str | None, quarantine_hash: str | None
 ) -> RecordedCounts | None:
     """The recorded counts of a table.
 
     Args:
-        root: Folder of the lake.
+        lake_folder: Folder of the lake.
         table: The table.
         content_hash: Content hash of the table now.
         quarantine_hash: Content hash of its quarantine now.
@@ -60,12 +60,14 @@ def read_recorded_counts(
     Returns:
         The counts; None if there are none of this content and contract, or if another version recorded them.
     """
-    path = root / _FOLDER / f"{table.name}.json"
-    stored_document = json.loads(path.read_text()) if path.exists() else {}
+    counts_path = lake_folder / _COUNTS_FOLDER / f"{table.name}.json"
+    stored_document = json.loads(counts_path.read_text()) if counts_path.exists() else {}
     is_current = (stored_document.get("content"), stored_document.get("quarantine")) == (content_hash, quarantine_hash)
     if content_hash is None or not is_current or stored_document["contract"] != fingerprint_contract(table):
         return None
-    kept_counts, set_aside_counts = (parse_rule_counts(stored_document[side]) for side in ("kept", "set_aside"))
+    kept_counts, set_aside_counts = (
+        parse_rule_counts(stored_document[count_group]) for count_group in ("kept", "set_aside")
+    )
     if kept_counts is None or set_aside_counts is None:
         return None
     return RecordedCounts(
@@ -78,20 +80,25 @@ def read_recorded_counts(
     )
 
 
-def write_recorded_counts(root: Path, table: Table, recorded_counts: RecordedCounts) -> None:
+def write_recorded_counts(lake_folder: Path, table: Table, recorded_counts: RecordedCounts) -> None:
     """Record the counts of a table, after its files and those of its quarantine are in place."""
-    document = {
-        "content": recorded_counts.content,
-        "quarantine": recorded_counts.quarantine,
-        "contract": recorded_counts.contract,
-        "references": dict(recorded_counts.references),
+    counts_document = {
+        "content": recorded_counts.content_hash,
+        "quarantine": recorded_counts.quarantine_hash,
+        "contract": recorded_counts.contract_fingerprint,
+        "references": dict(recorded_counts.reference_fingerprints),
         "kept": recorded_counts.kept_counts.to_document(),
         "set_aside": recorded_counts.set_aside_counts.to_document(),
     }
-    write_text_atomically(root / _FOLDER / f"{table.name}.json", json.dumps(document))
+    write_text_atomically(lake_folder / _COUNTS_FOLDER / f"{table.name}.json", json.dumps(counts_document))
 
 
 def fingerprint_values(reference_values: Mapping[str, pl.Series]) -> dict[str, str]:
     """A hash of each set of reference values, whatever their order."""
-    distinct_values = {target: values.unique() for target, values in reference_values.items()}
-    return {target: f"{values.len()}-{values.hash().sum()}" for target, values in distinct_values.items()}
+    distinct_values_by_target = {
+        reference_target: target_values.unique() for reference_target, target_values in reference_values.items()
+    }
+    return {
+        reference_target: f"{target_values.len()}-{target_values.hash().sum()}"
+        for reference_target, target_values in distinct_values_by_target.items()
+    }

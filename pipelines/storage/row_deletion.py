@@ -26,26 +26,28 @@ class RowDeletion:
 
     Attributes:
         is_deleted: Whether a row is deleted; null counts as no.
-        cleared: New values of columns of the remaining rows, by name, such as null for the id of somebody else.
+        new_value_by_column: New values of columns of the remaining rows, by name, such as null for the id of somebody
+            else.
     """
 
     is_deleted: pl.Expr
-    cleared: Mapping[str, pl.Expr]
+    new_value_by_column: Mapping[str, pl.Expr]
 
     def apply(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The remaining rows, in their order."""
-        return rows.filter(~self.is_deleted.fill_null(False)).with_columns(**self.cleared)
+        return rows.filter(~self.is_deleted.fill_null(False)).with_columns(**self.new_value_by_column)
 
     def count(self, rows: pl.LazyFrame) -> "DeletionCount":
         """The number of rows that are deleted, and of remaining rows that change."""
         is_deleted = self.is_deleted.fill_null(False)
         is_changed = pl.any_horizontal(
-            pl.lit(False), *(pl.col(column).ne_missing(value) for column, value in self.cleared.items())
+            pl.lit(False),
+            *(pl.col(column_name).ne_missing(new_value) for column_name, new_value in self.new_value_by_column.items()),
         )
-        counts = rows.select(
+        deletion_counts = rows.select(
             deleted=is_deleted.cast(pl.Int64).sum(), cleared=(~is_deleted & is_changed).cast(pl.Int64).sum()
         )
-        return DeletionCount(*counts.collect().row(0))
+        return DeletionCount(*deletion_counts.collect().row(0))
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ class DeletionCount:
     deleted: int = 0
     cleared: int = 0
 
-    def __add__(self, other: "DeletionCount") -> "DeletionCount":
+    def __add__(self, added_count: "DeletionCount") -> "DeletionCount":
         """The sum."""
-        return DeletionCount(self.deleted + other.deleted, self.cleared + other.cleared)
+        return DeletionCount(self.deleted + added_count.deleted, self.cleared + added_count.cleared)
 
     def __bool__(self) -> bool:
         """Whether anything changes."""
@@ -80,25 +82,27 @@ def delete_from_table(lake: Lake, table: Table, deletion: RowDeletion) -> None:
         table: The table, not a raw table.
         deletion: The rows.
     """
-    stems = sorted(path.stem for path in lake.files(table))
-    changed_stems = [stem for stem in stems if deletion.count(_scan_file(table, lake.file(table, stem)))]
-    previous_by_stem = {stem: previous for previous, stem in pairwise(stems)}
+    file_names = sorted(path.stem for path in lake.files(table))
+    changed_file_names = [
+        file_name for file_name in file_names if deletion.count(_scan_file(table, lake.file(table, file_name)))
+    ]
+    previous_name_by_file = {file_name: previous_name for previous_name, file_name in pairwise(file_names)}
     # from the last range to the first, so that a range may grow by the next one before its own rows are deleted
-    for stem in reversed(changed_stems):
-        remaining_rows = deletion.apply(_scan_file(table, lake.file(table, stem)).collect())
+    for file_name in reversed(changed_file_names):
+        remaining_rows = deletion.apply(_scan_file(table, lake.file(table, file_name)).collect())
         rows_by_file = split_into_files(table, remaining_rows)
-        if stem not in rows_by_file and table.is_partitioned_by_person and stem in previous_by_stem:
-            previous_rows = _scan_file(table, lake.file(table, previous_by_stem[stem])).collect()
+        if file_name not in rows_by_file and table.is_partitioned_by_person and file_name in previous_name_by_file:
+            previous_rows = _scan_file(table, lake.file(table, previous_name_by_file[file_name])).collect()
             rows_by_file = split_into_files(
                 table, pl.concat([previous_rows, remaining_rows]).unique(maintain_order=True)
             )
-        elif remaining_rows.is_empty() and len(stems) > 1:
+        elif remaining_rows.is_empty() and len(file_names) > 1:
             rows_by_file = {}
-        for new_stem, file_rows in rows_by_file.items():
-            metadata = {"content_sha256": content_sha256(file_rows), "contract": f"{table.name} {table.version}"}
-            write_parquet(file_rows, lake.file(table, new_stem), metadata)
-        if stem not in rows_by_file:
-            lake.file(table, stem).unlink()
+        for new_file_name, file_rows in rows_by_file.items():
+            file_metadata = {"content_sha256": content_sha256(file_rows), "contract": f"{table.name} {table.version}"}
+            write_parquet(file_rows, lake.file(table, new_file_name), file_metadata)
+        if file_name not in rows_by_file:
+            lake.file(table, file_name).unlink()
 
 
 def rewrite_parquet(path: Path, deletion: RowDeletion) -> DeletionCount:
@@ -113,12 +117,12 @@ def rewrite_parquet(path: Path, deletion: RowDeletion) -> DeletionCount:
     """
     deletion_count = deletion.count(pl.scan_parquet(path))
     if deletion_count:
-        metadata = {
-            key: text
-            for key, text in pl.read_parquet_metadata(path).items()
-            if key not in ("ARROW:schema", "content_sha256")
+        kept_metadata = {
+            metadata_key: metadata_text
+            for metadata_key, metadata_text in pl.read_parquet_metadata(path).items()
+            if metadata_key not in ("ARROW:schema", "content_sha256")
         }
-        write_parquet(deletion.apply(pl.read_parquet(path)), path, metadata)
+        write_parquet(deletion.apply(pl.read_parquet(path)), path, kept_metadata)
     return deletion_count
 
 

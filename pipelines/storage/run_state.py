@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pipelines.storage.atomic_write import write_text_atomically
 
-_FOLDER = ".made_of"
+_STATES_FOLDER = ".made_of"
 # The stored key of each field of AssetState; the files of earlier versions have these keys.
-_STORED_KEYS = {
+_STORED_KEY_BY_FIELD = {
     "name": "step",
     "inputs": "inputs",
     "outputs": "outputs",
@@ -48,60 +48,65 @@ class AssetState:
     is_partial: bool = False
 
 
-def read_asset_state(root: Path, asset_name: str) -> AssetState | None:
+def read_asset_state(lake_folder: Path, asset_name: str) -> AssetState | None:
     """Read the state of an asset.
 
     Args:
-        root: Folder of the lake.
+        lake_folder: Folder of the lake.
         asset_name: Name of the asset or check.
 
     Returns:
         The state; None if the asset was never completed, or if its file is damaged or has another form.
     """
     try:
-        stored_state = json.loads((root / _FOLDER / f"{asset_name}.json").read_text())
+        stored_document = json.loads((lake_folder / _STATES_FOLDER / f"{asset_name}.json").read_text())
     except (OSError, ValueError):
         return None
-    if not isinstance(stored_state, dict) or set(stored_state) != set(_STORED_KEYS.values()):
+    if not isinstance(stored_document, dict) or set(stored_document) != set(_STORED_KEY_BY_FIELD.values()):
         return None
-    return AssetState(**{attribute: stored_state[stored_key] for attribute, stored_key in _STORED_KEYS.items()})
+    return AssetState(
+        **{field_name: stored_document[stored_key] for field_name, stored_key in _STORED_KEY_BY_FIELD.items()}
+    )
 
 
-def write_asset_state(root: Path, state: AssetState) -> None:
-    """Write the state as the last act of an asset, so that an interrupted asset is computed again.
+def write_asset_state(lake_folder: Path, asset_state: AssetState) -> None:
+    """Write the state as the last step of an asset, so that an interrupted asset is computed again.
 
     Args:
-        root: Folder of the lake.
-        state: The state to write.
+        lake_folder: Folder of the lake.
+        asset_state: The state to write.
     """
     write_text_atomically(
-        root / _FOLDER / f"{state.name}.json",
+        lake_folder / _STATES_FOLDER / f"{asset_state.name}.json",
         json.dumps(
-            {stored_key: getattr(state, attribute) for attribute, stored_key in _STORED_KEYS.items()}, sort_keys=True
+            {stored_key: getattr(asset_state, field_name) for field_name, stored_key in _STORED_KEY_BY_FIELD.items()},
+            sort_keys=True,
         ),
     )
 
 
-def forget_states(root: Path) -> None:
-    """Let the next run compute every table: no state tells any more what tables were made of.
+def forget_states(lake_folder: Path) -> None:
+    """Remove from every state what its tables were computed from, so that the next run computes every table.
 
-    The days of earlier runs stay known.
+    The days of earlier runs remain.
 
     Args:
-        root: Folder of the lake.
+        lake_folder: Folder of the lake.
     """
-    for path in sorted((root / _FOLDER).glob("*.json")):
-        if (state := read_asset_state(root, path.stem)) is not None:
-            days = {name: day for name, day in state.inputs.items() if name == "as_of"}
-            write_asset_state(root, AssetState(state.name, days, {}))
+    for state_path in sorted((lake_folder / _STATES_FOLDER).glob("*.json")):
+        if (asset_state := read_asset_state(lake_folder, state_path.stem)) is not None:
+            as_of_by_input = {
+                input_name: as_of_text for input_name, as_of_text in asset_state.inputs.items() if input_name == "as_of"
+            }
+            write_asset_state(lake_folder, AssetState(asset_state.name, as_of_by_input, {}))
 
 
 @cache
 def fingerprint_code() -> str:
     """Hash of this project's code and of the versions of the computing libraries: if it changes, all is recomputed."""
-    root = Path(__file__).parents[2]
-    digest = hashlib.sha256(" ".join(version(library) for library in _COMPUTING_LIBRARIES).encode())
-    for package in ("pipelines", "ml", "assets"):
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    project_root = Path(__file__).parents[2]
+    code_digest = hashlib.sha256(" ".join(version(library_name) for library_name in _COMPUTING_LIBRARIES).encode())
+    for package_name in ("pipelines", "ml", "assets"):
+        for code_path in sorted((project_root / package_name).rglob("*.py")):
+            code_digest.update(code_path.read_bytes())
+    return code_digest.hexdigest()[:16]

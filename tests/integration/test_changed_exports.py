@@ -24,7 +24,7 @@ def test_runs_publish_and_report_when_tags_people_units_and_roles_vanish_and_ret
         "taxonomy: {system: observed}",
     )
     first = company.run({"hr.csv": write_report(PEOPLE), "times.csv": write_times(WORK)})
-    assert first.vanished == ()
+    assert first.vanished_sentences == ()
     assert read_published(first, "skill_id") == {"SQL", "dbt", "Git"}
     assert read_published(first, "person_id") == set(PEOPLE)
 
@@ -39,17 +39,17 @@ def test_runs_publish_and_report_when_tags_people_units_and_roles_vanish_and_ret
         "62",
     ]
     remedy = " If renamed or merged, state the successor by `replaced_by` or `taxonomy: {aliases: FILE}`: evidence "
-    assert sorted(second.vanished) == [
+    assert sorted(second.vanished_sentences) == [
         f"1 micro-skill has vanished: SQL.{remedy}follows it.",
         "1 person has vanished.",
         "1 role has vanished: Engineer.",
         "1 unit has vanished: Ops.",
     ]
-    assert sorted(sentence.split(": ", 1)[1] for sentence in company.doctor()) == sorted(second.vanished)
+    assert sorted(sentence.split(": ", 1)[1] for sentence in company.doctor()) == sorted(second.vanished_sentences)
 
     # all return, in exports that equal those of the first run
     third = company.run({"hr.csv": write_report(PEOPLE), "times.csv": write_times(WORK)})
-    assert [sentence[:38] for sentence in third.vanished] == ["1 micro-skill has vanished: SQL basics"]
+    assert [sentence[:38] for sentence in third.vanished_sentences] == ["1 micro-skill has vanished: SQL basics"]
     assert read_published(third, "skill_id") == {"SQL", "dbt", "Git"}
     assert read_published(third, "person_id") == set(PEOPLE)
 
@@ -114,7 +114,7 @@ def test_a_notice_wipes_nobody_and_course_codes_count_once_an_alias_or_a_catalog
             "catalogue.csv": write_csv(("code", "title", "skills"), [("other", "Another course", "")]),
         }
     )
-    assert first.vanished == ()
+    assert first.vanished_sentences == ()
     assert company.unknown_texts() == {"course v1 acme+q1+2026": 1, "course v1 acme+q2+2026": 1}
     before = company.lake.scan(PERSON).collect()
 
@@ -130,7 +130,7 @@ def test_a_notice_wipes_nobody_and_course_codes_count_once_an_alias_or_a_catalog
     )
     assert company.core_values(SKILL, "skill_id") == ["Git", "SQL", "dbt"]
     assert read_published(second, "skill_id") == {"Git", "SQL", "dbt"}
-    assert [sentence.split(".")[0] for sentence in sorted(second.vanished)] == [
+    assert [sentence.split(".")[0] for sentence in sorted(second.vanished_sentences)] == [
         "1 course has vanished: other",
         "2 micro-skills have vanished: Java, Ops",
     ]

@@ -88,7 +88,7 @@ def test_a_repeated_run_changes_no_table_and_lands_no_row(demo_run: DemoRun, ano
     again = run_pipeline(another)
     assert hashes(another) == before
     assert again.snapshot.tables == demo_run.summary.snapshot.tables
-    assert again.sources == demo_run.summary.sources
+    assert again.sources == demo_run.summary.source_states
     for raw in (another / "lake").glob("raw_*__*"):
         assert not list(raw.rglob("*.unfinished"))
 
@@ -102,7 +102,7 @@ def test_broken_files_are_refused_one_by_one_and_the_run_goes_on(another: Path) 
     (landing / "tempo" / "worklogs_2027-01-04.csv").write_bytes(b"\xff\xfe\x00\xd8" + worklogs[:2001])
     before = hashes(another)
     summary = run_pipeline(another)
-    source = next(source for source in summary.sources if source["name"] == "worklogs")
+    source = next(source for source in summary.source_states if source["name"] == "worklogs")
     assert source["status"] == "refused"
     assert {file["file"] for file in source["refused"]} == {f"worklogs_2027-01-0{day}.csv" for day in (1, 2, 3, 4)}
     assert all(file["reason"].count("\n") == 0 for file in source["refused"])
@@ -116,10 +116,10 @@ def test_a_shrunken_full_export_is_refused_until_it_is_allowed(another: Path) ->
     head, *rows = path.read_bytes().splitlines(keepends=True)
     path.with_name("employees_2027-01-01.csv").write_bytes(head + b"".join(rows[: len(rows) * 7 // 10]))
     summary = run_pipeline(another)
-    refused = next(source for source in summary.sources if source["name"] == "people")["refused"]
+    refused = next(source for source in summary.source_states if source["name"] == "people")["refused"]
     assert len(refused) == 1
     assert "the floor is 80" in refused[0]["reason"]
-    people = next(source for source in summary.sources if source["name"] == "people")["rows"]
+    people = next(source for source in summary.source_states if source["name"] == "people")["rows"]
     assert people > 50
     allowed = run_pipeline(another, allow_row_count_drop=True)
     assert next(source for source in allowed.sources if source["name"] == "people")["rows"] == len(rows) * 7 // 10

@@ -65,7 +65,7 @@ def test_a_run_with_the_drafted_configuration_keeps_rows_finds_people_and_publis
 ) -> None:
     settings = Settings(data_root=drafted.root / "data", config=drafted.config)
     summary = execute_run(settings, read_config(drafted.config), END, allow_row_count_drop=False)
-    read = {source["name"]: (source["rows"], source["quarantined"]) for source in summary.sources}
+    read = {source["name"]: (source["rows"], source["quarantined"]) for source in summary.source_states}
     kept_count, set_aside_count = (sum(counts[i] for counts in read.values()) for i in (0, 1))
     assert kept_count >= 0.95 * (kept_count + set_aside_count) > 1_800
 

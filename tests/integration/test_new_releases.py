@@ -65,7 +65,7 @@ def test_a_new_release_of_esco_removes_merges_and_renames_skills(tmp_path: Path)
     }
     no_aliases = write_csv(("name", "skill_id"), [])
     first = company.run({**PEOPLE_AND_HOURS, **write_esco(first_release, ("2", "1")), "aliases.csv": no_aliases})
-    assert first.vanished == ()
+    assert first.vanished_sentences == ()
     hours = {"1": ["61", "62"], "2": ["61", "62", "63"], "3": ["61", "62", "63"], "4": ["61", "62"], "5": ["64", "65"]}
     assert read_evidence(company) == {ESCO + code: people for code, people in hours.items()}
 
@@ -84,7 +84,7 @@ def test_a_new_release_of_esco_removes_merges_and_renames_skills(tmp_path: Path)
     assert company.unknown_texts() == {"java": 2}
     assert read_published(second, "skill_id") <= {ESCO + code for code in later_release}
     assert read_published(second, "person_id") == set(PEOPLE)
-    (vanished,) = second.vanished
+    (vanished,) = second.vanished_sentences
     assert vanished.startswith("1 micro-skill has vanished: Java. ")
 
 
@@ -108,7 +108,7 @@ def test_a_new_release_of_onet_in_its_new_form_removes_merges_and_renames_techno
             "aliases.csv": write_csv(("name", "skill_id"), []),
         }
     )
-    assert first.vanished == ()
+    assert first.vanished_sentences == ()
     hours = {"ETL": ["61", "62"], "Git": ["61", "62", "63"], "Java": ["64", "65"]}
     assert read_evidence(company) == {**hours, "SQL": ["61", "62"], "dbt": ["61", "62", "63"]}
 
@@ -124,7 +124,7 @@ def test_a_new_release_of_onet_in_its_new_form_removes_merges_and_renames_techno
     }
     assert company.unknown_texts() == {"java": 2}
     assert read_published(second, "skill_id") <= {"Git version control", "SQL", "dbt"}
-    (vanished,) = second.vanished
+    (vanished,) = second.vanished_sentences
     assert vanished.startswith("1 micro-skill has vanished: Java. ")
 
 

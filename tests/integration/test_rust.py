@@ -37,7 +37,7 @@ def test_a_run_on_the_rust_data_has_a_row_for_everyone_with_evidence(tmp_path: P
     assert commits["person_id"].n_unique() > 800
     assert set(evidence) == set(commits["person_id"].cast(pl.String))
     assert set(evidence) <= set(rows["person_id"])
-    assert summary.quarantined == 0
-    landed = {source["name"]: source["rows"] for source in summary.sources}
+    assert summary.quarantined_row_count == 0
+    landed = {source["name"]: source["rows"] for source in summary.source_states}
     assert landed == {"role_changes": changes.height, "commits": commits.height}
     assert rows.filter(pl.col("skill_id").is_not_null())["person_id"].n_unique() > 0.9 * evidence.len()

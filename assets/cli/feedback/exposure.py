@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from assets.cli.feedback.landing_rows import append_row, format_time, open_export, print_written, read_rows
+from assets.cli.feedback.landing_rows import append_row, format_time, open_export, print_written, read_csv_rows
 from assets.cli.terminal.console import CommandFailed
 from assets.cli.terminal.inputs import load_current_snapshot
 from pipelines.config.settings import Settings
@@ -18,8 +18,8 @@ from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 
 _STEP_COLUMNS = ("snapshot_id", "skill_id", "to_stage")
-_TIME_COLUMNS = {"exposure": "shown_at", "outcome": "outcome_at"}
-_DECLARATION = """declare the exports of readers in footsteps.yaml under `sources`:
+_TIME_COLUMN_BY_KIND = {"exposure": "shown_at", "outcome": "outcome_at"}
+_SOURCE_DECLARATION = """declare the exports of readers in footsteps.yaml under `sources`:
   - {name: exposures, system: tabular, shape: exposure, path: "reader/exposures_*.csv", delivery: incremental,
      mapping: {record_code: exposure_id, employee_number: employee_number, snapshot_id: snapshot_id,
      skill_id: skill_id, to_stage: to_stage, shown_rank: rank, shown_at: shown_at}}
@@ -37,14 +37,14 @@ class ShownStep:
         skill_id: The micro-skill of the step.
         to_stage: The stage that the step leads to.
         snapshot_id: The snapshot that recommended it; the current one if None.
-        at: Time of the exposure or outcome; now if None.
+        happened_at: Time of the exposure or outcome; now if None.
     """
 
     person_id: str
     skill_id: str
     to_stage: str
     snapshot_id: str | None = None
-    at: datetime | None = None
+    happened_at: datetime | None = None
 
 
 def write_record(
@@ -53,7 +53,7 @@ def write_record(
     landing_folder: Path | None,
     record_kind: Literal["exposure", "outcome"],
     shown_step: ShownStep,
-    details: dict[str, str],
+    kind_specific_values: dict[str, str],
     as_json: bool,
 ) -> None:
     """Append that a reader showed a step, or what came of it, unless the export holds the record already.
@@ -64,19 +64,23 @@ def write_record(
         landing_folder: The landing folder of the command.
         record_kind: Whether the record is an exposure or an outcome.
         shown_step: The step.
-        details: shown_rank of an exposure, outcome_kind of an outcome.
+        kind_specific_values: shown_rank of an exposure, outcome_kind of an outcome.
         as_json: Whether to print JSON.
 
     Raises:
         CommandFailed: If a value is not allowed, or the export, the step or the person is unknown.
     """
     outcome_kinds = COLUMNS["outcome_kind"].allowed or ()
-    if record_kind == "outcome" and details["outcome_kind"] not in outcome_kinds:
-        raise CommandFailed(f"the outcome {details['outcome_kind']!r} is none of {', '.join(outcome_kinds)}")
-    time_column = _TIME_COLUMNS[record_kind]
-    required_columns = ("record_code", *_STEP_COLUMNS, *details, time_column)
-    export = open_export(data_root, config_file, landing_folder, record_kind, required_columns, _DECLARATION)
-    snapshot = _find_snapshot(export.settings, shown_step.snapshot_id)
+    if record_kind == "outcome" and kind_specific_values["outcome_kind"] not in outcome_kinds:
+        raise CommandFailed(
+            f"the outcome {kind_specific_values['outcome_kind']!r} is none of {', '.join(outcome_kinds)}"
+        )
+    time_column = _TIME_COLUMN_BY_KIND[record_kind]
+    required_columns = ("record_code", *_STEP_COLUMNS, *kind_specific_values, time_column)
+    export_file = open_export(
+        data_root, config_file, landing_folder, record_kind, required_columns, _SOURCE_DECLARATION
+    )
+    snapshot = _find_snapshot(export_file.settings, shown_step.snapshot_id)
     _require_recommended(snapshot, shown_step)
     step_values = {
         "snapshot_id": snapshot.snapshot_id,
@@ -84,19 +88,24 @@ def write_record(
         "to_stage": shown_step.to_stage,
     }
     export_record = {
-        **export.find_person_key(shown_step.person_id),
-        **export.to_exported_values({**step_values, **details}),
+        **export_file.find_person_key(shown_step.person_id),
+        **export_file.to_exported_values({**step_values, **kind_specific_values}),
     }
     is_written = append_record(
-        export.path, export_record, export.headers, time_column, shown_step.at, datetime.now(UTC)
+        export_file.path,
+        export_record,
+        export_file.header_by_column,
+        time_column,
+        shown_step.happened_at,
+        datetime.now(UTC),
     )
-    print_written({"person_id": shown_step.person_id, **step_values}, export.path, is_written, as_json)
+    print_written({"person_id": shown_step.person_id, **step_values}, export_file.path, is_written, as_json)
 
 
 def append_record(
     csv_file: Path,
     new_record: dict[str, str],
-    headers: dict[str, str],
+    header_by_column: dict[str, str],
     time_column: str,
     happened_at: datetime | None,
     now: datetime,
@@ -108,7 +117,7 @@ def append_record(
     Args:
         csv_file: The export; it may be missing.
         new_record: The record by canonical column, without time and record code.
-        headers: Header by canonical column.
+        header_by_column: Header by canonical column.
         time_column: The canonical column of the time.
         happened_at: Time of the record; `now` if None.
         now: The current time.
@@ -116,14 +125,17 @@ def append_record(
     Returns:
         Whether the record was added.
     """
-    existing_records = read_rows(csv_file)
+    existing_records = read_csv_rows(csv_file)
     compared_values = new_record if happened_at is None else {**new_record, time_column: format_time(happened_at)}
     if any(
-        all(existing_record.get(headers[column], "") == cell for column, cell in compared_values.items())
+        all(
+            existing_record.get(header_by_column[canonical_column], "") == cell
+            for canonical_column, cell in compared_values.items()
+        )
         for existing_record in existing_records
     ):
         return False
-    append_row(csv_file, existing_records, new_record, headers, time_column, happened_at or now)
+    append_row(csv_file, existing_records, new_record, header_by_column, time_column, happened_at or now)
     return True
 
 

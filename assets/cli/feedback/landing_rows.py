@@ -30,13 +30,13 @@ class ExportFile:
     Attributes:
         settings: The settings of the command.
         source: The source in footsteps.yaml.
-        headers: Header by canonical column.
+        header_by_column: Header by canonical column.
         path: The CSV file in the landing folder; it may not exist yet.
     """
 
     settings: Settings
     source: SourceConfig
-    headers: dict[str, str]
+    header_by_column: dict[str, str]
     path: Path
 
     def find_person_key(self, person_id: str) -> dict[str, str]:
@@ -51,14 +51,14 @@ class ExportFile:
         Raises:
             CommandFailed: If nobody has the person_id, or the person has no such key.
         """
-        people = Lake(self.settings.lake_path).scan(PERSON).filter(person_id=person_id).collect().to_dicts()
-        if not people:
+        person_rows = Lake(self.settings.lake_path).scan(PERSON).filter(person_id=person_id).collect().to_dicts()
+        if not person_rows:
             raise CommandFailed(f"nobody has the person_id {person_id!r}: see `footsteps show --sample 3`")
-        key_values = {**people[0], "account_code": person_id}
-        key_columns = [column for column in PERSON_KEYS if column in self.headers]
-        for column in key_columns:
-            if key_values[column]:
-                return {column: str(key_values[column])}
+        person_key_values = {**person_rows[0], "account_code": person_id}
+        key_columns = [key_column for key_column in PERSON_KEYS if key_column in self.header_by_column]
+        for key_column in key_columns:
+            if person_key_values[key_column]:
+                return {key_column: str(person_key_values[key_column])}
         raise CommandFailed(
             f"{person_id} has no {' or '.join(sorted(key_columns))}, and the source {self.source.name} has no other key"
         )
@@ -73,10 +73,10 @@ class ExportFile:
             The row with the export's values.
         """
         exported_values = dict(canonical_values)
-        for column in canonical_values:
-            for exported_text, canonical_value in (self.source.mapping[column].values or {}).items():
-                if canonical_value == canonical_values[column]:
-                    exported_values[column] = exported_text
+        for canonical_column in canonical_values:
+            for exported_text, canonical_value in (self.source.mapping[canonical_column].values or {}).items():
+                if canonical_value == canonical_values[canonical_column]:
+                    exported_values[canonical_column] = exported_text
         return exported_values
 
 
@@ -86,7 +86,7 @@ def open_export(
     landing_folder: Path | None,
     schema_name: CanonicalSchemaName,
     required_columns: tuple[str, ...],
-    declaration: str,
+    declaration_example: str,
 ) -> ExportFile:
     """Find the export for rows of a canonical schema: an incremental CSV source.
 
@@ -96,7 +96,7 @@ def open_export(
         landing_folder: The landing folder of the command.
         schema_name: The canonical schema of the rows.
         required_columns: Canonical columns that the source must map.
-        declaration: The part of footsteps.yaml that declares such a source.
+        declaration_example: The part of footsteps.yaml that declares such a source.
 
     Returns:
         The export.
@@ -111,29 +111,31 @@ def open_export(
         if source.shape == schema_name and source.delivery == "incremental" and is_plain_csv:
             break
     else:
-        raise CommandFailed(f"no source of the shape {schema_name} is an incremental CSV: {declaration}")
-    header_by_name = {
-        canonical_name: column_mapping.column
-        for canonical_name, column_mapping in source.mapping.items()
+        raise CommandFailed(f"no source of the shape {schema_name} is an incremental CSV: {declaration_example}")
+    mapped_header_by_column = {
+        canonical_column: column_mapping.column
+        for canonical_column, column_mapping in source.mapping.items()
         if isinstance(column_mapping.column, str)
     }
-    headers = {
-        canonical_name: header_by_name[canonical_name]
-        for canonical_name in CANONICAL_SCHEMAS[schema_name].columns
-        if canonical_name in header_by_name
+    header_by_column = {
+        canonical_column: mapped_header_by_column[canonical_column]
+        for canonical_column in CANONICAL_SCHEMAS[schema_name].columns
+        if canonical_column in mapped_header_by_column
     }
-    missing_columns = [canonical_name for canonical_name in required_columns if canonical_name not in headers]
-    if not headers.keys() & set(PERSON_KEYS):
+    missing_columns = [
+        canonical_column for canonical_column in required_columns if canonical_column not in header_by_column
+    ]
+    if not header_by_column.keys() & set(PERSON_KEYS):
         missing_columns = missing_columns or ["employee_number"]
     if missing_columns:
         raise CommandFailed(
             f"the source {source.name} maps no column to {', '.join(missing_columns)}: add it to its `mapping`"
         )
     csv_path = resolve_landing_folder(settings, company_config) / source.path.replace("*", "footsteps")
-    return ExportFile(settings, source, headers, csv_path)
+    return ExportFile(settings, source, header_by_column, csv_path)
 
 
-def read_rows(csv_file: Path) -> list[dict[str, str]]:
+def read_csv_rows(csv_file: Path) -> list[dict[str, str]]:
     """Read the rows of a CSV file.
 
     Args:
@@ -152,7 +154,7 @@ def append_row(
     csv_file: Path,
     existing_rows: list[dict[str, str]],
     new_row: dict[str, str],
-    headers: dict[str, str],
+    header_by_column: dict[str, str],
     time_column: str,
     happened_at: datetime,
 ) -> None:
@@ -162,7 +164,7 @@ def append_row(
         csv_file: The file; it may be missing.
         existing_rows: Its rows, by header.
         new_row: The new row, by canonical column, without time and record code.
-        headers: Header by canonical column.
+        header_by_column: Header by canonical column.
         time_column: The canonical column of the time.
         happened_at: The time.
     """
@@ -170,10 +172,12 @@ def append_row(
     record_code = hashlib.blake2b("\t".join([time_text, *new_row.values()]).encode(), digest_size=8).hexdigest()
     complete_row = {**new_row, time_column: time_text, "record_code": f"footsteps-{record_code}"}
     csv_buffer = io.StringIO(newline="")
-    header_row = list(existing_rows[0]) if existing_rows else list(headers.values())
+    header_row = list(existing_rows[0]) if existing_rows else list(header_by_column.values())
     writer = csv.DictWriter(csv_buffer, header_row, lineterminator="\n", restval="")
     writer.writeheader()
-    writer.writerows([*existing_rows, {headers[column]: cell for column, cell in complete_row.items()}])
+    writer.writerows(
+        [*existing_rows, {header_by_column[canonical_column]: cell for canonical_column, cell in complete_row.items()}]
+    )
     write_text_atomically(csv_file, csv_buffer.getvalue())
 
 
@@ -182,18 +186,18 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def print_written(document: dict[str, object], csv_file: Path, is_written: bool, as_json: bool) -> None:
+def print_written(written_values: dict[str, object], csv_file: Path, is_written: bool, as_json: bool) -> None:
     """Print where a row was written, or that the file holds it already.
 
     Args:
-        document: The content of the row, for the JSON document.
+        written_values: The content of the row, for the JSON document.
         csv_file: The export.
         is_written: Whether the row was added.
         as_json: Whether to print JSON.
     """
-    outcome = "Written to" if is_written else "Nothing to do: it is already in"
+    outcome_text = "Written to" if is_written else "Nothing to do: it is already in"
     print_result(
-        {"file": str(csv_file), **document, "written": is_written},
-        f"{outcome} {csv_file}\nNext: footsteps run",
+        {"file": str(csv_file), **written_values, "written": is_written},
+        f"{outcome_text} {csv_file}\nNext: footsteps run",
         as_json,
     )

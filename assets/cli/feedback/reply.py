@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.feedback.landing_rows import PERSON_KEYS, append_row, open_export, print_written, read_rows
+from assets.cli.feedback.landing_rows import PERSON_KEYS, append_row, open_export, print_written, read_csv_rows
 from assets.cli.terminal.console import CommandFailed
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
@@ -19,7 +19,7 @@ from pipelines.core.taxonomy import Taxonomy, match_skills
 from pipelines.storage.lake import Lake
 
 _REQUIRED_COLUMNS = ("record_code", "skill_text", "step_goal", "reply_kind", "until_date", "stated_stage", "replied_at")
-_DECLARATION = """declare the export of replies in footsteps.yaml under `sources`:
+_SOURCE_DECLARATION = """declare the export of replies in footsteps.yaml under `sources`:
   - {name: replies, system: tabular, shape: reply, path: "replies/replies_*.csv", mapping: {record_code: reply_id,
      employee_number: employee_number, skill_text: skill, step_goal: goal, reply_kind: answer, until_date: until,
      stated_stage: stage, replied_at: answered_at}}"""
@@ -31,17 +31,17 @@ class Reply:
 
     Attributes:
         kind: One of `REPLY_KINDS`.
-        skill: skill_id or name of the micro-skill.
-        goal: One of `STEP_GOALS`; None for every step of the micro-skill.
-        until: Last day of a snooze.
-        stage: The stage that a dispute states.
+        skill_text: skill_id or name of the micro-skill.
+        step_goal: One of `STEP_GOALS`; None for every step of the micro-skill.
+        snoozed_until: Last day of a snooze.
+        stated_stage: The stage that a dispute states.
     """
 
     kind: str
-    skill: str
-    goal: str | None = None
-    until: date | None = None
-    stage: str | None = None
+    skill_text: str
+    step_goal: str | None = None
+    snoozed_until: date | None = None
+    stated_stage: str | None = None
 
 
 def write_reply(
@@ -59,35 +59,43 @@ def write_reply(
         CommandFailed: If the reply is not valid, or the export, the micro-skill or the person is unknown.
     """
     _validate_reply(reply)
-    export = open_export(data_root, config_file, landing_folder, "reply", _REQUIRED_COLUMNS, _DECLARATION)
-    skill_id = _find_skill(export.settings, reply.skill)
+    export_file = open_export(data_root, config_file, landing_folder, "reply", _REQUIRED_COLUMNS, _SOURCE_DECLARATION)
+    skill_id = _find_skill_id(export_file.settings, reply.skill_text)
     canonical_values = {
         "skill_text": skill_id,
-        "step_goal": reply.goal or "",
+        "step_goal": reply.step_goal or "",
         "reply_kind": reply.kind,
-        "until_date": reply.until.isoformat() if reply.until else "",
-        "stated_stage": reply.stage or "",
+        "until_date": reply.snoozed_until.isoformat() if reply.snoozed_until else "",
+        "stated_stage": reply.stated_stage or "",
     }
-    reply_row = {**export.find_person_key(person_id), **export.to_exported_values(canonical_values)}
-    is_written = append_reply(export.path, reply_row, export.headers, replied_at or datetime.now(UTC))
-    print_written({"person_id": person_id, "skill_id": skill_id}, export.path, is_written, as_json)
+    reply_row = {**export_file.find_person_key(person_id), **export_file.to_exported_values(canonical_values)}
+    is_written = append_reply(
+        export_file.path, reply_row, export_file.header_by_column, replied_at or datetime.now(UTC)
+    )
+    print_written({"person_id": person_id, "skill_id": skill_id}, export_file.path, is_written, as_json)
 
 
-def append_reply(csv_file: Path, new_row: dict[str, str], headers: dict[str, str], replied_at: datetime) -> bool:
+def append_reply(
+    csv_file: Path, new_row: dict[str, str], header_by_column: dict[str, str], replied_at: datetime
+) -> bool:
     """Add a reply to the CSV file, unless the last reply to the same person, micro-skill and step is equal.
 
     Args:
         csv_file: The export; it may be missing.
         new_row: The reply by canonical column, without time and record code.
-        headers: Header by canonical column.
+        header_by_column: Header by canonical column.
         replied_at: Time of the reply.
 
     Returns:
         Whether the reply was added.
     """
-    existing_rows = read_rows(csv_file)
-    exported_row = {headers[column]: cell for column, cell in new_row.items()}
-    key_headers = [headers[column] for column in (*PERSON_KEYS, "skill_text", "step_goal") if column in headers]
+    existing_rows = read_csv_rows(csv_file)
+    exported_row = {header_by_column[canonical_column]: cell for canonical_column, cell in new_row.items()}
+    key_headers = [
+        header_by_column[canonical_column]
+        for canonical_column in (*PERSON_KEYS, "skill_text", "step_goal")
+        if canonical_column in header_by_column
+    ]
     earlier_replies = [
         existing_row
         for existing_row in existing_rows
@@ -95,25 +103,25 @@ def append_reply(csv_file: Path, new_row: dict[str, str], headers: dict[str, str
     ]
     if earlier_replies and all(earlier_replies[-1].get(header, "") == cell for header, cell in exported_row.items()):
         return False
-    append_row(csv_file, existing_rows, new_row, headers, "replied_at", replied_at)
+    append_row(csv_file, existing_rows, new_row, header_by_column, "replied_at", replied_at)
     return True
 
 
 def _validate_reply(reply: Reply) -> None:
     for given_value, allowed_values, option_name in (
         (reply.kind, REPLY_KINDS, "the reply"),
-        (reply.goal, STEP_GOALS, "--goal"),
-        (reply.stage, STAGES, "--stage"),
+        (reply.step_goal, STEP_GOALS, "--goal"),
+        (reply.stated_stage, STAGES, "--stage"),
     ):
         if given_value is not None and given_value not in allowed_values:
             raise CommandFailed(f"{option_name} {given_value!r} is none of {', '.join(allowed_values)}")
-    if reply.kind == "snooze" and reply.until is None:
+    if reply.kind == "snooze" and reply.snoozed_until is None:
         raise CommandFailed("snooze needs its last day: add --until 2026-09-01")
-    if reply.kind == "dispute" and reply.stage is None:
+    if reply.kind == "dispute" and reply.stated_stage is None:
         raise CommandFailed("dispute needs the stage that you hold: add --stage journeyman")
 
 
-def _find_skill(settings: Settings, skill_text: str) -> str:
+def _find_skill_id(settings: Settings, skill_text: str) -> str:
     """The skill_id that a text names; fails if it names none or several."""
     lake = Lake(settings.lake_path)
     taxonomy = Taxonomy(
@@ -122,7 +130,9 @@ def _find_skill(settings: Settings, skill_text: str) -> str:
     skill_matches = match_skills(pl.DataFrame({"skill_text": [skill_text]}), taxonomy)
     skill_ids = skill_matches["skill_id"].drop_nulls().unique().sort().to_list()
     if len(skill_ids) != 1:
-        ambiguity = f"names {len(skill_ids)} micro-skills ({', '.join(skill_ids[:5])})"
-        problem = ambiguity if skill_ids else "names no micro-skill"
-        raise CommandFailed(f"{skill_text!r} {problem}: give a skill_id, as `footsteps show PERSON --json` prints it")
+        ambiguity_text = f"names {len(skill_ids)} micro-skills ({', '.join(skill_ids[:5])})"
+        match_problem = ambiguity_text if skill_ids else "names no micro-skill"
+        raise CommandFailed(
+            f"{skill_text!r} {match_problem}: give a skill_id, as `footsteps show PERSON --json` prints it"
+        )
     return str(skill_ids[0])

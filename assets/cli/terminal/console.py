@@ -56,20 +56,20 @@ def print_result(document: Any, sentence: str, as_json: bool) -> None:
         stdout_console.print(sentence, soft_wrap=True)
 
 
-def print_table(title: str, justify_by_heading: dict[str, str], rows: list[list[str]]) -> None:
+def print_table(title: str, justification_by_heading: dict[str, str], rows: list[list[str]]) -> None:
     """Print a table on standard output.
 
     Args:
         title: Line above the table.
-        justify_by_heading: The justification of each column, by heading.
+        justification_by_heading: The justification of each column, by heading.
         rows: The cells of each row.
     """
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for heading, justification in justify_by_heading.items():
-        table.add_column(heading, justify=justification, overflow="fold")  # type: ignore[arg-type]
+    rich_table = Table(title=title, title_justify="left", header_style="bold")
+    for heading, justification in justification_by_heading.items():
+        rich_table.add_column(heading, justify=justification, overflow="fold")  # type: ignore[arg-type]
     for row_cells in rows:
-        table.add_row(*row_cells)
-    stdout_console.print(table)
+        rich_table.add_row(*row_cells)
+    stdout_console.print(rich_table)
 
 
 def resolve_settings(
@@ -87,5 +87,5 @@ def resolve_settings(
     """
     if data_root is None:
         data_root = _DEFAULT_ROOT / (config_file.expanduser().resolve().parent.name if config_file else "demo")
-    given_paths = {"data_root": data_root, "config": config_file, "landing": landing_folder}
-    return Settings(**{setting_name: path for setting_name, path in given_paths.items() if path is not None})  # type: ignore[arg-type]
+    path_by_setting = {"data_root": data_root, "config": config_file, "landing": landing_folder}
+    return Settings(**{setting_name: path for setting_name, path in path_by_setting.items() if path is not None})  # type: ignore[arg-type]

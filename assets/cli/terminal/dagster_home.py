@@ -18,15 +18,15 @@ from pipelines.config.settings import Settings
 from pipelines.storage.atomic_write import write_text_atomically
 
 # The settings of Dagster by profile.
-PROFILES: dict[DagsterProfile, str] = {"local": "dagster.yaml", "production": "dagster.production.yaml"}
-# Honoured until 0.2.0, if footsteps.yaml declares no profile.
+SETTINGS_FILE_BY_PROFILE: dict[DagsterProfile, str] = {"local": "dagster.yaml", "production": "dagster.production.yaml"}
+# Read until version 0.2.0 if footsteps.yaml declares no profile.
 _PROFILE_VARIABLE = "FOOTSTEPS_DAGSTER_PROFILE"
 
 
 def prepare_dagster_home(settings: Settings, profile: DagsterProfile | None = None) -> Path:
     """Create Dagster's home in the data root with the package's dagster.yaml, and set it for this process.
 
-    Settings that are in the home stay, unless they are of another profile than the declared one.
+    Existing settings stay, unless they belong to another profile than the declared one.
 
     Args:
         settings: The settings of the command.
@@ -45,10 +45,10 @@ def prepare_dagster_home(settings: Settings, profile: DagsterProfile | None = No
         if former_profile is not None:
             shutil.copyfile(instance_file, dagster_home / f"{INSTANCE_FILE}.{former_profile}")
             print_note(f"Dagster's settings are now those of the profile {declared_profile}")
-        profile_file = resources.files("assets").joinpath(PROFILES[declared_profile or "local"])
+        profile_file = resources.files("assets").joinpath(SETTINGS_FILE_BY_PROFILE[declared_profile or "local"])
         write_text_atomically(instance_file, profile_file.read_text(encoding="utf-8"))
-    if problem := find_missing_variable(dagster_home):
-        raise CommandFailed(problem, ExitCode.CONFIGURATION)
+    if variable_problem := find_missing_variable(dagster_home):
+        raise CommandFailed(variable_problem, ExitCode.CONFIGURATION)
     os.environ["DAGSTER_HOME"] = str(dagster_home)
     return dagster_home
 
@@ -58,9 +58,10 @@ def _read_profile_variable() -> DagsterProfile | None:
     profile_name = os.environ.get(_PROFILE_VARIABLE)
     if not profile_name:
         return None
-    if profile_name not in PROFILES:
+    if profile_name not in SETTINGS_FILE_BY_PROFILE:
         raise CommandFailed(
-            f"{_PROFILE_VARIABLE} is {profile_name!r}; allowed: {', '.join(PROFILES)}", ExitCode.CONFIGURATION
+            f"{_PROFILE_VARIABLE} is {profile_name!r}; allowed: {', '.join(SETTINGS_FILE_BY_PROFILE)}",
+            ExitCode.CONFIGURATION,
         )
     print_note(
         f"{_PROFILE_VARIABLE} will not be read from version 0.2.0 on: write `dagster: {{profile: {profile_name}}}` "

@@ -44,7 +44,7 @@ PersonId = Annotated[str, typer.Argument(help="person_id of the person who saw i
 SkillId = Annotated[str, typer.Argument(help="skill_id of the step.")]
 ToStage = Annotated[str, typer.Argument(help="Stage that the step leads to.")]
 SnapshotId = Annotated[str | None, typer.Option("--snapshot", help="snapshot_id; the current one by default.")]
-At = Annotated[
+HappenedAt = Annotated[
     datetime | None,
     typer.Option("--at", formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"], help="Time (UTC); now by default."),
 ]
@@ -60,7 +60,7 @@ def report_failures(command: Callable[P, None]) -> Callable[P, None]:
     trace."""
 
     @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+    def run_command(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except CommandFailed as failure:
@@ -70,4 +70,4 @@ def report_failures(command: Callable[P, None]) -> Callable[P, None]:
             print_error(str(failure))
             raise typer.Exit(ExitCode.CONFIGURATION) from None
 
-    return run
+    return run_command

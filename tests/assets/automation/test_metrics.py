@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text_format
 from typer.testing import CliRunner, Result
 
-from assets.automation.metrics import Metric, build_metrics_sensor, measure, write_metrics
+from assets.automation.metrics import Metric, build_metrics_sensor, measure_metrics, write_metrics
 from assets.cli.app import app
 from assets.cli.terminal.console import resolve_settings
 from assets.definitions import build_pipeline
@@ -94,7 +94,7 @@ def test_the_snapshot_is_valid_until_the_end_of_its_last_day(root: Path) -> None
     pipeline = build_pipeline(settings, read_config(settings.config_path))
     assert snapshot.published_at is not None
     now = snapshot.published_at + timedelta(seconds=90)
-    samples = {metric.name: metric.samples for metric in measure(pipeline, None, now)}
+    samples = {metric.name: metric.value_by_label for metric in measure_metrics(pipeline, None, now)}
     assert samples["snapshot_age_seconds"] == {"": 90}
     first_stale_second = datetime.fromtimestamp(samples["snapshot_valid_until_timestamp_seconds"][""], UTC)
     assert snapshot.is_stale(first_stale_second.date())

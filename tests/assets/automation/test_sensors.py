@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.automation.sensors import (
+    BatchOutcome,
     BatchRequest,
     Cursor,
-    Outcome,
     SeenFile,
     plan_next_batch,
     read_cursor,
@@ -24,7 +24,7 @@ def seen_file(source: str, size: int, changed: float, now: float, done: bool = F
 
 
 def run_ticks(
-    ticks: list[tuple[float, dict[str, tuple[str, int, float]], Outcome]],
+    ticks: list[tuple[float, dict[str, tuple[str, int, float]], BatchOutcome]],
     known: Callable[[str], bool] = lambda _: False,
 ) -> tuple[Cursor, list[BatchRequest]]:
     """The cursor and the requested runs after ticks: time, files (source, size, changed), outcome of the last run."""

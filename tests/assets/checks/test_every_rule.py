@@ -7,7 +7,7 @@ import pytest
 from contract_rows import find_reference_values, make_bad_rows, make_good_rows
 from dagster import AssetCheckResult, AssetCheckSeverity
 
-from assets.checks.contract_checks import READABLE, contract_check_specs, evaluate_contract_checks
+from assets.checks.contract_checks import READABLE_CHECK, contract_check_specs, evaluate_contract_checks
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
 from pipelines.contracts.catalog import DELIVERY, TABLES
 from pipelines.contracts.rule_counts import RuleCount, RuleCounts
@@ -69,7 +69,7 @@ def test_rows_that_keep_every_rule_make_every_check_green(table: Table, tmp_path
     results = check(table, count_rows(table, good, good.clear()), tmp_path)
     assert {name for name, result in results.items() if not result.passed} == set()
     has_exports = table in RAW_TABLES
-    assert set(results) == {rule.check_name for rule in table.rules} | ({READABLE} if has_exports else set())
+    assert set(results) == {rule.check_name for rule in table.rules} | ({READABLE_CHECK} if has_exports else set())
     assert set(results) == {spec.name for spec in contract_check_specs(table)}
 
 

@@ -66,9 +66,9 @@ def test_a_taken_port_is_found_before_anything_starts_and_no_address_is_printed(
 
 
 def test_the_log_of_dagster_does_not_grow_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(up, "_LOG_BYTES", 1_000)
+    monkeypatch.setattr(up, "_MAX_LOG_BYTES", 1_000)
     log_path = tmp_path / "up.log"
-    with up._rotating_log(log_path) as log_pipe:
+    with up._open_rotating_log(log_path) as log_pipe:
         for number in range(1_000):
             os.write(log_pipe, f"line {number}\n".encode())
     files = sorted(tmp_path.iterdir())
@@ -79,6 +79,6 @@ def test_the_log_of_dagster_does_not_grow_without_bound(tmp_path: Path, monkeypa
 
 def test_the_log_keeps_what_was_written_before_a_restart(tmp_path: Path) -> None:
     for line in (b"why it ended\n", b"started again, \xff\n"):
-        with up._rotating_log(tmp_path / "up.log") as log_pipe:
+        with up._open_rotating_log(tmp_path / "up.log") as log_pipe:
             os.write(log_pipe, line)
     assert (tmp_path / "up.log").read_text().splitlines() == ["why it ended", "started again, \\xff"]

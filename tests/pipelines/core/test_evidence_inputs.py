@@ -154,7 +154,7 @@ def test_changed_records_of_several_writes_include_their_earlier_assignments(tmp
 
 
 def test_too_many_changed_records_are_not_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "MOST_RECORDS", 1)
+    monkeypatch.setattr(changes, "MAX_RECORDS", 1)
     lake = Lake(tmp_path)
     lake.write(WORKLOG, logs(("1", "ann", "P"), ("2", "ben", None)))
     start = lake.content_hash(WORKLOG)
@@ -170,7 +170,7 @@ def test_the_changes_of_one_write_are_not_used_for_another_write_with_the_same_c
     lake.write(WORKLOG, logs(("1", "ann", "Q"), ("2", "ben", "Q")))
     lake.write(WORKLOG, logs(("1", "ann", "R"), ("2", "ben", "R")))
     start = lake.content_hash(WORKLOG)
-    monkeypatch.setattr(changes, "MOST_RECORDS", 1)
+    monkeypatch.setattr(changes, "MAX_RECORDS", 1)
     lake.write(WORKLOG, logs(("1", "ann", "Q"), ("2", "ben", "Q")))
     assert find_changed_records(tmp_path, WORKLOG, start, lake.content_hash(WORKLOG)) is None
 
