@@ -37,9 +37,10 @@ from pipelines.core.vanished_values import (
     record_vanished_values,
 )
 from pipelines.snapshots.reader import Snapshot, list_snapshots
-from pipelines.storage.lake import Lake, WriteResult
+from pipelines.storage.lake import Lake
 from pipelines.storage.part_writer import PartWriter
 from pipelines.storage.run_state import AssetState
+from pipelines.storage.write_result import WriteResult
 from pipelines.validation.rule_evaluation import ValidatedRows
 
 

@@ -31,7 +31,7 @@ from pipelines.contracts.classification import DataClass
 from pipelines.contracts.lineage import ColumnOrigin, find_origins
 from pipelines.contracts.personal_columns import classify_columns, is_impersonal
 from pipelines.contracts.table import Column, Table
-from pipelines.storage.lake import WriteResult
+from pipelines.storage.write_result import WriteResult
 
 PREVIEW_ROWS = 5
 # Metadata of a write that removed micro-skills, people, units, roles or courses: one sentence per line.

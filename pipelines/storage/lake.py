@@ -6,7 +6,7 @@ rows changed (`change_log`), publication (`pipelines.snapshots`).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -31,6 +31,7 @@ from pipelines.storage.recorded_counts import (
     read_recorded_counts,
     write_recorded_counts,
 )
+from pipelines.storage.write_result import WriteResult
 from pipelines.validation.quarantine import QUARANTINE_ORDER, count_quarantined, exclude_rows
 from pipelines.validation.rule_evaluation import (
     ContractViolation,
@@ -40,30 +41,6 @@ from pipelines.validation.rule_evaluation import (
     sort_rows,
     validate_rows,
 )
-
-
-@dataclass(frozen=True)
-class WriteResult:
-    """The state of a table after a write.
-
-    Attributes:
-        changed: False if the table already had exactly this content.
-        counts: The rows that arrived in the table and are in it or in its quarantine.
-        quarantine: The state of the table's quarantine; None for a quarantine itself.
-    """
-
-    table: str
-    path: Path
-    rows: int
-    bytes: int
-    content_sha256: str
-    changed: bool
-    counts: RuleCounts = field(default_factory=RuleCounts)
-    quarantine: "WriteResult | None" = None
-
-    def with_counts(self, counts: RuleCounts, quarantine: "WriteResult") -> "WriteResult":
-        """The same state with the counts of the table and the state of its quarantine."""
-        return replace(self, counts=counts, quarantine=quarantine)
 
 
 @dataclass(frozen=True)

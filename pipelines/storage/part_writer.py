@@ -19,8 +19,9 @@ from pipelines.contracts.table import Table
 from pipelines.storage.change_log import record_change
 from pipelines.storage.file_hashes import combine_hashes, hash_files
 from pipelines.storage.file_layout import FIRST_RANGE, split_into_files
-from pipelines.storage.lake import Lake, WriteResult
+from pipelines.storage.lake import Lake
 from pipelines.storage.recorded_counts import fingerprint_values
+from pipelines.storage.write_result import WriteResult
 from pipelines.validation.quarantine import QUARANTINE_ORDER
 from pipelines.validation.rule_evaluation import ValidatedRows, validate_rows
 
