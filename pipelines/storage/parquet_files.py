@@ -23,11 +23,12 @@ def content_sha256(rows: pl.DataFrame) -> str:
     content_digest = hashlib.sha256(repr(list(rows.schema.items())).encode())
     # Arrow does not define the bytes of nulls, of slices and of padding; Parquet contains present values alone. Blocks
     # of fixed size keep the memory small and the pages independent of chunks.
+    nested_columns = [column for column, dtype in rows.schema.items() if dtype.is_nested()]
     for first_row in range(0, max(rows.height, 1), ROW_GROUP_SIZE):
-        parquet_buffer = io.BytesIO()
-        rows.slice(first_row, ROW_GROUP_SIZE).rechunk().write_parquet(
-            parquet_buffer, compression="uncompressed", statistics=False
-        )
+        parquet_buffer, block = io.BytesIO(), rows.slice(first_row, ROW_GROUP_SIZE).rechunk()
+        # a slice keeps all elements of its lists, and their number decides on the pages (Polars 2.1)
+        block = block.with_columns(pl.col(nested_columns).gather(pl.int_range(pl.len())))
+        block.write_parquet(parquet_buffer, compression="uncompressed", statistics=False)
         content_digest.update(parquet_buffer.getbuffer())
     return content_digest.hexdigest()
 

@@ -151,6 +151,15 @@ def test_another_value_name_type_or_row_has_another_hash(rows: list[dict[str, An
     assert len({content_sha256(frame) for frame in (plain, *others)}) == 5
 
 
+def test_the_hash_of_lists_does_not_depend_on_the_frame_that_the_rows_were_cut_from() -> None:
+    texts = [[f"skill-{row}-{position}" for position in range(row % 4)] for row in range(60_000)]
+    large = pl.DataFrame({"row": range(60_000), "skills": texts})
+    cut = large.slice(20_000, 1_000)
+    assert content_sha256(cut) == content_sha256(
+        pl.DataFrame({"row": range(20_000, 21_000), "skills": texts[20_000:21_000]})
+    )
+
+
 def test_rows_beyond_the_first_block_change_the_hash() -> None:
     long = pl.DataFrame({"x": pl.int_range(0, ROW_GROUP_SIZE + 2, eager=True)})
     changed = long.with_columns(pl.when(pl.col("x") == ROW_GROUP_SIZE + 1).then(-1).otherwise("x").alias("x"))
