@@ -43,7 +43,7 @@ class PartWriter:
             lake: The lake.
             table: Contract of the table.
         """
-        self._lake, self._table = lake, table
+        self.table, self._lake = table, lake
         self._reference_values = lake.reference_values(table)
         self._old_hashes = lake.read_hashes(table)
         self._new_hashes: dict[str, str | None] = {}
@@ -70,13 +70,13 @@ class PartWriter:
         Raises:
             ContractViolation: A column is missing or has another type.
         """
-        validated_rows = self._without_repeated_keys(validate_rows(self._table, rows, self._reference_values))
+        validated_rows = self._without_repeated_keys(validate_rows(self.table, rows, self._reference_values))
         self._part_count += 1
         self._good_counts += validated_rows.good_counts
         self._bad_counts += validated_rows.bad_counts
         self._bad_rows.append(validated_rows.bad_rows)
         if validated_rows.good_rows.height:
-            rows_by_file = self._join_open_file(split_into_files(self._table, validated_rows.good_rows))
+            rows_by_file = self._join_open_file(split_into_files(self.table, validated_rows.good_rows))
             last_file = next(reversed(rows_by_file))
             self._open_file = last_file, rows_by_file.pop(last_file)
             self._write(rows_by_file)
@@ -88,7 +88,7 @@ class PartWriter:
         Returns:
             The state of the table after all parts.
         """
-        table, lake = self._table, self._lake
+        table, lake = self.table, self._lake
         if self._part_count == 0:
             self.add(pl.DataFrame(schema=table.schema))
         open_file = self._open_file or next(iter(split_into_files(table, pl.DataFrame(schema=table.schema)).items()))
@@ -129,37 +129,37 @@ class PartWriter:
         self._follow_changes(
             changed_files & set(self._old_hashes), {name: rows_by_file[name] for name in changed_files}
         )
-        self._lake.write_files(self._table, rows_by_file, hash_by_file, changed_files)
+        self._lake.write_files(self.table, rows_by_file, hash_by_file, changed_files)
         self._new_hashes |= hash_by_file
 
     def _follow_changes(self, replaced_files: set[str], rows_by_file: Mapping[str, pl.DataFrame]) -> None:
         """Remember the rows of files that change, for the change log, unless they are too many."""
         if not self._are_changes_followed:
             return
-        self._removed_rows.append(self._lake.scan_files(self._table, replaced_files).collect())
+        self._removed_rows.append(self._lake.scan_files(self.table, replaced_files).collect())
         self._added_rows += rows_by_file.values()
         if sum(rows.height for rows in (*self._removed_rows, *self._added_rows)) > MAX_FOLLOWED_ROWS:
             self._are_changes_followed = False
             self._removed_rows, self._added_rows = [], []
 
     def _record_change(self) -> None:
-        no_rows = pl.DataFrame(schema=self._table.schema)
+        no_rows = pl.DataFrame(schema=self.table.schema)
         record_change(
             self._lake.root,
-            self._table,
+            self.table,
             old_fingerprint=combine_hashes(self._old_hashes),
             new_fingerprint=combine_hashes(self._new_hashes),
             old_rows=pl.concat([no_rows, *self._removed_rows]),
             new_rows=pl.concat([no_rows, *self._added_rows]),
             count_people=lambda: int(
-                self._lake.scan(self._table).select(pl.col("person_id").n_unique()).collect().item()
+                self._lake.scan(self.table).select(pl.col("person_id").n_unique()).collect().item()
             ),
         )
 
     def _without_repeated_keys(self, validated_rows: ValidatedRows) -> ValidatedRows:
         """Set aside the rows whose key an earlier part has. Parts of different people have different keys."""
-        key, good_rows = self._table.key, validated_rows.good_rows
-        if not key or self._table.is_partitioned_by_person or good_rows.is_empty():
+        key, good_rows = self.table.key, validated_rows.good_rows
+        if not key or self.table.is_partitioned_by_person or good_rows.is_empty():
             return validated_rows
         part_hashes = good_rows.select(key).hash_rows().to_numpy()
         may_repeat = np.isin(part_hashes, self._key_hashes, assume_unique=False)
@@ -168,7 +168,7 @@ class PartWriter:
             return validated_rows
         # equal hashes of different keys are possible: the keys themselves decide
         candidate_keys = good_rows.filter(pl.Series(may_repeat)).select(key)
-        open_rows = pl.DataFrame(schema=self._table.schema) if self._open_file is None else self._open_file[1]
-        written_rows = pl.concat([self._lake.scan_files(self._table, self._new_hashes), open_rows.lazy()])
+        open_rows = pl.DataFrame(schema=self.table.schema) if self._open_file is None else self._open_file[1]
+        written_rows = pl.concat([self._lake.scan_files(self.table, self._new_hashes), open_rows.lazy()])
         repeated_keys = candidate_keys.lazy().join(written_rows.select(key), on=key, how="semi").unique().collect()
         return validated_rows.without_keys(repeated_keys)
