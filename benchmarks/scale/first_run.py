@@ -9,6 +9,7 @@ of its child processes, so that the run is not slowed down. Pages of open Parque
 
 import contextlib
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -127,8 +128,11 @@ def sample_memory(process: subprocess.Popen[bytes]) -> list[MemorySample]:
     """Sample the resident memory of a process and its children until it ends."""
     memory_samples: list[MemorySample] = []
     while process.poll() is None:
-        memory_samples.append((time.time(), sum(map(_read_resident_bytes, _list_process_tree(process.pid)))))
-        time.sleep(_SAMPLE_SECONDS)
+        process_ids = _list_process_tree(process.pid)
+        # a forked process shares most of its memory, which counts once; the kernel takes longer to tell shares
+        read_bytes = _read_resident_bytes if len(process_ids) == 1 else _read_proportional_bytes
+        memory_samples.append((time.time(), sum(map(read_bytes, process_ids))))
+        time.sleep(_SAMPLE_SECONDS * len(process_ids))
     return memory_samples
 
 
@@ -185,3 +189,13 @@ def _read_resident_bytes(process_id: int) -> int:
         return int(Path(f"/proc/{process_id}/statm").read_text().split()[1]) * _PAGE_BYTES
     except (OSError, IndexError):  # the process has ended meanwhile
         return 0
+
+
+def _read_proportional_bytes(process_id: int) -> int:
+    """Resident bytes of a process; a page that several processes share counts as a fraction in each of them."""
+    try:
+        rollup = Path(f"/proc/{process_id}/smaps_rollup").read_text()
+    except OSError:  # the process has ended meanwhile
+        return 0
+    share = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return 0 if share is None else int(share[1]) * 1024
