@@ -37,6 +37,7 @@ from assets.incremental.asset_run import (
 )
 from assets.incremental.automation_condition import on_changed_inputs
 from assets.resources.fingerprints import fingerprint_config, fingerprint_table
+from assets.resources.memory import return_freed_memory
 from assets.resources.metadata import attach_lineage, build_asset_spec, numeric_metadata, table_contract
 from assets.resources.pipeline import PipelineResource
 from assets.resources.table_reader import Scope
@@ -234,6 +235,7 @@ def _build_asset(
     )
     def compute_asset(context: AssetExecutionContext, pipeline: PipelineResource) -> Results:
         yield from attach_lineage(execute(context, pipeline), context)
+        return_freed_memory()
 
     return compute_asset
 

@@ -21,7 +21,7 @@ from pipelines.storage.lake import Lake
 _SHARED_TABLES = {EVIDENCE.name}
 # Evidence rows of one range of people. Assets work on one range after the other: memory follows this number, and not
 # the size of the company.
-EVIDENCE_ROWS_PER_RANGE = 1_500_000
+EVIDENCE_ROWS_PER_RANGE = 700_000
 
 
 class UndeclaredRead(Exception):
