@@ -97,7 +97,7 @@ def compare_writes(table: Table, first: pl.DataFrame, second: pl.DataFrame, part
 
 
 @given(PERSON_ROWS, PERSON_ROWS, st.sets(PEOPLE, max_size=5))
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_ranges_of_people_leave_what_one_write_leaves(
     first: list[tuple[str, str, float]], second: list[tuple[str, str, float]], bounds: set[str]
 ) -> None:
@@ -108,7 +108,7 @@ def test_ranges_of_people_leave_what_one_write_leaves(
 
 
 @given(EVENT_ROWS, EVENT_ROWS)
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_months_leave_what_one_write_leaves(
     first: list[tuple[str, str | None, int]], second: list[tuple[str, str | None, int]]
 ) -> None:
