@@ -209,14 +209,14 @@ def deliver(address_template: str, message_title: str, message_text: str) -> boo
 
 
 def send_undelivered(alert_state: AlertState, message_title: str) -> tuple[AlertState, list[Issue]]:
-    """Try each undelivered message once more; one that failed `MAX_DELIVERIES` times is given up.
+    """Send each undelivered message again; drop a message that has failed `MAX_DELIVERIES` times.
 
     Args:
         alert_state: The stored state.
         message_title: Title of the messages.
 
     Returns:
-        The state to store, and an issue per kind of address that is out of reach, for the other addresses.
+        The state to store, and one issue per scheme of the unreachable addresses, to be sent to the other addresses.
     """
     remaining_messages, unreachable_addresses = [], set(alert_state.unreachable)
     for undelivered_message in alert_state.undelivered:

@@ -16,7 +16,7 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import ORIGIN
 from pipelines.contracts.output_tables import COMPANION, PUBLISH_TARGET, SHOWN_COMPANION, SNAPSHOT
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE
-from pipelines.ingest.deliveries import read_ledger, source_tables
+from pipelines.ingest.deliveries import list_raw_tables, read_ledger
 from pipelines.ingest.fetch_targets import list_fetch_targets
 from pipelines.ingest.fetching import list_new_files
 from pipelines.ingest.landing import list_landing_files
@@ -105,7 +105,7 @@ def select_fetch(all_assets: Sequence[AssetsDefinition | AssetSpec]) -> Selectio
 def select_incremental(
     all_assets: Sequence[AssetsDefinition | AssetSpec], changed_sources: Sequence[SourceConfig]
 ) -> Selection:
-    """Select what a run needs to update the people whom new files of some sources concern.
+    """Select the assets of a run that updates only the people whom the new files of some sources are about.
 
     Args:
         all_assets: All assets.
@@ -114,7 +114,7 @@ def select_incremental(
     Returns:
         The landing of these sources and every asset that can be updated in part, with the checks of their tables.
     """
-    affected_shape_names = {shape_name for source in changed_sources for shape_name in source_tables(source)}
+    affected_shape_names = {shape_name for source in changed_sources for shape_name in list_raw_tables(source)}
     landing_op_names = {f"land_{source.system}" for source in changed_sources}
     unaffected_asset_keys = {
         AssetKey(table.name)

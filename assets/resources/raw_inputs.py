@@ -14,7 +14,7 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.contracts.columns import AccountKind
 from pipelines.contracts.table import Table
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, assign_account_keys
-from pipelines.ingest.deliveries import current_deliveries, scan_current_rows, source_tables
+from pipelines.ingest.deliveries import current_deliveries, list_raw_tables, scan_current_rows
 from pipelines.ingest.new_deliveries import DeliveryKey
 from pipelines.storage.lake import Lake
 
@@ -25,7 +25,7 @@ def raw_tables(sources: Iterable[SourceConfig]) -> RawTables:
     """The raw tables that sources feed: shape, contract and sources of each, by table name."""
     raw_tables_by_name: RawTables = {}
     for source in sources:
-        for shape, table in source_tables(source).items():
+        for shape, table in list_raw_tables(source).items():
             raw_tables_by_name.setdefault(table.name, (shape, table, []))[2].append(source)
     return dict(sorted(raw_tables_by_name.items()))
 
@@ -52,7 +52,7 @@ def list_current_deliveries(lake: Lake, config: Config, raw_name: str) -> list[D
     return [
         DeliveryKey(*delivery_row)
         for source in config.sources
-        if raw_name in {table.name for table in source_tables(source).values()}
+        if raw_name in {table.name for table in list_raw_tables(source).values()}
         for delivery_row in current_deliveries(lake, source).select(DeliveryKey._fields).iter_rows()
     ]
 

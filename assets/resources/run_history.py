@@ -148,7 +148,10 @@ def _conclude_outcome(steps: tuple[StepHistory, ...]) -> Outcome:
 
 
 def _read_tables(instance: DagsterInstance, run: DagsterRun) -> dict[str, tuple[tuple[Table, ...], tuple[Table, ...]]]:
-    """The tables that each step reads and makes, by its name, as the job declared them when the run began."""
+    """Return, by name of the step, the tables that it reads and those that it makes.
+
+    They are those that the job declared when the run began.
+    """
     if run.job_snapshot_id is None:
         return {}
     job_snapshot = instance.get_job_snapshot(run.job_snapshot_id)
@@ -161,12 +164,12 @@ def _read_tables(instance: DagsterInstance, run: DagsterRun) -> dict[str, tuple[
     }
 
 
-def _find_tables(slot_names: list[str]) -> tuple[Table, ...]:
+def _find_tables(input_or_output_names: list[str]) -> tuple[Table, ...]:
     """The contracts among names of inputs and outputs; the outputs of checks have none."""
     contracts = []
-    for slot_name in slot_names:
+    for input_or_output_name in input_or_output_names:
         try:
-            contracts.append(table_contract(slot_name))
+            contracts.append(table_contract(input_or_output_name))
         except (KeyError, ValueError):
             continue
     return tuple(contracts)

@@ -165,8 +165,8 @@ def companions(run: AssetRun) -> Results:
         yield materialize_output(run, COMPANION, matched_companions)
     reply_effects = list_reply_effects(employee_input.replies, run.read_previous(OBEYED_REPLY), employee_input.as_of)
     # a reply that takes effect now does so with the snapshot that is not published yet
-    first_snapshot = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(UNPUBLISHED))
-    reply_effects = reply_effects.with_columns(pl.col("first_snapshot_id").fill_null(first_snapshot))
+    unpublished_snapshot_id = pl.when(pl.col("obeyed_date").is_not_null()).then(pl.lit(UNPUBLISHED))
+    reply_effects = reply_effects.with_columns(pl.col("first_snapshot_id").fill_null(unpublished_snapshot_id))
     yield materialize_output(run, REPLY_EFFECT, reply_effects)
 
 

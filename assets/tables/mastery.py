@@ -109,7 +109,9 @@ def alignment(run: AssetRun) -> Results:
     employee_input = read_employee_input(run.tables, as_of)
     team_alignments = align_teams(
         run.tables.read(PERSON).filter(is_employed()),
-        replace(recommendation_context, wishes=employee_input.objections.drop_objecting(recommendation_context.wishes)),
+        replace(
+            recommendation_context, wishes=employee_input.objections.drop_objected_rows(recommendation_context.wishes)
+        ),
         min_team_people=policy.team_people,
         minimum_people=policy.minimum_people,
     )

@@ -308,7 +308,7 @@ def _check_accepted(table_name: str, pipeline: PipelineResource, sources: list[S
 
 
 def _check_columns(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
-    """Check that the last delivery of each source has no column that is unmapped and missing in the one before."""
+    """Check that the last file of each source has no column that nothing reads and that the file before lacks."""
     ledger = read_ledger(pipeline.lake)
     new_columns = {column for source in sources for column in find_new_columns(ledger, source.name)}
     column_list = ", ".join(sorted(new_columns))

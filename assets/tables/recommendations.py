@@ -93,7 +93,7 @@ def recommendations(run: AssetRun) -> Results:
     skills, text_matches = table_reader.read(SKILL), table_reader.read(SKILL_TEXT)
     employee_input, assignments = read_employee_input(table_reader, as_of), table_reader.read(ASSIGNMENT)
     # statements about several people leave out what one of them objects to
-    evidence = employee_input.objections.drop_objecting(select_recent_evidence(table_reader.scan(EVIDENCE), as_of))
+    evidence = employee_input.objections.drop_objected_rows(select_recent_evidence(table_reader.scan(EVIDENCE), as_of))
     practice_options = find_practice_options(
         assignments, table_reader.read(LEARNING_RECORD), evidence, skills, text_matches, as_of
     )
@@ -119,7 +119,7 @@ def recommendations(run: AssetRun) -> Results:
             policy,
         )
         ranked_steps_of_ranges.append(
-            employee_input.objections.drop_objecting(ranked_steps).select("person_id", "skill_id")
+            employee_input.objections.drop_objected_rows(ranked_steps).select("person_id", "skill_id")
         )
         return recommendation_rows, counterfactuals
 
@@ -128,7 +128,7 @@ def recommendations(run: AssetRun) -> Results:
         yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
     unit_members = table_reader.read(PERSON).filter(is_employed()).select("person_id", "unit_name")
-    mastery = employee_input.objections.drop_objecting(table_reader.read(MASTERY))
+    mastery = employee_input.objections.drop_objected_rows(table_reader.read(MASTERY))
     unit_support = count_unit_support(assignments, evidence, mastery, unit_members, text_matches, as_of)
     ranked_steps = pl.concat(ranked_steps_of_ranges)
     support_gaps = find_support_gaps(ranked_steps, unit_members, unit_support, skills, policy.minimum_people)
@@ -269,7 +269,7 @@ def hide_wished_skills(listed_steps: pl.DataFrame, hidden_pairs: pl.DataFrame) -
 
 
 def hide_held_skills(context: RecommendationContext, hidden_pairs: pl.DataFrame) -> RecommendationContext:
-    """The context of explanations: a hidden micro-skill counts as evidence, and no sentence names it as held.
+    """The tables of explanations with the stage `none` for hidden micro-skills, so that no sentence names one as held.
 
     Args:
         context: The tables that explanations name.

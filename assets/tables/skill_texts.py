@@ -39,9 +39,9 @@ def skill_texts(run: AssetRun) -> Results:
     table_reader, earlier_matches = run.tables, run.tables.read(SKILL_TEXT)
     if run.changes.previous is None or "code" in run.changes.changed_inputs():
         earlier_matches = earlier_matches.clear()
-    learning_records = table_reader.read(LEARNING_RECORD, _COURSE_TEXT_COLUMNS).unique()
+    course_text_rows = table_reader.read(LEARNING_RECORD, _COURSE_TEXT_COLUMNS).unique()
     distinct_texts = list_distinct_texts(
-        [table_reader.scan(table) for table in _TEXT_TABLES], learning_records, table_reader.read(COURSE)
+        [table_reader.scan(table) for table in _TEXT_TABLES], course_text_rows, table_reader.read(COURSE)
     )
     text_matches = update_matches(distinct_texts, table_reader.read(SKILL), table_reader.read(ALIAS), earlier_matches)
     yield run.materialize(SKILL_TEXT, text_matches, {"texts": distinct_texts.height})

@@ -128,7 +128,7 @@ class PersonItemPairs:
 
 
 def encode_pairs(pairs: pl.DataFrame, person_ids: Strings, item_ids: Strings) -> PersonItemPairs:
-    """Return the pairs by code.
+    """Encode pairs of person and item as codes: the positions of their ids in the sorted ids.
 
     Args:
         pairs: One row per pair: person_id, skill_id (the item). Pairs of other people or items are dropped.

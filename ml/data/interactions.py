@@ -91,7 +91,7 @@ class Interactions:
 
     @cached_property
     def search_key(self) -> Ints:
-        """The `time_key` of each entry, ascending: one binary search cuts the interactions of many people."""
+        """The `time_key` of each entry, ascending: one binary search finds a cutoff of each of many people."""
         return self.time_key(self.person, self.time)
 
 
@@ -125,6 +125,8 @@ class UserStates:
         self, n_items: int, decay_moments: float = np.inf, decay_days: float = np.inf, weigh_uses: bool = False
     ) -> sparse.csr_matrix:
         """Return rows x items; an item last used m moments and d days ago weighs exp(-m/decay_moments - d/decay_days).
+
+        A moment is a distinct time at which the person used an item; see `moments_back`.
 
         Args:
             n_items: Number of columns.

@@ -276,29 +276,30 @@ def estimate_levels(
 
     Args:
         evidence_rows: Rows of EVIDENCE up to the moment with `_pair`, in order of pairs.
-        moment: The moment that the levels are as of.
+        moment: The moment for which the levels are estimated.
         policy: The company's policy of stages.
         tracing_model: The model.
 
     Returns:
-        One row per `_pair`: half_life (days), weight (evidence left), freshness, level, low, high. If the model is not
-        fitted, level, low and high are null, and `declare_levels` computes them from the stage.
+        One row per `_pair`: half_life (days), weight (sum over the rows of the share retained since), freshness, level,
+        and low and high, the bounds of its interval. If the model is not fitted, level, low and high are null;
+        `declare_levels` then computes them from the stage.
     """
     skill_parameters = match_skill_ids(evidence_rows, tracing_model.parameters_by_skill.drop("judged_count")).lazy()
     half_life = pl.col("half_life").fill_null(tracing_model.default_half_life)
     age_days = (pl.lit(moment) - pl.col("occurred_at")).dt.total_seconds() / 86_400
-    feedback_fading = 2.0 ** (-age_days / max(policy.rusty_after_days, 1))
-    is_observed = (pl.col("observed") > 0) | (pl.col("succeeded") > 0)
+    feedback_retained_share = 2.0 ** (-age_days / max(policy.rusty_after_days, 1))
+    is_observed_or_succeeded = (pl.col("observed") > 0) | (pl.col("succeeded") > 0)
     pair_sums = (
         evidence_rows.lazy()
         .join(skill_parameters.select("skill_id", "half_life"), on="skill_id", how="left", maintain_order="left")
         .with_columns((2.0 ** (-age_days / half_life)).alias("retained_share"), *build_evidence_weights(policy))
-        .with_columns(pl.col(FADING_COLUMNS) * feedback_fading)
+        .with_columns(pl.col(FADING_COLUMNS) * feedback_retained_share)
         .group_by("_pair", maintain_order=True)
         .agg(
             pl.col(SUM_COLUMNS).sum(),
             pl.col("retained_share").filter("is_practice").max().fill_null(0.0).alias("practice_freshness"),
-            pl.col("retained_share").filter(is_observed).max().fill_null(0.0).alias("observed_freshness"),
+            pl.col("retained_share").filter(is_observed_or_succeeded).max().fill_null(0.0).alias("observed_freshness"),
             pl.col("retained_share").sum().alias("weight"),
             pl.col("skill_id").first(),
         )

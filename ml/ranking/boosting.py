@@ -22,7 +22,13 @@ from ml.ranking.training_set import TrainingRows
 class ListwiseSoftmax(BaseLoss):  # type: ignore[misc]
     """Cross entropy of each case's softmax over its candidates, with the linear utility as a fixed offset.
 
-    The gradient of candidate c is w (p_c - t_c), its hessian w p_c (1 - p_c); the shares t of a case add up to one.
+    The gradient of candidate c is w (p_c - t_c), its hessian w p_c (1 - p_c).
+
+    Args:
+        linear_utility: Cases x candidates: the offset.
+        is_candidate: Cases x candidates; False on padding.
+        target_share: Cases x candidates, t above: 1 / (targets of the case) for a target, else 0.
+        case_weight: One weight per case, w above.
     """
 
     def __init__(

@@ -31,30 +31,32 @@ class CalibrationRows:
 def collect_calibration_rows(
     recommender: Recommender, interactions: Interactions, cutoff_tick: int, horizon_ticks: int
 ) -> CalibrationRows:
-    """Rank the items of people with a history at a moment, and look up what they acquired after it.
+    """Rank the items of people with a history before a cutoff, and look up what they acquired after it.
 
     Args:
-        recommender: Fitted on nothing at or after the cutoff, or on other people.
+        recommender: It must be fitted only on events before the cutoff, or only on other people.
         interactions: Everything that these people did; items that the recommender does not know are left out.
-        cutoff_tick: The moment in ticks.
+        cutoff_tick: The cutoff in ticks.
         horizon_ticks: Span in ticks within which an acquisition counts.
     """
     interactions = reindex_items(interactions, recommender.ensemble.items)
     interactions = replace(interactions, is_repeatable=recommender.rules.repeatable)
-    updated_recommender = replace(recommender.with_interactions(interactions), calibrator=None)
+    uncalibrated_recommender = replace(recommender.with_interactions(interactions), calibrator=None)
     cases = build_window_cases(interactions, np.array([cutoff_tick]), horizon_ticks, include_idle=True)
     cases, case_weights = _sample_cases(cases, interactions, recommender)
     row_blocks = parallel_map(
         _collect_block_rows,
         [
-            (updated_recommender, interactions, case_block)
+            (uncalibrated_recommender, interactions, case_block)
             for case_block in cases.blocks(recommender.config.block_rows(interactions.n_items))
         ],
     )
     if not row_blocks:
         return CalibrationRows(np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0))
-    inputs, outcomes, top_counts = (np.concatenate(field_blocks) for field_blocks in zip(*row_blocks, strict=True))
-    return CalibrationRows(inputs, outcomes, np.repeat(case_weights, top_counts))
+    inputs, outcomes, row_counts_per_case = (
+        np.concatenate(field_blocks) for field_blocks in zip(*row_blocks, strict=True)
+    )
+    return CalibrationRows(inputs, outcomes, np.repeat(case_weights, row_counts_per_case))
 
 
 def calibrate(rows_per_window: Sequence[CalibrationRows]) -> Calibrator | None:

@@ -62,11 +62,15 @@ class FeatureSource:
         )
 
     def accumulate(self, encoded_rows: pl.DataFrame) -> pl.DataFrame:
-        """One row per key and ts, sorted by ts: the value from then on, and `since`, a copy of ts."""
+        """Compute the value of each key after each of its ts, from the rows that `encode_rows` returns.
+
+        Returns:
+            One row per key and ts, sorted by ts: value, and `since`, a copy of ts.
+        """
         merged_value = pl.col("value").sum() if self.is_sum else pl.col("value").max()
         merged_rows = encoded_rows.group_by("key", "ts").agg(merged_value).sort("ts", "key")
-        value_so_far = pl.col("value").cum_sum().over("key") if self.is_sum else pl.col("value")
-        return merged_rows.with_columns(value_so_far, since="ts")
+        current_value = pl.col("value").cum_sum().over("key") if self.is_sum else pl.col("value")
+        return merged_rows.with_columns(current_value, since="ts")
 
     def values_at(self, encoded_rows: pl.DataFrame, moment: datetime) -> Lookup:
         """The feature's value per key at one moment."""

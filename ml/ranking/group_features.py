@@ -56,9 +56,9 @@ class GroupFeatures:
         person_ids, person_codes = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
         item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._group_index.items)
         feature_matrix = np.zeros((pairs.height, 3), np.float32)
-        moment_ticks, moment_index = np.unique(self._round_to_grid(as_ticks(pairs["at"])), return_inverse=True)
-        for moment_number, moment_tick in enumerate(moment_ticks.tolist()):
-            row_indices = np.flatnonzero((moment_index == moment_number) & (item_codes >= 0))
+        moment_ticks, moment_index_per_pair = np.unique(self._round_to_grid(as_ticks(pairs["at"])), return_inverse=True)
+        for moment_index, moment_tick in enumerate(moment_ticks.tolist()):
+            row_indices = np.flatnonzero((moment_index_per_pair == moment_index) & (item_codes >= 0))
             feature_matrix[row_indices] = self._features_at(
                 moment_tick, person_ids, person_codes[row_indices], item_codes[row_indices]
             )

@@ -268,12 +268,22 @@ def add_extra_features(
     interactions: Interactions,
     extra: ExtraFeatures | None,
 ) -> Floats:
-    """(rows * k) x features: these features of candidates, then the extra ones."""
+    """Append the extra features to the features of the candidates; return (rows * k) x features.
+
+    Args:
+        features: (rows * k) x features of the candidates.
+        ensemble: The scorers that chose the candidates; holds the item ids.
+        user_states: What the person of each row held at its cutoff.
+        candidates: Rows x k candidates.
+        interactions: Holds the person ids, and whether its ticks are microseconds.
+        extra: What computes the extra features; None if there are none.
+    """
     if extra is None:
         return features
-    person_ids, is_calendar = interactions.people, interactions.is_calendar
+    person_ids, has_calendar_ticks = interactions.people, interactions.is_calendar
     return np.concatenate(
-        [features, build_extra_features(extra, user_states, candidates, person_ids, ensemble, is_calendar)], axis=1
+        [features, build_extra_features(extra, user_states, candidates, person_ids, ensemble, has_calendar_ticks)],
+        axis=1,
     )
 
 

@@ -93,7 +93,7 @@ def write_counterfactuals(counterfactuals: pl.DataFrame, skills: pl.DataFrame) -
 
 
 def _write_added_evidence() -> pl.Expr:
-    """What one more row of evidence would have done."""
+    """The sentence about a further row of evidence with which the step would be reached."""
     return pl.format(
         "{}, and {}: this step would be behind you.",
         pl.col("mode").replace_strict(_ADDED_TEXT_BY_MODE, return_dtype=pl.String, default=None),
@@ -104,7 +104,7 @@ def _write_added_evidence() -> pl.Expr:
 
 
 def _write_removed_evidence() -> pl.Expr:
-    """What the row of evidence has done."""
+    """The sentence about a row of evidence without which the step would not be recommended."""
     return pl.format(
         "Without {}{}, {}: this step would not be here.",
         pl.col("mode").replace_strict(_EXISTING_TEXT_BY_MODE, return_dtype=pl.String, default=None),

@@ -31,8 +31,9 @@ def compute_capability_coverage(
 
     Returns:
         One row per person and capability of which the person holds something, in the contract `out__capability`
-        without the metadata of the run. next_skill_id is the missing micro-skill whose prerequisites are held, then the
-        heaviest, then the first by id. completes_share is the coverage with it; both are null if nothing is missing.
+        without the metadata of the run. next_skill_id is a missing micro-skill: those whose prerequisites are held come
+        first, then those of greater weight, then those with the smaller id. completes_share is the coverage of the
+        capability once the person holds it too. Both are null if nothing is missing.
     """
     person_ids = mastery["person_id"].unique().sort()
     return pl.concat(

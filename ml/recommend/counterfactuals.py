@@ -389,7 +389,7 @@ def _split_by_people(
 
 
 def _to_versions(table: pl.DataFrame, version_people: pl.DataFrame) -> pl.DataFrame:
-    """The rows of people as rows of each of their versions: person_id is the number of the version."""
+    """Repeat the rows of a person per version (a row of `version_people`), with its version_id as person_id."""
     version_rows = table.join(version_people, on="person_id").with_columns(pl.col("version_id").alias("person_id"))
     return version_rows.select(table.columns)
 

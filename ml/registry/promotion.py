@@ -85,7 +85,7 @@ def decide_training(
         ),
         (True, False, change_text),
     )
-    return next(Decision(is_yes, reason) for is_met, is_yes, reason in decision_rules if is_met)
+    return next(Decision(is_due, reason) for is_met, is_due, reason in decision_rules if is_met)
 
 
 def decide_promotion(
@@ -122,7 +122,7 @@ def decide_promotion(
         (bool(faults), False, "; ".join(faults)),
         (True, True, f"NDCG@10 on the last window beats {_format_gains(evaluation)}"),
     )
-    return next(Decision(is_yes, reason) for is_met, is_yes, reason in decision_rules if is_met)
+    return next(Decision(is_promoted, reason) for is_met, is_promoted, reason in decision_rules if is_met)
 
 
 def _format_gains(evaluation: Evaluation | None) -> str:

@@ -103,7 +103,9 @@ def load_champion(
 def load_fitted_before(
     bundle_folder: Path, model_version: str, freeze_tick: int, extra_features: ExtraFeatures | None
 ) -> Recommender | None:
-    """Load a model if it saw nothing after a freeze, or else the same recipe's earlier fit in its folder.
+    """Load a model that was fitted only on events before a freeze.
+
+    It is the model itself, or else the earlier fit of the same recipe that its folder holds.
 
     Args:
         bundle_folder: The folder of bundles.
@@ -112,7 +114,7 @@ def load_fitted_before(
         extra_features: The extra features of the bundle.
 
     Returns:
-        None if both saw more, or cannot be used.
+        The model; None if both were fitted on later events or cannot be loaded.
     """
     for model_folder in (bundle_folder / model_version, bundle_folder / model_version / FROZEN_FOLDER):
         try:

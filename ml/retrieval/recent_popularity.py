@@ -28,7 +28,7 @@ class RecentPopularity:
     cumulative: Floats = field(default_factory=lambda: np.zeros((1, 0), np.float32))  # bins x items
 
     def fit(self, interactions: Interactions) -> Self:
-        """Choose the grid for these interactions and count on it."""
+        """Choose bins of time for these interactions, and count their adoptions per bin."""
         adoption_ticks = interactions.target_events.time
         self.origin, self.width = 0, 0
         if interactions.is_calendar and len(adoption_ticks):
@@ -37,7 +37,10 @@ class RecentPopularity:
         return self.count(interactions)
 
     def count(self, interactions: Interactions) -> Self:
-        """Count other (for instance later) interactions on the grid chosen by `fit`, which grows as needed."""
+        """Count the adoptions of other, such as later, interactions in the bins that `fit` chose.
+
+        The width of the bins stays; bins are added for later events.
+        """
         target_events, n_items = interactions.target_events, interactions.n_items
         self.first_use = interactions.first_use
         event_bins = np.maximum(self._find_bins(target_events.time) + 1, 1)

@@ -353,7 +353,7 @@ class Config(ConfigSection):
         return sources
 
     def dump_inputs(self) -> str:
-        """What tables depend on, as JSON: all of footsteps.yaml except what only reports on runs."""
+        """The settings on which tables depend, as JSON: all of footsteps.yaml except `monitoring` and `privacy`."""
         return self.model_dump_json(exclude={"monitoring", "privacy"})
 
     def source(self, source_name: str) -> SourceConfig:

@@ -103,9 +103,9 @@ class CanonicalSchema:
 
     @cached_property
     def needed_column_groups(self) -> tuple[tuple[str, ...], ...]:
-        """Groups of columns of which each row needs at least one: a row with a value in none of them breaks a rule.
+        """Groups of columns: each row needs a value in at least one column of each group, or it breaks a rule.
 
-        record_code is not among them: if an export has none, it is a hash of the row.
+        record_code is in no group: an export may lack it, and it is then a hash of the row.
         """
         single_column_groups = (
             (column_name,) for column_name in (*self.key, *self.required) if column_name != "record_code"

@@ -64,7 +64,7 @@ class Column:
 
     @property
     def is_free_text(self) -> bool:
-        """Whether people wrote it, with any content."""
+        """Whether its values are texts that people wrote freely; such a text may name anybody."""
         return self.name in FREE_TEXT_COLUMNS
 
     @property

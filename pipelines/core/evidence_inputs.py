@@ -95,8 +95,10 @@ def read_changed_inputs(
         [changed_rows_by_table[WORKLOG], scan_worklogs_on(lake, changed_records_by_table[ASSIGNMENT])]
     )
     worklog_rows = affected_worklogs.unique(RECORD_KEY).sort(RECORD_KEY).collect()
-    assignment_codes = worklog_rows["assignment_code"].drop_nulls().unique().implode()
-    is_worked_on = pl.col("assignment_code").is_in(assignment_codes) | pl.col("record_code").is_in(assignment_codes)
+    assignment_or_record_codes = worklog_rows["assignment_code"].drop_nulls().unique().implode()
+    is_worked_on = pl.col("assignment_code").is_in(assignment_or_record_codes) | pl.col("record_code").is_in(
+        assignment_or_record_codes
+    )
     affected_assignments = pl.concat([changed_rows_by_table[ASSIGNMENT], lake.scan(ASSIGNMENT).filter(is_worked_on)])
     evidence_inputs = EvidenceInputs(
         # in the order of the table, because the first of several assignments with one code gives the text
@@ -119,11 +121,15 @@ def read_changed_inputs(
 
 
 def scan_worklogs_on(lake: Lake, assignments: pl.DataFrame) -> pl.LazyFrame:
-    """Scan the worklogs (`WORKLOG`) on some assignments, which they name by code or by record code.
+    """Scan the rows of `WORKLOG` about some assignments.
+
+    A worklog names its assignment by the assignment code or by the record code.
 
     Args:
         lake: Where the core tables are.
-        assignments: assignment_code, record_code.
+        assignments: One row per assignment: assignment_code, record_code.
     """
-    assignment_codes = pl.concat([assignments["assignment_code"], assignments["record_code"]]).drop_nulls().unique()
-    return lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(assignment_codes.implode()))
+    assignment_or_record_codes = (
+        pl.concat([assignments["assignment_code"], assignments["record_code"]]).drop_nulls().unique()
+    )
+    return lake.scan(WORKLOG).filter(pl.col("assignment_code").is_in(assignment_or_record_codes.implode()))

@@ -38,8 +38,10 @@ class Objections:
     hidden_pairs: pl.DataFrame
     opted_out_people: pl.DataFrame
 
-    def drop_objecting(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Drop hidden micro-skills, and people who opted out: statements about several people count the rows left.
+    def drop_objected_rows(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Drop the rows of hidden micro-skills and of people who opted out.
+
+        What is published about several people together is computed from the remaining rows.
 
         Args:
             rows: Rows with person_id, skill_id and any other column.

@@ -127,8 +127,8 @@ def find_hidden_skills(replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
 def add_replies_to_mastery(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """Add the stages that people state, and the micro-skills that they hide, to mastery.
 
-    The estimate stays and becomes less certain: if the table has an interval of the level, a dispute widens it by half
-    of the way to the end that the stated stage points to.
+    A dispute does not change the estimate, only its interval: the lower bound moves halfway to 0 if the stated stage is
+    lower, the upper bound halfway to 1 if it is higher.
 
     Args:
         mastery: One row per person and micro-skill: person_id, skill_id, stage, and any other columns.
@@ -141,8 +141,8 @@ def add_replies_to_mastery(mastery: pl.DataFrame, replies: pl.DataFrame, as_of: 
     """
     stated_stages = find_disputes(replies, as_of)
     hidden_skills = find_hidden_skills(replies, as_of).with_columns(pl.lit(True).alias("is_hidden"))
-    skills_without_evidence = stated_stages.join(mastery, on=_SKILL_KEY, how="anti").select(_SKILL_KEY)
-    added_rows = pl.concat([mastery.clear(), skills_without_evidence], how="diagonal").with_columns(
+    disputed_pairs_without_row = stated_stages.join(mastery, on=_SKILL_KEY, how="anti").select(_SKILL_KEY)
+    added_rows = pl.concat([mastery.clear(), disputed_pairs_without_row], how="diagonal").with_columns(
         pl.col("stage").fill_null(STAGES[0]), cs.numeric().fill_null(0), cs.boolean().fill_null(False)
     )
     mastery_rows = (

@@ -51,7 +51,7 @@ class LandedRowCounts:
         return self.read_count == self.kept_count + self.set_aside_count + self.passed_over_count
 
 
-def source_tables(source: SourceConfig) -> dict[CanonicalSchemaName, Table]:
+def list_raw_tables(source: SourceConfig) -> dict[CanonicalSchemaName, Table]:
     """The raw tables that a source feeds, by canonical schema."""
     shape_names = (
         [source.shape] if source.shape else [shape_map.shape for shape_map in get_adapter(source.system).shapes]
@@ -153,7 +153,7 @@ def scan_deliveries(lake: Lake, table: Table, deliveries: pl.DataFrame) -> pl.La
 def count_quarantined_rows(lake: Lake, sources: Sequence[SourceConfig]) -> int:
     """Number of quarantined rows: of the current deliveries of these sources, and of all other tables."""
     source_quarantines = [
-        scan_quarantine(lake, table, [source]) for source in sources for table in source_tables(source).values()
+        scan_quarantine(lake, table, [source]) for source in sources for table in list_raw_tables(source).values()
     ]
     return _count_rows([*source_quarantines, *(lake.scan(quarantine_table(table_name)) for table_name in TABLES)])
 
@@ -175,7 +175,7 @@ def count_landed_rows(lake: Lake, sources: Sequence[SourceConfig]) -> list[Lande
     landed_counts = []
     for source in sources:
         source_deliveries = landed_deliveries.filter(source_name=source.name)
-        raw_tables = source_tables(source).values()
+        raw_tables = list_raw_tables(source).values()
         kept_counts = _count_by_delivery(lake, raw_tables, source_deliveries, pl.lit(True))
         quarantines = [quarantine_table(table.name) for table in raw_tables]
         set_aside_counts = _count_by_delivery(

@@ -72,21 +72,24 @@ def find_notices(ledger: pl.DataFrame, source_name: str) -> list[str]:
 
 
 def find_new_columns(ledger: pl.DataFrame, source_name: str) -> list[str]:
-    """Find columns that nothing reads and that the file before did not have.
+    """Find columns of the last file that nothing reads and that the file before it did not have.
+
+    Only files that were read with the same mapping are compared: a column that the mapping no longer reads is not new.
 
     Args:
         ledger: Rows of the ledger of deliveries.
         source_name: Name of the source.
 
     Returns:
-        Headers of the file that the source landed last, in alphabetical order; none for a first file.
+        Headers of the file that the source landed last, in alphabetical order; none for the first file of a mapping.
     """
     landed_deliveries = ledger.filter(source_name=source_name, delivery_status="landed").sort("delivery_number")
-    if landed_deliveries.height < 2:
+    same_mapping_deliveries = landed_deliveries.filter(pl.col("mapping_code") == pl.col("mapping_code").last())
+    if same_mapping_deliveries.height < 2:
         return []
-    last_two_lists = landed_deliveries["columns_left_out"].tail(2).to_list()
-    earlier_columns, last_columns = (columns_left_out or [] for columns_left_out in last_two_lists)
-    return sorted(set(last_columns) - set(earlier_columns))
+    last_two_lists = same_mapping_deliveries["columns_left_out"].tail(2).to_list()
+    earlier_left_out, last_left_out = (columns_left_out or [] for columns_left_out in last_two_lists)
+    return sorted(set(last_left_out) - set(earlier_left_out))
 
 
 def _describe_files(file_names: list[str]) -> str:

@@ -18,7 +18,7 @@ import polars as pl
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.catalog import DELIVERY
-from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, source_tables
+from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, list_raw_tables
 from pipelines.ingest.ledger_writer import LedgerWriter
 from pipelines.ingest.raw_tables import (
     DeliveryFiles,
@@ -290,7 +290,7 @@ def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewF
         source.name, landed_file.file_sha256, landing.delivery_day, delivery_number
     )
     delivery_key = (source.name, landed_file.file_sha256, source.mapping_code)
-    with replacing_delivery(landing.lake, source_tables(source), *delivery_key) as files_by_shape:
+    with replacing_delivery(landing.lake, list_raw_tables(source), *delivery_key) as files_by_shape:
         row_counts = write_raw_tables(export, source.system, source.name, provenance_expressions, files_by_shape)
         _check_row_count(landing, source, landed_file, row_counts.good_count, earlier_landings)
         if not export.is_regular():

@@ -266,22 +266,22 @@ def write_raw_table(
 
 
 def _count_export_rows(table: Table, rule_counts: RuleCounts, collected_frames: "_CollectedFrames") -> RowCounts:
-    """The number of rows of a schema by what became of them.
+    """Count the rows of one canonical schema of an export: in the file, kept, set aside and passed over.
 
     Raises:
-        RuntimeError: If the rows kept, set aside and passed over are not the rows read.
+        RuntimeError: If the rows in the file are not those kept, set aside and passed over together.
     """
     good_count, bad_count = rule_counts.kept_count, rule_counts.set_aside_count
     if collected_frames.reason_counts is None:
         return RowCounts(good_count + bad_count, good_count, bad_count, {}, collected_frames.word_counts)
     passed_over_counts = passed_over_by_reason(collected_frames.reason_counts)
-    read_count = int(collected_frames.reason_counts["count"].sum()) + collected_frames.malformed_rows.height
-    if read_count != good_count + bad_count + sum(passed_over_counts.values()):
+    file_row_count = int(collected_frames.reason_counts["count"].sum()) + collected_frames.malformed_rows.height
+    if file_row_count != good_count + bad_count + sum(passed_over_counts.values()):
         raise RuntimeError(
-            f"{table.name}: {read_count} rows in the file, {good_count + bad_count} read, {passed_over_counts} passed "
-            "over"
+            f"{table.name}: {file_row_count} rows in the file, {good_count + bad_count} kept or set aside, "
+            f"{passed_over_counts} passed over"
         )
-    return RowCounts(read_count, good_count, bad_count, passed_over_counts, collected_frames.word_counts)
+    return RowCounts(file_row_count, good_count, bad_count, passed_over_counts, collected_frames.word_counts)
 
 
 def _scan_malformed_rows(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:

@@ -194,35 +194,38 @@ def _compute_share_in(texts: pl.Series, known_texts: set[str]) -> float:
 
 
 def _read_numbers(texts: pl.Series) -> pl.Series:
-    """Return the numbers, and durations in hours; both decimal signs are read."""
+    """Return the numbers among the texts, and durations in hours; the decimal sign may be a point or a comma."""
     if not _is_mostly_true(_sample_texts(texts).str.contains(r"\d")):
         return pl.Series("number", [], pl.Float64)
-    hours_candidates = (
+    number_candidates = (
         cast_text(pl.col("text"), Transform("hours", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
     )
-    is_day = pl.col("text").str.contains(_DAY_OF_EIGHT_DIGITS)
+    is_eight_digit_date = pl.col("text").str.contains(_DAY_OF_EIGHT_DIGITS)
     number_by_text = (
         texts.unique()
         .to_frame("text")
-        .with_columns(pl.when(~is_day).then(pl.coalesce(hours_candidates)).alias("number"))
+        .with_columns(pl.when(~is_eight_digit_date).then(pl.coalesce(number_candidates)).alias("number"))
     )
     return texts.to_frame("text").join(number_by_text, on="text").drop_nulls("number")["number"]
 
 
 def _compute_day_share(texts: pl.Series) -> float:
-    """Return the share of days under the order of day and month that reads more of them; plain numbers are none."""
+    """Return the share of texts that read as dates, under whichever order of day and month reads more.
+
+    Plain numbers do not count as dates.
+    """
     sampled_texts = _sample_texts(texts)
     is_plain_number = sampled_texts.str.contains(_PLAIN_NUMBER) & ~sampled_texts.str.contains(_DAY_OF_EIGHT_DIGITS)
     date_candidates = sampled_texts.filter(~is_plain_number & sampled_texts.str.contains(r"\d"))
     if date_candidates.len() < sampled_texts.len() / 2:
         return 0.0
-    date_texts = date_candidates.to_frame("text")
+    date_candidate_frame = date_candidates.to_frame("text")
     date_transforms = (Transform("datetime", date_order=date_order) for date_order in _DATE_ORDERS)
-    day_counts = (
-        date_texts.select(cast_text(pl.col("text"), date_transform, "UTC", date_candidates).count()).item()
+    readable_date_counts = (
+        date_candidate_frame.select(cast_text(pl.col("text"), date_transform, "UTC", date_candidates).count()).item()
         for date_transform in date_transforms
     )
-    return float(max(day_counts)) / sampled_texts.len()
+    return float(max(readable_date_counts)) / sampled_texts.len()
 
 
 def _sample_texts(texts: pl.Series) -> pl.Series:

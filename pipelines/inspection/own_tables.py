@@ -133,7 +133,10 @@ def _propose_role_period(draft: MappingDraft) -> CanonicalSchemaName | None:
 
 
 def _propose_feedback(draft: MappingDraft) -> CanonicalSchemaName | None:
-    """Feedback: a score, a judge, or a kind of feedback; without a kind, the least trusted that fits."""
+    """Feedback: a table with a score, a judge or a kind of feedback.
+
+    Without a kind, the draft declares the least trusted kind that fits.
+    """
     column_roles, kind_by_word = draft.column_roles, build_meaning_by_word(FEEDBACK_KIND_WORDS)
     has_kind = (
         column_roles.kind is not None

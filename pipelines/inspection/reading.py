@@ -129,19 +129,19 @@ def read_file(folder: Path, file: ExportFile, system: str, options: SourceOption
     """
 
     def describe_export(export: Export) -> FileReading:
-        frames_by_shape, passed_over_counts, _ = read_landed_frames(export, system, delivery_day)
-        rows_by_shape = {
+        frame_pair_by_shape, passed_over_counts, _ = read_landed_frames(export, system, delivery_day)
+        description_by_shape = {
             shape: _describe_rows(shape, *good_and_quarantine_rows)
-            for shape, good_and_quarantine_rows in frames_by_shape.items()
+            for shape, good_and_quarantine_rows in frame_pair_by_shape.items()
         }
         return FileReading(
             file,
             system,
             options,
             {
-                shape: shape_rows
-                for shape, shape_rows in rows_by_shape.items()
-                if shape_rows.kept_count or shape_rows.set_aside_count
+                shape: shape_description
+                for shape, shape_description in description_by_shape.items()
+                if shape_description.kept_count or shape_description.set_aside_count
             },
             sum(passed_over_counts.values()),
             export.columns_left_out,

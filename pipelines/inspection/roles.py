@@ -77,8 +77,8 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
     table = _Table(list(profiles), company)
     account_column = _find_served_account(table)
     other_person_columns = {topic: _find_other_person(table, topic) for topic in _OTHER_PEOPLE}
-    person_columns = _find_persons(table)
-    account_column = account_column or _find_account(table, person_columns)
+    person_key_columns = _find_persons(table)
+    account_column = account_column or _find_account(table, person_key_columns)
     start_column = table.take("start", _is_day)
     end_column = table.take("end", _is_day)
     day_column = _find_day(table)
@@ -96,10 +96,10 @@ def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> C
         for topic in ("course", "project", "task", "unit", "role", "name")
     }
     skill_column = skill_column or _find_repeated_text(table, bool(day_column))
-    if not person_columns and not other_person_columns["mentor"]:
+    if not person_key_columns and not other_person_columns["mentor"]:
         _explain_missing_person(table, profiles)
     return ColumnRoles(
-        person_columns,
+        person_key_columns,
         account_column,
         other_person_columns["giver"],
         other_person_columns["mentor"],
@@ -220,9 +220,9 @@ def _find_served_account(table: _Table) -> RoleColumn | None:
     return table.use(account_profile, reason, served_systems=account_profile.served_systems)
 
 
-def _find_account(table: _Table, person_columns: Sequence[RoleColumn]) -> RoleColumn | None:
-    """Find a unique account beside a unique key of a person."""
-    if not person_columns or not person_columns[0].is_unique:
+def _find_account(table: _Table, person_key_columns: Sequence[RoleColumn]) -> RoleColumn | None:
+    """Find a unique column of accounts, if the table has a unique key of its people."""
+    if not person_key_columns or not person_key_columns[0].is_unique:
         return None
     return (
         table.take("login", lambda profile: profile.is_unique and profile.is_text and not _looks_like_names(profile))
@@ -256,7 +256,7 @@ def _find_day(table: _Table) -> RoleColumn | None:
 
 
 def _find_hours(table: _Table) -> RoleColumn | None:
-    """Find the hours: numbers that can be hours of a day or week, by their name or, if it is the only one, alone."""
+    """Find the column of hours or minutes by its name; else the only column of numbers that can be hours of a day."""
     number_columns = [
         profile
         for profile in table.free_columns

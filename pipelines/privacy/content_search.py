@@ -103,7 +103,9 @@ def compile_search(searched_texts: Iterable[str]) -> Callable[[bytes], bool]:
 
 
 def compile_replacement(replaced_texts: Iterable[str]) -> Callable[[str], str]:
-    """Replace each of the texts by `(erased)`, and not as a part of a longer word, such as another person's number.
+    """Return a function that replaces each of the texts by `(erased)` where it is a whole word.
+
+    A text inside a longer word, such as another person's number, stays.
 
     Args:
         replaced_texts: The texts, in the case in which they are written.

@@ -223,15 +223,15 @@ def _erase(
     on_step("search by content")
     remaining_paths = find_files_with(data_root.path, traces.searched_texts, [data_root.journal_path])
     outside_paths = () if data_root.owns_landing else find_files_with(data_root.landing_folder, traces.searched_texts)
-    replace_texts = compile_replacement(traces.searched_texts)  # a name of a file may hold a value as well
+    erase_in_text = compile_replacement(traces.searched_texts)  # a name of a file may hold a value as well
     receipt = Receipt(
         reason="erasure",
         subject=hash_subject(extended_list, traces),
         deleted_at=now.isoformat(),
         counts=_flatten_counts(journal.counts),
-        remaining=tuple(replace_texts(str(found_path.relative_to(data_root.path))) for found_path in remaining_paths),
+        remaining=tuple(erase_in_text(str(found_path.relative_to(data_root.path))) for found_path in remaining_paths),
         beyond=tuple(
-            replace_texts(str(found_path.relative_to(data_root.landing_folder))) for found_path in outside_paths
+            erase_in_text(str(found_path.relative_to(data_root.landing_folder))) for found_path in outside_paths
         ),
     )
     on_step("receipt")
@@ -243,7 +243,7 @@ def _erase(
 
 
 def hash_subject(erased_people: ErasedPeople, traces: PersonTraces) -> str:
-    """The keyed hash of everybody whom an erasure removed."""
+    """One keyed hash of all identities that an erasure removed."""
     joined_hashes = "\n".join(sorted(map(erased_people.hash_identity, traces.identities)))
     return hmac.digest(erased_people.key.encode(), joined_hashes.encode(), "sha256").hex()
 

@@ -168,13 +168,13 @@ def delete_with_marks(copy_paths: Iterable[Path]) -> None:
 
 
 def _plan_landed_rows(data_root: DataRoot, erased_people: ErasedPeople) -> Plan:
-    landed_files = plan_landed_rows(data_root.lake, data_root.config, erased_people)
-    row_count_by_table: dict[str, int] = {}
-    for landed_file in landed_files:
-        row_count_by_table[landed_file.table.name] = (
-            row_count_by_table.get(landed_file.table.name, 0) + landed_file.deletion_count.deleted
+    file_deletions = plan_landed_rows(data_root.lake, data_root.config, erased_people)
+    deleted_count_by_table: dict[str, int] = {}
+    for file_deletion in file_deletions:
+        deleted_count_by_table[file_deletion.table.name] = (
+            deleted_count_by_table.get(file_deletion.table.name, 0) + file_deletion.deletion_count.deleted
         )
-    return Plan(row_count_by_table, partial(delete_from_landed_files, landed_files))
+    return Plan(deleted_count_by_table, partial(delete_from_landed_files, file_deletions))
 
 
 def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
@@ -251,24 +251,27 @@ def _rewrite_views(published_folder: Path) -> None:
 
 
 def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
-    """Texts of logs, Dagster's events, validation results and undelivered messages, and rows of any other Parquet."""
+    """Plan the erasure in all other files: logs, Dagster's databases, validation results and undelivered messages.
+
+    In texts and databases the searched texts are replaced; in a Parquet file the rows that hold one are deleted.
+    """
     store_folders = (data_root.settings.lake_path, data_root.settings.published_path, data_root.settings.models_path)
-    # what the company declares is not ours to change: the receipt says that it still holds a value
+    # files that the company writes are not changed; if one still holds a value, the receipt says so
     declaration_paths = (data_root.settings.config_path.resolve(), *data_root.path.glob("**/dagster.yaml"))
     skipped_paths = [*store_folders, data_root.landing_folder, data_root.journal_path, *declaration_paths]
-    naming_paths = find_files_with(data_root.path, traces.searched_texts, skipped_paths)
-    replace_texts = compile_replacement(traces.searched_texts)
+    files_with_traces = find_files_with(data_root.path, traces.searched_texts, skipped_paths)
+    erase_in_text = compile_replacement(traces.searched_texts)
 
-    def delete_texts() -> None:
-        for path in naming_paths:
+    def erase_texts() -> None:
+        for path in files_with_traces:
             if path.suffix == ".db":
-                _replace_in_database(path, replace_texts)
+                _replace_in_database(path, erase_in_text)
             elif path.suffix == ".parquet":
                 rewrite_parquet(path, RowDeletion(_match_text_cells(path, traces.searched_texts), {}))
             elif path.exists():
-                _replace_in_text(path, replace_texts)
+                _replace_in_text(path, erase_in_text)
 
-    return Plan({"files": len(naming_paths)}, delete_texts)
+    return Plan({"files": len(files_with_traces)}, erase_texts)
 
 
 def _match_text_cells(path: Path, searched_texts: Iterable[str]) -> pl.Expr:
@@ -278,22 +281,22 @@ def _match_text_cells(path: Path, searched_texts: Iterable[str]) -> pl.Expr:
     return pl.any_horizontal(pl.lit(False), *cell_conditions)
 
 
-def _replace_in_text(path: Path, replace_texts: Callable[[str], str]) -> None:
+def _replace_in_text(path: Path, erase_in_text: Callable[[str], str]) -> None:
     """Replace texts in a file; one that is not text stays as it is, and the receipt names it."""
     try:
         file_text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         return
-    write_text_atomically(path, replace_texts(file_text))
+    write_text_atomically(path, erase_in_text(file_text))
 
 
-def _replace_in_database(path: Path, replace_texts: Callable[[str], str]) -> None:
+def _replace_in_database(path: Path, erase_in_text: Callable[[str], str]) -> None:
     """Replace texts in the texts of an SQLite file, and free the pages that held them.
 
     Numbers and times are no texts. A cell that must stay unique is left, and the receipt names the file.
     """
     with closing(sqlite3.connect(path, timeout=60)) as connection:
-        connection.create_function("replace_texts", 1, replace_texts, deterministic=True)
+        connection.create_function("erase_in_text", 1, erase_in_text, deterministic=True)
         table_names = [
             table_name for (table_name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         ]
@@ -301,8 +304,8 @@ def _replace_in_database(path: Path, replace_texts: Callable[[str], str]) -> Non
             column_names = [column_info[1] for column_info in connection.execute(f'PRAGMA table_info("{table_name}")')]
             for column_name in column_names:
                 connection.execute(
-                    f'UPDATE OR IGNORE "{table_name}" SET "{column_name}" = replace_texts("{column_name}") '
-                    f'WHERE typeof("{column_name}") = \'text\' AND replace_texts("{column_name}") <> "{column_name}"'
+                    f'UPDATE OR IGNORE "{table_name}" SET "{column_name}" = erase_in_text("{column_name}") '
+                    f'WHERE typeof("{column_name}") = \'text\' AND erase_in_text("{column_name}") <> "{column_name}"'
                 )
         connection.commit()
         connection.execute("VACUUM")

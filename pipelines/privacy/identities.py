@@ -14,7 +14,7 @@ from pipelines.config.company import Config
 from pipelines.contracts.catalog import ACCOUNT, PERSON
 from pipelines.contracts.output_tables import REPLY_EFFECT
 from pipelines.core.identity_resolution import ACCOUNT_KEYS
-from pipelines.ingest.deliveries import source_tables
+from pipelines.ingest.deliveries import list_raw_tables
 from pipelines.privacy.erased_people import ErasedPeople, Identity, list_identities
 from pipelines.privacy.suppression import Suppression
 from pipelines.storage.lake import Lake
@@ -141,7 +141,9 @@ def find_erased(lake: Lake, config: Config, erased_people: ErasedPeople) -> set[
         suppression = Suppression(erased_people, (system_name or "",))
         system_mentions = mentions.filter(pl.col("system_name").eq_missing(system_name))
         person_ids |= set(
-            system_mentions.filter(suppression.names_erased(system_mentions.columns))["person_id"].drop_nulls()
+            system_mentions.filter(suppression.identifies_erased_person(system_mentions.columns))[
+                "person_id"
+            ].drop_nulls()
         )
     return person_ids
 
@@ -162,7 +164,7 @@ def read_mentions(lake: Lake, config: Config) -> pl.DataFrame:
     mention_frames = [lake.scan(ACCOUNT).select(key_columns), person_mentions.select(key_columns)]
     has_person_exports = False
     for source in config.sources:
-        person_table = source_tables(source).get("person")
+        person_table = list_raw_tables(source).get("person")
         if person_table is not None:
             has_person_exports = True
             mention_frames.append(

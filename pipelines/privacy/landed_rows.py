@@ -99,7 +99,7 @@ def build_landed_deletion(table: Table, suppression: Suppression) -> RowDeletion
         for column_name in REFERENCE_COLUMNS
         if column_name in table.column_names
     }
-    return RowDeletion(suppression.names_erased(table.column_names), cleared_columns)
+    return RowDeletion(suppression.identifies_erased_person(table.column_names), cleared_columns)
 
 
 def recount_ledger(lake: Lake, erased_texts: tuple[str, ...] = (), reason: str = ERASED_PERSON) -> int:
@@ -117,7 +117,7 @@ def recount_ledger(lake: Lake, erased_texts: tuple[str, ...] = (), reason: str =
     """
     ledger = read_ledger(lake)
     good_count_by_file, bad_count_by_file = _count_landed(lake, ledger)
-    ledger_rows, replace_texts = ledger.to_dicts(), compile_replacement(erased_texts)
+    ledger_rows, erase_in_text = ledger.to_dicts(), compile_replacement(erased_texts)
     changed_delivery_numbers = []
     for ledger_row in ledger_rows:
         earlier_content = repr(ledger_row)
@@ -125,7 +125,7 @@ def recount_ledger(lake: Lake, erased_texts: tuple[str, ...] = (), reason: str =
         if ledger_row["delivery_status"] == "landed" and ledger_row["read_count"] is not None:
             _recount(ledger_row, good_count_by_file[file_key], bad_count_by_file[file_key], reason)
         for text_column in ("file_name", "delivery_reason", "file_notes", "unknown_words"):
-            ledger_row[text_column] = _replace_in_value(ledger_row[text_column], replace_texts)
+            ledger_row[text_column] = _replace_in_value(ledger_row[text_column], erase_in_text)
         if repr(ledger_row) != earlier_content:
             changed_delivery_numbers.append(ledger_row["delivery_number"])
     if changed_delivery_numbers:
@@ -134,16 +134,19 @@ def recount_ledger(lake: Lake, erased_texts: tuple[str, ...] = (), reason: str =
     return len(changed_delivery_numbers)
 
 
-def _recount(ledger_row: dict[str, Any], good_count: int, bad_count: int, reason: str) -> None:
+def _recount(ledger_row: dict[str, Any], good_count: int, bad_count: int, deletion_reason: str) -> None:
+    """Set the counts of a ledger row to the rows that are left; count the deleted ones as passed over, by reason."""
     deleted_row_count = (ledger_row["good_count"] - good_count) + (ledger_row["bad_count"] - bad_count)
     if deleted_row_count <= 0:
         return
     count_by_reason = {reason_count["why"]: reason_count["count"] for reason_count in ledger_row["passed_over"] or ()}
-    count_by_reason[reason] = count_by_reason.get(reason, 0) + deleted_row_count
+    count_by_reason[deletion_reason] = count_by_reason.get(deletion_reason, 0) + deleted_row_count
     ordered_reason_counts = sorted(
         count_by_reason.items(), key=lambda reason_and_count: (-reason_and_count[1], reason_and_count[0])
     )
-    ledger_row["passed_over"] = [{"why": other_reason, "count": count} for other_reason, count in ordered_reason_counts]
+    ledger_row["passed_over"] = [
+        {"why": passed_over_reason, "count": count} for passed_over_reason, count in ordered_reason_counts
+    ]
     ledger_row["good_count"], ledger_row["bad_count"] = good_count, bad_count
 
 
@@ -162,12 +165,12 @@ def _count_landed(lake: Lake, ledger: pl.DataFrame) -> tuple[Counter[_FileKey], 
     return good_count_by_file, bad_count_by_file
 
 
-def _replace_in_value(ledger_value: object, replace_texts: Callable[[str], str]) -> object:
+def _replace_in_value(ledger_value: object, erase_in_text: Callable[[str], str]) -> object:
     """A text, or a list of texts or of counts by text, without the replaced texts."""
     if isinstance(ledger_value, str):
-        return replace_texts(ledger_value)
+        return erase_in_text(ledger_value)
     if isinstance(ledger_value, list):
-        return [_replace_in_value(inner_value, replace_texts) for inner_value in ledger_value]
+        return [_replace_in_value(inner_value, erase_in_text) for inner_value in ledger_value]
     if isinstance(ledger_value, dict):
-        return {key: _replace_in_value(inner_value, replace_texts) for key, inner_value in ledger_value.items()}
+        return {key: _replace_in_value(inner_value, erase_in_text) for key, inner_value in ledger_value.items()}
     return ledger_value

@@ -76,10 +76,10 @@ class PersonSearch:
         lower_words = set(_WORD.findall(text.lower()))
         return len(text) <= _MAX_LINE_LENGTH and not (lower_words & self.all_keys) - self.identity.text_keys
 
-    def _select_lines(self, placed_lines: Iterable[tuple[str, str]]) -> list[PersonLine]:
+    def _select_lines(self, lines_with_place: Iterable[tuple[str, str]]) -> list[PersonLine]:
         return [
             PersonLine(place, line if self.names_nobody_else(line) else None)
-            for place, line in placed_lines
+            for place, line in lines_with_place
             if self.names_person(line)
         ]
 

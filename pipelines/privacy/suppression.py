@@ -52,13 +52,13 @@ class Suppression:
         """The suppression in the exports of a source; an account map names accounts of the systems that it serves."""
         return cls(erased_people, tuple(source.serves) or (source.system,), source.accounts)
 
-    def names_erased(self, column_names: Collection[str]) -> pl.Expr:
+    def identifies_erased_person(self, column_names: Collection[str]) -> pl.Expr:
         """Whether a row is the record of an erased person: by number, address or account.
 
         Args:
             column_names: The columns of the rows, those of a canonical schema.
         """
-        return self._names_erased(
+        return self._identifies_erased_person(
             {key_column: pl.col(key_column) for key_column in ACCOUNT_KEYS if key_column in column_names}
         )
 
@@ -76,9 +76,9 @@ class Suppression:
                 ]
         return rows.with_columns(cleared_columns)
 
-    def quotes_erased(self, text_column: str) -> pl.Expr:
+    def mentions_erased_person(self, text_column: str) -> pl.Expr:
         """Whether a text of a malformed record holds an identity of an erased person as one of its words."""
-        return pl.col(text_column).map_batches(self._test_quoting, return_dtype=pl.Boolean, is_elementwise=True)
+        return pl.col(text_column).map_batches(self._have_erased_identity, return_dtype=pl.Boolean, is_elementwise=True)
 
     def quarantine_deletion(self) -> RowDeletion:
         """What is deleted from a quarantine of landed rows: rows whose text is a record of an erased person.
@@ -88,7 +88,7 @@ class Suppression:
         key_by_column = {
             key_column: pl.col("row_text").str.json_path_match(f"$.{key_column}") for key_column in ACCOUNT_KEYS
         }
-        is_erased_record = self._names_erased(key_by_column)
+        is_erased_record = self._identifies_erased_person(key_by_column)
         is_malformed = ~pl.col("row_text").str.starts_with("{")
         row_text = pl.col("row_text")
         for reference_column in REFERENCE_COLUMNS:
@@ -97,7 +97,9 @@ class Suppression:
                 f'"{reference_column}":"(?:[^"\\\\]|\\\\.)*"', f'"{reference_column}":null'
             )
             row_text = pl.when(self._test_texts(referenced_code, "code")).then(cleared_text).otherwise(row_text)
-        return RowDeletion(is_erased_record | (is_malformed & self.quotes_erased("row_text")), {"row_text": row_text})
+        return RowDeletion(
+            is_erased_record | (is_malformed & self.mentions_erased_person("row_text")), {"row_text": row_text}
+        )
 
     def apply(self, export: Export) -> Export:
         """The export without the records of erased people; they are counted under `ERASED_PERSON`.
@@ -110,12 +112,12 @@ class Suppression:
         first_shape = next(iter(export.shapes))
         marked_rows_by_shape = {
             shape: shape_rows.with_columns(
-                self.names_erased(shape_rows.collect_schema().names()).alias(_IS_ERASED_COLUMN)
+                self.identifies_erased_person(shape_rows.collect_schema().names()).alias(_IS_ERASED_COLUMN)
             ).cache()
             for shape, shape_rows in export.shapes.items()
         }
         marked_malformed_rows = export.malformed.with_columns(
-            self.quotes_erased("row_text").alias(_IS_ERASED_COLUMN)
+            self.mentions_erased_person("row_text").alias(_IS_ERASED_COLUMN)
         ).cache()
         reason_counts = {
             shape: _move_to_reason(
@@ -128,7 +130,9 @@ class Suppression:
 
         def read_again(shape: CanonicalSchemaName, row_numbers: pl.Series) -> pl.LazyFrame:
             shape_rows = export.read_again(shape, row_numbers)
-            return self.clear_references(shape_rows.filter(~self.names_erased(shape_rows.collect_schema().names())))
+            return self.clear_references(
+                shape_rows.filter(~self.identifies_erased_person(shape_rows.collect_schema().names()))
+            )
 
         return replace(
             export,
@@ -141,8 +145,8 @@ class Suppression:
             read_again=read_again,
         )
 
-    def _names_erased(self, key_by_column: Mapping[str, pl.Expr]) -> pl.Expr:
-        """Whether one of a row's keys, by the name of its column, is an identity of an erased person."""
+    def _identifies_erased_person(self, key_by_column: Mapping[str, pl.Expr]) -> pl.Expr:
+        """Whether one of the keys of a row is an identity of an erased person; the keys are given by column name."""
         kinds_by_column = {
             "employee_number": ["employee_number"],
             "work_email": ["work_email"],
@@ -165,8 +169,9 @@ class Suppression:
             partial(self.erased_people.test_texts, identity_kind), return_dtype=pl.Boolean, is_elementwise=True
         )
 
-    def _test_quoting(self, malformed_texts: pl.Series) -> pl.Series:
-        quoting_flags = [
+    def _have_erased_identity(self, malformed_texts: pl.Series) -> pl.Series:
+        """Whether each text has a word that is an identity of an erased person."""
+        has_erased_identity = [
             malformed_text is not None
             and any(
                 self.erased_people.includes(Identity("code", word))
@@ -175,7 +180,7 @@ class Suppression:
             )
             for malformed_text in malformed_texts
         ]
-        return pl.Series(quoting_flags, dtype=pl.Boolean)
+        return pl.Series(has_erased_identity, dtype=pl.Boolean)
 
 
 def _count_read_rows(shape_rows: pl.LazyFrame) -> pl.LazyFrame:

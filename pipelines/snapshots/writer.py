@@ -48,8 +48,8 @@ def publish_snapshot(
 ) -> Snapshot:
     """Write every table of a snapshot, then move the pointer.
 
-    A reader that resolves the pointer sees all tables of one snapshot at any moment. The files are in the folder of
-    their table, so that a Delta log in it can name the same files. A file that exists already is not replaced.
+    A reader that follows the pointer always finds all tables of one snapshot. Each file is written to the folder of its
+    table, where the Delta log of the table can list it, too. A file that exists already is not replaced.
 
     Args:
         published_folder: The published folder.
@@ -74,16 +74,16 @@ def publish_snapshot(
     published_tables = tuple(
         _write_table(published_folder, table, rows, snapshot_id) for table, rows in ordered_rows_by_table.items()
     )
-    manifest_path = Path(SNAPSHOTS) / snapshot_id / MANIFEST
+    relative_manifest_path = Path(SNAPSHOTS) / snapshot_id / MANIFEST
     manifest_content = {
         "snapshot_id": snapshot_id,
         "as_of": as_of.isoformat(),
         "valid_until": valid_until.isoformat(),
         "published_at": published_at.isoformat() if published_at else None,
-        "tables": [asdict(table) for table in published_tables],
+        "tables": [asdict(published_table) for published_table in published_tables],
     }
-    write_json(published_folder / manifest_path, manifest_content)
-    write_json(published_folder / POINTER, {"snapshot_id": snapshot_id, "manifest": str(manifest_path)})
+    write_json(published_folder / relative_manifest_path, manifest_content)
+    write_json(published_folder / POINTER, {"snapshot_id": snapshot_id, "manifest": str(relative_manifest_path)})
     return Snapshot(published_folder, snapshot_id, as_of, valid_until, published_tables, published_at)
 
 

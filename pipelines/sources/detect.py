@@ -238,7 +238,7 @@ def _missing_day_headers(shape_map: ShapeMap, table: TextTable, path: Path) -> t
 
 
 def _missing_person_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
-    """Return the headers that could name the person of a record, if the file has none of them."""
+    """Return the headers of which one must name the person; empty if the file has one of them, or needs none."""
     person_field_maps = [field_map for field_map in shape_map.fields if field_map.destination in PERSON_COLUMNS]
     if not person_field_maps or any(
         field_map.constant or FILE_NAME in field_map.headers or has_header(field_map, table)

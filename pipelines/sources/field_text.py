@@ -99,30 +99,28 @@ def condition_holds(condition: Condition, shape_map: ShapeMap, table: TextTable)
 
 
 def holds_word(
-    text: pl.Expr,
-    comparable_word: pl.Expr,
-    condition_column: str | tuple[str, ...],
-    condition_words: Iterable[str],
+    cell_text: pl.Expr,
+    comparable_cell_text: pl.Expr,
+    tested_column: str | tuple[str, ...],
+    tested_words: Iterable[str],
     shape_map: ShapeMap,
 ) -> pl.Expr:
-    """Return whether the text of the column is one of the words.
+    """Return whether the text of a cell is one of some words.
 
     Args:
-        text: The text.
-        comparable_word: The text as `comparable_text` returns it.
-        condition_column: The destination or the headers of the condition.
-        condition_words: The words of the condition.
+        cell_text: The text that a condition compares, as `condition_text` returns it.
+        comparable_cell_text: The same text as `comparable_text` returns it.
+        tested_column: The column of the condition: a destination, or the headers of the file.
+        tested_words: The words of the condition; `ANY_TEXT` is any text, `KNOWN_WORDS` the words of the destination.
         shape_map: The map, fitted to the file.
     """
-    accepted_words = set(condition_words)
-    if KNOWN_WORDS in accepted_words and isinstance(condition_column, str):
+    accepted_words = set(tested_words)
+    if KNOWN_WORDS in accepted_words and isinstance(tested_column, str):
         accepted_words.update(
-            word
-            for field_map in _field_variants(condition_column, shape_map)
-            for word in transform_for(field_map).values
+            word for field_map in _field_variants(tested_column, shape_map) for word in transform_for(field_map).values
         )
-    is_accepted = comparable_word.is_in(comparable_words(accepted_words - {ANY_TEXT, KNOWN_WORDS}))
-    return is_accepted | (text != "") if ANY_TEXT in accepted_words else is_accepted
+    is_accepted = comparable_cell_text.is_in(comparable_words(accepted_words - {ANY_TEXT, KNOWN_WORDS}))
+    return is_accepted | (cell_text != "") if ANY_TEXT in accepted_words else is_accepted
 
 
 def choose_variant(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextTable) -> pl.Expr:

@@ -105,25 +105,28 @@ def sum_by_reason(counts_by_reason: Iterable[Mapping[str, int]]) -> dict[str, in
     return dict(total_by_reason.most_common())
 
 
-def _reason_of_rule(rule: PassOver, shape_map: ShapeMap, cell_text: pl.Expr, comparable_text: pl.Expr) -> pl.Expr:
-    """Return the reason for which the rule passes over a row; null if it does not."""
-    declared_reason = pl.when(holds_word(cell_text, comparable_text, rule.column, rule.words, shape_map)).then(
-        _declared_reason(rule, comparable_text)
+def _reason_of_rule(rule: PassOver, shape_map: ShapeMap, cell_text: pl.Expr, normalized_text: pl.Expr) -> pl.Expr:
+    """Return the reason for which the rule passes over a row; null if it does not.
+
+    `normalized_text` is the text of the cell as `comparable_text` returns it.
+    """
+    declared_reason = pl.when(holds_word(cell_text, normalized_text, rule.column, rule.words, shape_map)).then(
+        _declared_reason(rule, normalized_text)
     )
     if not rule.other_than:
         return declared_reason
-    is_other = ~holds_word(cell_text, comparable_text, rule.column, rule.other_than, shape_map)
+    is_other = ~holds_word(cell_text, normalized_text, rule.column, rule.other_than, shape_map)
     return declared_reason.when(is_other).then(_quoted_reason(rule.what, cell_text))
 
 
-def _declared_reason(rule: PassOver, comparable_text: pl.Expr) -> pl.Expr:
+def _declared_reason(rule: PassOver, normalized_text: pl.Expr) -> pl.Expr:
     """Return the reason with the word that the adapter declares (the last part of an IRI); it quotes no other text."""
     declared_words = [declared_word for declared_word in rule.words if declared_word not in (ANY_TEXT, KNOWN_WORDS)]
     reason_by_word = {
         comparable_word: f"{rule.what} {_IRI_START.sub('', declared_word)}" if comparable_word else f"no {rule.what}"
         for comparable_word, declared_word in zip(comparable_words(declared_words), declared_words, strict=True)
     }
-    return comparable_text.replace_strict(
+    return normalized_text.replace_strict(
         list(reason_by_word), list(reason_by_word.values()), default=rule.what, return_dtype=pl.String
     )
 

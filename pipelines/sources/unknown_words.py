@@ -46,7 +46,7 @@ class UnknownWord:
 
     @property
     def sentence(self) -> str:
-        """The line that settles the word, and what its placeholders stand for."""
+        """The line of footsteps.yaml that gives the word a meaning, and what its placeholders stand for."""
         word_phrase = "" if self.word is not None else "WORD is as the file writes it; "
         return f"{self.line}, where {word_phrase}MEANING is {' or '.join(self.meanings)}"
 
@@ -175,7 +175,10 @@ def _unless_ignored(column: str, ignored_words: set[str]) -> pl.Expr:
 
 
 def _count_words(rows: pl.LazyFrame, column: str, word_text: pl.Expr) -> pl.LazyFrame:
-    """Return one row per text of the column, in the schema `WORD_COUNTS_SCHEMA`."""
+    """Count the rows by word, in the schema `WORD_COUNTS_SCHEMA`.
+
+    Texts that are too long, or hold an `@` as addresses do, are counted together under a null.
+    """
     is_word = (pl.col("word").str.len_chars() <= MAX_WORD_LENGTH) & ~pl.col("word").str.contains("@", literal=True)
     return (
         rows.select(word_text.alias("word"))

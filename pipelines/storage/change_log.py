@@ -138,8 +138,8 @@ def find_changed_records(
     if person_ids_by_hash is None or table.key != RECORD_KEY:
         return None
     record_paths = [
-        _build_entry_path(lake_folder, table, content_hash).with_suffix(_RECORDS_SUFFIX)
-        for content_hash in person_ids_by_hash
+        _build_entry_path(lake_folder, table, table_content_hash).with_suffix(_RECORDS_SUFFIX)
+        for table_content_hash in person_ids_by_hash
     ]
     if not all(record_path.exists() for record_path in record_paths):
         return None
@@ -166,8 +166,8 @@ def hash_row_contents(rows: pl.DataFrame) -> pl.Series:
     )
 
 
-def _build_entry_path(lake_folder: Path, table: Table, content_hash: str) -> Path:
-    return lake_folder / _CHANGES_FOLDER / table.name / f"{content_hash}.json"
+def _build_entry_path(lake_folder: Path, table: Table, table_content_hash: str) -> Path:
+    return lake_folder / _CHANGES_FOLDER / table.name / f"{table_content_hash}.json"
 
 
 def _is_majority(changed_people_count: int, count_people: Callable[[], int]) -> bool:

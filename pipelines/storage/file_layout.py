@@ -80,12 +80,10 @@ def find_changed_files(
     }
 
 
-def find_files_with(
-    table: Table, existing_file_names: Collection[str], replaced_values: pl.DataFrame
-) -> Collection[str]:
-    """The existing files that may contain rows with the same values as a row of `replaced_values`."""
+def find_files_with(table: Table, existing_file_names: Collection[str], replaced_keys: pl.DataFrame) -> Collection[str]:
+    """The existing files that may contain rows with one of the keys."""
     return (
-        _find_range_names(existing_file_names, replaced_values["person_id"])
+        _find_range_names(existing_file_names, replaced_keys["person_id"])
         if table.is_partitioned_by_person
         else existing_file_names
     )

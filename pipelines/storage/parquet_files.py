@@ -21,12 +21,13 @@ COMPRESSION_LEVEL = 1
 def content_sha256(rows: pl.DataFrame) -> str:
     """SHA-256 of the schema and the rows in their order, independent of the frame's layout in memory."""
     content_digest = hashlib.sha256(repr(list(rows.schema.items())).encode())
-    # Arrow does not define the bytes of nulls, of slices and of padding; Parquet contains present values alone. Blocks
-    # of fixed size keep the memory small and the pages independent of chunks.
+    # The rows are hashed as Parquet, which holds present values alone: Arrow leaves the bytes of nulls and of padding
+    # undefined. Blocks of a fixed size need little memory, and their pages do not depend on the chunks of the frame.
     nested_columns = [column for column, dtype in rows.schema.items() if dtype.is_nested()]
     for first_row in range(0, max(rows.height, 1), ROW_GROUP_SIZE):
         parquet_buffer, block = io.BytesIO(), rows.slice(first_row, ROW_GROUP_SIZE).rechunk()
-        # a slice keeps all elements of its lists, and their number decides on the pages (Polars 2.1)
+        # Polars 2.1 splits lists into pages by the number of their elements, and a slice still holds those of all rows:
+        # gathering leaves those of the block alone
         block = block.with_columns(pl.col(nested_columns).gather(pl.int_range(pl.len())))
         block.write_parquet(parquet_buffer, compression="uncompressed", statistics=False)
         content_digest.update(parquet_buffer.getbuffer())

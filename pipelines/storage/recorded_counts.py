@@ -94,11 +94,15 @@ def write_recorded_counts(lake_folder: Path, table: Table, recorded_counts: Reco
 
 
 def fingerprint_values(reference_values: Mapping[str, pl.Series]) -> dict[str, str]:
-    """A hash of each set of reference values, whatever their order."""
-    distinct_values_by_target = {
-        reference_target: target_values.unique() for reference_target, target_values in reference_values.items()
+    """A hash of each set of reference values that does not depend on their order.
+
+    Args:
+        reference_values: The values that may be referred to, by `Reference.target` (the table and the column).
+    """
+    distinct_values_by_column = {
+        target_column: target_values.unique() for target_column, target_values in reference_values.items()
     }
     return {
-        reference_target: f"{target_values.len()}-{target_values.hash().sum()}"
-        for reference_target, target_values in distinct_values_by_target.items()
+        target_column: f"{target_values.len()}-{target_values.hash().sum()}"
+        for target_column, target_values in distinct_values_by_column.items()
     }

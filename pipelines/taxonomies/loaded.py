@@ -34,7 +34,7 @@ class LoadedTaxonomy:
 
 
 def build_count(row_kind: str, rows_in: int, rows_out: int, left_out_reason: str) -> TaxonomyCount:
-    """The count of one kind of row; the reason is left empty if all rows were taken."""
+    """Count the rows of one kind: `rows_in` in the files, `rows_out` taken; the reason is empty if all were taken."""
     return TaxonomyCount(row_kind, rows_in, rows_out, "" if rows_in == rows_out else left_out_reason)
 
 

@@ -10,7 +10,7 @@ from assets.cli.terminal.console import CommandFailed
 from pipelines.config.company import ConfigError, SourceConfig, read_config
 from pipelines.contracts.catalog import TABLES
 from pipelines.demo.build import build_demo
-from pipelines.ingest.deliveries import read_ledger, source_tables
+from pipelines.ingest.deliveries import list_raw_tables, read_ledger
 from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.storage.lake import Lake
 
@@ -22,7 +22,7 @@ def test_a_first_run_evaluates_each_rule_once_per_row_and_layer(demo_run: DemoRu
     arrived = {table.name: lake.rule_counts(table).row_count for table in TABLES.values()}
     assert {name: demo_run.evaluated_rows[name] for name in TABLES} == arrived
     assert sum(arrived[name] > 0 for name in TABLES) > 40
-    raw = {table.name for source in config.sources for table in source_tables(source).values()}
+    raw = {table.name for source in config.sources for table in list_raw_tables(source).values()}
     landed = read_ledger(lake).filter(delivery_status="landed")
     evaluated_count = sum(demo_run.evaluated_rows[name] for name in raw)
     assert evaluated_count == int(landed["good_count"].sum() + landed["bad_count"].sum())

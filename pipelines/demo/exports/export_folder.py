@@ -37,7 +37,7 @@ class ExportFolder:
         file_name: str,
         rows: pl.DataFrame,
         *,
-        header: Sequence[str] | None = None,
+        column_headers: Sequence[str] | None = None,
         byte_order_mark: bool = False,
         line_terminator: Literal["\n", "\r\n"] = "\n",
     ) -> None:
@@ -46,7 +46,7 @@ class ExportFolder:
         Args:
             file_name: Path of the file in the folder.
             rows: The rows.
-            header: The header if it differs from the frame's column names; it may repeat names.
+            column_headers: The headers if they differ from the frame's column names; they may repeat names.
             byte_order_mark: Whether the file starts with a byte order mark.
             line_terminator: The end of a line.
         """
@@ -54,7 +54,7 @@ class ExportFolder:
         with self._open(file_name) as export_file:
             if is_new_file:
                 export_file.write(BYTE_ORDER_MARK if byte_order_mark else b"")
-                export_file.write((",".join(header or rows.columns) + line_terminator).encode())
+                export_file.write((",".join(column_headers or rows.columns) + line_terminator).encode())
             # an empty cell is empty, as vendors write it, not a pair of quotes
             text_columns = pl.col(pl.String)
             rows.with_columns(pl.when(text_columns != "").then(text_columns).name.keep()).write_csv(
@@ -69,7 +69,7 @@ class ExportFolder:
         planted_errors: Sequence[PlantedError],
         rng: np.random.Generator,
         *,
-        header: Sequence[str] | None = None,
+        column_headers: Sequence[str] | None = None,
         byte_order_mark: bool = False,
         line_terminator: Literal["\n", "\r\n"] = "\n",
     ) -> None:
@@ -77,7 +77,7 @@ class ExportFolder:
         self.append_csv(
             file_name,
             self.plant_errors(file_name, rows, planted_errors, rng),
-            header=header,
+            column_headers=column_headers,
             byte_order_mark=byte_order_mark,
             line_terminator=line_terminator,
         )

@@ -102,7 +102,7 @@ def write_jira(world: World, history: History, export_folder: ExportFolder) -> N
         world, pl.concat([worked_issues.select(issue_columns), unassigned_issues.select(issue_columns)])
     )
     export_rows = format_issues(world, issues, rng)
-    header = [REPEATED.get(column_name, column_name) for column_name in export_rows.columns]
+    column_headers = [REPEATED.get(column_name, column_name) for column_name in export_rows.columns]
     export_folder.append_with_errors(
         f"jira/issues_{format_export_date(world, 0)}{format_block_suffix(world, history.block_number)}.csv",
         export_rows,
@@ -112,7 +112,7 @@ def write_jira(world: World, history: History, export_folder: ExportFolder) -> N
             PlantedError("mixed_case", MIXED_CASE_SHARE, "label_1", pl.col("label_1").str.to_uppercase()),
         ),
         rng,
-        header=header,
+        column_headers=column_headers,
     )
     corrected_rows = export_rows.filter(
         issues["is_done"] & pl.Series(rng.random(export_rows.height) < CORRECTED_SHARE)
@@ -124,7 +124,7 @@ def write_jira(world: World, history: History, export_folder: ExportFolder) -> N
         .alias("Updated"),
     )
     correction_file_name = f"jira/issues_{format_export_date(world, 1)}.csv"
-    export_folder.append_csv(correction_file_name, corrected_rows, header=header)
+    export_folder.append_csv(correction_file_name, corrected_rows, column_headers=column_headers)
     export_folder.count_errors(correction_file_name, "late_correction", corrected_rows.height)
 
 

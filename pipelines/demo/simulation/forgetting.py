@@ -43,7 +43,7 @@ def generate_checks(
         One row per judgement: entry, day, kind, score, judge.
     """
     is_reached = (plan.goal_stages >= JOURNEYMAN) & (plan.journeyman_days + 1 < plan.last_days)
-    check_counts = rng.poisson(CHECKS_PER_PAIR, plan.person_rows.size) * is_reached
+    check_counts = rng.poisson(CHECKS_PER_PAIR, plan.person_indices.size) * is_reached
     check_entries = np.repeat(np.arange(check_counts.size), check_counts)
     first_days = plan.journeyman_days[check_entries] + 1
     check_days = first_days + (rng.random(check_entries.size) * (plan.last_days[check_entries] - first_days)).astype(

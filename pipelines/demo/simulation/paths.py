@@ -38,9 +38,9 @@ class Curricula:
 
 @dataclass(frozen=True)
 class Paths:
-    """One entry per micro-skill taken up: the person's row in the block, the micro-skill, its position, the day."""
+    """One entry per micro-skill taken up: the person's index in the block, the micro-skill, its position, the day."""
 
-    person_rows: IntArray
+    person_indices: IntArray
     skill_numbers: IntArray
     step_numbers: IntArray
     day_numbers: IntArray

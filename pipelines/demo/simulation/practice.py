@@ -37,7 +37,7 @@ PEER, MANAGER, PASSED, _, ENDORSEMENT, SELF = range(len(JUDGEMENT_KINDS))
 class Plan:
     """One entry per (person, micro-skill) taken up. Days since 1970; a day after `last_days` was never reached."""
 
-    person_rows: IntArray
+    person_indices: IntArray
     skill_numbers: IntArray
     first_days: IntArray  # the person's first day in the history
     begun_days: IntArray
@@ -70,7 +70,7 @@ def to_weekday(days: IntArray) -> IntArray:
 
 
 def plan_practice(
-    person_rows: IntArray,
+    person_indices: IntArray,
     skill_numbers: IntArray,
     begun_days: IntArray,
     *,
@@ -81,7 +81,7 @@ def plan_practice(
     rng: np.random.Generator,
 ) -> Plan:
     """Draw the stage that each (person, micro-skill) aims at, and the days on which its stages are due."""
-    entry_count = person_rows.size
+    entry_count = person_indices.size
     master_share = 0.03 + 0.08 * (importance == 1) + 0.06 * is_favoured
     journeyman_share = 0.16 + 0.22 * (importance == 1) + 0.10 * is_favoured
     stage_draws = rng.random(entry_count)
@@ -94,7 +94,7 @@ def plan_practice(
         goal_stages == MASTER, to_weekday(begun_days + rng.integers(*MASTER_DAYS, entry_count)), never_day
     )
     return Plan(
-        person_rows,
+        person_indices,
         skill_numbers,
         first_days,
         to_weekday(begun_days),
@@ -107,9 +107,9 @@ def plan_practice(
 
 
 def draw_days(
-    plan: Plan, day_counts: IntArray, first_days: IntArray, last_days: IntArray, rng: np.random.Generator
+    plan: Plan, day_counts: IntArray, period_first_days: IntArray, period_last_days: IntArray, rng: np.random.Generator
 ) -> tuple[IntArray, IntArray]:
-    """Draw `day_counts` weekdays per plan entry, evenly from `first_days` to `last_days`.
+    """Draw `day_counts` weekdays per plan entry, evenly from `period_first_days` to `period_last_days`.
 
     No day is after the last day of its plan entry.
 
@@ -117,10 +117,11 @@ def draw_days(
         The plan entry and the day of each draw.
     """
     plan_entries = np.repeat(np.arange(day_counts.size), day_counts)
-    draw_numbers = np.arange(plan_entries.size) - np.repeat(np.cumsum(day_counts) - day_counts, day_counts)
-    span_shares = (draw_numbers + 0.2 + 0.6 * rng.random(plan_entries.size)) / day_counts[plan_entries]
+    numbers_in_entry = np.arange(plan_entries.size) - np.repeat(np.cumsum(day_counts) - day_counts, day_counts)
+    span_shares = (numbers_in_entry + 0.2 + 0.6 * rng.random(plan_entries.size)) / day_counts[plan_entries]
     drawn_days = to_weekday(
-        first_days[plan_entries] + np.floor(span_shares * (last_days - first_days)[plan_entries]).astype(np.int64)
+        period_first_days[plan_entries]
+        + np.floor(span_shares * (period_last_days - period_first_days)[plan_entries]).astype(np.int64)
     )
     is_in_time = drawn_days <= plan.last_days[plan_entries]
     return plan_entries[is_in_time], drawn_days[is_in_time]
@@ -128,7 +129,7 @@ def draw_days(
 
 def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per worklog: entry, day, hours (quarter hours)."""
-    entry_count = plan.person_rows.size
+    entry_count = plan.person_indices.size
     apprentice_worklog_counts = np.minimum(rng.poisson(1.5, entry_count), APPRENTICE_MAX_REPETITIONS)
     apprentice_worklog_counts = np.where(
         (apprentice_worklog_counts == 0) & ~plan.has_course, 1, apprentice_worklog_counts
@@ -197,7 +198,7 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     The first positive judgement is on the day the journeyman stage is reached, never before. `judge` counts up within
     an entry from a random number, so that several judgements come from several people.
     """
-    entry_count, aims_at_journeyman = plan.person_rows.size, plan.goal_stages >= JOURNEYMAN
+    entry_count, aims_at_journeyman = plan.person_indices.size, plan.goal_stages >= JOURNEYMAN
     first_entries = np.flatnonzero(aims_at_journeyman)
     first_kinds = rng.choice(len(JUDGEMENT_SHARES), first_entries.size, p=JUDGEMENT_SHARES)
     judgement_frames = [
@@ -259,7 +260,7 @@ def build_judgements(plan_entries: IntArray, days: IntArray, kind_numbers: IntAr
 
 def generate_lessons(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per lesson given: entry (of the teacher), day, hours. The second lesson makes a master."""
-    entry_count, aims_at_master = plan.person_rows.size, plan.goal_stages == MASTER
+    entry_count, aims_at_master = plan.person_indices.size, plan.goal_stages == MASTER
     master_entries = np.flatnonzero(aims_at_master & (plan.master_days <= plan.last_days))
     later_lesson_counts = (rng.integers(*MASTER_LESSONS, entry_count) - 2) * aims_at_master
     gives_first_lesson = aims_at_master | ((plan.goal_stages == JOURNEYMAN) & (rng.random(entry_count) < 0.12))

@@ -117,23 +117,23 @@ def generate_history(world: World, block_number: int) -> History:
         history_start=world.first_day,
         history_end=world.last_day,
     )
+    first_days = np.maximum(people["hired_day"].to_numpy(), world.first_day)
+    person_indices, skill_numbers = learning_paths.person_indices, learning_paths.skill_numbers
     last_days = np.minimum(people["left_day"].to_numpy() - 1, world.last_day)
     plan = plan_practice(
-        learning_paths.person_rows,
-        learning_paths.skill_numbers,
+        person_indices,
+        skill_numbers,
         learning_paths.day_numbers,
-        first_days=np.maximum(people["hired_day"].to_numpy(), world.first_day)[learning_paths.person_rows],
-        last_days=last_days[learning_paths.person_rows],
-        importance=world.catalog.role_importance[
-            role_numbers[learning_paths.person_rows], learning_paths.skill_numbers
-        ],
-        is_favoured=is_favoured[learning_paths.person_rows, learning_paths.skill_numbers],
+        first_days=first_days[person_indices],
+        last_days=last_days[person_indices],
+        importance=world.catalog.role_importance[role_numbers[person_indices], skill_numbers],
+        is_favoured=is_favoured[person_indices, skill_numbers],
         rng=rng,
     )
-    plan_entries = pl.DataFrame({"person": people["person"].to_numpy()[plan.person_rows], "skill": plan.skill_numbers})
+    plan_entries = pl.DataFrame({"person": people["person"].to_numpy()[person_indices], "skill": skill_numbers})
     steps = plan_entries.with_columns(
         pl.Series("step", learning_paths.step_numbers),
-        pl.Series("planned_step", world.curricula.path_positions[role_numbers[plan.person_rows], plan.skill_numbers]),
+        pl.Series("planned_step", world.curricula.path_positions[role_numbers[person_indices], skill_numbers]),
         pl.Series("begun_day", plan.begun_days),
         pl.Series(STAGE_NAMES).gather(plan.reached_stages).alias("stage"),
         pl.Series("reached_day", plan.reached_days),
@@ -242,7 +242,7 @@ def choose_learners(
             ).astype(np.int64)
         ]
         is_possible_learner = (
-            (plan.person_rows[drawn_entries] != plan.person_rows[teacher_entries])
+            (plan.person_indices[drawn_entries] != plan.person_indices[teacher_entries])
             & (plan.begun_days[drawn_entries] <= lesson_days)
             & (lesson_days <= plan.last_days[drawn_entries])
         )
@@ -278,16 +278,25 @@ def generate_wishes(
 
 
 def generate_demands(people: pl.DataFrame, world: World, block_number: int, rng: np.random.Generator) -> pl.DataFrame:
-    """Draw one row per open issue without an assignee, from the roles of the unit and mostly rising micro-skills."""
+    """Draw open issues without an assignee, one row per issue.
+
+    An issue belongs to the unit of a random person. Its micro-skill is important in that person's role, or rising.
+
+    Args:
+        people: The people of the block.
+        world: The company.
+        block_number: Number of the block, from 0; it sets the range of the issue numbers.
+        rng: The random generator.
+    """
     demand_count = max(MIN_DEMANDS, round(DEMAND_PER_PERSON * people.height))
-    person_rows = rng.integers(0, people.height, demand_count)
+    person_indices = rng.integers(0, people.height, demand_count)
     skill_appeal = (
-        world.catalog.role_importance[people["role"].to_numpy()[person_rows]] + 0.3 * world.curricula.skill_trends
+        world.catalog.role_importance[people["role"].to_numpy()[person_indices]] + 0.3 * world.curricula.skill_trends
     )
     return pl.DataFrame(
         {
             "issue": block_number * ISSUES_PER_BLOCK + ISSUES_PER_BLOCK // 2 + np.arange(demand_count),
-            "unit": people["unit"].to_numpy()[person_rows],
+            "unit": people["unit"].to_numpy()[person_indices],
             "skill": (skill_appeal + rng.random(skill_appeal.shape, dtype=np.float32)).argmax(axis=1),
             "created_day": world.last_day - rng.integers(0, 60, demand_count),
         }

@@ -34,7 +34,7 @@ def _connect(options: FetchOptions) -> AbstractContextManager[Origin]:
     if options.scheme == "folder":
         return open_folder(options)
     if options.scheme == "sftp":
-        # imported here because it takes a second, like the library of the object stores
+        # the imports take a second each: only if such an origin is opened
         from pipelines.ingest.origins.sftp import open_sftp
 
         return open_sftp(options)

@@ -21,18 +21,18 @@ def parse_text(
     text: pl.Expr,
     dtype: Any,
     declared_parsers: Sequence[Parser],
-    frequent_parsers: Sequence[Parser],
+    fast_parsers: Sequence[Parser],
     read_batch: Callable[[pl.Series], pl.Series],
     sample_texts: pl.Series,
 ) -> pl.Expr:
-    """Read text by the fastest parsers that fit, and by `read_batch` what they leave unread.
+    """Parse text with the declared parsers and the best fast one, and what they cannot read with `read_batch`.
 
     Args:
         text: The text.
         dtype: Type of the values.
         declared_parsers: Parsers that are tried first, in this order.
-        frequent_parsers: Fast parsers. A text that one of them reads must mean the same by `read_batch`, so that the
-            sample changes only the time and not the values.
+        fast_parsers: Parsers of which the one that reads most of the sample is used. `read_batch` must return the same
+            value for every text that one of them reads, so that the sample affects only the time.
         read_batch: Reads a series of distinct texts, called `text`; null if a text cannot be read.
         sample_texts: Some texts of the column.
 
@@ -47,7 +47,7 @@ def parse_text(
             unread_sample_texts.to_frame("text").select(sample_values.is_null()).to_series()
         )
     if unread_sample_texts.len() > MAX_UNREAD_SHARE * sample_texts.len():
-        parsers += _best_parser(frequent_parsers, unread_sample_texts)
+        parsers += _best_parser(fast_parsers, unread_sample_texts)
     read_unparsed_texts = make_batch_parser(dtype, make_distinct_reader(dtype, read_batch))
     if not parsers:
         return read_unparsed_texts(text)

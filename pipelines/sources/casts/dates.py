@@ -94,10 +94,10 @@ def cast_date(text: pl.Expr, transform: Transform, time_zone: str, sample_texts:
         return read_moments(texts, transform.date_order).select(pl.coalesce("date", epoch_dates)).to_series()
 
     declared_parsers = [_date_parser(date_format) for date_format in transform.formats if not _has_zone(date_format)]
-    frequent_parsers = [
+    fast_parsers = [
         _date_parser(date_format) for date_format in _frequent_formats(transform) if not _has_zone(date_format)
     ]
-    return parse_text(text, pl.Date(), declared_parsers, [_parse_iso_date, *frequent_parsers], read_batch, sample_texts)
+    return parse_text(text, pl.Date(), declared_parsers, [_parse_iso_date, *fast_parsers], read_batch, sample_texts)
 
 
 def cast_datetime(text: pl.Expr, transform: Transform, time_zone: str, sample_texts: pl.Series) -> pl.Expr:
@@ -124,14 +124,12 @@ def cast_datetime(text: pl.Expr, transform: Transform, time_zone: str, sample_te
         _datetime_parser(datetime_format, time_zone)
         for datetime_format in sorted(transform.formats, key=_has_zone, reverse=True)
     ]
-    frequent_parsers = [
-        _datetime_parser(datetime_format, time_zone) for datetime_format in _frequent_formats(transform)
-    ]
+    fast_parsers = [_datetime_parser(datetime_format, time_zone) for datetime_format in _frequent_formats(transform)]
     return parse_text(
         text,
         UTC_DATETIME,
         declared_parsers,
-        [*frequent_parsers[:4], _parse_epoch, *frequent_parsers[4:]],
+        [*fast_parsers[:4], _parse_epoch, *fast_parsers[4:]],
         read_batch,
         sample_texts,
     )

@@ -29,11 +29,12 @@ PASSED_FIELD = FieldMap("learning_verb", constant="passed", unless=IS_REVOKED)
 PASS_OVER_DOCUMENTS = (PassOver("document", (f"type[={'|'.join(OTHER_DOCUMENT_TYPES)}]",), OTHER_DOCUMENT_TYPES),)
 
 
-def _salted_form(version: str, version_member: str) -> FileForm:
+def _salted_form(version: str, version_header: str) -> FileForm:
+    """The form of assertions with a salt; only files of that version have the header `version_header`."""
     return FileForm(
         f"holds {version} assertions whose recipients are hashed with a salt: addresses of people are not compared "
         f"with salted hashes, so such a row is set aside; {ADVICE_ON_SALT}",
-        ("recipient.salt", version_member),
+        ("recipient.salt", version_header),
     )
 
 

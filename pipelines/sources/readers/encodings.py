@@ -13,18 +13,19 @@ _CANDIDATES = (
     *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1257", "mac_roman", "cp850", "koi8_r"),
     *("cp932", "gb18030", "big5", "cp949"),
 )
-# So much text with other letters than ASCII tells encodings apart.
+# This many bytes of lines with other letters than ASCII are enough to tell encodings apart.
 MAX_SEARCHED_BYTES = 1 << 16
 # The letters of windows-1252 that stand where windows-1254 has the Turkish ones; Icelandic has them beside á, í and æ.
 _ICELANDIC_OR_TURKISH, _ICELANDIC = re.compile("[ðþýÐÞÝ]"), re.compile("[áíæÁÍÆ]")
 
 
 def find_non_ascii_lines(chunks: Iterable[bytes]) -> bytes:
-    """Return the lines that hold other bytes than ASCII, up to `MAX_TELLING_BYTES`."""
+    """Return the lines that hold other bytes than ASCII, up to `MAX_SEARCHED_BYTES` bytes in all."""
     found_lines, found_byte_count, incomplete_line = [], 0, b""
     for chunk in chunks:
-        *complete_lines, incomplete_line = (incomplete_line + chunk).split(b"\n")
-        for line in complete_lines if not chunk.isascii() or not incomplete_line.isascii() else ():
+        unsearched_bytes = incomplete_line + chunk
+        *complete_lines, incomplete_line = unsearched_bytes.split(b"\n")
+        for line in () if unsearched_bytes.isascii() else complete_lines:
             if not line.isascii() and found_byte_count < MAX_SEARCHED_BYTES:
                 found_lines.append(line)
                 found_byte_count += len(line)

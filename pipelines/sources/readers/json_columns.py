@@ -66,18 +66,18 @@ def member_columns_query(lines_path: Path, paths: Sequence[str], max_record_byte
     )
 
 
-def _locate(path: str) -> _Location:
-    if path.startswith("$"):
+def _locate(json_path: str) -> _Location:
+    if json_path.startswith("$"):
         keys, key_end = [], 1
-        while key_match := _KEY_OF_DUCKDB.match(path, key_end):
+        while key_match := _KEY_OF_DUCKDB.match(json_path, key_end):
             keys.append(key_match[1] or key_match[2])
             key_end = key_match.end()
-        return _Location(tuple(keys), f"${path[key_end:]}" if path[key_end:] else None, is_plain(path))
-    special_sign_match = None if is_plain(path) else _NOT_PLAIN.search(path)
+        return _Location(tuple(keys), f"${json_path[key_end:]}" if json_path[key_end:] else None, is_plain(json_path))
+    special_sign_match = None if is_plain(json_path) else _NOT_PLAIN.search(json_path)
     if special_sign_match is None:
-        return _Location(tuple(path.split(".")), None, is_plain=True)
+        return _Location(tuple(json_path.split(".")), None, is_plain=True)
     sign_start = special_sign_match.start()
-    return _Location(tuple(path[:sign_start].split(".")), path[sign_start:].removeprefix("."), is_plain=False)
+    return _Location(tuple(json_path[:sign_start].split(".")), json_path[sign_start:].removeprefix("."), is_plain=False)
 
 
 def _has_keys_differing_in_case(locations: Iterable[_Location]) -> bool:

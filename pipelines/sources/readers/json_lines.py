@@ -38,14 +38,14 @@ _FURTHER_PAGE = re.compile(
 
 
 def read_json(
-    opened_file: OpenedFile, file_name: str, record_paths: tuple[str, ...] = (), check_while_reading: bool = False
+    opened_file: OpenedFile, file_name: str, record_json_paths: tuple[str, ...] = (), check_while_reading: bool = False
 ) -> TextTable:
     """Read a JSON file as text.
 
     Args:
         opened_file: The file.
         file_name: Name of the file, for messages.
-        record_paths: Dotted paths of members, from the top object on, one of which holds the array of records.
+        record_json_paths: Dotted paths of members, from the top object on, one of which holds the array of records.
         check_while_reading: Whether to read fast, and check while reading that each line is one record. The caller must
             then call `is_regular` after reading, and read the file again without this option if it returns False.
 
@@ -56,7 +56,7 @@ def read_json(
     Raises:
         ExportRefused: If the file is not JSON or is cut off.
     """
-    lines_path, scratch_folder = _write_record_lines(opened_file, file_name, record_paths)
+    lines_path, scratch_folder = _write_record_lines(opened_file, file_name, record_json_paths)
     if not lines_path.stat().st_size:
         raise ExportRefused(f"{file_name} holds no record: its list is empty, so there is nothing to read")
     _check_last_line(lines_path, file_name)
@@ -101,53 +101,53 @@ def parse_json(text: str | bytes, otherwise: Any) -> Any:
 
 
 def _write_record_lines(
-    opened_file: OpenedFile, file_name: str, record_paths: tuple[str, ...]
+    opened_file: OpenedFile, file_name: str, record_json_paths: tuple[str, ...]
 ) -> tuple[Path, ScratchFolder | None]:
     """Return a file of one record per line: the file itself if it is one, else a copy in a scratch folder."""
     with opened_file.open() as handle:
         first_block = handle.read(1 << 16).lstrip()
     if first_block[:1] not in (b"{", b"["):
         raise ExportRefused(f"{file_name} is not JSON: it must begin with an object or an array")
-    only_record = _read_only_record(opened_file, first_block, record_paths)
-    has_record_lines = first_block[:1] == b"{" and not _is_wrapped(first_block, record_paths)
-    if only_record is None and has_record_lines and opened_file.text_start == 0 and _has_plain_lines(opened_file):
+    single_record = _read_single_record(opened_file, first_block, record_json_paths)
+    has_record_lines = first_block[:1] == b"{" and not _is_wrapped(first_block, record_json_paths)
+    if single_record is None and has_record_lines and opened_file.text_start == 0 and _has_plain_lines(opened_file):
         return opened_file.path, None
     scratch_folder = ScratchFolder()
     target_path = scratch_folder.path / "records.jsonl"
-    if only_record is None and not has_record_lines:
-        write_elements(opened_file, file_name, record_paths if first_block[:1] == b"{" else (), target_path)
+    if single_record is None and not has_record_lines:
+        write_elements(opened_file, file_name, record_json_paths if first_block[:1] == b"{" else (), target_path)
         return target_path, scratch_folder
     with target_path.open("wb") as target_file:
-        if only_record is not None:
-            target_file.write(json.dumps(only_record).encode() + b"\n")
+        if single_record is not None:
+            target_file.write(json.dumps(single_record).encode() + b"\n")
         else:
             target_file.writelines(chunk.translate(_RETURNS_TO_BLANKS) for chunk in opened_file.chunks())
     return target_path, scratch_folder
 
 
-def _read_only_record(
-    opened_file: OpenedFile, first_block: bytes, record_paths: tuple[str, ...]
+def _read_single_record(
+    opened_file: OpenedFile, first_block: bytes, record_json_paths: tuple[str, ...]
 ) -> dict[str, Any] | None:
     """Return the record of a document that holds one object and no list of records; None for any other document."""
-    list_keys = (re.escape(_list_name(record_path)).encode() for record_path in record_paths)
+    list_keys = (re.escape(_list_name(record_json_path)).encode() for record_json_path in record_json_paths)
     has_list = any(re.search(rb'"' + list_key + rb'"\s*:\s*\[', first_block) for list_key in list_keys)
     if first_block[:1] != b"{" or has_list or opened_file.path.stat().st_size > MAX_RECORD_BYTES:
         return None
     first_line_content = parse_json(first_block.split(b"\n", 1)[0], otherwise=None)
     if first_line_content is not None and not any(
-        isinstance(_find_member(first_line_content, record_path), dict) for record_path in record_paths
+        isinstance(_find_member(first_line_content, record_json_path), dict) for record_json_path in record_json_paths
     ):
         return None
     document_content = parse_json(b"".join(opened_file.chunks()), otherwise=None)
     if not isinstance(document_content, dict):
         return None
-    record_members = (_find_member(document_content, record_path) for record_path in record_paths)
+    record_members = (_find_member(document_content, record_json_path) for record_json_path in record_json_paths)
     return next((member for member in record_members if isinstance(member, dict)), document_content)
 
 
-def _list_name(record_path: str) -> str:
+def _list_name(record_json_path: str) -> str:
     """Return the key of the list in which the records of a path lie: `result` of `response.result[*].*`."""
-    return record_path.split("[*]")[0].rpartition(".")[2]
+    return record_json_path.split("[*]")[0].rpartition(".")[2]
 
 
 def _find_notes(opened_file: OpenedFile) -> tuple[str, ...]:
@@ -188,20 +188,20 @@ def _has_plain_lines(opened_file: OpenedFile) -> bool:
     return carriage_return_count == 0 or carriage_return_count == crlf_count == newline_count
 
 
-def _is_wrapped(first_block: bytes, record_paths: tuple[str, ...]) -> bool:
+def _is_wrapped(first_block: bytes, record_json_paths: tuple[str, ...]) -> bool:
     """Return whether the document is one object around an array of records, not the first of many lines."""
-    if not any(f'"{_list_name(record_path)}"'.encode() in first_block for record_path in record_paths):
+    if not any(f'"{_list_name(record_json_path)}"'.encode() in first_block for record_json_path in record_json_paths):
         return False
     first_line_content = parse_json(first_block.split(b"\n", 1)[0], otherwise=None)
     # An answer of GraphQL is `data` alone, whatever list it holds.
     return first_line_content is None or any(
-        isinstance(_find_member(first_line_content, record_path.split("[*]")[0]), list)
+        isinstance(_find_member(first_line_content, record_json_path.split("[*]")[0]), list)
         or (
-            "." in record_path
+            "." in record_json_path
             and isinstance(first_line_content, dict)
-            and [*first_line_content] == record_path.split(".")[:1]
+            and [*first_line_content] == record_json_path.split(".")[:1]
         )
-        for record_path in record_paths
+        for record_json_path in record_json_paths
     )
 
 
@@ -212,14 +212,14 @@ def _find_member(json_value: Any, path: str) -> Any:
     return json_value
 
 
-def _check_last_line(lines_path: Path, file_name: str) -> None:
+def _check_last_line(lines_path: Path, export_name: str) -> None:
     """Refuse a file whose last line has no line end and is not valid JSON."""
     with lines_path.open("rb") as handle:
         handle.seek(max(0, lines_path.stat().st_size - MAX_RECORD_BYTES))
         last_line = handle.read().rpartition(b"\n")[2]
     if last_line and parse_json(last_line, otherwise=_INVALID_JSON) is _INVALID_JSON:
         raise ExportRefused(
-            f"{file_name} is cut off: its last line of {len(last_line)} bytes is incomplete; export it again"
+            f"{export_name} is cut off: its last line of {len(last_line)} bytes is incomplete; export it again"
         )
 
 

@@ -110,7 +110,7 @@ def member_path(keys: Sequence[str]) -> str:
 
 
 def covers(path: str, header: str) -> bool:
-    """Return whether a path that an adapter reads takes in the header of a file; both are normalized."""
+    """Return whether an adapter that reads a path reads a header of a file; both are normalized."""
     if path.endswith(".*"):
         return header.startswith(path[:-1]) and "." not in header[len(path) - 1 :]
     return header in _covered_headers(path)

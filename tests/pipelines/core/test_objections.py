@@ -143,5 +143,5 @@ def test_other_peoples_rows_lose_a_companion_who_hides_the_skill_and_the_reason_
 
 def test_statements_about_several_people_count_nobody_who_objects() -> None:
     rows = pl.DataFrame({"person_id": ["ann", "bob", "eve"], "skill_id": ["sql"] * 3})
-    countable = objections_of([("ann", "sql", "hide", 0)], [("bob", True, -1)]).drop_objecting(rows)
+    countable = objections_of([("ann", "sql", "hide", 0)], [("bob", True, -1)]).drop_objected_rows(rows)
     assert countable["person_id"].to_list() == ["eve"]

@@ -383,3 +383,16 @@ def test_a_new_column_is_reported_once_and_changes_no_row(tmp_path: Path) -> Non
     (tmp_path / "in" / "c.csv").write_text(f"{HEADER},mood\n{row(3)},well\n")
     land_source(landing(tmp_path), source())
     assert find_new_columns(read_ledger(Lake(tmp_path / "lake")), source().name) == []
+
+
+def test_a_column_that_the_mapping_no_longer_reads_is_not_reported_as_new(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv", row(1))
+    land_source(landing(tmp_path), source())
+    mapping = {field: column for field, column in source().model_dump()["mapping"].items() if field != "changed_at"}
+    land_source(landing(tmp_path), source(mapping=mapping))
+    ledger = read_ledger(Lake(tmp_path / "lake"))
+    assert ledger["columns_left_out"].to_list() == [[], ["changed"]]
+    assert find_new_columns(ledger, source().name) == []
+    (tmp_path / "in" / "b.csv").write_text(f"{HEADER},mood\n{row(2)},fine\n")
+    land_source(landing(tmp_path), source(mapping=mapping))
+    assert find_new_columns(read_ledger(Lake(tmp_path / "lake")), source().name) == ["mood"]

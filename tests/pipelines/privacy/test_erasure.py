@@ -313,12 +313,16 @@ def test_an_account_of_one_system_does_not_suppress_the_same_text_in_another() -
             "work_email": [None, None, None, "a.b@x.example", None, None],
         }
     )
-    names_erased = Suppression(erased_people, ("jira",)).names_erased(rows.columns)
-    assert rows.filter(names_erased).rows() == [rows.row(0), rows.row(2), rows.row(3)]
-    assert rows.filter(Suppression(erased_people, ("tempo",)).names_erased(rows.columns)).height == 2
+    is_erased = Suppression(erased_people, ("jira",)).identifies_erased_person(rows.columns)
+    assert rows.filter(is_erased).rows() == [rows.row(0), rows.row(2), rows.row(3)]
+    assert rows.filter(Suppression(erased_people, ("tempo",)).identifies_erased_person(rows.columns)).height == 2
     # the accounts of such a source are employee numbers behind the home page of xAPI
     by_number = Suppression(erased_people, ("xapi",), "employee_number")
-    assert rows.filter(by_number.names_erased(rows.columns)).rows() == [rows.row(2), rows.row(3), rows.row(5)]
+    assert rows.filter(by_number.identifies_erased_person(rows.columns)).rows() == [
+        rows.row(2),
+        rows.row(3),
+        rows.row(5),
+    ]
 
 
 def test_numbers_of_other_people_times_and_declarations_stay(data_root: DataRoot) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.sources.readers import files
+from pipelines.sources.readers.encodings import find_non_ascii_lines
 from pipelines.sources.readers.files import ExportRefused, open_file
 
 TEXTS = {
@@ -63,3 +64,10 @@ def test_a_letter_on_the_border_of_two_blocks_is_decoded_whole(
             open_file(path)
     else:
         assert open_file(path).encoding == encoding
+
+
+@pytest.mark.parametrize(
+    "chunks", [[b"abc\xc3", b"d\nxyz\n"], [b"abc", b"\xc3d\nxyz\n"], [b"abc\xc3d", b"\nxyz", b"\n"]]
+)
+def test_a_line_that_lies_in_two_blocks_is_found_whole(chunks: list[bytes]) -> None:
+    assert find_non_ascii_lines(chunks).rstrip(b"\n") == b"abc\xc3d"
