@@ -1,7 +1,7 @@
 """`footsteps bench scale`: seconds and peak memory of the steps of a first run, for companies of several sizes.
 
 Belongs here: the runs on synthetic companies, the sampling of their memory, and the table.
-Does not belong here: starting a process (`benchmarks.processes`), the run itself (`assets.cli.run`).
+Does not belong here: the run itself (`assets.cli.run`).
 
 A run is the command that users start, in a process of its own. Its resident memory is sampled from outside, with that
 of its child processes, so that the run is not slowed down. Pages of open Parquet files count as resident.
@@ -23,8 +23,6 @@ from pathlib import Path
 from assets.cli.terminal.console import CommandFailed, print_json, print_table, resolve_settings
 from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.cli.terminal.inputs import load_config
-from benchmarks.processes import run_in_child
-from pipelines.demo.build import build_demo
 
 # Name of the row that holds the whole run.
 WHOLE_RUN = "whole run"
@@ -32,6 +30,7 @@ _LAST_DAY = date(2026, 6, 30)
 _SAMPLE_SECONDS = 0.02
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _GIGABYTE = 1024**3
+_FOOTSTEPS = (sys.executable, "-m", "assets.cli.app")
 
 # Wall-clock seconds since the epoch and resident bytes of a process with its children.
 MemorySample = tuple[float, int]
@@ -98,8 +97,11 @@ def measure_first_runs(folder: Path, people_count: int, repeats: int, seed: int 
     costs_by_step: dict[str, list[StepCost]] = {}
     for repeat_index in range(repeats):
         data_root = folder / f"run-{repeat_index}"
-        run_in_child(_build_company, data_root, people_count, seed)
-        command = [sys.executable, "-m", "assets.cli.app", "run", "--data-root", str(data_root), "--json"]
+        company_options = ["--people", str(people_count), "--seed", str(seed), "--end", _LAST_DAY.isoformat()]
+        subprocess.run(
+            [*_FOOTSTEPS, "demo", "--data-root", str(data_root), *company_options], check=True, capture_output=True
+        )
+        command = [*_FOOTSTEPS, "run", "--data-root", str(data_root), "--json"]
         start, processor_seconds_before = time.time(), _read_processor_seconds()
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
@@ -111,7 +113,7 @@ def measure_first_runs(folder: Path, people_count: int, repeats: int, seed: int 
                 raise CommandFailed(f"the run failed: {output.read().decode(errors='replace')[-2000:]}")
         end = time.time()
         processor_seconds = _read_processor_seconds() - processor_seconds_before
-        step_times = run_in_child(_read_step_times, data_root)
+        step_times = _read_step_times(data_root)
         for step_name, step_start, step_end in [(WHOLE_RUN, start, end), *step_times]:
             step_cost = StepCost(
                 people_count,
@@ -142,10 +144,6 @@ def find_peak(memory_samples: Sequence[MemorySample], start: float, end: float) 
     if between:
         return max(between)
     return min(memory_samples, key=lambda memory_sample: abs(memory_sample[0] - start), default=(0.0, 0))[1]
-
-
-def _build_company(data_root: Path, people_count: int, seed: int) -> None:
-    build_demo(data_root, people_count=people_count, seed=seed, export_day=_LAST_DAY)
 
 
 def _read_step_times(data_root: Path) -> list[tuple[str, float, float]]:
