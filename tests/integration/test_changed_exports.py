@@ -144,5 +144,5 @@ def test_a_notice_wipes_nobody_and_course_codes_count_once_an_alias_or_a_catalog
 
     kept_columns = ("person_id", "display_name", "work_email", "unit_name", "employment_status")
     assert company.lake.scan(PERSON).select(kept_columns).collect().equals(before.select(kept_columns))
-    hr = {source["name"]: source for source in second.sources}["hr"]
+    hr = {source["name"]: source for source in second.source_states}["hr"]
     assert "2_notice.json is a notice of a change" in str(hr["refused"])

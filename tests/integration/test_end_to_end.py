@@ -88,7 +88,7 @@ def test_a_repeated_run_changes_no_table_and_lands_no_row(demo_run: DemoRun, ano
     again = run_pipeline(another)
     assert hashes(another) == before
     assert again.snapshot.tables == demo_run.summary.snapshot.tables
-    assert again.sources == demo_run.summary.source_states
+    assert again.source_states == demo_run.summary.source_states
     for raw in (another / "lake").glob("raw_*__*"):
         assert not list(raw.rglob("*.unfinished"))
 
@@ -122,7 +122,7 @@ def test_a_shrunken_full_export_is_refused_until_it_is_allowed(another: Path) ->
     people = next(source for source in summary.source_states if source["name"] == "people")["rows"]
     assert people > 50
     allowed = run_pipeline(another, allow_row_count_drop=True)
-    assert next(source for source in allowed.sources if source["name"] == "people")["rows"] == len(rows) * 7 // 10
+    assert next(source for source in allowed.source_states if source["name"] == "people")["rows"] == len(rows) * 7 // 10
 
 
 def test_a_failed_run_leaves_the_published_tables_in_place(another: Path) -> None:

@@ -185,5 +185,5 @@ def test_codes_of_moodle_and_degreed_count_once_the_catalogue_of_each_names_them
     of_courses = evidence.select("source_name", "person_id", "skill_id").unique().collect().sort(pl.all()).rows()
     assert of_courses == [("degreed", "63", "Git"), ("moodle", "61", "SQL"), ("moodle", "62", "dbt")]
     assert company.unknown_texts() == {"git 1": 1}
-    notices = {source["name"]: source["notices"] for source in second.sources}
+    notices = {source["name"]: source["notices"] for source in second.source_states}
     assert notices["moodle"] == []
