@@ -16,7 +16,7 @@ import polars as pl
 from assets.resources.table_reader import TableReader
 from assets.tables.companions import filter_candidates_by_replies, read_employee_input
 from assets.tables.model import rank_candidates
-from assets.tables.recommendations import build_counterfactual_inputs
+from assets.tables.recommendations import build_counterfactual_inputs, build_shared_context
 from assets.tables.training_data import STEP_COLUMNS, read_flow_tables, select_practice, to_events
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.state import find_reached_steps
@@ -130,7 +130,7 @@ def read_replay_inputs(settings: Settings, policy: RecommendationPolicy, as_of: 
     groups, flow_tables = GroupFeatures(to_events(steps), members), read_flow_tables(tables, steps)
     folder = settings.models_path / tables.read(MODEL_CARD)["model_version"][0]
     return ReplayInputs(
-        situation=build_counterfactual_inputs(tables, policy, employee_input),
+        situation=build_counterfactual_inputs(tables, policy, employee_input, build_shared_context(tables, as_of)),
         steps=steps,
         members=members,
         recommender=load_bundle(folder, extra_features=FeatureUnion((groups, build_context_features(flow_tables)))),

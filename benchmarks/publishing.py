@@ -1,7 +1,7 @@
 """The cost of publishing next to a bare write, and how fast one person is read back.
 
 Belongs here: the measurements of `footsteps bench publish`.
-Does not belong here: readers during publications (`reader_benchmark`), printing (`benchmarks.tables`).
+Does not belong here: readers during publications (`benchmarks.readers`), printing (`benchmarks.tables`).
 """
 
 import shutil

@@ -17,7 +17,7 @@ from pipelines.contracts.shape_columns import list_shape_columns
 from pipelines.core.taxonomy import TaxonomyError
 from pipelines.ingest.preview import Preview, ShapePreview, find_matching_source, preview_file
 from pipelines.sources.declaration import SourceOptions
-from pipelines.sources.detect import describe_systems, rank_systems, suggest_source_block
+from pipelines.sources.detect import SystemMatch, describe_systems, rank_systems, suggest_source_block
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.taxonomies.declared import count_taxonomy_rows
 
@@ -67,7 +67,7 @@ def print_matches(export_path: Path, as_json: bool) -> None:
         print_json(
             {
                 "file": export_path.name,
-                "guesses": [asdict(system_match) for system_match in system_matches],
+                "guesses": [_match_record(system_match) for system_match in system_matches],
                 "block": source_block,
             }
         )
@@ -82,6 +82,18 @@ def print_matches(export_path: Path, as_json: bool) -> None:
     )
     stdout_console.print("For footsteps.yaml:\n", highlight=False)
     stdout_console.out(source_block, highlight=False)
+
+
+def _match_record(system_match: SystemMatch) -> dict[str, Any]:
+    """A match in the keys of `--json`, which scripts of users read."""
+    return {
+        "system": system_match.system,
+        "shape": system_match.shape,
+        "score": system_match.score,
+        "matching": system_match.matching_headers,
+        "missing": system_match.missing_headers,
+        "why": system_match.explanation,
+    }
 
 
 def print_preview(

@@ -247,7 +247,7 @@ class AssetRun:
         """Write tables whose rows of a person depend on no rows that are computed for others.
 
         In a large company one range of people is computed after the other, so that memory does not grow with it. The
-        tables have the same content whatever the ranges are.
+        ranges change at most the last digit of a score.
 
         Args:
             tables: Contracts of tables that the asset makes, each partitioned by person.
@@ -261,16 +261,17 @@ class AssetRun:
             for table, rows in zip(tables, compute_rows(self.tables), strict=True):
                 yield self.materialize(table, rows)
             return
-        yield from self.materialize_parts(tables, self._compute_ranges(ranges, compute_rows))
+        yield from self.materialize_parts(tables, self._compute_ranges(ranges, compute_rows), len(ranges))
 
     def materialize_parts(
-        self, tables: Sequence[Table], parts: Iterable[Sequence[pl.DataFrame]]
+        self, tables: Sequence[Table], parts: Iterable[Sequence[pl.DataFrame]], part_count: int
     ) -> "Iterator[MaterializeResult[None]]":
         """Write tables whose rows arrive in parts, so that they are never in memory together.
 
         Args:
             tables: Contracts of tables that the asset makes.
             parts: The rows of each table in each part, as `PartWriter.add` takes them.
+            part_count: Number of parts, for the log.
 
         Yields:
             The materialization of each table.
@@ -286,7 +287,8 @@ class AssetRun:
                 if first_rows[table].is_empty():
                     first_rows[table] = written_rows.head(PREVIEW_ROWS)
                 newest_times[table] += filter(None, [find_newest_time(written_rows)])
-            self.log.info(f"{self.declaration.name}: part {part_number} is written")
+            if part_count > 1:
+                self.log.info(f"{self.declaration.name}: part {part_number} of {part_count} is written")
         for table, writer in zip(tables, writers, strict=True):
             newest_time = max(newest_times[table], default=None)
             yield self._describe_write(table, writer.finish(), first_rows[table], newest_time, previous_values[table])

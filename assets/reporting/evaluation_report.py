@@ -7,8 +7,6 @@ Does not belong here: the figures (`ml.evaluation.results`), the plots (`assets.
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-
 from assets.reporting.evaluation_plots import (
     describe_ablation,
     describe_ranking,
@@ -19,6 +17,7 @@ from assets.reporting.evaluation_plots import (
     png_data_uri,
 )
 from ml.evaluation.results import OURS, Evaluation, ModelResult
+from pipelines.validation.page_templates import open_page_templates
 
 RANKING_HEADINGS = (
     *("model", "HR@10", "NDCG@10", "95 % interval", "MRR", "coverage", "novelty"),
@@ -47,7 +46,8 @@ def write_report(evaluation: Evaluation, report_folder: Path, title: str) -> lis
         picture_by_name["ablation"] = (draw_ablation(evaluation.ablation), describe_ablation(evaluation.ablation))
     for picture_name, (png_bytes, _) in picture_by_name.items():
         (report_folder / f"{picture_name}.png").write_bytes(png_bytes)
-    page_html = _load_page_template().render(
+    page_templates = open_page_templates(Path(__file__).parent / "templates")
+    page_html = page_templates.get_template("evaluation_report.html.j2").render(
         title=title,
         evaluation=evaluation,
         pictures={
@@ -80,18 +80,6 @@ def write_report(evaluation: Evaluation, report_folder: Path, title: str) -> lis
     )
     (report_folder / "index.html").write_text(page_html, encoding="utf-8")
     return [report_folder / "index.html", *(report_folder / f"{picture_name}.png" for picture_name in picture_by_name)]
-
-
-def _load_page_template() -> jinja2.Template:
-    jinja_environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return jinja_environment.get_template("evaluation_report.html.j2")
 
 
 def format_ranking(model_results: Sequence[ModelResult]) -> list[list[str]]:

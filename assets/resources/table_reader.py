@@ -15,13 +15,11 @@ import polars as pl
 from pipelines.contracts.catalog import EVIDENCE, PERSON
 from pipelines.contracts.table import Table
 from pipelines.storage.lake import Lake
+from pipelines.storage.part_writer import ROWS_PER_PART
 
 # Many assets read these tables as a whole: a run keeps their rows in memory once it has read them, unless they are more
 # than those of one range of people.
 _SHARED_TABLES = {EVIDENCE.name}
-# Evidence rows of one range of people. Assets work on one range after the other: memory follows this number, and not
-# the size of the company.
-EVIDENCE_ROWS_PER_RANGE = 700_000
 
 
 class UndeclaredRead(Exception):
@@ -85,9 +83,11 @@ def list_people_ranges(lake: Lake) -> list[PeopleRange]:
     Args:
         lake: Holds people and evidence.
     """
-    range_count = -(-lake.count_rows(EVIDENCE) // EVIDENCE_ROWS_PER_RANGE)
+    range_count = -(-lake.count_rows(EVIDENCE) // ROWS_PER_PART)
+    if range_count <= 1:
+        return [PeopleRange("", None)]
     person_ids = lake.scan(PERSON).select(pl.col("person_id").unique().sort()).collect().to_series()
-    if range_count <= 1 or person_ids.len() < range_count:
+    if person_ids.len() < range_count:
         return [PeopleRange("", None)]
     positions = [person_ids.len() * range_index // range_count for range_index in range(1, range_count)]
     bounds = ["", *person_ids.gather(positions).unique(maintain_order=True), None]
@@ -166,7 +166,7 @@ class DeclaredLake(Lake):
         """
         if table.name not in _SHARED_TABLES or scope.people_range is not None:
             return False
-        return scope.people is not None or self.count_rows(table) <= EVIDENCE_ROWS_PER_RANGE
+        return scope.people is not None or self.count_rows(table) <= ROWS_PER_PART
 
     def load(self, table: Table, scope: Scope) -> pl.DataFrame:
         """The rows of a table in a scope, from memory unless the table changed since the run loaded them."""

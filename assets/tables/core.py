@@ -4,7 +4,7 @@ Belongs here: which core table is made of which tables.
 Does not belong here: how (`pipelines.core`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import polars as pl
@@ -21,7 +21,7 @@ from assets.resources.raw_inputs import (
     scan_rows_of_shape,
     sources_of_shape,
 )
-from assets.resources.table_reader import EVIDENCE_ROWS_PER_RANGE, TableReader
+from assets.resources.table_reader import TableReader
 from assets.tables.skill_texts import skill_texts
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName, quarantine_table
@@ -276,7 +276,9 @@ def evidence(run: AssetRun) -> Results:
     table_reader, changed_records = run.tables, find_records_to_update(run, list(_EVIDENCE_TABLES.values()))
     text_matches = table_reader.read(SKILL_TEXT)
     if changed_records is None and run.scope.is_everybody:
-        yield from run.materialize_parts([EVIDENCE], _collect_by_period(table_reader, text_matches))
+        periods = _list_evidence_periods(table_reader.lake)
+        parts = _collect_by_period(table_reader, text_matches, periods)
+        yield from run.materialize_parts([EVIDENCE], parts, len(periods))
         return
     if changed_records is None:
         evidence_inputs, replaced_records = _read_evidence_inputs(table_reader, table_reader.read_scoped), None
@@ -293,11 +295,17 @@ def evidence(run: AssetRun) -> Results:
     yield run.materialize(EVIDENCE, evidence_rows, replaced_records=replaced_records)
 
 
-def _collect_by_period(table_reader: TableReader, text_matches: pl.DataFrame) -> Iterator[list[pl.DataFrame]]:
+def _list_evidence_periods(lake: Lake) -> list[Period]:
+    """The periods of months in which evidence is collected."""
+    return list_periods(lake, [table for table in _EVIDENCE_TABLES.values() if table.month_column is not None])
+
+
+def _collect_by_period(
+    table_reader: TableReader, text_matches: pl.DataFrame, periods: Sequence[Period]
+) -> Iterator[list[pl.DataFrame]]:
     """The evidence of everybody, one period of months after the other."""
-    dated_tables = [table for table in _EVIDENCE_TABLES.values() if table.month_column is not None]
     done_evidence = build_done_evidence(resolve_reply_skills(table_reader.read(REPLY), text_matches))
-    for period in list_periods(table_reader.lake, dated_tables, EVIDENCE_ROWS_PER_RANGE):
+    for period in periods:
 
         def read_period(table: Table, period: Period = period) -> pl.DataFrame:
             rows = table_reader.scan(table)

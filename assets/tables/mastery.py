@@ -23,7 +23,7 @@ from ml.mastery.prerequisites import declare_prerequisites, learn_prerequisites
 from ml.mastery.state import MASTERY_INPUTS, build_half_lives, estimate_mastery_and_steps, learn_knowledge_tracing
 from ml.recommend.capability_coverage import compute_capability_coverage
 from ml.recommend.team_alignment import align_teams
-from pipelines.contracts.catalog import EVIDENCE, PERSON, PREFERENCE, PREREQUISITE, REPLY
+from pipelines.contracts.catalog import EVIDENCE, PERSON, PREFERENCE, PREREQUISITE, REPLY, SKILL
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, MODEL_CARD, PRECEDENCE, REACHED_STEP, TRACING
 from pipelines.contracts.output_tables import ALIGNMENT, CAPABILITY
@@ -79,24 +79,22 @@ def prerequisites(run: AssetRun) -> Results:
 @incremental_asset(
     name="map_capabilities",
     tables=[CAPABILITY],
-    reads=[*CONTEXT_INPUTS, MODEL_CARD, *OBJECTION_TABLES],
+    reads=[MASTERY, PERSON, SKILL, PRECEDENCE, MODEL_CARD, *OBJECTION_TABLES],
     per_person_inputs=[MASTERY, PERSON, REPLY, PREFERENCE],
 )
 def capabilities(run: AssetRun) -> Results:
     """Compute how much of each capability every employed person covers."""
     hidden_pairs = read_objections(run.tables, run.as_of).hidden_pairs
+    skills, learned_prerequisites = run.tables.read(SKILL), run.tables.read(PRECEDENCE)
 
     def compute_rows(table_reader: TableReader) -> list[pl.DataFrame]:
         people = table_reader.read_scoped(PERSON).filter(is_employed())
-        recommendation_context = build_recommendation_context(table_reader, run.as_of)
-        employed_mastery = recommendation_context.mastery.join(people, on="person_id", how="semi").join(
-            hidden_pairs, on=("person_id", "skill_id"), how="anti"
+        employed_mastery = (
+            table_reader.read_scoped(MASTERY)
+            .join(people, on="person_id", how="semi")
+            .join(hidden_pairs, on=("person_id", "skill_id"), how="anti")
         )
-        return [
-            compute_capability_coverage(
-                employed_mastery, recommendation_context.skills, recommendation_context.prerequisites
-            )
-        ]
+        return [compute_capability_coverage(employed_mastery, skills, learned_prerequisites)]
 
     yield from materialize_outputs_by_people(run, [CAPABILITY], compute_rows)
 

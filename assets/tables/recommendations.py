@@ -13,7 +13,7 @@ from dagster import AssetsDefinition
 
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
-from assets.resources.table_reader import EVIDENCE_ROWS_PER_RANGE, TableReader
+from assets.resources.table_reader import TableReader
 from assets.tables.companions import (
     EMPLOYEE_INPUT_TABLES,
     EmployeeInput,
@@ -21,7 +21,7 @@ from assets.tables.companions import (
     read_employee_input,
 )
 from assets.tables.objections import OBJECTION_TABLES
-from assets.tables.snapshot import complete_rows, materialize_output, materialize_outputs_by_people
+from assets.tables.snapshot import materialize_output, materialize_outputs_by_people, read_publication_terms
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
 from ml.mastery.state import estimate_mastery, last_instant
@@ -66,7 +66,7 @@ from pipelines.core.skill_demand import (
 )
 from pipelines.storage.month_periods import list_periods
 
-# What `build_recommendation_context` reads.
+# What `build_shared_context` and `build_recommendation_context` read.
 CONTEXT_INPUTS = (
     *(MASTERY, EVIDENCE, PRECEDENCE, ASPIRATION, ASSIGNMENT, ROLE_PERIOD, PERSON),
     *(SKILL, ROLE_PROFILE, SKILL_TEXT),
@@ -97,11 +97,12 @@ def recommendations(run: AssetRun) -> Results:
     practice_options = find_practice_options(
         assignments, table_reader.read(LEARNING_RECORD), evidence, skills, text_matches, as_of
     )
+    shared_context = build_shared_context(table_reader, as_of)
     ranked_steps_of_ranges: list[pl.DataFrame] = []
 
     def compute_rows(reader: TableReader) -> tuple[pl.DataFrame, pl.DataFrame]:
         people = reader.read_scoped(PERSON).filter(is_employed())
-        counterfactual_inputs = build_counterfactual_inputs(reader, policy, employee_input)
+        counterfactual_inputs = build_counterfactual_inputs(reader, policy, employee_input, shared_context)
         ranked_steps = rerank_candidates(counterfactual_inputs.candidates, counterfactual_inputs.context, policy)
         counterfactuals = drop_hidden_changes(
             find_counterfactuals(ranked_steps, counterfactual_inputs), employee_input.hidden_pairs
@@ -128,7 +129,9 @@ def recommendations(run: AssetRun) -> Results:
         yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
     unit_members = table_reader.read(PERSON).filter(is_employed()).select("person_id", "unit_name")
-    mastery = employee_input.objections.drop_objected_rows(table_reader.read(MASTERY))
+    mastery = employee_input.objections.drop_objected_rows(
+        table_reader.read(MASTERY, ["person_id", "skill_id", "stage"])
+    )
     unit_support = count_unit_support(assignments, evidence, mastery, unit_members, text_matches, as_of)
     ranked_steps = pl.concat(ranked_steps_of_ranges)
     support_gaps = find_support_gaps(ranked_steps, unit_members, unit_support, skills, policy.minimum_people)
@@ -184,24 +187,28 @@ def published_evidence(run: AssetRun) -> Results:
         evidence_rows = _filter_employed(run.tables, run.tables.read_scoped(EVIDENCE)).filter(is_until_as_of)
         yield materialize_output(run, OUT_EVIDENCE, evidence_rows)
         return
-    periods = list_periods(run.tables.lake, [EVIDENCE], EVIDENCE_ROWS_PER_RANGE)
+    terms, periods = read_publication_terms(run), list_periods(run.tables.lake, [EVIDENCE])
     evidence_of_periods = (
         run.tables.scan(EVIDENCE).filter(period.includes(pl.col("occurred_at")), is_until_as_of).collect()
         for period in periods
     )
-    parts = ([complete_rows(run, OUT_EVIDENCE, _filter_employed(run.tables, rows))] for rows in evidence_of_periods)
-    yield from run.materialize_parts([OUT_EVIDENCE], parts)
+    parts = ([terms.complete(OUT_EVIDENCE, _filter_employed(run.tables, rows))] for rows in evidence_of_periods)
+    yield from run.materialize_parts([OUT_EVIDENCE], parts, len(periods))
 
 
 def build_counterfactual_inputs(
-    table_reader: TableReader, policy: RecommendationPolicy, employee_input: EmployeeInput
+    table_reader: TableReader,
+    policy: RecommendationPolicy,
+    employee_input: EmployeeInput,
+    shared_context: RecommendationContext,
 ) -> CounterfactualInputs:
     """What recommendations and their counterfactuals are computed from, for the people in scope.
 
     Args:
-        table_reader: Reads `CONTEXT_INPUTS`, the candidates and knowledge tracing.
+        table_reader: Reads people, evidence, mastery, the candidates and knowledge tracing.
         policy: The policy of recommendations.
         employee_input: What people stated, and up to which day.
+        shared_context: As `build_shared_context` returns it.
     """
     as_of, tracing_cards = employee_input.as_of, table_reader.read(TRACING)["card"]
     tracing_model = read_knowledge_tracing(tracing_cards[0]) if tracing_cards.len() else None
@@ -214,7 +221,7 @@ def build_counterfactual_inputs(
         candidates=filter_candidates_by_replies(
             policy.replies, employee_input, candidates, mastery, people.select("person_id")
         ),
-        context=build_recommendation_context(table_reader, as_of),
+        context=replace(shared_context, mastery=mastery),
         as_of=as_of,
         policy=policy,
         estimate_mastery=partial(estimate_mastery, as_of=as_of, policy=policy.stages, tracing_model=tracing_model),
@@ -228,9 +235,19 @@ def build_recommendation_context(table_reader: TableReader, as_of: date) -> Reco
         table_reader: Reads `CONTEXT_INPUTS`.
         as_of: The last day whose data counts.
     """
+    return replace(build_shared_context(table_reader, as_of), mastery=table_reader.read_scoped(MASTERY))
+
+
+def build_shared_context(table_reader: TableReader, as_of: date) -> RecommendationContext:
+    """Read the tables from which motives are computed, as of a day, but for mastery, which stays empty.
+
+    Args:
+        table_reader: Reads `CONTEXT_INPUTS`.
+        as_of: The last day whose data counts.
+    """
     text_matches, evidence = table_reader.read(SKILL_TEXT), select_recent_evidence(table_reader.scan(EVIDENCE), as_of)
     return RecommendationContext(
-        mastery=table_reader.read_scoped(MASTERY),
+        mastery=pl.DataFrame(schema=MASTERY.schema),
         skills=table_reader.read(SKILL),
         prerequisites=table_reader.read(PRECEDENCE),
         wishes=list_skill_wishes(table_reader.read(ASPIRATION), text_matches, as_of),

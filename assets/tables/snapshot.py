@@ -6,6 +6,7 @@ is stored (`pipelines.snapshots`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import polars as pl
@@ -20,12 +21,35 @@ from pipelines.config.company import Config
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import PUBLISHED_TABLES, SNAPSHOT
 from pipelines.contracts.table import Table
+from pipelines.core.objections import Objections
 from pipelines.privacy.published_rows import rewrite_delta_logs
 from pipelines.snapshots.reader import Snapshot
 from pipelines.snapshots.release_checks import reject_email_addresses
 from pipelines.snapshots.row_metadata import RowMetadata, add_row_metadata, assign_snapshot_id, hash_extended_content
 from pipelines.snapshots.writer import publish_snapshot, remove_expired_snapshots
 from pipelines.storage.file_access import readable_by
+
+
+@dataclass(frozen=True)
+class PublicationTerms:
+    """What withholds and completes the published rows of a run.
+
+    Attributes:
+        objections: What people object to.
+        row_metadata: What every published row has.
+    """
+
+    objections: Objections
+    row_metadata: RowMetadata
+
+    def complete(self, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows that may be published, with their snapshot, dates and versions.
+
+        Args:
+            table: Contract of the published table.
+            rows: Its rows, without the columns that every published row has.
+        """
+        return add_row_metadata(table, self.objections.withhold(table, rows), self.row_metadata)
 
 
 def snapshot_assets(config: Config) -> list[AssetsDefinition]:
@@ -54,7 +78,7 @@ def materialize_output(run: AssetRun, table: Table, rows: pl.DataFrame) -> "Mate
         table: Contract of the published table.
         rows: Its rows, without the columns that every published row has. What people object to is withheld here.
     """
-    return run.materialize(table, complete_rows(run, table, rows))
+    return run.materialize(table, read_publication_terms(run).complete(table, rows))
 
 
 def materialize_outputs_by_people(
@@ -67,26 +91,24 @@ def materialize_outputs_by_people(
         tables: Contracts of the published tables, each partitioned by person.
         compute_rows: As in `AssetRun.materialize_by_people`, without the columns that every published row has.
     """
+    terms = read_publication_terms(run)
 
     def compute_complete_rows(reader: TableReader) -> list[pl.DataFrame]:
-        return [complete_rows(run, table, rows) for table, rows in zip(tables, compute_rows(reader), strict=True)]
+        return [terms.complete(table, rows) for table, rows in zip(tables, compute_rows(reader), strict=True)]
 
     return run.materialize_by_people(tables, compute_complete_rows)
 
 
-def complete_rows(run: AssetRun, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows that may be published, with their snapshot, dates and versions.
+def read_publication_terms(run: AssetRun) -> PublicationTerms:
+    """Read what withholds and completes the published rows of a run.
 
     Args:
         run: As in `materialize_output`.
-        table: Contract of the published table.
-        rows: Its rows, without the columns that every published row has.
     """
-    rows = read_objections(run.tables, run.as_of).withhold(table, rows)
     model_versions, policy = run.tables.read(MODEL_CARD)["model_version"], run.config.policy
     model_version = model_versions[0] if model_versions.len() else None
     row_metadata = RowMetadata(run.as_of, policy.valid_days, policy.version, model_version)
-    return add_row_metadata(table, rows, row_metadata)
+    return PublicationTerms(read_objections(run.tables, run.as_of), row_metadata)
 
 
 def _materialize_snapshot(run: AssetRun) -> "MaterializeResult[None]":

@@ -147,8 +147,8 @@ def evaluate_recommender(
         max_people: Evaluate on a random sample of so many people, if there are more; on everybody if None.
         fitted_models: Recommenders by name; they must not have seen anything after the freeze.
     """
-    compared_models, prefitted_models = tuple(model_names or list_available_models()), fitted_models or {}
-    available_names = list_available_models()
+    available_names, prefitted_models = list_available_models(), fitted_models or {}
+    compared_models = tuple(model_names or available_names)
     unknown_names = sorted(set(compared_models) - set(available_names))
     if unknown_names:
         raise ValueError(f"no model is called {', '.join(unknown_names)}; there are {', '.join(available_names)}")

@@ -159,14 +159,14 @@ _REPLY_IS_COMPLETE = RowRule(
 )
 
 
-def _check_date(column_name: str) -> RowRule:
+def _build_date_rule(column_name: str) -> RowRule:
     moment = pl.col(column_name).cast(TIMESTAMP)
     latest_moment = pl.col("delivered_date").cast(TIMESTAMP) + _LONGEST_LEAD_TIME
     is_plausible = (moment >= _EARLIEST_MOMENT) & (moment <= latest_moment)
     return RowRule("is_plausible", (column_name,), is_plausible, "lies between 1950 and a year after the delivery")
 
 
-def _check_order(earlier_column: str, later_column: str) -> RowRule:
+def _build_order_rule(earlier_column: str, later_column: str) -> RowRule:
     return RowRule(
         "in_order",
         (earlier_column, later_column),
@@ -209,7 +209,11 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             {_ACCOUNT_KEYS} display_name manager_code unit_name role_name employment_status hired_date left_date
             weekly_hours changed_at
             """,
-            row_rules=(_check_order("hired_date", "left_date"), _check_date("hired_date"), _FILLS_MORE_THAN_KEY),
+            row_rules=(
+                _build_order_rule("hired_date", "left_date"),
+                _build_date_rule("hired_date"),
+                _FILLS_MORE_THAN_KEY,
+            ),
             key=("account_code",),
             decisive_columns=(
                 DecisiveColumn("left_date", pl.col("employment_status").is_null(), "the person is still employed"),
@@ -228,7 +232,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person takes up a role in a unit.",
             f"record_code {_ACCOUNT_KEYS} unit_name role_name started_date ended_date changed_at",
             "started_date",
-            (_NAMES_A_PERSON, _check_order("started_date", "ended_date"), _check_date("started_date")),
+            (_NAMES_A_PERSON, _build_order_rule("started_date", "ended_date"), _build_date_rule("started_date")),
             decisive_columns=(DecisiveColumn("ended_date", pl.lit(True), "the person still has the role"),),
         ),
         _declare_schema(
@@ -239,7 +243,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             record_code {_ACCOUNT_KEYS} project_code assignment_code skill_text is_done started_date ended_date done_at
             planned_hours changed_at
             """,
-            row_rules=(_check_order("started_date", "ended_date"),),
+            row_rules=(_build_order_rule("started_date", "ended_date"),),
         ),
         _declare_schema(
             "worklog",
@@ -247,7 +251,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person worked on something.",
             f"record_code {_ACCOUNT_KEYS} project_code assignment_code skill_text worked_at worked_hours changed_at",
             "worked_at",
-            (_NAMES_A_PERSON, _check_date("worked_at")),
+            (_NAMES_A_PERSON, _build_date_rule("worked_at")),
             measure_column="worked_hours",
             has_repeated_records=True,
         ),
@@ -260,7 +264,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             score_share state_code voids_code changed_at
             """,
             "occurred_at",
-            (_NAMES_A_PERSON, _HAS_VERB_OR_CANCELS, _check_date("occurred_at")),
+            (_NAMES_A_PERSON, _HAS_VERB_OR_CANCELS, _build_date_rule("occurred_at")),
         ),
         _declare_schema(
             "course_catalogue",
@@ -275,7 +279,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person received feedback.",
             f"record_code {_ACCOUNT_KEYS} given_by_code skill_text feedback_kind score_share occurred_at changed_at",
             "skill_text feedback_kind occurred_at",
-            (_NAMES_A_PERSON, _check_date("occurred_at")),
+            (_NAMES_A_PERSON, _build_date_rule("occurred_at")),
             decisive_columns=(DecisiveColumn("score_share", pl.lit(True), "the feedback is as good as can be"),),
             full_score_if_empty=("score_share",),
             measure_column="score_share",
@@ -290,7 +294,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             changed_at
             """,
             "skill_text stated_at",
-            (_NAMES_A_PERSON, _check_date("stated_at")),
+            (_NAMES_A_PERSON, _build_date_rule("stated_at")),
         ),
         _declare_schema(
             "skill_mention",
@@ -298,7 +302,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a system recorded that a person used, learnt or taught a skill.",
             f"record_code {_ACCOUNT_KEYS} skill_text mode occurred_at worked_hours score_share changed_at",
             "skill_text occurred_at",
-            (_NAMES_A_PERSON, _check_date("occurred_at")),
+            (_NAMES_A_PERSON, _build_date_rule("occurred_at")),
             decisive_columns=(
                 DecisiveColumn("mode", pl.lit(True), "the skill was learnt"),
                 DecisiveColumn("score_share", pl.col("mode") == "feedback", "the feedback is as good as can be"),
@@ -313,7 +317,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             record_code {_ACCOUNT_KEYS} skill_text consent_relation consent_status expires_date stated_at changed_at
             """,
             "skill_text consent_relation consent_status",
-            (_NAMES_A_PERSON, _GRANT_HAS_LAST_DAY, _check_date("stated_at")),
+            (_NAMES_A_PERSON, _GRANT_HAS_LAST_DAY, _build_date_rule("stated_at")),
             decisive_columns=(
                 DecisiveColumn("stated_at", pl.lit(True), "the person stated it on the day of delivery"),
             ),
@@ -326,7 +330,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             record_code {_ACCOUNT_KEYS} skill_text step_goal reply_kind until_date stated_stage replied_at changed_at
             """,
             "skill_text reply_kind replied_at",
-            (_NAMES_A_PERSON, _REPLY_IS_COMPLETE, _check_date("replied_at")),
+            (_NAMES_A_PERSON, _REPLY_IS_COMPLETE, _build_date_rule("replied_at")),
             decisive_columns=(
                 DecisiveColumn("step_goal", pl.lit(True), "the reply concerns every step of the micro-skill"),
             ),
@@ -337,7 +341,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a person stated whether they want recommendations.",
             f"record_code {_ACCOUNT_KEYS} is_opted_out stated_at changed_at",
             "is_opted_out stated_at",
-            (_NAMES_A_PERSON, _check_date("stated_at")),
+            (_NAMES_A_PERSON, _build_date_rule("stated_at")),
         ),
         _declare_schema(
             "exposure",
@@ -345,7 +349,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a reader of the published tables showed a recommended step to its person.",
             f"record_code {_ACCOUNT_KEYS} snapshot_id skill_id to_stage shown_rank shown_at changed_at",
             "snapshot_id skill_id to_stage shown_rank shown_at",
-            (_NAMES_A_PERSON, _check_date("shown_at")),
+            (_NAMES_A_PERSON, _build_date_rule("shown_at")),
         ),
         _declare_schema(
             "outcome",
@@ -353,7 +357,7 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             "One row each time a shown recommended step had an outcome.",
             f"record_code {_ACCOUNT_KEYS} snapshot_id skill_id to_stage outcome_kind outcome_at changed_at",
             "snapshot_id skill_id to_stage outcome_kind outcome_at",
-            (_NAMES_A_PERSON, _check_date("outcome_at")),
+            (_NAMES_A_PERSON, _build_date_rule("outcome_at")),
         ),
     )
 }

@@ -27,7 +27,7 @@ from pipelines.snapshots.reader import (
 )
 from pipelines.snapshots.row_metadata import Rows
 from pipelines.storage.atomic_write import file_sha256, write_text_atomically
-from pipelines.storage.parquet_files import sink_parquet
+from pipelines.storage.parquet_files import write_parquet
 from pipelines.validation.rule_evaluation import enforce_contract
 
 # Rows per group. A reader of one person decodes one group, and before it the metadata of every group: at ten million
@@ -128,7 +128,7 @@ def _write_table(published_folder: Path, table: Table, rows: Rows, snapshot_id: 
     """Write one table, unless its file exists with the same rows; readers may have that file open."""
     parquet_path = delta_folder(published_folder, table.name) / f"{snapshot_id}.parquet"
     if not parquet_path.exists():
-        sink_parquet(rows.lazy(), parquet_path, {"contract": f"{table.name} {table.version}"}, ROW_GROUP)
+        write_parquet(rows.lazy(), parquet_path, {"contract": f"{table.name} {table.version}"}, ROW_GROUP)
     # another release writes the same rows in other bytes: rows are compared
     elif not _have_equal_rows(pl.scan_parquet(parquet_path), rows.lazy()):
         raise ValueError(f"snapshot {snapshot_id} was published with another {table.name}: give it an id of its own")

@@ -13,6 +13,7 @@ import polars as pl
 from pipelines.contracts.table import Table
 from pipelines.storage.file_layout import UNDATED
 from pipelines.storage.lake import Lake
+from pipelines.storage.part_writer import ROWS_PER_PART
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,14 @@ class Period:
 ALL_TIME = Period()
 
 
-def list_periods(lake: Lake, tables: Sequence[Table], rows_per_period: int) -> list[Period]:
+def list_periods(lake: Lake, tables: Sequence[Table]) -> list[Period]:
     """List consecutive periods that together are all time.
+
+    A period has at most `ROWS_PER_PART` rows of all tables together, unless a single month has more.
 
     Args:
         lake: Holds the tables.
         tables: Contracts of tables that are split by month.
-        rows_per_period: Rows of all tables together in one period, but for a single month with more rows.
     """
     row_count_by_month: dict[str, int] = {}
     for table in tables:
@@ -60,7 +62,7 @@ def list_periods(lake: Lake, tables: Sequence[Table], rows_per_period: int) -> l
                 row_count_by_month[path.stem] = row_count_by_month.get(path.stem, 0) + month_rows
     first_months, period_rows = [], 0
     for month, month_rows in sorted(row_count_by_month.items()):
-        if period_rows and period_rows + month_rows > rows_per_period:
+        if period_rows and period_rows + month_rows > ROWS_PER_PART:
             first_months.append(month)
             period_rows = 0
         period_rows += month_rows

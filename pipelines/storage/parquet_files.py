@@ -35,32 +35,21 @@ def content_sha256(rows: pl.DataFrame) -> str:
 
 
 def write_parquet(
-    rows: pl.DataFrame, path: Path, file_metadata: dict[str, str], row_group_size: int = ROW_GROUP_SIZE
+    rows: pl.DataFrame | pl.LazyFrame,
+    path: Path,
+    file_metadata: dict[str, str],
+    row_group_size: int = ROW_GROUP_SIZE,
 ) -> None:
     """Write a Parquet file atomically.
 
     Args:
-        rows: The rows.
+        rows: The rows; a lazy frame is written while its rows are read, in their order.
         path: The file, created or replaced.
         file_metadata: Key-value metadata of the file.
         row_group_size: Rows per row group.
     """
+    write_file = rows.write_parquet if isinstance(rows, pl.DataFrame) else rows.sink_parquet
     with replacing(path) as unfinished_path:
-        rows.write_parquet(
-            unfinished_path, row_group_size=row_group_size, compression_level=COMPRESSION_LEVEL, metadata=file_metadata
-        )
-
-
-def sink_parquet(rows: pl.LazyFrame, path: Path, file_metadata: dict[str, str], row_group_size: int) -> None:
-    """Write a Parquet file atomically while its rows are read, in their order.
-
-    Args:
-        rows: The rows.
-        path: The file, created or replaced.
-        file_metadata: Key-value metadata of the file.
-        row_group_size: Rows per row group.
-    """
-    with replacing(path) as unfinished_path:
-        rows.sink_parquet(
+        write_file(
             unfinished_path, row_group_size=row_group_size, compression_level=COMPRESSION_LEVEL, metadata=file_metadata
         )

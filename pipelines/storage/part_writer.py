@@ -25,6 +25,10 @@ from pipelines.storage.write_result import WriteResult
 from pipelines.validation.quarantine import QUARANTINE_ORDER
 from pipelines.validation.rule_evaluation import ValidatedRows, validate_rows
 
+# Rows of the largest input of one part. Tables are computed one part after the other: memory follows this number, and
+# not the size of the company.
+ROWS_PER_PART = 700_000
+
 # If more rows than this lie in files that change, the change log gets no entry: everybody is recomputed.
 MAX_FOLLOWED_ROWS = 1_000_000
 
@@ -52,7 +56,7 @@ class PartWriter:
         self._bad_rows: list[pl.DataFrame] = []
         self._good_counts, self._bad_counts = RuleCounts(), RuleCounts()
         self._part_count = 0
-        self._key_hashes = np.empty(0, dtype=np.uint64)
+        self._key_hashes = np.empty(0, dtype=np.uint64)  # sorted
         self._removed_rows: list[pl.DataFrame] = []
         self._added_rows: list[pl.DataFrame] = []
         self._are_changes_followed = bool(self._old_hashes) and table.layer != "out"
@@ -162,8 +166,12 @@ class PartWriter:
         if not key or self.table.is_partitioned_by_person or good_rows.is_empty():
             return validated_rows
         part_hashes = good_rows.select(key).hash_rows().to_numpy()
-        may_repeat = np.isin(part_hashes, self._key_hashes, assume_unique=False)
-        self._key_hashes = np.concatenate([self._key_hashes, part_hashes])
+        positions = np.searchsorted(self._key_hashes, part_hashes)
+        may_repeat = np.zeros(part_hashes.size, dtype=bool)
+        is_inside = positions < self._key_hashes.size
+        may_repeat[is_inside] = self._key_hashes[positions[is_inside]] == part_hashes[is_inside]
+        # a stable sort merges the two: the hashes of earlier parts are sorted already
+        self._key_hashes = np.sort(np.concatenate([self._key_hashes, np.sort(part_hashes)]), kind="stable")
         if not may_repeat.any():
             return validated_rows
         # equal hashes of different keys are possible: the keys themselves decide

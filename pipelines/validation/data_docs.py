@@ -14,9 +14,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-import jinja2
-
 import pipelines.validation.rule_expectation  # noqa: F401  # registers the expectation whose text is rendered
+from pipelines.validation.page_templates import open_page_templates
 from pipelines.validation.quiet import quiet_great_expectations
 from pipelines.validation.validation_result import ValidationResult
 
@@ -27,14 +26,7 @@ with quiet_great_expectations():
 
 INDEX = "index.html"
 _ELEMENT_IDS = re.compile(r"""\s(id|aria-controls)=("[^"]*"|[^\s">]+)""")
-_PAGE_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
+_PAGE_TEMPLATES = open_page_templates(Path(__file__).parent / "templates")
 
 
 def render_data_docs(

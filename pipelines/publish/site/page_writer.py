@@ -21,6 +21,7 @@ from pipelines.publish.site.pages import SIGN_BY_STAGE, SMALLEST_TEAM, render_pe
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.file_access import current_umask, use_umask
 from pipelines.storage.lake import Lake
+from pipelines.validation.page_templates import open_page_templates
 
 # The page in a person's folder.
 PERSON_PAGE = "index.html"
@@ -81,14 +82,7 @@ def create_environment(snapshot: Snapshot, company_name: str) -> jinja2.Environm
     Returns:
         An environment with the globals and filters that the templates use.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        auto_reload=False,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = open_page_templates(TEMPLATES, keep_trailing_newline=False)
     environment.globals.update(snapshot=snapshot, company=company_name, signs=SIGN_BY_STAGE, smallest=SMALLEST_TEAM)
     # the pieces that pages repeat most are rendered once per value
     piece_macros = environment.get_template("pieces.html.j2").module

@@ -238,7 +238,7 @@ def _find_members(lines_path: Path) -> tuple[str, ...]:
 def _add_members(
     record: dict[str, Any], member_tree: dict[Any, Any], member_numbers: Iterator[int], depth: int
 ) -> None:
-    """Add the keys of a record to a tree: below each the members of its object and, under `_ELEMENTS`, of its list."""
+    """Add the keys of a record to a tree, below each those of its object, and under `_LIST_ELEMENTS` of its list."""
     for key, member_content in record.items():
         member_subtree = member_tree.get(key)
         if member_subtree is None:

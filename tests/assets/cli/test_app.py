@@ -149,6 +149,7 @@ def test_the_system_of_a_file_is_detected_and_its_configuration_printed(demo_run
     path = next((demo_run.settings.root / "landing" / "bamboohr").glob("*.csv"))
     document = json.loads(call("sources", "detect", str(path), "--json").stdout)
     assert document["guesses"][0]["system"] == "bamboohr"
+    assert list(document["guesses"][0]) == ["system", "shape", "score", "matching", "missing", "why"]
     assert "system: bamboohr" in document["block"]
 
 

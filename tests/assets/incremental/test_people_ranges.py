@@ -9,10 +9,10 @@ from conftest import DemoRun, run_pipeline
 from polars.testing import assert_frame_equal
 
 from assets.resources import table_reader
-from assets.tables import core, recommendations
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY
 from pipelines.contracts.output_tables import CAPABILITY, MASTERY_PROOF, NEXT_SKILL, OUT_EVIDENCE, OUT_MASTERY
+from pipelines.storage import month_periods
 from pipelines.storage.lake import Lake
 from pipelines.storage.part_writer import PartWriter
 
@@ -40,8 +40,8 @@ def test_ranges_and_periods_leave_every_table_as_it_is(
     shutil.copytree(demo_run.settings.root, tmp_path / "root")
     expected = read_tables(tmp_path / "root")
     shutil.rmtree(tmp_path / "root" / "lake" / ".made_of")  # everything is computed again, but for the model
-    for module in (table_reader, core, recommendations):
-        monkeypatch.setattr(module, "EVIDENCE_ROWS_PER_RANGE", expected[EVIDENCE.name].height // 4)
+    for module in (table_reader, month_periods):
+        monkeypatch.setattr(module, "ROWS_PER_PART", expected[EVIDENCE.name].height // 4)
     part_counts: dict[str, int] = {}
     add = PartWriter.add
 

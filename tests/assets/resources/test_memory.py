@@ -15,9 +15,9 @@ def resident_pages() -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
 def test_freed_small_blocks_are_returned() -> None:
     blocks = [bytes(60_000) for _ in range(4_000)]  # 240 MB, each block below the limit from which one is mapped alone
-    kept = blocks[-1]  # keeps the end of the heap in use
+    last_block = blocks[-1]  # keeps the end of the heap in use
     full = resident_pages()
     del blocks
     return_freed_memory()
-    assert len(kept) == 60_000
+    assert len(last_block) == 60_000
     assert full - resident_pages() > 30_000  # more than 120 MB

@@ -76,7 +76,7 @@ def test_a_scope_of_some_people_has_their_rows_alone(lake: Lake) -> None:
 
 
 def test_ranges_of_people_are_disjoint_and_complete(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_reader, "EVIDENCE_ROWS_PER_RANGE", 3)
+    monkeypatch.setattr(table_reader, "ROWS_PER_PART", 3)
     ranges = list_people_ranges(lake)
     assert len(ranges) == -(-len(PEOPLE) // 3)
     people = [TableReader(lake, Scope(people_range=part)).read_scoped(EVIDENCE)["person_id"] for part in ranges]
@@ -86,7 +86,7 @@ def test_ranges_of_people_are_disjoint_and_complete(lake: Lake, monkeypatch: pyt
 
 
 def test_a_range_holds_people_whom_no_export_of_people_names(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_reader, "EVIDENCE_ROWS_PER_RANGE", 3)
+    monkeypatch.setattr(table_reader, "ROWS_PER_PART", 3)
     strangers = ["", "zzz", "\U0010ffff"]
     evidence_rows([*PEOPLE, *strangers]).write_parquet(lake.files(EVIDENCE)[0])
     people = [
@@ -107,7 +107,7 @@ def test_a_range_of_some_people_has_only_these(lake: Lake) -> None:
 
 
 def test_evidence_of_several_ranges_is_not_kept_in_memory(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_reader, "EVIDENCE_ROWS_PER_RANGE", 3)
+    monkeypatch.setattr(table_reader, "ROWS_PER_PART", 3)
     cache = RunCache()
     declared = DeclaredLake(lake.root, "any", frozenset({EVIDENCE.name}), EVERYBODY, cache)
     assert TableReader(declared).read(EVIDENCE).height == len(PEOPLE)
