@@ -51,9 +51,34 @@ def _is_needed(table: Table, column_name: str) -> bool:
 def _build_quarantine_deletion(table: Table, traces: PersonTraces) -> RowDeletion:
     """Rows whose own key is one of the person's; in other rows the text loses the person as a reference.
 
-    The text of a row has the columns of the table and those of the exports, so that every declared column counts.
+    The text of a row has the columns of the table and those of the exports, so that every declared column counts. The
+    code of an account names the person only in rows of its system: in another system it may be somebody else's.
     """
-    numbers_and_codes = {*traces.employee_numbers, *(code for _, code in traces.accounts)}
+    deletion_conditions: list[pl.Expr] = []
+    cleared_text = pl.col("row_text")
+    for column_name, reference in REFERENCE_BY_COLUMN.items():
+        for is_of_system, person_texts in _list_texts_by_system(reference.key, traces):
+            quoted_texts = [json.dumps(person_text, ensure_ascii=False) for person_text in person_texts]
+            if reference.role is PersonRole.SUBJECT or _is_needed(table, column_name):
+                cell_text = pl.col("row_text").str.json_path_match(f"$.{column_name}")
+                # a cell that names several people is a list in JSON
+                names_person = cell_text.is_in(person_texts) | cell_text.str.contains_any(quoted_texts)
+                deletion_conditions.append(is_of_system & names_person)
+                continue
+            for quoted_text in quoted_texts:
+                reference_text = f'"{column_name}":{quoted_text}'
+                without_person = cleared_text.str.replace_all(reference_text, f'"{column_name}":null', literal=True)
+                cleared_text = pl.when(is_of_system).then(without_person).otherwise(cleared_text)
+    return RowDeletion(pl.any_horizontal(pl.lit(False), *deletion_conditions), {"row_text": cleared_text})
+
+
+def _list_texts_by_system(key: PersonKey, traces: PersonTraces) -> list[tuple[pl.Expr, list[str]]]:
+    """The texts of a key that name the people: those that hold in any row, and those that hold in rows of a system.
+
+    Returns:
+        Pairs of whether a row may be named by the texts, and the texts; pairs without texts are left out.
+    """
+    numbers_and_codes = {*traces.employee_numbers, *(code for system_name, code in traces.accounts if not system_name)}
     texts_by_key: dict[PersonKey, Iterable[str]] = {
         PersonKey.PERSON_ID: traces.person_ids,
         PersonKey.EMPLOYEE_NUMBER: traces.employee_numbers,
@@ -62,19 +87,9 @@ def _build_quarantine_deletion(table: Table, traces: PersonTraces) -> RowDeletio
         PersonKey.ANY: {*numbers_and_codes, *traces.addresses, *traces.person_ids},
         PersonKey.RECORD: traces.reply_ids,
     }
-    deletion_conditions: list[pl.Expr] = []
-    cleared_text = pl.col("row_text")
-    for column_name, reference in REFERENCE_BY_COLUMN.items():
-        person_texts = sorted(texts_by_key[reference.key])
-        if not person_texts:
-            continue
-        quoted_texts = [json.dumps(person_text, ensure_ascii=False) for person_text in person_texts]
-        if reference.role is PersonRole.SUBJECT or _is_needed(table, column_name):
-            cell_text = pl.col("row_text").str.json_path_match(f"$.{column_name}")
-            # a cell that names several people is a list in JSON
-            deletion_conditions.append(cell_text.is_in(person_texts) | cell_text.str.contains_any(quoted_texts))
-        else:
-            for quoted_text in quoted_texts:
-                reference_text = f'"{column_name}":{quoted_text}'
-                cleared_text = cleared_text.str.replace_all(reference_text, f'"{column_name}":null', literal=True)
-    return RowDeletion(pl.any_horizontal(pl.lit(False), *deletion_conditions), {"row_text": cleared_text})
+    texts_by_system = [(pl.lit(True), sorted(texts_by_key[key]))]
+    if key in (PersonKey.ACCOUNT, PersonKey.ANY):
+        for account_system in sorted({system_name for system_name, _ in traces.accounts if system_name}):
+            system_codes = sorted(code for system_name, code in traces.accounts if system_name == account_system)
+            texts_by_system.append((pl.col("system_name").fill_null(account_system) == account_system, system_codes))
+    return [(is_of_system, person_texts) for is_of_system, person_texts in texts_by_system if person_texts]

@@ -34,7 +34,7 @@ ANN = PersonTraces(
 def test_a_row_that_was_set_aside_goes_with_whom_it_names(
     table: Table, own_cells: dict[str, object], other_cells: dict[str, object]
 ) -> None:
-    rows = pl.DataFrame({"row_text": [write_row(cells) for cells in (own_cells, other_cells)]})
+    rows = pl.DataFrame({"row_text": [write_row(cells) for cells in (own_cells, other_cells)], "system_name": "jira"})
     deletion = build_person_deletion(quarantine_table(table.name), ANN)
     assert deletion is not None
     assert deletion.apply(rows)["row_text"].to_list() == [write_row(other_cells)]
@@ -47,10 +47,21 @@ def test_a_row_about_somebody_else_that_was_set_aside_loses_the_person() -> None
         (FEEDBACK, "given_by_id", "100001"),
         (FEEDBACK, "given_by_code", "aarcher"),
     ):
-        rows = pl.DataFrame({"row_text": [write_row({"person_id": "100002", column: key})]})
+        rows = pl.DataFrame({"row_text": [write_row({"person_id": "100002", column: key})], "system_name": "jira"})
         deletion = build_person_deletion(quarantine_table(table.name), ANN)
         assert deletion is not None
         assert deletion.apply(rows)["row_text"].to_list() == [write_row({"person_id": "100002", column: None})]
+
+
+@pytest.mark.parametrize("column", ["account_code", "given_by_code"])
+def test_the_same_account_code_in_another_system_may_be_somebody_elses(column: str) -> None:
+    row_text = write_row({column: "aarcher"})
+    rows = pl.DataFrame({"row_text": row_text, "system_name": ["gitlab", "jira", None]})
+    deletion = build_person_deletion(quarantine_table(FEEDBACK.name), ANN)
+    assert deletion is not None
+    remaining_rows = deletion.apply(rows)
+    without_person = [] if column == "account_code" else [write_row({column: None})] * 2
+    assert remaining_rows["row_text"].to_list() == [row_text, *without_person]
 
 
 def write_row(cells: dict[str, object]) -> str:
