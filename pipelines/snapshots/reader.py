@@ -58,33 +58,33 @@ class Snapshot:
     tables: tuple[PublishedTable, ...]
     published_at: datetime | None = None
 
-    def path(self, table_name: str) -> Path:
+    def path(self, table: str) -> Path:
         """Return the Parquet file of a table.
 
         Raises:
             KeyError: If the snapshot has no such table.
         """
-        return self.folder / {published_table.name: published_table.path for published_table in self.tables}[table_name]
+        return self.folder / {published_table.name: published_table.path for published_table in self.tables}[table]
 
-    def has_table(self, table_name: str) -> bool:
+    def has_table(self, table: str) -> bool:
         """Whether the snapshot has a table of that name."""
-        return any(published_table.name == table_name for published_table in self.tables)
+        return any(published_table.name == table for published_table in self.tables)
 
     def is_stale(self, today: date) -> bool:
         """Whether the snapshot is past its last valid day; readers should not act on its rows then."""
         return today > self.valid_until
 
-    def scan(self, table_name: str) -> "pl.LazyFrame":
+    def scan(self, table: str) -> "pl.LazyFrame":
         """Return the rows of a table as a Polars LazyFrame, which stays readable after later publications."""
         import polars as pl
 
-        return pl.scan_parquet(self.path(table_name))
+        return pl.scan_parquet(self.path(table))
 
-    def pandas(self, table_name: str) -> "pd.DataFrame":
+    def pandas(self, table: str) -> "pd.DataFrame":
         """Return the rows of a table as a pandas DataFrame."""
         import pandas as pd
 
-        return pd.read_parquet(self.path(table_name))
+        return pd.read_parquet(self.path(table))
 
     def duckdb(self) -> "duckdb.DuckDBPyConnection":
         """Return a DuckDB connection in memory with one view per table."""
@@ -127,57 +127,54 @@ class DeltaSnapshot:
         return pl.scan_parquet([unquote(uri) for uri in self.table(table_name).file_uris()])
 
 
-def delta_folder(published_folder: Path, table_name: str) -> Path:
+def delta_folder(folder: Path, table_name: str) -> Path:
     """Return the folder of a table's Parquet files and Delta log, within the published folder."""
-    return published_folder / "tables" / table_name
+    return folder / "tables" / table_name
 
 
-def current_snapshot(published_folder: Path) -> Snapshot:
+def current_snapshot(folder: Path) -> Snapshot:
     """Return the snapshot that the pointer names.
 
     Args:
-        published_folder: The published folder.
+        folder: The published folder.
 
     Raises:
         NothingPublished: If there is no pointer yet.
     """
-    pointer_path = published_folder / POINTER
+    pointer_path = folder / POINTER
     if not pointer_path.is_file():
         raise NothingPublished("nothing is published yet: run `footsteps run` first")
-    return read_manifest(published_folder, published_folder / json.loads(pointer_path.read_text())["manifest"])
+    return read_manifest(folder, folder / json.loads(pointer_path.read_text())["manifest"])
 
 
-def list_snapshots(published_folder: Path) -> list[Snapshot]:
+def list_snapshots(folder: Path) -> list[Snapshot]:
     """Return all snapshots of the published folder that are still there, in the order of publication."""
-    snapshots = [
-        read_manifest(published_folder, manifest_path)
-        for manifest_path in (published_folder / SNAPSHOTS).glob(f"*/{MANIFEST}")
-    ]
+    snapshots = [read_manifest(folder, manifest_path) for manifest_path in (folder / SNAPSHOTS).glob(f"*/{MANIFEST}")]
     return sorted(snapshots, key=lambda snapshot: (str(snapshot.published_at or snapshot.as_of), snapshot.snapshot_id))
 
 
-def current_delta(published_folder: Path) -> DeltaSnapshot:
+def current_delta(folder: Path) -> DeltaSnapshot:
     """Return the versions of the Delta tables that belong to the current snapshot.
 
     Args:
-        published_folder: The published folder.
+        folder: The published folder.
 
     Raises:
         NothingPublished: If no Delta tables are published yet.
     """
-    pointer_path = published_folder / DELTA_POINTER
+    pointer_path = folder / DELTA_POINTER
     if not pointer_path.is_file():
         raise NothingPublished("nothing is published as Delta tables yet")
     pointer_content = json.loads(pointer_path.read_text())
-    return DeltaSnapshot(published_folder, pointer_content["snapshot_id"], pointer_content["versions"])
+    return DeltaSnapshot(folder, pointer_content["snapshot_id"], pointer_content["versions"])
 
 
-def read_manifest(published_folder: Path, manifest_path: Path) -> Snapshot:
+def read_manifest(folder: Path, manifest_path: Path) -> Snapshot:
     """Return the snapshot that a manifest file describes."""
     manifest_content = json.loads(manifest_path.read_text())
     published_at = manifest_content.get("published_at")
     return Snapshot(
-        published_folder,
+        folder,
         manifest_content["snapshot_id"],
         date.fromisoformat(manifest_content["as_of"]),
         date.fromisoformat(manifest_content["valid_until"]),
