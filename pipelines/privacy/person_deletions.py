@@ -6,6 +6,7 @@ Does not belong here: how rows are deleted (`pipelines.storage.row_deletion`), i
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 import polars as pl
 
@@ -51,34 +52,32 @@ def _is_needed(table: Table, column_name: str) -> bool:
 def _build_quarantine_deletion(table: Table, traces: PersonTraces) -> RowDeletion:
     """Rows whose own key is one of the person's; in other rows the text loses the person as a reference.
 
-    The text of a row has the columns of the table and those of the exports, so that every declared column counts. The
-    code of an account names the person only in rows of its system: in another system it may be somebody else's.
+    The code of an account names the person only in rows of its system: in another system it may be somebody else's.
     """
-    deletion_conditions: list[pl.Expr] = []
-    cleared_text = pl.col("row_text")
-    for column_name, reference in REFERENCE_BY_COLUMN.items():
-        for is_of_system, person_texts in _list_texts_by_system(reference.key, traces):
-            quoted_texts = [json.dumps(person_text, ensure_ascii=False) for person_text in person_texts]
-            if reference.role is PersonRole.SUBJECT or _is_needed(table, column_name):
-                cell_text = pl.col("row_text").str.json_path_match(f"$.{column_name}")
-                # a cell that names several people is a list in JSON
-                names_person = cell_text.is_in(person_texts) | cell_text.str.contains_any(quoted_texts)
-                deletion_conditions.append(is_of_system & names_person)
-                continue
-            for quoted_text in quoted_texts:
-                reference_text = f'"{column_name}":{quoted_text}'
-                without_person = cleared_text.str.replace_all(reference_text, f'"{column_name}":null', literal=True)
-                cleared_text = pl.when(is_of_system).then(without_person).otherwise(cleared_text)
-    return RowDeletion(pl.any_horizontal(pl.lit(False), *deletion_conditions), {"row_text": cleared_text})
+    account_systems = {system_name for system_name, _ in traces.accounts if system_name}
+    searches = [
+        (pl.col("system_name") == system_name, _select_accounts(traces, {"", system_name}))
+        for system_name in sorted(account_systems)
+    ]
+    names_person, cleared_text = _search_row_text(table, _select_accounts(traces, {""}))
+    for is_searched, searched_traces in [*searches, (pl.col("system_name").is_null(), traces)]:
+        names_searched, cleared_searched = _search_row_text(table, searched_traces)
+        names_person = pl.when(is_searched).then(names_searched).otherwise(names_person)
+        cleared_text = pl.when(is_searched).then(cleared_searched).otherwise(cleared_text)
+    return RowDeletion(names_person, {"row_text": cleared_text})
 
 
-def _list_texts_by_system(key: PersonKey, traces: PersonTraces) -> list[tuple[pl.Expr, list[str]]]:
-    """The texts of a key that name the people: those that hold in any row, and those that hold in rows of a system.
+def _select_accounts(traces: PersonTraces, system_names: set[str]) -> PersonTraces:
+    """The traces with the accounts of some systems alone."""
+    return replace(traces, accounts=tuple(account for account in traces.accounts if account[0] in system_names))
 
-    Returns:
-        Pairs of whether a row may be named by the texts, and the texts; pairs without texts are left out.
+
+def _search_row_text(table: Table, traces: PersonTraces) -> tuple[pl.Expr, pl.Expr]:
+    """Whether the text of a row that was set aside names one of the people as its own, and the text without references.
+
+    The text of a row has the columns of the table and those of the exports, so that every declared column counts.
     """
-    numbers_and_codes = {*traces.employee_numbers, *(code for system_name, code in traces.accounts if not system_name)}
+    numbers_and_codes = {*traces.employee_numbers, *(code for _, code in traces.accounts)}
     texts_by_key: dict[PersonKey, Iterable[str]] = {
         PersonKey.PERSON_ID: traces.person_ids,
         PersonKey.EMPLOYEE_NUMBER: traces.employee_numbers,
@@ -87,9 +86,17 @@ def _list_texts_by_system(key: PersonKey, traces: PersonTraces) -> list[tuple[pl
         PersonKey.ANY: {*numbers_and_codes, *traces.addresses, *traces.person_ids},
         PersonKey.RECORD: traces.reply_ids,
     }
-    texts_by_system = [(pl.lit(True), sorted(texts_by_key[key]))]
-    if key in (PersonKey.ACCOUNT, PersonKey.ANY):
-        for account_system in sorted({system_name for system_name, _ in traces.accounts if system_name}):
-            system_codes = sorted(code for system_name, code in traces.accounts if system_name == account_system)
-            texts_by_system.append((pl.col("system_name").fill_null(account_system) == account_system, system_codes))
-    return [(is_of_system, person_texts) for is_of_system, person_texts in texts_by_system if person_texts]
+    own_conditions: list[pl.Expr] = [pl.lit(False)]
+    text_without_reference: dict[str, str] = {}
+    for column_name, reference in REFERENCE_BY_COLUMN.items():
+        person_texts = sorted(texts_by_key[reference.key])
+        if not person_texts:
+            continue
+        quoted_texts = [json.dumps(person_text, ensure_ascii=False) for person_text in person_texts]
+        if reference.role is PersonRole.SUBJECT or _is_needed(table, column_name):
+            cell_text = pl.col("row_text").str.json_path_match(f"$.{column_name}")
+            # a cell that names several people is a list in JSON
+            own_conditions.append(cell_text.is_in(person_texts) | cell_text.str.contains_any(quoted_texts))
+        else:
+            text_without_reference |= {f'"{column_name}":{text}': f'"{column_name}":null' for text in quoted_texts}
+    return pl.any_horizontal(own_conditions), pl.col("row_text").str.replace_many(text_without_reference)
