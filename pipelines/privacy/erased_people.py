@@ -1,6 +1,6 @@
 """The list of erased people: keyed hashes of their identities, in a file outside the data root.
 
-Belongs here: the file, the hashes, and whether an identity is on the list.
+Belongs here: the file, the hashes, whether an identity is on the list, and the forms in which exports write a key.
 Does not belong here: which rows are deleted (`suppression`, `erasure`).
 
 The hashes are HMACs with a key from the environment: who has the file alone can neither read an identity nor try one.
@@ -12,13 +12,14 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
 from pipelines.core.identity_resolution import hash_addresses
+from pipelines.sources.casts.words import cast_code, cast_email
 from pipelines.storage.atomic_write import write_text_atomically
 
 KEY_VARIABLE = "FOOTSTEPS_ERASURE_KEY"
@@ -86,17 +87,6 @@ class ErasedPeople:
         """Whether an identity is one of an erased person."""
         return bool(self.hashes) and self.hash_identity(identity) in self.hashes
 
-    def is_erased(self, column_name: str, identity_kind: str) -> pl.Expr:
-        """Whether each value of a column names an erased person; false for null.
-
-        Args:
-            column_name: Name of a column of text.
-            identity_kind: The kind of identity that it holds.
-        """
-        return pl.col(column_name).map_batches(
-            partial(self.test_texts, identity_kind), return_dtype=pl.Boolean, is_elementwise=True
-        )
-
     def add(self, identities: Iterable[Identity], erased_on: date) -> "ErasedPeople":
         """The list with one more person; the same list if every identity is on it already."""
         new_hashes = frozenset(map(self.hash_identity, identities))
@@ -146,6 +136,34 @@ def list_identities(
             )
         ),
     }
+
+
+def list_key_forms(exported_key: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """A key as it was exported, as an address and as a code.
+
+    `mailto:ann@x.example` is ann@x.example, and 100,014 is 100014.
+
+    Args:
+        exported_key: Texts by which exports name a person.
+
+    Returns:
+        The three forms, each null where the text has none.
+    """
+    return exported_key, cast_email(exported_key), cast_code(exported_key)
+
+
+def collect_key_forms(exported_keys: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The forms of each text, in lower case.
+
+    Args:
+        exported_keys: Texts by which exports name a person.
+    """
+    keys = pl.Series("key", sorted(set(exported_keys)), pl.String)
+    forms = keys.to_frame().select(
+        form.str.strip_chars().str.to_lowercase().alias(str(position))
+        for position, form in enumerate(list_key_forms(pl.col("key")))
+    )
+    return {key: frozenset(filter(None, row)) for key, row in zip(keys, forms.iter_rows(), strict=True)}
 
 
 def read_key() -> str:

@@ -95,7 +95,7 @@ def build_landed_deletion(table: Table, suppression: Suppression) -> RowDeletion
     if table.layer == "quarantine":
         return suppression.quarantine_deletion()
     cleared_columns = {
-        column_name: pl.when(~suppression.erased_people.is_erased(column_name, "code")).then(column_name)
+        column_name: pl.when(~suppression.names_erased_person(pl.col(column_name))).then(column_name)
         for column_name in REFERENCE_COLUMNS
         if column_name in table.column_names
     }

@@ -5,17 +5,18 @@ Does not belong here: which tables there are (`access_copy`), text that is no ta
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
 from pipelines.contracts.catalog import TABLES
-from pipelines.contracts.classification import DataClass, PersonKey, PersonRole
+from pipelines.contracts.classification import DataClass, PersonKey, PersonReference, PersonRole
 from pipelines.contracts.columns import COLUMNS
 from pipelines.contracts.personal_columns import PersonColumn, classify_columns, find_person_columns, is_direct
 from pipelines.contracts.table import Column, Reference, Table
 from pipelines.contracts.table_declaration import PERSON_REFERENCE
+from pipelines.privacy.erased_people import collect_key_forms
 from pipelines.privacy.identity import PersonIdentity
 from pipelines.privacy.person_lines import PersonSearch
 
@@ -67,7 +68,7 @@ def select_person_rows(rows: pl.LazyFrame, table: Table, person_search: PersonSe
     """
     identity = person_search.identity
     if _ROW_TEXT in table.column_names:
-        return _select_quarantined_rows(rows, identity)
+        return _select_quarantined_rows(rows, person_search)
     person_columns = find_person_columns(table)
     if not person_columns:
         return _select_mentions(rows, table, person_search)
@@ -166,32 +167,55 @@ def _join_cell_text(column_name: str, dtype: pl.DataType) -> pl.Expr:
     return pl.col(column_name).list.eval(entry_text).list.join("\n")
 
 
-def _select_quarantined_rows(rows: pl.LazyFrame, identity: PersonIdentity) -> dict[PersonRole, list[Row]]:
+def _select_quarantined_rows(rows: pl.LazyFrame, person_search: PersonSearch) -> dict[PersonRole, list[Row]]:
+    quarantined_rows = rows.collect().to_dicts()
+    references_of_rows = [list(_list_references(quarantined_row[_ROW_TEXT])) for quarantined_row in quarantined_rows]
+    forms_by_key = collect_key_forms(key for references in references_of_rows for _, key in references)
     rows_by_role: dict[PersonRole, list[Row]] = {}
-    for quarantine_row in rows.collect().iter_rows(named=True):
-        cell_by_column = json.loads(quarantine_row[_ROW_TEXT] or "{}")
-        role = _find_role(cell_by_column, identity, quarantine_row.get("system_name"))
-        if role is PersonRole.OTHER:
-            quarantine_row = {
-                column_name: cell for column_name, cell in quarantine_row.items() if column_name != _ROW_TEXT
-            }
+    for quarantined_row, references in zip(quarantined_rows, references_of_rows, strict=True):
+        if _is_record(quarantined_row[_ROW_TEXT]):
+            system_name = quarantined_row.get("system_name")
+            role = _find_role(references, forms_by_key, person_search.identity, system_name)
+            is_text_shown = role is PersonRole.SUBJECT
+        else:
+            malformed_text = quarantined_row[_ROW_TEXT] or ""
+            role = PersonRole.SUBJECT if person_search.names_person(malformed_text) else None
+            is_text_shown = person_search.names_nobody_else(malformed_text)
         if role:
-            rows_by_role.setdefault(role, []).append(quarantine_row)
+            shown_row = {
+                column: cell for column, cell in quarantined_row.items() if is_text_shown or column != _ROW_TEXT
+            }
+            rows_by_role.setdefault(role, []).append(shown_row)
     return rows_by_role
 
 
+def _is_record(row_text: str | None) -> bool:
+    """Whether the text of a row that was set aside is a record, and not the text of a malformed line."""
+    return bool(row_text) and str(row_text).startswith("{")
+
+
+def _list_references(row_text: str | None) -> Iterator[tuple[PersonReference, str]]:
+    """Each text of a row that was set aside by which it names a person, and how; none for a malformed line."""
+    cell_by_column: dict[str, Any] = json.loads(row_text) if row_text and _is_record(row_text) else {}
+    for column_name, cell in cell_by_column.items():
+        reference = COLUMNS[column_name].reference if column_name in COLUMNS else None
+        if reference is not None:
+            cell_texts = cell if isinstance(cell, list) else [cell]
+            yield from ((reference, text) for text in cell_texts if isinstance(text, str))
+
+
 def _find_role(
-    cell_by_column: Mapping[str, Any], identity: PersonIdentity, system_name: str | None
+    references: Iterable[tuple[PersonReference, str]],
+    forms_by_key: Mapping[str, frozenset[str]],
+    identity: PersonIdentity,
+    system_name: str | None,
 ) -> PersonRole | None:
     """The role of the person in a row that was set aside: of subject and other person, subject counts."""
     found_roles = set()
-    for column_name, cell in cell_by_column.items():
-        reference = COLUMNS[column_name].reference if column_name in COLUMNS else None
-        cell_texts = cell if isinstance(cell, list) else [cell]
-        if reference is not None:
-            person_keys = {person_key.lower() for person_key in _list_keys(reference.key, identity, system_name)}
-            if any(isinstance(text, str) and text.strip().lower() in person_keys for text in cell_texts):
-                found_roles.add(reference.role)
+    for reference, key in references:
+        person_keys = {person_key.lower() for person_key in _list_keys(reference.key, identity, system_name)}
+        if forms_by_key[key] & person_keys:
+            found_roles.add(reference.role)
     return next((role for role in PersonRole if role in found_roles), None)
 
 

@@ -16,7 +16,7 @@ from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.contracts.classification import REFERENCE_BY_COLUMN, PersonKey, PersonRole
 from pipelines.contracts.columns import AccountKind
 from pipelines.core.identity_resolution import ACCOUNT_KEYS, HOME_PAGE
-from pipelines.privacy.erased_people import ErasedPeople, Identity
+from pipelines.privacy.erased_people import ErasedPeople, Identity, list_key_forms
 from pipelines.sources.adapter import Export
 from pipelines.storage.row_deletion import RowDeletion
 from pipelines.validation.landed_rows import TEXT_PREFIX
@@ -68,13 +68,21 @@ class Suppression:
         cleared_columns = []
         for reference_column in REFERENCE_COLUMNS:
             if reference_column in present_columns:
-                is_erased = self.erased_people.is_erased(reference_column, "code")
+                is_erased = self.names_erased_person(pl.col(reference_column))
                 cleared_columns += [
                     pl.when(~is_erased).then(cleared_column).alias(cleared_column)
                     for cleared_column in (reference_column, TEXT_PREFIX + reference_column)
                     if cleared_column in present_columns
                 ]
         return rows.with_columns(cleared_columns)
+
+    def names_erased_person(self, references: pl.Expr) -> pl.Expr:
+        """Whether a reference, in any of its forms, is a number, an address or an account of an erased person.
+
+        Args:
+            references: Texts by which rows name another person.
+        """
+        return pl.any_horizontal(self._test_texts(form, "code") for form in list_key_forms(references))
 
     def mentions_erased_person(self, text_column: str) -> pl.Expr:
         """Whether a text of a malformed record holds an identity of an erased person as one of its words."""
@@ -85,10 +93,15 @@ class Suppression:
 
         In the text of other rows, references to an erased person become null.
         """
-        key_by_column = {
+        cell_by_column = {
             key_column: pl.col("row_text").str.json_path_match(f"$.{key_column}") for key_column in ACCOUNT_KEYS
         }
-        is_erased_record = self._identifies_erased_person(key_by_column)
+        # the text holds the cells as they were exported
+        forms_by_column = {key_column: list_key_forms(cell) for key_column, cell in cell_by_column.items()}
+        is_erased_record = pl.any_horizontal(
+            self._identifies_erased_person(dict(zip(forms_by_column, key_forms, strict=True)))
+            for key_forms in zip(*forms_by_column.values(), strict=True)
+        )
         is_malformed = ~pl.col("row_text").str.starts_with("{")
         row_text = pl.col("row_text")
         for reference_column in REFERENCE_COLUMNS:
@@ -96,7 +109,8 @@ class Suppression:
             cleared_text = row_text.str.replace(
                 f'"{reference_column}":"(?:[^"\\\\]|\\\\.)*"', f'"{reference_column}":null'
             )
-            row_text = pl.when(self._test_texts(referenced_code, "code")).then(cleared_text).otherwise(row_text)
+            names_erased_person = self.names_erased_person(referenced_code)
+            row_text = pl.when(names_erased_person).then(cleared_text).otherwise(row_text)
         return RowDeletion(
             is_erased_record | (is_malformed & self.mentions_erased_person("row_text")), {"row_text": row_text}
         )

@@ -68,15 +68,26 @@ def test_lists_and_hashes_of_records_lead_to_the_person() -> None:
 
 def test_rows_that_were_set_aside_are_found_by_what_they_hold() -> None:
     table = quarantine_table(raw_table("jira", CANONICAL_SCHEMAS["feedback"]).name)
-    own, given, strange = (
+    own, given, strange, exported = (
         {"row_text": json.dumps(cells), "system_name": "jira"}
         for cells in (
             {"account_code": "AArcher"},
             {"given_by_code": "aarcher", "skill_text": "x"},
             {"account_code": "b"},
+            {"work_email": "mailto:Ann@acme.example"},
         )
     )
-    assert select(table, own, given, strange) == {SUBJECT: [own], OTHER: [{"system_name": "jira"}]}
+    found_rows = select(table, own, given, strange, exported)
+    assert found_rows == {SUBJECT: [own, exported], OTHER: [{"system_name": "jira"}]}
+
+
+def test_malformed_lines_that_were_set_aside_are_shown_if_they_name_nobody_else() -> None:
+    table = quarantine_table(raw_table("jira", CANONICAL_SCHEMAS["feedback"]).name)
+    own, shared, strange = (
+        {"row_text": text, "system_name": "jira"}
+        for text in ("ann@acme.example;5;too;many", "ann@acme.example;bob@acme.example", "bob@acme.example;5")
+    )
+    assert select(table, own, shared, strange) == {SUBJECT: [own, {"system_name": "jira"}]}
 
 
 def test_texts_of_tables_that_name_nobody_are_searched() -> None:
