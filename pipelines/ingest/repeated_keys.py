@@ -127,7 +127,7 @@ def _rank_repeated_rows(schema: CanonicalSchema, landed_files: LandedFiles) -> p
     """The rows of keys that repeat, all but the one to keep of each, with their number and their place in the file.
 
     The row that was changed last is kept, and of those the greatest by content, so that the order of rows does not
-    matter; equal rows differ in nothing but their row number.
+    matter. Of equal rows the last one is kept.
     """
     if not landed_files.tested_rows[ROW_NUMBER].is_sorted():
         raise RuntimeError(f"{landed_files.good_path.name}: the rows of the file are not in the order of the export")
@@ -150,7 +150,7 @@ def _rank_repeated_rows(schema: CanonicalSchema, landed_files: LandedFiles) -> p
         kept_rows.join(repeated_rows, on=ROW_NUMBER, how="semi", maintain_order="left")[_FILE_INDEX]
     )
     ranked_rows = rows_read_again.join(repeated_rows, on=_FILE_INDEX, how="semi", maintain_order="left").sort(
-        content_columns, nulls_last=False
+        *content_columns, ROW_NUMBER, nulls_last=False
     )
     repetition_number = pl.int_range(pl.len(), 0, -1).over(schema.key).alias(_REPETITION_NUMBER)
     return ranked_rows.with_columns(repetition_number).filter(pl.col(_REPETITION_NUMBER) > 1)

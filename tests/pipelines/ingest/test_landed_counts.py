@@ -173,3 +173,11 @@ def test_a_repeated_row_that_lost_a_value_is_set_aside_once_with_both_reasons(tm
     counts = counts_of(tmp_path, WITH_ID)
     assert (counts.kept_by_source, counts.set_aside_by_source) == ({"time": 2}, {"time": 1})
     assert counts.other_reasons == {"changed_at|parses": 2}
+
+
+def test_of_equal_rows_the_last_one_is_kept(tmp_path: Path) -> None:
+    copies, records = 40, 50
+    land(tmp_path, WITH_ID, [f"r{record},7,2025-02-13,1," for record in range(records)] * copies)
+    table = raw_table(WITH_ID.system, CANONICAL_SCHEMAS["worklog"])
+    kept_rows = Lake(tmp_path / "lake").scan(table).collect().sort("row_number")
+    assert kept_rows["row_number"].to_list() == list(range((copies - 1) * records + 1, copies * records + 1))
