@@ -163,7 +163,11 @@ def _name_roles(occupations: pl.DataFrame) -> pl.DataFrame:
     distinct_role_name = (
         pl.when(is_repeated_name).then(pl.format("{} ({})", "role_name", "role_id")).otherwise("role_name")
     )
-    return occupations.unique("role_id").sort("role_id").with_columns(distinct_role_name.alias("role_name"))
+    return (
+        occupations.unique("role_id", keep="first", maintain_order=True)
+        .sort("role_id")
+        .with_columns(distinct_role_name.alias("role_name"))
+    )
 
 
 def _find_nearest_groups(
@@ -184,7 +188,9 @@ def _find_nearest_groups(
             ancestor_rows.filter(is_group).group_by("skill_id").agg(capability_id=pl.col("child_id").min())
         )
         ancestor_rows = ancestor_rows.join(nearest_groups_per_distance[-1], on="skill_id", how="anti").filter(~is_group)
-    group_names = group_rows.unique("group_id").rename({"group_id": "capability_id", "group_name": "capability_name"})
+    group_names = group_rows.unique("group_id", keep="first", maintain_order=True).rename(
+        {"group_id": "capability_id", "group_name": "capability_name"}
+    )
     return pl.concat(nearest_groups_per_distance).join(group_names, on="capability_id", how="left")
 
 

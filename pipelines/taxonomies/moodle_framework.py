@@ -28,7 +28,9 @@ def load_moodle_framework(taxonomy_file: Path) -> LoadedTaxonomy:
     lowest_competencies = competency_rows.join(
         competency_rows, left_on=_ID_HEADER, right_on=_PARENT_HEADER, how="anti", maintain_order="left"
     )
-    capability_names = file_rows.select(capability_id=_ID_HEADER, capability_name=_NAME_HEADER).unique("capability_id")
+    capability_names = file_rows.select(capability_id=_ID_HEADER, capability_name=_NAME_HEADER).unique(
+        "capability_id", keep="first", maintain_order=True
+    )
     plain_description = (
         pl.col("Description").str.replace_all(r"<[^>]*>", " ").str.replace_all(r"\s+", " ").str.strip_chars()
     )
