@@ -283,7 +283,7 @@ def build_landed_files_sensor(
     """The sensor that starts a run for files that landed.
 
     Args:
-        pipeline: The data root.
+        pipeline: The pipeline resource: data root, configuration and landing folder.
         select_for_sources: Returns the assets and checks of an incremental run for sources, by their names.
     """
 

@@ -152,10 +152,11 @@ def build_observed_taxonomy(skill_texts: pl.Series, capability_part_count: int) 
 
 
 def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    """Find the micro-skills that a few texts name; `pipelines.core.skill_texts` matches those of the core tables.
+    """Find the micro-skills named in a small set of texts; for the texts of the core tables use
+    `pipelines.core.skill_texts`.
 
     Args:
-        texts: As `match_texts` takes them.
+        texts: skill_text, and optionally is_matched_whole (see `match_texts`).
         taxonomy: The taxonomy.
 
     Returns:

@@ -98,7 +98,7 @@ def list_places(
 
 
 def _plan_readable(data_root: DataRoot, make_plan: Callable[[], Plan]) -> Plan:
-    """A plan whose files the group of the readers may read, as those that they replace."""
+    """A plan whose files the group of the readers may read, like the files that they replace."""
     plan = make_plan()
 
     def execute() -> None:
