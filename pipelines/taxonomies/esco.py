@@ -96,9 +96,7 @@ def load_esco(taxonomy_folder: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If the file of skills or a column is missing, or essential relations form a cycle.
     """
-    layout_by_file_kind = (
-        _TABIYA_LAYOUTS if find_file(taxonomy_folder, *_TABIYA_LAYOUTS["skills"][0]) else _COMMISSION_LAYOUTS
-    )
+    layout_by_file_kind = _choose_layouts(taxonomy_folder)
     skills_file = require_file(taxonomy_folder, *layout_by_file_kind["skills"][0])
     skill_rows, hierarchy_rows, skill_relations, occupation_skills = (
         _read_file_kind(taxonomy_folder, layout_by_file_kind, file_kind)
@@ -148,6 +146,11 @@ def load_esco(taxonomy_folder: Path) -> LoadedTaxonomy:
             *_count_missing_files(taxonomy_folder, layout_by_file_kind),
         ),
     )
+
+
+def _choose_layouts(taxonomy_folder: Path) -> Mapping[str, _FileLayout]:
+    """The layouts by kind of file: Tabiya's if the folder has its file of skills, else the Commission's."""
+    return _TABIYA_LAYOUTS if find_file(taxonomy_folder, *_TABIYA_LAYOUTS["skills"][0]) else _COMMISSION_LAYOUTS
 
 
 def _count_missing_files(taxonomy_folder: Path, layout_by_file_kind: Mapping[str, _FileLayout]) -> list[TaxonomyCount]:
