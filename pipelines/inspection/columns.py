@@ -205,12 +205,12 @@ def _read_numbers(texts: pl.Series) -> pl.Series:
         cast_text(pl.col("text"), Transform("hours", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
     )
     is_eight_digit_date = pl.col("text").str.contains(_DAY_OF_EIGHT_DIGITS)
-    number_by_text = (
+    text_numbers = (
         texts.unique()
         .to_frame("text")
         .with_columns(pl.when(~is_eight_digit_date).then(pl.coalesce(number_candidates)).alias("number"))
     )
-    return texts.to_frame("text").join(number_by_text, on="text").drop_nulls("number")["number"]
+    return texts.to_frame("text").join(text_numbers, on="text").drop_nulls("number")["number"]
 
 
 def _compute_day_share(texts: pl.Series) -> float:
