@@ -1,4 +1,4 @@
-"""The sensor that starts a fetch for files that were dropped at an origin.
+"""The sensor that starts a fetch for files that were placed at an origin.
 
 Belongs here: the sensor, and how often a file that was not fetched is tried again.
 Does not belong here: fetching (`assets.tables.fetch`), the sensor for the landing folder, which lands what was fetched
@@ -31,6 +31,7 @@ from assets.resources.run_context import CAUSE_TAG
 FETCH_TAG = "footsteps/fetch"
 # Each tick logs in to each server, and servers lock out clients that log in too often.
 _TICK_INTERVAL_SECONDS = 300
+_RETRIES_ENDED = f"new files were tried {MAX_ATTEMPTS} times and are not requested again until they change"
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,11 @@ def plan_fetch(fetch_cursor: FetchCursor, new_remote_files: list[NewRemoteFile])
 
 
 def build_remote_files_sensor(pipeline: PipelineResource, fetch_selection: Selection) -> SensorDefinition:
-    """The sensor that starts a fetch for files that were dropped at an origin.
+    """The sensor that starts a fetch for files that were placed at an origin.
 
     Args:
-        pipeline: The data root.
-        fetch_selection: The step that fetches.
+        pipeline: The pipeline resource: data root, configuration and landing folder.
+        fetch_selection: The assets and checks of the run that fetches.
     """
 
     @sensor(
@@ -90,7 +91,7 @@ def build_remote_files_sensor(pipeline: PipelineResource, fetch_selection: Selec
         job=nightly_job,
         minimum_interval_seconds=_TICK_INTERVAL_SECONDS,
         default_status=DefaultSensorStatus.STOPPED,
-        description="Fetches files that were dropped at an origin of footsteps.yaml into the landing folder. "
+        description="Fetches files that were placed at an origin of footsteps.yaml into the landing folder. "
         "landed_files_sensor then lands them.",
     )
     def remote_files_sensor(context: SensorEvaluationContext) -> SensorResult:
@@ -104,11 +105,12 @@ def build_remote_files_sensor(pipeline: PipelineResource, fetch_selection: Selec
         fetch_cursor, is_fetch_due = plan_fetch(fetch_cursor, new_remote_files)
         new_cursor_json = _CURSOR_ADAPTER.dump_json(fetch_cursor).decode()
         if not is_fetch_due:
+            no_fetch_reason = _RETRIES_ENDED if new_remote_files else "no new file"
             return SensorResult(
-                skip_reason=SkipReason("; ".join(origin_problems) or "no new file"), cursor=new_cursor_json
+                skip_reason=SkipReason("; ".join(origin_problems) or no_fetch_reason), cursor=new_cursor_json
             )
         run_request = RunRequest(
-            tags={FETCH_TAG: str(fetch_cursor.number), CAUSE_TAG: "new files where exports are dropped"},
+            tags={FETCH_TAG: str(fetch_cursor.number), CAUSE_TAG: "new files at an origin"},
             asset_selection=list(fetch_selection.assets),
             asset_check_keys=list(fetch_selection.checks),
         )

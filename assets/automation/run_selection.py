@@ -61,14 +61,14 @@ class Selection:
 def find_new_files(pipeline: PipelineResource) -> list[NewFile]:
     """The files of declared sources that no run has landed or refused yet, and full exports that return."""
     delivery_ledger = read_ledger(pipeline.lake)
-    read_contents_by_source = {
+    known_contents_by_source = {
         source.name: find_read_contents(delivery_ledger, source) for source in pipeline.config.sources
     }
     return [
         NewFile(source, landing_path)
         for source in pipeline.config.sources
         for landing_path in list_landing_files(pipeline.landing_folder, source.path)
-        if not read_contents_by_source[source.name].includes(landing_path.name, file_sha256(landing_path))
+        if not known_contents_by_source[source.name].includes(landing_path.name, file_sha256(landing_path))
     ]
 
 

@@ -87,8 +87,11 @@ def build_backfill_downstream_sensor() -> AutomationConditionSensorDefinition:
             default_status=DefaultSensorStatus.STOPPED,
             minimum_interval_seconds=60,
             use_user_code_server=True,
-            # one run materializes whatever follows from what was materialized by hand
-            run_tags={CARRIES_CHANGES_TAG: "true", CAUSE_TAG: "an input that was materialized by hand or failed"},
+            # one run materializes everything downstream of what was materialized by hand
+            run_tags={
+                CARRIES_CHANGES_TAG: "true",
+                CAUSE_TAG: "an input was materialized by hand, or the last run failed",
+            },
             description="Materializes what depends on raw tables that were backfilled, or on a table that was "
             "materialized by hand.",
         )

@@ -135,7 +135,7 @@ def plan_next_batch(
     now_seconds: float,
     quiet_seconds: float,
     batch_outcome: BatchOutcome,
-    is_landed: Callable[[str], bool],
+    needs_no_landing: Callable[[str], bool],
 ) -> tuple[Cursor, BatchRequest | None]:
     """Decide whether to request a run.
 
@@ -148,7 +148,7 @@ def plan_next_batch(
         now_seconds: The time in seconds.
         quiet_seconds: How long a file must stay unchanged to be complete.
         batch_outcome: What became of the run of the cursor's batch.
-        is_landed: Whether the ledger knows the content of a file, by its "source:path".
+        needs_no_landing: Whether landing a file would change nothing, by its "source:path".
 
     Returns:
         The cursor to store, and the run to request, if any.
@@ -167,7 +167,9 @@ def plan_next_batch(
     settled_versions |= {
         file_key: seen_file.version
         for file_key, seen_file in _exclude_settled(seen_files, settled_versions).items()
-        if file_key not in batch_file_keys and seen_file.is_complete(now_seconds, quiet_seconds) and is_landed(file_key)
+        if file_key not in batch_file_keys
+        and seen_file.is_complete(now_seconds, quiet_seconds)
+        and needs_no_landing(file_key)
     }
     cursor = replace(cursor, seen=seen_files, carried=settled_versions, batch=batch)
     ready_file_keys = _find_ready_files(_exclude_settled(seen_files, settled_versions), now_seconds, quiet_seconds)
@@ -276,13 +278,13 @@ def find_batch_outcome(
 
 
 def build_landed_files_sensor(
-    pipeline: PipelineResource, select_assets: Callable[[Sequence[str]], Selection]
+    pipeline: PipelineResource, select_for_sources: Callable[[Sequence[str]], Selection]
 ) -> SensorDefinition:
     """The sensor that starts a run for files that landed.
 
     Args:
-        pipeline: The data root.
-        select_assets: Returns the assets and checks of an incremental run for sources, by their names.
+        pipeline: The pipeline resource: data root, configuration and landing folder.
+        select_for_sources: Returns the assets and checks of an incremental run for sources, by their names.
     """
 
     @sensor(
@@ -294,25 +296,25 @@ def build_landed_files_sensor(
     )
     def landed_files_sensor(context: SensorEvaluationContext) -> SensorResult:
         now_seconds, cursor = datetime.now(UTC).timestamp(), read_cursor(context.cursor)
-        batch_outcome: BatchOutcome = "carried"
+        batch_outcome: BatchOutcome = "carried"  # no batch: nothing is pending
         if cursor.batch is not None:
             batch_outcome = find_batch_outcome(context.instance, cursor.number, cursor.batch.asked_at, now_seconds)
         delivery_ledger = read_ledger(pipeline.lake)
-        read_contents_by_source = {
+        known_contents_by_source = {
             source.name: find_read_contents(delivery_ledger, source) for source in pipeline.config.sources
         }
 
-        def is_landed(file_key: str) -> bool:
+        def needs_no_landing(file_key: str) -> bool:
             source_name, relative_path = file_key.split(":", 1)
             landed_file = pipeline.landing_folder / relative_path
-            return read_contents_by_source[source_name].includes(landed_file.name, file_sha256(landed_file))
+            return known_contents_by_source[source_name].includes(landed_file.name, file_sha256(landed_file))
 
         current_files = scan_landing_folder(pipeline, now_seconds)
         cursor, batch_request = plan_next_batch(
-            cursor, current_files, now_seconds, pipeline.config.quiet_seconds, batch_outcome, is_landed
+            cursor, current_files, now_seconds, pipeline.config.quiet_seconds, batch_outcome, needs_no_landing
         )
         return SensorResult(
-            run_requests=[_build_run_request(pipeline, batch_request, select_assets)] if batch_request else [],
+            run_requests=[_build_run_request(pipeline, batch_request, select_for_sources)] if batch_request else [],
             cursor=write_cursor(cursor),
         )
 
@@ -320,7 +322,7 @@ def build_landed_files_sensor(
 
 
 def _build_run_request(
-    pipeline: PipelineResource, batch_request: BatchRequest, select_assets: Callable[[Sequence[str]], Selection]
+    pipeline: PipelineResource, batch_request: BatchRequest, select_for_sources: Callable[[Sequence[str]], Selection]
 ) -> RunRequest:
     run_cause = f"new files of {', '.join(batch_request.source_names)}"
     run_tags = {BATCH_TAG: str(batch_request.batch_number), CAUSE_TAG: run_cause}
@@ -328,7 +330,7 @@ def _build_run_request(
     if pipeline.complete_runs.last_as_of() is None:
         # there is nothing to update yet: the first run is complete
         return RunRequest(tags=run_tags, partition_key=partition_key)
-    selection = select_assets(batch_request.source_names)
+    selection = select_for_sources(batch_request.source_names)
     return RunRequest(
         tags={**run_tags, INCREMENTAL_TAG: "true"},
         partition_key=partition_key,

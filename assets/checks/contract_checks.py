@@ -167,11 +167,12 @@ def choose_severity(is_blocking: bool) -> AssetCheckSeverity:
 def describe_rule(rule: Rule) -> str:
     """What a rule requires, in one sentence."""
     column_names_text = " + ".join(rule.columns)
+    unique_subject = "Each value" if len(rule.columns) == 1 else "Each combination"
     lower_limit_text = "" if rule.minimum is None else f" from {rule.minimum:g}"
     upper_limit_text = "" if rule.maximum is None else f" to {rule.maximum:g}"
     sentence_by_kind = {
         "not_null": f"{column_names_text} is given in every row.",
-        "unique": f"{column_names_text} occurs once.",
+        "unique": f"{unique_subject} of {column_names_text} occurs at most once.",
         "in_set": f"{column_names_text} is one of: {', '.join(rule.allowed)}.",
         "between": f"{column_names_text} lies{lower_limit_text}{upper_limit_text}.",
         "matches": f"{column_names_text} has the form {rule.pattern}.",

@@ -86,8 +86,8 @@ def init_config(
 @report_failures
 def run(
     as_of: AsOf = None,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
     allow_row_count_drop: Annotated[
         bool, typer.Option("--allow-row-count-drop", help="Land full exports with far fewer rows than the last.")
@@ -102,8 +102,8 @@ def run(
     """Run the pipeline: land, validate, conform, train, recommend, publish."""
     from assets.cli.run import run_pipeline
 
-    as_of_day, is_drop_allowed = as_of.date() if as_of else None, allow_row_count_drop or accept_shrink_alias
-    run_pipeline(data_root, config, landing, as_of_day, is_drop_allowed, as_json, incremental or by_day_alias)
+    as_of_day, allows_drop = as_of.date() if as_of else None, allow_row_count_drop or accept_shrink_alias
+    run_pipeline(data_root, config_file, landing_folder, as_of_day, allows_drop, as_json, incremental or by_day_alias)
 
 
 @app.command(epilog=example("footsteps erase E0007", "footsteps erase --new-list"))
@@ -113,8 +113,8 @@ def erase(
     is_new_list: Annotated[bool, typer.Option("--new-list", help="Begin the declared list of erased people.")] = False,
     run_after: Annotated[bool, typer.Option("--run/--no-run", help="Compute everybody else's tables at once.")] = True,
     as_of: AsOf = None,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
@@ -122,7 +122,7 @@ def erase(
     from assets.cli.erase import erase as erase_people
 
     as_of_day = as_of.date() if as_of else None
-    erase_people(people or [], data_root, config, landing, as_of_day, is_new_list, run_after, as_json)
+    erase_people(people or [], data_root, config_file, landing_folder, as_of_day, is_new_list, run_after, as_json)
 
 
 @app.command(epilog=example("footsteps show E0007", "footsteps show --sample 3"))
@@ -159,8 +159,8 @@ def reply_to_step(
     ] = None,
     stage: Annotated[str | None, typer.Option(help="Of a dispute: the stage the person holds.")] = None,
     on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the reply; now by default.")] = None,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
@@ -168,7 +168,7 @@ def reply_to_step(
     from assets.cli.feedback.reply import Reply, write_reply
 
     reply = Reply(kind, skill, goal, until.date() if until else None, stage)
-    write_reply(data_root, config, landing, person, reply, on.replace(tzinfo=UTC) if on else None, as_json)
+    write_reply(data_root, config_file, landing_folder, person, reply, on.replace(tzinfo=UTC) if on else None, as_json)
 
 
 @app.command(
@@ -186,8 +186,8 @@ def record_exposure(
     rank: Annotated[int, typer.Argument(min=1, help="Rank at which the reader showed it, from 1.")],
     snapshot_id: SnapshotId = None,
     happened_at: HappenedAt = None,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
@@ -195,7 +195,7 @@ def record_exposure(
     from assets.cli.feedback.exposure import ShownStep, write_record
 
     step = ShownStep(person, skill_id, to_stage, snapshot_id, happened_at.replace(tzinfo=UTC) if happened_at else None)
-    write_record(data_root, config, landing, "exposure", step, {"shown_rank": str(rank)}, as_json)
+    write_record(data_root, config_file, landing_folder, "exposure", step, {"shown_rank": str(rank)}, as_json)
 
 
 @app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
@@ -207,8 +207,8 @@ def record_outcome(
     kind: Annotated[str, typer.Argument(help="accepted, dismissed, started or done.")],
     snapshot_id: SnapshotId = None,
     happened_at: HappenedAt = None,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
@@ -216,7 +216,7 @@ def record_outcome(
     from assets.cli.feedback.exposure import ShownStep, write_record
 
     step = ShownStep(person, skill_id, to_stage, snapshot_id, happened_at.replace(tzinfo=UTC) if happened_at else None)
-    write_record(data_root, config, landing, "outcome", step, {"outcome_kind": kind}, as_json)
+    write_record(data_root, config_file, landing_folder, "outcome", step, {"outcome_kind": kind}, as_json)
 
 
 @app.command(
@@ -234,7 +234,7 @@ def evaluate(
             help="CSV or Parquet: person_id, skill_id, ts (a time or an order). None: the company's own tables."
         ),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="footsteps.yaml, for its horizon.")] = None,
+    config_file: Annotated[Path | None, typer.Option("--config", help="footsteps.yaml, for its horizon.")] = None,
     split: Annotated[str, typer.Option(help="time (freeze all models at a date) or leave-last.")] = "time",
     horizon: Annotated[str, typer.Option(help="Days ahead within which a step counts.")] = "90d",
     models: Annotated[str, typer.Option(help="all, or names separated by commas.")] = "all",
@@ -254,9 +254,9 @@ def evaluate(
 
     options = EvaluationOptions(split, horizon, models, seed, names, attributes, again, report, as_json)
     if events is None:
-        evaluate_company(resolve_settings(data_root, config), options)
+        evaluate_company(resolve_settings(data_root, config_file), options)
     else:
-        evaluate_events(events, config, options)
+        evaluate_events(events, config_file, options)
 
 
 @app.command(epilog=example("footsteps access 100012 --output copies", "footsteps access mia@acme.example --json"))
@@ -264,15 +264,15 @@ def evaluate(
 def access(
     person: Annotated[str, typer.Argument(help="person_id, employee number or e-mail address.")],
     output: Annotated[Path | None, typer.Option(help="Folder for the copy as JSON and as a page.")] = None,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Copy everything that is stored about a person: tables, files, snapshots, logs, pages, with source and purpose."""
     from assets.cli.access import write_access_copy
 
-    write_access_copy(data_root, config, landing, person, output, as_json)
+    write_access_copy(data_root, config_file, landing_folder, person, output, as_json)
 
 
 @app.command(epilog=example("footsteps tables", "footsteps tables --json"))
@@ -338,26 +338,26 @@ def site(
 
 @app.command(epilog=example("footsteps restore --config footsteps.yaml --data-root /srv/footsteps"))
 @report_failures
-def restore(config: ConfigFile = None, data_root: DataRoot = None, as_json: AsJson = False) -> None:
+def restore(config_file: ConfigFile = None, data_root: DataRoot = None, as_json: AsJson = False) -> None:
     """Copy the lake and the current snapshot of the bucket in footsteps.yaml into the data root."""
     from assets.cli.restore import restore_from_bucket
 
-    restore_from_bucket(data_root, config, as_json)
+    restore_from_bucket(data_root, config_file, as_json)
 
 
 @app.command(epilog=example("footsteps doctor", "footsteps doctor --json --metrics footsteps.prom"))
 @report_failures
 def doctor(
     metrics: Annotated[Path | None, typer.Option(help="Write the metrics to this file too, in OpenMetrics.")] = None,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Print what is late, refused, failing or shrinking, one sentence each; exit with 1 if anything is."""
     from assets.cli.doctor import print_health
 
-    print_health(data_root, config, landing, as_json, metrics)
+    print_health(data_root, config_file, landing_folder, as_json, metrics)
 
 
 @app.command("acknowledge", epilog=example("footsteps acknowledge worklogs may.csv", "footsteps acknowledge worklogs"))
@@ -365,29 +365,29 @@ def doctor(
 def acknowledge_files(
     source: Annotated[str, typer.Argument(help="Name of the source in footsteps.yaml.")],
     files: Annotated[list[str] | None, typer.Argument(help="Names of refused files; all if none is named.")] = None,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Stop reporting refused files that nobody will replace; a file that changes is read again all the same."""
     from assets.cli.acknowledge import acknowledge
 
-    acknowledge(source, files or [], data_root, config, landing, datetime.now(UTC), as_json)
+    acknowledge(source, files or [], data_root, config_file, landing_folder, datetime.now(UTC), as_json)
 
 
 @app.command(epilog=example("footsteps up", "footsteps up --port 3001"))
 @report_failures
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI on 127.0.0.1.")] = 3000,
-    config: ConfigFile = None,
-    landing: LandingFolder = None,
+    config_file: ConfigFile = None,
+    landing_folder: LandingFolder = None,
     data_root: DataRoot = None,
 ) -> None:
     """Start the Dagster UI and its daemon on this machine; Ctrl-C ends both."""
     from assets.cli.up import serve
 
-    serve(data_root, config, landing, port)
+    serve(data_root, config_file, landing_folder, port)
 
 
 def main(arguments: list[str] | None = None) -> Any:

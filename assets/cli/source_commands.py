@@ -52,7 +52,10 @@ def preview_export(
         str | None, typer.Option("--system", help="System that wrote it; detected if not given.")
     ] = None,
     config_file: Annotated[
-        Path | None, typer.Option("--config", help="footsteps.yaml whose source for the file gives the options.")
+        Path | None,
+        typer.Option(
+            "--config", help="A footsteps.yaml; the file is read with the options of the source that matches it."
+        ),
     ] = None,
     row_limit: Annotated[int, typer.Option("--rows", min=0, help="Rows to print per shape; JSON holds all rows.")] = 10,
     as_json: AsJson = False,

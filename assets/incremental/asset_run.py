@@ -136,7 +136,7 @@ class AssetRun:
         context: Days and kind of the run.
         config: The company's footsteps.yaml.
         settings: Paths under the data root.
-        landing_folder: The folder into which exports are dropped.
+        landing_folder: The folder into which exports are placed.
         tables: Reads the declared tables, in the scope of this execution.
         log: Log of the run.
         changes: What differs from the last execution.

@@ -77,19 +77,23 @@ def find_records_to_update(run: AssetRun, tables: Sequence[Table]) -> dict[Table
 
 
 def has_only_known_accounts(run: AssetRun) -> bool:
-    """Whether the files that are new since the asset's last execution name only accounts that the lake knows."""
+    """Whether the files that are new since the asset's last execution name only accounts that the lake knows.
+
+    False as well if the asset was never executed, if an input changed that is no raw table or that holds people or
+    account maps, or if a delivery was removed.
+    """
     previous_state = run.changes.previous
     if previous_state is None:
         return False
-    for raw_name in sorted(run.changes.changed_inputs()):
-        if not raw_name.startswith("raw_") or raw_name.endswith(("entity_person", "assn_account")):
+    for input_name in sorted(run.changes.changed_inputs()):
+        if not input_name.startswith("raw_") or input_name.endswith(("entity_person", "assn_account")):
             return False
         earlier_deliveries, current_deliveries = (
-            set(_previous_deliveries(previous_state, raw_name)),
-            set(list_current_deliveries(run.tables.lake, run.config, raw_name)),
+            set(_previous_deliveries(previous_state, input_name)),
+            set(list_current_deliveries(run.tables.lake, run.config, input_name)),
         )
         if earlier_deliveries - current_deliveries or not _are_accounts_known(
-            run, raw_name, sorted(current_deliveries - earlier_deliveries)
+            run, input_name, sorted(current_deliveries - earlier_deliveries)
         ):
             return False
     return True

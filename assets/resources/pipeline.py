@@ -91,7 +91,7 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def landing_folder(self) -> Path:
-        """The folder into which exports are dropped; taxonomy paths are relative to it as well."""
+        """The folder into which exports are placed; taxonomy paths are relative to it as well."""
         return Path(self.landing_path)
 
     @property

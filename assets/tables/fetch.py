@@ -54,7 +54,7 @@ def fetch_assets(config: Config) -> list[AssetsDefinition]:
         pool=POOL,
     )
     def fetch_exports(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
-        """Copy new exports from where they are dropped into the landing folder. A failure stops no other origin."""
+        """Copy new exports from their origins into the landing folder. A failure stops no other origin."""
         now = datetime.now(UTC)
         fetch_context = FetchContext(pipeline.lake, pipeline.landing_folder, now, time.sleep, context.log.info)
         fetch_outcomes = []

@@ -187,12 +187,14 @@ def published_evidence(run: AssetRun) -> Results:
         evidence_rows = _filter_employed(run.tables, run.tables.read_scoped(EVIDENCE)).filter(is_until_as_of)
         yield materialize_output(run, OUT_EVIDENCE, evidence_rows)
         return
-    terms, periods = read_publication_terms(run), list_periods(run.tables.lake, [EVIDENCE])
+    publication_terms, periods = read_publication_terms(run), list_periods(run.tables.lake, [EVIDENCE])
     evidence_of_periods = (
         run.tables.scan(EVIDENCE).filter(period.includes(pl.col("occurred_at")), is_until_as_of).collect()
         for period in periods
     )
-    parts = ([terms.complete(OUT_EVIDENCE, _filter_employed(run.tables, rows))] for rows in evidence_of_periods)
+    parts = (
+        [publication_terms.complete(OUT_EVIDENCE, _filter_employed(run.tables, rows))] for rows in evidence_of_periods
+    )
     yield from run.materialize_parts([OUT_EVIDENCE], parts, len(periods))
 
 

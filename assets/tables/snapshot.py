@@ -91,10 +91,12 @@ def materialize_outputs_by_people(
         tables: Contracts of the published tables, each partitioned by person.
         compute_rows: As in `AssetRun.materialize_by_people`, without the columns that every published row has.
     """
-    terms = read_publication_terms(run)
+    publication_terms = read_publication_terms(run)
 
     def compute_complete_rows(reader: TableReader) -> list[pl.DataFrame]:
-        return [terms.complete(table, rows) for table, rows in zip(tables, compute_rows(reader), strict=True)]
+        return [
+            publication_terms.complete(table, rows) for table, rows in zip(tables, compute_rows(reader), strict=True)
+        ]
 
     return run.materialize_by_people(tables, compute_complete_rows)
 

@@ -24,8 +24,8 @@ def encode_ids(ids: pl.Series | Strings, vocabulary: pl.Series | Strings) -> Int
     Returns:
         One code per id; -1 if the id is not in the vocabulary.
     """
-    code_by_id = pl.DataFrame({"id": vocabulary, "code": np.arange(len(vocabulary))})
-    id_codes = pl.DataFrame({"id": ids}).join(code_by_id, on="id", how="left", maintain_order="left")
+    vocabulary_codes = pl.DataFrame({"id": vocabulary, "code": np.arange(len(vocabulary))})
+    id_codes = pl.DataFrame({"id": ids}).join(vocabulary_codes, on="id", how="left", maintain_order="left")
     return id_codes["code"].fill_null(-1).to_numpy()
 
 

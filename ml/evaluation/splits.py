@@ -119,10 +119,10 @@ def split_leave_last(interactions: Interactions) -> EvalSplit:
     cases = build_last_moment_cases(interactions, 1)
     if not len(cases):
         raise TooLittleHistory("nobody acquired items at two moments: there is nothing to hold out")
-    cutoff_by_person = np.full(interactions.n_people, np.iinfo(np.int64).max)
-    cutoff_by_person[cases.person] = cases.cutoff_tick
+    cutoff_tick_per_person = np.full(interactions.n_people, np.iinfo(np.int64).max)
+    cutoff_tick_per_person[cases.person] = cases.cutoff_tick
     return EvalSplit(
-        drop_unused_ids(filter_before(interactions, cutoff_by_person)),
+        drop_unused_ids(filter_before(interactions, cutoff_tick_per_person)),
         interactions,
         cases,
         None,

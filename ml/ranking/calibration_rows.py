@@ -94,26 +94,30 @@ def _collect_block_rows(
 
 
 def _sample_cases(cases: Cases, interactions: Interactions, recommender: Recommender) -> tuple[Cases, Doubles]:
-    """At most `calibration_people` active people and a quarter as many idle ones; how many people each represents."""
+    """A sample of the cases, and how many cases each sampled one stands for.
+
+    The sample holds at most `calibration_people` cases of active people (with an event in the last `ACTIVE_DAYS` days
+    before the cutoff), and at most a quarter as many of idle ones.
+    """
     latest_entry_indices = (
         np.searchsorted(interactions.search_key, interactions.time_key(cases.person, cases.cutoff_tick)) - 1
     )
     latest_ticks = np.append(interactions.time, 0)[np.maximum(latest_entry_indices, 0)]
     is_idle = latest_ticks < cases.cutoff_tick - ACTIVE_DAYS * TICKS_PER_DAY
     max_active_cases, rng = recommender.config.calibration_people, np.random.default_rng(recommender.window.seed)
-    sampled_case_indices, weight_blocks = [], []
+    case_indices_per_group, weights_per_group = [], []
     for group_case_indices, max_sampled_cases in (
         (np.flatnonzero(~is_idle), max_active_cases),
         (np.flatnonzero(is_idle), max_active_cases // 4),
     ):
-        sampled_case_indices.append(
+        case_indices_per_group.append(
             rng.choice(group_case_indices, max_sampled_cases, replace=False)
             if len(group_case_indices) > max_sampled_cases
             else group_case_indices
         )
-        weight_blocks.append(
-            np.full(len(sampled_case_indices[-1]), len(group_case_indices) / max(len(sampled_case_indices[-1]), 1))
+        weights_per_group.append(
+            np.full(len(case_indices_per_group[-1]), len(group_case_indices) / max(len(case_indices_per_group[-1]), 1))
         )
-    case_indices = np.concatenate(sampled_case_indices)
+    case_indices = np.concatenate(case_indices_per_group)
     case_order = np.argsort(case_indices)
-    return cases.take(case_indices[case_order]), np.concatenate(weight_blocks)[case_order]
+    return cases.take(case_indices[case_order]), np.concatenate(weights_per_group)[case_order]

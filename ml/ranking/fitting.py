@@ -286,7 +286,7 @@ def _add_ranker(
 
 
 def _split_people(interactions: Interactions, max_people: int, seed: int) -> tuple[Interactions, Interactions, float]:
-    """People to fit the ranker on, people to calibrate it on, and how many people each of them represents.
+    """People to fit the ranker on, people to calibrate it on, and how many people each of the former represents.
 
     Up to `max_people` everybody serves both; of more, `max_people` train and up to half as many others calibrate.
     """

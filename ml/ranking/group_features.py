@@ -158,9 +158,9 @@ class GroupFeatures:
         membership_numbers = np.arange(len(person_group_pairs)) - np.searchsorted(
             person_group_pairs[:, 0], person_group_pairs[:, 0]
         )
-        people_by_group_codes = np.full((len(person_ids), int(membership_numbers.max(initial=0)) + 1), -1, np.int64)
-        people_by_group_codes[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
-        return people_by_group_codes
+        group_codes_per_person = np.full((len(person_ids), int(membership_numbers.max(initial=0)) + 1), -1, np.int64)
+        group_codes_per_person[person_group_pairs[:, 0], membership_numbers] = person_group_pairs[:, 1]
+        return group_codes_per_person
 
     def _round_to_grid(self, moment_ticks: Ints) -> Ints:
         """Each moment, or the latest grid moment before it if there are more than MAX_MOMENTS."""

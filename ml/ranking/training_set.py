@@ -136,11 +136,11 @@ def _histories_of_other_folds(
     interactions: Interactions, cases: Cases, config: RankerConfig, item_names: Strings | None, seed: int
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per fold of people: the rows of its cases, and what the people of the other folds did."""
-    fold_by_person = assign_folds(interactions.n_people, config.n_folds, seed)
-    for fold_number in np.unique(fold_by_person[cases.person]).tolist():
+    fold_per_person = assign_folds(interactions.n_people, config.n_folds, seed)
+    for fold_number in np.unique(fold_per_person[cases.person]).tolist():
         yield (
-            np.flatnonzero(fold_by_person[cases.person] == fold_number),
-            filter_people(interactions, fold_by_person != fold_number),
+            np.flatnonzero(fold_per_person[cases.person] == fold_number),
+            filter_people(interactions, fold_per_person != fold_number),
             item_names,
         )
 
@@ -149,9 +149,9 @@ def _histories_before_freezes(
     interactions: Interactions, cases: Cases, freeze_ticks: list[int], item_names: Strings | None
 ) -> Iterator[tuple[Ints, Interactions, Strings | None]]:
     """Per freeze: the rows of the cases up to the next one, and what happened before the first of these cases."""
-    freeze_index_by_case = np.searchsorted(freeze_ticks, cases.cutoff_tick, side="right") - 1
-    for freeze_number in np.unique(freeze_index_by_case[freeze_index_by_case >= 0]).tolist():
-        case_indices = np.flatnonzero(freeze_index_by_case == freeze_number)
+    freeze_index_per_case = np.searchsorted(freeze_ticks, cases.cutoff_tick, side="right") - 1
+    for freeze_number in np.unique(freeze_index_per_case[freeze_index_per_case >= 0]).tolist():
+        case_indices = np.flatnonzero(freeze_index_per_case == freeze_number)
         history = filter_before(interactions, int(cases.cutoff_tick[case_indices].min()))
         yield case_indices, drop_unused_ids(history), None if item_names is None else item_names[history.used_items]
 

@@ -167,7 +167,7 @@ def find_candidates(
         (since the move, for who made it) and months (that the move took from the stage before, null if unknown).
     """
     steps_on_lists = listed_steps.select("person", "step").unique().with_columns(_UNKNOWN_MOVE_COLUMNS)
-    steps_by_relation = (
+    steps_per_relation = (
         (FOLLOW, _find_made_steps(context, id_index, as_of)),
         (WALK_WITH, steps_on_lists),
         (LEAD, steps_on_lists),
@@ -177,7 +177,7 @@ def find_candidates(
         candidate_steps.select(
             "person", (pl.col("step") * RELATION_COUNT + relation_index).alias("pool"), "days_ago", "months"
         ).join(slot_pools, on="pool", how="semi")
-        for relation_index, candidate_steps in steps_by_relation
+        for relation_index, candidate_steps in steps_per_relation
     ).with_columns(
         (pl.col("pool") // (RELATION_COUNT * GOAL_COUNT)).alias("skill"),
         (pl.col("pool") % RELATION_COUNT).alias("relation"),

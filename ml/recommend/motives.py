@@ -110,10 +110,10 @@ def compute_readiness(
         held_skills.encode_skills(prerequisite_pairs["requires_skill_id"]),
         len(held_skills.skill_ids),
     )
-    pair_index, required_codes = required_skills.expand(skill_codes)
-    is_met = held_skills.stage_lookup.get(held_skills.pair_key(person_codes[pair_index], required_codes)) > 0
-    required_counts = np.bincount(pair_index, minlength=len(skill_codes))
-    met_counts = np.bincount(pair_index, is_met, len(skill_codes))
+    linked_pair_indices, required_codes = required_skills.expand(skill_codes)
+    is_met = held_skills.stage_lookup.get(held_skills.pair_key(person_codes[linked_pair_indices], required_codes)) > 0
+    required_counts = np.bincount(linked_pair_indices, minlength=len(skill_codes))
+    met_counts = np.bincount(linked_pair_indices, is_met, len(skill_codes))
     return np.where(required_counts > 0, met_counts / np.maximum(required_counts, 1), 1.0)
 
 
@@ -192,22 +192,24 @@ def score_purpose(steps: pl.DataFrame, context: RecommendationContext) -> pl.Dat
     held_skills, role_profiles = context.held_skills, context.role_profiles
     skill_codes = held_skills.encode_skills(steps["skill_id"])
     role_names = role_profiles["role_name"].unique().sort()
-    profile_keys = held_skills.pair_key(
+    role_skill_keys = held_skills.pair_key(
         encode_ids(role_profiles["role_name"], role_names), held_skills.encode_skills(role_profiles["skill_id"])
     )
-    need_by_profile = max_by_key(profile_keys, role_profiles.select(build_role_need().alias("need"))["need"].to_numpy())
+    need_by_role_skill = max_by_key(
+        role_skill_keys, role_profiles.select(build_role_need().alias("need"))["need"].to_numpy()
+    )
     person_ids = context.roles["person_id"].unique().sort()
     roles_by_person = build_adjacency(
         encode_ids(context.roles["person_id"], person_ids),
         encode_ids(context.roles["role_name"], role_names),
         len(person_ids),
     )
-    step_index_by_role, role_codes = roles_by_person.expand(encode_ids(steps["person_id"], person_ids))
+    linked_step_indices, linked_role_codes = roles_by_person.expand(encode_ids(steps["person_id"], person_ids))
     step_needs = np.zeros(steps.height)
     np.maximum.at(
         step_needs,
-        step_index_by_role,
-        need_by_profile.get(held_skills.pair_key(role_codes, skill_codes[step_index_by_role])),
+        linked_step_indices,
+        need_by_role_skill.get(held_skills.pair_key(linked_role_codes, skill_codes[linked_step_indices])),
     )
     scaled_demand = scale_demand(context.demand)
     demand_by_skill = max_by_key(

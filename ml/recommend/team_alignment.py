@@ -91,25 +91,29 @@ def _compute_skill_shares(skills: pl.DataFrame) -> pl.DataFrame:
 def _compute_team_needs(
     team_members: pl.DataFrame, context: RecommendationContext, skill_shares: pl.DataFrame
 ) -> pl.DataFrame:
-    """One row per team and capability: team_people_count, need_share."""
-    demanded_skills = skill_shares.join(scale_demand(context.demand), on="skill_id", how="left").with_columns(
+    """One row per team and capability: unit_name, capability_id, team_people_count, need_share.
+
+    need_share: the demand on the capability's micro-skills, weighted by their shares, plus what the roles of the team's
+    people need beyond it, as a mean over the team; 0 to 1.
+    """
+    skill_shares_with_demand = skill_shares.join(scale_demand(context.demand), on="skill_id", how="left").with_columns(
         pl.col("demand").fill_null(0.0)
     )
-    demand_by_capability = demanded_skills.group_by("capability_id").agg(
+    capability_needs = skill_shares_with_demand.group_by("capability_id").agg(
         (pl.col("share") * pl.col("demand")).sum().alias("need")
     )
     # a role adds what it needs beyond the demand on everybody; a person with several roles counts the largest of them
     role_surplus = pl.max_horizontal(pl.col("role_need") - pl.col("demand"), 0.0) * pl.col("share")
-    surplus_by_role = (
+    role_capability_surpluses = (
         context.role_profiles.select("role_name", "skill_id", build_role_need().alias("role_need"))
-        .join(demanded_skills, on="skill_id")
+        .join(skill_shares_with_demand, on="skill_id")
         .with_columns(role_surplus.alias("surplus"))
         .group_by("role_name", "capability_id")
         .agg(pl.col("surplus").sum())
     )
-    surplus_by_team = (
+    team_capability_surpluses = (
         context.roles.join(team_members, on="person_id")
-        .join(surplus_by_role, on="role_name")
+        .join(role_capability_surpluses, on="role_name")
         .group_by("person_id", *_TEAM_CAPABILITY_KEY)
         .agg(pl.col("surplus").max())
         .group_by(_TEAM_CAPABILITY_KEY)
@@ -119,8 +123,8 @@ def _compute_team_needs(
     return (
         team_members.select("unit_name", "team_people_count")
         .unique()
-        .join(demand_by_capability, how="cross")
-        .join(surplus_by_team, on=_TEAM_CAPABILITY_KEY, how="left")
+        .join(capability_needs, how="cross")
+        .join(team_capability_surpluses, on=_TEAM_CAPABILITY_KEY, how="left")
         # the last digits of a sum depend on the order of threads: rounding gives the same table for the same input
         .select(*_TEAM_CAPABILITY_KEY, "team_people_count", team_need.clip(0, 1).round(12).alias("need_share"))
     )

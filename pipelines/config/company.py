@@ -158,7 +158,7 @@ class SourceConfig(ConfigSection):
     date_order: DateOrder | None = None
     time_zone: TimeZone = "UTC"  # of timestamps without a time zone
     member: str | None = None  # of archives with several files: the pattern of the file that this source reads
-    fetch: FetchOptions | None = None  # where the files are dropped, if not in the landing folder
+    fetch: FetchOptions | None = None  # where the files are placed, if not in the landing folder
 
     @field_validator("mapping", mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""`fetch` of a source in footsteps.yaml: where its files are dropped, outside of the landing folder.
+"""`fetch` of a source in footsteps.yaml: where its files are placed, outside of the landing folder.
 
 Belongs here: the form of the section, and the environment variables that hold credentials. It names variables and never
 contains what they hold.
@@ -94,7 +94,7 @@ def _check_pattern(pattern: str) -> str:
 
 
 class FetchOptions(ConfigSection):
-    """Where the files of a source are dropped, which of them are fetched, and which variables hold the credentials."""
+    """Where the files of a source are placed, which of them are fetched, and which variables hold the credentials."""
 
     url: Annotated[str, AfterValidator(_check_url)]
     # by default, what `path` of the source reads in its landing folder

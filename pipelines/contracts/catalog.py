@@ -35,7 +35,7 @@ DELIVERY = declare_table(
 
 FETCH = declare_table(
     "raw_landing__event_fetch",
-    "One row each time a file was copied from where it was dropped into the landing folder.",
+    "One row each time a file was copied from its origin into the landing folder.",
     "source_name origin_url remote_name remote_size remote_modified_at file_sha256 fetched_at",
     required="source_name origin_url remote_name remote_size remote_modified_at file_sha256 fetched_at",
     readers=("data engineers",),

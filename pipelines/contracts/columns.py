@@ -319,7 +319,11 @@ _DECLARED_COLUMNS = (
     _text("badge_draft", "Unsigned Open Badges 3.0 credential as JSON, with ids and without names."),
     _count("recommended_count", "People of the unit with a recommended step in the micro-skill.", minimum=1),
     _hours("given_hours", "Hours of work on the micro-skill in the unit in the last quarter."),
-    _count("project_count", "Open assignments that name the micro-skill, in projects of the unit."),
+    _count(
+        "project_count",
+        "Open assignments (not projects) that name the micro-skill: those of members of the unit, and those in a "
+        "project in which a member has or had an assignment.",
+    ),
     _count(
         "holder_count",
         "People of the unit who are journeyman or master in the micro-skill; null if too few or none.",

@@ -94,11 +94,11 @@ def _render_column(column: Column, table: Table) -> str:
         lower_limit_phrase = "" if column.minimum is None else f" from {column.minimum:,g}"
         upper_limit_phrase = "" if column.maximum is None else f" to {column.maximum:,g}"
         description += f" Allowed:{lower_limit_phrase}{upper_limit_phrase}."
-    role_suffixes = (
+    person_role_suffixes = (
         f": {person_column.role}" for person_column in find_person_columns(table) if person_column.name == column.name
     )
     free_text_suffix = ", free text" if column.is_free_text else ""
-    class_cell = f"{classify_columns(table)[column.name]}{next(role_suffixes, free_text_suffix)}"
+    class_cell = f"{classify_columns(table)[column.name]}{next(person_role_suffixes, free_text_suffix)}"
     cells = (f"`{column.name}`", describe_type(column.dtype), column.unit or "", description, class_cell)
     return _render_cells(cells)
 

@@ -387,7 +387,8 @@ def find_origins(table: Table, input_tables: Sequence[Table]) -> dict[str, Origi
 
 
 def _derive_from_raw(table: Table, raw_inputs: Sequence[Table]) -> Mapping[str, Origins]:
-    """The derived columns of a table that conforms raw tables, or that matches the accounts in them."""
+    """The origins, by column, of the derived columns of a table that is built from raw tables, or in which their
+    accounts are matched."""
     if table in (ACCOUNT, CONFLICT):
         key_origins = (
             (raw_input.name, key_column)

@@ -152,6 +152,7 @@ def fingerprint_contract(table: Table) -> str:
 def _combine_counts(
     count_by_name: Mapping[str, int], other_count_by_name: Mapping[str, int], sign: int
 ) -> dict[str, int]:
+    """Add (sign 1) or subtract (sign -1) two counts by name; names with the result 0 are left out."""
     counted_names = sorted({*count_by_name, *other_count_by_name})
     combined_count_by_name = {
         counted_name: count_by_name.get(counted_name, 0) + sign * other_count_by_name.get(counted_name, 0)

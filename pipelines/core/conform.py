@@ -69,9 +69,9 @@ def conform_person(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, as_of: date) 
         .sort("changed_at", "source_name", "row_number", nulls_last=False)
         .unique("person_id", keep="last", maintain_order=True)
     )
-    manager_id_by_code = _map_codes(accounts, "manager_code", "manager_id")
+    manager_ids = _map_codes(accounts, "manager_code", "manager_id")
     described_people = people.join(exported_people, on="person_id", how="left").join(
-        manager_id_by_code, on="manager_code", how="left"
+        manager_ids, on="manager_code", how="left"
     )
     employment_status = pl.coalesce("employment_status", pl.when(pl.col("left_date") <= as_of).then(pl.lit("left")))
     return described_people.with_columns(employment_status.fill_null("active").alias("employment_status")).select(
@@ -111,9 +111,9 @@ def conform_feedback(raw_rows: pl.LazyFrame, accounts: pl.DataFrame, people: pl.
 
     The arguments are those of `conform_event`.
     """
-    assessor_id_by_code = _map_codes(accounts, "given_by_code", "given_by_id")
+    assessor_ids = _map_codes(accounts, "given_by_code", "given_by_id")
     return _validate_rows(
-        _add_person_id(raw_rows, accounts).join(assessor_id_by_code.lazy(), on="given_by_code", how="left"),
+        _add_person_id(raw_rows, accounts).join(assessor_ids.lazy(), on="given_by_code", how="left"),
         "feedback",
         people,
     )
@@ -174,7 +174,7 @@ def _validate_rows(
 
 def _map_codes(accounts: pl.DataFrame, code_column: str, person_column: str) -> pl.DataFrame:
     """Codes by which a row may refer to another person (any account key), with the only person that has it."""
-    person_by_code = pl.concat(
+    codes_of_people = pl.concat(
         [accounts.select(pl.col(account_key).alias(code_column), "person_id") for account_key in ACCOUNT_KEYS]
     )
-    return map_unambiguous(person_by_code, [code_column], person_column)
+    return map_unambiguous(codes_of_people, [code_column], person_column)

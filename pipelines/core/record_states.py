@@ -10,10 +10,10 @@ _STATE_KEY = ("source_name", "state_code")
 
 
 def keep_last_states(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Keep one record per state: the one with which the last state began.
+    """Keep one record per source and state_code: the first of its last consecutive records with the same learning_verb.
 
     A course that was failed, passed and confirmed as passed twice was passed once, on the day of the first of the three
-    passes. A pass that was taken back since is none.
+    passes. A pass that was withdrawn later does not count.
 
     Args:
         records: Learning records: source_name, state_code, learning_verb, occurred_at, changed_at, delivery_number,
@@ -23,10 +23,12 @@ def keep_last_states(records: pl.LazyFrame) -> pl.LazyFrame:
         The records without a state_code, and one per state_code and source.
     """
     state_records = records.drop_nulls("state_code").sort("occurred_at", "changed_at", "delivery_number", "row_number")
-    is_new_state = (pl.col("learning_verb") != pl.col("learning_verb").shift(1)).fill_null(True)
-    numbered_states = state_records.with_columns(is_new_state.over(_STATE_KEY).alias("@is_new")).with_columns(
-        pl.col("@is_new").cum_sum().over(_STATE_KEY).alias("@number")
+    starts_state = (pl.col("learning_verb") != pl.col("learning_verb").shift(1)).fill_null(True)
+    numbered_records = state_records.with_columns(starts_state.over(_STATE_KEY).alias("@starts_state")).with_columns(
+        pl.col("@starts_state").cum_sum().over(_STATE_KEY).alias("@state_number")
     )
-    is_last_state = pl.col("@number") == pl.col("@number").max().over(_STATE_KEY)
-    last_states = numbered_states.filter(pl.col("@is_new"), is_last_state).drop("@is_new", "@number")
-    return pl.concat([records.filter(pl.col("state_code").is_null()), last_states])
+    is_in_last_state = pl.col("@state_number") == pl.col("@state_number").max().over(_STATE_KEY)
+    last_state_starts = numbered_records.filter(pl.col("@starts_state"), is_in_last_state)
+    return pl.concat(
+        [records.filter(pl.col("state_code").is_null()), last_state_starts.drop("@starts_state", "@state_number")]
+    )

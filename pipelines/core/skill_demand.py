@@ -46,9 +46,9 @@ def count_skill_demand(
         One row per micro-skill with demand: skill_id, demand_count.
     """
     recent_repetitions = evidence.filter(pl.col("mode") == "repetition", _is_within(as_of, _RECENT_PERIOD))
-    demand_sources = (recent_repetitions, _list_open_skills(assignment_rows, stored_text_matches, as_of))
-    demanded_skills = pl.concat([demand_rows.select("skill_id") for demand_rows in demand_sources])
-    return demanded_skills.group_by("skill_id").len("demand_count").sort("skill_id")
+    demand_sources = (recent_repetitions, _list_open_assignment_skills(assignment_rows, stored_text_matches, as_of))
+    demanded_skill_ids = pl.concat([demand_rows.select("skill_id") for demand_rows in demand_sources])
+    return demanded_skill_ids.group_by("skill_id").len("demand_count").sort("skill_id")
 
 
 def find_practice_options(
@@ -74,7 +74,9 @@ def find_practice_options(
         course_name (the course taken most), practising_count (people who practised it in the last quarter); null if
         there is none.
     """
-    open_assignments = _list_open_skills(assignment_rows, stored_text_matches, as_of).drop_nulls("project_code")
+    open_project_skills = _list_open_assignment_skills(assignment_rows, stored_text_matches, as_of).drop_nulls(
+        "project_code"
+    )
     finished_courses = learning_records.filter(
         pl.col("learning_verb").is_in(["completed", "passed", "attended"]), _is_within(as_of, _COURSE_PERIOD)
     )
@@ -84,7 +86,7 @@ def find_practice_options(
     )
     return (
         skills.select("skill_id")
-        .join(_find_most_frequent(open_assignments, "project_code"), on="skill_id", how="left")
+        .join(_find_most_frequent(open_project_skills, "project_code"), on="skill_id", how="left")
         .join(
             _find_most_frequent(
                 add_skill_ids(finished_courses.drop_nulls("course_name"), stored_text_matches), "course_name"
@@ -121,7 +123,8 @@ def count_unit_support(
 
     Returns:
         One row per unit and micro-skill with any support: unit_name, skill_id, given_hours (worked in the last
-        quarter), project_count (open assignments in the unit or in one of its projects), holder_count (journeymen and
+        quarter), project_count (open assignments, not projects, that name the micro-skill: those of members of the
+        unit, and those in a project in which a member has or had an assignment), holder_count (journeymen and
         masters).
     """
     recent_worklogs = evidence.filter(
@@ -135,20 +138,20 @@ def count_unit_support(
     unit_projects = (
         assignment_rows.join(unit_members, on="person_id").select("unit_name", "project_code").drop_nulls().unique()
     )
-    open_skills = _list_open_skills(assignment_rows, stored_text_matches, as_of).select(
+    open_assignment_skills = _list_open_assignment_skills(assignment_rows, stored_text_matches, as_of).select(
         "person_id", "project_code", "skill_id", "record_code"
     )
     assigned_skill_frames = [
-        open_skills.join(unit_members, on="person_id"),
-        open_skills.drop_nulls("project_code").join(unit_projects, on="project_code"),
+        open_assignment_skills.join(unit_members, on="person_id"),
+        open_assignment_skills.drop_nulls("project_code").join(unit_projects, on="project_code"),
     ]
-    assigned_skills = pl.concat(
+    unit_assignment_skills = pl.concat(
         [assigned_rows.select(*_UNIT_SKILL, "record_code") for assigned_rows in assigned_skill_frames]
     )
     skill_holders = mastery.filter(pl.col("stage").is_in(["journeyman", "master"])).join(unit_members, on="person_id")
     unit_support = unit_hours
     for counted_rows, counted_column, count_column in (
-        (assigned_skills, "record_code", "project_count"),
+        (unit_assignment_skills, "record_code", "project_count"),
         (skill_holders, "person_id", "holder_count"),
     ):
         unit_skill_counts = counted_rows.group_by(_UNIT_SKILL).agg(
@@ -201,7 +204,9 @@ def list_motive_weights(aspiration_rows: pl.DataFrame, as_of: date) -> pl.DataFr
     return last_weights.filter(pl.any_horizontal(pl.col(MOTIVE_WEIGHT_COLUMNS).is_not_null())).sort("person_id")
 
 
-def _list_open_skills(assignment_rows: pl.DataFrame, stored_text_matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _list_open_assignment_skills(
+    assignment_rows: pl.DataFrame, stored_text_matches: pl.DataFrame, as_of: date
+) -> pl.DataFrame:
     """One row per open assignment and micro-skill that it names."""
     has_started = pl.col("started_date").is_null() | (pl.col("started_date") <= as_of)
     is_done = (pl.col("done_at") < end_of_day(as_of)) | (pl.col("is_done") & pl.col("done_at").is_null())

@@ -118,8 +118,8 @@ def add_aliases(taxonomy: Taxonomy, aliases: pl.DataFrame) -> tuple[Taxonomy, in
     Returns:
         The taxonomy, and the number of rows taken. A row whose micro-skill does not exist, or no longer, is left out.
     """
-    targets_by_id = taxonomy.skills.select(pl.col("skill_id").alias("target"), pl.col("skill_id").alias("by_id"))
-    targets_by_name = taxonomy.aliases.select(
+    target_id_matches = taxonomy.skills.select(pl.col("skill_id").alias("target"), pl.col("skill_id").alias("by_id"))
+    target_name_matches = taxonomy.aliases.select(
         pl.col("alias_text").alias("target_name"), pl.col("skill_id").alias("by_name")
     )
     resolved_aliases = (
@@ -129,8 +129,8 @@ def add_aliases(taxonomy: Taxonomy, aliases: pl.DataFrame) -> tuple[Taxonomy, in
             pl.col("skill_id").alias("target"),
             normalise_name(pl.col("skill_id")).alias("target_name"),
         )
-        .join(targets_by_id, on="target", how="left", maintain_order="left")
-        .join(targets_by_name, on="target_name", how="left", maintain_order="left")
+        .join(target_id_matches, on="target", how="left", maintain_order="left")
+        .join(target_name_matches, on="target_name", how="left", maintain_order="left")
         .with_columns(pl.coalesce("by_id", "by_name").alias("skill_id"))
         .filter(pl.col("skill_id").is_not_null(), pl.col("alias_text") != "")
     )
@@ -152,10 +152,11 @@ def build_observed_taxonomy(skill_texts: pl.Series, capability_part_count: int) 
 
 
 def match_skills(texts: pl.DataFrame, taxonomy: Taxonomy) -> pl.DataFrame:
-    """Find the micro-skills that a few texts name; `pipelines.core.skill_texts` matches those of the core tables.
+    """Find the micro-skills named in a small set of texts; for the texts of the core tables use
+    `pipelines.core.skill_texts`.
 
     Args:
-        texts: As `match_texts` takes them.
+        texts: skill_text, and optionally is_matched_whole (see `match_texts`).
         taxonomy: The taxonomy.
 
     Returns:
@@ -192,10 +193,10 @@ def match_texts(texts: pl.DataFrame, skills: pl.DataFrame, aliases: pl.DataFrame
         .filter(pl.col("part") != "")
         .with_columns(normalise_name(pl.col("part")).alias("mention_text"))
     )
-    skills_by_id = skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
-    skills_by_alias = aliases.select(pl.col("alias_text").alias("mention_text"), pl.col("skill_id").alias("by_alias"))
-    text_parts = text_parts.join(skills_by_id, on="part", how="left").join(
-        skills_by_alias, on="mention_text", how="left"
+    skill_id_matches = skills.select(pl.col("skill_id").alias("part"), pl.col("skill_id").alias("by_id"))
+    alias_matches = aliases.select(pl.col("alias_text").alias("mention_text"), pl.col("skill_id").alias("by_alias"))
+    text_parts = text_parts.join(skill_id_matches, on="part", how="left").join(
+        alias_matches, on="mention_text", how="left"
     )
     text_parts = text_parts.select(
         *("skill_text", "is_matched_whole", "mention_text"),
@@ -235,9 +236,9 @@ def check_acyclic(prerequisites: pl.DataFrame) -> None:
     Raises:
         TaxonomyError: With the path of a cycle.
     """
-    requirements_by_skill = prerequisites.group_by("skill_id").agg("requires_skill_id").sort("skill_id")
+    skill_requirements = prerequisites.group_by("skill_id").agg("requires_skill_id").sort("skill_id")
     try:
-        TopologicalSorter(dict(requirements_by_skill.iter_rows())).prepare()
+        TopologicalSorter(dict(skill_requirements.iter_rows())).prepare()
     except CycleError as error:
         cycle_ids = error.args[1][:0:-1]  # each requires the next one, and the last the first
         smallest_id_index = cycle_ids.index(min(cycle_ids))

@@ -91,10 +91,10 @@ def drop_due_quarantine(lake: Lake, core_rows: ValidatedRows, today: date) -> Va
 
 
 def is_delivery_due(retention_days: int, today: date) -> pl.Expr:
-    """Whether a delivery of the ledger is older than its rows are kept.
+    """Whether the retention period of a delivery's rows has ended.
 
-    Its day may lie years before it was landed, as when the history of a system is loaded for the first time. The
-    period therefore counts from the later of both.
+    The day of a delivery may lie years before the day on which it was landed, for example when the history of a system
+    is loaded for the first time. The period therefore starts on the later of the two days.
 
     Args:
         retention_days: The days of the period.

@@ -1,4 +1,4 @@
-"""Fetching: exports are copied from where they are dropped into the landing folder.
+"""Fetching: exports are copied from their origins into the landing folder.
 
 Belongs here: which files of an origin are new, complete and allowed, the atomic copy, and its record.
 Does not belong here: what is fetched (`pipelines.ingest.fetch_targets`), connecting to an origin

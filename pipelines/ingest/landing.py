@@ -317,13 +317,13 @@ def _find_empty_measures(
     source: SourceConfig, files_by_shape: Mapping[CanonicalSchemaName, DeliveryFiles]
 ) -> tuple[str, ...]:
     """The measures that the source reads and no kept row fills. For example, certificates have no score."""
-    measure_by_shape = {shape: CANONICAL_SCHEMAS[shape].measure_column for shape in files_by_shape}
+    measure_column_by_shape = {shape: CANONICAL_SCHEMAS[shape].measure_column for shape in files_by_shape}
     return tuple(
-        measure
-        for shape, measure in measure_by_shape.items()
-        if measure
-        and (source.shape is None or measure in source.mapping)
-        and is_column_empty(files_by_shape[shape].good_path, measure)
+        measure_column
+        for shape, measure_column in measure_column_by_shape.items()
+        if measure_column
+        and (source.shape is None or measure_column in source.mapping)
+        and is_column_empty(files_by_shape[shape].good_path, measure_column)
     )
 
 

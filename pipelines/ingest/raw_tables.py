@@ -101,12 +101,12 @@ def format_landed_counts(table: Table, counts: RuleCounts) -> str:
     return json.dumps({"contract": fingerprint_contract(table), "counts": counts.to_document()})
 
 
-def process_export(path: Path, system: str, options: SourceOptions, use_export: Callable[[Export], T]) -> T:
+def process_export(path: Path, system_name: str, options: SourceOptions, use_export: Callable[[Export], T]) -> T:
     """Read an export and call `use_export` with it; if the file proves irregular, read it slower and call it again.
 
     Args:
         path: The export file.
-        system: System whose adapter reads the file.
+        system_name: System whose adapter reads the file.
         options: How the source declares that its files are read.
         use_export: Uses the export. It must leave nothing behind if it raises.
 
@@ -116,7 +116,7 @@ def process_export(path: Path, system: str, options: SourceOptions, use_export: 
     Raises:
         ExportRefused: If the file cannot be read. Errors of `use_export` are raised too.
     """
-    adapter = get_adapter(system)
+    adapter = get_adapter(system_name)
     export: Export | None = None
     try:
         export = read_export(path, adapter, options, check_while_reading=True)
@@ -167,7 +167,7 @@ class RowCounts:
 
 def write_raw_tables(
     export: Export,
-    system: str,
+    system_name: str,
     source_name: str,
     provenance_expressions: Sequence[pl.Expr],
     files_by_shape: Mapping[CanonicalSchemaName, DeliveryFiles],
@@ -176,7 +176,7 @@ def write_raw_tables(
 
     Args:
         export: The export as its adapter read it.
-        system: System of the source.
+        system_name: System of the source.
         source_name: Name of the source.
         provenance_expressions: The columns that `provenance_columns` returns.
         files_by_shape: Per canonical schema the files to write.
@@ -188,7 +188,7 @@ def write_raw_tables(
         ExportRefused: If the export has a header and no row.
     """
     counts_per_shape = [
-        write_raw_table(export, shape, system, source_name, provenance_expressions, shape_files)
+        write_raw_table(export, shape, system_name, source_name, provenance_expressions, shape_files)
         for shape, shape_files in files_by_shape.items()
     ]
     export_counts = RowCounts(
@@ -206,7 +206,7 @@ def write_raw_tables(
 def write_raw_table(
     export: Export,
     shape: CanonicalSchemaName,
-    system: str,
+    system_name: str,
     source_name: str,
     provenance_expressions: Sequence[pl.Expr],
     shape_files: DeliveryFiles,
@@ -221,7 +221,7 @@ def write_raw_table(
     Args:
         export: The export as its adapter read it.
         shape: The canonical schema.
-        system: System of the source.
+        system_name: System of the source.
         source_name: Name of the source.
         provenance_expressions: The columns that `provenance_columns` returns.
         shape_files: The files to write.
@@ -233,11 +233,11 @@ def write_raw_table(
         RuntimeError: If the rows kept and the rows set aside are not the rows read.
     """
     schema = CANONICAL_SCHEMAS[shape]
-    table = raw_table(system, schema)
+    table = raw_table(system_name, schema)
     decisive_conditions = {column.name: column.is_decisive for column in schema.decisive_columns}
     shape_rows = export.shapes[shape].with_columns(provenance_expressions)
-    landed_split = split_landed(shape_rows, table, system, schema.columns_nulled_if_invalid, decisive_conditions)
-    malformed_rows = _scan_malformed_rows(export, shape, system).with_columns(provenance_expressions)
+    landed_split = split_landed(shape_rows, table, system_name, schema.columns_nulled_if_invalid, decisive_conditions)
+    malformed_rows = _scan_malformed_rows(export, shape, system_name).with_columns(provenance_expressions)
     no_word_counts = pl.LazyFrame(schema=WORD_COUNTS_SCHEMA)
     reason_counts, word_counts = export.reason_counts.get(shape), export.word_counts.get(shape, no_word_counts)
     collected_frames = _sink_rows(landed_split, malformed_rows, table, shape_files, reason_counts, word_counts)
@@ -254,7 +254,7 @@ def write_raw_table(
         if schema.has_repeated_records and shape in export.hashed_shapes:
             number_repeated_rows(schema, landed_files)
         else:
-            moved_row_count = set_aside_repeated_rows(schema, table, system, landed_files)
+            moved_row_count = set_aside_repeated_rows(schema, table, system_name, landed_files)
             unique_rule_counts = {Rule("unique", table.key).name: RuleCount(0, moved_row_count)}
             rule_counts = rule_counts + RuleCounts(
                 {source_name: -moved_row_count}, {source_name: moved_row_count}, unique_rule_counts
@@ -284,7 +284,7 @@ def _count_export_rows(table: Table, rule_counts: RuleCounts, collected_frames: 
     return RowCounts(file_row_count, good_count, bad_count, passed_over_counts, collected_frames.word_counts)
 
 
-def _scan_malformed_rows(export: Export, shape: CanonicalSchemaName, system: str) -> pl.LazyFrame:
+def _scan_malformed_rows(export: Export, shape: CanonicalSchemaName, system_name: str) -> pl.LazyFrame:
     """The quarantine rows of malformed rows, which go with the first schema of an export."""
     malformed_rows = export.malformed if shape == next(iter(export.shapes)) else export.malformed.head(0)
     return malformed_rows.select(
@@ -292,7 +292,7 @@ def _scan_malformed_rows(export: Export, shape: CanonicalSchemaName, system: str
         "row_text",
         pl.concat_list(pl.concat_str(pl.lit("row|"), "reason")).alias("failed_rules"),
         pl.lit(False).alias("is_row_kept"),
-        pl.lit(system).alias("system_name"),
+        pl.lit(system_name).alias("system_name"),
     )
 
 

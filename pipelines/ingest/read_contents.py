@@ -28,9 +28,11 @@ class ReadContents:
     last_hash_by_file_name: Mapping[str, str]
 
     def includes(self, file_name: str, sha256: str) -> bool:
-        """Whether landing the file would change nothing: its content was read, and no other one came since.
+        """Whether landing the file would change nothing.
 
-        A full export that returns to an earlier content, such as one that undoes a mistake, is current again.
+        Its content was read before under the present mapping and, if it is a full export, no file of this name with
+        another content came after it: a full export that returns to an earlier content, such as one that undoes a
+        mistake, is read again.
         """
         return sha256 in self.read_hashes and not (
             sha256 in self.full_export_hashes and self.has_returned(file_name, sha256)

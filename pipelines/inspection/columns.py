@@ -122,37 +122,41 @@ def read_cells(table: TextTable) -> pl.DataFrame:
     ).collect()
 
 
-def profile_columns(cells: pl.DataFrame, company: CompanyValues) -> list[ColumnProfile]:
+def profile_columns(cells: pl.DataFrame, company_values: CompanyValues) -> list[ColumnProfile]:
     """Describe each column that has a filled cell.
 
     Args:
         cells: As `read_cells` returns them.
-        company: Values of the other files.
+        company_values: Values of the other files.
     """
     return [
-        _profile_column(cells[header], company) for header in cells.columns if cells[header].null_count() < cells.height
+        _profile_column(cells[header], company_values)
+        for header in cells.columns
+        if cells[header].null_count() < cells.height
     ]
 
 
-def looks_like_data(headers: Sequence[str], company: CompanyValues) -> bool:
+def looks_like_data(headers: Sequence[str], company_values: CompanyValues) -> bool:
     """Whether the first row is no header: it holds addresses, numbers, days, or names and keys of people."""
     filled_headers = [header.strip() for header in headers if header.strip()]
-    person_values = set().union(*company.values_by_person_key.values(), company.person_names)
+    person_values = set().union(*company_values.values_by_person_key.values(), company_values.person_names)
     value_headers = [
         header for header in filled_headers if looks_like_value(header) or header.casefold() in person_values
     ]
     return bool(filled_headers) and len(value_headers) * 3 >= len(filled_headers)
 
 
-def _profile_column(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
+def _profile_column(cells: pl.Series, company_values: CompanyValues) -> ColumnProfile:
     filled_texts = cells.drop_nulls()
     text_frame = filled_texts.to_frame("text")
     lower_texts = text_frame.select(pl.col("text").str.to_lowercase()).to_series()
     email_addresses = _evaluate_texts(text_frame, cast_email(pl.col("text")))
     share_by_key = {
-        "employee_number": _compute_share_in(filled_texts, company.values_by_person_key.get("employee_number", set())),
-        "work_email": _compute_share_in(email_addresses, company.values_by_person_key.get("work_email", set())),
-        "account_code": _compute_share_in(filled_texts, company.values_by_person_key.get("account_code", set())),
+        "employee_number": _compute_share_in(
+            filled_texts, company_values.values_by_person_key.get("employee_number", set())
+        ),
+        "work_email": _compute_share_in(email_addresses, company_values.values_by_person_key.get("work_email", set())),
+        "account_code": _compute_share_in(filled_texts, company_values.values_by_person_key.get("account_code", set())),
     }
     best_key = max(share_by_key, key=lambda key_column: share_by_key[key_column])
     cell_numbers = _read_numbers(filled_texts)
@@ -165,9 +169,9 @@ def _profile_column(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
         best_key if share_by_key[best_key] else None,
         share_by_key[best_key],
         _compute_filled_share(email_addresses),
-        _compute_share_in(lower_texts, company.person_names),
-        _compute_share_in(lower_texts, company.unit_and_role_names),
-        _compute_skill_share(text_frame, company.skill_names),
+        _compute_share_in(lower_texts, company_values.person_names),
+        _compute_share_in(lower_texts, company_values.unit_and_role_names),
+        _compute_skill_share(text_frame, company_values.skill_names),
         _compute_day_share(filled_texts),
         cell_numbers.len() / filled_texts.len(),
         float(cell_numbers.quantile(MAX_CONTRADICTING_SHARE, "lower") or 0.0),
@@ -175,7 +179,7 @@ def _profile_column(cells: pl.Series, company: CompanyValues) -> ColumnProfile:
         bool((cell_numbers != cell_numbers.floor()).any()),
         float(text_frame.select(pl.col("text").str.len_chars().mean()).item()),
         float(text_frame.select(pl.col("text").str.contains(r"\S\s+\S").mean()).item()),
-        _find_served_systems(filled_texts, company),
+        _find_served_systems(filled_texts, company_values),
         frozenset(lower_texts.unique()) if distinct_count <= 30 else frozenset(),
     )
 
@@ -201,12 +205,12 @@ def _read_numbers(texts: pl.Series) -> pl.Series:
         cast_text(pl.col("text"), Transform("hours", decimal_comma=is_comma), "UTC") for is_comma in (False, True)
     )
     is_eight_digit_date = pl.col("text").str.contains(_DAY_OF_EIGHT_DIGITS)
-    number_by_text = (
+    text_numbers = (
         texts.unique()
         .to_frame("text")
         .with_columns(pl.when(~is_eight_digit_date).then(pl.coalesce(number_candidates)).alias("number"))
     )
-    return texts.to_frame("text").join(number_by_text, on="text").drop_nulls("number")["number"]
+    return texts.to_frame("text").join(text_numbers, on="text").drop_nulls("number")["number"]
 
 
 def _compute_day_share(texts: pl.Series) -> float:
@@ -238,16 +242,16 @@ def _is_mostly_true(flags: pl.Series) -> bool:
     return bool(flags.sum() * 2 >= flags.len())
 
 
-def lists_accounts(cells: pl.DataFrame, company: CompanyValues) -> bool:
+def lists_accounts(cells: pl.DataFrame, company_values: CompanyValues) -> bool:
     """Whether a column lists accounts of other exports that lead to nobody."""
-    return any(_find_served_systems(cells[header].drop_nulls(), company) for header in cells.columns)
+    return any(_find_served_systems(cells[header].drop_nulls(), company_values) for header in cells.columns)
 
 
-def _find_served_systems(texts: pl.Series, company: CompanyValues) -> tuple[str, ...]:
+def _find_served_systems(texts: pl.Series, company_values: CompanyValues) -> tuple[str, ...]:
     listed_texts = set(texts)
     return tuple(
         system
-        for system, unmatched_accounts in sorted(company.unmatched_accounts_by_system.items())
+        for system, unmatched_accounts in sorted(company_values.unmatched_accounts_by_system.items())
         if len(unmatched_accounts & listed_texts) >= MIN_SERVED_SHARE * max(len(unmatched_accounts), 1)
     )
 

@@ -104,8 +104,8 @@ def draft_config(folder: Path, today: date, report_progress: Callable[[str], Non
     ]
     exports, other_files = _split_exports(recognized_files)
     people = list_people(export.reading for export in exports if export.reading)
-    company = _describe_company(people, exports, taxonomy)
-    no_table_reasons = [explain_no_table(recognized_file, company) for recognized_file in other_files]
+    company_values = _describe_company(people, exports, taxonomy)
+    no_table_reasons = [explain_no_table(recognized_file, company_values) for recognized_file in other_files]
     own_tables = group_own_tables(
         [
             recognized_file
@@ -114,15 +114,15 @@ def draft_config(folder: Path, today: date, report_progress: Callable[[str], Non
         ]
     )
     if people.is_empty():
-        people = list_people(_read_people(folder, own_tables, company, today))
-        company = _describe_company(people, exports, taxonomy)
-    exports, own_tables = _prefer_own_tables(folder, exports, own_tables, company, people, today)
-    own_readings, undecided_tables = _read_own_tables(folder, own_tables, company, today)
+        people = list_people(_read_people(folder, own_tables, company_values, today))
+        company_values = _describe_company(people, exports, taxonomy)
+    exports, own_tables = _prefer_own_tables(folder, exports, own_tables, company_values, people, today)
+    own_readings, undecided_tables = _read_own_tables(folder, own_tables, company_values, today)
     system_readings = [SystemReading(export, export.reading) for export in exports if export.reading is not None]
     sources = build_sources(
         folder,
         system_readings,
-        [*own_readings, *_find_account_maps_in_hr(folder, exports, company, today)],
+        [*own_readings, *_find_account_maps_in_hr(folder, exports, company_values, today)],
         people,
         export_files,
     )
@@ -161,20 +161,22 @@ def _list_unreadable_files(
 
 
 def _read_own_tables(
-    folder: Path, own_tables: Sequence[OwnTable], company: CompanyValues, today: date
+    folder: Path, own_tables: Sequence[OwnTable], company_values: CompanyValues, today: date
 ) -> tuple[list[OwnReading], list[UndecidedTable]]:
     """Split the company's own tables into those from which a proposed mapping reads rows, and the undecided others."""
     own_readings: list[OwnReading] = []
     undecided_tables: list[UndecidedTable] = []
     for own_table in own_tables:
-        proposal = propose_table(own_table, company)
+        proposal = propose_table(own_table, company_values)
         is_readable = proposal.shape and not proposal.missing_columns
         file_readings = read_table(folder, own_table, proposal, today) if is_readable else ()
         if any(file_reading.kept_count for file_reading in file_readings):
             own_readings.append(OwnReading(own_table, proposal, file_readings))
         else:
             undecided_tables.append(
-                UndecidedTable((*own_table.files, *own_table.unread_files), _list_headers(own_table, company), proposal)
+                UndecidedTable(
+                    (*own_table.files, *own_table.unread_files), _list_headers(own_table, company_values), proposal
+                )
             )
     return own_readings, undecided_tables
 
@@ -192,9 +194,9 @@ def _recognize_series(
     return [replace(recognized_files[0], unread_files=unread_files), *recognized_files[1:]]
 
 
-def _list_headers(own_table: OwnTable, company: CompanyValues) -> tuple[str, ...]:
+def _list_headers(own_table: OwnTable, company_values: CompanyValues) -> tuple[str, ...]:
     """Return the headers of a table for a comment; headers that are people are only counted."""
-    column_headers = [header for header in own_table.cells.columns if not looks_like_data([header], company)]
+    column_headers = [header for header in own_table.cells.columns if not looks_like_data([header], company_values)]
     value_header_count = len(own_table.cells.columns) - len(column_headers)
     return (
         *column_headers,
@@ -290,12 +292,12 @@ def _normalise_skill_texts(skill_texts: set[str]) -> set[str]:
 
 
 def _read_people(
-    folder: Path, own_tables: Sequence[OwnTable], company: CompanyValues, today: date
+    folder: Path, own_tables: Sequence[OwnTable], company_values: CompanyValues, today: date
 ) -> list[FileReading]:
     """Read the tables of people, if no HR system is among the exports."""
     readings: list[FileReading] = []
     for own_table in own_tables:
-        proposal = propose_table(own_table, company)
+        proposal = propose_table(own_table, company_values)
         if proposal.shape == "person" and not proposal.missing_columns:
             readings += read_table(folder, own_table, proposal, today)
     return readings
@@ -305,7 +307,7 @@ def _prefer_own_tables(
     folder: Path,
     exports: Sequence[RecognizedFile],
     own_tables: Sequence[OwnTable],
-    company: CompanyValues,
+    company_values: CompanyValues,
     people: pl.DataFrame,
     today: date,
 ) -> tuple[list[RecognizedFile], list[OwnTable]]:
@@ -316,17 +318,17 @@ def _prefer_own_tables(
         lists_people = export.reading is not None and "person" in export.reading.rows_by_shape
         is_table = export.table is not None and not export.table.has_open_schema
         may_be_own = export.score < CERTAIN_SCORE and is_table and not lists_people
-        is_read_as_own = may_be_own and _is_read_better_as_own(folder, export, company, people, today)
+        is_read_as_own = may_be_own and _is_read_better_as_own(folder, export, company_values, people, today)
         (exports_read_as_own if is_read_as_own else system_exports).append(export)
     return system_exports, [*own_tables, *group_own_tables(exports_read_as_own)]
 
 
 def _is_read_better_as_own(
-    folder: Path, export: RecognizedFile, company: CompanyValues, people: pl.DataFrame, today: date
+    folder: Path, export: RecognizedFile, company_values: CompanyValues, people: pl.DataFrame, today: date
 ) -> bool:
     """Whether an own mapping finds more people in a file than its system does, or as many and fills more columns."""
     (own_table,) = group_own_tables([export])
-    proposal = propose_table(own_table, company)
+    proposal = propose_table(own_table, company_values)
     if proposal.shape is None or proposal.missing_columns or export.reading is None:
         return False
     own_readings = read_table(folder, own_table, proposal, today)
@@ -354,7 +356,7 @@ def _measure_usefulness(readings: Sequence[FileReading], people: pl.DataFrame) -
 
 
 def _find_account_maps_in_hr(
-    folder: Path, exports: Sequence[RecognizedFile], company: CompanyValues, today: date
+    folder: Path, exports: Sequence[RecognizedFile], company_values: CompanyValues, today: date
 ) -> list[OwnReading]:
     """Find account maps inside HR exports: a column of logins beside the employee number."""
     hr_exports = [
@@ -364,9 +366,9 @@ def _find_account_maps_in_hr(
     ]
     map_readings = []
     for own_table in group_own_tables(hr_exports):
-        if not lists_accounts(own_table.cells, company):
+        if not lists_accounts(own_table.cells, company_values):
             continue
-        proposal = propose_table(own_table, company)
+        proposal = propose_table(own_table, company_values)
         if proposal.shape == "account" and proposal.served_systems:
             file_readings = read_table(folder, own_table, proposal, today)
             if any(file_reading.kept_count for file_reading in file_readings):

@@ -59,7 +59,7 @@ def group_own_tables(recognized_files: Sequence[RecognizedFile]) -> list[OwnTabl
     return [_build_own_table(grouped_files) for grouped_files in files_by_headers.values()]
 
 
-def explain_no_table(recognized_file: RecognizedFile, company: CompanyValues) -> str | None:
+def explain_no_table(recognized_file: RecognizedFile, company_values: CompanyValues) -> str | None:
     """Return why a file is no table that a mapping could read; None if it is one."""
     if recognized_file.refusal is not None or recognized_file.table is None:
         return recognized_file.refusal or "no system fits it, and it is no table"
@@ -68,14 +68,14 @@ def explain_no_table(recognized_file: RecognizedFile, company: CompanyValues) ->
         return "it is no table: its first line has one column"
     if recognized_file.table.row_count == 0:
         return "it holds a header and no row"
-    if looks_like_data(headers, company):
+    if looks_like_data(headers, company_values):
         return "its first row holds values in place of column names: export it with a header"
     return None
 
 
-def propose_table(own_table: OwnTable, company: CompanyValues) -> TableProposal:
+def propose_table(own_table: OwnTable, company_values: CompanyValues) -> TableProposal:
     """Propose how an own table is read."""
-    return propose_mapping(own_table.path_words, profile_columns(own_table.cells, company), company)
+    return propose_mapping(own_table.path_words, profile_columns(own_table.cells, company_values), company_values)
 
 
 def read_table(

@@ -30,20 +30,22 @@ MIN_SKILL_HEADERS = 3
 _COMPLETION_WORDS = {"completion", "issued", *LEARNING_VERB_WORDS["completed"].split(", ")}
 
 
-def propose_mapping(path_words: set[str], profiles: Sequence[ColumnProfile], company: CompanyValues) -> TableProposal:
+def propose_mapping(
+    path_words: set[str], profiles: Sequence[ColumnProfile], company_values: CompanyValues
+) -> TableProposal:
     """Propose how a table is read.
 
     Args:
         path_words: The words of the file's path.
         profiles: Its columns, without those that are never read.
-        company: Values of the other files.
+        company_values: Values of the other files.
 
     Returns:
         The proposal; without a shape if the columns make none.
     """
-    if (schema_proposal := propose_by_schema(profiles, company)) is not None:
+    if (schema_proposal := propose_by_schema(profiles, company_values)) is not None:
         return schema_proposal
-    column_roles = assign_roles(profiles, company)
+    column_roles = assign_roles(profiles, company_values)
     subjects = find_subjects(path_words) or find_subjects(
         {word for profile in profiles for word in header_words(profile.header)}
     )
@@ -52,7 +54,11 @@ def propose_mapping(path_words: set[str], profiles: Sequence[ColumnProfile], com
         if (shape := propose_shape(draft)) is not None:
             return draft.finish(shape)
     draft.fill_event("occurred_at")
-    questions = (*column_roles.questions, *_describe_wide_table(profiles, company), *_explain_no_shape(column_roles))
+    questions = (
+        *column_roles.questions,
+        *_describe_wide_table(profiles, company_values),
+        *_explain_no_shape(column_roles),
+    )
     return TableProposal(None, tuple(draft.fields), tuple(dict.fromkeys(questions)))
 
 
@@ -133,7 +139,8 @@ def _propose_role_period(draft: MappingDraft) -> CanonicalSchemaName | None:
 
 
 def _propose_feedback(draft: MappingDraft) -> CanonicalSchemaName | None:
-    """Feedback: a table with a score, a judge or a kind of feedback.
+    """Feedback: a table with a skill column, and with a kind of feedback, feedback or certificates as its subject, a
+    score with a giver, or a score without hours and course.
 
     Without a kind, the draft declares the least trusted kind that fits.
     """
@@ -156,12 +163,15 @@ def _propose_feedback(draft: MappingDraft) -> CanonicalSchemaName | None:
     if has_kind:
         draft.fill_category("feedback_kind", column_roles.kind, kind_by_word)
     elif "certificate" in draft.subjects:
-        draft.fill_constant("feedback_kind", "certificate", "the file or a header speaks of certificates", True)
+        draft.fill_constant("feedback_kind", "certificate", "the file or a header mentions certificates", True)
     elif column_roles.giver is not None:
-        reason = "no column tells the kind, and somebody else gives it: `manager` and `assessment` are trusted more"
+        reason = (
+            "no column states the kind, and the giver is another person: `peer` is assumed, because `manager` and "
+            "`assessment` are trusted more"
+        )
         draft.fill_constant("feedback_kind", "peer", reason, False)
     else:
-        reason = "no column tells who gives it, so it counts as self-assessment, the least trusted kind"
+        reason = "no column states who gives it, so it counts as self-assessment, the least trusted kind"
         draft.fill_constant("feedback_kind", "self", reason, False)
     if column_roles.score is None and "certificate" not in draft.subjects:
         draft.questions.append("no column holds a score, so all feedback counts as fully positive: map `score_share`")
@@ -180,7 +190,7 @@ def _propose_teaching(draft: MappingDraft) -> CanonicalSchemaName | None:
     draft.fill("occurred_at", column_roles.day)
     draft.fill_hours("worked_hours")
     is_sure = column_roles.mentor is not None
-    reason = "the header names a teacher" if is_sure else "the file speaks of teaching: check that the person taught"
+    reason = "the header names a teacher" if is_sure else "the file mentions teaching: check that the person taught"
     draft.fill_constant("mode", "teaching", reason, is_sure)
     return "skill_mention"
 
@@ -268,9 +278,12 @@ def _compute_known_share(words: frozenset[str], meaning_by_word: Mapping[str, st
     return len([word for word in words if word in meaning_by_word]) / len(words) if words else 0.0
 
 
-def _describe_wide_table(profiles: Sequence[ColumnProfile], company: CompanyValues) -> list[str]:
+def _describe_wide_table(profiles: Sequence[ColumnProfile], company_values: CompanyValues) -> list[str]:
     """Say that a table has one column per skill, if its headers are names of skills."""
-    if sum(" ".join(header_words(profile.header)) in company.skill_names for profile in profiles) < MIN_SKILL_HEADERS:
+    if (
+        sum(" ".join(header_words(profile.header)) in company_values.skill_names for profile in profiles)
+        < MIN_SKILL_HEADERS
+    ):
         return []
     return ["its columns are skills: export it with one row per person and skill"]
 

@@ -47,7 +47,7 @@ def choose_patterns(
 
 
 def make_source_name(source_label: str, taken_names: Collection[str]) -> str:
-    """Make the name of a source: lower case letters, digits and underscores, unlike every taken name."""
+    """Make the name of a source: lower case letters, digits and underscores, different from all taken names."""
     ascii_label = (
         unicodedata.normalize("NFKD", _CHANGING_PART.sub(" ", source_label)).encode("ascii", "ignore").decode()
     )

@@ -36,7 +36,7 @@ class _Table:
     """The columns that have no role yet."""
 
     free_columns: list[ColumnProfile]
-    company: CompanyValues
+    company_values: CompanyValues
     questions: list[str] = field(default_factory=list)
 
     def take(self, topic: Topic, is_suitable: Callable[[ColumnProfile], bool]) -> RoleColumn | None:
@@ -64,17 +64,17 @@ class _Table:
         )
 
 
-def assign_roles(profiles: Sequence[ColumnProfile], company: CompanyValues) -> ColumnRoles:
+def assign_roles(profiles: Sequence[ColumnProfile], company_values: CompanyValues) -> ColumnRoles:
     """Find the column of each role.
 
     Args:
         profiles: The columns of the table.
-        company: Values of the other files.
+        company_values: Values of the other files.
 
     Returns:
         The roles. A column has one role at most.
     """
-    table = _Table(list(profiles), company)
+    table = _Table(list(profiles), company_values)
     account_column = _find_served_account(table)
     other_person_columns = {topic: _find_other_person(table, topic) for topic in _OTHER_PEOPLE}
     person_key_columns = _find_persons(table)
@@ -129,16 +129,16 @@ def _is_day(profile: ColumnProfile) -> bool:
     return profile.day_share >= MIN_SHARE
 
 
-def _identifies_people(profile: ColumnProfile, company: CompanyValues) -> bool:
+def _identifies_people(profile: ColumnProfile, company_values: CompanyValues) -> bool:
     """Whether the cells identify people: by HR, or without HR by their form."""
-    if company.has_people:
+    if company_values.has_people:
         return profile.person_key_share >= MIN_KEY_SHARE
     return profile.email_share >= MIN_SHARE
 
 
-def _describe_person_key(profile: ColumnProfile, company: CompanyValues) -> tuple[str, str]:
-    """Return the key of a person that a column holds, and why."""
-    if company.has_people and profile.person_key:
+def _describe_person_key(profile: ColumnProfile, company_values: CompanyValues) -> tuple[str, str]:
+    """Return which key of a person the column holds (employee number, e-mail address or account), and why."""
+    if company_values.has_people and profile.person_key:
         key_description = _DESCRIPTION_BY_KEY[profile.person_key]
         return profile.person_key, f"{profile.person_key_share:.0%} of its values are {key_description}"
     return "work_email", "its values are e-mail addresses"
@@ -150,8 +150,8 @@ def _find_other_person(table: _Table, topic: Topic) -> RoleColumn | None:
         header_fit = topic_fit(profile.header, topic)
         if not header_fit or header_fit < topic_fit(profile.header, "person"):
             continue
-        if _identifies_people(profile, table.company):
-            person_key, reason = _describe_person_key(profile, table.company)
+        if _identifies_people(profile, table.company_values):
+            person_key, reason = _describe_person_key(profile, table.company_values)
             return table.use(profile, f"its name, and {reason}", person_key=person_key)
         if topic == "manager" and profile.is_text:
             return table.use(profile, "its name")
@@ -160,17 +160,20 @@ def _find_other_person(table: _Table, topic: Topic) -> RoleColumn | None:
 
 def _find_persons(table: _Table) -> tuple[RoleColumn, ...]:
     """Find the keys of the person: one column per key, the best named first."""
-    company = table.company
+    company_values = table.company_values
     ranked_person_columns = sorted(
-        (profile for profile in table.free_columns if _identifies_people(profile, company)),
+        (profile for profile in table.free_columns if _identifies_people(profile, company_values)),
         key=lambda profile: (-topic_fit(profile.header, "person"), -profile.person_key_share),
     )
     _ask_which_person(table, ranked_person_columns)
     column_by_key: dict[str, RoleColumn] = {}
-    if not company.has_people and (number_column := _find_named_number(table, ranked_person_columns)) is not None:
+    if (
+        not company_values.has_people
+        and (number_column := _find_named_number(table, ranked_person_columns)) is not None
+    ):
         column_by_key[number_column.person_key or ""] = number_column
     for profile in ranked_person_columns:
-        person_key, reason = _describe_person_key(profile, company)
+        person_key, reason = _describe_person_key(profile, company_values)
         is_same_person = not column_by_key or profile.is_unique == next(iter(column_by_key.values())).is_unique
         if person_key not in column_by_key and is_same_person:
             column_by_key[person_key] = table.use(profile, reason, person_key=person_key)
@@ -329,13 +332,15 @@ def _find_skill(table: _Table) -> RoleColumn | None:
         chosen_column = max(
             skill_columns, key=lambda profile: (topic_fit(profile.header, "skill"), profile.skill_share)
         )
-        skill_list_name = "micro-skills of the taxonomy" if table.company.has_taxonomy else "skills of other exports"
+        skill_list_name = (
+            "micro-skills of the taxonomy" if table.company_values.has_taxonomy else "skills of other exports"
+        )
         return table.use(chosen_column, f"{chosen_column.skill_share:.0%} of its texts name {skill_list_name}")
     columns_named_skill = [profile for profile in text_columns if topic_fit(profile.header, "skill")]
     if not columns_named_skill:
         return None
     chosen_column = max(columns_named_skill, key=lambda profile: topic_fit(profile.header, "skill"))
-    has_taxonomy = table.company.has_taxonomy
+    has_taxonomy = table.company_values.has_taxonomy
     reason = "its name, though few of its texts name a micro-skill of the taxonomy" if has_taxonomy else "its name"
     return table.use(chosen_column, reason, is_sure=not has_taxonomy and topic_fit(chosen_column.header, "skill") > 1)
 
@@ -378,7 +383,7 @@ def _explain_missing_person(table: _Table, profiles: Sequence[ColumnProfile]) ->
         for profile in profiles
         if topic_fit(profile.header, "person") and not _is_day(profile) and profile not in name_columns
     ]
-    if columns_named_person and table.company.has_people:
+    if columns_named_person and table.company_values.has_people:
         table.questions.append(
             f"few values of `{columns_named_person[0].header}` are an employee number, an e-mail address or an account "
             "of HR"

@@ -19,21 +19,21 @@ MIN_CANONICAL_HEADERS = 3
 _CLOSED_SHAPES: tuple[CanonicalSchemaName, ...] = ("consent", "reply")
 
 
-def propose_by_schema(profiles: Sequence[ColumnProfile], company: CompanyValues) -> TableProposal | None:
-    """Propose how a table is read whose headers or words are those of a canonical schema.
+def propose_by_schema(profiles: Sequence[ColumnProfile], company_values: CompanyValues) -> TableProposal | None:
+    """Propose a mapping for a table whose headers or words are those of a canonical schema.
 
     Args:
         profiles: Its columns.
-        company: Values of the other files.
+        company_values: Values of the other files.
 
     Returns:
-        The proposal; None if the table is none of these.
+        The proposal; None if no canonical schema matches.
     """
     if (canonical_proposal := _propose_canonical(profiles)) is not None:
         return canonical_proposal
     for shape in _CLOSED_SHAPES:
         if profile_by_column := _match_closed_columns(shape, profiles):
-            return _propose_closed(shape, profile_by_column, profiles, company)
+            return _propose_closed(shape, profile_by_column, profiles, company_values)
     return None
 
 
@@ -81,10 +81,12 @@ def _propose_closed(
     shape: CanonicalSchemaName,
     profile_by_column: Mapping[str, ColumnProfile],
     profiles: Sequence[ColumnProfile],
-    company: CompanyValues,
+    company_values: CompanyValues,
 ) -> TableProposal:
     """The proposal for a table of consents or replies, which only its words show."""
-    column_roles = assign_roles([profile for profile in profiles if profile not in profile_by_column.values()], company)
+    column_roles = assign_roles(
+        [profile for profile in profiles if profile not in profile_by_column.values()], company_values
+    )
     draft = MappingDraft(column_roles, set())
     for column, profile in profile_by_column.items():
         draft.fields.append(ProposedField(column, profile.header, "its words are those of this column"))

@@ -19,7 +19,7 @@ class DataRoot:
     Attributes:
         settings: Its paths.
         config: The company's footsteps.yaml.
-        landing_folder: The folder into which exports are dropped, within the data root or not.
+        landing_folder: The folder into which exports are placed, within the data root or not.
     """
 
     settings: Settings

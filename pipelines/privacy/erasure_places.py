@@ -33,7 +33,7 @@ from pipelines.storage.atomic_write import file_sha256, write_text_atomically
 from pipelines.storage.change_log import clear_change_log
 from pipelines.storage.file_access import readable_by
 from pipelines.storage.row_deletion import (
-    DeletionCount,
+    DeletionCounts,
     RowDeletion,
     count_in_table,
     delete_from_table,
@@ -98,7 +98,7 @@ def list_places(
 
 
 def _plan_readable(data_root: DataRoot, make_plan: Callable[[], Plan]) -> Plan:
-    """A plan whose files the group of the readers may read, as those that they replace."""
+    """A plan whose files the group of the readers may read, like the files that they replace."""
     plan = make_plan()
 
     def execute() -> None:
@@ -172,7 +172,7 @@ def _plan_landed_rows(data_root: DataRoot, erased_people: ErasedPeople) -> Plan:
     deleted_count_by_table: dict[str, int] = {}
     for file_deletion in file_deletions:
         deleted_count_by_table[file_deletion.table.name] = (
-            deleted_count_by_table.get(file_deletion.table.name, 0) + file_deletion.deletion_count.deleted
+            deleted_count_by_table.get(file_deletion.table.name, 0) + file_deletion.deletion_counts.deleted
         )
     return Plan(deleted_count_by_table, partial(delete_from_landed_files, file_deletions))
 
@@ -197,9 +197,9 @@ def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:
     row_count_by_table: dict[str, int] = {}
     for table in list_curated_tables():
         deletion = build_person_deletion(table, traces)
-        if deletion is not None and (deletion_count := count_in_table(lake, table, deletion)):
+        if deletion is not None and (deletion_counts := count_in_table(lake, table, deletion)):
             deletion_by_table[table] = deletion
-            row_count_by_table[table.name] = deletion_count.deleted
+            row_count_by_table[table.name] = deletion_counts.deleted
 
     def delete_rows() -> None:
         for table, deletion in deletion_by_table.items():
@@ -231,9 +231,9 @@ def _plan_models(data_root: DataRoot) -> Plan:
 
 def _plan_snapshots(published_folder: Path, traces: PersonTraces) -> Plan:
     build_deletion = partial(_build_published_deletion, traces)
-    deletion_count_by_table = published_rows.count_in_snapshots(published_folder, build_deletion)
+    deletion_counts_by_table = published_rows.count_in_snapshots(published_folder, build_deletion)
     return Plan(
-        _count_deleted(deletion_count_by_table),
+        _count_deleted(deletion_counts_by_table),
         partial(published_rows.delete_from_snapshots, published_folder, build_deletion),
     )
 
@@ -317,5 +317,5 @@ def _build_plan(counted_deletion: tuple[int, Callable[[], object]]) -> Plan:
     return Plan({"": item_count}, execute)
 
 
-def _count_deleted(deletion_count_by_table: Mapping[str, DeletionCount]) -> dict[str, int]:
-    return {table_name: deletion_count.deleted for table_name, deletion_count in deletion_count_by_table.items()}
+def _count_deleted(deletion_counts_by_table: Mapping[str, DeletionCounts]) -> dict[str, int]:
+    return {table_name: deletion_counts.deleted for table_name, deletion_counts in deletion_counts_by_table.items()}

@@ -20,7 +20,7 @@ from pipelines.privacy.content_search import compile_replacement
 from pipelines.privacy.erased_people import ErasedPeople
 from pipelines.privacy.suppression import ERASED_PERSON, REFERENCE_COLUMNS, Suppression
 from pipelines.storage.lake import Lake
-from pipelines.storage.row_deletion import DeletionCount, RowDeletion, rewrite_parquet
+from pipelines.storage.row_deletion import DeletionCounts, RowDeletion, rewrite_parquet
 
 # The source of a delivery, and the name of its files without the ending.
 _FileKey = tuple[str, str]
@@ -32,7 +32,7 @@ class LandedFile(NamedTuple):
     table: Table
     path: Path
     deletion: RowDeletion
-    deletion_count: DeletionCount
+    deletion_counts: DeletionCounts
 
 
 def plan_landed_rows(lake: Lake, config: Config, erased_people: ErasedPeople) -> list[LandedFile]:
@@ -57,8 +57,8 @@ def plan_landed_rows(lake: Lake, config: Config, erased_people: ErasedPeople) ->
             erased_people, (system_by_source.get(source_name) or "",)
         )
         deletion = build_landed_deletion(table, suppression)
-        if deletion_count := deletion.count(pl.scan_parquet(path)):
-            landed_files.append(LandedFile(table, path, deletion, deletion_count))
+        if deletion_counts := deletion.count(pl.scan_parquet(path)):
+            landed_files.append(LandedFile(table, path, deletion, deletion_counts))
     return landed_files
 
 

@@ -27,14 +27,14 @@ from pipelines.snapshots.reader import MANIFEST, SNAPSHOTS, PublishedTable, Snap
 from pipelines.snapshots.writer import ROW_GROUP, write_json
 from pipelines.storage.atomic_write import file_sha256, replacing, write_text_atomically
 from pipelines.storage.parquet_files import write_parquet
-from pipelines.storage.row_deletion import DeletionCount, RowDeletion
+from pipelines.storage.row_deletion import DeletionCounts, RowDeletion
 
 BuildDeletion = Callable[[Table], RowDeletion | None]
 _LogEntry = dict[str, Any]
 _TABLE_BY_NAME = {table.name: table for table in PUBLISHED_TABLES}
 
 
-def delete_from_snapshots(published_folder: Path, build_deletion: BuildDeletion) -> dict[str, DeletionCount]:
+def delete_from_snapshots(published_folder: Path, build_deletion: BuildDeletion) -> dict[str, DeletionCounts]:
     """Delete rows of every snapshot. The old files stay until `remove_unnamed_files`.
 
     Args:
@@ -44,35 +44,36 @@ def delete_from_snapshots(published_folder: Path, build_deletion: BuildDeletion)
     Returns:
         The number of rows by table, over all snapshots.
     """
-    deletion_count_by_table: dict[str, DeletionCount] = {}
+    deletion_counts_by_table: dict[str, DeletionCounts] = {}
     for snapshot in list_snapshots(published_folder):
         rewritten_tables = tuple(
-            _rewrite_table(snapshot, table, build_deletion, deletion_count_by_table) for table in snapshot.tables
+            _rewrite_table(snapshot, table, build_deletion, deletion_counts_by_table) for table in snapshot.tables
         )
         if rewritten_tables != snapshot.tables:
             manifest_path = published_folder / SNAPSHOTS / snapshot.snapshot_id / MANIFEST
             manifest_content = json.loads(manifest_path.read_text())
             write_json(manifest_path, {**manifest_content, "tables": [asdict(table) for table in rewritten_tables]})
-    return deletion_count_by_table
+    return deletion_counts_by_table
 
 
-def count_in_snapshots(published_folder: Path, build_deletion: BuildDeletion) -> dict[str, DeletionCount]:
+def count_in_snapshots(published_folder: Path, build_deletion: BuildDeletion) -> dict[str, DeletionCounts]:
     """The number of rows that `delete_from_snapshots` would change, by table."""
-    deletion_count_by_table: dict[str, DeletionCount] = {}
+    deletion_counts_by_table: dict[str, DeletionCounts] = {}
     for snapshot in list_snapshots(published_folder):
         for table in snapshot.tables:
             deletion = build_deletion(_TABLE_BY_NAME[table.name]) if table.name in _TABLE_BY_NAME else None
-            if deletion is not None and (deletion_count := deletion.count(_scan_table(snapshot, table))):
-                deletion_count_by_table[table.name] = (
-                    deletion_count_by_table.get(table.name, DeletionCount()) + deletion_count
+            if deletion is not None and (deletion_counts := deletion.count(_scan_table(snapshot, table))):
+                deletion_counts_by_table[table.name] = (
+                    deletion_counts_by_table.get(table.name, DeletionCounts()) + deletion_counts
                 )
-    return deletion_count_by_table
+    return deletion_counts_by_table
 
 
 def rewrite_delta_logs(published_folder: Path) -> int:
-    """Let every version of the Delta tables name the files that the manifests name now.
+    """Rewrite the Delta logs so that every version names the files that the manifests name now.
 
-    The bounds of person_id in the log are those of the files; a file that is no longer kept has none.
+    The bounds of person_id are computed anew from a file that replaces another; entries of files that no longer exist
+    lose their bounds.
 
     Args:
         published_folder: The published folder.
@@ -80,14 +81,15 @@ def rewrite_delta_logs(published_folder: Path) -> int:
     Returns:
         The number of files of the logs that changed.
     """
-    paths_by_table: dict[str, dict[str, Path]] = {}
+    snapshot_paths_by_table: dict[str, dict[str, Path]] = {}
     for snapshot in list_snapshots(published_folder):
         for table in snapshot.tables:
-            paths_by_table.setdefault(table.name, {})[snapshot.snapshot_id] = snapshot.path(table.name)
+            snapshot_paths_by_table.setdefault(table.name, {})[snapshot.snapshot_id] = snapshot.path(table.name)
     changed_file_count = 0
     for log_folder in sorted((published_folder / "tables").glob("*/_delta_log")):
-        new_path_by_snapshot_id = paths_by_table.get(log_folder.parent.name, {})
-        # a version is whole at any moment: files are removed under both names until no add has the former one
+        new_path_by_snapshot_id = snapshot_paths_by_table.get(log_folder.parent.name, {})
+        # three passes keep each version consistent throughout: `remove` entries name both the old and the new file
+        # until no `add` entry names the old one
         for rewrite_entries in (_remove_both_names, _rename_added, _rename_removed):
             for commit_path in sorted(log_folder.glob("*.json")):
                 changed_file_count += _rewrite_commit(
@@ -117,12 +119,12 @@ def _rewrite_table(
     snapshot: Snapshot,
     table: PublishedTable,
     build_deletion: BuildDeletion,
-    deletion_count_by_table: dict[str, DeletionCount],
+    deletion_counts_by_table: dict[str, DeletionCounts],
 ) -> PublishedTable:
     deletion = build_deletion(_TABLE_BY_NAME[table.name]) if table.name in _TABLE_BY_NAME else None
-    if deletion is None or not (deletion_count := deletion.count(_scan_table(snapshot, table))):
+    if deletion is None or not (deletion_counts := deletion.count(_scan_table(snapshot, table))):
         return table
-    deletion_count_by_table[table.name] = deletion_count_by_table.get(table.name, DeletionCount()) + deletion_count
+    deletion_counts_by_table[table.name] = deletion_counts_by_table.get(table.name, DeletionCounts()) + deletion_counts
     remaining_rows = deletion.apply(pl.read_parquet(snapshot.path(table.name)))
     # named by what it replaces: a second deletion gives the file another name
     revision_hash = hashlib.sha256(f"{table.content_sha256} {remaining_rows.height}".encode()).hexdigest()[:8]

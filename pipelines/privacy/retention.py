@@ -93,9 +93,9 @@ def _delete_landed_rows(data_root: DataRoot, due_deliveries: pl.DataFrame, today
     for table, path, counts_path in _list_due_files(data_root, due_deliveries, today):
         assert table.retention_days is not None
         deletion = RowDeletion(is_due("delivered_date", table.retention_days, today), {})
-        if deletion_count := rewrite_parquet(path, deletion):
+        if deletion_counts := rewrite_parquet(path, deletion):
             counts_path.unlink(missing_ok=True)  # they are counted again when they are needed
-            deleted_count_by_table[table.name] = deleted_count_by_table.get(table.name, 0) + deletion_count.deleted
+            deleted_count_by_table[table.name] = deleted_count_by_table.get(table.name, 0) + deletion_counts.deleted
     return deleted_count_by_table
 
 
@@ -161,7 +161,7 @@ def _delete_table_rows(data_root: DataRoot, today: date) -> dict[str, int]:
         if table.retention_days is None or table.retention_column is None or not data_root.lake.files(table):
             continue
         deletion = RowDeletion(is_due(table.retention_column, table.retention_days, today), {})
-        if deletion_count := count_in_table(data_root.lake, table, deletion):
+        if deletion_counts := count_in_table(data_root.lake, table, deletion):
             delete_from_table(data_root.lake, table, deletion)
-            deleted_count_by_table[table.name] = deletion_count.deleted
+            deleted_count_by_table[table.name] = deletion_counts.deleted
     return deleted_count_by_table

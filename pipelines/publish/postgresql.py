@@ -153,7 +153,8 @@ def fetch_rows(connection: Any, query: str) -> list[Any]:
 
 
 def _create_schemas(connection: Any, schema_name: str) -> None:
-    """Create the schemas of readers, rows and staging if they are missing."""
+    """Create the schemas for readers, rows and staging, and the two tables that record what is stored, if the schema
+    for staging is missing."""
     execute_statements(connection, f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
     if not fetch_rows(connection, f"SELECT 1 FROM pg_namespace WHERE nspname = {quote_text(f'{schema_name}_staging')}"):
         execute_statements(

@@ -351,7 +351,7 @@ def open_export(
         return read_parquet(path)
     wanted_headers = headers_wanted(adapter, options) if known_headers is None else known_headers
     if options.member is None and "csv" in adapter.formats and is_workbook(path):
-        return read_workbook(path, wanted_headers, adapter.skip_after_header, adapter.skip_unless)
+        return read_workbook(path, wanted_headers, adapter.skip_after_header, adapter.data_row_mark)
     opened_file = open_file(path, options.encoding, options.member)
     if "json" in adapter.formats:
         opened_file = drop_line_prefixes(opened_file)
@@ -368,7 +368,7 @@ def open_export(
     if adapter.record_terminator:
         opened_file = rewrite_terminated(opened_file, path.name, adapter.record_terminator, options.delimiter)
     table = read_delimited(
-        opened_file, path.name, options.delimiter, adapter.skip_after_header, check_while_reading, adapter.skip_unless
+        opened_file, path.name, options.delimiter, adapter.skip_after_header, check_while_reading, adapter.data_row_mark
     )
     return replace(table, notes=title_notes)
 

@@ -163,7 +163,7 @@ def prove_forms(
             [text_column for shape_text_columns in text_columns_of_shapes for text_column in shape_text_columns],
             file_name,
             # JSON, Parquet and workbooks write numbers with a decimal point.
-            has_typed_numbers=table.has_open_schema or table.encoding is None,
+            format_uses_decimal_point=table.has_open_schema or table.encoding is None,
             read_other_cells=partial(_unread_cells, texts_of_shapes, table),
         )
     )

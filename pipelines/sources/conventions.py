@@ -102,7 +102,7 @@ class _Proof:
 def prove_transforms(
     text_columns: Sequence[TextColumn],
     file_name: str,
-    has_typed_numbers: bool,
+    format_uses_decimal_point: bool,
     read_other_cells: Callable[[], pl.Series],
 ) -> list[Transform]:
     """Complete the transforms of all columns of a file by what its cells prove.
@@ -113,7 +113,7 @@ def prove_transforms(
     Args:
         text_columns: The columns. A form that a transform declares needs no proof.
         file_name: Name of the file, for messages.
-        has_typed_numbers: Whether the format of the file writes numbers with a decimal point, as JSON does.
+        format_uses_decimal_point: Whether the format of the file writes numbers with a decimal point, as JSON does.
         read_other_cells: Returns cells of columns that nothing reads: their dates count if no other date proves an
             order.
 
@@ -124,7 +124,7 @@ def prove_transforms(
         ExportRefused: If a column can be read both ways and nothing in the file proves which is right.
     """
     transforms = [text_column.transform for text_column in text_columns]
-    for column_index, decimal_comma in _prove_decimal_signs(text_columns, file_name, has_typed_numbers).items():
+    for column_index, decimal_comma in _prove_decimal_signs(text_columns, file_name, format_uses_decimal_point).items():
         transforms[column_index] = replace(transforms[column_index], decimal_comma=decimal_comma)
     for column_index, date_order in _prove_date_orders(text_columns, file_name, read_other_cells).items():
         transforms[column_index] = replace(transforms[column_index], date_order=date_order)
@@ -216,7 +216,7 @@ def _count_date_readings(text: pl.Expr) -> pl.Expr:
 
 
 def _prove_decimal_signs(
-    text_columns: Sequence[TextColumn], file_name: str, has_typed_numbers: bool
+    text_columns: Sequence[TextColumn], file_name: str, format_uses_decimal_point: bool
 ) -> dict[int, bool | None]:
     """Return by position of the column whether a comma is its decimal sign; None if no number needs it."""
     column_by_index = {
@@ -225,7 +225,7 @@ def _prove_decimal_signs(
         if needs_decimal_sign(text_column.transform)
     }
     proof_by_index = {
-        column_index: _prove_from_sample(text_column, has_typed_numbers)
+        column_index: _prove_from_sample(text_column, format_uses_decimal_point)
         for column_index, text_column in column_by_index.items()
     }
     unproven_indices = [
@@ -234,12 +234,12 @@ def _prove_decimal_signs(
         if not text_columns[column_index].is_complete
         and (proof.second_count or proof.both_count or not (proof.first_count or text_columns[column_index].is_watched))
     ]
-    number_counts_of_columns = _aggregate_columns(
+    number_aggregates = _aggregate_columns(
         [text_columns[column_index] for column_index in unproven_indices], _count_separated_numbers
     )
     proof_by_index |= {
-        column_index: _prove_sign_of_numbers(number_counts["numbers"], has_typed_numbers)
-        for column_index, number_counts in zip(unproven_indices, number_counts_of_columns, strict=True)
+        column_index: _prove_sign_of_numbers(number_aggregate["numbers"], format_uses_decimal_point)
+        for column_index, number_aggregate in zip(unproven_indices, number_aggregates, strict=True)
     }
     pooled_proof = _pool_proofs(proof_by_index.values())
     decimal_comma_by_index: dict[int, bool | None] = {}
@@ -257,35 +257,35 @@ def _prove_decimal_signs(
     return decimal_comma_by_index
 
 
-def _prove_from_sample(text_column: TextColumn, has_typed_numbers: bool) -> _Proof:
+def _prove_from_sample(text_column: TextColumn, format_uses_decimal_point: bool) -> _Proof:
     if not has_number_separator(text_column.sample_texts):
-        return _prove_sign_of_numbers([], has_typed_numbers)
-    sample_counts = (
+        return _prove_sign_of_numbers([], format_uses_decimal_point)
+    number_counts = (
         text_column.sample_texts.to_frame(text_column.name)
         .select(_count_separated_numbers(pl.col(text_column.name)))
-        .item()
+        .item()["numbers"]
     )
-    return _prove_sign_of_numbers(sample_counts["numbers"], has_typed_numbers)
+    return _prove_sign_of_numbers(number_counts, format_uses_decimal_point)
 
 
 def _count_separated_numbers(text: pl.Expr) -> pl.Expr:
-    """Return the distinct numbers with a point or a comma, each with the number of its cells."""
+    """Return one struct: the distinct numbers with a point or a comma, each with the number of its cells."""
     has_separator = text.str.contains(_NUMBER_SEPARATOR_PATTERN) & ~text.str.contains(_CLOCK_OR_DURATION_PATTERN)
     number = pl.when(has_separator).then(text.str.extract(_FIRST_NUMBER_PATTERN, 1)).drop_nulls().alias("number")
     return pl.struct(number.value_counts().implode().alias("numbers"))
 
 
-def _prove_sign_of_numbers(number_counts: list[dict[str, object]], has_typed_numbers: bool) -> _Proof:
+def _prove_sign_of_numbers(number_counts: list[dict[str, object]], format_uses_decimal_point: bool) -> _Proof:
     """Return the proof of distinct numbers with a point or a comma, each with the number of its cells."""
     if not number_counts:
-        return _Proof(int(has_typed_numbers), 0, 0)
+        return _Proof(int(format_uses_decimal_point), 0, 0)
     numbers_with_counts = pl.DataFrame(number_counts, {"number": pl.String, "count": pl.Int64})
     point_reading, comma_reading = both_readings(fold_text(pl.col("number")))
     readings = numbers_with_counts.select("count", point=point_reading, comma=comma_reading)
     both_count = readings.filter(pl.col("point") != pl.col("comma"))["count"].sum()
     point_count = readings.filter(pl.col("point").is_not_null(), pl.col("comma").is_null())["count"].sum()
     comma_count = readings.filter(pl.col("comma").is_not_null(), pl.col("point").is_null())["count"].sum()
-    return _Proof(int(point_count) + has_typed_numbers, int(comma_count), int(both_count))
+    return _Proof(int(point_count) + format_uses_decimal_point, int(comma_count), int(both_count))
 
 
 def _refuse_scores_without_scale(text_column: TextColumn, transform: Transform, file_name: str) -> None:

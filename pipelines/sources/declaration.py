@@ -215,7 +215,7 @@ class Adapter:
         formats: Formats that the system exports.
         shapes: The canonical shapes that its exports fill.
         skip_after_header: Number of further header rows below the first.
-        skip_unless: If the row below the header has this mark, it is data and no row is skipped.
+        data_row_mark: If the row below the header has this mark, it is data and no row is skipped.
         records_path: Dotted paths in a JSON document, one of which holds the records (`Report_Entry`, `data.items`).
             `[*]` stands for each element of a list, `*` for any key: `result[*].*` if each record lies under its id.
         record_terminator: Text that ends each record, if it is not a line end.
@@ -232,7 +232,7 @@ class Adapter:
     formats: tuple[Format, ...]
     shapes: tuple[ShapeMap, ...] = ()
     skip_after_header: int = 0
-    skip_unless: RowMark | None = None
+    data_row_mark: RowMark | None = None
     records_path: tuple[str, ...] = ()
     record_terminator: str | None = None
     manifest: str | None = None

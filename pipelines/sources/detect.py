@@ -249,7 +249,7 @@ def _missing_person_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str,
 
 
 def _unreadable_headers(shape_map: ShapeMap, table: TextTable) -> tuple[str, ...]:
-    """Return the headers of each required field of which the pattern reads none of the first rows."""
+    """Return the headers of each required field whose pattern matches none of the first rows."""
     pattern_field_maps = [field_map for field_map in shape_map.fields if field_map.required and field_map.extract]
     if not pattern_field_maps:
         return ()

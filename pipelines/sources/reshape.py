@@ -109,14 +109,16 @@ def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str)
     return replace(table, columns={**table.columns, table.key(header): repeated_columns[:1]}, scan=scan_exploded)
 
 
-def _drop_empty_rows(rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -> pl.LazyFrame:
-    """Return the rows that are not empty, and one marked row per record without any other if the shape counts it."""
+def _drop_empty_rows(exploded_rows: pl.LazyFrame, is_empty: pl.Expr, shape_map: ShapeMap) -> pl.LazyFrame:
+    """Drop the empty rows.
+
+    If the shape counts empty records, keep one row, marked in `IS_EMPTY`, of each record that has only empty rows.
+    """
     if not shape_map.counts_empty:
-        return rows.filter(~is_empty)
-    # Of several empty cells of one row, the first marks the row.
-    is_first_cell = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
-    marks_empty_row = is_empty.all().over(ROW_NUMBER) & is_first_cell
-    return rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | marks_empty_row)
+        return exploded_rows.filter(~is_empty)
+    is_first_of_record = pl.int_range(pl.len()).over(ROW_NUMBER) == 0
+    marks_empty_record = is_empty.all().over(ROW_NUMBER) & is_first_of_record
+    return exploded_rows.with_columns(is_empty.alias(IS_EMPTY)).filter(~is_empty | marks_empty_record)
 
 
 def _explode_list(table: TextTable, shape_map: ShapeMap, list_path: str) -> TextTable:

@@ -179,11 +179,13 @@ def _count_words(rows: pl.LazyFrame, column: str, word_text: pl.Expr) -> pl.Lazy
 
     Texts that are too long, or hold an `@` as addresses do, are counted together under a null.
     """
-    is_word = (pl.col("word").str.len_chars() <= MAX_WORD_LENGTH) & ~pl.col("word").str.contains("@", literal=True)
+    is_listed_word = (pl.col("word").str.len_chars() <= MAX_WORD_LENGTH) & ~pl.col("word").str.contains(
+        "@", literal=True
+    )
     return (
         rows.select(word_text.alias("word"))
         .drop_nulls()
-        .group_by(pl.when(is_word).then("word"))
+        .group_by(pl.when(is_listed_word).then("word"))
         .agg(pl.len().cast(pl.Int64).alias("count"))
         .select(pl.lit(column).alias("column"), "word", "count")
     )

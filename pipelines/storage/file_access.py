@@ -80,12 +80,12 @@ def restrict_data_root(data_root: Path, published_folder: Path, reader_group: st
     Raises:
         UnknownGroup: If there is no such group, or the user of this process is not in it.
     """
-    closed_folders = [data_root / folder_name for folder_name in _PRIVATE_FOLDERS] + (
+    folders_to_close = [data_root / folder_name for folder_name in _PRIVATE_FOLDERS] + (
         [] if reader_group is not None else [published_folder]
     )
-    for closed_folder in closed_folders:
-        if closed_folder.is_dir() and closed_folder.stat().st_mode & PRIVATE_UMASK:
-            closed_folder.chmod(0o700)
+    for folder in folders_to_close:
+        if folder.is_dir() and folder.stat().st_mode & PRIVATE_UMASK:
+            folder.chmod(0o700)
     if reader_group is None:
         return
     group_id = _find_group_id(reader_group)

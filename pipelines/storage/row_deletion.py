@@ -37,38 +37,38 @@ class RowDeletion:
         """The remaining rows, in their order."""
         return rows.filter(~self.is_deleted.fill_null(False)).with_columns(**self.new_value_by_column)
 
-    def count(self, rows: pl.LazyFrame) -> "DeletionCount":
+    def count(self, rows: pl.LazyFrame) -> "DeletionCounts":
         """The number of rows that are deleted, and of remaining rows that change."""
         is_deleted = self.is_deleted.fill_null(False)
         is_changed = pl.any_horizontal(
             pl.lit(False),
             *(pl.col(column_name).ne_missing(new_value) for column_name, new_value in self.new_value_by_column.items()),
         )
-        deletion_counts = rows.select(
+        count_row = rows.select(
             deleted=is_deleted.cast(pl.Int64).sum(), cleared=(~is_deleted & is_changed).cast(pl.Int64).sum()
         )
-        return DeletionCount(*deletion_counts.collect().row(0))
+        return DeletionCounts(*count_row.collect().row(0))
 
 
 @dataclass(frozen=True)
-class DeletionCount:
+class DeletionCounts:
     """Rows that a deletion removes, and rows that stay with fewer values."""
 
     deleted: int = 0
     cleared: int = 0
 
-    def __add__(self, added_count: "DeletionCount") -> "DeletionCount":
+    def __add__(self, added_counts: "DeletionCounts") -> "DeletionCounts":
         """The sum."""
-        return DeletionCount(self.deleted + added_count.deleted, self.cleared + added_count.cleared)
+        return DeletionCounts(self.deleted + added_counts.deleted, self.cleared + added_counts.cleared)
 
     def __bool__(self) -> bool:
         """Whether anything changes."""
         return bool(self.deleted or self.cleared)
 
 
-def count_in_table(lake: Lake, table: Table, deletion: RowDeletion) -> DeletionCount:
+def count_in_table(lake: Lake, table: Table, deletion: RowDeletion) -> DeletionCounts:
     """The number of rows of a table of the lake that a deletion changes."""
-    return deletion.count(lake.scan(table)) if lake.files(table) else DeletionCount()
+    return deletion.count(lake.scan(table)) if lake.files(table) else DeletionCounts()
 
 
 def delete_from_table(lake: Lake, table: Table, deletion: RowDeletion) -> None:
@@ -105,7 +105,7 @@ def delete_from_table(lake: Lake, table: Table, deletion: RowDeletion) -> None:
             lake.file(table, file_name).unlink()
 
 
-def rewrite_parquet(path: Path, deletion: RowDeletion) -> DeletionCount:
+def rewrite_parquet(path: Path, deletion: RowDeletion) -> DeletionCounts:
     """Delete rows of one Parquet file; its key-value metadata stays.
 
     Args:
@@ -115,15 +115,15 @@ def rewrite_parquet(path: Path, deletion: RowDeletion) -> DeletionCount:
     Returns:
         The number of rows that changed; the file is untouched if none did.
     """
-    deletion_count = deletion.count(pl.scan_parquet(path))
-    if deletion_count:
+    deletion_counts = deletion.count(pl.scan_parquet(path))
+    if deletion_counts:
         kept_metadata = {
             metadata_key: metadata_text
             for metadata_key, metadata_text in pl.read_parquet_metadata(path).items()
             if metadata_key not in ("ARROW:schema", "content_sha256")
         }
         write_parquet(deletion.apply(pl.read_parquet(path)), path, kept_metadata)
-    return deletion_count
+    return deletion_counts
 
 
 def _scan_file(table: Table, path: Path) -> pl.LazyFrame:

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.core.taxonomy import TaxonomyError, build_taxonomy
-from pipelines.sources.readers.files import unpacked_size
+from pipelines.sources.readers.files import check_unpacked_size
 from pipelines.sources.readers.workbook import is_workbook
 from pipelines.taxonomies.loaded import LoadedTaxonomy, TaxonomyCount, build_count, read_rows, require_rows
 
@@ -67,7 +67,7 @@ def _read_collection(taxonomy_file: Path) -> pl.DataFrame:
 def _read_supplement(taxonomy_file: Path) -> pl.DataFrame:
     import fastexcel  # slow to import, and few taxonomies are workbooks
 
-    unpacked_size(taxonomy_file)  # refuses an archive bomb before anything else reads the file
+    check_unpacked_size(taxonomy_file)  # refuses an archive bomb before anything else reads the file
     try:
         sheet_table = (
             fastexcel.read_excel(taxonomy_file).load_sheet(_SHEET_NAME, header_row=0, dtypes="string").to_polars()

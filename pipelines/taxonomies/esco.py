@@ -24,18 +24,18 @@ from pipelines.taxonomies.loaded import (
 
 _LEFT_OUT_REASON = "an unknown entry, or repeated"
 # Patterns of the file's name, and its headers.
-_FileForm = tuple[tuple[str, ...], *tuple[str, ...]]
+_FileLayout = tuple[tuple[str, ...], *tuple[str, ...]]
 # The columns of each kind of file, as the code below names them.
 _COLUMNS_BY_FILE_KIND = {
     "skills": ("skill_id", "name", "aliases", "description"),
     "groups": ("group_id", "group_name"),
-    "relations": ("skill_id", "requires_skill_id", "kind"),
+    "relations": ("skill_id", "related_skill_id", "kind"),
     "hierarchy": ("child_id", "parent_id"),
     "profiles": ("role_id", "skill_id", "kind"),
     "occupations": ("role_id", "role_name"),
 }
 # File names and headers of each kind of file.
-_COMMISSION_FORMS: dict[str, _FileForm] = {
+_COMMISSION_LAYOUTS: dict[str, _FileLayout] = {
     "skills": (("skills_*.csv",), "conceptUri", "preferredLabel", "altLabels", "description"),
     "groups": (("skillGroups_*.csv",), "conceptUri", "preferredLabel"),
     "relations": (("skillSkillRelations*.csv",), "originalSkillUri", "relatedSkillUri", "relationType"),
@@ -44,7 +44,7 @@ _COMMISSION_FORMS: dict[str, _FileForm] = {
     "occupations": (("occupations_*.csv",), "conceptUri", "preferredLabel"),
 }
 # tabiya-tech/tabiya-open-dataset, and the names of its first release (tabiya-esco-v1.1.1).
-_TABIYA_FORMS: dict[str, _FileForm] = {
+_TABIYA_LAYOUTS: dict[str, _FileLayout] = {
     "skills": (("skills.csv",), "ID", "PREFERREDLABEL", "ALTLABELS", "DESCRIPTION"),
     "groups": (("skill_groups.csv", "skillGroups.csv"), "ID", "PREFERREDLABEL"),
     "relations": (
@@ -74,9 +74,9 @@ _CONSEQUENCE_BY_FILE_KIND = {
 SIGNATURE_FILES = (
     *(
         pattern
-        for form_by_file_kind in (_TABIYA_FORMS, _COMMISSION_FORMS)
+        for layout_by_file_kind in (_TABIYA_LAYOUTS, _COMMISSION_LAYOUTS)
         for file_kind in ("profiles", "hierarchy")
-        for pattern in form_by_file_kind[file_kind][0]
+        for pattern in layout_by_file_kind[file_kind][0]
     ),
     "skillGroups_*.csv",
     "skillsHierarchy_*.csv",
@@ -96,20 +96,20 @@ def load_esco(taxonomy_folder: Path) -> LoadedTaxonomy:
     Raises:
         TaxonomyError: If the file of skills or a column is missing, or essential relations form a cycle.
     """
-    form_by_file_kind = _TABIYA_FORMS if find_file(taxonomy_folder, *_TABIYA_FORMS["skills"][0]) else _COMMISSION_FORMS
-    skills_file = require_file(taxonomy_folder, *form_by_file_kind["skills"][0])
+    layout_by_file_kind = _choose_layouts(taxonomy_folder)
+    skills_file = require_file(taxonomy_folder, *layout_by_file_kind["skills"][0])
     skill_rows, hierarchy_rows, skill_relations, occupation_skills = (
-        _read_file_kind(taxonomy_folder, form_by_file_kind, file_kind)
+        _read_file_kind(taxonomy_folder, layout_by_file_kind, file_kind)
         for file_kind in ("skills", "hierarchy", "relations", "profiles")
     )
     require_rows(skills_file, skill_rows)
     separated_aliases = pl.col("aliases").str.replace_all("|", "/", literal=True).str.replace_all(r"\s*\n\s*", "|")
     skill_capabilities = _find_nearest_groups(
-        skill_rows, _read_file_kind(taxonomy_folder, form_by_file_kind, "groups"), hierarchy_rows
+        skill_rows, _read_file_kind(taxonomy_folder, layout_by_file_kind, "groups"), hierarchy_rows
     )
-    essential_relations = skill_relations.filter(_IS_ESSENTIAL)
+    prerequisites = skill_relations.filter(_IS_ESSENTIAL).rename({"related_skill_id": "requires_skill_id"})
     role_skill_rows = filter_known_pairs(occupation_skills, skill_rows, "skill_id").join(
-        _name_roles(_read_file_kind(taxonomy_folder, form_by_file_kind, "occupations")),
+        _name_roles(_read_file_kind(taxonomy_folder, layout_by_file_kind, "occupations")),
         on="role_id",
         how="left",
         maintain_order="left",
@@ -118,13 +118,13 @@ def load_esco(taxonomy_folder: Path) -> LoadedTaxonomy:
         skill_rows.join(skill_capabilities, on="skill_id", how="left", maintain_order="left").with_columns(
             separated_aliases
         ),
-        filter_known_pairs(essential_relations, skill_rows, "skill_id", "requires_skill_id"),
+        filter_known_pairs(prerequisites, skill_rows, "skill_id", "requires_skill_id"),
         role_skill_rows.select(
             pl.coalesce("role_name", "role_id").alias("role_name"), "skill_id", importance=_IMPORTANCE
         ),
         pl.concat(
             [
-                skill_relations.select(from_id="skill_id", relation_name=_IMPORTANCE, to_id="requires_skill_id"),
+                skill_relations.select(from_id="skill_id", relation_name=_IMPORTANCE, to_id="related_skill_id"),
                 hierarchy_rows.select(from_id="child_id", relation_name=pl.lit("broader"), to_id="parent_id"),
             ]
         ),
@@ -138,22 +138,27 @@ def load_esco(taxonomy_folder: Path) -> LoadedTaxonomy:
             build_count("hierarchy rows", hierarchy_rows.height, broader_count, _LEFT_OUT_REASON),
             build_count("skill relations", skill_relations.height, skill_relation_count, _LEFT_OUT_REASON),
             build_count(
-                "of these, prerequisites", essential_relations.height, taxonomy.prerequisites.height, _LEFT_OUT_REASON
+                "of these, prerequisites", prerequisites.height, taxonomy.prerequisites.height, _LEFT_OUT_REASON
             ),
             build_count(
                 "occupation relations", occupation_skills.height, taxonomy.role_profiles.height, _LEFT_OUT_REASON
             ),
-            *_count_missing_files(taxonomy_folder, form_by_file_kind),
+            *_count_missing_files(taxonomy_folder, layout_by_file_kind),
         ),
     )
 
 
-def _count_missing_files(taxonomy_folder: Path, form_by_file_kind: Mapping[str, _FileForm]) -> list[TaxonomyCount]:
+def _choose_layouts(taxonomy_folder: Path) -> Mapping[str, _FileLayout]:
+    """The layouts by kind of file: Tabiya's if the folder has its file of skills, else the Commission's."""
+    return _TABIYA_LAYOUTS if find_file(taxonomy_folder, *_TABIYA_LAYOUTS["skills"][0]) else _COMMISSION_LAYOUTS
+
+
+def _count_missing_files(taxonomy_folder: Path, layout_by_file_kind: Mapping[str, _FileLayout]) -> list[TaxonomyCount]:
     """One count per kind of file that the folder lacks, with what the taxonomy lacks for it."""
     return [
-        count_missing_file(f"file of {file_kind}", " or ".join(form_by_file_kind[file_kind][0]), consequence)
+        count_missing_file(f"file of {file_kind}", " or ".join(layout_by_file_kind[file_kind][0]), consequence)
         for file_kind, consequence in _CONSEQUENCE_BY_FILE_KIND.items()
-        if find_file(taxonomy_folder, *form_by_file_kind[file_kind][0]) is None
+        if find_file(taxonomy_folder, *layout_by_file_kind[file_kind][0]) is None
     ]
 
 
@@ -194,9 +199,11 @@ def _find_nearest_groups(
     return pl.concat(nearest_groups_per_distance).join(group_names, on="capability_id", how="left")
 
 
-def _read_file_kind(taxonomy_folder: Path, form_by_file_kind: Mapping[str, _FileForm], file_kind: str) -> pl.DataFrame:
+def _read_file_kind(
+    taxonomy_folder: Path, layout_by_file_kind: Mapping[str, _FileLayout], file_kind: str
+) -> pl.DataFrame:
     """The rows of one kind of file in the columns of `_COLUMNS_BY_FILE_KIND`; no rows if there is no such file."""
-    (patterns, *headers), column_names = form_by_file_kind[file_kind], _COLUMNS_BY_FILE_KIND[file_kind]
+    (patterns, *headers), column_names = layout_by_file_kind[file_kind], _COLUMNS_BY_FILE_KIND[file_kind]
     file_path = find_file(taxonomy_folder, *patterns)
     if file_path is None:
         return pl.DataFrame(schema=dict.fromkeys(column_names, pl.String()))

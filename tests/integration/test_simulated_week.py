@@ -183,7 +183,7 @@ def test_a_week_with_every_automation_on(company: Company, monkeypatch: pytest.M
         None, "a backfill", [dg.AssetKey(RAW), dg.AssetKey(f"quarantine__{RAW}")], partition_key=day.isoformat()
     )
     assert company.evaluate() == 1
-    assert company.causes[-1] == "an input that was materialized by hand or failed"
+    assert company.causes[-1] == "an input was materialized by hand, or the last run failed"
     assert company.execute(None, "by hand", [dg.AssetKey(SNAPSHOT.name), dg.AssetKey(PUBLISH_TARGET.name)])
     assert company.evaluate() == 0
 

@@ -1,1 +1,1 @@
-"""Places outside of the landing folder where exports are dropped: how their files are listed and read."""
+"""Places outside of the landing folder where exports are placed: how their files are listed and read."""

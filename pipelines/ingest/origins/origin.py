@@ -1,4 +1,4 @@
-"""An origin: a place where exports are dropped, whose files can be listed and read and are never changed.
+"""An origin: a place where exports are placed, whose files can be listed and read and are never changed.
 
 Belongs here: what every kind of origin offers, its failures, and which names of files are taken.
 Does not belong here: one kind of origin (`folder`, `object_store`, `sftp`), which files are fetched

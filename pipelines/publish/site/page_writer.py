@@ -45,7 +45,7 @@ def write_people(
         page_data: The input of the pages.
         person_ids: person_id of each person.
         people_folder: Folder of people's pages; it exists.
-        min_pages_per_process: Number of pages that is worth a process.
+        min_pages_per_process: Number of pages beyond which another process pays off.
     """
     process_count = min(cpu_count(), -(-len(person_ids) // min_pages_per_process))
     if process_count <= 1:

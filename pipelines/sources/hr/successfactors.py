@@ -16,7 +16,7 @@ ADAPTER = Adapter(
     domain="hr",
     formats=("csv",),
     skip_after_header=1,
-    skip_unless=("STATUS", tuple(EMPLOYMENT_STATUS.values)),
+    data_row_mark=("STATUS", tuple(EMPLOYMENT_STATUS.values)),
     signature=("STATUS", "USERID", "USERNAME", "MANAGER"),
     shapes=(
         ShapeMap(

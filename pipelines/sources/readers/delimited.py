@@ -46,7 +46,7 @@ def read_delimited(
     delimiter: str | None = None,
     skip_after_header: int = 0,
     check_while_reading: bool = False,
-    skip_unless: RowMark | None = None,
+    data_row_mark: RowMark | None = None,
 ) -> TextTable:
     """Read delimited text.
 
@@ -57,7 +57,7 @@ def read_delimited(
         skip_after_header: Number of further header rows below the first.
         check_while_reading: Whether to check a large file for malformed rows while it is read. The caller must then
             call `is_regular` after reading, and read the file again without this option if it returns False.
-        skip_unless: If the row below the header has this mark, it is data and no row is skipped.
+        data_row_mark: If the row below the header has this mark, it is data and no row is skipped.
 
     Returns:
         One row per record.
@@ -67,7 +67,7 @@ def read_delimited(
     """
     delimiter, headers = _read_header(opened_file, file_name, delimiter)
     second_row = _read_second_row(opened_file, delimiter)
-    skipped_row_count = 0 if row_matches(headers, second_row, skip_unless) else skip_after_header
+    skipped_row_count = 0 if row_matches(headers, second_row, data_row_mark) else skip_after_header
     column_names = tuple(f"c{position}" for position in range(len(headers)))
     unchecked_rows = _scan_in_place(opened_file, column_names, delimiter, 1 + skipped_row_count)
     table = TextTable(

@@ -161,8 +161,8 @@ def archive_members(archive: zipfile.ZipFile, member_pattern: str | None) -> lis
     ]
 
 
-def unpacked_size(path: Path) -> int:
-    """Return the total size in bytes of all members of a zip archive.
+def check_unpacked_size(path: Path) -> None:
+    """Unpack all members of a zip archive without storing them.
 
     Raises:
         ExportRefused: If the archive is damaged or unpacks beyond the limits.
@@ -174,7 +174,8 @@ def unpacked_size(path: Path) -> int:
                 with archive.open(member_info) as handle:
                     yield from read_chunks(handle)
 
-    return sum(map(len, _check_unpacking_limits(read_member_chunks(), path)))
+    for _ in _check_unpacking_limits(read_member_chunks(), path):
+        pass
 
 
 def _unpack(path: Path, member_pattern: str | None) -> tuple[Path, ScratchFolder | None]:
@@ -297,9 +298,9 @@ def _transcode(source_path: Path, target_path: Path, encoding: str, file_name: s
             target_file.writelines(
                 text_chunk.encode("utf-8", "replace") for text_chunk in _decode_chunks(source_path, encoding)
             )
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError:
         raise ExportRefused(
-            f"{file_name} is not {encoding} (byte {error.start} of a block cannot be decoded): set `encoding` of this "
+            f"{file_name} is not {encoding} (at least one byte cannot be decoded in it): set `encoding` of this "
             f"source to one of {', '.join(ENCODINGS)}"
         ) from None
     return target_path

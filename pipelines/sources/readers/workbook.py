@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 import polars as pl
 
-from pipelines.sources.readers.files import ExportRefused, unpacked_size
+from pipelines.sources.readers.files import ExportRefused, check_unpacked_size
 from pipelines.sources.readers.leading_text import SEARCHED_ROWS, describe_titles, find_header_row
 from pipelines.sources.readers.text_table import (
     REPEATED_HEADER,
@@ -40,24 +40,24 @@ def is_workbook(path: Path) -> bool:
 
 
 def read_workbook(
-    path: Path, wanted_headers: Collection[str], skip_after_header: int = 0, skip_unless: RowMark | None = None
+    path: Path, wanted_headers: Collection[str], skip_after_header: int = 0, data_row_mark: RowMark | None = None
 ) -> TextTable:
-    """Read the sheet that has most of the wanted headers; the first of equals.
+    """Read the sheet that has most of the wanted headers, the first one in a tie.
 
     Args:
         path: The .xlsx file.
         wanted_headers: Normalized headers that the mapping can use.
         skip_after_header: Number of further header rows below the first.
-        skip_unless: If the row below the header has this mark, it is data and no row is skipped.
+        data_row_mark: If the row below the header has this mark, it is data and no row is skipped.
 
     Returns:
-        One row per filled row of the sheet. Dates come in ISO form, durations as h:mm:ss, numbers in a percent format
-        as percent, formulas as the value that is stored with them.
+        One row per filled row below the header. Dates come in ISO form, durations as h:mm:ss, numbers in a percent
+        format as percent, formulas as the value that is stored with them.
 
     Raises:
         ExportRefused: If no sheet has a filled row, or the workbook is damaged or unpacks beyond the limits.
     """
-    unpacked_size(path)  # refuses an archive bomb before anything else reads the file
+    check_unpacked_size(path)  # refuses an archive bomb before anything else reads the file
     cells_by_sheet = _read_sheets(path)
     if not cells_by_sheet:
         raise ExportRefused(f"{path.name} has no sheet with a filled row: export it again")
@@ -74,10 +74,10 @@ def read_workbook(
     filled_rows = _drop_blank_rows(_show_percent(cells_by_sheet[best_sheet_name], path, best_sheet_name)).slice(
         title_row_count
     )
-    sheet_cells = show_dates_and_durations(filled_rows)
-    second_row = [cell or "" for cell in sheet_cells.row(1)] if sheet_cells.height > 1 else []
+    table_cells = show_dates_and_durations(filled_rows)
+    second_row = [cell or "" for cell in table_cells.row(1)] if table_cells.height > 1 else []
     table = _table_of_sheet(
-        sheet_cells, 0 if row_matches(_read_headers(sheet_cells), second_row, skip_unless) else skip_after_header
+        table_cells, 0 if row_matches(_read_headers(table_cells), second_row, data_row_mark) else skip_after_header
     )
     return replace(table, notes=(f"it {describe_titles(title_row_count)}",) if title_row_count else ())
 
@@ -155,21 +155,23 @@ def _table_of_sheet(sheet: pl.DataFrame, skip_after_header: int) -> TextTable:
     is_too_wide = pl.any_horizontal(pl.lit(False), *(is_filled(pl.col(column)) for column in columns_beyond_header))
     normalized_first_cell = pl.col("c0").fill_null("").str.replace_all(r"\s+", " ").str.strip_chars().str.to_lowercase()
     possible_header_rows = data_rows.filter(normalized_first_cell == " ".join(headers[0].split()).lower())
-    repeated_header_numbers = [
+    repeated_header_row_numbers = [
         row_number
         for row_number, *cells in possible_header_rows.iter_rows()
         if repeats_header(headers, [cell or "" for cell in cells[: len(headers)]])
     ]
-    row_reasons = data_rows.select(
+    malformed_reasons = data_rows.select(
         pl.when(is_too_wide)
-        .then(pl.lit(f"more fields than the {len(headers)} of the header"))
-        .when(pl.col(ROW_NUMBER).is_in(repeated_header_numbers))
+        .then(pl.lit(f"more cells than the {len(headers)} columns of the header"))
+        .when(pl.col(ROW_NUMBER).is_in(repeated_header_row_numbers))
         .then(pl.lit(REPEATED_HEADER))
         .alias("reason")
     )
     row_text = pl.concat_str(column_names, separator="|", ignore_nulls=True).alias("row_text")
-    malformed_rows = data_rows.hstack(row_reasons).drop_nulls("reason").select(ROW_NUMBER, row_text, "reason").lazy()
-    good_rows = data_rows.filter(row_reasons["reason"].is_null()).drop(columns_beyond_header)
+    malformed_rows = (
+        data_rows.hstack(malformed_reasons).drop_nulls("reason").select(ROW_NUMBER, row_text, "reason").lazy()
+    )
+    good_rows = data_rows.filter(malformed_reasons["reason"].is_null()).drop(columns_beyond_header)
     return TextTable(
         headers, columns_by_header(headers), lambda _: good_rows.lazy(), malformed_rows, row_count=data_rows.height
     )

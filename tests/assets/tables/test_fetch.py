@@ -24,6 +24,7 @@ from assets.checks.health import check_origins, find_fetch_issues
 from assets.checks.source_states import describe_sources
 from assets.cli.app import app
 from assets.definitions import build_definitions, build_pipeline
+from assets.incremental.automation_condition import MAX_ATTEMPTS
 from assets.resources.pipeline import PipelineResource
 from assets.tables.fetch import fetch_assets
 from assets.tables.raw import landing_assets
@@ -193,7 +194,14 @@ def test_the_sensor_requests_one_fetch_for_new_files(root: Path, sftp: SftpServe
         assert read_fetch_cursor(after.cursor).attempts == {}
         sftp.sftp.denied = frozenset({"late.csv"})
         (sftp.folder / "late.csv").write_text("x")
-        assert len(tick(after.cursor).run_requests) == 1
+        cursor = after.cursor
+        for _ in range(MAX_ATTEMPTS):
+            repeated = tick(cursor)
+            assert len(repeated.run_requests) == 1
+            cursor = repeated.cursor
+        ended = tick(cursor)
+        message = "new files were tried 3 times and are not requested again until they change"
+        assert (ended.run_requests, ended.skip_message) == ([], message)
 
 
 def test_a_file_that_is_never_fetched_is_tried_three_times_and_a_changed_one_again() -> None:

@@ -1,4 +1,4 @@
-"""Exports are copied from where they are dropped: new, complete and allowed files, whole or not at all."""
+"""Exports are copied from their origins: new, complete and allowed files, whole or not at all."""
 
 import hashlib
 import os
