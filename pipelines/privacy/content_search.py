@@ -10,15 +10,21 @@ import html
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
 _ENCODINGS = ("utf-8", "utf-16-le", "utf-32-le", "latin-1")  # numpy stores texts as UTF-32
 # What is not part of a longer word; in JSON the letter of an escaped line end or tab is no letter of the word.
 _WORD_START, _WORD_END = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))", r"(?![A-Za-z0-9])"
+_STARTS_WORD, _ENDS_WORD = re.compile(_WORD_START.encode()), re.compile(_WORD_END.encode())
 _ERASED = "(erased)"
+# Bytes that are searched together.
+_BATCH_BYTES = 64 * 1024**2
+
+K = TypeVar("K", bound=Hashable)
 
 
 def list_written_forms(searched_text: str) -> set[str]:
@@ -61,44 +67,79 @@ def select_files_with(paths: Iterable[Path], searched_texts: Sequence[str]) -> l
     """
     if not searched_texts:
         return []
-    has_text = compile_search(searched_texts)
-    found_paths: list[Path] = []
-    has_text_by_inode: dict[tuple[int, int], bool] = {}
-    for path in paths:
-        file_status = path.stat()
-        inode_key = (file_status.st_dev, file_status.st_ino)
-        if inode_key not in has_text_by_inode:
-            has_text_by_inode[inode_key] = any(has_text(content_part) for content_part in _read_parts(path))
-        if has_text_by_inode[inode_key] or has_text(path.name.encode()):
-            found_paths.append(path)
-    return found_paths
+    inode_by_path = {path: (path.stat().st_dev, path.stat().st_ino) for path in paths}
+    path_by_inode = {inode_key: path for path, inode_key in inode_by_path.items()}  # each content is read once
+    file_parts = ((inode_key, part) for inode_key, path in path_by_inode.items() for part in _read_parts(path))
+    inodes_with_text = find_contents_with(file_parts, searched_texts)
+    paths_with_text = find_contents_with(((path, path.name.encode()) for path in inode_by_path), searched_texts)
+    return [
+        path for path, inode_key in inode_by_path.items() if inode_key in inodes_with_text or path in paths_with_text
+    ]
 
 
-def compile_search(searched_texts: Iterable[str]) -> Callable[[bytes], bool]:
-    """A test whether bytes hold one of the texts, and not as a part of a longer word.
+def find_contents_with(contents: Iterable[tuple[K, bytes]], searched_texts: Iterable[str]) -> set[K]:
+    """Find the contents that hold one of the texts, and not as a part of a longer word.
 
     Args:
+        contents: Pairs of a key and bytes; several pairs may have the same key.
         searched_texts: The texts, in the case in which they are written.
+
+    Returns:
+        The key of each content with a text.
     """
+    # as Latin-1 each byte is one character, so that any bytes are a text
+    patterns = [byte_pattern.decode("latin-1") for byte_pattern in _list_byte_patterns(searched_texts)]
+    keys_with_text: set[K] = set()
+    for batch in _make_batches(contents) if patterns else ():
+        texts = pl.DataFrame({"text": [content.decode("latin-1") for _, content in batch]}).with_row_index()
+        has_pattern = pl.col("text").str.contains_any(patterns)
+        found_patterns = (
+            texts.lazy()
+            .filter(has_pattern)
+            .with_columns(
+                start=pl.col("text").str.find_many(patterns, overlapping=True),
+                pattern=pl.col("text").str.extract_many(patterns, overlapping=True),
+            )
+        )
+        for index, text, starts, found_texts in found_patterns.collect().iter_rows():
+            if _has_word(text.encode(), zip(starts, found_texts, strict=True)):
+                keys_with_text.add(batch[index][0])
+    return keys_with_text
+
+
+def _list_byte_patterns(searched_texts: Iterable[str]) -> list[bytes]:
+    """The bytes of every written form of the texts, in every encoding."""
     written_forms = {
         written_form for searched_text in searched_texts for written_form in list_written_forms(searched_text)
     }
-    byte_patterns = {
-        written_form.encode(encoding)
-        for written_form in written_forms
-        for encoding in _ENCODINGS
-        if _is_encodable(written_form, encoding)
-    }
-    if not byte_patterns:
-        return lambda searched_bytes: False
-    joined_patterns = b"|".join(
-        re.escape(byte_pattern) for byte_pattern in sorted(byte_patterns, key=len, reverse=True)
+    return sorted(
+        {
+            written_form.encode(encoding)
+            for written_form in written_forms
+            for encoding in _ENCODINGS
+            if _is_encodable(written_form, encoding)
+        }
     )
-    word_expression = re.compile(_WORD_START.encode() + rb"(?:" + joined_patterns + rb")" + _WORD_END.encode())
-    # finding bytes is far faster than the expression, which then decides whether they are a word
-    return lambda searched_bytes: (
-        any(byte_pattern in searched_bytes for byte_pattern in byte_patterns)
-        and word_expression.search(searched_bytes) is not None
+
+
+def _make_batches(contents: Iterable[tuple[K, bytes]]) -> Iterator[list[tuple[K, bytes]]]:
+    """Contents that are searched together: building the search takes longer than searching one small file."""
+    batch, batch_bytes = [], 0
+    for key, content in contents:
+        batch.append((key, content))
+        batch_bytes += len(content)
+        if batch_bytes >= _BATCH_BYTES:
+            yield batch
+            batch, batch_bytes = [], 0
+    if batch:
+        yield batch
+
+
+def _has_word(text: bytes, found_patterns: Iterable[tuple[int, str]]) -> bool:
+    """Whether one of the patterns that were found at these places of a text is no part of a longer word."""
+    return any(
+        _STARTS_WORD.match(text, start) and _ENDS_WORD.match(text, start + len(pattern.encode()))
+        for start, pattern in found_patterns
     )
 
 

@@ -17,7 +17,7 @@ import polars as pl
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
 from pipelines.contracts.personal_columns import person_columns
-from pipelines.privacy.content_search import compile_search
+from pipelines.privacy.content_search import find_contents_with
 from pipelines.privacy.erased_people import ErasureUnavailable
 from pipelines.privacy.identities import PersonTraces
 from pipelines.publish.feed import list_outbox_files
@@ -73,25 +73,20 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDe
     person_folder_names = {page_names.folder_of(person_id) for person_id in traces.person_ids}
     # an earlier version named pages by person_id, and listed them in an index and in a table
     former_page_names = {name_team_page(person_id) for person_id in traces.person_ids}
-    has_searched_text = compile_search(traces.searched_texts)
-
-    def names_person(page_text: str) -> bool:
-        return has_searched_text(page_text.encode())
-
     person_page_paths: list[Path] = []
-    mentioning_page_paths: list[Path] = []
-    names_person_by_inode: dict[tuple[int, int], bool] = {}
+    # pages that did not change are links to one file: its content is searched once
+    paths_by_inode: dict[tuple[int, int], list[Path]] = {}
     for path in sorted(site_folder.rglob("*.html")):
         if path.parent.name in person_folder_names or (path.parent.name == "people" and path.name in former_page_names):
             person_page_paths.append(path)
-            continue
-        # pages that did not change are links to one file: its content is searched once
-        inode_key = (path.stat().st_dev, path.stat().st_ino)
-        if inode_key not in names_person_by_inode:
-            page_html = path.read_text(encoding="utf-8")
-            names_person_by_inode[inode_key] = names_person(page_html)
-        if names_person_by_inode[inode_key]:
-            mentioning_page_paths.append(path)
+        else:
+            paths_by_inode.setdefault((path.stat().st_dev, path.stat().st_ino), []).append(path)
+    page_contents = ((inode_key, paths[0].read_bytes()) for inode_key, paths in paths_by_inode.items())
+    mentioning_page_paths = [
+        path
+        for inode_key in sorted(find_contents_with(page_contents, traces.searched_texts))
+        for path in paths_by_inode[inode_key]
+    ]
 
     def delete_pages() -> None:
         for path in person_page_paths:
@@ -99,7 +94,7 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDe
             if path.parent.name in person_folder_names:
                 shutil.rmtree(path.parent, ignore_errors=True)
         for path in mentioning_page_paths:
-            _delete_lines(path, names_person)
+            _delete_lines_about(path, traces)
         for path in sorted(site_folder.rglob(_FORMER_FINGERPRINTS_FILE)):
             rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(former_page_names)), {}))
         renewal_counts = {
@@ -183,6 +178,13 @@ def replace_in_bucket(published_folder: Path, lake_root: Path, store_options: Ob
     if store_options.lake:
         push_lake(lake_root, store_options)
     return sent_bytes
+
+
+def _delete_lines_about(path: Path, traces: PersonTraces) -> None:
+    """Delete the lines of a page that name one of the people."""
+    page_lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines_about = find_contents_with(((line, line.encode()) for line in page_lines), traces.searched_texts)
+    _delete_lines(path, lines_about.__contains__)
 
 
 def _delete_lines(path: Path, is_deleted: Callable[[str], bool]) -> None:

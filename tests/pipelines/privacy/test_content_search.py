@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.privacy.content_search import compile_replacement, find_files_with
+from pipelines.privacy.content_search import compile_replacement, find_contents_with, find_files_with
 
 
 def test_a_text_is_found_in_every_format(tmp_path: Path) -> None:
@@ -52,3 +52,16 @@ def test_a_text_is_found_and_replaced_after_an_escaped_line_end_but_not_within_t
     )
     assert replace_texts("10007 ben@x.example") == "(erased) (erased)"
     assert compile_replacement([])("10007") == "10007"
+
+
+def test_many_texts_are_found_in_many_small_and_large_contents() -> None:
+    texts = [f"person{number:05}@x.example" for number in range(500)]
+    filler = b"somebody@x.example, person99999@x.example; " * 2_000
+    contents = [(number, filler + f"<{texts[number]}>".encode() + filler) for number in range(0, 500, 50)]
+    contents += [(-1, filler), (-2, b"xperson00001@x.example"), (-3, b"person00001@x.examples"), (-4, b"\xff\xfe\x00")]
+    assert find_contents_with(contents, texts) == set(range(0, 500, 50))
+
+
+def test_a_short_text_within_a_longer_one_is_found_beside_it() -> None:
+    assert find_contents_with([("a", b"10007-10007x"), ("b", b"10007x")], ["10007", "10007x-1"]) == {"a"}
+    assert find_contents_with([("a", b"ann archer")], ["ann archery", "archer"]) == {"a"}
