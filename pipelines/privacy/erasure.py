@@ -28,6 +28,8 @@ from pipelines.storage.atomic_write import write_text_atomically
 
 # In the lake and in the publication, because either may be restored without the other.
 _APPLIED_FILE = ".erased"
+# In the counts of the receipt: numbers of the people that are ids of records as well.
+_NOT_SEARCHED = "numbers that are not searched for"
 # Readers that have resolved a pointer open its files within this time; then the replaced files are removed.
 GRACE_SECONDS = 2.0
 OnStep = Callable[[str], None]
@@ -223,12 +225,12 @@ def _erase(
     on_step("search by content")
     remaining_paths = find_files_with(data_root.path, traces.searched_texts, [data_root.journal_path])
     outside_paths = () if data_root.owns_landing else find_files_with(data_root.landing_folder, traces.searched_texts)
-    erase_in_text = compile_replacement(traces.searched_texts)  # a name of a file may hold a value as well
+    erase_in_text = compile_replacement(traces.replaced_texts)  # a name of a file may hold a value as well
     receipt = Receipt(
         reason="erasure",
         subject=hash_subject(extended_list, traces),
         deleted_at=now.isoformat(),
-        counts=_flatten_counts(journal.counts),
+        counts=_flatten_counts(journal.counts | {_NOT_SEARCHED: {"": len(traces.record_numbers)}}),
         remaining=tuple(erase_in_text(str(found_path.relative_to(data_root.path))) for found_path in remaining_paths),
         beyond=tuple(
             erase_in_text(str(found_path.relative_to(data_root.landing_folder))) for found_path in outside_paths

@@ -68,7 +68,7 @@ def list_places(
     is_published, has_pointer = (published_folder / SNAPSHOTS).is_dir(), (published_folder / POINTER).is_file()
     place_by_name: dict[str, Callable[[], Plan]] = {
         "landed rows": partial(_plan_landed_rows, data_root, erased_people),
-        "ledger": lambda: Plan({}, partial(recount_ledger, data_root.lake, traces.searched_texts)),
+        "ledger": lambda: Plan({}, partial(recount_ledger, data_root.lake, traces.replaced_texts)),
         "landing copies": partial(_plan_landing_copies, data_root, traces),
         "tables": partial(_plan_tables, data_root, traces),
         "run states": lambda: Plan({}, partial(_forget_runs, data_root)),
@@ -259,15 +259,15 @@ def _plan_texts(data_root: DataRoot, traces: PersonTraces) -> Plan:
     # files that the company writes are not changed; if one still holds a value, the receipt says so
     declaration_paths = (data_root.settings.config_path.resolve(), *data_root.path.glob("**/dagster.yaml"))
     skipped_paths = [*store_folders, data_root.landing_folder, data_root.journal_path, *declaration_paths]
-    files_with_traces = find_files_with(data_root.path, traces.searched_texts, skipped_paths)
-    erase_in_text = compile_replacement(traces.searched_texts)
+    files_with_traces = find_files_with(data_root.path, traces.replaced_texts, skipped_paths)
+    erase_in_text = compile_replacement(traces.replaced_texts)
 
     def erase_texts() -> None:
         for path in files_with_traces:
             if path.suffix == ".db":
                 _replace_in_database(path, erase_in_text)
             elif path.suffix == ".parquet":
-                rewrite_parquet(path, RowDeletion(_match_text_cells(path, traces.searched_texts), {}))
+                rewrite_parquet(path, RowDeletion(_match_text_cells(path, traces.replaced_texts), {}))
             elif path.exists():
                 _replace_in_text(path, erase_in_text)
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from pipelines.config.company import Config
-from pipelines.contracts.catalog import ACCOUNT, PERSON
+from pipelines.contracts.catalog import ACCOUNT, PERSON, TABLES
 from pipelines.contracts.output_tables import REPLY_EFFECT
 from pipelines.core.identity_resolution import ACCOUNT_KEYS
 from pipelines.ingest.deliveries import list_raw_tables
@@ -21,6 +21,7 @@ from pipelines.storage.lake import Lake
 
 # Shorter texts occur in files by chance: a search by content cannot tell them from others.
 _MIN_SEARCHED_LENGTH = 5
+_RECORD_ID_COLUMNS = frozenset({"record_code", "assignment_code", "project_code"})
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class PersonTraces:
         accounts: System and code of each account; the system is empty if the account holds in any system.
         names: Their names as displayed.
         reply_ids: The ids of their replies.
+        record_numbers: Their numbers and accounts that are ids of records as well, such as of an issue.
     """
 
     person_ids: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ class PersonTraces:
     accounts: tuple[tuple[str, str], ...] = ()
     names: tuple[str, ...] = ()
     reply_ids: tuple[str, ...] = ()
+    record_numbers: tuple[str, ...] = ()
 
     @classmethod
     def from_document(cls, traces_document: Mapping[str, Sequence[Any]]) -> "PersonTraces":
@@ -67,8 +70,13 @@ class PersonTraces:
 
     @property
     def searched_texts(self) -> tuple[str, ...]:
-        """The texts that no file may hold after the erasure, but for those that are too short to tell anything."""
-        # a login such as `python` is a word that others write: only a code that no word can be is searched for
+        """The texts that no file may hold after the erasure, but for those that may stand for something else."""
+        return tuple(text for text in self.replaced_texts if text not in self.record_numbers)
+
+    @property
+    def replaced_texts(self) -> tuple[str, ...]:
+        """The texts that are replaced in logs and notes, but for those that are too short to tell anything."""
+        # a login such as `python` is a word that others write: only a code that no word can be is replaced
         distinctive_codes = (account_code for _, account_code in self.accounts if not account_code.isalpha())
         all_texts = {*self.person_ids, *self.employee_numbers, *self.addresses, *distinctive_codes, *self.names}
         return tuple(sorted(text for text in all_texts if len(text) >= _MIN_SEARCHED_LENGTH))
@@ -110,15 +118,31 @@ def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> Person
     own_person_rows, other_person_rows = (
         lake.scan(PERSON).filter(is_selected).collect() for is_selected in (is_searched_person, ~is_searched_person)
     )
+    employee_numbers = _sort_without(own_mentions["employee_number"], other_keys_by_column["employee_number"])
     replies = lake.scan(REPLY_EFFECT).filter(is_searched_person).select("reply_id").collect()
     return PersonTraces(
         person_ids=tuple(sorted_ids),
-        employee_numbers=_sort_without(own_mentions["employee_number"], other_keys_by_column["employee_number"]),
+        employee_numbers=employee_numbers,
         addresses=_sort_without(own_mentions["work_email"], other_keys_by_column["work_email"]),
         accounts=tuple(sorted(accounts)),
         names=_sort_without(own_person_rows["display_name"], set(other_person_rows["display_name"])),
         reply_ids=_sort_without(replies["reply_id"], set()),
+        record_numbers=_find_record_numbers(lake, {*sorted_ids, *employee_numbers, *(code for _, code in accounts)}),
     )
+
+
+def _find_record_numbers(lake: Lake, person_texts: set[str]) -> tuple[str, ...]:
+    """The numbers of people that are, or are a part of, the id of a record: of two systems that both count from 1."""
+    person_numbers = sorted(text for text in person_texts if text.isdigit())
+    record_numbers: set[str] = set()
+    for table in TABLES.values() if person_numbers else ():
+        id_columns = sorted(_RECORD_ID_COLUMNS & set(table.column_names)) if table.layer == "core" else []
+        for id_column in id_columns:
+            id_parts = pl.col(id_column).str.extract_all(r"[A-Za-z0-9]+").explode()
+            is_person_number = pl.col(id_column).is_in(person_numbers)
+            parts = lake.scan(table).select(id_column).unique().select(id_parts).filter(is_person_number)
+            record_numbers |= set(parts.collect().to_series())
+    return tuple(sorted(record_numbers))
 
 
 def find_erased(lake: Lake, config: Config, erased_people: ErasedPeople) -> set[str]:

@@ -2,9 +2,11 @@
 
 import polars as pl
 import pytest
+from publishing import fill_contract_columns
 
-from pipelines.contracts.catalog import ACCOUNT, PERSON
+from pipelines.contracts.catalog import ACCOUNT, ASSIGNMENT, PERSON
 from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.identities import find_traces
 from pipelines.privacy.identity import UnknownPerson, find_identity, read_all_keys
 
 
@@ -29,3 +31,15 @@ def test_a_key_of_two_people_leads_to_nobody_and_is_no_key_of_either(data_root: 
         find_identity(lake, data_root.config, "ben@x.example")
     identity = find_identity(lake, data_root.config, "p0001")
     assert (identity.names, identity.employee_numbers, identity.emails) == (frozenset(), {"p0001"}, frozenset())
+
+
+def test_a_number_that_is_the_id_of_a_record_is_not_searched_for(data_root: DataRoot) -> None:
+    lake = data_root.lake
+    people = [{"person_id": number, "employee_number": number, "display_name": number} for number in ("10005", "10006")]
+    lake.write(PERSON, fill_contract_columns(PERSON, list(people)))
+    issue = {"record_code": "7", "person_id": "10006", "project_code": "PC", "assignment_code": "PC-10005"}
+    lake.write(ASSIGNMENT, fill_contract_columns(ASSIGNMENT, [issue | {"source_name": "issues"}]))
+    traces = find_traces(lake, data_root.config, ["10005"])
+    assert "10005" in traces.replaced_texts
+    assert "10005" not in traces.searched_texts
+    assert "10006" in find_traces(lake, data_root.config, ["10006"]).searched_texts
