@@ -36,6 +36,8 @@ from pipelines.storage.lake import Lake
 
 TARGETS = ("parquet", "delta", "duckdb", "postgresql", "object_store", "feed", "site")
 SITE_FOLDER = "site"
+# How often a reader of pages begins again.
+_MAX_SITE_ATTEMPTS = 20
 # Snapshot number 0 is of this day, and each further one of the next day: people's pages show the day alone.
 FIRST_DAY = date(2026, 6, 30)
 _BUCKET = "people-data"
@@ -270,11 +272,26 @@ def _read_feed(location: str) -> ReadTables:
 
 
 def _read_site(location: str) -> ReadTables:
-    """Follow the index to the newest pages and read the page of every person that they list."""
-    folder = Path(location) / SITE_FOLDER
-    index = folder / _match(r'url=([^"]+)"', (folder / "index.html").read_text())
+    """Follow the entry page to the newest pages and read the page of every person.
+
+    Pages of a former snapshot are removed: a reader who was led to them begins again at the entry page.
+    """
+    entry = Path(location) / SITE_FOLDER / "index.html"
+    for _ in range(_MAX_SITE_ATTEMPTS):
+        entry_text = entry.read_text()
+        try:
+            read_tables = _read_pages(entry.parent / _match(r'url=([^"]+)"', entry_text))
+        except FileNotFoundError:
+            continue
+        if entry.read_text() == entry_text:
+            return read_tables
+    raise ValueError("no pages stayed while they were read")
+
+
+def _read_pages(index: Path) -> ReadTables:
+    """Read the page of every person in the folder of an index; nobody's page is linked from there."""
     index_text = index.read_text()
-    pages = [(index.parent / path).read_text() for path in re.findall(r'href="(people/[^"]+)"', index_text)]
+    pages = [path.read_text() for path in (index.parent / "people").glob("*/index.html")]
     if not all(page.rstrip().endswith("</html>") for page in (index_text, *pages)):
         raise ValueError("a page has no end")
     days = {date.fromisoformat(_match(_PAGE_DAY.pattern, page)) for page in pages}

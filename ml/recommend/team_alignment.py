@@ -12,6 +12,7 @@ from pipelines.contracts.output_tables import ALIGNMENT, ROW_METADATA_COLUMNS
 
 ALIGNMENT_COLUMNS = tuple(column for column in ALIGNMENT.column_names if column not in ROW_METADATA_COLUMNS)
 _TEAM_CAPABILITY_KEY = ("unit_name", "capability_id")
+_SHARE_DECIMALS = 12
 
 
 def align_teams(
@@ -42,8 +43,9 @@ def align_teams(
     )
     wishing_people = context.wishes.select("person_id").unique().join(team_members, on="person_id")
     wisher_counts = wishing_people.group_by("unit_name").agg(pl.len().cast(pl.Int64).alias("wishing_people_count"))
+    # the last digits of a sum depend on the order of threads: rounding gives the same table for the same input
     is_above_mean_wish, is_above_mean_need = (
-        pl.col(share_column) > pl.col(share_column).mean().over("unit_name")
+        (pl.col(share_column) - pl.col(share_column).mean().over("unit_name")).round(_SHARE_DECIMALS) > 0
         for share_column in ("wish_share", "need_share")
     )
     both_agree_label, wish_only_label, need_only_label = (pl.lit(agreement_label) for agreement_label in AGREEMENTS)
@@ -61,7 +63,7 @@ def align_teams(
         .join(_sum_team_wishes(team_members, context, skill_shares), on=_TEAM_CAPABILITY_KEY, how="left")
         .join(wisher_counts, on="unit_name")
         .filter(pl.col("wishing_people_count") >= minimum_people)
-        .with_columns(wish_share.fill_null(0.0).alias("wish_share"))
+        .with_columns(wish_share.fill_null(0.0).round(_SHARE_DECIMALS).alias("wish_share"))
         .with_columns(team_agreement.alias("agreement"))
         # a few wishes look like none, and neither is published as a number
         .with_columns(pl.when(has_enough_wishes).then("wish_share").alias("wish_share"))
@@ -125,8 +127,9 @@ def _compute_team_needs(
         .unique()
         .join(capability_needs, how="cross")
         .join(team_capability_surpluses, on=_TEAM_CAPABILITY_KEY, how="left")
-        # the last digits of a sum depend on the order of threads: rounding gives the same table for the same input
-        .select(*_TEAM_CAPABILITY_KEY, "team_people_count", team_need.clip(0, 1).round(12).alias("need_share"))
+        .select(
+            *_TEAM_CAPABILITY_KEY, "team_people_count", team_need.clip(0, 1).round(_SHARE_DECIMALS).alias("need_share")
+        )
     )
 
 

@@ -161,3 +161,12 @@ def test_a_wish_of_another_team_is_not_counted() -> None:
     people = pl.concat([team(*"abcde"), team(*"vwxyz", unit="south")])
     wishes = wishes_of(*((name, "git", 1.0) for name in "vwx"))
     assert {row[0] for row in aligned(people, wishes, "ab")} == {"south"}
+
+
+def test_the_order_of_wishes_and_people_changes_no_digit() -> None:
+    names = "abcdefghijklmnopqrstuvwx"
+    wishes = wishes_of(*((name, "sql", 0.1 + 0.037 * number) for number, name in enumerate(names)))
+    expected = aligned(team(*names), wishes, names[:5])
+    for seed in range(20):
+        shuffled = (frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (team(*names), wishes))
+        assert aligned(*shuffled, names[:5]) == expected
