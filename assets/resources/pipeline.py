@@ -40,8 +40,8 @@ class PipelineResource(ConfigurableResource):  # type: ignore[type-arg]
     def yield_for_execution(self, context: InitResourceContext) -> Generator["PipelineResource"]:
         """Wait until no other run writes to this data root, and keep others out until the run ends."""
         root = self.settings.root
-        open_connections = keep_connections_open(context.instance) if context.instance else nullcontext()
-        with exclusive_lock(self.settings.lock_path), open_connections:
+        connection_keeper = keep_connections_open(context.instance) if context.instance else nullcontext()
+        with exclusive_lock(self.settings.lock_path), connection_keeper:
             remove_unfinished(root)
             restrict_data_root(root, self.settings.published_path, self.config.publish.group)
             self._delete_before_run(context)

@@ -85,7 +85,7 @@ def prerequisites(run: AssetRun) -> Results:
 def capabilities(run: AssetRun) -> Results:
     """Compute how much of each capability every employed person covers."""
     hidden_pairs = read_objections(run.tables, run.as_of).hidden_pairs
-    skills, learned_prerequisites = run.tables.read(SKILL), run.tables.read(PRECEDENCE)
+    skills, known_prerequisites = run.tables.read(SKILL), run.tables.read(PRECEDENCE)
 
     def compute_rows(table_reader: TableReader) -> list[pl.DataFrame]:
         people = table_reader.read_scoped(PERSON).filter(is_employed())
@@ -94,7 +94,7 @@ def capabilities(run: AssetRun) -> Results:
             .join(people, on="person_id", how="semi")
             .join(hidden_pairs, on=("person_id", "skill_id"), how="anti")
         )
-        return [compute_capability_coverage(employed_mastery, skills, learned_prerequisites)]
+        return [compute_capability_coverage(employed_mastery, skills, known_prerequisites)]
 
     yield from materialize_outputs_by_people(run, [CAPABILITY], compute_rows)
 

@@ -114,9 +114,9 @@ def read_publication_terms(run: AssetRun) -> PublicationTerms:
 
 
 def _materialize_snapshot(run: AssetRun) -> "MaterializeResult[None]":
-    """Publish the tables, and record a complete run."""
+    """Publish the tables; a run that is not incremental is recorded as complete."""
     new_snapshot = _publish_tables(run)
-    table_rows = [
+    snapshot_rows = [
         (
             table.name,
             new_snapshot.snapshot_id,
@@ -127,7 +127,7 @@ def _materialize_snapshot(run: AssetRun) -> "MaterializeResult[None]":
         )
         for table in new_snapshot.tables
     ]
-    materialization = run.materialize(SNAPSHOT, pl.DataFrame(table_rows, schema=SNAPSHOT.schema, orient="row"))
+    materialization = run.materialize(SNAPSHOT, pl.DataFrame(snapshot_rows, schema=SNAPSHOT.schema, orient="row"))
     if not run.context.is_incremental:
         run.context.complete_runs.record(run.as_of)
     return materialization

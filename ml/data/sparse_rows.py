@@ -90,9 +90,9 @@ def find_largest_columns(matrix: sparse.csr_matrix, n_largest: int, is_usable: B
             np.take_along_axis(padded_matrix, largest_positions, axis=1)
             for padded_matrix in (padded_entries, padded_columns)
         )
-    columns_per_row = np.full((len(padded_entries), n_largest), -1, np.int64)
-    columns_per_row[:, : padded_entries.shape[1]] = np.where(np.isfinite(padded_entries), padded_columns, -1)
-    return columns_per_row
+    largest_columns = np.full((len(padded_entries), n_largest), -1, np.int64)
+    largest_columns[:, : padded_entries.shape[1]] = np.where(np.isfinite(padded_entries), padded_columns, -1)
+    return largest_columns
 
 
 def keep_largest(matrix: sparse.csr_matrix, n_largest: int) -> sparse.csr_matrix:

@@ -64,7 +64,7 @@ def list_missing_requirements(policy: StagePolicy) -> pl.Expr:
 def _compute_reached_shares(policy: StagePolicy) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
     """The reached share of each requirement by its code, 1 if it is met: for a journeyman, and for a master."""
     review_count, repetition_span = pl.col("review_count"), pl.col("last_repetition_at") - pl.col("first_repetition_at")
-    lesson_count = pl.col("teaching_count") - review_count + review_count // max(policy.master.reviews, 1)
+    teaching_act_count = pl.col("teaching_count") - review_count + review_count // max(policy.master.reviews, 1)
     return (
         {
             "repetition": _compute_repetition_share(policy.journeyman),
@@ -78,7 +78,7 @@ def _compute_reached_shares(policy: StagePolicy) -> tuple[dict[str, pl.Expr], di
                 repetition_span.dt.total_days().fill_null(0), policy.master.sustained_days
             ),
             "feedback_from_several": _compute_goal_share(pl.col("judge_count"), policy.master.judges),
-            "teaching": _compute_goal_share(lesson_count, policy.master.teaching),
+            "teaching": _compute_goal_share(teaching_act_count, policy.master.teaching),
         },
     )
 

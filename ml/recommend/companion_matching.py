@@ -365,7 +365,7 @@ def _encode_pairs(pairs: pl.DataFrame, n_people: int) -> Ints:
 
 
 def _is_in_sorted(sorted_keys: Ints, searched_keys: Ints) -> Bools:
-    """Whether each query is among the sorted keys."""
+    """Whether each searched key is among the sorted keys."""
     if not sorted_keys.size:
         return np.zeros(searched_keys.size, bool)
     return np.asarray(

@@ -66,7 +66,7 @@ class ItemToItem:
 def truncate_to_largest(matrix: Floats, entries_per_row: int) -> Floats | sparse.csr_matrix:
     """Return only the `entries_per_row` entries of each row that are largest in size.
 
-    A matrix that would not get smaller in memory is returned dense and unchanged.
+    A matrix with at most four times as many columns is returned dense and unchanged: it would gain little.
     """
     if matrix.shape[1] <= 4 * entries_per_row:
         return matrix

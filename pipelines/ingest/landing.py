@@ -215,12 +215,14 @@ def _examine_file(
 ) -> LandedFile | _NewFile | None:
     """The outcome of a file that is not read, or what is known before it is read; None if its manifest calls it absent.
 
+    A full export that has come back after another content is recorded as a new delivery.
+
     Args:
         landing: Where and when the file is landed.
         source: Its source.
         ledger: The ledger.
         path: The file.
-        sha256: Its content.
+        sha256: SHA-256 of its content.
     """
     manifest_name, manifest_mode, refusal = get_adapter(source.system).manifest, None, None
     try:
@@ -231,26 +233,24 @@ def _examine_file(
         landing.progress(f"{source.name}: {path.name} is absent by its manifest")
         return None
     is_full = None if manifest_mode is None else manifest_mode == "bulk"
-    landed_file = LandedFile(source.name, path.name, sha256, "refused")
-    content_deliveries = ledger.rows.filter(source_name=landed_file.source_name, file_sha256=landed_file.file_sha256)
+    content_deliveries = ledger.rows.filter(source_name=source.name, file_sha256=sha256)
     same_mapping_deliveries = content_deliveries.filter(pl.col("mapping_code") == source.mapping_code)
     landed_row_counts = same_mapping_deliveries.filter(pl.col("delivery_status") == "landed").select(
         "good_count", "bad_count"
     )
     if landed_row_counts.height:
-        landed_file = replace(
-            landed_file, status="already_landed", is_full=is_full, **landed_row_counts.row(0, named=True)
-        )
-        # the contents are searched only for a full export: a source may have thousands of others
+        row_counts = landed_row_counts.row(0, named=True)
+        landed_file = LandedFile(source.name, path.name, sha256, "already_landed", is_full=is_full, **row_counts)
+        # only a full export can come back; the search takes long for a source with thousands of incremental files
         if _is_full_export(source, landed_file) and find_read_contents(ledger.rows, source).has_returned(
             path.name, sha256
         ):
             _record_delivery(landing, source, ledger, landed_file, ledger.take_number())
         return landed_file
     landing.progress(f"{source.name}: {path.name}")
-    landed_file = replace(landed_file, status="landed", is_full=is_full)
+    expected_outcome = LandedFile(source.name, path.name, sha256, "landed", is_full=is_full)
     earlier_landings = content_deliveries.filter(pl.col("delivery_status") == "landed")
-    return _NewFile(path, landed_file, refusal, same_mapping_deliveries, earlier_landings, ledger.take_number())
+    return _NewFile(path, expected_outcome, refusal, same_mapping_deliveries, earlier_landings, ledger.take_number())
 
 
 def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile) -> LandedFile:

@@ -335,7 +335,7 @@ def _sink_rows(
     reason_counts_query: pl.LazyFrame | None,
     word_counts_query: pl.LazyFrame,
 ) -> _CollectedFrames:
-    """Sink both sides and count in one pass."""
+    """Write the rows of the raw table and of the quarantine to their files, and count, in one pass."""
     bad_rows = pl.concat(
         [landed_split.quarantine_rows, malformed_quarantine_rows.select(quarantine_table(table.name).column_names)]
     )
@@ -353,7 +353,7 @@ def _sink_rows(
         word_counts_query,
     ]
     collected_queries += [] if reason_counts_query is None else [reason_counts_query]
-    tested_rows, split_counts, malformed_rows, word_counts, *reason_count_frames = pl.collect_all(
+    tested_rows, split_counts, malformed_rows, word_counts, *remaining_frames = pl.collect_all(
         [*collected_queries, *sink_queries], engine="streaming"
     )
     return _CollectedFrames(
@@ -361,7 +361,7 @@ def _sink_rows(
         split_counts,
         malformed_rows,
         word_counts,
-        None if reason_counts_query is None else reason_count_frames[0],
+        None if reason_counts_query is None else remaining_frames[0],
     )
 
 

@@ -89,10 +89,10 @@ class ErasedPeople:
 
     def add(self, identities: Iterable[Identity], erased_on: date) -> "ErasedPeople":
         """The list with one more person; the same list if every identity is on it already."""
-        new_hashes = frozenset(map(self.hash_identity, identities))
-        if new_hashes <= self.hashes:
+        identity_hashes = frozenset(map(self.hash_identity, identities))
+        if identity_hashes <= self.hashes:
             return self
-        return ErasedPeople(self.key, (*self.people, ErasedPerson(erased_on, new_hashes)))
+        return ErasedPeople(self.key, (*self.people, ErasedPerson(erased_on, identity_hashes)))
 
     def test_texts(self, identity_kind: str, identity_texts: pl.Series) -> pl.Series:
         """Whether each text is an identity of this kind of an erased person; false for null."""

@@ -43,7 +43,7 @@ class RetentionReport:
 
     @property
     def sentence(self) -> str:
-        """The report in one sentence; empty if nothing was due."""
+        """The report in one sentence; empty if nothing was deleted and no legal hold is declared."""
         if self.legal_holds:
             # the name of a case may be that of a person
             hold_count = len(self.legal_holds)
@@ -81,11 +81,11 @@ def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
 
 
 def _list_due_deliveries(data_root: DataRoot, today: date) -> pl.DataFrame:
-    """The landed deliveries with rows in a quarantine or raw table that are due."""
-    has_due_rows = (is_delivery_due(_RAW_DAYS, today) & (pl.col("good_count") > 0)) | is_delivery_due(
+    """The landed deliveries whose quarantine period has ended, or that have raw rows whose period has ended."""
+    may_have_due_rows = (is_delivery_due(_RAW_DAYS, today) & (pl.col("good_count") > 0)) | is_delivery_due(
         _QUARANTINE_DAYS, today
     )
-    return read_ledger(data_root.lake).filter(has_due_rows, delivery_status="landed")
+    return read_ledger(data_root.lake).filter(may_have_due_rows, delivery_status="landed")
 
 
 def _delete_landed_rows(data_root: DataRoot, due_deliveries: pl.DataFrame, today: date) -> dict[str, int]:
@@ -104,17 +104,22 @@ def _list_due_files(
 ) -> Iterator[tuple[Table, Path, Path]]:
     """The files of deliveries with due rows in raw tables and quarantines, each with the file of its rules' counts."""
     lake = data_root.lake
-    is_raw_due = is_delivery_due(_RAW_DAYS, today).alias("is_raw_due")
-    delivery_columns = ("system_name", is_raw_due, "source_name", "file_sha256", "mapping_code")
+    delivery_columns = (
+        "system_name",
+        is_delivery_due(_RAW_DAYS, today).alias("is_raw_due"),
+        "source_name",
+        "file_sha256",
+        "mapping_code",
+    )
     tables_by_system = {
         system_name: _list_landed_tables(lake, system_name) for system_name in due_deliveries["system_name"].unique()
     }
-    for system_name, has_due_rows, *delivery_key in due_deliveries.select(delivery_columns).iter_rows():
+    for system_name, is_raw_due, *delivery_key in due_deliveries.select(delivery_columns).iter_rows():
         for table in tables_by_system[system_name]:
             delivery_paths = delivery_files(lake, table, *delivery_key)
             due_files = [
                 (quarantine_table(table.name), delivery_paths.bad_path),
-                *([(table, delivery_paths.good_path)] if has_due_rows else []),
+                *([(table, delivery_paths.good_path)] if is_raw_due else []),
             ]
             for landed_table, path in due_files:
                 # once its rows are deleted a file stays empty: it is looked at in every run

@@ -47,15 +47,16 @@ def open_store(store_options: ObjectStoreOptions) -> tuple[Any, str]:
 def push_publication(snapshot: Snapshot, store_options: ObjectStoreOptions) -> int:
     """Copy a snapshot's files and contracts, then its manifest, then the pointer.
 
-    A single object is replaced atomically, so that a reader who follows the pointer sees one whole snapshot. Files that
-    the bucket holds already are not sent again. Objects of snapshots that are no longer kept are removed last.
+    A single object is replaced atomically, so that a reader who follows the pointer sees one whole snapshot. Files of
+    tables that the bucket holds already are not sent again; contracts and manifest always are. Objects of snapshots
+    that are no longer kept are removed last.
 
     Args:
         snapshot: The snapshot to publish.
         store_options: Address of the bucket.
 
     Returns:
-        Number of bytes sent.
+        Number of bytes sent, without the pointer.
     """
     file_system, bucket_folder = _open_folder(store_options, "published")
     sent_bytes = _push_snapshot(file_system, bucket_folder, snapshot)
@@ -77,7 +78,7 @@ def push_changed_snapshots(published_folder: Path, store_options: ObjectStoreOpt
         store_options: Address of the bucket.
 
     Returns:
-        Number of bytes sent.
+        Number of bytes sent, without the pointer.
     """
     file_system, bucket_folder = _open_folder(store_options, "published")
     latest_snapshot, sent_bytes = current_snapshot(published_folder), 0
@@ -122,7 +123,7 @@ def push_lake(lake_folder: Path, store_options: ObjectStoreOptions) -> int:
         store_options: Address of the bucket.
 
     Returns:
-        Number of bytes sent.
+        Number of bytes sent, without the pointer.
     """
     file_system, bucket_folder = _open_folder(store_options, "lake")
     sent_stats_by_lake_path = _read_sent_files(file_system, bucket_folder)

@@ -304,7 +304,7 @@ def _field_texts(variants: Sequence[FieldMap], shape_map: ShapeMap, table: TextT
 
 
 def _text_column_names(variants: Sequence[FieldMap]) -> list[str]:
-    """Return the columns of text that are cast: one per field, or one per variant if they are cast differently."""
+    """Return the names of a field's text columns: one, or one per variant if the variants are cast differently."""
     field_text_column = f"text:{variants[0].destination}"
     cast_settings = [
         (

@@ -50,7 +50,7 @@ def change_notice(system_name: str, export: str, *headers: str) -> FileForm:
     A notice holds what changed and not how the record stands, so nothing of it is read.
 
     Args:
-        system_name: Name of the system for people.
+        system_name: Name of the system as people write it, such as GitLab.
         export: What to export instead.
         headers: Members that, together, only the notices have.
     """
