@@ -12,6 +12,7 @@ from pipelines.contracts.output_tables import ALIGNMENT, ROW_METADATA_COLUMNS
 
 ALIGNMENT_COLUMNS = tuple(column for column in ALIGNMENT.column_names if column not in ROW_METADATA_COLUMNS)
 _TEAM_CAPABILITY_KEY = ("unit_name", "capability_id")
+# The last digits of a sum depend on the order of threads: rounded, the same input gives the same table.
 _SHARE_DECIMALS = 12
 
 
@@ -43,11 +44,7 @@ def align_teams(
     )
     wishing_people = context.wishes.select("person_id").unique().join(team_members, on="person_id")
     wisher_counts = wishing_people.group_by("unit_name").agg(pl.len().cast(pl.Int64).alias("wishing_people_count"))
-    # the last digits of a sum depend on the order of threads: rounding gives the same table for the same input
-    is_above_mean_wish, is_above_mean_need = (
-        (pl.col(share_column) - pl.col(share_column).mean().over("unit_name")).round(_SHARE_DECIMALS) > 0
-        for share_column in ("wish_share", "need_share")
-    )
+    is_above_mean_wish, is_above_mean_need = _is_above_team_mean("wish_share"), _is_above_team_mean("need_share")
     both_agree_label, wish_only_label, need_only_label = (pl.lit(agreement_label) for agreement_label in AGREEMENTS)
     team_agreement = (
         pl.when(is_above_mean_wish & is_above_mean_need)
@@ -76,6 +73,11 @@ def align_teams(
         .select(pl.col(column).cast(ALIGNMENT.schema[column]) for column in ALIGNMENT_COLUMNS)
         .sort(_TEAM_CAPABILITY_KEY)
     )
+
+
+def _is_above_team_mean(share_column: str) -> pl.Expr:
+    """Whether a capability's share is above the mean over the capabilities of the team."""
+    return (pl.col(share_column) - pl.col(share_column).mean().over("unit_name")).round(_SHARE_DECIMALS) > 0
 
 
 def _compute_skill_shares(skills: pl.DataFrame) -> pl.DataFrame:

@@ -322,12 +322,12 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
     },
     SUPPORT_GAP.name: {
         "recommended_count": _RANK_ORIGINS,
-        "given_hours": columns_of(LEARNING_RECORD, "learning_hours skill_text"),
+        "given_hours": columns_of(EVIDENCE, "amount amount_unit mode skill_id"),
         "project_count": columns_of(ASSIGNMENT, "project_code skill_text"),
         "holder_count": columns_of(MASTERY, "stage"),
         "lacks finding": (
             *_RANK_ORIGINS,
-            *columns_of(LEARNING_RECORD, "learning_hours"),
+            *columns_of(EVIDENCE, "amount"),
             *columns_of(ASSIGNMENT, "project_code"),
             *columns_of(MASTERY, "stage"),
         ),
