@@ -63,7 +63,8 @@ def texts_of(cell: object) -> Iterator[str]:
     elif isinstance(cell, str):
         yield cell.lower()
         if cell.startswith("{") and '"row' not in cell:
-            yield from (str(text).lower() for text in json.loads(cell).values())
+            # a row that was set aside holds its cells as they were exported
+            yield from (str(text).lower().removeprefix("mailto:") for text in json.loads(cell).values())
 
 
 def assert_copy_equals_search(root: Path, demo_run: DemoRun, people_count: int) -> None:
