@@ -22,7 +22,7 @@ from pipelines.privacy.erased_people import (
     write_erased_people,
 )
 from pipelines.privacy.erasure_requests import list_request_files, read_requests
-from pipelines.privacy.identities import PersonTraces, find_erased, find_traces, read_mentions
+from pipelines.privacy.identities import PersonTraces, find_erased, find_traces, mark_record_numbers, read_mentions
 from pipelines.privacy.receipt import Receipt, write_receipt
 from pipelines.storage.atomic_write import write_text_atomically
 
@@ -120,7 +120,7 @@ def erase_people(
     traces = find_traces(data_root.lake, data_root.config, person_ids)
     if not traces.identities:
         return None
-    return _erase(data_root, erased_people, _Journal(data_root.journal_path, traces), now, on_step)
+    return _erase(data_root, erased_people, _open_journal(data_root, traces), now, on_step)
 
 
 def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda _: None) -> Receipt | None:
@@ -146,8 +146,7 @@ def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda
     erased_people, receipt = _open_declared_list(data_root), None
     traces = read_requests(data_root, request_files, erased_people)
     if erased_people.add(traces.identities, now.date()) != erased_people:
-        journal = _Journal(data_root.journal_path, traces)
-        receipt = _erase(data_root, erased_people, journal, now, on_step)
+        receipt = _erase(data_root, erased_people, _open_journal(data_root, traces), now, on_step)
     if data_root.owns_landing:
         for request_path in request_files:
             request_path.unlink(missing_ok=True)
@@ -185,8 +184,7 @@ def complete_erasures(data_root: DataRoot, now: datetime, on_step: OnStep = lamb
         returned_ids = find_erased(data_root.lake, data_root.config, erased_people)
         if returned_ids:
             traces = find_traces(data_root.lake, data_root.config, returned_ids)
-            new_journal = _Journal(data_root.journal_path, traces)
-            receipt = _erase(data_root, erased_people, new_journal, now, on_step)
+            receipt = _erase(data_root, erased_people, _open_journal(data_root, traces), now, on_step)
         else:
             _mark_applied(data_root, erased_people)
     return receipt
@@ -198,6 +196,11 @@ def _open_declared_list(data_root: DataRoot) -> ErasedPeople:
     if erased_people is None:
         raise ErasureUnavailable("declare `privacy: {erased_people: PATH}` in footsteps.yaml, outside the data root")
     return erased_people
+
+
+def _open_journal(data_root: DataRoot, traces: PersonTraces) -> _Journal:
+    """The journal of an erasure that begins."""
+    return _Journal(data_root.journal_path, mark_record_numbers(data_root.lake, traces))
 
 
 def _erase(

@@ -187,7 +187,8 @@ def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
     landed_copies = find_landed_copies(data_root, sources, pl.lit(True))
     taxonomy_paths = {data_root.landing_folder / taxonomy_file for taxonomy_file in data_root.config.taxonomy.files}
     deleted_paths = set(find_landed_copies(data_root, sources, _HAS_ERASED))
-    deleted_paths |= set(select_files_with(landed_copies, traces.searched_texts)) - taxonomy_paths
+    # a number that is also the id of a record may be the person's, in a column that is never read or is cleared
+    deleted_paths |= set(select_files_with(landed_copies, traces.replaced_texts)) - taxonomy_paths
     return Plan({"": len(deleted_paths)}, partial(delete_with_marks, sorted(deleted_paths)))
 
 

@@ -5,7 +5,7 @@ Does not belong here: the hashes of identities (`erased_people`), the deletion (
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -118,22 +118,25 @@ def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> Person
     own_person_rows, other_person_rows = (
         lake.scan(PERSON).filter(is_selected).collect() for is_selected in (is_searched_person, ~is_searched_person)
     )
-    employee_numbers = _sort_without(own_mentions["employee_number"], other_keys_by_column["employee_number"])
     replies = lake.scan(REPLY_EFFECT).filter(is_searched_person).select("reply_id").collect()
     return PersonTraces(
         person_ids=tuple(sorted_ids),
-        employee_numbers=employee_numbers,
+        employee_numbers=_sort_without(own_mentions["employee_number"], other_keys_by_column["employee_number"]),
         addresses=_sort_without(own_mentions["work_email"], other_keys_by_column["work_email"]),
         accounts=tuple(sorted(accounts)),
         names=_sort_without(own_person_rows["display_name"], set(other_person_rows["display_name"])),
         reply_ids=_sort_without(replies["reply_id"], set()),
-        record_numbers=_find_record_numbers(lake, {*sorted_ids, *employee_numbers, *(code for _, code in accounts)}),
     )
 
 
-def _find_record_numbers(lake: Lake, person_texts: set[str]) -> tuple[str, ...]:
-    """The numbers of people that are, or are a part of, the id of a record: of two systems that both count from 1."""
-    person_numbers = sorted(text for text in person_texts if text.isdigit())
+def mark_record_numbers(lake: Lake, traces: PersonTraces) -> PersonTraces:
+    """The traces with their `record_numbers`: of two systems that both count, each may give the same number.
+
+    Args:
+        lake: The lake, before anything is erased from it.
+        traces: The traces.
+    """
+    person_numbers = [text for text in traces.replaced_texts if text.isdigit()]
     record_numbers: set[str] = set()
     for table in TABLES.values() if person_numbers else ():
         id_columns = sorted(_RECORD_ID_COLUMNS & set(table.column_names)) if table.layer == "core" else []
@@ -142,7 +145,7 @@ def _find_record_numbers(lake: Lake, person_texts: set[str]) -> tuple[str, ...]:
             is_person_number = pl.col(id_column).is_in(person_numbers)
             parts = lake.scan(table).select(id_column).unique().select(id_parts).filter(is_person_number)
             record_numbers |= set(parts.collect().to_series())
-    return tuple(sorted(record_numbers))
+    return replace(traces, record_numbers=tuple(sorted(record_numbers)))
 
 
 def find_erased(lake: Lake, config: Config, erased_people: ErasedPeople) -> set[str]:

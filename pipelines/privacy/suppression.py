@@ -97,10 +97,10 @@ class Suppression:
             key_column: pl.col("row_text").str.json_path_match(f"$.{key_column}") for key_column in ACCOUNT_KEYS
         }
         # the text holds the cells as they were exported
-        forms_by_column = {key_column: list_key_forms(cell) for key_column, cell in cell_by_column.items()}
         is_erased_record = pl.any_horizontal(
-            self._identifies_erased_person(dict(zip(forms_by_column, key_forms, strict=True)))
-            for key_forms in zip(*forms_by_column.values(), strict=True)
+            self._identifies_erased_person({key_column: key_form})
+            for key_column, cell in cell_by_column.items()
+            for key_form in list_key_forms(cell)
         )
         is_malformed = ~pl.col("row_text").str.starts_with("{")
         row_text = pl.col("row_text")

@@ -166,10 +166,10 @@ class PartWriter:
         if not key or self.table.is_partitioned_by_person or good_rows.is_empty():
             return validated_rows
         part_hashes = good_rows.select(key).hash_rows().to_numpy()
-        positions = np.searchsorted(self._key_hashes, part_hashes)
-        may_repeat = np.zeros(part_hashes.size, dtype=bool)
-        is_inside = positions < self._key_hashes.size
-        may_repeat[is_inside] = self._key_hashes[positions[is_inside]] == part_hashes[is_inside]
+        first_positions, end_positions = (
+            np.searchsorted(self._key_hashes, part_hashes, side) for side in ("left", "right")
+        )
+        may_repeat = end_positions > first_positions
         # a stable sort merges the two: the hashes of earlier parts are sorted already
         self._key_hashes = np.sort(np.concatenate([self._key_hashes, np.sort(part_hashes)]), kind="stable")
         if not may_repeat.any():

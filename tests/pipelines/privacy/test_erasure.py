@@ -363,3 +363,9 @@ def test_a_receipt_quotes_no_file_name_with_a_value(data_root: DataRoot) -> None
     receipt = erase_people(data_root, {"p0001"}, NOW)
     assert receipt is not None
     assert receipt.remaining == ("(erased)_photo.bin",)
+
+
+def test_a_landing_copy_with_a_number_that_is_also_the_id_of_a_record_is_deleted(data_root: DataRoot) -> None:
+    traces = PersonTraces(employee_numbers=("p0001",), record_numbers=("p0001",))
+    plan = list_places(data_root, traces, open_list(data_root, is_new=True) or ErasedPeople(""))["landing copies"]()
+    assert plan.count_by_name == {"": 2}
