@@ -103,16 +103,20 @@ def bench_scale(
     print_scale(parse_whole_numbers("--people", people), repeats, as_json)
 
 
-@bench.command("erasure", epilog=example("footsteps bench erasure --people 10000"))
+@bench.command(
+    "erasure",
+    epilog=example("footsteps bench erasure --people 10000", "footsteps bench erasure --people 2000 --erased 100"),
+)
 @report_failures
 def bench_erasure(
     people: Annotated[int, typer.Option(min=60, help="Number of people.")] = 10_000,
+    erased: Annotated[int, typer.Option(min=1, help="Number of people who are erased.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Erase one person: seconds as a share of a first run without training."""
+    """Erase people: seconds as a share of a first run without training, and files that still hold a value of them."""
     from benchmarks.privacy.erasure import print_erasure
 
-    print_erasure(people, as_json)
+    print_erasure(people, erased, as_json)
 
 
 @bench.command("companions", epilog=example("footsteps bench companions --people 100000"))
