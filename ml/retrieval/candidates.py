@@ -228,13 +228,13 @@ def _find_trending_items(
         ]
         is_eligible = eligible_mask[np.ix_(row_indices, highest_trend_items)]
         positions_among_eligible = np.cumsum(is_eligible, axis=1) - 1
-        eligible_row_positions, eligible_item_positions = np.nonzero(
+        nominated_row_positions, nominated_rank_positions = np.nonzero(
             is_eligible & (positions_among_eligible < n_nominated)
         )
         trending_items[
-            row_indices[eligible_row_positions],
-            positions_among_eligible[eligible_row_positions, eligible_item_positions],
-        ] = highest_trend_items[eligible_item_positions]
+            row_indices[nominated_row_positions],
+            positions_among_eligible[nominated_row_positions, nominated_rank_positions],
+        ] = highest_trend_items[nominated_rank_positions]
         first_trending_items = trending_items[row_indices, 0]
         best_scores[row_indices] = np.where(
             first_trending_items >= 0, trend_scores[moment_number][np.maximum(first_trending_items, 0)], 0.0

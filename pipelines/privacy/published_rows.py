@@ -87,16 +87,16 @@ def rewrite_delta_logs(published_folder: Path) -> int:
             snapshot_paths_by_table.setdefault(table.name, {})[snapshot.snapshot_id] = snapshot.path(table.name)
     changed_file_count = 0
     for log_folder in sorted((published_folder / "tables").glob("*/_delta_log")):
-        new_path_by_snapshot_id = snapshot_paths_by_table.get(log_folder.parent.name, {})
+        present_path_by_snapshot_id = snapshot_paths_by_table.get(log_folder.parent.name, {})
         # three passes keep each version consistent throughout: `remove` entries name both the old and the new file
         # until no `add` entry names the old one
         for rewrite_entries in (_remove_both_names, _rename_added, _rename_removed):
             for commit_path in sorted(log_folder.glob("*.json")):
                 changed_file_count += _rewrite_commit(
-                    commit_path, partial(rewrite_entries, new_path_by_snapshot_id=new_path_by_snapshot_id)
+                    commit_path, partial(rewrite_entries, present_path_by_snapshot_id=present_path_by_snapshot_id)
                 )
         for checkpoint_path in sorted(log_folder.glob("*.checkpoint*.parquet")):
-            changed_file_count += _rewrite_checkpoint(checkpoint_path, new_path_by_snapshot_id)
+            changed_file_count += _rewrite_checkpoint(checkpoint_path, present_path_by_snapshot_id)
     return changed_file_count
 
 
@@ -160,17 +160,19 @@ def _rewrite_commit(commit_path: Path, rewrite_entries: Callable[[list[_LogEntry
     return True
 
 
-def _remove_both_names(log_entries: list[_LogEntry], new_path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
-    renamed_entries = [_rename_in_entry(log_entry, "remove", new_path_by_snapshot_id) for log_entry in log_entries]
+def _remove_both_names(
+    log_entries: list[_LogEntry], present_path_by_snapshot_id: Mapping[str, Path]
+) -> list[_LogEntry]:
+    renamed_entries = [_rename_in_entry(log_entry, "remove", present_path_by_snapshot_id) for log_entry in log_entries]
     return [*log_entries, *(log_entry for log_entry in renamed_entries if log_entry not in log_entries)]
 
 
-def _rename_added(log_entries: list[_LogEntry], new_path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
-    return [_rename_in_entry(log_entry, "add", new_path_by_snapshot_id) for log_entry in log_entries]
+def _rename_added(log_entries: list[_LogEntry], present_path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
+    return [_rename_in_entry(log_entry, "add", present_path_by_snapshot_id) for log_entry in log_entries]
 
 
-def _rename_removed(log_entries: list[_LogEntry], new_path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
-    renamed_entries = [_rename_in_entry(log_entry, "remove", new_path_by_snapshot_id) for log_entry in log_entries]
+def _rename_removed(log_entries: list[_LogEntry], present_path_by_snapshot_id: Mapping[str, Path]) -> list[_LogEntry]:
+    renamed_entries = [_rename_in_entry(log_entry, "remove", present_path_by_snapshot_id) for log_entry in log_entries]
     return [
         log_entry
         for entry_index, log_entry in enumerate(renamed_entries)
@@ -178,15 +180,17 @@ def _rename_removed(log_entries: list[_LogEntry], new_path_by_snapshot_id: Mappi
     ]
 
 
-def _rename_in_entry(log_entry: _LogEntry, action_kind: str, new_path_by_snapshot_id: Mapping[str, Path]) -> _LogEntry:
+def _rename_in_entry(
+    log_entry: _LogEntry, action_kind: str, present_path_by_snapshot_id: Mapping[str, Path]
+) -> _LogEntry:
     return (
-        {action_kind: _rename_file(action_kind, log_entry[action_kind], new_path_by_snapshot_id)}
+        {action_kind: _rename_file(action_kind, log_entry[action_kind], present_path_by_snapshot_id)}
         if action_kind in log_entry
         else log_entry
     )
 
 
-def _rewrite_checkpoint(checkpoint_path: Path, new_path_by_snapshot_id: Mapping[str, Path]) -> bool:
+def _rewrite_checkpoint(checkpoint_path: Path, present_path_by_snapshot_id: Mapping[str, Path]) -> bool:
     checkpoint = pq.read_table(checkpoint_path)
     checkpoint_columns, is_changed = [], False
     for column_name in checkpoint.column_names:
@@ -194,7 +198,7 @@ def _rewrite_checkpoint(checkpoint_path: Path, new_path_by_snapshot_id: Mapping[
         if column_name in ("add", "remove"):
             file_actions = action_column.to_pylist()
             renamed_actions = [
-                file_action and _rename_file(column_name, file_action, new_path_by_snapshot_id)
+                file_action and _rename_file(column_name, file_action, present_path_by_snapshot_id)
                 for file_action in file_actions
             ]
             is_changed |= renamed_actions != file_actions
@@ -206,21 +210,23 @@ def _rewrite_checkpoint(checkpoint_path: Path, new_path_by_snapshot_id: Mapping[
     return is_changed
 
 
-def _rename_file(action_kind: str, file_action: Any, new_path_by_snapshot_id: Mapping[str, Path]) -> Any:
+def _rename_file(action_kind: str, file_action: Any, present_path_by_snapshot_id: Mapping[str, Path]) -> Any:
     """An action of a log with the present file of its snapshot, and with bounds of that file alone."""
     if action_kind not in ("add", "remove") or "path" not in file_action:
         return file_action
     snapshot_id = unquote(Path(file_action["path"]).name).split(".", 1)[0]
-    new_path = new_path_by_snapshot_id.get(snapshot_id)
-    renamed_action = dict(file_action)
-    if new_path is not None and new_path.name != unquote(file_action["path"]):
-        renamed_action["path"] = quote(new_path.name)
-        if renamed_action.get("size") is not None:
-            renamed_action["size"] = new_path.stat().st_size
-        if renamed_action.get("modificationTime") is not None:
-            renamed_action["modificationTime"] = int(new_path.stat().st_mtime * 1000)
+    present_path = present_path_by_snapshot_id.get(snapshot_id)
+    action_of_present_file = dict(file_action)
+    if present_path is not None and present_path.name != unquote(file_action["path"]):
+        action_of_present_file["path"] = quote(present_path.name)
+        if action_of_present_file.get("size") is not None:
+            action_of_present_file["size"] = present_path.stat().st_size
+        if action_of_present_file.get("modificationTime") is not None:
+            action_of_present_file["modificationTime"] = int(present_path.stat().st_mtime * 1000)
         if file_action.get("stats"):
-            renamed_action["stats"] = json.dumps(describe_rows(pl.scan_parquet(new_path)))
-    elif new_path is None and file_action.get("stats"):
-        renamed_action["stats"] = json.dumps({"numRecords": json.loads(file_action["stats"]).get("numRecords", 0)})
-    return renamed_action
+            action_of_present_file["stats"] = json.dumps(describe_rows(pl.scan_parquet(present_path)))
+    elif present_path is None and file_action.get("stats"):
+        action_of_present_file["stats"] = json.dumps(
+            {"numRecords": json.loads(file_action["stats"]).get("numRecords", 0)}
+        )
+    return action_of_present_file

@@ -150,17 +150,17 @@ def read_moments(texts: pl.Series, date_order: DateOrder | None) -> pl.DataFrame
     moments = _read_folded_texts(folded_texts, date_order)
     # the T and the Z of ISO 8601 are no weekday
     has_letters = folded_texts["text"].str.replace_all(r"\d[tz]", "").str.contains(r"\p{L}")
-    is_unread = moments["date"].is_null() & has_letters
-    if is_unread.any():
+    may_hold_weekday = moments["date"].is_null() & has_letters
+    if may_hold_weekday.any():
         # A weekday can be named like a month (mar. is Tuesday in French), so it counts only if nothing else fits.
         text = pl.col("text")
         for weekday_pattern in _weekday_patterns():
             text = text.str.replace(weekday_pattern, "${1}")
         texts_without_weekday = folded_texts.select(text.str.strip_chars())
-        moments_without_weekday = _read_folded_texts(texts_without_weekday.filter(is_unread), date_order)
-        unread_positions = is_unread.arg_true()
+        moments_without_weekday = _read_folded_texts(texts_without_weekday.filter(may_hold_weekday), date_order)
+        retried_positions = may_hold_weekday.arg_true()
         moments = moments.select(
-            moment_column.scatter(unread_positions, moments_without_weekday[moment_column.name])
+            moment_column.scatter(retried_positions, moments_without_weekday[moment_column.name])
             for moment_column in moments
         )
     return moments.insert_column(0, texts.alias("text"))

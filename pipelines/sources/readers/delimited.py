@@ -216,14 +216,14 @@ def _has_proper_quotes(block: bytes, delimiter_bytes: bytes, is_quote_open: bool
         quote_positions[int(is_quote_open) :: 2],
         quote_positions[int(not is_quote_open) :: 2],
     )
-    field_end_codes = tuple(delimiter_bytes + b'"\n')
+    field_boundary_codes = tuple(delimiter_bytes + b'"\n')
     codes_before_opening, codes_after_closing = byte_codes[opening_positions - 1], byte_codes[closing_positions + 1]
-    is_before_line_end = (codes_after_closing == ord("\r")) & (
+    is_carriage_return_of_line_end = (codes_after_closing == ord("\r")) & (
         byte_codes[closing_positions + 2 - (closing_positions + 2 >= byte_codes.size)] == ord("\n")
     )
     return bool(
-        np.isin(codes_before_opening, field_end_codes).all()
-        and (np.isin(codes_after_closing, field_end_codes) | is_before_line_end).all()
+        np.isin(codes_before_opening, field_boundary_codes).all()
+        and (np.isin(codes_after_closing, field_boundary_codes) | is_carriage_return_of_line_end).all()
     )
 
 

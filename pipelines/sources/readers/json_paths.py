@@ -121,11 +121,11 @@ def _covered_headers(path: str) -> frozenset[str]:
     if _INSIDE_TEXT in path:
         return frozenset((path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, ".")))
     if filter_match := _FILTER.match(path):
-        list_path, member_path, _, text_path = filter_match.groups(default="")
+        list_path, filter_path, _, text_path = filter_match.groups(default="")
         inner_paths = (
             f"{list_prefix}.{inner_path}"
             for list_prefix in (list_path, f"{list_path}[*]")
-            for inner_path in (member_path, text_path)
+            for inner_path in (filter_path, text_path)
         )
         return frozenset((list_path, *inner_paths))
     return frozenset((path, path.removesuffix("[*]")))
@@ -152,15 +152,15 @@ def _quote_key(key: str) -> str:
     return f'."{plain_key}"' + ("[*]" if key.endswith("[*]") else "")
 
 
-def _filter_query(document_column: str, list_path: str, filter_member: str, joined_words: str, text_member: str) -> str:
+def _filter_query(document_column: str, list_path: str, filter_path: str, joined_words: str, text_path: str) -> str:
     """Return the DuckDB expression of texts of those elements of a list whose member is one of some words.
 
     Args:
         document_column: The column that holds the JSON.
         list_path: Path of the list; a single value counts as a list of one element.
-        filter_member: Path of the member inside an element; "" for the element itself.
+        filter_path: Path of the member inside an element; "" for the element itself.
         joined_words: The words, joined by |.
-        text_member: Path of the text inside an element; "" for the element itself.
+        text_path: Path of the text inside an element; "" for the element itself.
     """
     list_query, single_query = (
         f"TRY(json_extract({document_column}, {quoted(duckdb_path(list_path) + path_suffix)}))"
@@ -168,11 +168,11 @@ def _filter_query(document_column: str, list_path: str, filter_member: str, join
     )
     elements_query = f"CASE json_type({single_query}) WHEN 'ARRAY' THEN {list_query} ELSE [{single_query}] END"
     quoted_words = ", ".join(quoted(word.lower()) for word in joined_words.split("|"))
-    quoted_member_path, quoted_text_path = (
-        quoted(duckdb_path(inner_path) if inner_path else "$") for inner_path in (filter_member, text_member)
+    quoted_filter_path, quoted_text_path = (
+        quoted(duckdb_path(inner_path) if inner_path else "$") for inner_path in (filter_path, text_path)
     )
-    member_text_query = f"lower(coalesce(json_extract_string(element, {quoted_member_path}), ''))"
-    chosen_query = f"list_filter({elements_query}, lambda element: {member_text_query} IN ({quoted_words}))"
+    filter_text_query = f"lower(coalesce(json_extract_string(element, {quoted_filter_path}), ''))"
+    chosen_query = f"list_filter({elements_query}, lambda element: {filter_text_query} IN ({quoted_words}))"
     return _join_texts(
         f"list_transform({chosen_query}, lambda element: json_extract_string(element, {quoted_text_path}))"
     )
