@@ -38,6 +38,8 @@ class RankerConfig:
     freeze_shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8)  # shares of the acquisitions: later ensembles see more
     cases_per_person: int = 6  # so that one long history does not teach more than six short ones
     max_cases: int = 6_000  # with a hundred candidates each, more rows than eighty weights and trees need
+    max_newcomer_cases: int = 2_000  # people without a history are learned from beside the others, not instead of them
+    newcomer_windows: int = 24  # six years of quarters: what people began with before says little
     calibration_people: int = 2_000  # whose outcomes the probability is learned from: hundreds acquire something
     min_cases: int = 50  # with fewer cases the weights are noise: the recommender serves popularity and says so
     case_decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting a person's late cases higher

@@ -21,7 +21,8 @@ from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.splits import EvalSplit
 from ml.ranking.calibration import Reliability, measure_reliability
 from ml.ranking.cases import Cases
-from ml.ranking.recommender import RankedBlock, Recommender
+from ml.ranking.ranked_block import RankedBlock
+from ml.ranking.recommender import Recommender
 from ml.retrieval.base import Scorer
 from ml.retrieval.recent_popularity import RecentPopularity
 
@@ -181,22 +182,22 @@ def bind_recommender(recommender: Recommender, eval_split: EvalSplit, item_names
         n_candidates = min(recommender.config.n_candidates, interactions.n_items)
 
         def score(user_states: UserStates) -> Floats:
-            ranked_block = updated_recommender.rank_block(
-                interactions, user_states.person, user_states.cutoff_tick, n_candidates
-            )
-            # rows x items of the recommender; items that are no candidates follow in the order of the prior
-            recommender_item_scores = ranked_block.prior.copy()
-            list_positions = np.broadcast_to(
-                np.arange(ranked_block.item.shape[1], dtype=np.float32), ranked_block.item.shape
-            )
-            row_indices = np.arange(len(user_states))[:, None]
-            recommender_item_scores[row_indices, ranked_block.item] = np.where(
-                ranked_block.is_candidate,
-                np.float32(1e6) - list_positions,
-                recommender_item_scores[row_indices, ranked_block.item],
-            )
             split_item_scores = np.full((len(user_states), visible_history.n_items), -np.inf, np.float32)
-            split_item_scores[:, history_item_codes] = recommender_item_scores
+            for row_indices, ranked_block in updated_recommender.rank_people(
+                interactions, user_states.person, user_states.cutoff_tick, n_candidates
+            ):
+                # rows x items of the recommender; items that are no candidates follow in the order of the prior
+                recommender_item_scores = ranked_block.prior.copy()
+                list_positions = np.broadcast_to(
+                    np.arange(ranked_block.item.shape[1], dtype=np.float32), ranked_block.item.shape
+                )
+                block_rows = np.arange(len(row_indices))[:, None]
+                recommender_item_scores[block_rows, ranked_block.item] = np.where(
+                    ranked_block.is_candidate,
+                    np.float32(1e6) - list_positions,
+                    recommender_item_scores[block_rows, ranked_block.item],
+                )
+                split_item_scores[row_indices[:, None], history_item_codes] = recommender_item_scores
             return split_item_scores
 
         return score

@@ -16,7 +16,13 @@ from ml.data.encoding import encode_ids
 from ml.data.interactions import Interactions, drop_unused_ids, filter_before
 from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Ints
-from ml.ranking.cases import Cases, build_last_moment_cases, build_window_cases, drop_closed_targets
+from ml.ranking.cases import (
+    Cases,
+    build_last_moment_cases,
+    build_newcomer_cases,
+    build_window_cases,
+    drop_closed_targets,
+)
 
 FUTURE_SHARE = 0.2  # of all acquisitions must lie after the freeze: enough people to tell models apart
 # 1973 to 2286 in seconds and milliseconds: no order of events has such large numbers.
@@ -106,7 +112,7 @@ def split_by_time(interactions: Interactions, horizon_ticks: int, *, only_last: 
         cases,
         freeze_tick,
         all_cases,
-        _build_newcomer_cases(interactions, cutoff_ticks, horizon_ticks),
+        build_newcomer_cases(interactions, cutoff_ticks, horizon_ticks),
     )
 
 
@@ -169,12 +175,6 @@ def sample_people(eval_split: EvalSplit, max_people: int, seed: int) -> EvalSpli
         for cases in (eval_split.all_cases, eval_split.newcomers)
     )
     return replace(eval_split, cases=all_cases.with_target(), all_cases=all_cases, newcomers=newcomers)
-
-
-def _build_newcomer_cases(interactions: Interactions, cutoff_ticks: Ints, horizon_ticks: int) -> Cases:
-    cases = build_window_cases(interactions, cutoff_ticks, horizon_ticks, include_newcomers=True)
-    first_event_ticks = np.append(interactions.time, np.iinfo(np.int64).max)[interactions.start[:-1]]
-    return cases.take(np.flatnonzero(first_event_ticks[cases.person] >= cases.cutoff_tick))
 
 
 def parse_unix_times(events: pl.DataFrame) -> pl.DataFrame:

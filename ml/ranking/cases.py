@@ -75,7 +75,6 @@ def build_window_cases(
     horizon_ticks: int,
     *,
     include_idle: bool = False,
-    include_newcomers: bool = False,
 ) -> Cases:
     """Cases of everyone with a history at each cutoff.
 
@@ -84,25 +83,39 @@ def build_window_cases(
         cutoff_ticks: Moments in ticks.
         horizon_ticks: Length of the span in ticks; targets are the items first acquired in [cutoff, cutoff + horizon).
         include_idle: Whether people without a target get a row, too.
-        include_newcomers: Whether people without a history who have a target get a row, too.
 
     Returns:
         One row per (person, cutoff), sorted by person and cutoff.
     """
-    person_codes = np.tile(np.arange(interactions.n_people), len(cutoff_ticks))
-    case_cutoffs = np.repeat(cutoff_ticks, interactions.n_people)
+    person_codes, case_cutoffs = _cross_people(interactions, cutoff_ticks)
     return _build_cases(
-        interactions, person_codes, case_cutoffs, case_cutoffs + horizon_ticks, include_idle, include_newcomers
+        interactions, person_codes, case_cutoffs, case_cutoffs + horizon_ticks, include_idle=include_idle
     )
 
 
-def build_last_moment_cases(interactions: Interactions, n_latest: int, *, include_newcomers: bool = False) -> Cases:
+def build_newcomer_cases(interactions: Interactions, cutoff_ticks: Ints, horizon_ticks: int) -> Cases:
+    """Cases of people without a history at a cutoff who acquire something within the span that starts there.
+
+    Args:
+        interactions: Everything that happened, also after the cutoffs.
+        cutoff_ticks: Moments in ticks.
+        horizon_ticks: Length of the span in ticks; targets are the items first acquired in [cutoff, cutoff + horizon).
+
+    Returns:
+        One row per (person, cutoff), sorted by person and cutoff; one per person if the spans do not overlap.
+    """
+    person_codes, case_cutoffs = _cross_people(interactions, cutoff_ticks)
+    cases = _build_cases(interactions, person_codes, case_cutoffs, case_cutoffs + horizon_ticks, include_newcomers=True)
+    first_event_ticks = np.append(interactions.time, np.iinfo(np.int64).max)[interactions.start[:-1]]
+    return cases.take(np.flatnonzero(first_event_ticks[cases.person] >= cases.cutoff_tick))
+
+
+def build_last_moment_cases(interactions: Interactions, n_latest: int) -> Cases:
     """Cases of the last moments of each person; targets are the items first acquired at that moment.
 
     Args:
         interactions: Everything that happened.
         n_latest: The largest number of cases per person.
-        include_newcomers: Whether a person's first moment is a case, too.
 
     Returns:
         One row per (person, moment), sorted by person and moment.
@@ -113,10 +126,10 @@ def build_last_moment_cases(interactions: Interactions, n_latest: int, *, includ
     is_case = (
         starts_run(target_events.person, target_events.moment_index)
         & (target_events.moment_index > last_moment_index[target_events.person] - n_latest)
-        & (include_newcomers | (target_events.moment_index > 0))
+        & (target_events.moment_index > 0)
     )
     person_codes, cutoff_ticks = target_events.person[is_case], target_events.time[is_case]
-    return _build_cases(interactions, person_codes, cutoff_ticks, cutoff_ticks + 1, False, include_newcomers)
+    return _build_cases(interactions, person_codes, cutoff_ticks, cutoff_ticks + 1)
 
 
 def build_training_cases(
@@ -127,10 +140,9 @@ def build_training_cases(
     end_tick: int,
     seed: int,
     rules: EligibilityRules = NO_RULES,
-    include_newcomers: bool = False,
     first_cutoff_tick: int | None = None,
 ) -> Cases:
-    """A few of each person's latest cases, all of them over by `end_tick`; an even sample if there are too many.
+    """A few of the latest cases of people with a history, all over by `end_tick`; an even sample if they are too many.
 
     Args:
         interactions: Everything that happened before `end_tick`.
@@ -139,7 +151,6 @@ def build_training_cases(
         end_tick: First moment in ticks that is not known.
         seed: Seed of the sample.
         rules: Targets that these rules closed at the cutoff are dropped.
-        include_newcomers: Whether cases of people without a history are included.
         first_cutoff_tick: Return only cases from this moment on. They are sampled at the rate at which all cases would
             be.
 
@@ -147,18 +158,12 @@ def build_training_cases(
         One row per (person, cutoff).
     """
     if config.target == "step":
-        cases = build_last_moment_cases(interactions, config.cases_per_person, include_newcomers=include_newcomers)
+        cases = build_last_moment_cases(interactions, config.cases_per_person)
     else:
         earliest_tick = int(interactions.time.min(initial=end_tick))
         cutoff_ticks = np.arange(end_tick - horizon_ticks, earliest_tick, -horizon_ticks, dtype=np.int64)
-        cases = build_window_cases(
-            interactions, cutoff_ticks[:MAX_WINDOWS], horizon_ticks, include_newcomers=include_newcomers
-        )
-        first_event_ticks = np.append(interactions.time, end_tick)[interactions.start[:-1]]
-        is_late_or_first = (cases.from_end < config.cases_per_person) | (
-            cases.cutoff_tick <= first_event_ticks[cases.person]
-        )
-        cases = cases.take(np.flatnonzero(is_late_or_first))
+        cases = build_window_cases(interactions, cutoff_ticks[:MAX_WINDOWS], horizon_ticks)
+        cases = cases.take(np.flatnonzero(cases.from_end < config.cases_per_person))
     sampled_share = min(1.0, config.max_cases / max(len(cases), 1))
     if first_cutoff_tick is not None:
         cases = cases.take(np.flatnonzero(cases.cutoff_tick >= first_cutoff_tick))
@@ -193,13 +198,20 @@ def iter_blocks(n_rows: int, block_size: int) -> Iterator[slice]:
         yield slice(first_row, min(first_row + block_size, n_rows))
 
 
+def _cross_people(interactions: Interactions, cutoff_ticks: Ints) -> tuple[Ints, Ints]:
+    """Every person code with every cutoff."""
+    n_people = interactions.n_people
+    return np.tile(np.arange(n_people), len(cutoff_ticks)), np.repeat(cutoff_ticks, n_people)
+
+
 def _build_cases(
     interactions: Interactions,
     person_codes: Ints,
     cutoff_ticks: Ints,
     end_ticks: Ints,
-    include_idle: bool,
-    include_newcomers: bool,
+    *,
+    include_idle: bool = False,
+    include_newcomers: bool = False,
 ) -> Cases:
     target_events = interactions.target_events
     event_keys = interactions.time_key(target_events.person, target_events.time)

@@ -147,9 +147,10 @@ def build_features(ensemble: ScorerEnsemble, user_states: UserStates, candidates
 def build_extra_features(
     extra_features: ExtraFeatures,
     user_states: UserStates,
-    candidates: Candidates,
+    candidate_items: Ints,
     person_ids: Strings,
-    ensemble: ScorerEnsemble,
+    item_ids: Strings,
+    *,
     is_calendar: bool,
 ) -> Floats:
     """Compute extra features of candidates and check their shape and values.
@@ -157,9 +158,9 @@ def build_extra_features(
     Args:
         extra_features: The features to compute.
         user_states: Person and cutoff of each row.
-        candidates: Rows x k candidates.
+        candidate_items: Rows x k item codes.
         person_ids: Person id of each person code.
-        ensemble: Holds the id of each item code.
+        item_ids: Item id of each item code.
         is_calendar: Whether cutoffs are microseconds since 1970, else an integer order.
 
     Returns:
@@ -168,14 +169,14 @@ def build_extra_features(
     Raises:
         ValueError: `extra_features` returned another number of rows, or empty or infinite cells.
     """
-    candidates_per_row = candidates.item.shape[1]
+    candidates_per_row = candidate_items.shape[1]
     candidate_moments = pl.Series(np.repeat(user_states.cutoff_tick, candidates_per_row))
     pairs = pl.DataFrame(
         {
             "person_id": pl.Series(
                 person_ids[np.repeat(user_states.person, candidates_per_row)].tolist(), dtype=pl.String
             ),
-            "skill_id": pl.Series(ensemble.items[candidates.item.ravel()].tolist(), dtype=pl.String),
+            "skill_id": pl.Series(item_ids[candidate_items.ravel()].tolist(), dtype=pl.String),
             "at": candidate_moments.cast(pl.Datetime("us")) if is_calendar else candidate_moments,
         }
     )

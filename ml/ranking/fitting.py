@@ -26,7 +26,8 @@ from ml.data.ranker_config import RankerConfig, choose_config
 from ml.data.sparse_rows import Strings
 from ml.ranking.calibration_rows import CalibrationRows, calibrate, collect_calibration_rows
 from ml.ranking.cases import build_training_cases
-from ml.ranking.features import FEATURES, CandidateNominator, ExtraFeatures
+from ml.ranking.features import FEATURES, ExtraFeatures
+from ml.ranking.newcomers import fit_newcomer_ranker
 from ml.ranking.ranker import Ranker, fit_ranker
 from ml.ranking.recommender import Recommender, TrainingWindow
 from ml.ranking.training_set import TrainingRows, build_training_rows
@@ -147,6 +148,7 @@ def fit_coded_recommender(
         extra_features,
         rules,
     )
+    recommender = _add_newcomer_ranker(recommender, training_interactions)
     recommender, training_rows = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
     report_progress("ranker", 0.6)
     fitted_recommender = FittedRecommender(recommender, training_rows, training_interactions.people)
@@ -248,7 +250,6 @@ def build_ranker_rows(
         end_tick=training_window.end,
         seed=training_window.seed,
         rules=recommender.rules,
-        include_newcomers=isinstance(recommender.extra, CandidateNominator),
     )
     if len(cases) < config.min_cases:
         return f"{len(cases)} past steps to learn from, {config.min_cases} needed: ordered by popularity"
@@ -283,6 +284,19 @@ def _add_ranker(
         rows_or_reason, features, recommender.config, seed=recommender.window.seed, settings_ranker=settings_ranker
     )
     return replace(recommender, ranker=ranker), rows_or_reason
+
+
+def _add_newcomer_ranker(recommender: Recommender, interactions: Interactions) -> Recommender:
+    newcomer_ranker = fit_newcomer_ranker(
+        interactions,
+        recommender.config,
+        horizon_ticks=recommender.horizon,
+        end_tick=recommender.window.end,
+        extra=recommender.extra,
+        rules=recommender.rules,
+        seed=recommender.window.seed,
+    )
+    return replace(recommender, newcomer_ranker=newcomer_ranker)
 
 
 def _split_people(interactions: Interactions, max_people: int, seed: int) -> tuple[Interactions, Interactions, float]:

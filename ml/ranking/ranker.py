@@ -154,6 +154,7 @@ def fit_logit(
     case_decay: float,
     *,
     start_weights: Doubles | None = None,
+    prior_weights: Doubles | None = None,
 ) -> Ranker:
     """Fit a softmax over each case's candidates by L-BFGS; the targets of a case share its weight.
 
@@ -162,7 +163,8 @@ def fit_logit(
         features: The columns of `training_rows.features`.
         config: Holds the penalty on the weights.
         case_decay: How fast the weight of a person's earlier cases falls.
-        start_weights: Weights to start from; zeros if None.
+        start_weights: Standardised weights to start from; the prior ones if None.
+        prior_weights: Weights of the features as they are, to which the penalty pulls; zeros if None.
     """
     is_candidate = training_rows.is_candidate.ravel()
     feature_means = training_rows.features[is_candidate].mean(axis=0, dtype=np.float64)
@@ -174,6 +176,8 @@ def fit_logit(
     case_weights /= case_weights.sum()
     target_shares = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weights[:, None]
 
+    standardised_prior = np.zeros(len(features)) if prior_weights is None else prior_weights * feature_deviations
+
     def loss(feature_weights: Doubles) -> tuple[float, Doubles]:
         utility = (
             (standardized_features @ feature_weights.astype(np.float32))
@@ -184,12 +188,10 @@ def fit_logit(
         residuals = np.exp(log_odds) * case_weights[:, None] - target_shares
         cross_entropy = -float((target_shares * np.where(rows_with_target.is_candidate, log_odds, 0.0)).sum())
         gradient = (residuals.ravel().astype(np.float32) @ standardized_features).astype(np.float64)
-        penalty = config.logit_penalty
-        return cross_entropy + 0.5 * penalty * float(
-            feature_weights @ feature_weights
-        ), gradient + penalty * feature_weights
+        penalty, distance = config.logit_penalty, feature_weights - standardised_prior
+        return cross_entropy + 0.5 * penalty * float(distance @ distance), gradient + penalty * distance
 
-    initial_weights = np.zeros(standardized_features.shape[1]) if start_weights is None else start_weights
+    initial_weights = standardised_prior if start_weights is None else start_weights
     # An iteration that gains less than a millionth of a nat changes no order.
     optimisation_result = minimize(
         loss, initial_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6}

@@ -4,7 +4,7 @@ Belongs here: what a fitted recommender consists of, scoring people block by blo
 Does not belong here: fitting (see fitting), company policy, motives, texts, files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from ml.data.encoding import encode_ids
 from ml.data.interactions import (
     Interactions,
     Moment,
+    UserStates,
     as_tick,
     build_user_states,
     encode_interactions,
@@ -28,25 +29,16 @@ from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings
 from ml.ranking.calibration import Calibrator, build_calibration_inputs
 from ml.ranking.cases import iter_blocks
-from ml.ranking.features import ExtraFeatures
+from ml.ranking.features import ExtraFeatures, build_features
+from ml.ranking.newcomers import build_newcomer_features, select_newcomer_candidates
+from ml.ranking.ranked_block import RankedBlock, order_block
 from ml.ranking.ranker import Ranker
-from ml.ranking.training_set import build_all_features, score_extra_items
-from ml.retrieval.candidates import select_candidates, select_popular
+from ml.ranking.training_set import add_extra_features, build_all_features, score_extra_items
+from ml.retrieval.beginnings import Beginnings
+from ml.retrieval.candidates import describe_without_history, select_candidates, select_popular
 from ml.retrieval.scorer_ensemble import ScorerEnsemble
 
 PEOPLE_PER_TASK = 1_024  # of one job: enough to outweigh its start, few enough to keep all jobs busy to the end
-
-
-@dataclass(frozen=True, eq=False)
-class RankedBlock:
-    """The candidates of a block of people, best first: rows x k, with the features they were ranked by."""
-
-    item: Ints
-    utility: Doubles
-    probability: Doubles  # NaN without a calibrator
-    is_candidate: Bools  # False on padding
-    prior: Floats  # rows x all items: the order of the items that are no candidates
-    features: Floats  # rows x k x features
 
 
 @dataclass(frozen=True)
@@ -65,8 +57,9 @@ class TrainingWindow:
 class Recommender:
     """A fitted recommender (see `ml.ranking.fitting.fit_recommender`).
 
-    `reason` says why there is no ranker; items are then ordered by popularity. The field names are part of stored
-    bundles: `ml.registry.former_names` lists those that were renamed.
+    `reason` says why there is no ranker; items are then ordered by popularity. `newcomer_ranker` ranks for people
+    without a history; where it is None, they are ranked like everybody. The field names are part of stored bundles:
+    `ml.registry.former_names` lists those that were renamed.
     """
 
     config: RankerConfig
@@ -78,6 +71,44 @@ class Recommender:
     window: TrainingWindow
     extra: ExtraFeatures | None = None
     rules: EligibilityRules = NO_RULES
+    newcomer_ranker: Ranker | None = None
+    beginnings: Beginnings | None = None  # of the interactions in `with_interactions`; it is not stored
+
+    def rank_people(
+        self,
+        interactions: Interactions,
+        person_codes: Ints,
+        cutoff_ticks: Ints,
+        max_items: int,
+        is_excluded: Bools | None = None,
+    ) -> Iterator[tuple[Ints, RankedBlock]]:
+        """Rank the items of one block of people, those without a history apart.
+
+        Args:
+            interactions: What people did, coded by this recommender's items (see `with_interactions`).
+            person_codes: Person code of each row.
+            cutoff_ticks: Moment of each row in ticks; what happened at or after it is not looked at.
+            max_items: The largest number of items per row.
+            is_excluded: Rows x items that must not be recommended.
+
+        Yields:
+            Indices of rows, and their ranked items.
+        """
+        user_states = build_user_states(interactions, person_codes, cutoff_ticks)
+        is_newcomer = (user_states.item_counts == 0) & (self.newcomer_ranker is not None)
+        for is_ranked, rank in ((~is_newcomer, self.rank_block), (is_newcomer, self._rank_newcomers)):
+            row_indices = np.flatnonzero(is_ranked)
+            if len(row_indices):
+                yield (
+                    row_indices,
+                    rank(
+                        interactions,
+                        person_codes[row_indices],
+                        cutoff_ticks[row_indices],
+                        max_items,
+                        None if is_excluded is None else is_excluded[row_indices],
+                    ),
+                )
 
     def rank_block(
         self,
@@ -87,7 +118,7 @@ class Recommender:
         max_items: int,
         is_excluded: Bools | None = None,
     ) -> RankedBlock:
-        """Rank the items of one block of people.
+        """Rank the items of one block of people with a history.
 
         Args:
             interactions: What people did, coded by this recommender's items (see `with_interactions`).
@@ -116,24 +147,72 @@ class Recommender:
         if self.ranker is not None:
             utility = self.ranker.utility(feature_matrix).reshape(candidate_shape)
         utility = np.where(candidates.is_candidate, utility, -np.inf)
-        probability = np.full(candidate_shape, np.nan)
-        if self.calibrator is not None:
-            probability = self.calibrator.probability(
-                build_calibration_inputs(interactions, user_states, utility, candidates.is_candidate, feature_matrix)
-            ).reshape(candidate_shape)
-        candidate_order = np.lexsort((candidates.item, -utility), axis=1)[:, :max_items]
-        item_codes, utility, probability, is_candidate = (
-            np.take_along_axis(ranked_array, candidate_order, axis=1)
-            for ranked_array in (candidates.item, utility, probability, candidates.is_candidate)
+        probability = self._estimate_probability(
+            interactions, user_states, utility, candidates.is_candidate, feature_matrix
         )
-        return RankedBlock(
-            item_codes,
+        return order_block(candidates, utility, probability, prior, feature_matrix, self.ranker, max_items)
+
+    def _rank_newcomers(
+        self,
+        interactions: Interactions,
+        person_codes: Ints,
+        cutoff_ticks: Ints,
+        max_items: int,
+        is_excluded: Bools | None = None,
+    ) -> RankedBlock:
+        """`rank_block` for people without a history, by their own ranker and its features."""
+        assert self.newcomer_ranker is not None
+        assert self.beginnings is not None, "call with_interactions first"
+        user_states = build_user_states(interactions, person_codes, cutoff_ticks)
+        is_eligible = self.rules.eligible_mask(user_states, interactions.n_items)
+        if is_excluded is not None:
+            is_eligible &= ~is_excluded
+        distinct_cutoffs, moment_index = np.unique(cutoff_ticks, return_inverse=True)
+        moment_features = np.stack(
+            [build_newcomer_features(self.beginnings, cutoff_tick) for cutoff_tick in distinct_cutoffs.tolist()]
+        )
+        item_codes, prior = select_newcomer_candidates(
+            moment_features,
+            moment_index,
+            is_eligible,
+            self.config,
+            score_extra_items(self.extra, user_states, interactions),
+        )
+        candidates = describe_without_history(self.ensemble, cutoff_ticks, item_codes, prior, is_eligible)
+        feature_matrix = add_extra_features(
+            moment_features[moment_index[:, None], item_codes].reshape(item_codes.size, -1),
+            self.ensemble,
+            user_states,
+            candidates,
+            interactions,
+            self.extra,
+        )
+        utility = np.where(
+            candidates.is_candidate, self.newcomer_ranker.utility(feature_matrix).reshape(item_codes.shape), -np.inf
+        )
+        probability = self._estimate_probability(
+            interactions,
+            user_states,
             utility,
-            probability,
-            is_candidate,
-            prior,
-            np.take_along_axis(feature_matrix.reshape(*candidate_shape, -1), candidate_order[:, :, None], axis=1),
+            candidates.is_candidate,
+            build_features(self.ensemble, user_states, candidates),
         )
+        return order_block(candidates, utility, probability, prior, feature_matrix, self.newcomer_ranker, max_items)
+
+    def _estimate_probability(
+        self,
+        interactions: Interactions,
+        user_states: UserStates,
+        utility: Doubles,
+        is_candidate: Bools,
+        feature_matrix: Floats,
+    ) -> Doubles:
+        """Rows x k: the probability of each candidate; NaN without a calibrator."""
+        if self.calibrator is None:
+            return np.full(utility.shape, np.nan)
+        return self.calibrator.probability(
+            build_calibration_inputs(interactions, user_states, utility, is_candidate, feature_matrix)
+        ).reshape(utility.shape)
 
     def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "Recommender":
         """The same recommender for newer interactions: models stay, adoption counts and the list of items move on.
@@ -148,7 +227,13 @@ class Recommender:
             if (len(interactions.items) > len(new_codes))
             else self.rules
         )
-        return replace(self, ensemble=self.ensemble.with_interactions(interactions, item_names), rules=rules)
+        beginnings = None if self.newcomer_ranker is None else Beginnings(interactions, self.horizon)
+        return replace(
+            self,
+            ensemble=self.ensemble.with_interactions(interactions, item_names),
+            rules=rules,
+            beginnings=beginnings,
+        )
 
     def score(
         self,
@@ -233,26 +318,38 @@ class Recommender:
                     if is_excluded is None
                     else is_excluded | is_vanished_item
                 )
-            ranked_block = self.rank_block(
-                interactions, person_codes, np.full(len(person_codes), cutoff_tick), max_items, is_excluded
-            )
-            row_indices, list_positions = np.nonzero(ranked_block.is_candidate)
-            utility = ranked_block.utility[row_indices, list_positions]
-            score_columns = {
-                "person_id": pl.Series(interactions.people[people_slice].tolist(), dtype=pl.String).gather(row_indices),
-                "skill_id": item_ids.gather(ranked_block.item[row_indices, list_positions]),
-                "rank": list_positions + 1,
-                "utility": utility,
-                "probability": pl.Series(ranked_block.probability[row_indices, list_positions]).fill_nan(None),
-            }
-            if self.ranker is not None:
-                contributions = self.ranker.contributions(ranked_block.features[row_indices, list_positions], utility)
-                score_columns |= {
-                    f"contribution_{contribution_name}": contribution
-                    for contribution_name, contribution in contributions.items()
-                }
-            score_blocks.append(pl.DataFrame(score_columns, schema_overrides={"rank": pl.Int32}))
+            cutoff_ticks = np.full(len(person_codes), cutoff_tick)
+            ranked_blocks = self.rank_people(interactions, person_codes, cutoff_ticks, max_items, is_excluded)
+            kind_blocks = [
+                self._list_scores(ranked_block, interactions.people[people_slice][row_indices], item_ids)
+                for row_indices, ranked_block in ranked_blocks
+            ]
+            scores = pl.concat(kind_blocks)
+            score_blocks.append(scores if len(kind_blocks) == 1 else scores.sort("person_id", "rank"))
         return pl.concat(score_blocks)
+
+    def _list_scores(self, ranked_block: RankedBlock, person_ids: Strings, item_ids: pl.Series) -> pl.DataFrame:
+        """One row per person and candidate of a block, as `score` returns them; person_ids are those of its rows."""
+        row_indices, list_positions = np.nonzero(ranked_block.is_candidate)
+        utility = ranked_block.utility[row_indices, list_positions]
+        score_columns = {
+            "person_id": pl.Series(person_ids.tolist(), dtype=pl.String).gather(row_indices),
+            "skill_id": item_ids.gather(ranked_block.item[row_indices, list_positions]),
+            "rank": list_positions + 1,
+            "utility": utility,
+            "probability": pl.Series(ranked_block.probability[row_indices, list_positions]).fill_nan(None),
+        }
+        contributions = (
+            {}
+            if ranked_block.ranker is None
+            else ranked_block.ranker.contributions(ranked_block.features[row_indices, list_positions], utility)
+        )
+        score_columns |= {
+            # a family that this ranker does not have contributes nothing
+            f"contribution_{contribution_name}": contributions.get(contribution_name, np.zeros(len(utility)))
+            for contribution_name in (() if self.ranker is None else self.ranker.contribution_names)
+        }
+        return pl.DataFrame(score_columns, schema_overrides={"rank": pl.Int32})
 
     def _empty_scores(self) -> pl.DataFrame:
         contribution_names = () if self.ranker is None else self.ranker.contribution_names

@@ -17,8 +17,8 @@ from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Strings
 from ml.ranking.calibration_rows import calibrate, collect_calibration_rows
 from ml.ranking.cases import build_training_cases
-from ml.ranking.features import CandidateNominator
 from ml.ranking.fitting import CALIBRATION_SPANS, FittedRecommender, align_item_names, describe_window
+from ml.ranking.newcomers import fit_newcomer_ranker
 from ml.ranking.ranker import fit_ranker
 from ml.ranking.recommender import Recommender
 from ml.ranking.training_set import TrainingRows, build_case_rows, concat_rows
@@ -99,6 +99,16 @@ def _refit(
         describe_window(interactions, end_tick, seed),
         frozen_recommender.extra,
         rules,
+        # past newcomers need no frozen scorers, so that this ranker is fitted on everything at little cost
+        fit_newcomer_ranker(
+            interactions,
+            config,
+            horizon_ticks=frozen_recommender.horizon,
+            end_tick=end_tick,
+            extra=frozen_recommender.extra,
+            rules=rules,
+            seed=seed,
+        ),
     )
 
 
@@ -121,7 +131,6 @@ def _add_cases(
         end_tick=end_tick,
         seed=frozen_recommender.window.seed,
         rules=rules,
-        include_newcomers=isinstance(frozen_recommender.extra, CandidateNominator),
         first_cutoff_tick=freeze_tick,
     )
     if not len(cases):

@@ -226,7 +226,7 @@ def _build_block_rows(
     )
 
 
-def sample_candidates(is_target: Bools, is_candidate: Bools, n_listed: int, seed: tuple[int, int]) -> Ints:
+def sample_candidates(is_target: Bools, is_candidate: Bools, n_listed: int, seed: tuple[int, ...]) -> Ints:
     """Positions of every target and of an even sample of the other candidates of each case.
 
     The conditional logit that is fitted on an even sample of the alternatives estimates the same weights (McFadden,
@@ -280,11 +280,15 @@ def add_extra_features(
     """
     if extra is None:
         return features
-    person_ids, has_calendar_ticks = interactions.people, interactions.is_calendar
-    return np.concatenate(
-        [features, build_extra_features(extra, user_states, candidates, person_ids, ensemble, has_calendar_ticks)],
-        axis=1,
+    extra_columns = build_extra_features(
+        extra,
+        user_states,
+        candidates.item,
+        interactions.people,
+        ensemble.items,
+        is_calendar=interactions.is_calendar,
     )
+    return np.concatenate([features, extra_columns], axis=1)
 
 
 def score_extra_items(nominator: object, user_states: UserStates, interactions: Interactions) -> Floats | None:

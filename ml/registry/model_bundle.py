@@ -16,6 +16,7 @@ from typing import Any
 from ml.evaluation.results import to_stored_dict
 from ml.ranking.calibration import Reliability, ReliabilityBin
 from ml.ranking.features import FEATURES, ExtraFeatures, Feature
+from ml.ranking.newcomers import NEWCOMER_FEATURES
 from ml.ranking.recommender import Recommender
 from ml.registry.former_names import FORMER_TYPES, fill_missing_values, rename_former_types
 from ml.registry.model_card import ModelCard, render_model_card
@@ -54,7 +55,7 @@ def save_bundle(
     model_folder.mkdir(parents=True, exist_ok=True)
     extra_features = recommender.extra.features if recommender.extra is not None else ()
     features = (*FEATURES, *extra_features)
-    model_bytes = skops.io.dumps(replace(recommender, extra=None))
+    model_bytes = skops.io.dumps(replace(recommender, extra=None, beginnings=None))
     training_window = recommender.window
     card = ModelCard(
         schema_version=SCHEMA_VERSION,
@@ -154,6 +155,9 @@ def load_bundle(model_folder: Path, *, extra_features: ExtraFeatures | None = No
     loaded_model = _read_model(model_bytes)
     if not isinstance(loaded_model, Recommender) or hash_contract(features, loaded_model) != card.contract_sha256:
         raise BundleError(f"{MODEL_FILE} is no recommender for the items and features on its card: train again")
+    newcomer_ranker, extra_part = loaded_model.newcomer_ranker, features[len(FEATURES) :]
+    if newcomer_ranker is not None and newcomer_ranker.features != (*NEWCOMER_FEATURES, *extra_part):
+        raise BundleError("features of people without a history differ from this code's: train again")
     return replace(fill_missing_values(loaded_model), extra=extra_features)
 
 

@@ -4,6 +4,7 @@ Belongs here: nominations of several scorers merged into one list of a fixed len
 Does not belong here: the ranking of the list, rules about who may get what.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,23 +83,11 @@ def select_dense(
         config: Numbers of candidates.
         extra_scores: Rows x items of one more nominating scorer.
     """
-    n_items = eligible_mask.shape[1]
     nominating_scores = [
         *(scores_by_channel[list(CHANNELS).index(channel)] for channel in NOMINATING_CHANNELS),
         *([] if extra_scores is None else [extra_scores]),
     ]
-    prior_scores, is_nominated = np.zeros(eligible_mask.shape, np.float32), np.zeros(eligible_mask.shape, bool)
-    for channel_scores in nominating_scores:
-        prior_scores += standardise_scores(channel_scores, eligible_mask)
-        top_items = _find_top_items(channel_scores, eligible_mask, min(config.candidates_per_scorer, n_items))
-        np.put_along_axis(is_nominated, top_items, True, axis=1)
-    prior_scores /= len(nominating_scores)
-    prior_scores[~eligible_mask] = NO_SCORE
-    listing_priority = prior_scores + np.where(is_nominated, np.float32(1e4), np.float32(0.0))
-    n_candidates = min(config.n_candidates, n_items)
-    listed_items = np.sort(np.argpartition(-listing_priority, n_candidates - 1, axis=1)[:, :n_candidates], axis=1)
-    candidate_order = np.argsort(-np.take_along_axis(listing_priority, listed_items, axis=1), axis=1, kind="stable")
-    item_codes = np.take_along_axis(listed_items, candidate_order, axis=1).astype(np.int64)
+    item_codes, prior_scores = select_by_scores(nominating_scores, eligible_mask, config)
     candidate_prior_scores = np.take_along_axis(prior_scores, item_codes, axis=1)
     best_scores = [
         np.where(eligible_mask, channel_item_scores, np.float32(0.0)).max(axis=1, initial=0.0)
@@ -112,6 +101,35 @@ def select_dense(
         best_scores=np.stack(best_scores),
     )
     return candidates, prior_scores
+
+
+def select_by_scores(
+    nominating_scores: Sequence[Floats], eligible_mask: Bools, config: RankerConfig
+) -> tuple[Ints, Floats]:
+    """Return the best items of each of some scores, filled up by mean standard score.
+
+    Args:
+        nominating_scores: Rows x items each.
+        eligible_mask: Rows x items.
+        config: Numbers of candidates.
+
+    Returns:
+        Rows x k item codes, best mean standard score first among the nominated and then among the others; and the mean
+        standard scores as rows x items, minus infinity for items that are not eligible.
+    """
+    n_items = eligible_mask.shape[1]
+    prior_scores, is_nominated = np.zeros(eligible_mask.shape, np.float32), np.zeros(eligible_mask.shape, bool)
+    for channel_scores in nominating_scores:
+        prior_scores += standardise_scores(channel_scores, eligible_mask)
+        top_items = _find_top_items(channel_scores, eligible_mask, min(config.candidates_per_scorer, n_items))
+        np.put_along_axis(is_nominated, top_items, True, axis=1)
+    prior_scores /= len(nominating_scores)
+    prior_scores[~eligible_mask] = NO_SCORE
+    listing_priority = prior_scores + np.where(is_nominated, np.float32(1e4), np.float32(0.0))
+    n_candidates = min(config.n_candidates, n_items)
+    listed_items = np.sort(np.argpartition(-listing_priority, n_candidates - 1, axis=1)[:, :n_candidates], axis=1)
+    candidate_order = np.argsort(-np.take_along_axis(listing_priority, listed_items, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(listed_items, candidate_order, axis=1).astype(np.int64), prior_scores
 
 
 def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConfig) -> tuple[Candidates, Floats]:
@@ -132,6 +150,32 @@ def select_popular(popularity: Doubles, eligible_mask: Bools, config: RankerConf
     return Candidates(
         item_codes, candidate_prior_scores, np.isfinite(candidate_prior_scores), zero_scores, zero_scores.sum(axis=2)
     ), prior_scores
+
+
+def describe_without_history(
+    ensemble: ScorerEnsemble, cutoff_ticks: Ints, item_codes: Ints, prior_scores: Floats, eligible_mask: Bools
+) -> Candidates:
+    """Return chosen items as candidates of people without a history: only the trend scores differ from 0.
+
+    Args:
+        ensemble: Fitted scorers.
+        cutoff_ticks: Tick per row.
+        item_codes: Rows x k.
+        prior_scores: Rows x items, minus infinity for items that are not eligible.
+        eligible_mask: Rows x items.
+    """
+    moment_scores, moment_index = ensemble.trend.score_moments(cutoff_ticks)
+    trend_index = list(CHANNELS).index(TREND_CHANNEL)
+    channel_scores = np.zeros((len(CHANNELS), *item_codes.shape), np.float32)
+    channel_scores[trend_index] = moment_scores[moment_index[:, None], item_codes]
+    best_scores = np.zeros((len(CHANNELS), len(item_codes)), np.float32)
+    best_scores[trend_index] = np.where(eligible_mask, moment_scores[moment_index], np.float32(0.0)).max(
+        axis=1, initial=0.0
+    )
+    candidate_prior_scores = np.take_along_axis(prior_scores, item_codes, axis=1)
+    return Candidates(
+        item_codes, candidate_prior_scores, np.isfinite(candidate_prior_scores), channel_scores, best_scores
+    )
 
 
 def standardise_scores(scores: Floats, eligible_mask: Bools) -> Floats:

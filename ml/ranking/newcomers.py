@@ -1,0 +1,214 @@
+"""Newcomers: people without a history, and the ranker that learned what people begin with.
+
+Belongs here: features, candidates and past cases of newcomers, and the fit of their ranker.
+Does not belong here: counts per item (see `ml.retrieval.beginnings`), people with a history (see training_set).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ml.data.eligibility import EligibilityRules
+from ml.data.interactions import Interactions, build_user_states
+from ml.data.parallel import parallel_map
+from ml.data.ranker_config import RankerConfig
+from ml.data.sparse_rows import Bools, Floats, Ints
+from ml.ranking.cases import Cases, build_newcomer_cases, drop_closed_targets
+from ml.ranking.features import ExtraFeatures, Feature, build_extra_features
+from ml.ranking.ranker import Ranker, fit_logit
+from ml.ranking.training_set import TrainingRows, sample_candidates, score_extra_items
+from ml.retrieval.beginnings import COUNTS, Beginnings
+from ml.retrieval.candidates import select_by_scores
+
+NEWCOMER_FEATURES: tuple[Feature, ...] = (
+    Feature("taken", "trend", "log share of all acquisitions"),
+    Feature("taken_lately", "trend", "log share of acquisitions, halved every 90 days"),
+    Feature("begun", "trend", "log share of acquisitions within a horizon of the person's first use"),
+    Feature("begun_lately", "trend", "log share of these, halved every 90 days"),
+    Feature("first_lately", "trend", "log share of acquisitions at the first moment, halved every 270 days"),
+    Feature("used_lately", "trend", "log share of the people who used it in the last 90 days"),
+    Feature("log_age", "trend", "log of 1 + days since anybody first took it"),
+)
+# Without past newcomers, a geometric mean of these three counts orders the items; the more newcomers there were, the
+# more the weights follow them.
+PRIOR_WEIGHT_BY_FEATURE = {"taken": 0.3, "taken_lately": 0.3, "begun_lately": 0.3}
+PRIOR_CASES = 30.0  # past newcomers who count as much as the prior weights
+CASE_DECAY = 0.5  # of windows from the end: what newcomers begin with changes over the years
+_PRIOR_WEIGHTS = np.array([PRIOR_WEIGHT_BY_FEATURE.get(feature.name, 0.0) for feature in NEWCOMER_FEATURES])
+
+
+def build_newcomer_features(beginnings: Beginnings, cutoff_tick: int) -> Floats:
+    """Return items x NEWCOMER_FEATURES as of a moment.
+
+    Args:
+        beginnings: What everybody did.
+        cutoff_tick: The moment in ticks; what happened at or after it does not count.
+    """
+    smoothed_counts = beginnings.count(cutoff_tick) + 0.5
+    log_shares = np.log(smoothed_counts / smoothed_counts.sum(axis=0, keepdims=True))
+    assert log_shares.shape[1] == len(COUNTS)
+    return np.column_stack([log_shares, np.log1p(beginnings.age_days(cutoff_tick))]).astype(np.float32)
+
+
+def select_newcomer_candidates(
+    moment_features: Floats, moment_index: Ints, eligible_mask: Bools, config: RankerConfig, extra_scores: Floats | None
+) -> tuple[Ints, Floats]:
+    """Return the items that are worth ranking for newcomers, and the order of all items.
+
+    Args:
+        moment_features: Moments x items x NEWCOMER_FEATURES.
+        moment_index: The moment of each row.
+        eligible_mask: Rows x items.
+        config: Number of candidates.
+        extra_scores: Rows x items from extra features that nominate candidates.
+
+    Returns:
+        Rows x k item codes, best first; and rows x items prior scores, minus infinity for items that are not eligible.
+    """
+    moment_scores = (moment_features @ _PRIOR_WEIGHTS).astype(np.float32)
+    nominating_scores = [moment_scores[moment_index], *([] if extra_scores is None else [extra_scores])]
+    return select_by_scores(nominating_scores, eligible_mask, config)
+
+
+def build_past_newcomers(
+    interactions: Interactions,
+    config: RankerConfig,
+    *,
+    horizon_ticks: int,
+    end_tick: int,
+    rules: EligibilityRules,
+    seed: int,
+) -> Cases:
+    """People at the start of the window in which their history begins, and what they took within it.
+
+    Args:
+        interactions: Everything that happened before `end_tick`, with calendar times.
+        config: Holds the largest number of cases.
+        horizon_ticks: Length of a window in ticks.
+        end_tick: First moment in ticks that is not known.
+        rules: Targets that these rules closed to newcomers are dropped.
+        seed: Seed of the sample.
+
+    Returns:
+        One row per person at most. `from_end` is the number of windows between the case's window and the end.
+    """
+    earliest_tick = int(interactions.time.min(initial=end_tick))
+    cutoff_ticks = np.arange(end_tick - horizon_ticks, earliest_tick, -horizon_ticks, dtype=np.int64)
+    cutoff_ticks = cutoff_ticks[: config.newcomer_windows]
+    cases = build_newcomer_cases(interactions, cutoff_ticks, horizon_ticks)
+    if len(cases) > config.max_newcomer_cases:
+        rng = np.random.default_rng(seed)
+        cases = cases.take(np.sort(rng.choice(len(cases), config.max_newcomer_cases, replace=False)))
+    cases = replace(cases, from_end=(end_tick - cases.cutoff_tick) // horizon_ticks - 1)
+    return drop_closed_targets(cases, interactions, rules, config.block_rows(interactions.n_items)).with_target()
+
+
+def fit_newcomer_ranker(
+    interactions: Interactions,
+    config: RankerConfig,
+    *,
+    horizon_ticks: int,
+    end_tick: int,
+    extra: ExtraFeatures | None,
+    rules: EligibilityRules,
+    seed: int,
+) -> Ranker | None:
+    """Fit the ranker of people without a history on everybody's beginnings.
+
+    A row of a past newcomer sees only what happened strictly before its window. The fewer past newcomers there are, the
+    closer the weights stay to `PRIOR_WEIGHT_BY_FEATURE`. There are no trees, because newcomers of one window share most
+    of their features: trees would learn the windows apart.
+
+    Args:
+        interactions: Everything that happened before `end_tick`.
+        config: Settings; `max_newcomer_cases` are learned from at most.
+        horizon_ticks: Span in ticks within which an acquisition counts.
+        end_tick: First moment in ticks that is not known.
+        extra: Features from elsewhere.
+        rules: The eligibility rules.
+        seed: Seed of the samples.
+
+    Returns:
+        The ranker; None if times are no calendar, because the order of events does not tell what came before whom.
+    """
+    if not interactions.is_calendar or config.target != "window":
+        return None
+    extra_features = () if extra is None else extra.features
+    features, n_extra = (*NEWCOMER_FEATURES, *extra_features), len(extra_features)
+    prior_weights = np.append(_PRIOR_WEIGHTS, np.zeros(n_extra))
+    cases = build_past_newcomers(
+        interactions, config, horizon_ticks=horizon_ticks, end_tick=end_tick, rules=rules, seed=seed
+    )
+    training_rows = None
+    if len(cases):
+        training_rows = _build_newcomer_rows(interactions, cases, config, horizon_ticks, extra, rules, seed)
+    if training_rows is None or not training_rows.has_target.any():
+        return Ranker(features, np.zeros(len(features)), np.ones(len(features)), prior_weights, None, 0.0, CASE_DECAY)
+    newcomer_config = replace(config, logit_penalty=PRIOR_CASES / len(cases))
+    return fit_logit(training_rows, features, newcomer_config, CASE_DECAY, prior_weights=prior_weights)
+
+
+def _build_newcomer_rows(
+    interactions: Interactions,
+    cases: Cases,
+    config: RankerConfig,
+    horizon_ticks: int,
+    extra: ExtraFeatures | None,
+    rules: EligibilityRules,
+    seed: int,
+) -> TrainingRows:
+    """Candidates, features and labels of past newcomers, one row per case in another order than the cases."""
+    beginnings = Beginnings(interactions, horizon_ticks)
+    n_listed = config.n_training_candidates(len(cases))
+    block_arguments = []
+    for cutoff_tick in np.unique(cases.cutoff_tick).tolist():
+        cases_of_window = cases.take(np.flatnonzero(cases.cutoff_tick == cutoff_tick))
+        item_features = build_newcomer_features(beginnings, cutoff_tick)
+        block_arguments += [
+            (interactions, item_features, case_block, config, extra, rules, n_listed, (seed, cutoff_tick, block_index))
+            for block_index, case_block in enumerate(cases_of_window.blocks(config.block_rows(interactions.n_items)))
+        ]
+    row_blocks = parallel_map(_build_block_rows, block_arguments)
+    features, is_target, is_candidate, n_targets, person_codes, from_end = (
+        np.concatenate(field_blocks) for field_blocks in zip(*row_blocks, strict=True)
+    )
+    return TrainingRows(features, is_target, is_candidate, n_targets, person_codes, from_end)
+
+
+def _build_block_rows(
+    interactions: Interactions,
+    item_features: Floats,
+    cases: Cases,
+    config: RankerConfig,
+    extra: ExtraFeatures | None,
+    rules: EligibilityRules,
+    n_listed: int,
+    seed: tuple[int, ...],
+) -> tuple[Floats, Bools, Bools, Ints, Ints, Ints]:
+    """The fields of `TrainingRows` for one block of cases of one window."""
+    user_states = build_user_states(interactions, cases.person, cases.cutoff_tick)
+    # an item that nobody has yet cannot be recommended
+    is_eligible = rules.eligible_mask(user_states, interactions.n_items)
+    is_eligible &= interactions.first_use[None, :] < cases.cutoff_tick[:, None]
+    item_codes, prior_scores = select_newcomer_candidates(
+        item_features[None],
+        np.zeros(len(cases), np.int64),
+        is_eligible,
+        config,
+        score_extra_items(extra, user_states, interactions),
+    )
+    is_candidate = np.isfinite(np.take_along_axis(prior_scores, item_codes, axis=1))
+    is_target = cases.label_candidates(item_codes, interactions.n_items) & is_candidate
+    if n_listed < item_codes.shape[1]:
+        candidate_positions = sample_candidates(is_target, is_candidate, n_listed, seed)
+        item_codes, is_target, is_candidate = (
+            np.take_along_axis(listed, candidate_positions, axis=1) for listed in (item_codes, is_target, is_candidate)
+        )
+    features = item_features[item_codes].reshape(item_codes.size, -1)
+    if extra is not None:
+        extra_columns = build_extra_features(
+            extra, user_states, item_codes, interactions.people, interactions.items, is_calendar=True
+        )
+        features = np.concatenate([features, extra_columns], axis=1)
+    features[~is_candidate.ravel()] = 0.0
+    return features, is_target, is_candidate, cases.n_targets, cases.person, cases.from_end
