@@ -7,6 +7,7 @@ The draft follows the AchievementCredential of Open Badges 3.0 (1EdTech) over th
 2.0. The issuer adds its own profile and signs.
 """
 
+import hashlib
 import json
 import uuid
 from datetime import date
@@ -118,7 +119,10 @@ def _draft_badges(held_skills: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFra
 
 
 def _hash_to_urn(hashed_text: str) -> str:
-    return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, hashed_text)}"
+    """The URN of the name-based UUID (version 5, RFC 9562) of a text; `uuid.uuid5` takes several times as long."""
+    digits = hashlib.sha1(uuid.NAMESPACE_URL.bytes + hashed_text.encode(), usedforsecurity=False).hexdigest()
+    variant_digit = "89ab"[int(digits[16], 16) & 3]
+    return f"urn:uuid:{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant_digit}{digits[17:20]}-{digits[20:32]}"
 
 
 def _format_achievement(skill_row: dict[str, Any], stage: str) -> str:

@@ -166,16 +166,15 @@ class PartWriter:
         if not key or self.table.is_partitioned_by_person or good_rows.is_empty():
             return validated_rows
         part_hashes = good_rows.select(key).hash_rows().to_numpy()
-        first_positions, end_positions = (
-            np.searchsorted(self._key_hashes, part_hashes, side) for side in ("left", "right")
-        )
-        may_repeat = end_positions > first_positions
+        sorted_hashes = np.sort(part_hashes)  # sorted ones are found several times faster than any others
+        positions = np.searchsorted(self._key_hashes, sorted_hashes)
+        repeated_hashes = sorted_hashes[np.append(self._key_hashes, 0)[positions] == sorted_hashes]
         # a stable sort merges the two: the hashes of earlier parts are sorted already
-        self._key_hashes = np.sort(np.concatenate([self._key_hashes, np.sort(part_hashes)]), kind="stable")
-        if not may_repeat.any():
+        self._key_hashes = np.sort(np.concatenate([self._key_hashes, sorted_hashes]), kind="stable")
+        if not len(repeated_hashes):
             return validated_rows
         # equal hashes of different keys are possible: the keys themselves decide
-        candidate_keys = good_rows.filter(pl.Series(may_repeat)).select(key)
+        candidate_keys = good_rows.filter(pl.Series(np.isin(part_hashes, repeated_hashes))).select(key)
         open_rows = pl.DataFrame(schema=self.table.schema) if self._open_file is None else self._open_file[1]
         written_rows = pl.concat([self._lake.scan_files(self.table, self._new_hashes), open_rows.lazy()])
         repeated_keys = candidate_keys.lazy().join(written_rows.select(key), on=key, how="semi").unique().collect()

@@ -1,6 +1,7 @@
 """Evidence shows each held micro-skill, and its badge draft follows Open Badges and names nobody."""
 
 import json
+import uuid
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -112,6 +113,9 @@ def test_any_person_id_gives_a_valid_document(person: str) -> None:
     frame = build_badge_evidence(mastery(person), evidence(*ROWS, person=person), SKILLS, DAY)
     badge = json.loads(frame["badge_draft"][0])
     assert badge["credentialSubject"]["id"] == f"urn:footsteps:person:{person}"
+    row = frame.row(0, named=True)
+    badge_uuid = uuid.uuid5(uuid.NAMESPACE_URL, f"{person}|{row['skill_id']}|{row['stage']}")
+    assert badge["id"] == f"urn:uuid:{badge_uuid}"
     assert problems_of(badge) == []
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+import ml.retrieval.user_knn
 from ml.data.interactions import Interactions, build_user_states, encode_interactions
 from ml.retrieval.base import Scorer, truncate_to_largest
 from ml.retrieval.ease import Ease
@@ -71,6 +72,23 @@ def test_user_knn_votes_with_what_similar_people_acquired_next() -> None:
     scores = scores_for(UserKNN().fit(interactions), interactions, 3, 9)
     assert max(scores, key=lambda item: scores[item] * (item not in "ab")) == "c"
     assert scores["z"] == 0.0
+
+
+def test_user_knn_gives_the_same_votes_whether_cosines_are_computed_densely_or_not(
+    small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interactions = encode_interactions(small_ladders)
+    # all neighbours vote, so that ties between them do not matter
+    scorer = UserKNN(neighbours=10**6).fit(interactions)
+    people = np.arange(interactions.n_people)
+    states = build_user_states(interactions, people, np.full(len(people), int(interactions.time.max())))
+    scores = {}
+    for minimum in (0.0, 1.1):
+        monkeypatch.setattr(ml.retrieval.user_knn, "MIN_DENSITY", minimum)
+        monkeypatch.setattr(ml.retrieval.user_knn, "COMPARED_ROWS", 7)
+        scores[minimum] = scorer.score(states)
+    np.testing.assert_allclose(scores[0.0], scores[1.1], rtol=1e-5)
+    assert scores[0.0].any()
 
 
 def test_recent_popularity_sees_only_whole_bins_before_the_cut() -> None:
