@@ -26,6 +26,8 @@ from assets.cli.terminal.options import (
     PersonId,
     SkillId,
     SnapshotId,
+    SnoozeEnd,
+    StepGoal,
     ToStage,
     example,
     report_failures,
@@ -153,10 +155,8 @@ def reply_to_step(
     person: Annotated[str, typer.Argument(help="person_id of the person who replies.")],
     kind: Annotated[str, typer.Argument(help="accept, dismiss, snooze, dispute, hide, done or retract.")],
     skill: Annotated[str, typer.Argument(help="skill_id or name of the micro-skill.")],
-    goal: Annotated[str | None, typer.Option(help="One step only: apprentice, journeyman, master, refresh.")] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of a snooze: the day the step returns.")
-    ] = None,
+    goal: StepGoal = None,
+    until: SnoozeEnd = None,
     stage: Annotated[str | None, typer.Option(help="Of a dispute: the stage the person holds.")] = None,
     on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the reply; now by default.")] = None,
     config_file: ConfigFile = None,

@@ -20,25 +20,31 @@ from pipelines.privacy.retention import delete_due
 
 
 def delete_before_run(settings: Settings, config: Config, as_of: date | None) -> None:
-    """Complete what a killed erasure or a restored backup left, and delete what is due, before assets are chosen.
+    """Erase and delete what is due, before assets are chosen.
+
+    Complete what a killed erasure or a restored backup left, carry out new erasures that landing files ask for, and
+    delete what has been kept for as long as its contract says.
 
     Args:
         settings: The settings of the run.
         config: The configuration of the company.
-        as_of: The day of the run, on which rows are due; today if None.
+        as_of: The day of the run, on which rows are due, at most today; today if None.
 
     Raises:
-        CommandFailed: The list of erased people or its key is missing.
+        CommandFailed: If the list of erased people cannot be used (see `pipelines.privacy.erasure.open_list`) or an
+            erasure needs one and none is declared, a file that asks for erasures cannot be used, or the address of a
+            server from which people must be erased is not set.
+        TimeoutError: If another process has held the lock of the data root for hours.
     """
     from assets.resources.locking import exclusive_lock
 
-    data_stores = DataRoot(settings, config, resolve_landing_folder(settings, config))
+    data_root = DataRoot(settings, config, resolve_landing_folder(settings, config))
     now = datetime.now(UTC)
     try:
         with exclusive_lock(settings.lock_path):
-            erasure_receipt = complete_erasures(data_stores, now)
-            erasure_receipt = erase_requested(data_stores, now) or erasure_receipt
-            retention_report = delete_due(data_stores, min(as_of or now.date(), now.date()))
+            erasure_receipt = complete_erasures(data_root, now)
+            erasure_receipt = erase_requested(data_root, now) or erasure_receipt
+            retention_report = delete_due(data_root, min(as_of or now.date(), now.date()))
     except ErasureUnavailable as error:
         raise CommandFailed(str(error), ExitCode.CONFIGURATION) from error
     if erasure_receipt is not None:

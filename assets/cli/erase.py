@@ -42,7 +42,8 @@ def erase(
         as_json: Whether to print JSON.
 
     Raises:
-        CommandFailed: The list of erased people or its key is missing, or nobody has a person_id.
+        CommandFailed: The list of erased people cannot be used (see `pipelines.privacy.erasure.open_list`) or is not
+            declared, no stored row has one of the person_ids, or the erasure failed before its end.
     """
     # imported here because it takes seconds
     from assets.resources.locking import exclusive_lock

@@ -23,11 +23,11 @@ RawTables = dict[str, tuple[CanonicalSchemaName, Table, list[SourceConfig]]]
 
 def raw_tables(sources: Iterable[SourceConfig]) -> RawTables:
     """The raw tables that sources feed: shape, contract and sources of each, by table name."""
-    raw_tables_by_name: RawTables = {}
+    table_entries_by_name: RawTables = {}
     for source in sources:
         for shape, table in list_raw_tables(source).items():
-            raw_tables_by_name.setdefault(table.name, (shape, table, []))[2].append(source)
-    return dict(sorted(raw_tables_by_name.items()))
+            table_entries_by_name.setdefault(table.name, (shape, table, []))[2].append(source)
+    return dict(sorted(table_entries_by_name.items()))
 
 
 def sources_of_shape(config: Config, shape: CanonicalSchemaName) -> dict[str, list[SourceConfig]]:

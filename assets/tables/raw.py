@@ -35,7 +35,7 @@ from assets.resources.erasure import delete_landing_copies, suppress_erased
 from assets.resources.fingerprints import fingerprint_table
 from assets.resources.metadata import PREVIEW_ROWS, TIME_COLUMNS, build_asset_spec, numeric_metadata, preview_rows
 from assets.resources.pipeline import PipelineResource
-from assets.resources.raw_inputs import raw_tables
+from assets.resources.raw_inputs import RawTables, raw_tables
 from assets.resources.run_context import RunContext
 from pipelines.config.company import Config, SourceConfig
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName, quarantine_table
@@ -63,8 +63,8 @@ _DESCRIPTION_BY_CHECK = {
     KNOWN_COLUMNS: "No export has a column that the export before it did not have.",
     COMPLETE: "Of each landed file, the rows kept, set aside and passed over add up to the rows read.",
 }
-# The metadata lists this many files.
-_MAX_LISTED_FILES = 50
+# A list in the metadata holds at most this many entries.
+_MAX_LISTED_ENTRIES = 50
 
 
 def landing_assets(config: Config) -> list[AssetsDefinition | AssetSpec]:
@@ -82,10 +82,10 @@ def landing_assets(config: Config) -> list[AssetsDefinition | AssetSpec]:
 
 def _build_landing_op(system: str, sources: list[SourceConfig], fetched_source_names: set[str]) -> AssetsDefinition:
     """The landing op of a system; it waits for the fetch if `fetched_source_names` holds one of its sources."""
-    tables_by_name, op_name, freshness_policy = raw_tables(sources), f"land_{system}", _freshness_policy(sources)
+    table_entries_by_name, op_name, freshness_policy = raw_tables(sources), f"land_{system}", _freshness_policy(sources)
     upstream_names = [ORIGIN.name] if fetched_source_names & {source.name for source in sources} else []
     asset_specs = []
-    for table_name, (_, table, _) in tables_by_name.items():
+    for table_name, (_, table, _) in table_entries_by_name.items():
         spec = build_asset_spec(table, kinds={system, "parquet"})
         asset_specs.append(spec.replace_attributes(freshness_policy=freshness_policy) if freshness_policy else spec)
         asset_specs.append(build_asset_spec(quarantine_table(table_name)))
@@ -94,14 +94,7 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fetched_source_n
     @multi_asset(
         name=op_name,
         specs=asset_specs,
-        check_specs=[
-            *(
-                AssetCheckSpec(check_name, asset=raw_name, description=description)
-                for raw_name in tables_by_name
-                for check_name, description in _DESCRIPTION_BY_CHECK.items()
-            ),
-            *(check_spec for _, table, _ in tables_by_name.values() for check_spec in contract_check_specs(table)),
-        ],
+        check_specs=_list_check_specs(table_entries_by_name),
         partitions_def=DELIVERY_DAYS,
         backfill_policy=BY_RANGE,
         pool=POOL,
@@ -109,13 +102,13 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fetched_source_n
     def land(context: AssetExecutionContext, pipeline: PipelineResource) -> Iterator[Any]:
         deliveries = _land_files(context, pipeline, sources)
         input_fingerprints = {
-            raw_name: fingerprint_table(pipeline.lake, pipeline.config, raw_name) for raw_name in tables_by_name
+            raw_name: fingerprint_table(pipeline.lake, pipeline.config, raw_name) for raw_name in table_entries_by_name
         } | {"code": fingerprint_code()}
         unchanged_state = read_asset_state(pipeline.lake.root, op_name)
         if unchanged_state is not None and dict(unchanged_state.inputs) != input_fingerprints:
             unchanged_state = None
         numeric_metadata_by_asset: dict[str, dict[str, float]] = {}
-        for table_name, (shape, table, table_sources) in tables_by_name.items():
+        for table_name, (shape, table, table_sources) in table_entries_by_name.items():
             source_names = {source.name for source in table_sources}
             table_deliveries = [delivery for delivery in deliveries if delivery.source_name in source_names]
             metadata_by_asset = (
@@ -140,6 +133,17 @@ def _build_landing_op(system: str, sources: list[SourceConfig], fetched_source_n
         write_asset_state(pipeline.lake.root, AssetState(op_name, input_fingerprints, {}, numeric_metadata_by_asset))
 
     return land
+
+
+def _list_check_specs(table_entries_by_name: RawTables) -> list[AssetCheckSpec]:
+    """The checks of raw tables: those of their deliveries, then those of their contracts."""
+    delivery_check_specs = [
+        AssetCheckSpec(check_name, asset=table_name, description=description)
+        for table_name in table_entries_by_name
+        for check_name, description in _DESCRIPTION_BY_CHECK.items()
+    ]
+    tables = [table for _, table, _ in table_entries_by_name.values()]
+    return [*delivery_check_specs, *(check_spec for table in tables for check_spec in contract_check_specs(table))]
 
 
 def _freshness_policy(sources: list[SourceConfig]) -> FreshnessPolicy | None:
@@ -264,7 +268,7 @@ def _delivery_metadata(
         f"| {new_delivery.source_name} | {new_delivery.file_name} | {new_delivery.status} "
         f"| {new_delivery.good_count:,} | {new_delivery.bad_count:,} | {new_delivery.reason or ''} |"
         for new_delivery in [delivery for delivery in deliveries if delivery.status != "already_landed"][
-            :_MAX_LISTED_FILES
+            :_MAX_LISTED_ENTRIES
         ]
     ]
     return {
@@ -278,16 +282,19 @@ def _delivery_metadata(
 
 
 def _describe_unknown_words(deliveries: list[LandedFile]) -> str:
-    """The words of this run's files that no table declares, with the line of footsteps.yaml that settles each."""
-    source_words = [
+    """The words of this run's files that no table declares, with the line of footsteps.yaml that settles each.
+
+    Only the first `_MAX_LISTED_ENTRIES` of them are listed.
+    """
+    words_with_source = [
         (delivery.source_name, unknown_word) for delivery in deliveries for unknown_word in delivery.unknown_words
     ]
     table_lines = ["| source | records | line of footsteps.yaml |", "|---|---:|---|"]
     table_lines += [
         f"| {source_name} | {unknown_word.count:,} | `{unknown_word.sentence}` |"
-        for source_name, unknown_word in source_words[:_MAX_LISTED_FILES]
+        for source_name, unknown_word in words_with_source[:_MAX_LISTED_ENTRIES]
     ]
-    return "\n".join(table_lines) if source_words else "none"
+    return "\n".join(table_lines) if words_with_source else "none"
 
 
 def _check_accepted(table_name: str, pipeline: PipelineResource, sources: list[SourceConfig]) -> AssetCheckResult:
@@ -346,7 +353,7 @@ def _check_complete(table_name: str, pipeline: PipelineResource, sources: list[S
             "rows_set_aside": sum(file_counts.set_aside_count for file_counts in landed_counts),
             "rows_passed_over": sum(file_counts.passed_over_count for file_counts in landed_counts),
             "incomplete_files": MetadataValue.md(
-                "\n".join(f"- {sentence}" for sentence in incomplete_sentences[:_MAX_LISTED_FILES]) or "none"
+                "\n".join(f"- {sentence}" for sentence in incomplete_sentences[:_MAX_LISTED_ENTRIES]) or "none"
             ),
         },
     )

@@ -112,7 +112,7 @@ def recommendations(run: AssetRun) -> Results:
             people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out_people
         )
         recommendation_rows = build_recommendation_rows(
-            hide_wished_skills(ranked_steps, employee_input.hidden_pairs),
+            blank_hidden_wishes(ranked_steps, employee_input.hidden_pairs),
             counterfactuals,
             hide_held_skills(counterfactual_inputs.context, employee_input.hidden_pairs),
             practice_options,
@@ -268,21 +268,23 @@ def drop_hidden_changes(counterfactuals: pl.DataFrame, hidden_pairs: pl.DataFram
         hidden_pairs: person_id, skill_id.
     """
     is_own = pl.col("changed_skill_id") == pl.col("skill_id")
-    hidden_changes = hidden_pairs.select("person_id", changed_skill_id="skill_id")
+    hidden_skills = hidden_pairs.select("person_id", changed_skill_id="skill_id")
     other_changes = counterfactuals.filter(~is_own)
-    other_changes = other_changes.join(hidden_changes, on=("person_id", "changed_skill_id"), how="anti")
+    other_changes = other_changes.join(hidden_skills, on=("person_id", "changed_skill_id"), how="anti")
     return pl.concat([counterfactuals.filter(is_own), other_changes])
 
 
-def hide_wished_skills(listed_steps: pl.DataFrame, hidden_pairs: pl.DataFrame) -> pl.DataFrame:
-    """The steps without a wish for a hidden micro-skill in the row of another one: no sentence names it.
+def blank_hidden_wishes(listed_steps: pl.DataFrame, hidden_pairs: pl.DataFrame) -> pl.DataFrame:
+    """Blank `wish_skill_id` where it names a micro-skill that the person has hidden.
+
+    The micro-skill's own row keeps it.
 
     Args:
         listed_steps: One row per person and listed step, as `rerank_candidates` returns them.
         hidden_pairs: person_id, skill_id.
     """
-    hidden_wishes = hidden_pairs.select("person_id", wish_skill_id="skill_id", is_wish_hidden=pl.lit(True))
-    steps = listed_steps.join(hidden_wishes, on=("person_id", "wish_skill_id"), how="left", maintain_order="left")
+    hidden_skills = hidden_pairs.select("person_id", wish_skill_id="skill_id", is_wish_hidden=pl.lit(True))
+    steps = listed_steps.join(hidden_skills, on=("person_id", "wish_skill_id"), how="left", maintain_order="left")
     is_shown = pl.col("is_wish_hidden").is_null() | (pl.col("wish_skill_id") == pl.col("skill_id"))
     return steps.with_columns(pl.when(is_shown).then("wish_skill_id").alias("wish_skill_id")).drop("is_wish_hidden")
 

@@ -74,8 +74,9 @@ def encode_rules(
     """Return the rules over these items.
 
     Args:
-        requirements: One row per item (skill_id) and item it requires (requires_id). Rows of unknown items are dropped;
-            an item that requires an unknown item is eligible for nobody.
+        requirements: One row per item (skill_id) and item it requires (requires_id). Rows of unknown items are dropped,
+            and so is the requirement of an item that requires itself. An item that requires an unknown item is
+            eligible for nobody.
         repeatable_ids: Ids of the items that can be reached again.
         item_ids: Sorted item ids.
 

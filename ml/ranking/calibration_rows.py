@@ -59,14 +59,14 @@ def collect_calibration_rows(
     return CalibrationRows(inputs, outcomes, np.repeat(case_weights, row_counts_per_case))
 
 
-def calibrate(rows_per_window: Sequence[CalibrationRows]) -> Calibrator | None:
+def calibrate(calibration_rows_per_window: Sequence[CalibrationRows]) -> Calibrator | None:
     """Fit a calibrator on the rows of one or more windows; None if they do not support a probability."""
     inputs, outcomes, weights = (
-        np.concatenate([getattr(calibration_rows, field_name) for calibration_rows in rows_per_window])
+        np.concatenate([getattr(calibration_rows, field_name) for calibration_rows in calibration_rows_per_window])
         for field_name in ("inputs", "outcomes", "weights")
     )
-    row_counts = [len(calibration_rows.outcomes) for calibration_rows in rows_per_window]
-    return fit_calibrator(inputs, outcomes, weights, np.repeat(np.arange(len(rows_per_window)), row_counts))
+    row_counts = [len(calibration_rows.outcomes) for calibration_rows in calibration_rows_per_window]
+    return fit_calibrator(inputs, outcomes, weights, np.repeat(np.arange(len(calibration_rows_per_window)), row_counts))
 
 
 def _collect_block_rows(

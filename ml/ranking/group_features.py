@@ -54,7 +54,7 @@ class GroupFeatures:
         People in no group get the share of everybody and a lift of 0; an item without events gets zeros.
         """
         person_ids, person_codes = np.unique(pairs["person_id"].to_numpy().astype(str), return_inverse=True)
-        item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._group_index.items)
+        item_codes = encode_ids(pairs["skill_id"].cast(pl.String), self._group_index.item_ids)
         feature_matrix = np.zeros((pairs.height, 3), np.float32)
         moment_ticks, moment_index_per_pair = np.unique(self._round_to_grid(as_ticks(pairs["at"])), return_inverse=True)
         for moment_index, moment_tick in enumerate(moment_ticks.tolist()):
@@ -65,9 +65,12 @@ class GroupFeatures:
         return pl.DataFrame(feature_matrix, schema=[feature.name for feature in self.features], orient="row")
 
     def score_items(self, person_ids: Strings, moment_ticks: Ints, item_ids: Strings) -> Floats:
-        """Rows x items: the group_adoption of every item (see `ml.ranking.features.CandidateNominator`)."""
+        """Rows x items: the share whose log is `group_adoption`; 0 for an item without events.
+
+        See `ml.ranking.features.CandidateNominator`.
+        """
         scores = np.zeros((len(person_ids), len(item_ids)), np.float32)
-        item_codes = encode_ids(item_ids, self._group_index.items)
+        item_codes = encode_ids(item_ids, self._group_index.item_ids)
         known_item_columns = np.flatnonzero(item_codes >= 0)
         grid_ticks = self._round_to_grid(moment_ticks)
         for moment_tick in np.unique(grid_ticks).tolist():
@@ -104,26 +107,33 @@ class GroupFeatures:
         if moment_tick in self._log_shares_by_moment:
             return self._log_shares_by_moment[moment_tick]
         group_index = self._group_index
-        n_past_events = int(np.searchsorted(group_index.time, moment_tick))
-        n_items = len(group_index.items)
-        adoption_counts = np.bincount(group_index.item[:n_past_events], minlength=n_items) + 0.5
+        n_past_events = int(np.searchsorted(group_index.event_times, moment_tick))
+        n_items = len(group_index.item_ids)
+        adoption_counts = np.bincount(group_index.event_items[:n_past_events], minlength=n_items) + 0.5
         overall_shares = adoption_counts / adoption_counts.sum()
-        is_member = (group_index.since <= moment_tick) & (moment_tick < group_index.until) & (group_index.member >= 0)
+        is_member = (
+            (group_index.membership_since <= moment_tick)
+            & (moment_tick < group_index.membership_until)
+            & (group_index.membership_people >= 0)
+        )
         groups_by_people = sparse.csr_matrix(
-            (np.ones(int(is_member.sum()), np.float32), (group_index.group[is_member], group_index.member[is_member])),
+            (
+                np.ones(int(is_member.sum()), np.float32),
+                (group_index.membership_groups[is_member], group_index.membership_people[is_member]),
+            ),
             shape=(group_index.n_groups, group_index.n_people),
         )
         groups_by_people.data[:] = 1.0  # a repeated membership counts once
         people_by_items = sparse.csr_matrix(
             (
                 np.ones(n_past_events, np.float32),
-                (group_index.person[:n_past_events], group_index.item[:n_past_events]),
+                (group_index.event_people[:n_past_events], group_index.event_items[:n_past_events]),
             ),
             shape=(group_index.n_people, n_items),
         )
         groups_by_items = np.asarray((groups_by_people @ people_by_items).todense(), np.float64)
         prior_adoption_count = (
-            SHRINKAGE_PEOPLE * n_past_events / max(len(np.unique(group_index.person[:n_past_events])), 1) + 1e-9
+            SHRINKAGE_PEOPLE * n_past_events / max(len(np.unique(group_index.event_people[:n_past_events])), 1) + 1e-9
         )
         log_shares_and_lifts = (
             np.log(overall_shares).astype(np.float32),
@@ -145,13 +155,15 @@ class GroupFeatures:
     def _groups_of(self, moment_tick: int, person_ids: Strings) -> Ints:
         """People x most memberships: codes of the groups they are in at the moment, -1 on padding."""
         group_index = self._group_index
-        is_current_membership = (group_index.since <= moment_tick) & (moment_tick < group_index.until)
-        member_ids, group_codes = (
-            group_index.member_ids[is_current_membership],
-            group_index.group[is_current_membership],
+        is_current_membership = (group_index.membership_since <= moment_tick) & (
+            moment_tick < group_index.membership_until
         )
-        person_codes = np.minimum(np.searchsorted(person_ids, member_ids), len(person_ids) - 1)
-        is_listed_person = person_ids[person_codes] == member_ids
+        current_person_ids, group_codes = (
+            group_index.membership_person_ids[is_current_membership],
+            group_index.membership_groups[is_current_membership],
+        )
+        person_codes = np.minimum(np.searchsorted(person_ids, current_person_ids), len(person_ids) - 1)
+        is_listed_person = person_ids[person_codes] == current_person_ids
         person_group_pairs = np.unique(
             np.stack([person_codes[is_listed_person], group_codes[is_listed_person]], axis=1), axis=0
         )
@@ -174,7 +186,21 @@ class GroupFeatures:
 
 
 class _GroupIndex:
-    """First events sorted by time, and memberships, as codes."""
+    """First events and memberships as codes.
+
+    Attributes:
+        item_ids: The ids of the items that have events, sorted.
+        n_people: Number of people who have events.
+        n_groups: Number of groups.
+        event_people: Person of each first event; the first events are sorted by time.
+        event_items: Item of each first event.
+        event_times: Tick of each first event.
+        membership_person_ids: person_id of each membership.
+        membership_people: Person of each membership; -1 if the person has no events.
+        membership_groups: Group of each membership.
+        membership_since: Tick from which each membership holds.
+        membership_until: Tick at which each membership has ended.
+    """
 
     def __init__(self, events: pl.DataFrame, memberships: pl.DataFrame) -> None:
         first_events = (
@@ -184,22 +210,22 @@ class _GroupIndex:
             .sort("ts", "person_id", "skill_id")
         )
         # polars sorts texts as numpy does, and much faster
-        person_ids, self.items = (
+        person_ids, self.item_ids = (
             first_events[id_column_name].unique().sort() for id_column_name in ("person_id", "skill_id")
         )
         self.n_people = len(person_ids)
-        self.time = first_events["ts"].to_numpy()
-        self.person = encode_ids(first_events["person_id"], person_ids)
-        self.item = encode_ids(first_events["skill_id"], self.items)
+        self.event_times = first_events["ts"].to_numpy()
+        self.event_people = encode_ids(first_events["person_id"], person_ids)
+        self.event_items = encode_ids(first_events["skill_id"], self.item_ids)
         valid_memberships = memberships.drop_nulls(["person_id", "group"]).with_columns(
             pl.col("person_id", "group").cast(pl.String)
         )
         group_names = valid_memberships["group"].unique().sort()
         self.n_groups = len(group_names)
-        self.group = encode_ids(valid_memberships["group"], group_names)
-        self.member_ids = valid_memberships["person_id"].to_numpy().astype(str)
-        self.member = encode_ids(valid_memberships["person_id"], person_ids)  # -1 for people without events
-        self.since, self.until = (
+        self.membership_groups = encode_ids(valid_memberships["group"], group_names)
+        self.membership_person_ids = valid_memberships["person_id"].to_numpy().astype(str)
+        self.membership_people = encode_ids(valid_memberships["person_id"], person_ids)
+        self.membership_since, self.membership_until = (
             _read_bound_ticks(valid_memberships, "since", ALWAYS_TICK),
             _read_bound_ticks(valid_memberships, "until", NEVER_TICK),
         )

@@ -61,9 +61,9 @@ def assign_companions(edges: Edges, companion_load: Ints, free_capacity: Ints, n
     edge_companions = edge_companions[is_distinct_edge]
     edge_costs = edge_costs[is_distinct_edge]
     # pieces of slots that have an edge
-    slots_with_edge, slot_index = np.unique(edge_slots, return_inverse=True)
+    slots_with_edge, edge_slot_ranks = np.unique(edge_slots, return_inverse=True)
     for first_edge_index, end_edge_index in pairwise(
-        np.searchsorted(slot_index, np.arange(0, slots_with_edge.size + PIECE_SIZE, PIECE_SIZE))
+        np.searchsorted(edge_slot_ranks, np.arange(0, slots_with_edge.size + PIECE_SIZE, PIECE_SIZE))
     ):
         edge_indices = first_edge_index + np.flatnonzero(
             free_capacity[edge_companions[first_edge_index:end_edge_index]] > 0
@@ -91,16 +91,16 @@ def _assign_piece(
     """Fill the slots of one piece. In the cost matrix each slot is a row. A companion has one column per person that it
     can still take, and each slot has one column for staying empty.
     """
-    distinct_slots, slot_index = np.unique(edge_slots, return_inverse=True)
-    distinct_companions, companion_index, edge_counts = np.unique(
+    distinct_slots, edge_slot_ranks = np.unique(edge_slots, return_inverse=True)
+    distinct_companions, edge_companion_ranks, edge_counts = np.unique(
         edge_companions, return_inverse=True, return_counts=True
     )
     matrix_column_counts = np.minimum(free_capacity[distinct_companions], edge_counts)
     first_matrix_columns = np.concatenate([[0], np.cumsum(matrix_column_counts)])
-    copied_edge_indices = np.repeat(np.arange(edge_slots.size), matrix_column_counts[companion_index])
+    copied_edge_indices = np.repeat(np.arange(edge_slots.size), matrix_column_counts[edge_companion_ranks])
     copy_numbers = np.arange(copied_edge_indices.size) - np.repeat(
-        np.cumsum(matrix_column_counts[companion_index]) - matrix_column_counts[companion_index],
-        matrix_column_counts[companion_index],
+        np.cumsum(matrix_column_counts[edge_companion_ranks]) - matrix_column_counts[edge_companion_ranks],
+        matrix_column_counts[edge_companion_ranks],
     )
     edge_weights = (
         1.0
@@ -109,10 +109,10 @@ def _assign_piece(
     )
     # an empty slot costs more than any rearrangement of the piece could save
     empty_slot_weights = np.full(distinct_slots.size, (distinct_slots.size + 1) * edge_weights.max())
-    matrix_row_indices = np.concatenate([slot_index[copied_edge_indices], np.arange(distinct_slots.size)])
+    matrix_row_indices = np.concatenate([edge_slot_ranks[copied_edge_indices], np.arange(distinct_slots.size)])
     matrix_column_indices = np.concatenate(
         [
-            first_matrix_columns[companion_index[copied_edge_indices]] + copy_numbers,
+            first_matrix_columns[edge_companion_ranks[copied_edge_indices]] + copy_numbers,
             first_matrix_columns[-1] + np.arange(distinct_slots.size),
         ]
     )
@@ -147,19 +147,19 @@ def offer_members(asker_pools: Ints, member_pools: Ints, member_ranks: Ints, max
     distinct_pools, pool_starts, pool_sizes = np.unique(
         member_pools[member_order], return_index=True, return_counts=True
     )
-    asker_pool_index = np.searchsorted(distinct_pools, asker_pools)
-    asker_pool_index[asker_pool_index == distinct_pools.size] = 0
+    asker_pool_ranks = np.searchsorted(distinct_pools, asker_pools)
+    asker_pool_ranks[asker_pool_ranks == distinct_pools.size] = 0
     has_pool_members = (
-        distinct_pools[asker_pool_index] == asker_pools if distinct_pools.size else np.zeros(asker_pools.size, bool)
+        distinct_pools[asker_pool_ranks] == asker_pools if distinct_pools.size else np.zeros(asker_pools.size, bool)
     )
     asker_indices = np.flatnonzero(has_pool_members)
     asker_indices = asker_indices[np.argsort(asker_pools[asker_indices], kind="stable")]
-    asker_pool_index = asker_pool_index[asker_indices]
-    turns_in_pool = np.arange(asker_indices.size) - np.searchsorted(asker_pool_index, asker_pool_index)
-    offer_positions, asker_pool_sizes = np.arange(max_offers), pool_sizes[asker_pool_index][:, None]
+    asker_pool_ranks = asker_pool_ranks[asker_indices]
+    turns_in_pool = np.arange(asker_indices.size) - np.searchsorted(asker_pool_ranks, asker_pool_ranks)
+    offer_positions, asker_pool_sizes = np.arange(max_offers), pool_sizes[asker_pool_ranks][:, None]
     is_offered = offer_positions[None, :] < asker_pool_sizes
     offered_positions = (
-        pool_starts[asker_pool_index][:, None]
+        pool_starts[asker_pool_ranks][:, None]
         + (turns_in_pool[:, None] * max_offers + offer_positions[None, :]) % asker_pool_sizes
     )
     return np.repeat(asker_indices, is_offered.sum(axis=1)), member_order[offered_positions[is_offered]]

@@ -171,7 +171,9 @@ def list_current_roles(person_rows: pl.DataFrame, role_period_rows: pl.DataFrame
     """
     is_running = pl.col("ended_date").is_null() | (pl.col("ended_date") > as_of)
     current_periods = role_period_rows.filter(pl.col("started_date") <= as_of, is_running)
-    role_rows = pl.concat([roles.select("person_id", "role_name") for roles in (person_rows, current_periods)])
+    role_rows = pl.concat(
+        [rows_with_role.select("person_id", "role_name") for rows_with_role in (person_rows, current_periods)]
+    )
     return role_rows.drop_nulls().unique().sort(pl.all())
 
 

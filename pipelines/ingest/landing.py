@@ -183,7 +183,7 @@ class _NewFile:
         landed_file: Its outcome if it can be read.
         refusal: Why it is refused without being read; None to read it.
         same_mapping_deliveries: The rows of the ledger with this content under this mapping.
-        earlier_landings: The rows of the ledger with this content that were landed, under any mapping.
+        same_content_landings: The rows of the ledger with this content that were landed, under any mapping.
         delivery_number: The delivery number of its row in the ledger.
     """
 
@@ -191,7 +191,7 @@ class _NewFile:
     landed_file: LandedFile
     refusal: ExportRefused | None
     same_mapping_deliveries: pl.DataFrame
-    earlier_landings: pl.DataFrame
+    same_content_landings: pl.DataFrame
     delivery_number: int
 
 
@@ -249,8 +249,10 @@ def _examine_file(
         return landed_file
     landing.progress(f"{source.name}: {path.name}")
     expected_outcome = LandedFile(source.name, path.name, sha256, "landed", is_full=is_full)
-    earlier_landings = content_deliveries.filter(pl.col("delivery_status") == "landed")
-    return _NewFile(path, expected_outcome, refusal, same_mapping_deliveries, earlier_landings, ledger.take_number())
+    same_content_landings = content_deliveries.filter(pl.col("delivery_status") == "landed")
+    return _NewFile(
+        path, expected_outcome, refusal, same_mapping_deliveries, same_content_landings, ledger.take_number()
+    )
 
 
 def _read_file(landing: LandingContext, source: SourceConfig, new_file: _NewFile) -> LandedFile:
@@ -283,16 +285,18 @@ def _conclude_file(
 def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewFile, export: Export) -> LandedFile:
     """Write the raw tables and quarantines of an export; its files replace others only after every check passed."""
     export = landing.suppress(source, export)
-    landed_file, earlier_landings = new_file.landed_file, new_file.earlier_landings
+    landed_file, same_content_landings = new_file.landed_file, new_file.same_content_landings
     # content that is read again under another mapping keeps its number
-    delivery_number = earlier_landings["delivery_number"][0] if earlier_landings.height else new_file.delivery_number
+    delivery_number = (
+        same_content_landings["delivery_number"][0] if same_content_landings.height else new_file.delivery_number
+    )
     provenance_expressions = provenance_columns(
         source.name, landed_file.file_sha256, landing.delivery_day, delivery_number
     )
     delivery_key = (source.name, landed_file.file_sha256, source.mapping_code)
     with replacing_delivery(landing.lake, list_raw_tables(source), *delivery_key) as files_by_shape:
         row_counts = write_raw_tables(export, source.system, source.name, provenance_expressions, files_by_shape)
-        _check_row_count(landing, source, landed_file, row_counts.good_count, earlier_landings)
+        _check_row_count(landing, source, landed_file, row_counts.good_count, same_content_landings)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
         empty_measures = _find_empty_measures(source, files_by_shape)
@@ -332,16 +336,20 @@ def _check_row_count(
     source: SourceConfig,
     landed_file: LandedFile,
     good_count: int,
-    earlier_landings: pl.DataFrame,
+    same_content_landings: pl.DataFrame,
 ) -> None:
-    """Refuse a full export with far fewer good rows than the same content before, or else than the last full export."""
+    """Refuse a full export with far fewer good rows than an earlier one.
+
+    The earlier one is the last landing of the same file content or, if the content is new, the last full export.
+    """
     if landing.allow_row_count_drop or not _is_full_export(source, landed_file):
         return
-    if not earlier_landings.height:
-        earlier_landings = current_deliveries(landing.lake, source).filter(is_full_delivery(source))
+    compared_deliveries = same_content_landings
+    if not compared_deliveries.height:
+        compared_deliveries = current_deliveries(landing.lake, source).filter(is_full_delivery(source))
         if landed_file.is_full is not None and source.member is None:
-            earlier_landings = earlier_landings.filter(pl.col("file_name") == landed_file.file_name)
-    last_good_count = int(earlier_landings["good_count"][-1]) if earlier_landings.height else 0
+            compared_deliveries = compared_deliveries.filter(pl.col("file_name") == landed_file.file_name)
+    last_good_count = int(compared_deliveries["good_count"][-1]) if compared_deliveries.height else 0
     if good_count < source.floor_share * last_good_count:
         raise ExportRefused(
             f"{good_count:,} good rows; the last good export had {last_good_count:,}; the floor is "

@@ -296,11 +296,11 @@ def _scan_malformed_rows(export: Export, shape: CanonicalSchemaName, system_name
     )
 
 
-def _count_stored_rows(shape_files: DeliveryFiles) -> tuple[int, int]:
+def _count_stored_rows(stored_files: DeliveryFiles) -> tuple[int, int]:
     """Rows in the raw table's file, and rows in the quarantine's file that are in no raw table."""
     good_rows, bad_rows = (
-        pl.scan_parquet(shape_files.good_path),
-        pl.scan_parquet(shape_files.bad_path).filter(~pl.col("is_row_kept")),
+        pl.scan_parquet(stored_files.good_path),
+        pl.scan_parquet(stored_files.bad_path).filter(~pl.col("is_row_kept")),
     )
     kept_count, set_aside_count = (
         int(stored_rows.select(pl.len()).collect().item()) for stored_rows in (good_rows, bad_rows)

@@ -27,6 +27,9 @@ ACKNOWLEDGED = "acknowledged"
 def find_open_refusals(ledger: pl.DataFrame, source: SourceConfig, landing_folder: Path) -> pl.DataFrame:
     """Select the refusals of a source that have not ended.
 
+    A refusal has ended if its content was landed or acknowledged, if a later landing brought a good file of the source,
+    or if the file is gone from the landing folder.
+
     Args:
         ledger: Rows of the ledger of deliveries (`DELIVERY`).
         source: The source.

@@ -291,6 +291,7 @@ def _collect_shared_options(readings: Sequence[FileReading]) -> dict[str, Any]:
 
 
 def _describe_rows(readings: Sequence[FileReading], file_count: int) -> list[str]:
+    """Return a sentence that counts the rows, and the sentences that tell how unproven forms were settled."""
     kept_count, set_aside_count = (
         sum(reading.kept_count for reading in readings),
         sum(reading.set_aside_count for reading in readings),
@@ -302,8 +303,10 @@ def _describe_rows(readings: Sequence[FileReading], file_count: int) -> list[str
     rows_sentence = f"{file_phrase}: {kept_count:,} of {kept_count + set_aside_count:,} rows would be kept"
     if passed_over_count:
         rows_sentence += f", {passed_over_count:,} are passed over"
-    settlements = dict.fromkeys(settlement for reading in readings for settlement in reading.settlements)
-    return [rows_sentence, *settlements]
+    settlement_sentences = dict.fromkeys(
+        settlement_sentence for reading in readings for settlement_sentence in reading.settlements
+    )
+    return [rows_sentence, *settlement_sentences]
 
 
 def _describe_matched_rows(matched_rows: MatchedRows | None) -> list[str]:

@@ -186,7 +186,8 @@ def read_erased_people(list_path: Path, *, may_create: bool) -> ErasedPeople:
         may_create: Whether a missing file means that nobody was erased; an empty list is then written.
 
     Raises:
-        ErasureUnavailable: If the list or its key is missing, or the list cannot be read.
+        ErasureUnavailable: If the list or its key is missing, the list cannot be read, or the key is not the one with
+            which the list was written.
     """
     hash_key = read_key()
     if not list_path.exists():

@@ -65,8 +65,9 @@ def open_list(data_root: DataRoot, *, is_new: bool = False) -> ErasedPeople | No
         is_new: Whether a missing list is created.
 
     Raises:
-        ErasureUnavailable: The list or its key is missing, or the list is shorter than one that the data root has seen,
-            or lies within the data root.
+        ErasureUnavailable: The list or its key is missing, the list cannot be read, the key is not the one with which
+            the list was written, or the list is shorter than one that the data root has seen, or lies within the data
+            root, or is no longer declared although people were erased.
     """
     list_path, seen_entry_count = data_root.erased_people_path, _count_seen_entries(data_root)
     if list_path is None:
@@ -107,7 +108,8 @@ def erase_people(
         The receipt; None if the data root names none of these people.
 
     Raises:
-        ErasureUnavailable: The list or its key is missing, or none is declared, or some of the people are unknown.
+        ErasureUnavailable: The list of erased people cannot be used (see `open_list`) or is not declared, some of the
+            people are unknown, or the address of a server from which people must be erased is not set.
     """
     _open_declared_list(data_root)
     complete_erasures(data_root, now, on_step)
@@ -137,8 +139,8 @@ def erase_requested(data_root: DataRoot, now: datetime, on_step: OnStep = lambda
         The receipt; None if no file asks for anything.
 
     Raises:
-        ErasureUnavailable: A file names nobody, or several people by one key, or the list or its key is missing, or
-            none is declared.
+        ErasureUnavailable: A file cannot be used (see `read_requests`), the list of erased people cannot be used (see
+            `open_list`) or is not declared, or the address of a server from which people must be erased is not set.
     """
     request_files = list_request_files(data_root)
     if not request_files:
@@ -167,7 +169,8 @@ def complete_erasures(data_root: DataRoot, now: datetime, on_step: OnStep = lamb
         The receipt; None if there was nothing to erase.
 
     Raises:
-        ErasureUnavailable: The list or its key is missing.
+        ErasureUnavailable: The list of erased people cannot be used (see `open_list`), or the address of a server from
+            which people must be erased is not set.
     """
     erased_people = open_list(data_root)
     if erased_people is None:

@@ -56,11 +56,16 @@ class RetentionReport:
 
 
 def delete_due(data_root: DataRoot, today: date) -> RetentionReport:
-    """Delete what is due; the caller holds the lock of the data root.
+    """Delete what is due, unless the configuration names a legal hold: any legal hold stops every deletion.
+
+    The caller holds the lock of the data root.
 
     Args:
         data_root: The data root.
-        today: The present day.
+        today: The day on which rows are due.
+
+    Returns:
+        What was deleted, by place; or the legal holds because of which nothing was deleted.
     """
     if legal_holds := tuple(data_root.config.privacy.legal_holds):
         return RetentionReport(legal_holds=legal_holds)

@@ -238,7 +238,7 @@ def _prove_decimal_signs(
         [text_columns[column_index] for column_index in unproven_indices], _count_separated_numbers
     )
     proof_by_index |= {
-        column_index: _prove_sign_of_numbers(number_aggregate["numbers"], format_uses_decimal_point)
+        column_index: _count_decimal_sign_proofs(number_aggregate["numbers"], format_uses_decimal_point)
         for column_index, number_aggregate in zip(unproven_indices, number_aggregates, strict=True)
     }
     pooled_proof = _pool_proofs(proof_by_index.values())
@@ -258,14 +258,15 @@ def _prove_decimal_signs(
 
 
 def _prove_from_sample(text_column: TextColumn, format_uses_decimal_point: bool) -> _Proof:
+    """Return the proof of the decimal sign by the first texts of a column."""
     if not has_number_separator(text_column.sample_texts):
-        return _prove_sign_of_numbers([], format_uses_decimal_point)
+        return _count_decimal_sign_proofs([], format_uses_decimal_point)
     number_counts = (
         text_column.sample_texts.to_frame(text_column.name)
         .select(_count_separated_numbers(pl.col(text_column.name)))
         .item()["numbers"]
     )
-    return _prove_sign_of_numbers(number_counts, format_uses_decimal_point)
+    return _count_decimal_sign_proofs(number_counts, format_uses_decimal_point)
 
 
 def _count_separated_numbers(text: pl.Expr) -> pl.Expr:
@@ -275,8 +276,15 @@ def _count_separated_numbers(text: pl.Expr) -> pl.Expr:
     return pl.struct(number.value_counts().implode().alias("numbers"))
 
 
-def _prove_sign_of_numbers(number_counts: list[dict[str, object]], format_uses_decimal_point: bool) -> _Proof:
-    """Return the proof of distinct numbers with a point or a comma, each with the number of its cells."""
+def _count_decimal_sign_proofs(number_counts: list[dict[str, object]], format_uses_decimal_point: bool) -> _Proof:
+    """Count the cells whose numbers can only have a decimal point, only a decimal comma, or either.
+
+    Args:
+        number_counts: The distinct numbers with a point or a comma, each with the number of its cells.
+        format_uses_decimal_point: Whether the format of the file writes numbers with a decimal point. It then counts as
+            one more cell with a decimal point: numbers that can be read either way are read with a point, unless the
+            cells prove a comma.
+    """
     if not number_counts:
         return _Proof(int(format_uses_decimal_point), 0, 0)
     numbers_with_counts = pl.DataFrame(number_counts, {"number": pl.String, "count": pl.Int64})

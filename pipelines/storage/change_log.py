@@ -132,7 +132,8 @@ def find_changed_records(
 
     Returns:
         One row per record with source_name and record_code; for tables with assignment_code, one row per earlier or
-        later assignment_code of the record. None if the log does not reach back or too many records changed.
+        later assignment_code of the record. None if the log does not reach back, too many records changed, or the
+        table's key is not `RECORD_KEY`.
     """
     person_ids_by_hash = _follow_chain(lake_folder, table, old_fingerprint, new_fingerprint)
     if person_ids_by_hash is None or table.key != RECORD_KEY:

@@ -214,35 +214,35 @@ class Lake:
         old_hashes, key_columns = self.read_hashes(table), replaced_keys.columns
         has_declared_layout = has_current_layout(table, old_hashes)  # an earlier version may have split it otherwise
         candidate_files = find_files_with(table, old_hashes, replaced_keys) if has_declared_layout else old_hashes
-        old_rows = sort_rows(
+        removed_rows = sort_rows(
             table,
             self.scan_files(table, candidate_files).join(replaced_keys.lazy(), on=key_columns, how="semi").collect(),
         )
         changed_files = (
-            find_changed_files(table, old_hashes, old_rows, validated_rows.good_rows)
+            find_changed_files(table, old_hashes, removed_rows, validated_rows.good_rows)
             if has_declared_layout
             else {*old_hashes}
         )
         if not changed_files:
-            return self.summarise(table, old_hashes, False), old_rows, validated_rows
+            return self.summarise(table, old_hashes, False), removed_rows, validated_rows
         stored_rows = self.scan_files(table, changed_files & set(old_hashes)).collect()
         remaining_rows = stored_rows.join(replaced_keys, on=key_columns, how="anti", maintain_order="left")
         if table.key:
             validated_rows = validated_rows.without_keys(remaining_rows.select(table.key))
-        new_rows = (
+        new_rows_of_files = (
             select_rows_of_files(table, validated_rows.good_rows, changed_files)
             if has_declared_layout
             else validated_rows.good_rows
         )
-        rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining_rows, new_rows])))
+        rows_by_file = split_into_files(table, sort_rows(table, pl.concat([remaining_rows, new_rows_of_files])))
         unchanged_hashes = {
             file_name: file_hash for file_name, file_hash in old_hashes.items() if file_name not in changed_files
         }
         if unchanged_hashes:
             rows_by_file = {file_name: file_rows for file_name, file_rows in rows_by_file.items() if file_rows.height}
         new_hashes = {**unchanged_hashes, **hash_files(rows_by_file)}
-        self._record_change(table, old_hashes, new_hashes, old_rows, validated_rows.good_rows, find_related_people)
-        return self._write_files(table, rows_by_file, old_hashes, new_hashes), old_rows, validated_rows
+        self._record_change(table, old_hashes, new_hashes, removed_rows, validated_rows.good_rows, find_related_people)
+        return self._write_files(table, rows_by_file, old_hashes, new_hashes), removed_rows, validated_rows
 
     def _merge_quarantine(
         self, table: Table, rows: pl.DataFrame, replaced_keys: pl.DataFrame

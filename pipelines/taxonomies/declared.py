@@ -67,8 +67,10 @@ def read_declared_taxonomy(
     )
     if alias_rows is None:
         return loaded_taxonomy
-    taxonomy, taken_alias_count = add_aliases(loaded_taxonomy.taxonomy, alias_rows)
-    alias_count = build_count("aliases", alias_rows.height, taken_alias_count, "the taxonomy has no such micro-skill")
+    taxonomy, accepted_alias_count = add_aliases(loaded_taxonomy.taxonomy, alias_rows)
+    alias_count = build_count(
+        "aliases", alias_rows.height, accepted_alias_count, "the taxonomy has no such micro-skill"
+    )
     return LoadedTaxonomy(taxonomy, (*loaded_taxonomy.counts, alias_count))
 
 

@@ -159,17 +159,18 @@ def parse_validation_result(document_text: str) -> ValidationResult | None:
 
 
 def describe_excess(table: Table, counts: RuleCounts) -> str | None:
-    """Which rows were set aside above the limit of the table: all rows, or those of one source.
+    """Describe how many rows were set aside above the limit of the table: of all rows, or else of one source.
 
     Args:
         table: The table, with its limit.
         counts: The rows that arrived in it.
 
     Returns:
-        A clause with both numbers and the limit; None if the limit is kept.
+        A clause with both numbers and the limit, of the first excess only. None if the limit is kept, or if it is above
+        0 and fewer than `MIN_QUARANTINED_ROWS` rows were set aside.
     """
-    counts_by_origin = [("", counts.set_aside_count, counts.row_count)]
-    counts_by_origin += [
+    labelled_counts = [("", counts.set_aside_count, counts.row_count)]
+    labelled_counts += [
         (
             f" of source {source_name}",
             source_set_aside_count,
@@ -179,7 +180,7 @@ def describe_excess(table: Table, counts: RuleCounts) -> str | None:
         if source_name
     ]
     quarantine_limit = table.quarantine_limit
-    for origin_clause, set_aside_count, row_count in counts_by_origin:
+    for origin_clause, set_aside_count, row_count in labelled_counts:
         if set_aside_count > quarantine_limit * row_count and (
             quarantine_limit == 0 or set_aside_count >= MIN_QUARANTINED_ROWS
         ):

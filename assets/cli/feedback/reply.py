@@ -33,7 +33,7 @@ class Reply:
         kind: One of `REPLY_KINDS`.
         skill_text: skill_id or name of the micro-skill.
         step_goal: One of `STEP_GOALS`; None for every step of the micro-skill.
-        snoozed_until: Last day of a snooze.
+        snoozed_until: Day on which a snoozed step returns.
         stated_stage: The stage that a dispute states.
     """
 
@@ -116,7 +116,7 @@ def _validate_reply(reply: Reply) -> None:
         if given_value is not None and given_value not in allowed_values:
             raise CommandFailed(f"{option_name} {given_value!r} is none of {', '.join(allowed_values)}")
     if reply.kind == "snooze" and reply.snoozed_until is None:
-        raise CommandFailed("snooze needs its last day: add --until 2026-09-01")
+        raise CommandFailed("snooze needs the day on which the step returns: add --until 2026-09-01")
     if reply.kind == "dispute" and reply.stated_stage is None:
         raise CommandFailed("dispute needs the stage that you hold: add --stage journeyman")
 

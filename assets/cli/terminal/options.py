@@ -39,6 +39,17 @@ OutputFile = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
+# A reply to a step.
+StepGoal = Annotated[
+    str | None,
+    typer.Option(
+        help="One step only: apprentice, journeyman, master or refresh; without it, every step of the micro-skill."
+    ),
+]
+SnoozeEnd = Annotated[
+    datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of a snooze: the day the step returns.")
+]
+
 # A recommended step of a snapshot, as readers name it.
 PersonId = Annotated[str, typer.Argument(help="person_id of the person who saw it.")]
 SkillId = Annotated[str, typer.Argument(help="skill_id of the step.")]

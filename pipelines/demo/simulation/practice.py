@@ -144,6 +144,7 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     )
     last_stage_days = np.where(aims_at_master, plan.master_days, plan.journeyman_days)
     later_period_days = np.where(is_busy, 500, rng.integers(40, 420, entry_count))
+    # the upper bound of the quarter hours is exclusive
     phases = (
         (apprentice_worklog_counts, plan.begun_days, plan.begun_days + 60, (2, 27)),
         (journeyman_worklog_counts, plan.begun_days, plan.journeyman_days - 1, (10, 31)),
@@ -151,25 +152,25 @@ def generate_worklogs(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
         (later_worklog_counts, last_stage_days + 1, last_stage_days + later_period_days, (4, 31)),
     )
     phase_worklogs = []
-    for worklog_counts, first_days, last_days, quarter_hour_range in phases:
-        plan_entries, worklog_days = draw_days(plan, worklog_counts, first_days, last_days, rng)
+    for worklog_counts, period_first_days, period_last_days, quarter_hour_bounds in phases:
+        plan_entries, worklog_days = draw_days(plan, worklog_counts, period_first_days, period_last_days, rng)
         phase_worklogs.append(
             pl.DataFrame(
                 {
                     "entry": plan_entries,
                     "day": worklog_days,
-                    "hours": rng.integers(*quarter_hour_range, plan_entries.size) / 4,
+                    "hours": rng.integers(*quarter_hour_bounds, plan_entries.size) / 4,
                 }
             )
         )
     # people without a course began by doing: the first worklog is on the day the micro-skill was taken up
-    first_entries = np.flatnonzero(~plan.has_course & (plan.begun_days <= plan.last_days))
+    entries_without_course = np.flatnonzero(~plan.has_course & (plan.begun_days <= plan.last_days))
     phase_worklogs.append(
         pl.DataFrame(
             {
-                "entry": first_entries,
-                "day": plan.begun_days[first_entries],
-                "hours": rng.integers(2, 9, first_entries.size) / 4,
+                "entry": entries_without_course,
+                "day": plan.begun_days[entries_without_course],
+                "hours": rng.integers(2, 9, entries_without_course.size) / 4,
             }
         )
     )
@@ -195,36 +196,39 @@ def generate_courses(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
 def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     """Draw one row per judgement: entry, day, kind, score 1 to 5 (null for an endorsement), judge.
 
-    The first positive judgement is on the day the journeyman stage is reached, never before. `judge` counts up within
-    an entry from a random number, so that several judgements come from several people.
+    If an entry aims at journeyman or master, its first positive judgement by somebody else is on the day on which the
+    journeyman stage is reached. Scores of entries that aim at apprentice, and of self-judgements, depend on no stage.
+    `judge` counts up within an entry from a random number, so that several judgements come from several people.
     """
     entry_count, aims_at_journeyman = plan.person_indices.size, plan.goal_stages >= JOURNEYMAN
-    first_entries = np.flatnonzero(aims_at_journeyman)
-    first_kinds = rng.choice(len(JUDGEMENT_SHARES), first_entries.size, p=JUDGEMENT_SHARES)
+    journeyman_entries = np.flatnonzero(aims_at_journeyman)
+    first_judgement_kinds = rng.choice(len(JUDGEMENT_SHARES), journeyman_entries.size, p=JUDGEMENT_SHARES)
+    first_judgement_scores = rng.integers(4, 6, journeyman_entries.size)
     judgement_frames = [
         build_judgements(
-            first_entries, plan.journeyman_days[first_entries], first_kinds, rng.integers(4, 6, first_entries.size)
+            journeyman_entries, plan.journeyman_days[journeyman_entries], first_judgement_kinds, first_judgement_scores
         )
     ]
 
     def add_judgements(
         judgement_counts: IntArray,
-        first_days: IntArray,
-        last_days: IntArray,
+        period_first_days: IntArray,
+        period_last_days: IntArray,
         draw_kinds: Callable[[int], Any],
-        score_range: tuple[int, int],
+        score_bounds: tuple[int, int],  # the lowest score, and one more than the highest
     ) -> None:
-        plan_entries, judgement_days = draw_days(plan, judgement_counts, first_days, last_days, rng)
+        plan_entries, judgement_days = draw_days(plan, judgement_counts, period_first_days, period_last_days, rng)
         judgement_frames.append(
             build_judgements(
                 plan_entries,
                 judgement_days,
                 draw_kinds(plan_entries.size),
-                rng.integers(*score_range, plan_entries.size),
+                rng.integers(*score_bounds, plan_entries.size),
             )
         )
 
     draw_peer_or_manager = partial(rng.integers, PEER, MANAGER + 1)
+    draw_peer_manager_or_passed = partial(rng.choice, (PEER, MANAGER, PASSED))
     begun_days, journeyman_days = plan.begun_days, plan.journeyman_days
     master_judgement_counts = np.where(plan.goal_stages == MASTER, MASTER_JUDGES, 0)
     add_judgements(
@@ -238,10 +242,8 @@ def generate_judgements(plan: Plan, rng: np.random.Generator) -> pl.DataFrame:
     add_judgements(later_judgement_counts, journeyman_days + 1, journeyman_days + 300, draw_peer_or_manager, (3, 6))
     early_judgement_counts = (rng.random(entry_count) < 0.15) * aims_at_journeyman * 1
     add_judgements(early_judgement_counts, begun_days + 5, journeyman_days - 2, draw_peer_or_manager, (1, 3))
-    test_attempt_counts = rng.poisson(0.25, entry_count) * (plan.goal_stages == APPRENTICE)
-    add_judgements(
-        test_attempt_counts, begun_days + 10, begun_days + 200, partial(rng.choice, (PEER, MANAGER, PASSED)), (1, 6)
-    )
+    apprentice_judgement_counts = rng.poisson(0.25, entry_count) * (plan.goal_stages == APPRENTICE)
+    add_judgements(apprentice_judgement_counts, begun_days + 10, begun_days + 200, draw_peer_manager_or_passed, (1, 6))
     self_judgement_counts = (rng.random(entry_count) < 0.06) * 1
     add_judgements(self_judgement_counts, begun_days + 20, begun_days + 60, partial(np.full, fill_value=SELF), (2, 6))
     judgements = pl.concat(judgement_frames)

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from assets.tables.recommendations import drop_hidden_changes, hide_held_skills, hide_wished_skills
+from assets.tables.recommendations import blank_hidden_wishes, drop_hidden_changes, hide_held_skills
 from ml.recommend.motives import RecommendationContext
 
 HIDDEN = pl.DataFrame({"person_id": ["ann"], "skill_id": ["sql"]})
@@ -24,7 +24,7 @@ def test_a_wish_for_the_hidden_skill_is_named_in_its_own_row_only() -> None:
     steps = pl.DataFrame(
         {"person_id": ["ann", "ann", "bob"], "skill_id": ["git", "sql", "git"], "wish_skill_id": ["sql"] * 3}
     )
-    assert hide_wished_skills(steps, HIDDEN)["wish_skill_id"].to_list() == [None, "sql", "sql"]
+    assert blank_hidden_wishes(steps, HIDDEN)["wish_skill_id"].to_list() == [None, "sql", "sql"]
 
 
 def test_a_hidden_skill_is_not_named_as_held_and_still_counts_as_evidence() -> None:
