@@ -41,7 +41,8 @@ class RankerConfig:
     max_newcomer_cases: int = 2_000  # people without a history are learned from beside the others, not instead of them
     newcomer_windows: int = 24  # six years of quarters: what people began with before says little
     calibration_people: int = 2_000  # whose outcomes the probability is learned from: hundreds acquire something
-    min_cases: int = 50  # with fewer cases the weights are noise: the recommender serves popularity and says so
+    min_cases: int = 5  # with fewer cases there is nothing to learn: the recommender serves popularity and says so
+    min_frozen_cases: int = 50  # fewer cases after the first freeze: scorers are fitted on other people instead
     case_decays: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for weighting a person's late cases higher
     logit_penalty: float = 1e-3
     boosting: bool = True
@@ -49,7 +50,7 @@ class RankerConfig:
     max_leaves: int = 15
     learning_rate: float = 0.08
     residual_weights: tuple[float, ...] = (0.0, 0.5, 1.0)  # tried for adding the boosted residual
-    min_boosting_cases: int = 400  # fewer cases than this overfit fifteen leaves
+    min_boosting_cases: int = 400  # fewer overfit fifteen leaves, and the weights of the ranker itself
     # Cases are few, and scorers of the past need far fewer people than there may be; the scorers in use learn from
     # everybody. If there are more people, these teach the ranker and half as many others calibrate the probability.
     training_people: int = 150_000

@@ -18,6 +18,10 @@ from ml.ranking.features import Feature
 from ml.ranking.training_set import TrainingRows, assign_folds, weigh_cases
 
 INTERACTION = "interaction"
+# Weights for companies with few past cases: the mean standard score of the nominating scorers, and both popularities.
+PRIOR_WEIGHT_BY_FEATURE = {"prior": 0.7, "log_popularity": 0.3, "recent_popularity_log": 0.3}
+PRIOR_CASES = 50.0  # cases that count as much as these weights
+SMALL_CASE_DECAY = 0.5
 CACHED_ROWS = 2_000  # every tree reads all rows of a prediction: a megabyte of them stays in the cache
 
 
@@ -93,6 +97,9 @@ def fit_ranker(
 ) -> Ranker:
     """Choose decay and residual weight on a held-out third of the people, then fit on everybody.
 
+    Fewer than `min_boosting_cases` cases do not support such choices. The weights are then pulled to those of a fixed
+    mean of simple scorers, the more so the fewer cases there are.
+
     Args:
         training_rows: Training rows.
         features: The columns of `training_rows.features`.
@@ -100,6 +107,11 @@ def fit_ranker(
         seed: Seed of the held-out people and of the trees.
         settings_ranker: A ranker whose decay and residual weight are taken instead of chosen.
     """
+    n_learned = int(training_rows.has_target.sum())
+    if n_learned < config.min_boosting_cases:
+        small_config = replace(config, logit_penalty=PRIOR_CASES / max(n_learned, 1))
+        prior_weights = np.array([PRIOR_WEIGHT_BY_FEATURE.get(feature.name, 0.0) for feature in features])
+        return fit_logit(training_rows, features, small_config, SMALL_CASE_DECAY, prior_weights=prior_weights)
     if settings_ranker is None:
         case_decay, residual_weight = _choose_settings(training_rows, features, config, seed)
     else:

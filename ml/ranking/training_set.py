@@ -85,7 +85,7 @@ def build_training_rows(
 
     If cases are windows of calendar time, scorers are frozen before them, so that the ranker meets scorers as stale and
     items as new as in use; cases before the first freeze are left out. If cases are moments, or fewer than
-    `config.min_cases` lie after the first freeze, scorers are fitted on other people (cross-fitting).
+    `config.min_frozen_cases` lie after the first freeze, scorers are fitted on other people (cross-fitting).
 
     Args:
         interactions: Everything the cases may look at.
@@ -104,7 +104,7 @@ def build_training_rows(
     if (
         config.target == "window"
         and interactions.is_calendar
-        and (cases.cutoff_tick >= sorted_ticks[int(config.freeze_shares[0] * n_ticks)]).sum() >= config.min_cases
+        and (cases.cutoff_tick >= sorted_ticks[int(config.freeze_shares[0] * n_ticks)]).sum() >= config.min_frozen_cases
     ):
         freeze_ticks = [int(sorted_ticks[min(int(share * n_ticks), n_ticks - 1)]) for share in config.freeze_shares]
         histories = _histories_before_freezes(interactions, cases, freeze_ticks, item_names)

@@ -8,7 +8,14 @@ import pytest
 from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import RankerConfig, choose_config
 from ml.ranking.features import Feature
-from ml.ranking.ranker import fit_logit, fit_ranker, log_softmax, mean_ndcg
+from ml.ranking.ranker import (
+    PRIOR_WEIGHT_BY_FEATURE,
+    SMALL_CASE_DECAY,
+    fit_logit,
+    fit_ranker,
+    log_softmax,
+    mean_ndcg,
+)
 from ml.ranking.training_set import TrainingRows
 
 POLICY = RankerConfig(target="step", ease_ridge=1.0, item_shrink=1.0)
@@ -45,6 +52,27 @@ def test_trees_are_used_if_the_signal_is_not_linear() -> None:
     assert straight.booster is None
     assert mixed.residual_weight > 0
     assert mean_ndcg(mixed.utility(rows.features), rows) > mean_ndcg(straight.utility(rows.features), rows) + 0.1
+
+
+def test_the_fewer_cases_there_are_the_closer_the_weights_stay_to_the_prior_ones() -> None:
+    names = (Feature("prior", "history", ""), *NAMES[1:])
+    # the targets avoid what the prior weights favour
+    weights = [
+        float((ranker.weights / ranker.scale)[0])
+        for n_cases in (5, 50, 390)
+        for ranker in [fit_ranker(rows_with(n_cases, -2.0), names, POLICY, seed=0)]
+    ]
+    assert PRIOR_WEIGHT_BY_FEATURE["prior"] > weights[0] > 0 > weights[1] > weights[2] > -2
+
+
+def test_few_cases_get_no_trees_and_no_chosen_settings() -> None:
+    few, enough = (
+        fit_ranker(rows_with(n_cases, 3.0, curved=True), NAMES, replace(POLICY, n_trees=5), seed=0)
+        for n_cases in (390, 900)
+    )
+    assert few.booster is None
+    assert few.case_decay == SMALL_CASE_DECAY
+    assert enough.booster is not None
 
 
 def test_contributions_add_up_to_the_utility() -> None:

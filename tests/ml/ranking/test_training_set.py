@@ -90,7 +90,7 @@ def test_frozen_scorers_saw_nothing_at_or_after_their_cases(
     small_ladders: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interactions = encode_interactions(small_ladders)
-    config = replace(choose_config(interactions), min_cases=10)
+    config = replace(choose_config(interactions), min_frozen_cases=10)
     end = int(interactions.time.max()) + 1
     cases = build_training_cases(interactions, config, horizon_ticks=60 * TICKS_PER_DAY, end_tick=end, seed=0)
     fitted_until: list[int] = []

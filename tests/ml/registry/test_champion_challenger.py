@@ -133,7 +133,7 @@ def test_a_damaged_record_trains(models: Path, small_ladders: pl.DataFrame) -> N
 def test_with_too_little_history_popularity_is_served_until_there_is_enough(
     small_ladders: pl.DataFrame, tmp_path: Path
 ) -> None:
-    little = run_champion_challenger(build_input(small_ladders.head(40), date(2023, 1, 1), "little"), tmp_path, POLICY)
+    little = run_champion_challenger(build_input(small_ladders.head(20), date(2023, 1, 1), "little"), tmp_path, POLICY)
     assert little.card.reason is not None
     assert "too little" in little.promotion_decision.reason or "no probability" in little.promotion_decision.reason
     enough = replace(build_input(small_ladders, date(2023, 1, 2), "enough"), horizon_days=60)

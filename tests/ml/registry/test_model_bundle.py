@@ -186,7 +186,7 @@ FORMER_FIELDS_BY_TYPE = {
 
 
 # Fields of current types that no earlier version stored.
-ADDED_FIELDS = {"newcomer_ranker", "beginnings", "max_newcomer_cases", "newcomer_windows"}
+ADDED_FIELDS = {"newcomer_ranker", "beginnings", "max_newcomer_cases", "newcomer_windows", "min_frozen_cases"}
 
 
 @pytest.mark.parametrize("former", FORMER_FIELDS_BY_TYPE)
