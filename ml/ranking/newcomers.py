@@ -15,7 +15,7 @@ from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Floats, Ints
 from ml.ranking.cases import Cases, build_newcomer_cases, drop_closed_targets
 from ml.ranking.features import ExtraFeatures, Feature, build_extra_features
-from ml.ranking.ranker import Ranker, fit_logit
+from ml.ranking.ranker import Ranker, fit_logit, fit_residual_trees, mean_ndcg
 from ml.ranking.training_set import TrainingRows, sample_candidates, score_extra_items
 from ml.retrieval.beginnings import COUNTS, Beginnings
 from ml.retrieval.candidates import select_by_scores
@@ -33,6 +33,7 @@ NEWCOMER_FEATURES: tuple[Feature, ...] = (
 # more the weights follow them.
 PRIOR_WEIGHT_BY_FEATURE = {"taken": 0.3, "taken_lately": 0.3, "begun_lately": 0.3}
 PRIOR_CASES = 30.0  # past newcomers who count as much as the prior weights
+EXTRA_PRIOR_CASES = 3.0  # the same for the extra features, whose prior weights are 0
 CASE_DECAY = 0.5  # of windows from the end: what newcomers begin with changes over the years
 _PRIOR_WEIGHTS = np.array([PRIOR_WEIGHT_BY_FEATURE.get(feature.name, 0.0) for feature in NEWCOMER_FEATURES])
 
@@ -116,8 +117,7 @@ def fit_newcomer_ranker(
     """Fit the ranker of people without a history on everybody's beginnings.
 
     A row of a past newcomer sees only what happened strictly before its window. The fewer past newcomers there are, the
-    closer the weights stay to `PRIOR_WEIGHT_BY_FEATURE`. There are no trees, because newcomers of one window share most
-    of their features: trees would learn the windows apart.
+    closer the weights stay to `PRIOR_WEIGHT_BY_FEATURE`.
 
     Args:
         interactions: Everything that happened before `end_tick`.
@@ -126,7 +126,7 @@ def fit_newcomer_ranker(
         end_tick: First moment in ticks that is not known.
         extra: Features from elsewhere.
         rules: The eligibility rules.
-        seed: Seed of the samples.
+        seed: Seed of the samples and of the trees.
 
     Returns:
         The ranker; None if times are no calendar, because the order of events does not tell what came before whom.
@@ -144,8 +144,44 @@ def fit_newcomer_ranker(
         training_rows = _build_newcomer_rows(interactions, cases, config, horizon_ticks, extra, rules, seed)
     if training_rows is None or not training_rows.has_target.any():
         return Ranker(features, np.zeros(len(features)), np.ones(len(features)), prior_weights, None, 0.0, CASE_DECAY)
-    newcomer_config = replace(config, logit_penalty=PRIOR_CASES / len(cases))
-    return fit_logit(training_rows, features, newcomer_config, CASE_DECAY, prior_weights=prior_weights)
+    # without extra features, all newcomers of a window share their features: trees would learn the windows apart
+    residual_weight = _choose_residual_weight(training_rows, features, config, seed) if n_extra else 0.0
+    ranker = _fit_logit(training_rows, features, config)
+    return fit_residual_trees(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
+
+
+def _fit_logit(training_rows: TrainingRows, features: tuple[Feature, ...], config: RankerConfig) -> Ranker:
+    n_extra = len(features) - len(NEWCOMER_FEATURES)
+    prior_cases = np.repeat([PRIOR_CASES, EXTRA_PRIOR_CASES], [len(NEWCOMER_FEATURES), n_extra])
+    return fit_logit(
+        training_rows,
+        features,
+        config,
+        CASE_DECAY,
+        prior_weights=np.append(_PRIOR_WEIGHTS, np.zeros(n_extra)),
+        penalties=np.maximum(prior_cases / len(training_rows.person), config.logit_penalty),
+    )
+
+
+def _choose_residual_weight(
+    training_rows: TrainingRows, features: tuple[Feature, ...], config: RankerConfig, seed: int
+) -> float:
+    """The weight of trees that ranks the latest third of the cases best after a fit on the earlier ones.
+
+    People of the same windows would not show whether trees have learned the windows apart.
+    """
+    case_order = np.argsort(training_rows.from_end, kind="stable")
+    is_held_out = np.zeros(len(case_order), bool)
+    is_held_out[case_order[: len(case_order) // 3]] = True
+    earlier_rows, latest_rows = training_rows.select(~is_held_out), training_rows.select(is_held_out)
+    if not config.boosting or int(earlier_rows.has_target.sum()) < config.min_boosting_cases:
+        return 0.0
+    ranker = fit_residual_trees(_fit_logit(earlier_rows, features, config), earlier_rows, config, 1.0, seed)
+    ndcg_by_weight = {
+        residual_weight: mean_ndcg(ranker.utility(latest_rows.features, residual_weight=residual_weight), latest_rows)
+        for residual_weight in config.residual_weights
+    }
+    return max(ndcg_by_weight, key=lambda residual_weight: ndcg_by_weight[residual_weight])
 
 
 def _build_newcomer_rows(

@@ -117,10 +117,10 @@ def fit_ranker(
     else:
         case_decay, residual_weight = settings_ranker.case_decay, settings_ranker.residual_weight
     ranker = fit_logit(training_rows, features, config, case_decay)
-    return _fit_residual_trees(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
+    return fit_residual_trees(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
 
 
-def _fit_residual_trees(
+def fit_residual_trees(
     ranker: Ranker, training_rows: TrainingRows, config: RankerConfig, residual_weight: float, seed: int
 ) -> Ranker:
     """The ranker with trees fitted on what its linear part leaves unexplained."""
@@ -152,7 +152,7 @@ def _choose_settings(
     best_ranker = max(rankers, key=measure_held_out_ndcg)
     if not config.boosting or int(fitted_rows.has_target.sum()) < config.min_boosting_cases:
         return best_ranker.case_decay, 0.0
-    ranker_with_trees = _fit_residual_trees(best_ranker, fitted_rows, config, 1.0, seed)
+    ranker_with_trees = fit_residual_trees(best_ranker, fitted_rows, config, 1.0, seed)
     candidate_rankers = [
         replace(ranker_with_trees, residual_weight=residual_weight) for residual_weight in config.residual_weights
     ]
@@ -167,6 +167,7 @@ def fit_logit(
     *,
     start_weights: Doubles | None = None,
     prior_weights: Doubles | None = None,
+    penalties: Doubles | None = None,
 ) -> Ranker:
     """Fit a softmax over each case's candidates by L-BFGS; the targets of a case share its weight.
 
@@ -175,8 +176,9 @@ def fit_logit(
         features: The columns of `training_rows.features`.
         config: Holds the penalty on the weights.
         case_decay: How fast the weight of a person's earlier cases falls.
-        start_weights: Standardised weights to start from; the prior ones if None.
+        start_weights: Standardized weights to start from; the prior ones if None.
         prior_weights: Weights of the features as they are, to which the penalty pulls; zeros if None.
+        penalties: One penalty per feature; that of `config` for all if None.
     """
     is_candidate = training_rows.is_candidate.ravel()
     feature_means = training_rows.features[is_candidate].mean(axis=0, dtype=np.float64)
@@ -184,11 +186,29 @@ def fit_logit(
     feature_deviations[feature_deviations < 1e-6] = 1.0
     rows_with_target = training_rows.select(training_rows.has_target)
     standardized_features = ((rows_with_target.features - feature_means) / feature_deviations).astype(np.float32)
-    case_weights = weigh_cases(rows_with_target, case_decay)
-    case_weights /= case_weights.sum()
-    target_shares = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weights[:, None]
+    standardized_prior = np.zeros(len(features)) if prior_weights is None else prior_weights * feature_deviations
+    weights = _minimise_cross_entropy(
+        rows_with_target,
+        standardized_features,
+        weigh_cases(rows_with_target, case_decay),
+        standardized_prior if start_weights is None else start_weights,
+        standardized_prior,
+        np.full(len(features), config.logit_penalty) if penalties is None else penalties,
+    )
+    return Ranker(features, feature_means, feature_deviations, weights, None, 0.0, case_decay)
 
-    standardised_prior = np.zeros(len(features)) if prior_weights is None else prior_weights * feature_deviations
+
+def _minimise_cross_entropy(
+    rows_with_target: TrainingRows,
+    standardized_features: Floats,
+    case_weights: Doubles,
+    start_weights: Doubles,
+    prior_weights: Doubles,
+    penalties: Doubles,
+) -> Doubles:
+    """The weights of the standardized features that minimise cross-entropy and distance to the prior weights."""
+    case_weights = case_weights / case_weights.sum()
+    target_shares = rows_with_target.label / rows_with_target.label.sum(axis=1, keepdims=True) * case_weights[:, None]
 
     def loss(feature_weights: Doubles) -> tuple[float, Doubles]:
         utility = (
@@ -200,23 +220,15 @@ def fit_logit(
         residuals = np.exp(log_odds) * case_weights[:, None] - target_shares
         cross_entropy = -float((target_shares * np.where(rows_with_target.is_candidate, log_odds, 0.0)).sum())
         gradient = (residuals.ravel().astype(np.float32) @ standardized_features).astype(np.float64)
-        penalty, distance = config.logit_penalty, feature_weights - standardised_prior
-        return cross_entropy + 0.5 * penalty * float(distance @ distance), gradient + penalty * distance
+        distance = feature_weights - prior_weights
+        pull = penalties * distance
+        return cross_entropy + 0.5 * float(distance @ pull), gradient + pull
 
-    initial_weights = standardised_prior if start_weights is None else start_weights
     # An iteration that gains less than a millionth of a nat changes no order.
     optimisation_result = minimize(
-        loss, initial_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6}
+        loss, start_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6}
     )
-    return Ranker(
-        features,
-        feature_means,
-        feature_deviations,
-        np.asarray(optimisation_result.x, np.float64),
-        None,
-        0.0,
-        case_decay,
-    )
+    return np.asarray(optimisation_result.x, np.float64)
 
 
 def log_softmax(utility: Doubles, is_candidate: Bools) -> Doubles:
