@@ -13,8 +13,15 @@ from ml.data.eligibility import NO_RULES
 from ml.data.interactions import TICKS_PER_DAY, as_tick, encode_interactions
 from ml.data.ranker_config import choose_config
 from ml.ranking.fitting import fit_recommender
-from ml.ranking.newcomers import PRIOR_WEIGHT_BY_FEATURE, build_past_newcomers, fit_newcomer_ranker
+from ml.ranking.newcomers import (
+    NEWCOMER_FEATURES,
+    PRIOR_WEIGHT_BY_FEATURE,
+    build_newcomer_features,
+    build_past_newcomers,
+    fit_newcomer_ranker,
+)
 from ml.ranking.recommender import Recommender
+from ml.retrieval.beginnings import Beginnings
 
 AS_OF = datetime(2023, 1, 1)
 START = datetime(2022, 1, 1)
@@ -64,8 +71,9 @@ def test_a_past_newcomer_is_one_case_at_the_start_of_the_window_of_the_first_use
 
 def test_a_newcomer_is_offered_what_newcomers_begin_with_and_not_what_everybody_holds() -> None:
     events = company("begin-here")
-    recommender = fit_recommender(events, as_of=events["ts"].max(), horizon_days=30)
-    rows = recommender.score(events, ["nobody-knows-me"], as_of=events["ts"].max(), max_items=3)
+    last_joined = START + timedelta(days=7 * 59)
+    recommender = fit_recommender(events, as_of=last_joined, horizon_days=30)
+    rows = recommender.score(events, ["nobody-knows-me"], as_of=last_joined, max_items=3)
     assert rows["skill_id"][0] == "begin-here"
     holders = events.group_by("skill_id").agg(pl.col("person_id").n_unique()).sort("person_id", descending=True)
     assert holders["skill_id"][0] != "begin-here"
@@ -115,9 +123,24 @@ def test_contributions_of_a_newcomer_add_up_to_the_utility(fitted: Recommender, 
     rows = fitted.score(ladders, ["nobody"], as_of=AS_OF)
     parts = rows.select(pl.sum_horizontal(pl.col("^contribution_.*$"))).to_series()
     assert (parts - rows["utility"]).abs().max() < 1e-6
-    assert rows["contribution_trend"].n_unique() > 1
+    assert rows["contribution_curriculum"].n_unique() > 1
     assert rows["contribution_history"].unique().to_list() == [0.0]
     assert rows.select(pl.col("probability").is_between(0, 1).all()).item()
+
+
+def test_only_a_rising_share_counts_as_a_trend() -> None:
+    """`steady` is taken as often as ever, and far more often than `rising`, which nobody took before."""
+    rows = [(f"s{number:03d}", "steady", START + timedelta(days=number)) for number in range(400)]
+    rows += [(f"r{number:03d}", "rising", START + timedelta(days=385 + number)) for number in range(10)]
+    events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
+    interactions = encode_interactions(events)
+    features = build_newcomer_features(Beginnings(interactions, 30 * TICKS_PER_DAY), int(interactions.time.max()) + 1)
+    column_names = [feature.name for feature in NEWCOMER_FEATURES]
+    rising, steady = features[:, column_names.index("taken_rise")]
+    assert rising > 0 > steady
+    rising, steady = features[:, column_names.index("taken")]
+    assert steady > rising
+    assert {feature.name for feature in NEWCOMER_FEATURES if feature.family == "trend"} == {"taken_rise"}
 
 
 def test_the_future_changes_nothing_for_newcomers(fitted: Recommender, ladders: pl.DataFrame) -> None:
