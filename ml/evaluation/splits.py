@@ -13,7 +13,7 @@ import polars as pl
 
 from ml.data.eligibility import NO_RULES, EligibilityRules
 from ml.data.encoding import encode_ids
-from ml.data.interactions import Interactions, drop_unused_ids, filter_before
+from ml.data.interactions import TICKS_PER_DAY, Interactions, drop_unused_ids, filter_before
 from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Ints
 from ml.ranking.cases import (
@@ -102,10 +102,7 @@ def split_by_time(interactions: Interactions, horizon_ticks: int, *, only_last: 
     all_cases = build_window_cases(interactions, cutoff_ticks, horizon_ticks, include_idle=True)
     cases = all_cases.with_target()
     if not len(cases) or train_interactions.n_people < 2:
-        raise TooLittleHistory(
-            f"{len(cases)} cases after and {train_interactions.n_people} people before the freeze: "
-            "use a shorter horizon"
-        )
+        raise TooLittleHistory(_explain_missing_cases(interactions, horizon_ticks))
     return EvalSplit(
         train_interactions,
         interactions,
@@ -113,6 +110,33 @@ def split_by_time(interactions: Interactions, horizon_ticks: int, *, only_last: 
         freeze_tick,
         all_cases,
         build_newcomer_cases(interactions, cutoff_ticks, horizon_ticks),
+    )
+
+
+def _explain_missing_cases(interactions: Interactions, horizon_ticks: int) -> str:
+    """Why no person has a past before a freeze and a next step after it, and what helps."""
+    if not len(interactions.time):
+        return "there are no events"
+    n_people = len(np.unique(interactions.person))
+    if n_people < 2:
+        return "all events are of one person: at least two people are needed"
+    n_days = int(interactions.time.max() - interactions.time.min()) // TICKS_PER_DAY
+    if not n_days:
+        return "all events lie within one day: nothing is known about what comes next"
+    if not len(build_last_moment_cases(interactions, 1)):
+        return (
+            f"each of {n_people:,} people acquired items at one moment alone: nobody has a past and a next step; later "
+            "events of the same people are needed"
+        )
+    horizon_days = horizon_ticks // TICKS_PER_DAY
+    if n_days < 2 * horizon_days and n_days > 1:
+        return (
+            f"the events span {n_days:,} days, too few for a past and a horizon of {horizon_days:,} days: use a "
+            f"shorter horizon, such as {max(n_days // 4, 1)}d"
+        )
+    return (
+        f"nobody who has a past in the first part of the {n_days:,} days acquired anything new in the last part: use "
+        "the split leave-last, or add later events of the same people"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from ml.data.interactions import encode_interactions
 from ml.evaluation.evaluate import evaluate
 from ml.evaluation.results import Evaluation
-from ml.evaluation.splits import parse_unix_times
+from ml.evaluation.splits import TooLittleHistory, parse_unix_times
 
 FEW = ("popularity", "ease", "footsteps")
 
@@ -64,7 +64,7 @@ def test_one_event_per_person_is_too_little_history() -> None:
     begin = datetime(2024, 1, 1)
     rows = [(f"p{number}", f"s{number % 7}", begin + timedelta(days=number)) for number in range(300)]
     events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
-    with pytest.raises(ValueError, match="0 cases"):
+    with pytest.raises(ValueError, match="300 people acquired items at one moment alone: nobody has a past"):
         evaluate(events, model_names=FEW)
     with pytest.raises(ValueError, match="nothing to hold out"):
         evaluate(events, split="leave-last", model_names=FEW)
@@ -82,3 +82,42 @@ def test_events_at_two_moments_are_enough_for_figures() -> None:
     for split in ("time", "leave-last"):
         evaluation = evaluate(events, split=split, model_names=FEW)
         assert evaluation.n_cases > 0
+
+
+DAY_ONE = datetime(2024, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ([], "there are no events"),
+        ([("a", "u", 0), ("a", "v", 200), ("a", "w", 400)], "all events are of one person: at least two people"),
+        ([("a", "u", 0), ("b", "v", 0), ("b", "u", 0)], "all events lie within one day"),
+        ([("a", "u", 0), ("b", "u", 200), ("c", "u", 400)], "each of 3 people acquired items at one moment alone"),
+        # all skills are held from the first day on: later uses are no next step
+        ([(person, "u", day) for person in "ab" for day in (0, 200, 400)], "each of 2 people acquired items at one"),
+        ([(person, skill, day) for person in "ab" for skill, day in (("u", 0), ("v", 60))], "span 60 days, too few"),
+        (
+            [("a", "u", 0), ("a", "v", 20), ("b", "u", 0), ("b", "v", 20), ("c", "u", 900), ("d", "u", 901)],
+            "acquired anything new in the last part: use the split leave-last",
+        ),
+    ],
+)
+def test_a_history_that_cannot_be_split_is_refused_with_the_true_reason(
+    rows: list[tuple[str, str, int]], reason: str
+) -> None:
+    events = pl.DataFrame(
+        [(person, skill, DAY_ONE + timedelta(days=day)) for person, skill, day in rows],
+        schema={"person_id": pl.String, "skill_id": pl.String, "ts": pl.Datetime("us")},
+        orient="row",
+    )
+    with pytest.raises(TooLittleHistory, match=reason):
+        evaluate(events, model_names=("popularity",))
+
+
+def test_the_horizon_that_a_refusal_proposes_is_short_enough() -> None:
+    rows = [(person, skill, DAY_ONE + timedelta(days=day)) for person in "ab" for day, skill in enumerate("uvwxyz")]
+    events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
+    with pytest.raises(TooLittleHistory, match="such as 1d"):
+        evaluate(events, model_names=("popularity",))
+    assert evaluate(events, horizon_days=1, model_names=("popularity",)).n_cases > 0
