@@ -16,7 +16,7 @@ from ml.data.sparse_rows import Bools, Floats, Ints
 from ml.ranking.cases import Cases, build_newcomer_cases, drop_closed_targets
 from ml.ranking.features import ExtraFeatures, Feature, build_extra_features
 from ml.ranking.ranker import Ranker, fit_logit, fit_residual_trees, mean_ndcg
-from ml.ranking.training_set import TrainingRows, sample_candidates, score_extra_items
+from ml.ranking.training_set import TrainingRows, score_extra_items
 from ml.retrieval.beginnings import COUNTS, Beginnings
 from ml.retrieval.candidates import select_by_scores
 
@@ -144,7 +144,7 @@ def fit_newcomer_ranker(
     )
     training_rows = None
     if len(cases):
-        training_rows = _build_newcomer_rows(interactions, cases, config, horizon_ticks, extra, rules, seed)
+        training_rows = _build_newcomer_rows(interactions, cases, config, horizon_ticks, extra, rules)
     if training_rows is None or not training_rows.has_target.any():
         return Ranker(features, np.zeros(len(features)), np.ones(len(features)), prior_weights, None, 0.0, CASE_DECAY)
     # without extra features, all newcomers of a window share their features: trees would learn the windows apart
@@ -194,18 +194,16 @@ def _build_newcomer_rows(
     horizon_ticks: int,
     extra: ExtraFeatures | None,
     rules: EligibilityRules,
-    seed: int,
 ) -> TrainingRows:
     """Candidates, features and labels of past newcomers, one row per case in another order than the cases."""
     beginnings = Beginnings(interactions, horizon_ticks)
-    n_listed = config.n_training_candidates(len(cases))
     block_arguments = []
     for cutoff_tick in np.unique(cases.cutoff_tick).tolist():
         cases_of_window = cases.take(np.flatnonzero(cases.cutoff_tick == cutoff_tick))
         item_features = build_newcomer_features(beginnings, cutoff_tick)
         block_arguments += [
-            (interactions, item_features, case_block, config, extra, rules, n_listed, (seed, cutoff_tick, block_index))
-            for block_index, case_block in enumerate(cases_of_window.blocks(config.block_rows(interactions.n_items)))
+            (interactions, item_features, case_block, config, extra, rules)
+            for case_block in cases_of_window.blocks(config.block_rows(interactions.n_items))
         ]
     row_blocks = parallel_map(_build_block_rows, block_arguments)
     features, is_target, is_candidate, n_targets, person_codes, from_end = (
@@ -221,8 +219,6 @@ def _build_block_rows(
     config: RankerConfig,
     extra: ExtraFeatures | None,
     rules: EligibilityRules,
-    n_listed: int,
-    seed: tuple[int, ...],
 ) -> tuple[Floats, Bools, Bools, Ints, Ints, Ints]:
     """The fields of `TrainingRows` for one block of cases of one window."""
     user_states = build_user_states(interactions, cases.person, cases.cutoff_tick)
@@ -238,11 +234,6 @@ def _build_block_rows(
     )
     is_candidate = np.isfinite(np.take_along_axis(prior_scores, item_codes, axis=1))
     is_target = cases.label_candidates(item_codes, interactions.n_items) & is_candidate
-    if n_listed < item_codes.shape[1]:
-        candidate_positions = sample_candidates(is_target, is_candidate, n_listed, seed)
-        item_codes, is_target, is_candidate = (
-            np.take_along_axis(listed, candidate_positions, axis=1) for listed in (item_codes, is_target, is_candidate)
-        )
     features = item_features[item_codes].reshape(item_codes.size, -1)
     if extra is not None:
         extra_columns = build_extra_features(

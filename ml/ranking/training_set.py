@@ -226,7 +226,7 @@ def _build_block_rows(
     )
 
 
-def sample_candidates(is_target: Bools, is_candidate: Bools, n_listed: int, seed: tuple[int, ...]) -> Ints:
+def sample_candidates(is_target: Bools, is_candidate: Bools, n_listed: int, seed: tuple[int, int]) -> Ints:
     """Positions of every target and of an even sample of the other candidates of each case.
 
     The conditional logit that is fitted on an even sample of the alternatives estimates the same weights (McFadden,
