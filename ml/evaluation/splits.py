@@ -102,7 +102,7 @@ def split_by_time(interactions: Interactions, horizon_ticks: int, *, only_last: 
     all_cases = build_window_cases(interactions, cutoff_ticks, horizon_ticks, include_idle=True)
     cases = all_cases.with_target()
     if not len(cases) or train_interactions.n_people < 2:
-        raise TooLittleHistory(_explain_missing_cases(interactions, horizon_ticks))
+        raise TooLittleHistory(_explain_missing_cases(interactions, train_interactions.n_people, horizon_ticks))
     return EvalSplit(
         train_interactions,
         interactions,
@@ -113,7 +113,7 @@ def split_by_time(interactions: Interactions, horizon_ticks: int, *, only_last: 
     )
 
 
-def _explain_missing_cases(interactions: Interactions, horizon_ticks: int) -> str:
+def _explain_missing_cases(interactions: Interactions, n_people_before: int, horizon_ticks: int) -> str:
     """Why no person has a past before a freeze and a next step after it, and what helps."""
     if not len(interactions.time):
         return "there are no events"
@@ -133,6 +133,11 @@ def _explain_missing_cases(interactions: Interactions, horizon_ticks: int) -> st
         return (
             f"the events span {n_days:,} days, too few for a past and a horizon of {horizon_days:,} days: use a "
             f"shorter horizon, such as {max(n_days // 4, 1)}d"
+        )
+    if n_people_before < 2:
+        return (
+            f"{n_people_before} people have events in the first part of the {n_days:,} days: at least two are needed; "
+            "use the split leave-last, or add earlier events of other people"
         )
     return (
         f"nobody who has a past in the first part of the {n_days:,} days acquired anything new in the last part: use "

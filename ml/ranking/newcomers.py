@@ -20,20 +20,22 @@ from ml.ranking.training_set import TrainingRows, score_extra_items
 from ml.retrieval.beginnings import COUNTS, Beginnings
 from ml.retrieval.candidates import select_by_scores
 
-# The family is what an explanation says of a contribution: "trend" only where a share rises, "curriculum" where people
-# begin with the item. What is merely popular is named by no sentence.
+# The family is what an explanation says of a contribution above the mean of the candidates: "trend" that a share rises,
+# "curriculum" that people begin with the item. The weights of both are not negative. What is merely popular, or falls
+# less than other items, is named by no sentence.
 NEWCOMER_FEATURES: tuple[Feature, ...] = (
     Feature("taken", "context", "log share of all acquisitions"),
-    Feature("taken_rise", "trend", "log share of acquisitions, halved every 90 days, less that of all"),
+    Feature("taken_rise", "trend", "log share of acquisitions, halved every 90 days, less that of all; 0 if it fell"),
     Feature("begun", "curriculum", "log share of acquisitions within a horizon of the person's first use"),
     Feature("begun_lately", "curriculum", "log share of these, halved every 90 days"),
     Feature("first_lately", "curriculum", "log share of acquisitions at the first moment, halved every 270 days"),
     Feature("used_lately", "context", "log share of the people who used it in the last 90 days"),
+    Feature("taken_fall", "context", "the same difference if it fell; 0 if it rose"),
     Feature("log_age", "context", "log of 1 + days since anybody first took it"),
 )
 # Without past newcomers, a geometric mean of what was taken ever and lately, and begun with lately, orders the items.
 # The more newcomers there were, the more the weights follow them.
-PRIOR_WEIGHT_BY_FEATURE = {"taken": 0.6, "taken_rise": 0.3, "begun_lately": 0.3}
+PRIOR_WEIGHT_BY_FEATURE = {"taken": 0.6, "taken_rise": 0.3, "taken_fall": 0.3, "begun_lately": 0.3}
 PRIOR_CASES = 30.0  # past newcomers who count as much as the prior weights
 EXTRA_PRIOR_CASES = 3.0  # the same for the extra features, whose prior weights are 0
 CASE_DECAY = 0.5  # of windows from the end: what newcomers begin with changes over the years
@@ -48,10 +50,13 @@ def build_newcomer_features(beginnings: Beginnings, cutoff_tick: int) -> Floats:
         cutoff_tick: The moment in ticks; what happened at or after it does not count.
     """
     smoothed_counts = beginnings.count(cutoff_tick) + 0.5
-    log_shares = np.log(smoothed_counts / smoothed_counts.sum(axis=0, keepdims=True))
+    is_used = beginnings.interactions.first_use < cutoff_tick  # items that appear later must not change the shares
+    log_shares = np.log(smoothed_counts / (smoothed_counts[is_used].sum(axis=0) if is_used.any() else 1.0))
     taken_index, lately_index = COUNTS.index("taken"), COUNTS.index("taken_lately")
-    log_shares[:, lately_index] -= log_shares[:, taken_index]
-    return np.column_stack([log_shares, np.log1p(beginnings.age_days(cutoff_tick))]).astype(np.float32)
+    taken_rise = log_shares[:, lately_index] - log_shares[:, taken_index]
+    log_shares[:, lately_index] = np.maximum(taken_rise, 0.0)
+    log_ages = np.log1p(beginnings.age_days(cutoff_tick))
+    return np.column_stack([log_shares, np.minimum(taken_rise, 0.0), log_ages]).astype(np.float32)
 
 
 def select_newcomer_candidates(
@@ -132,7 +137,8 @@ def fit_newcomer_ranker(
         seed: Seed of the samples and of the trees.
 
     Returns:
-        The ranker; None if times are no calendar, because the order of events does not tell what came before whom.
+        The ranker; None if cases are moments or times are no calendar, because an order does not tell what came before
+        whom.
     """
     if not interactions.is_calendar or config.target != "window":
         return None
@@ -162,20 +168,21 @@ def _fit_logit(training_rows: TrainingRows, features: tuple[Feature, ...], confi
         config,
         CASE_DECAY,
         prior_weights=np.append(_PRIOR_WEIGHTS, np.zeros(n_extra)),
-        penalties=np.maximum(prior_cases / len(training_rows.person), config.logit_penalty),
+        penalties=np.maximum(prior_cases / int(training_rows.has_target.sum()), config.logit_penalty),
+        is_nonnegative=np.array(
+            [index < len(NEWCOMER_FEATURES) and feature.family != "context" for index, feature in enumerate(features)]
+        ),
     )
 
 
 def _choose_residual_weight(
     training_rows: TrainingRows, features: tuple[Feature, ...], config: RankerConfig, seed: int
 ) -> float:
-    """The weight of trees that ranks the latest third of the cases best after a fit on the earlier ones.
+    """The weight of trees that ranks the latest windows best, a third of the cases or more, after a fit on the others.
 
     People of the same windows would not show whether trees have learned the windows apart.
     """
-    case_order = np.argsort(training_rows.from_end, kind="stable")
-    is_held_out = np.zeros(len(case_order), bool)
-    is_held_out[case_order[: len(case_order) // 3]] = True
+    is_held_out = training_rows.from_end <= np.sort(training_rows.from_end)[len(training_rows.from_end) // 3]
     earlier_rows, latest_rows = training_rows.select(~is_held_out), training_rows.select(is_held_out)
     if not config.boosting or int(earlier_rows.has_target.sum()) < config.min_boosting_cases:
         return 0.0

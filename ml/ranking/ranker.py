@@ -7,7 +7,7 @@ Does not belong here: how features and cases are built, probabilities (see calib
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from ml.data.ranker_config import RankerConfig
@@ -19,8 +19,8 @@ from ml.ranking.training_set import TrainingRows, assign_folds, weigh_cases
 
 INTERACTION = "interaction"
 # Weights for companies with few past cases: the mean standard score of the nominating scorers, and both popularities.
-PRIOR_WEIGHT_BY_FEATURE = {"prior": 0.7, "log_popularity": 0.3, "recent_popularity_log": 0.3}
-PRIOR_CASES = 50.0  # cases that count as much as these weights
+SMALL_PRIOR_WEIGHT_BY_FEATURE = {"prior": 0.7, "log_popularity": 0.3, "recent_popularity_log": 0.3}
+SMALL_PRIOR_CASES = 50.0  # cases that count as much as these weights
 SMALL_CASE_DECAY = 0.5
 CACHED_ROWS = 2_000  # every tree reads all rows of a prediction: a megabyte of them stays in the cache
 
@@ -109,8 +109,8 @@ def fit_ranker(
     """
     n_learned = int(training_rows.has_target.sum())
     if n_learned < config.min_boosting_cases:
-        small_config = replace(config, logit_penalty=PRIOR_CASES / max(n_learned, 1))
-        prior_weights = np.array([PRIOR_WEIGHT_BY_FEATURE.get(feature.name, 0.0) for feature in features])
+        small_config = replace(config, logit_penalty=SMALL_PRIOR_CASES / max(n_learned, 1))
+        prior_weights = np.array([SMALL_PRIOR_WEIGHT_BY_FEATURE.get(feature.name, 0.0) for feature in features])
         return fit_logit(training_rows, features, small_config, SMALL_CASE_DECAY, prior_weights=prior_weights)
     if settings_ranker is None:
         case_decay, residual_weight = _choose_settings(training_rows, features, config, seed)
@@ -168,6 +168,7 @@ def fit_logit(
     start_weights: Doubles | None = None,
     prior_weights: Doubles | None = None,
     penalties: Doubles | None = None,
+    is_nonnegative: Bools | None = None,
 ) -> Ranker:
     """Fit a softmax over each case's candidates by L-BFGS; the targets of a case share its weight.
 
@@ -179,6 +180,7 @@ def fit_logit(
         start_weights: Standardized weights to start from; the prior ones if None.
         prior_weights: Weights of the features as they are, to which the penalty pulls; zeros if None.
         penalties: One penalty per feature; that of `config` for all if None.
+        is_nonnegative: Features whose weights must not be negative; none if None.
     """
     is_candidate = training_rows.is_candidate.ravel()
     feature_means = training_rows.features[is_candidate].mean(axis=0, dtype=np.float64)
@@ -194,6 +196,7 @@ def fit_logit(
         standardized_prior if start_weights is None else start_weights,
         standardized_prior,
         np.full(len(features), config.logit_penalty) if penalties is None else penalties,
+        np.where(np.zeros(len(features), bool) if is_nonnegative is None else is_nonnegative, 0.0, -np.inf),
     )
     return Ranker(features, feature_means, feature_deviations, weights, None, 0.0, case_decay)
 
@@ -205,6 +208,7 @@ def _minimise_cross_entropy(
     start_weights: Doubles,
     prior_weights: Doubles,
     penalties: Doubles,
+    lowest_weights: Doubles,
 ) -> Doubles:
     """The weights of the standardized features that minimise cross-entropy and distance to the prior weights."""
     case_weights = case_weights / case_weights.sum()
@@ -226,7 +230,12 @@ def _minimise_cross_entropy(
 
     # An iteration that gains less than a millionth of a nat changes no order.
     optimisation_result = minimize(
-        loss, start_weights, jac=True, method="L-BFGS-B", options={"maxiter": 150, "ftol": 1e-6}
+        loss,
+        start_weights,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=None if np.isneginf(lowest_weights).all() else Bounds(lowest_weights, np.inf),
+        options={"maxiter": 150, "ftol": 1e-6},
     )
     return np.asarray(optimisation_result.x, np.float64)
 

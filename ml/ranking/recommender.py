@@ -57,9 +57,9 @@ class TrainingWindow:
 class Recommender:
     """A fitted recommender (see `ml.ranking.fitting.fit_recommender`).
 
-    `reason` says why there is no ranker; items are then ordered by popularity. `newcomer_ranker` ranks for people
-    without a history; where it is None, they are ranked like everybody. The field names are part of stored bundles:
-    `ml.registry.former_names` lists those that were renamed.
+    `reason` says why there is no ranker; people with a history then get items by popularity. `newcomer_ranker` is for
+    people without a history; where it is None, they are ranked like everybody. The field names are part of stored
+    bundles: `ml.registry.former_names` lists those that were renamed.
     """
 
     config: RankerConfig
@@ -118,7 +118,7 @@ class Recommender:
         max_items: int,
         is_excluded: Bools | None = None,
     ) -> RankedBlock:
-        """Rank the items of one block of people with a history.
+        """Rank the items of one block of people with a history, or of everybody if there is no `newcomer_ranker`.
 
         Args:
             interactions: What people did, coded by this recommender's items (see `with_interactions`).
@@ -195,7 +195,7 @@ class Recommender:
             user_states,
             utility,
             candidates.is_candidate,
-            build_features(self.ensemble, user_states, candidates),
+            feature_matrix if self.calibrator is None else build_features(self.ensemble, user_states, candidates),
         )
         return order_block(candidates, utility, probability, prior, feature_matrix, self.newcomer_ranker, max_items)
 

@@ -82,8 +82,15 @@ def _refit(
         candidates_per_scorer=frozen_recommender.config.candidates_per_scorer,
     )
     training_rows = _add_cases(earlier_fit, interactions, rules, item_names, freeze_tick, end_tick)
+    assert earlier_fit.training_rows is not None
+    # settings of a fit on fewer cases were not chosen, but given
+    has_chosen_settings = int(earlier_fit.training_rows.has_target.sum()) >= config.min_boosting_cases
     ranker = fit_ranker(
-        training_rows, frozen_recommender.ranker.features, config, seed=seed, settings_ranker=frozen_recommender.ranker
+        training_rows,
+        frozen_recommender.ranker.features,
+        config,
+        seed=seed,
+        settings_ranker=frozen_recommender.ranker if has_chosen_settings else None,
     )
     calibration_windows = (
         collect_calibration_rows(frozen_recommender, interactions, freeze_tick, frozen_recommender.horizon),

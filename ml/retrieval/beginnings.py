@@ -12,8 +12,8 @@ import numpy as np
 from ml.data.interactions import TICKS_PER_DAY, Interactions
 from ml.data.sparse_rows import Bools, Doubles, Ints
 
-# Columns of `Beginnings.count`, each counted over people. "lately" halves an acquisition every 90 days: what newcomers
-# take changes faster than what everybody took so far.
+# Columns of `Beginnings.count`, each counted over people. "lately" halves an acquisition every HALF_LIFE_DAYS, those at
+# first moments every FIRST_HALF_LIFE_DAYS, and counts use over USE_DAYS: what newcomers take changes over time.
 COUNTS = ("taken", "taken_lately", "begun", "begun_lately", "first_lately", "used_lately")
 HALF_LIFE_DAYS = 90.0
 FIRST_HALF_LIFE_DAYS = 270.0  # first moments are few: a shorter half-life would leave hardly any
@@ -31,7 +31,7 @@ class Beginnings:
 
     @cached_property
     def _first_ticks(self) -> Ints:
-        """The tick of each person's first use; the largest integer for people without any."""
+        """The tick of the first use per person code; without a meaning for people without any."""
         return np.append(self.interactions.time, np.iinfo(np.int64).max)[self.interactions.start[:-1]]
 
     @cached_property

@@ -17,6 +17,7 @@ from ml.retrieval.markov import sample_next_items
 
 MOMENTS_PER_PERSON = 12  # the latest states of each person: a long history does not fill the neighbourhood alone
 COMPARED_ROWS = 256  # at a time: their cosines with all states need 40 MB
+MAX_DENSE_CELLS = 40_000_000  # of a dense index: 160 MB per thread
 MIN_DENSITY = 0.03  # share of the items that a state holds, from which on the cosines are computed densely
 INDEX_ROWS = 20_000  # states compared with; a larger number is sampled evenly, since a vote needs hundreds
 
@@ -53,8 +54,9 @@ class UserKNN:
             return sparse.csr_matrix((len(user_states), len(self.idf)), dtype=np.float32)
         weighed_states = self._weigh_states(user_states)
         # If states share many items, nearly every cosine is positive, and a product with a dense matrix is twice as
-        # fast as one of two sparse matrices. Both add the same terms in the same order.
-        is_dense = self.index.nnz >= MIN_DENSITY * self.index.shape[0] * self.index.shape[1]
+        # fast as one of two sparse matrices. Both give the same cosines.
+        n_cells = self.index.shape[0] * self.index.shape[1]
+        is_dense = MIN_DENSITY * n_cells <= self.index.nnz and n_cells <= MAX_DENSE_CELLS
         index = self.index.toarray() if is_dense else self.index
         similarities = sparse.vstack(
             [

@@ -168,7 +168,7 @@ class PartWriter:
         part_hashes = good_rows.select(key).hash_rows().to_numpy()
         sorted_hashes = np.sort(part_hashes)  # sorted ones are found several times faster than any others
         positions = np.searchsorted(self._key_hashes, sorted_hashes)
-        repeated_hashes = sorted_hashes[np.append(self._key_hashes, 0)[positions] == sorted_hashes]
+        repeated_hashes = sorted_hashes[np.append(self._key_hashes, np.uint64(0))[positions] == sorted_hashes]
         # a stable sort merges the two: the hashes of earlier parts are sorted already
         self._key_hashes = np.sort(np.concatenate([self._key_hashes, sorted_hashes]), kind="stable")
         if not len(repeated_hashes):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -10,12 +11,13 @@ from joined_features import JoinedFeatures
 from polars.testing import assert_frame_equal
 
 from ml.data.eligibility import NO_RULES
-from ml.data.interactions import TICKS_PER_DAY, as_tick, encode_interactions
+from ml.data.interactions import TICKS_PER_DAY, as_tick, encode_interactions, filter_before
 from ml.data.ranker_config import choose_config
 from ml.ranking.fitting import fit_recommender
 from ml.ranking.newcomers import (
     NEWCOMER_FEATURES,
     PRIOR_WEIGHT_BY_FEATURE,
+    _build_newcomer_rows,
     build_newcomer_features,
     build_past_newcomers,
     fit_newcomer_ranker,
@@ -137,10 +139,133 @@ def test_only_a_rising_share_counts_as_a_trend() -> None:
     features = build_newcomer_features(Beginnings(interactions, 30 * TICKS_PER_DAY), int(interactions.time.max()) + 1)
     column_names = [feature.name for feature in NEWCOMER_FEATURES]
     rising, steady = features[:, column_names.index("taken_rise")]
-    assert rising > 0 > steady
+    assert rising > 0 == steady
     rising, steady = features[:, column_names.index("taken")]
     assert steady > rising
     assert {feature.name for feature in NEWCOMER_FEATURES if feature.family == "trend"} == {"taken_rise"}
+
+
+def test_a_sentence_of_a_newcomer_speaks_of_a_trend_only_where_a_share_rises() -> None:
+    # People with a history hurry to `hot`, newcomers begin with `core`, whose share falls: a weight of the rise below 0
+    # would call the fall a trend.
+    rows = [(f"old{number:03d}", f"x{number % 5}", START + timedelta(days=number)) for number in range(300)]
+    rows += [(f"old{number:03d}", "hot", START + timedelta(days=300 + number / 10)) for number in range(300)]
+    rows += [(f"new{number:03d}", "core", START + timedelta(days=2 * number)) for number in range(165)]
+    events = pl.DataFrame(rows, schema=["person_id", "skill_id", "ts"], orient="row")
+    as_of = START + timedelta(days=331)
+    recommender = fit_recommender(events, as_of=as_of, horizon_days=30)
+    ranker = recommender.newcomer_ranker
+    assert ranker is not None
+    families = np.array([feature.family for feature in ranker.features])
+    assert (ranker.weights[np.isin(families, ["trend", "curriculum"])] >= 0).all()
+    listed = recommender.score(events, ["nobody"], as_of=as_of)
+    centred = pl.col("contribution_trend") - pl.col("contribution_trend").mean()
+    beginnings = Beginnings(encode_interactions(events), 30 * TICKS_PER_DAY)
+    features = build_newcomer_features(beginnings, as_tick(as_of) + 1)
+    rise = features[:, [feature.name for feature in NEWCOMER_FEATURES].index("taken_rise")]
+    rising_items = set(beginnings.interactions.items[rise > 0].tolist())
+    assert set(listed.filter(centred > 0.0)["skill_id"].to_list()) <= rising_items
+
+
+class MomentRecorder(JoinedFeatures):
+    """Extra features that remember the moments they are asked for."""
+
+    moments: ClassVar[set[datetime]] = set()
+
+    def __call__(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        self.moments.update(pairs["at"].unique().to_list())
+        return super().__call__(pairs)
+
+
+def test_the_rows_of_past_newcomers_show_nothing_from_their_window_on(ladders: pl.DataFrame) -> None:
+    late_items = ladders.head(50).with_columns(
+        pl.concat_str(pl.lit("late-"), "skill_id").alias("skill_id"), pl.lit(AS_OF).cast(pl.Datetime("us")).alias("ts")
+    )
+    interactions = encode_interactions(pl.concat([ladders, late_items]))
+    config, horizon_ticks = choose_config(interactions), 60 * TICKS_PER_DAY
+    cases = build_past_newcomers(
+        interactions, config, horizon_ticks=horizon_ticks, end_tick=as_tick(AS_OF), rules=NO_RULES, seed=0
+    )
+    extra = MomentRecorder(pl.DataFrame({"person_id": ["p0000"], "one": [1.0]}), {"one": "hr"})
+    cutoff_ticks = np.unique(cases.cutoff_tick).tolist()
+    assert len(cutoff_ticks) > 2
+    for cutoff_tick in cutoff_ticks:
+        cases_of_window = cases.take(np.flatnonzero(cases.cutoff_tick == cutoff_tick))
+        MomentRecorder.moments.clear()
+        rows, blind_rows = (
+            _build_newcomer_rows(visible, cases_of_window, config, horizon_ticks, extra, NO_RULES)
+            for visible in (interactions, filter_before(interactions, cutoff_tick))
+        )
+        np.testing.assert_array_equal(rows.features, blind_rows.features)
+        np.testing.assert_array_equal(rows.is_candidate, blind_rows.is_candidate)
+        assert [as_tick(moment) for moment in MomentRecorder.moments] == [cutoff_tick]
+
+
+def test_items_that_appear_later_change_no_feature() -> None:
+    events = company("begin-here")
+    cutoff_tick = as_tick(START + timedelta(days=200))
+    later = events.with_columns(pl.concat_str(pl.lit("late-"), "skill_id").alias("skill_id")).filter(
+        pl.col("ts") > START + timedelta(days=200)
+    )
+    small, large = (encode_interactions(rows) for rows in (events, pl.concat([events, later])))
+    assert large.n_items > small.n_items
+    small_features, large_features = (
+        build_newcomer_features(Beginnings(interactions, 30 * TICKS_PER_DAY), cutoff_tick)
+        for interactions in (small, large)
+    )
+    np.testing.assert_array_equal(large_features[np.isin(large.items, small.items)], small_features)
+
+
+def test_the_more_past_newcomers_there_were_the_further_the_weights_leave_the_prior_ones() -> None:
+    distances = []
+    for n_people in (4, 60):
+        events = company("begin-here").filter(
+            # the first one makes `begin-here` known to the others
+            ~pl.col("person_id").str.starts_with("p")
+            | ~pl.col("person_id").is_between(pl.lit("p01"), pl.lit(f"p{60 - n_people:02d}"))
+        )
+        ranker = fit_recommender(events, as_of=START + timedelta(days=420), horizon_days=30).newcomer_ranker
+        assert ranker is not None
+        prior = [PRIOR_WEIGHT_BY_FEATURE.get(feature.name, 0.0) for feature in ranker.features]
+        distances.append(float(np.abs((ranker.weights / ranker.scale - prior) * ranker.scale).max()))
+    assert 0 < distances[0] < distances[1]
+    assert distances[1] > 0.2
+
+
+def test_trees_are_used_where_attributes_interact() -> None:
+    rng = np.random.default_rng(0)
+    n_people = 900
+    sides = rng.integers(0, 2, (n_people, 2))
+    # who begins with u and who with v follows from both attributes together, and from none of them alone
+    begins = np.where(sides[:, 0] == sides[:, 1], "u", "v")
+    people = [f"p{number:03d}" for number in range(n_people)]
+    events = pl.DataFrame(
+        {"person_id": people, "skill_id": begins, "ts": [START + timedelta(hours=9 * day) for day in range(n_people)]}
+    )
+    attributes = pl.DataFrame(
+        {
+            "person_id": np.repeat(people, 2),
+            "skill_id": np.tile(["u", "v"], n_people),
+            "is_u": np.tile([1.0, 0.0], n_people),
+            "left": np.repeat(sides[:, 0], 2).astype(float),
+            "right": np.repeat(sides[:, 1], 2).astype(float),
+        }
+    )
+    interactions = encode_interactions(events)
+    extra = JoinedFeatures(attributes, {"is_u": "hr", "left": "hr", "right": "hr"})
+    config = replace(choose_config(interactions), min_boosting_cases=100, n_trees=20)
+    ranker = fit_newcomer_ranker(
+        interactions,
+        config,
+        horizon_ticks=15 * TICKS_PER_DAY,
+        end_tick=int(interactions.time.max()) + 1,
+        extra=extra,
+        rules=NO_RULES,
+        seed=0,
+    )
+    assert ranker is not None
+    assert ranker.booster is not None
+    assert ranker.residual_weight > 0
 
 
 def test_the_future_changes_nothing_for_newcomers(fitted: Recommender, ladders: pl.DataFrame) -> None:

@@ -9,8 +9,8 @@ from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import RankerConfig, choose_config
 from ml.ranking.features import Feature
 from ml.ranking.ranker import (
-    PRIOR_WEIGHT_BY_FEATURE,
     SMALL_CASE_DECAY,
+    SMALL_PRIOR_WEIGHT_BY_FEATURE,
     fit_logit,
     fit_ranker,
     log_softmax,
@@ -62,7 +62,7 @@ def test_the_fewer_cases_there_are_the_closer_the_weights_stay_to_the_prior_ones
         for n_cases in (5, 50, 390)
         for ranker in [fit_ranker(rows_with(n_cases, -2.0), names, POLICY, seed=0)]
     ]
-    assert PRIOR_WEIGHT_BY_FEATURE["prior"] > weights[0] > 0 > weights[1] > weights[2] > -2
+    assert SMALL_PRIOR_WEIGHT_BY_FEATURE["prior"] > weights[0] > 0 > weights[1] > weights[2] > -2
 
 
 def test_few_cases_get_no_trees_and_no_chosen_settings() -> None:

@@ -87,7 +87,7 @@ def test_user_knn_gives_the_same_votes_whether_cosines_are_computed_densely_or_n
         monkeypatch.setattr(ml.retrieval.user_knn, "MIN_DENSITY", minimum)
         monkeypatch.setattr(ml.retrieval.user_knn, "COMPARED_ROWS", 7)
         scores[minimum] = scorer.score(states)
-    np.testing.assert_allclose(scores[0.0], scores[1.1], rtol=1e-5)
+    np.testing.assert_allclose(scores[0.0], scores[1.1], rtol=1e-5)  # votes are added in another order
     assert scores[0.0].any()
 
 
