@@ -198,6 +198,8 @@ def test_the_rows_of_past_newcomers_show_nothing_from_their_window_on(ladders: p
         )
         np.testing.assert_array_equal(rows.features, blind_rows.features)
         np.testing.assert_array_equal(rows.is_candidate, blind_rows.is_candidate)
+        # what nobody has yet is no candidate
+        assert rows.is_candidate.sum(axis=1).max() <= (interactions.first_use < cutoff_tick).sum()
         assert [as_tick(moment) for moment in MomentRecorder.moments] == [cutoff_tick]
 
 
