@@ -89,6 +89,24 @@ def bench_training(
     print_training(events, data_root, horizon, as_json)
 
 
+@bench.command(
+    "companies", epilog=example("footsteps bench companies events.csv", "footsteps bench companies e.csv --people 50")
+)
+@report_failures
+def bench_companies(
+    events: Annotated[Path, typer.Argument(help="CSV or Parquet: person_id, skill_id, ts.")],
+    people: Annotated[str, typer.Option(help="Sizes of the companies, separated by commas.")] = "20,50,100,200",
+    companies: Annotated[int, typer.Option(min=1, help="Number of companies per size.")] = 40,
+    horizon: Annotated[int, typer.Option(min=1, help="Days ahead within which a step counts.")] = 90,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the recommender with simple models on small companies cut from a history."""
+    from benchmarks.training.small_companies import print_small_companies
+
+    print_small_companies(events, people, companies, horizon, seed, as_json)
+
+
 @bench.command("scale", epilog=example("footsteps bench scale --people 10000", "footsteps bench scale --repeats 3"))
 @report_failures
 def bench_scale(

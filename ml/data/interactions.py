@@ -79,6 +79,13 @@ class Interactions:
         return np.flatnonzero(np.bincount(self.item, minlength=self.n_items))
 
     @cached_property
+    def first_ticks(self) -> Ints:
+        """Time of each person's first entry; the largest integer for people without any."""
+        first_ticks = np.full(self.n_people, np.iinfo(np.int64).max)
+        np.minimum.at(first_ticks, self.person, self.time)
+        return first_ticks
+
+    @cached_property
     def first_use(self) -> Ints:
         """Time of the first use of each item by anybody; the largest integer for items nobody used."""
         first_use = np.full(self.n_items, np.iinfo(np.int64).max)
@@ -196,8 +203,7 @@ def as_ticks(moments: pl.Series) -> Ints:
             .str.replace(r"^([^Tt]*[Tt][^Z+-]*)$", "${1}+00:00")  # a time without an offset
             .str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
         )
-        unreadable_count = parsed_moments.null_count() - moments.null_count()
-        if unreadable_count:
+        if unreadable_count := parsed_moments.null_count() - moments.null_count():
             raise ValueError(f"{unreadable_count} of {len(moments)} texts in ts are no ISO date or datetime")
         moments = parsed_moments
     if moments.dtype.is_integer():

@@ -106,8 +106,7 @@ def build_newcomer_cases(interactions: Interactions, cutoff_ticks: Ints, horizon
     """
     person_codes, case_cutoffs = _cross_people(interactions, cutoff_ticks)
     cases = _build_cases(interactions, person_codes, case_cutoffs, case_cutoffs + horizon_ticks, include_newcomers=True)
-    first_event_ticks = np.append(interactions.time, np.iinfo(np.int64).max)[interactions.start[:-1]]
-    return cases.take(np.flatnonzero(first_event_ticks[cases.person] >= cases.cutoff_tick))
+    return cases.take(np.flatnonzero(interactions.first_ticks[cases.person] >= cases.cutoff_tick))
 
 
 def build_last_moment_cases(interactions: Interactions, n_latest: int) -> Cases:

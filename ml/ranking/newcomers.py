@@ -143,8 +143,7 @@ def fit_newcomer_ranker(
     if not interactions.is_calendar or config.target != "window":
         return None
     extra_features = () if extra is None else extra.features
-    features, n_extra = (*NEWCOMER_FEATURES, *extra_features), len(extra_features)
-    prior_weights = np.append(_PRIOR_WEIGHTS, np.zeros(n_extra))
+    features = (*NEWCOMER_FEATURES, *extra_features)
     cases = build_past_newcomers(
         interactions, config, horizon_ticks=horizon_ticks, end_tick=end_tick, rules=rules, seed=seed
     )
@@ -152,9 +151,10 @@ def fit_newcomer_ranker(
     if len(cases):
         training_rows = _build_newcomer_rows(interactions, cases, config, horizon_ticks, extra, rules)
     if training_rows is None or not training_rows.has_target.any():
-        return Ranker(features, np.zeros(len(features)), np.ones(len(features)), prior_weights, None, 0.0, CASE_DECAY)
+        weights = np.append(_PRIOR_WEIGHTS, np.zeros(len(extra_features)))
+        return Ranker(features, np.zeros(len(features)), np.ones(len(features)), weights, None, 0.0, CASE_DECAY)
     # without extra features, all newcomers of a window share their features: trees would learn the windows apart
-    residual_weight = _choose_residual_weight(training_rows, features, config, seed) if n_extra else 0.0
+    residual_weight = _choose_residual_weight(training_rows, features, config, seed) if extra_features else 0.0
     ranker = _fit_logit(training_rows, features, config)
     return fit_residual_trees(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
 

@@ -94,8 +94,8 @@ class Recommender:
         Yields:
             Indices of rows, and their ranked items.
         """
-        user_states = build_user_states(interactions, person_codes, cutoff_ticks)
-        is_newcomer = (user_states.item_counts == 0) & (self.newcomer_ranker is not None)
+        has_no_history = interactions.first_ticks[person_codes] >= cutoff_ticks
+        is_newcomer = has_no_history & (self.newcomer_ranker is not None)
         for is_ranked, rank in ((~is_newcomer, self.rank_block), (is_newcomer, self._rank_newcomers)):
             row_indices = np.flatnonzero(is_ranked)
             if len(row_indices):
@@ -128,9 +128,7 @@ class Recommender:
             is_excluded: Rows x items that must not be recommended.
         """
         user_states = build_user_states(interactions, person_codes, cutoff_ticks)
-        is_eligible = self.rules.eligible_mask(user_states, interactions.n_items)
-        if is_excluded is not None:
-            is_eligible &= ~is_excluded
+        is_eligible = self._find_eligible(user_states, interactions.n_items, is_excluded)
         if self.ranker is None:
             candidates, prior = select_popular(self.ensemble.popularity, is_eligible, self.config)
         else:
@@ -164,9 +162,7 @@ class Recommender:
         assert self.newcomer_ranker is not None
         assert self.beginnings is not None, "call with_interactions first"
         user_states = build_user_states(interactions, person_codes, cutoff_ticks)
-        is_eligible = self.rules.eligible_mask(user_states, interactions.n_items)
-        if is_excluded is not None:
-            is_eligible &= ~is_excluded
+        is_eligible = self._find_eligible(user_states, interactions.n_items, is_excluded)
         distinct_cutoffs, moment_index = np.unique(cutoff_ticks, return_inverse=True)
         moment_features = np.stack(
             [build_newcomer_features(self.beginnings, cutoff_tick) for cutoff_tick in distinct_cutoffs.tolist()]
@@ -198,6 +194,11 @@ class Recommender:
             feature_matrix if self.calibrator is None else build_features(self.ensemble, user_states, candidates),
         )
         return order_block(candidates, utility, probability, prior, feature_matrix, self.newcomer_ranker, max_items)
+
+    def _find_eligible(self, user_states: UserStates, n_items: int, is_excluded: Bools | None) -> Bools:
+        """Rows x items: whether the rules allow the item and it is not excluded."""
+        is_eligible = self.rules.eligible_mask(user_states, n_items)
+        return is_eligible if is_excluded is None else is_eligible & ~is_excluded
 
     def _estimate_probability(
         self,

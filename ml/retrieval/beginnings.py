@@ -30,15 +30,10 @@ class Beginnings:
     _counts_by_cutoff: dict[int, Doubles] = field(default_factory=dict, init=False)
 
     @cached_property
-    def _first_ticks(self) -> Ints:
-        """The tick of the first use per person code; without a meaning for people without any."""
-        return np.append(self.interactions.time, np.iinfo(np.int64).max)[self.interactions.start[:-1]]
-
-    @cached_property
     def _is_begun(self) -> Bools:
         """Whether each acquisition lies within the horizon of its person's first use."""
         acquisitions = self.interactions.acquisitions
-        return acquisitions.time - self._first_ticks[acquisitions.person] < self.horizon_ticks
+        return acquisitions.time - self.interactions.first_ticks[acquisitions.person] < self.horizon_ticks
 
     def count(self, cutoff_tick: int) -> Doubles:
         """Return items x COUNTS: what happened strictly before the cutoff.
