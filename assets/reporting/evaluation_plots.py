@@ -16,7 +16,7 @@ from ml.ranking.calibration import Reliability
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TEXT_COLOUR, _HIGHLIGHT_COLOUR, _PALE_COLOUR = "#1f2933", "#1769aa", "#b8c2cc"
+TEXT_COLOUR, HIGHLIGHT_COLOUR, PALE_COLOUR = "#1f2933", "#1769aa", "#b8c2cc"
 # Name, value, the ends of its interval, and whether the bar is highlighted.
 _Bar = tuple[str, float, float, float, bool]
 
@@ -47,14 +47,14 @@ def draw_ranking(model_results: Sequence[ModelResult]) -> bytes:
             ],
         )
         axes.bar_label(
-            drawn_bars, [f"  {model_result.ndcg_at_10:.3f}" for model_result in ordered_results], color=_TEXT_COLOUR
+            drawn_bars, [f"  {model_result.ndcg_at_10:.3f}" for model_result in ordered_results], color=TEXT_COLOUR
         )
         axes.set_xlim(
             0, 1.15 * max((model_result.ndcg_at_10_high for model_result in ordered_results), default=0.0) or 1.0
         )
         axes.set_xlabel("NDCG@10 with its 95 % interval over people")
 
-    return _render_png(draw, height=0.38 * len(ordered_results) + 1.1)
+    return render_png(draw, height=0.38 * len(ordered_results) + 1.1)
 
 
 def draw_reliability(reliability: Reliability) -> bytes:
@@ -77,10 +77,10 @@ def draw_reliability(reliability: Reliability) -> bytes:
         is_logarithmic = largest_share / smallest_share > 100
         lower_limit, margin_factor = (smallest_share / 1.5, 1.5) if is_logarithmic else (0.0, 1.1)
         axis_limits = (lower_limit, min(1.0, largest_share * margin_factor))
-        axes.plot(axis_limits, axis_limits, color=_PALE_COLOUR, linewidth=1.5, label="perfect calibration")
+        axes.plot(axis_limits, axis_limits, color=PALE_COLOUR, linewidth=1.5, label="perfect calibration")
         band_low, band_high = _compute_chance_band(reliability, lower_limit)
         axes.fill_between(
-            predicted_shares, band_low, band_high, color=_PALE_COLOUR, alpha=0.35, linewidth=0, label="chance alone"
+            predicted_shares, band_low, band_high, color=PALE_COLOUR, alpha=0.35, linewidth=0, label="chance alone"
         )
         # a bin in which nothing came true is outside of a logarithmic axis: it is drawn at the lower edge
         shown_shares = [max(observed_share, lower_limit) for observed_share in observed_shares]
@@ -88,7 +88,7 @@ def draw_reliability(reliability: Reliability) -> bytes:
             predicted_shares,
             shown_shares,
             "o-",
-            color=_HIGHLIGHT_COLOUR,
+            color=HIGHLIGHT_COLOUR,
             markersize=6,
             label="a tenth of all predictions each",
         )
@@ -101,7 +101,7 @@ def draw_reliability(reliability: Reliability) -> bytes:
         axes.set_ylabel("share that came true")
         axes.legend(frameon=False, loc="upper left")
 
-    return _render_png(draw, width=5.6, height=5.0)
+    return render_png(draw, width=5.6, height=5.0)
 
 
 def _compute_chance_band(reliability: Reliability, lower_limit: float) -> tuple[list[float], list[float]]:
@@ -142,10 +142,10 @@ def draw_ablation(ablation: Sequence[AblationResult]) -> bytes:
                 for family_result in ordered_results
             ],
         )
-        axes.axvline(0.0, color=_TEXT_COLOUR, linewidth=1)
+        axes.axvline(0.0, color=TEXT_COLOUR, linewidth=1)
         axes.set_xlabel("NDCG@10 lost without the family, with its 95 % interval")
 
-    return _render_png(draw, height=0.38 * len(ordered_results) + 1.1)
+    return render_png(draw, height=0.38 * len(ordered_results) + 1.1)
 
 
 def describe_reliability(reliability: Reliability) -> str:
@@ -194,11 +194,21 @@ def _draw_bars(axes: "Axes", bar_tuples: Sequence[_Bar]) -> Any:
             for bar_length, interval_high in zip(bar_lengths, interval_highs, strict=True)
         ],
     ]
-    bar_colours = [_HIGHLIGHT_COLOUR if is_highlighted else _PALE_COLOUR for is_highlighted in highlight_flags]
-    return axes.barh(bar_labels, bar_lengths, color=bar_colours, xerr=whisker_lengths, ecolor=_TEXT_COLOUR)
+    bar_colours = [HIGHLIGHT_COLOUR if is_highlighted else PALE_COLOUR for is_highlighted in highlight_flags]
+    return axes.barh(bar_labels, bar_lengths, color=bar_colours, xerr=whisker_lengths, ecolor=TEXT_COLOUR)
 
 
-def _render_png(draw_on_axes: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:
+def render_png(draw_on_axes: Callable[["Axes"], Any], *, width: float = 7.6, height: float = 4.0) -> bytes:
+    """Draw on the axes of a new figure.
+
+    Args:
+        draw_on_axes: Draws the plot.
+        width: Width of the figure in inches.
+        height: Height of the figure in inches.
+
+    Returns:
+        The figure as PNG.
+    """
     # imported here because it takes a second, and only if something is drawn
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -207,7 +217,7 @@ def _render_png(draw_on_axes: Callable[["Axes"], Any], *, width: float = 7.6, he
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=_TEXT_COLOUR)
+    axes.tick_params(colors=TEXT_COLOUR)
     draw_on_axes(axes)
     png_buffer = io.BytesIO()
     figure.savefig(png_buffer, format="png", metadata={"Software": None})

@@ -16,11 +16,13 @@ from assets.reporting.evaluation_plots import (
     draw_reliability,
     png_data_uri,
 )
+from assets.reporting.variety_plot import describe_variety, draw_variety
 from ml.evaluation.results import OURS, Evaluation, ModelResult
 from pipelines.validation.page_templates import open_page_templates
 
 RANKING_HEADINGS = (
-    *("model", "HR@10", "NDCG@10", "95 % interval", "MRR", "coverage", "novelty"),
+    *("model", "HR@10", "NDCG@10", "95 % interval", "MRR"),
+    *("coverage", "novelty", "Gini", "distance"),
     *("fit s", "ms per person", "peak MB"),
 )
 SEGMENT_HEADINGS = ("segment", "model", "cases", "HR@10", "NDCG@10", "95 % interval")
@@ -39,6 +41,7 @@ def write_report(evaluation: Evaluation, report_folder: Path, title: str) -> lis
     """
     report_folder.mkdir(parents=True, exist_ok=True)
     picture_by_name = {"ranking": (draw_ranking(evaluation.models), describe_ranking(evaluation.models))}
+    picture_by_name["variety"] = (draw_variety(evaluation.models), describe_variety(evaluation.models))
     reliability = evaluation.reliability
     if reliability is not None:
         picture_by_name["reliability"] = (draw_reliability(reliability), describe_reliability(reliability))
@@ -93,6 +96,8 @@ def format_ranking(model_results: Sequence[ModelResult]) -> list[list[str]]:
             f"{model_result.mrr:.3f}",
             f"{model_result.coverage:.2f}",
             f"{model_result.novelty:.1f}",
+            f"{model_result.exposure_gini:.2f}",
+            f"{model_result.list_distance:.2f}",
             f"{model_result.fit_seconds:.1f}",
             f"{model_result.score_ms_per_person:.2f}",
             f"{model_result.peak_mb:,.0f}",

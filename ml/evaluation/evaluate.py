@@ -20,7 +20,7 @@ from ml.data.sparse_rows import Doubles
 from ml.data.statistics import percentile_interval
 from ml.evaluation.ablation import ablate
 from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, list_installed_lambdarank
-from ml.evaluation.metrics import bootstrap_means, measure_coverage, measure_novelty
+from ml.evaluation.metrics import bootstrap_means
 from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.results import (
     OURS,
@@ -48,6 +48,7 @@ from ml.evaluation.splits import (
     split_by_time,
     split_leave_last,
 )
+from ml.evaluation.variety import describe_known_items, measure_variety
 from ml.ranking.calibration import Reliability
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.fitting import FittedRecommender, align_item_names, fit_coded_recommender
@@ -287,11 +288,8 @@ def _build_evaluation(
     ablation_results: tuple[AblationResult, ...],
     seed: int,
 ) -> Evaluation:
-    train_interactions, all_interactions, cases = (
-        eval_split.train_interactions,
-        eval_split.all_interactions,
-        eval_split.cases,
-    )
+    train_interactions, cases = eval_split.train_interactions, eval_split.cases
+    known_items = describe_known_items(eval_split)
     # cases x models, and resamples x models
     case_ndcg = np.stack([model_scores.case_scores.ndcg for model_scores in scores_by_model.values()], axis=1)
     bootstrap_ndcg = bootstrap_means(case_ndcg, cases.person, seed)
@@ -315,10 +313,7 @@ def _build_evaluation(
                 mrr=float(model_scores.case_scores.reciprocal_rank.mean()),
                 ndcg_at_10_low=ndcg_bounds_by_model[model_name][0],
                 ndcg_at_10_high=ndcg_bounds_by_model[model_name][1],
-                coverage=measure_coverage(model_scores.case_scores.top_items, all_interactions.n_items),
-                novelty=measure_novelty(
-                    model_scores.case_scores.top_items, eval_split.holder_counts, train_interactions.n_people
-                ),
+                **vars(measure_variety(model_scores.case_scores.top_items, known_items)),
                 **model_scores.cost_by_measure,
             )
             for model_name, model_scores in scores_by_model.items()

@@ -1,7 +1,7 @@
 """Ranking metrics over all eligible items, and their uncertainty over people.
 
-Belongs here: ranks of targets, hit rate, NDCG, reciprocal rank, coverage, novelty, bootstrap.
-Does not belong here: models, splits.
+Belongs here: ranks of targets, hit rate, NDCG, reciprocal rank, bootstrap.
+Does not belong here: models, splits, the variety of lists (see variety).
 """
 
 from dataclasses import dataclass
@@ -83,17 +83,6 @@ def concat_case_scores(score_blocks: list[CaseScores]) -> CaseScores:
             for field_arrays in zip(*(vars(score_block).values() for score_block in score_blocks), strict=True)
         )
     )
-
-
-def measure_coverage(top_items: Ints, n_items: int) -> float:
-    """Share of all items that are among somebody's first ten."""
-    return len(np.unique(top_items[top_items >= 0])) / max(n_items, 1)
-
-
-def measure_novelty(top_items: Ints, holder_counts: Doubles | Ints, n_people: int) -> float:
-    """Mean of -log2(share of people who hold the item) over everybody's first ten items; 0 if everybody holds them."""
-    shown_items = top_items[top_items >= 0]
-    return float(-np.log2((holder_counts[shown_items] + 1.0) / (n_people + 1.0)).mean()) if len(shown_items) else 0.0
 
 
 def bootstrap_means(case_scores: Doubles, person_codes: Ints, seed: int) -> Doubles:

@@ -27,7 +27,11 @@ def to_stored_dict(record: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """One row per model. The bounds of NDCG@10 are a 95 % bootstrap interval over people."""
+    """One row per model. The bounds of NDCG@10 are a 95 % bootstrap interval over people.
+
+    coverage, novelty, exposure_gini and list_distance describe the variety of the first ten items, as
+    `ml.evaluation.variety.Variety` does.
+    """
 
     model: str
     hr_at_10: float
@@ -37,6 +41,8 @@ class ModelResult:
     ndcg_at_10_high: float
     coverage: float
     novelty: float
+    exposure_gini: float
+    list_distance: float
     fit_seconds: float
     score_ms_per_person: float
     peak_mb: float  # highest memory of the process

@@ -5,7 +5,7 @@ Does not belong here: the decisions (see promotion), the record (see registry), 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +14,7 @@ from ml.data.interactions import TICKS_PER_DAY, as_ticks
 from ml.evaluation.evaluate import EvaluatedRecommender, evaluate_recommender
 from ml.evaluation.results import OURS, Evaluation
 from ml.evaluation.splits import TooLittleHistory
+from ml.evaluation.variety import Variety
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.fitting import fit_recommender
 from ml.ranking.recommender import Recommender
@@ -261,6 +262,7 @@ def _collect_metrics(evaluation: Evaluation) -> dict[str, float]:
         "hr_at_10": our_result.hr_at_10,
         "mrr": our_result.mrr,
         "ndcg_at_10": our_result.ndcg_at_10,
+        **{field.name: getattr(our_result, field.name) for field in fields(Variety)},
         **{
             f"ndcg_at_10_{model_result.model}": model_result.ndcg_at_10
             for model_result in evaluation.models

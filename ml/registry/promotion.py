@@ -154,6 +154,13 @@ def _find_faults(evaluation: Evaluation, policy: TrainingPolicy) -> Iterator[str
             and ndcg_loss > policy.segment_margin
         ):
             yield f"{segment_result.segment} histories lose {ndcg_loss:.3f}, at most {policy.segment_margin:g} allowed"
+    novelty_by_model = {model_result.model: model_result.novelty for model_result in evaluation.models}
+    champion_novelty, our_novelty = novelty_by_model.get(CHAMPION, 0.0), novelty_by_model.get(OURS, 0.0)
+    if our_novelty < (1.0 - policy.novelty_loss_share) * champion_novelty:
+        yield (
+            f"novelty falls from {champion_novelty:.2f} to {our_novelty:.2f} bits, "
+            f"at most {policy.novelty_loss_share:.0%} less allowed"
+        )
     if evaluation.reliability is None:
         yield "no probability could be learned"
         return

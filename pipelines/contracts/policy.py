@@ -154,6 +154,9 @@ class TrainingPolicy(_Bounded):
     drift_limit: float = 0.25  # earlier, if a stability index exceeds this, the usual mark of a major shift
     ahead_share: float = 0.95  # share of bootstrap resamples of people in which it must beat the champion and baselines
     segment_margin: float = 0.03  # NDCG@10 that no segment of people may lose against the champion
+    novelty_loss_share: float = (
+        0.1  # novelty that lists may lose against the champion; popularity loses a third or more
+    )
     least_people: int = 30  # people needed in the last window, and in a segment, for a comparison
     calibration_error_share: float = 0.02  # of 100 steps with probability 0.30, between 28 and 32 are reached
 

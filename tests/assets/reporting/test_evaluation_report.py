@@ -12,7 +12,7 @@ from assets.reporting.evaluation_report import write_report
 from ml.evaluation.results import AblationResult, Evaluation, ModelResult, NdcgRatio, SegmentResult
 from ml.ranking.calibration import Reliability, ReliabilityBin
 
-ROW = ModelResult("footsteps", 0.5, 0.4, 0.3, 0.35, 0.45, 0.2, 3.0, 1.0, 0.5, 300.0)
+ROW = ModelResult("footsteps", 0.5, 0.4, 0.3, 0.35, 0.45, 0.2, 3.0, 0.6, 0.8, 1.0, 0.5, 300.0)
 RELIABILITY = Reliability(200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29)))
 EVALUATION = Evaluation(
     "time",
@@ -49,10 +49,12 @@ def test_the_page_needs_no_network_and_escapes_every_value(tmp_path: Path) -> No
 
 def test_every_picture_is_next_to_the_page_and_described_in_words(tmp_path: Path) -> None:
     paths = write_report(EVALUATION, tmp_path, "Steps")
-    assert [path.name for path in paths] == ["index.html", "ranking.png", "reliability.png", "ablation.png"]
+    assert [path.name for path in paths] == [
+        *("index.html", "ranking.png", "variety.png", "reliability.png", "ablation.png")
+    ]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths[1:])
     page = paths[0].read_text()
-    assert page.count("<img ") == page.count('alt="') == 3
+    assert page.count("<img ") == page.count('alt="') == 4
     assert "10.00% predicted, 11.00% came true" in page
     assert "projects +0.1000, wishes -0.0100" in page
 
@@ -64,7 +66,7 @@ def test_the_same_figures_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_without_probability_and_ablation_the_page_has_neither(tmp_path: Path) -> None:
     paths = write_report(replace(EVALUATION, reliability=None, ablation=()), tmp_path, "Steps")
-    assert [path.name for path in paths] == ["index.html", "ranking.png"]
+    assert [path.name for path in paths] == ["index.html", "ranking.png", "variety.png"]
 
 
 def test_an_order_column_replaces_dates(tmp_path: Path) -> None:

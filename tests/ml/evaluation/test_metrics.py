@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.evaluation.metrics import bootstrap_means, measure_coverage, measure_novelty, score_cases
+from ml.evaluation.metrics import bootstrap_means, score_cases
 
 OPEN = np.ones((1, 12), bool)
 ORDER = np.arange(12)
@@ -45,12 +45,6 @@ def test_equal_scores_gain_nothing_on_average() -> None:
     rng = np.random.default_rng(0)
     hits = [one_case(np.zeros(12), [0], 1, tie_break=rng.permutation(12)).hit[0] for _ in range(600)]
     assert np.mean(hits) == pytest.approx(10 / 12, abs=0.05)
-
-
-def test_coverage_and_novelty() -> None:
-    top = np.array([[0, 1], [0, -1]])
-    assert measure_coverage(top, 4) == 0.5
-    assert measure_novelty(np.array([[0]]), np.array([3.0]), 15) == pytest.approx(2.0)
 
 
 def test_the_bootstrap_draws_people_not_cases() -> None:

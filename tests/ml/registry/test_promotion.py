@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.evaluation.results import Evaluation, PairedComparison, SegmentResult
+from ml.evaluation.results import Evaluation, ModelResult, PairedComparison, SegmentResult
 from ml.ranking.calibration import Reliability, ReliabilityBin, compute_chance_error
 from ml.registry.promotion import TrainingVersion, decide_promotion, decide_training
 from pipelines.contracts.policy import TrainingPolicy
@@ -106,6 +106,17 @@ def test_the_champion_stays_with_a_reason(evaluation: Evaluation | None, why: st
     is_yes, reason = decide(evaluation)
     assert not is_yes
     assert why in reason
+
+
+@pytest.mark.parametrize(("novelty", "is_promoted"), [(3.6, True), (3.59, False)])
+def test_a_challenger_whose_lists_are_much_less_novel_is_not_promoted(novelty: float, is_promoted: bool) -> None:
+    models = tuple(
+        ModelResult(name, 0.5, 0.4, 0.3, 0.35, 0.45, 0.2, bits, 0.6, 0.8, 1.0, 0.5, 300.0)
+        for name, bits in (("footsteps", novelty), ("champion", 4.0))
+    )
+    is_yes, reason = decide(replace(make_evaluation(), models=models))
+    assert is_yes == is_promoted
+    assert is_yes or reason == "novelty falls from 4.00 to 3.59 bits, at most 10% less allowed"
 
 
 def test_a_segment_of_few_people_does_not_count() -> None:
