@@ -16,7 +16,7 @@ import polars as pl
 from assets.resources.table_reader import TableReader
 from assets.tables.companions import filter_candidates_by_replies, read_employee_input
 from assets.tables.model import rank_candidates
-from assets.tables.recommendations import build_counterfactual_inputs, build_shared_context
+from assets.tables.recommendations import build_counterfactual_inputs, build_shared_context, read_held_steps
 from assets.tables.training_data import STEP_COLUMNS, read_flow_tables, select_practice, to_events
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.state import find_reached_steps
@@ -129,8 +129,10 @@ def read_replay_inputs(settings: Settings, policy: RecommendationPolicy, as_of: 
     people = tables.read(PERSON).select("person_id")
     groups, flow_tables = GroupFeatures(to_events(steps), members), read_flow_tables(tables, steps)
     folder = settings.models_path / tables.read(MODEL_CARD)["model_version"][0]
+    held_steps = read_held_steps(tables, employee_input, policy.minimum_people)
+    context = replace(build_shared_context(tables, as_of), **vars(held_steps))
     return ReplayInputs(
-        situation=build_counterfactual_inputs(tables, policy, employee_input, build_shared_context(tables, as_of)),
+        situation=build_counterfactual_inputs(tables, policy, employee_input, context),
         steps=steps,
         members=members,
         recommender=load_bundle(folder, extra_features=FeatureUnion((groups, build_context_features(flow_tables)))),

@@ -25,6 +25,7 @@ from assets.tables.snapshot import materialize_output, materialize_outputs_by_pe
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
 from ml.mastery.state import estimate_mastery, last_instant
+from ml.recommend.common_steps import HeldSteps, count_held_steps
 from ml.recommend.counterfactuals import CounterfactualInputs, find_counterfactuals
 from ml.recommend.motives import RecommendationContext
 from ml.recommend.reply_filter import find_no_recommendation_reasons
@@ -97,7 +98,8 @@ def recommendations(run: AssetRun) -> Results:
     practice_options = find_practice_options(
         assignments, table_reader.read(LEARNING_RECORD), evidence, skills, text_matches, as_of
     )
-    shared_context = build_shared_context(table_reader, as_of)
+    held_steps = read_held_steps(table_reader, employee_input, policy.minimum_people)
+    shared_context = replace(build_shared_context(table_reader, as_of), **vars(held_steps))
     ranked_steps_of_ranges: list[pl.DataFrame] = []
 
     def compute_rows(reader: TableReader) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -120,11 +122,16 @@ def recommendations(run: AssetRun) -> Results:
             policy,
         )
         ranked_steps_of_ranges.append(
-            employee_input.objections.drop_objected_rows(ranked_steps).select("person_id", "skill_id")
+            employee_input.objections.drop_objected_rows(ranked_steps).select(
+                "person_id", "skill_id", "displaced_count"
+            )
         )
         return recommendation_rows, counterfactuals
 
     yield from materialize_outputs_by_people(run, (NEXT_SKILL, COUNTERFACTUAL), compute_rows)
+    ranked_steps = pl.concat(ranked_steps_of_ranges)
+    displaced_count = ranked_steps.unique("person_id")["displaced_count"].sum()
+    run.log.info(f"{displaced_count:,} steps that are common in their unit were displaced from the first of a list")
     if run.scope.people is not None:  # support gaps are about units: a run for some people leaves them as they are
         yield run.materialize(SUPPORT_GAP, pl.DataFrame(schema=SUPPORT_GAP.schema))
         return
@@ -133,7 +140,6 @@ def recommendations(run: AssetRun) -> Results:
         table_reader.read(MASTERY, ["person_id", "skill_id", "stage"])
     )
     unit_support = count_unit_support(assignments, evidence, mastery, unit_members, text_matches, as_of)
-    ranked_steps = pl.concat(ranked_steps_of_ranges)
     support_gaps = find_support_gaps(ranked_steps, unit_members, unit_support, skills, policy.minimum_people)
     yield materialize_output(run, SUPPORT_GAP, support_gaps)
 
@@ -257,6 +263,24 @@ def build_shared_context(table_reader: TableReader, as_of: date) -> Recommendati
         role_profiles=table_reader.read(ROLE_PROFILE),
         demand=count_skill_demand(table_reader.read(ASSIGNMENT), evidence, text_matches, as_of),
         preferences=list_motive_weights(table_reader.read(ASPIRATION), as_of),
+    )
+
+
+def read_held_steps(table_reader: TableReader, employee_input: EmployeeInput, minimum_people: int) -> HeldSteps:
+    """Read what all employed people hold, without what people object to.
+
+    Args:
+        table_reader: Reads people, mastery and micro-skills.
+        employee_input: What people stated.
+        minimum_people: The smallest number of people that a count may describe.
+    """
+    mastery = table_reader.read(MASTERY, ["person_id", "skill_id", "stage"])
+    people = table_reader.read(PERSON).filter(is_employed()).select("person_id", "unit_name")
+    return count_held_steps(
+        employee_input.objections.drop_objected_rows(mastery),
+        people.join(employee_input.opted_out_people, on="person_id", how="anti"),
+        table_reader.read(SKILL),
+        minimum_people,
     )
 
 

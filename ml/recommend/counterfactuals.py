@@ -251,9 +251,7 @@ def verify_wishes(proposals: pl.DataFrame, inputs: CounterfactualInputs) -> pl.D
         pl.col("step_id").cast(step_enum),
         pl.col("skill_id", "capability_name").cast(skill_name_enum),
         "relative",
-        "mastery",
-        "purpose",
-        "is_accepted",
+        *("mastery", "purpose", "is_accepted", "is_common"),
     )
     version_people = versions.select("person_id", "version_id")
     wishes = _change_wishes(_to_versions(context.wishes, version_people), versions)

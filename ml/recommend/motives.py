@@ -13,6 +13,7 @@ import polars as pl
 
 from ml.data.encoding import HeldSkills, build_adjacency, encode_ids, index_held_skills, max_by_key
 from ml.data.sparse_rows import Doubles, Ints
+from ml.recommend.common_steps import COMMON_STEP_SCHEMA, STEP_NOVELTY_SCHEMA, UNIT_MEMBER_SCHEMA
 from pipelines.contracts.columns import MOTIVE_WEIGHT_COLUMNS, STAGE_INDEX
 
 # A wish for another micro-skill of the same capability counts half.
@@ -40,6 +41,9 @@ class RecommendationContext:
         demand: One row per micro-skill: skill_id, demand_count, the recent and open work that names it.
         preferences: One row per person with motive weights of their own: person_id, mastery_weight, autonomy_weight,
             purpose_weight. A null weight means that the policy's weight applies.
+        unit_members: One row per person with a unit: person_id, unit_name.
+        common_steps: One row per unit and step that is common in it: unit_name, skill_id, to_stage.
+        step_novelty: One row per micro-skill and stage: skill_id, to_stage, novelty.
     """
 
     mastery: pl.DataFrame
@@ -50,6 +54,9 @@ class RecommendationContext:
     role_profiles: pl.DataFrame
     demand: pl.DataFrame
     preferences: pl.DataFrame = field(default_factory=empty_preferences)
+    unit_members: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNIT_MEMBER_SCHEMA))
+    common_steps: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=COMMON_STEP_SCHEMA))
+    step_novelty: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STEP_NOVELTY_SCHEMA))
 
     @cached_property
     def held_skills(self) -> HeldSkills:

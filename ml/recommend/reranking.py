@@ -9,6 +9,7 @@ from itertools import pairwise
 import polars as pl
 
 from ml.recommend.action_text import add_how_text, write_counterfactuals
+from ml.recommend.common_steps import add_commonness, limit_common_steps
 from ml.recommend.explanation_facts import add_explanation_facts
 from ml.recommend.explanations import explain_steps
 from ml.recommend.motives import RecommendationContext, score_motives
@@ -154,8 +155,9 @@ def rerank_candidates(
         policy: The company's policy.
 
     Returns:
-        One row per person and listed step, with rank from 1, the motives, score and its parts, and the names of
-        micro-skill and capability. Contributions are relative to the mean over the person's candidates.
+        One row per person and listed step, with rank from 1, the motives, score and its parts, novelty, the names of
+        micro-skill and capability, and displaced_count (see `limit_common_steps`). Contributions are relative to the
+        mean over the person's candidates.
     """
     contributions = pl.col("^contribution_.*$")
     steps = add_names(candidates, context).with_columns(contributions - contributions.mean().over("person_id"))
@@ -165,9 +167,10 @@ def rerank_candidates(
 
 
 def add_names(candidates: pl.DataFrame, context: RecommendationContext) -> pl.DataFrame:
-    """Add skill_name and capability_name to candidates (skill_id and any other column)."""
+    """Add skill_name, capability_name, is_common and novelty to candidates (person_id, skill_id, to_stage, kind)."""
     skill_names = context.skills.select("skill_id", "skill_name", "capability_name")
-    return candidates.join(skill_names, on="skill_id", how="left", maintain_order="left")
+    named_candidates = candidates.join(skill_names, on="skill_id", how="left", maintain_order="left")
+    return add_commonness(named_candidates, context.unit_members, context.common_steps, context.step_novelty)
 
 
 def add_blended_score(steps: pl.DataFrame, policy_weights: ScoreWeights, preferences: pl.DataFrame) -> pl.DataFrame:
@@ -237,8 +240,9 @@ def mark_accepted_steps(steps: pl.DataFrame, accepted_steps: pl.DataFrame) -> pl
 def select_listed_steps(steps: pl.DataFrame, policy: RecommendationPolicy) -> pl.DataFrame:
     """Select the first `list_length` steps of each person and rank them from 1.
 
-    Accepted steps come first and stay on the list whatever its length. A micro-skill has one step on a list. Steps
-    beyond `per_capability` of one capability come after all others.
+    Accepted steps come first and stay on the list whatever its length. A micro-skill has one step on a list. Of the
+    steps that are common in the person's unit, the first `common_steps` stay; steps beyond `per_capability` of one
+    capability come after all others.
     """
     # only the columns that decide are sorted, the other columns are gathered for the listed rows
     group_name = pl.col("capability_name").fill_null(pl.col("skill_id")).alias("group")
@@ -248,13 +252,14 @@ def select_listed_steps(steps: pl.DataFrame, policy: RecommendationPolicy) -> pl
     rank = pl.when(is_surplus).then(surplus_rank).otherwise(is_regular.cum_sum().over("person_id")).cast(pl.Int64)
     position_in_group = pl.int_range(pl.len()).over("person_id", "group")
     ranked_rows = (
-        steps.select("person_id", "is_accepted", "score", "step_id", "skill_id", group_name)
+        steps.select("person_id", "is_accepted", "is_common", "score", "step_id", "skill_id", group_name)
         .with_row_index("row")
         .sort("person_id", "is_accepted", "score", "step_id", descending=[False, True, True, False])
         .unique(("person_id", "skill_id"), keep="first", maintain_order=True)
+        .pipe(limit_common_steps, policy)
         .with_columns(((position_in_group >= policy.per_capability) & ~pl.col("is_accepted")).alias("is_surplus"))
         .with_columns(rank.alias("rank"))
         .filter((pl.col("rank") <= policy.list_length) | pl.col("is_accepted"))
         .sort("person_id", "rank")
     )
-    return steps[ranked_rows["row"]].with_columns(ranked_rows["rank"])
+    return steps[ranked_rows["row"]].with_columns(ranked_rows["rank"], ranked_rows["displaced_count"])

@@ -272,8 +272,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
     ALIGNMENT.name: {
         "team_people_count": columns_of(PERSON, "person_id unit_name"),
         "wishing_people_count wish_share": (
-            *_WISH_ORIGINS,
-            *columns_of(REPLY, "reply_kind"),
+            *(*_WISH_ORIGINS, *columns_of(REPLY, "reply_kind")),
             *columns_of(SKILL, "capability_id"),
         ),
         "need_share": (*_NEED_ORIGINS, *columns_of(SKILL, "capability_id")),
@@ -281,7 +280,8 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
     },
     NEXT_SKILL.name: {
         "is_hidden": _REPLY_ORIGINS,
-        "rank": _RANK_ORIGINS,
+        "rank": (*_RANK_ORIGINS, *columns_of(MASTERY, "stage"), *columns_of(PERSON, "unit_name")),
+        "novelty": columns_of(MASTERY, "stage"),
         "score": (
             *(*_RANK_ORIGINS, *_WISH_ORIGINS, *_NEED_ORIGINS),
             *columns_of(MASTERY, "level_share"),

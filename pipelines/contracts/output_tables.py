@@ -27,13 +27,13 @@ NEXT_SKILL = declare_table(
     "One row per person and recommended step, best first; for a person without one, one row with the reason.",
     """
     person_id rank skill_id from_stage to_stage kind probability score mastery autonomy purpose reasons explanation
-    counterfactual how is_accepted no_recommendation_reason is_hidden snapshot_id as_of valid_until model_version
-    policy_version schema_version
+    counterfactual how is_accepted no_recommendation_reason is_hidden novelty snapshot_id as_of valid_until
+    model_version policy_version schema_version
     """,
     required="person_id snapshot_id as_of valid_until model_version policy_version schema_version",
     references=(PERSON_REFERENCE, SKILL_REFERENCE),
     row_rules=(_HAS_STEP_OR_REASON,),
-    version="1.2.0",
+    version="1.3.0",
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform", "BI"),

@@ -28,7 +28,7 @@ class _Bounded:
                 raise ValueError(f"{field_name} is {field_value}; allowed: 0 or more")
             if field_name.endswith("_share") and field_value > 1:
                 raise ValueError(f"{field_name} is {field_value}; allowed: 0 to 1")
-            if field_name.endswith(("horizon_days", "list_length", "valid_days")) and field_value < 1:
+            if field_name.endswith(("horizon_days", "list_length", "valid_days", "common_steps")) and field_value < 1:
                 raise ValueError(f"{field_name} is {field_value}; allowed: 1 or more")
 
 
@@ -171,6 +171,7 @@ class RecommendationPolicy(_Bounded):
     minimum_people: int = 3  # people behind an anonymous sentence; fewer could be recognised
     team_people: int = 5  # people of a team that is reported on; fewer could be recognised
     per_capability: int = 4  # steps of one capability in a list, for variety
+    common_steps: int = 10  # steps in a list that more than half of the person's unit hold
     stages: StagePolicy = field(default_factory=StagePolicy)
     precedence: PrerequisitePolicy = field(default_factory=PrerequisitePolicy)
     weights: ScoreWeights = field(default_factory=ScoreWeights)

@@ -50,7 +50,7 @@ def test_an_eligible_accepted_step_is_added() -> None:
 
 def test_accepted_steps_come_first_and_stay_on_a_short_list() -> None:
     steps = FOUND.filter(pl.col("person_id") == "ann").with_columns(
-        score=pl.Series([0.9, 0.1]), capability_name=pl.lit("any")
+        score=pl.Series([0.9, 0.1]), capability_name=pl.lit("any"), is_common=False
     )
     listed = select_listed_steps(
         mark_accepted_steps(steps, pairs(("ann", "tea|apprentice"))),

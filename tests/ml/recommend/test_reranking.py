@@ -48,7 +48,9 @@ def scored(*rows: dict[str, Any]) -> pl.DataFrame:
 def ranked(*rows: tuple[str, str, str | None, float]) -> pl.DataFrame:
     columns = {"person_id": pl.String, "step_id": pl.String, "capability_name": pl.String, "score": pl.Float64}
     return pl.DataFrame(rows, schema=columns, orient="row").with_columns(
-        pl.col("step_id").str.extract(r"^([^|]*)").alias("skill_id"), pl.lit(False).alias("is_accepted")
+        pl.col("step_id").str.extract(r"^([^|]*)").alias("skill_id"),
+        pl.lit(False).alias("is_accepted"),
+        is_common=False,
     )
 
 
