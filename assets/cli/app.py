@@ -224,6 +224,7 @@ def record_outcome(
         "footsteps evaluate events.csv",
         "footsteps evaluate events.parquet --split leave-last --json",
         "footsteps evaluate --report report",
+        "footsteps evaluate --outcomes",
     )
 )
 @report_failures
@@ -244,19 +245,16 @@ def evaluate(
     ] = None,
     again: Annotated[Path | None, typer.Option(help="CSV or Parquet with further events: skills used again.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for an HTML page with plots and the ablation.")] = None,
+    outcomes: Annotated[bool, typer.Option("--outcomes", help="How far recommended steps brought people.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of sampling.")] = 0,
     data_root: DataRoot = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate the recommender and simpler models on a history; no model sees the future that it is scored on."""
-    from assets.cli.evaluate import EvaluationOptions, evaluate_company, evaluate_events
-    from assets.cli.terminal.console import resolve_settings
+    from assets.cli.evaluate import EvaluationOptions, run_evaluation
 
     options = EvaluationOptions(split, horizon, models, seed, names, attributes, again, report, as_json)
-    if events is None:
-        evaluate_company(resolve_settings(data_root, config_file), options)
-    else:
-        evaluate_events(events, config_file, options)
+    run_evaluation(events, data_root, config_file, options, with_outcomes=outcomes)
 
 
 @app.command(epilog=example("footsteps access 100012 --output copies", "footsteps access mia@acme.example --json"))

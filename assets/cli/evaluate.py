@@ -11,7 +11,14 @@ from typing import Any, cast, get_args
 import polars as pl
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.cli.terminal.console import CommandFailed, print_json, print_table, stderr_console, stdout_console
+from assets.cli.terminal.console import (
+    CommandFailed,
+    print_json,
+    print_table,
+    resolve_settings,
+    stderr_console,
+    stdout_console,
+)
 from assets.cli.terminal.inputs import load_config
 from assets.reporting.evaluation_report import (
     RANKING_HEADINGS,
@@ -53,6 +60,38 @@ class EvaluationOptions:
     repeated_events_file: Path | None
     report_folder: Path | None
     as_json: bool
+
+
+def run_evaluation(
+    events_file: Path | None,
+    data_root: Path | None,
+    config_file: Path | None,
+    options: EvaluationOptions,
+    *,
+    with_outcomes: bool,
+) -> None:
+    """Evaluate a history file, the company's own steps, or what became of these.
+
+    Args:
+        events_file: The history, or None for the company's own tables.
+        data_root: The folder of all data of the company, or None.
+        config_file: A footsteps.yaml, or None.
+        options: The options of the command.
+        with_outcomes: Whether to estimate how far recommended steps brought people instead of accuracy.
+
+    Raises:
+        CommandFailed: If a file, an option or the company's tables cannot be used.
+    """
+    if events_file is None and with_outcomes:
+        from assets.cli.feedback.outcomes import print_outcomes
+
+        print_outcomes(resolve_settings(data_root, config_file), options.seed, options.as_json)
+    elif with_outcomes:
+        raise CommandFailed("--outcomes reads the company's own tables: leave the history file out")
+    elif events_file is None:
+        evaluate_company(resolve_settings(data_root, config_file), options)
+    else:
+        evaluate_events(events_file, config_file, options)
 
 
 def evaluate_events(events_file: Path, config_file: Path | None, options: EvaluationOptions) -> None:

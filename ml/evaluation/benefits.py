@@ -5,7 +5,7 @@ Does not belong here: what became of each step (`ml.evaluation.outcomes`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -91,12 +91,17 @@ def estimate_benefit(
         known_steps.filter(pl.col("is_recommended") == group_flag)["person_id"].n_unique()
         for group_flag in (True, False)
     ]
-    group_counts = (int(is_recommended.sum()), int((~is_recommended).sum()), *people_counts)
+    benefit = Benefit(
+        outcome,
+        follow_up_days,
+        recommended_count=int(is_recommended.sum()),
+        other_count=int((~is_recommended).sum()),
+        recommended_people=people_counts[0],
+        other_people=people_counts[1],
+    )
     if min(people_counts) < MIN_PEOPLE:
-        return Benefit(
-            outcome,
-            follow_up_days,
-            *group_counts,
+        return replace(
+            benefit,
             reason=f"{people_counts[0]} people took a recommended step at least {follow_up_days} days ago and "
             f"{people_counts[1]} another one; {MIN_PEOPLE} of each are needed",
         )
@@ -115,10 +120,8 @@ def estimate_benefit(
         + group_weights[0] * (has_outcome - outcome_shares[0])
         - group_weights[1] * (has_outcome - outcome_shares[1])
     )
-    return Benefit(
-        outcome,
-        follow_up_days,
-        *group_counts,
+    return replace(
+        benefit,
         naive=_compare_weighted_means(np.stack([is_recommended, ~is_recommended]), has_outcome, person_codes, seed),
         inverse_propensity=_compare_weighted_means(group_weights, has_outcome, person_codes, seed),
         doubly_robust=_compare_weighted_means(
