@@ -149,6 +149,19 @@ def bench_companions(
     print_companions(people, as_json)
 
 
+@bench.command("following", epilog=example("footsteps bench following", "footsteps bench following --companies 3"))
+@report_failures
+def bench_following(
+    people: Annotated[int, typer.Option(min=60, max=20_000, help="People of each demo company.")] = 300,
+    companies: Annotated[int, typer.Option(min=2, help="Number of demo companies, each with its own seed.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Let the people of demo companies follow lists by imitation and by the blend with motives: planted benefit."""
+    from benchmarks.lists.following import print_following
+
+    print_following(people, companies, as_json)
+
+
 @bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
 @report_failures
 def bench_counterfactuals(

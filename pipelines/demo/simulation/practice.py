@@ -82,8 +82,7 @@ def plan_practice(
 ) -> Plan:
     """Draw the stage that each (person, micro-skill) aims at, and the days on which its stages are due."""
     entry_count = person_indices.size
-    master_share = 0.03 + 0.08 * (importance == 1) + 0.06 * is_favoured
-    journeyman_share = 0.16 + 0.22 * (importance == 1) + 0.10 * is_favoured
+    journeyman_share, master_share = compute_goal_shares(importance, is_favoured)
     stage_draws = rng.random(entry_count)
     goal_stages = APPRENTICE + (stage_draws < master_share + journeyman_share) + (stage_draws < master_share) * 1
     never_day = last_days.max(initial=0) + 10_000
@@ -103,6 +102,23 @@ def plan_practice(
         last_days,
         goal_stages,
         rng.random(entry_count) < COURSE_SHARE,
+    )
+
+
+def compute_goal_shares(importance: FloatArray, is_favoured: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Compute the planted benefit of taking up a micro-skill: the shares that aim at journeyman and at master.
+
+    Args:
+        importance: Importance in the person's role, 1 if essential.
+        is_favoured: 1 if the micro-skill is in a capability that the person favours, else 0.
+
+    Returns:
+        The share that aims at journeyman and no further, and the share that aims at master; all others stay
+        apprentices.
+    """
+    return (
+        0.16 + 0.22 * (importance == 1) + 0.10 * is_favoured,
+        0.03 + 0.08 * (importance == 1) + 0.06 * is_favoured,
     )
 
 

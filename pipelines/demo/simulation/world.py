@@ -67,6 +67,7 @@ class History:
     lessons: pl.DataFrame  # person, skill, day, hours, learner (null for a group)
     wishes: pl.DataFrame  # person, skill, day, strength
     demands: pl.DataFrame  # issue, unit, skill, created_day: open issues without an assignee
+    talents: pl.DataFrame  # person, capability: the capabilities that each person favours
 
 
 def generate_world(people_count: int, *, seed: int, export_day: date) -> World:
@@ -159,7 +160,21 @@ def generate_history(world: World, block_number: int) -> History:
         lessons=choose_learners(plan, plan_entries, lessons, rng),
         wishes=generate_wishes(people, is_favoured, last_days, world, rng),
         demands=generate_demands(people, world, block_number, rng),
+        talents=list_talents(people["person"], is_favoured, world.catalog),
     )
+
+
+def list_talents(person_numbers: pl.Series, is_favoured: FloatArray, catalog: Catalog) -> pl.DataFrame:
+    """List the capabilities that people favour: person, capability.
+
+    Args:
+        person_numbers: Number of each person.
+        is_favoured: As `choose_talents` returns it.
+        catalog: The catalogue.
+    """
+    first_skills = np.unique(catalog.capability_numbers, return_index=True)[1]
+    person_rows, capability_numbers = np.nonzero(is_favoured[:, first_skills])
+    return pl.DataFrame({"person": person_numbers.gather(person_rows), "capability": capability_numbers})
 
 
 def replace_entry_numbers(plan_entries: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

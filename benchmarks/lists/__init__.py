@@ -1,0 +1,1 @@
+"""Benchmarks of lists: their variety, and how far people get who follow them."""
