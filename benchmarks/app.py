@@ -162,6 +162,25 @@ def bench_following(
     print_following(people, companies, as_json)
 
 
+@bench.command(
+    "variety", epilog=example("footsteps bench variety", "footsteps bench variety events.csv --units units.csv")
+)
+@report_failures
+def bench_variety(
+    events: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet: person_id, skill_id, ts. None: demo companies.")
+    ] = None,
+    units: Annotated[Path | None, typer.Option(help="CSV or Parquet: person_id, unit_name.")] = None,
+    companies: Annotated[int, typer.Option(min=1, help="Number of demo companies, each with its own seed.")] = 5,
+    people: Annotated[int, typer.Option(min=60, max=20_000, help="People of each demo company.")] = 300,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what the limits of a list cost in accuracy and give in variety: one limit at a time."""
+    from benchmarks.lists.variety_tradeoff import print_tradeoff
+
+    print_tradeoff(events, units, companies, people, as_json)
+
+
 @bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))
 @report_failures
 def bench_counterfactuals(

@@ -16,14 +16,13 @@ from scipy import stats
 
 from assets.cli.terminal.console import print_json, print_note, print_table
 from benchmarks.lists.demo_company import (
-    CANDIDATES_PER_PERSON,
     HORIZON_DAYS,
     NEW_STAGE,
     DemoCompany,
     build_demo_company,
+    rank_new_steps,
     to_time,
 )
-from ml.ranking.group_features import GroupFeatures
 from ml.recommend.motives import RecommendationContext
 from ml.recommend.reranking import rerank_candidates
 from pipelines.contracts.policy import RecommendationPolicy, ScoreWeights
@@ -133,7 +132,8 @@ def follow_lists(company: DemoCompany, lists_name: str, seed: int) -> np.ndarray
         step_counts = company.people.select(
             "person_id", step_count=pl.Series(rng.poisson(HORIZON_DAYS / NEW_GAP_DAYS, company.people.height))
         )
-        listed_steps = list_steps(company, lists_name, rank_steps(company, events, round_number), context)
+        candidates = rank_new_steps(company, events, company.last_day + round_number * HORIZON_DAYS)
+        listed_steps = list_steps(company, lists_name, candidates, context)
         taken_steps = (
             listed_steps.select("person_id", "skill_id", "rank")
             .join(step_counts, on="person_id")
@@ -141,7 +141,7 @@ def follow_lists(company: DemoCompany, lists_name: str, seed: int) -> np.ndarray
             .select("person_id", "skill_id")
         )
         taken_frames.append(taken_steps)
-        taken_day = company.world.last_day + 1 + round_number * HORIZON_DAYS
+        taken_day = company.last_day + 1 + round_number * HORIZON_DAYS
         events = pl.concat(
             [
                 events,
@@ -155,24 +155,6 @@ def follow_lists(company: DemoCompany, lists_name: str, seed: int) -> np.ndarray
             mastery=pl.concat([context.mastery, taken_steps.with_columns(stage=pl.lit(NEW_STAGE))]),
         )
     return measure_progress(company, pl.concat(taken_frames))
-
-
-def rank_steps(company: DemoCompany, events: pl.DataFrame, round_number: int) -> pl.DataFrame:
-    """Rank new steps for everybody on the first day of a round, as candidates of `rerank_candidates`."""
-    as_of = pl.select(to_time(pl.lit(company.world.last_day + round_number * HORIZON_DAYS))).item()
-    recommender = replace(company.recommender, extra=GroupFeatures(events, company.memberships))
-    scored_steps = recommender.score(events, company.people["person_id"], as_of=as_of, max_items=CANDIDATES_PER_PERSON)
-    return scored_steps.select(
-        "person_id",
-        "probability",
-        "utility",
-        pl.col("skill_id").alias("step_id"),
-        pl.col("skill_id").str.strip_suffix(f"|{NEW_STAGE}"),
-        kind=pl.lit("new"),
-        from_stage=pl.lit("none"),
-        to_stage=pl.lit(NEW_STAGE),
-        is_accepted=pl.lit(False),
-    )
 
 
 def measure_progress(company: DemoCompany, taken_steps: pl.DataFrame) -> np.ndarray:
