@@ -56,7 +56,7 @@ def build_site(
     environment = create_environment(
         snapshot, company_name, language=language, smallest_team=max(smallest_team, SMALLEST_TEAM)
     )
-    marker_text = f"{snapshot.snapshot_id}\n{language.code} {json.dumps(dict(language.stage_words), sort_keys=True)}\n"
+    marker_text = f"{snapshot.snapshot_id}\n{language.code} {json.dumps(language.stage_words)}\n"
     if not (pages_folder / FINGERPRINTS_FILE).exists() or _read_marker(pages_folder) != marker_text:
         for leftover_folder in site_folder.glob(f".*{UNFINISHED}"):
             # processes of a killed run may still write into it: the next run removes what remains

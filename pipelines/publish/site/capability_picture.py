@@ -6,6 +6,7 @@ Does not belong here: drawing the cells (`templates/pieces.html.j2`), recommende
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pipelines.contracts.columns import STAGE_INDEX, STAGES
 from pipelines.publish.site.language import PageLanguage, message
@@ -13,8 +14,8 @@ from pipelines.publish.site.page_data import PageData, PersonRows, Row
 
 # Signs that differ in shape, not only in colour.
 SIGN_BY_STAGE = dict(zip(STAGES, ("○", "◔", "◑", "●"), strict=True))
-# Above this number of micro-skills, a picture has one block per kind in place of a cell per micro-skill.
-_MAX_CELLS = 24
+# Cached summaries: they are made from four small numbers.
+_CACHED_SUMMARY_COUNT = 10_000
 _MISSING_TEXTS = {
     "first_practice": message("first practice"),
     "repetition": message("more real work with it"),
@@ -26,7 +27,7 @@ _MISSING_TEXTS = {
 # The kind of a cell: stage, whether it is rusty, whether it is the micro-skill of a recommended step.
 Cell = tuple[str, bool, bool]
 # Sign, name, stage, and texts about the evidence.
-HeldSkill = tuple[str, str, str, list[str]]
+HeldSkill = tuple[str, str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class CapabilityView:
 
     Attributes:
         name: Name of the capability.
-        blocks: Each kind of cell with the number of micro-skills it stands for; a block of one is one micro-skill.
+        blocks: Each kind of cell with its number of micro-skills, the highest stage first.
         total: Number of micro-skills of the capability.
         summary: How many micro-skills are held, rusty and next, as a text.
         held: The held micro-skills, the highest stage first.
-        next_names: Names of the micro-skills of recommended steps.
+        next_text: Names of the micro-skills of recommended steps; empty if there is none.
     """
 
     name: str
@@ -47,7 +48,7 @@ class CapabilityView:
     total: int
     summary: str
     held: list[HeldSkill]
-    next_names: list[str]
+    next_text: str
 
 
 def view_capabilities(page_data: PageData, person_rows: PersonRows, language: PageLanguage) -> list[CapabilityView]:
@@ -94,28 +95,34 @@ def _view_capability(
         held_rows,
         key=lambda held_row: (-STAGE_INDEX[held_row["stage"]], page_data.skill_name(held_row["skill_id"])),
     )
-    held_ids = {held_row["skill_id"] for held_row in held_rows}
-    cells: list[Cell] = [
-        (held_row["stage"], bool(held_row["is_rusty"]), held_row["skill_id"] in next_ids) for held_row in held_rows
-    ]
-    new_ids = [skill_id for skill_id in next_ids if skill_id not in held_ids]
-    cells += [(STAGES[0], False, True)] * len(new_ids)
+    held_ids, next_names = {held_row["skill_id"] for held_row in held_rows}, dict.fromkeys(next_ids)
+    blocks: Counter[Cell] = Counter(
+        (held_row["stage"], bool(held_row["is_rusty"]), held_row["skill_id"] in next_names) for held_row in held_rows
+    )
+    if new_count := sum(skill_id not in held_ids for skill_id in next_names):
+        blocks[STAGES[0], False, True] = new_count
     # micro-skills of no capability are no set that could be completed
-    known_count = len(page_data.skill_ids_by_capability.get(name, ())) if name else 0
-    total = max(known_count, len(cells))
-    cells += [(STAGES[0], False, False)] * (total - len(cells))
-    is_counted = total > _MAX_CELLS
-    rusty_count = sum(is_rusty for _, is_rusty, _ in cells)
+    shown_count = len(held_rows) + new_count
+    total = max(page_data.skill_count_by_capability[name] if name else 0, shown_count)
+    if total > shown_count:
+        blocks[STAGES[0], False, False] = total - shown_count
     return CapabilityView(
         name or language.translate("Other micro-skills"),
-        tuple(Counter(cells).items()) if is_counted else tuple((cell, 1) for cell in cells),
+        tuple(blocks.items()),
         total,
-        _summarise(len(held_rows), total if name else 0, rusty_count, len(set(next_ids)), language),
+        _summarise(
+            len(held_rows),
+            total if name else 0,
+            sum(bool(held_row["is_rusty"]) for held_row in held_rows),
+            len(next_names),
+            language,
+        ),
         [_describe_held(page_data, held_row, language) for held_row in held_rows],
-        [page_data.skill_name(skill_id) for skill_id in dict.fromkeys(next_ids)],
+        language.join(page_data.skill_name(skill_id) for skill_id in next_names) if next_names else "",
     )
 
 
+@lru_cache(_CACHED_SUMMARY_COUNT)
 def _summarise(held_count: int, total: int, rusty_count: int, next_count: int, language: PageLanguage) -> str:
     parts = [
         language.translate_count(
@@ -161,7 +168,7 @@ def _describe_held(page_data: PageData, held_row: Row, language: PageLanguage) -
         SIGN_BY_STAGE[held_row["stage"]],
         page_data.skill_name(held_row["skill_id"]),
         stage_text,
-        [text for text in texts if text],
+        tuple(text for text in texts if text),
     )
 
 

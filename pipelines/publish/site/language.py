@@ -8,8 +8,8 @@ A text is written in English, in the code or in a template, as the argument of `
 """
 
 import gettext
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
@@ -48,15 +48,15 @@ class PageLanguage:
 
     Attributes:
         code: One of `LANGUAGE_CODES`, the value of the attribute `lang`.
-        stage_words: The company's own word by stage; the words of the language for other stages.
+        stage_words: Stage and the company's own word for it; other stages have the words of the language.
     """
 
     code: str = "en"
-    stage_words: Mapping[str, str] = field(default_factory=dict)
+    stage_words: tuple[tuple[str, str], ...] = ()
 
     def translate(self, text: str, **values: object) -> str:
         """Translate a text and fill its placeholders, written as `%(name)s`."""
-        translated_text = _load_catalogue(self.code).gettext(text)
+        translated_text = _translate(self.code, text)
         return translated_text % values if values else translated_text
 
     def translate_count(self, singular: str, plural: str, count: int, **values: object) -> str:
@@ -66,7 +66,7 @@ class PageLanguage:
 
     def name_stage(self, stage: str) -> str:
         """The word for a stage."""
-        return self.stage_words.get(stage) or self.translate(_STAGE_WORDS[stage])
+        return dict(self.stage_words).get(stage) or self.translate(_STAGE_WORDS[stage])
 
     def format_date(self, day: date) -> str:
         """Write a day with the name of its month."""
@@ -96,7 +96,7 @@ def choose_language(page_options: PageOptions, language_code: str | None = None)
         language_code: Another language than that of the company, or None.
     """
     stage_words = page_options.stage_words.model_dump(exclude_none=True)
-    return PageLanguage(language_code or page_options.language, stage_words)
+    return PageLanguage(language_code or page_options.language, tuple(stage_words.items()))
 
 
 @cache
@@ -104,6 +104,11 @@ def _load_catalogue(language_code: str) -> gettext.NullTranslations:
     if language_code == "en":
         return gettext.NullTranslations()
     return gettext.translation(CATALOGUE_NAME, LOCALE_FOLDER, [language_code])
+
+
+@cache
+def _translate(language_code: str, text: str) -> str:
+    return _load_catalogue(language_code).gettext(text)
 
 
 @cache

@@ -8,6 +8,7 @@ writing files (`build`).
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,19 +91,23 @@ class PageData:
 
     def capability_name(self, skill_id: str | None) -> str:
         """Name of the capability of a micro-skill; empty if it belongs to none."""
-        return str(self.skill_row_by_id.get(skill_id or "", {}).get("capability_name") or "")
+        return self._capability_by_skill.get(skill_id or "", "")
 
     def person_name(self, person_id: str) -> str:
         """Name of a person; the id if the name is unknown."""
         return str(self.person_row_by_id.get(person_id, {}).get("display_name") or person_id)
 
     @cached_property
-    def skill_ids_by_capability(self) -> dict[str, list[str]]:
-        """The micro-skills of each capability by its name; those of no capability have the empty name."""
-        skill_ids_by_capability: dict[str, list[str]] = {}
-        for skill_id in self.skill_row_by_id:
-            skill_ids_by_capability.setdefault(self.capability_name(skill_id), []).append(skill_id)
-        return skill_ids_by_capability
+    def skill_count_by_capability(self) -> Counter[str]:
+        """The number of micro-skills of each capability, by its name."""
+        return Counter(self._capability_by_skill.values())
+
+    @cached_property
+    def _capability_by_skill(self) -> dict[str, str]:
+        return {
+            skill_id: str(skill_row.get("capability_name") or "")
+            for skill_id, skill_row in self.skill_row_by_id.items()
+        }
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def _fingerprint_lookups(page_data: PageData) -> str:
         page_data.person_row_by_id,
         page_data.system_by_source,
         page_data.horizon_by_model,
-        [page_data.language.code, dict(page_data.language.stage_words)],
+        [page_data.language.code, page_data.language.stage_words],
     ]
     lookups_digest.update(json.dumps(lookup_values, sort_keys=True, default=str).encode())
     return lookups_digest.hexdigest()[:16]

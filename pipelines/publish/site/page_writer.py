@@ -5,6 +5,7 @@ Does not belong here: the text of a page (`pages`), and any slow import: every p
 """
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -13,13 +14,14 @@ from pathlib import Path
 
 import jinja2
 import polars as pl
+from jinja2.ext import Extension
 from joblib import Parallel, cpu_count, delayed
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pipelines.publish.site.capability_picture import CapabilityView, HeldSkill
 from pipelines.publish.site.language import ENGLISH, PageLanguage
 from pipelines.publish.site.page_data import SMALLEST_TEAM, PageData, iterate_people, load_page_data
-from pipelines.publish.site.pages import render_person_page
+from pipelines.publish.site.pages import StepView, render_person_page
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.file_access import current_umask, use_umask
 from pipelines.storage.lake import Lake
@@ -34,10 +36,20 @@ _MIN_PAGES_PER_PROCESS = 1_000
 _PARTS_PER_PROCESS = 4
 # Seconds after which a process ends if it has nothing to do, and between two looks at its parent.
 _IDLE_SECONDS, _WATCH_SECONDS = 10, 0.2
-# Cached pictures of capabilities: many people hold the same stages of one.
-_CACHED_PICTURE_COUNT = 20_000
+# Cached pieces, such as pictures of capabilities: many people hold the same stages of one.
+_CACHED_PIECE_COUNT = 20_000
+_FIXED_TEXT_PATTERN = re.compile(r'\{\{ _\("(?P<text>[^"]+)"\) \}\}')
 # Steps that are shown at first; the others open on request.
 _SHOWN_STEP_COUNT = 3
+
+
+class FixedTexts(Extension):
+    """Translates the texts without placeholders when a template is compiled, not whenever it is rendered."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Replace each `{{ _("text") }}` by the escaped text in the language of the environment."""
+        language: PageLanguage = self.environment.globals["language"]
+        return _FIXED_TEXT_PATTERN.sub(lambda match: str(escape(language.translate(match["text"]))), source)
 
 
 def write_people(
@@ -96,6 +108,7 @@ def create_environment(
         An environment with the globals and filters that the templates use.
     """
     environment = open_page_templates(TEMPLATES, keep_trailing_newline=False)
+    environment.add_extension(FixedTexts)
     environment.globals.update(
         snapshot=snapshot,
         company=company_name,
@@ -106,16 +119,21 @@ def create_environment(
         count_text=language.translate_count,
     )
     pieces = environment.get_template("pieces.html.j2").module
-    # pictures that pages repeat are drawn once
-    draw_picture = lru_cache(_CACHED_PICTURE_COUNT)(pieces.picture)
+    # pieces that pages repeat are rendered once
+    draw_picture, list_texts, describe_fit, describe_held = (
+        lru_cache(_CACHED_PIECE_COUNT)(macro) for macro in (pieces.picture, pieces.lines, pieces.fit, pieces.held)
+    )
 
     def draw_capability(capability: CapabilityView) -> Markup:
         return Markup(draw_picture(capability.blocks, capability.total, capability.summary))
 
-    def list_held_skills(held_skills: Iterable[HeldSkill]) -> Markup:
-        return Markup("".join(map(pieces.held, held_skills)))
+    def describe_step_fit(step: StepView) -> Markup:
+        return Markup(describe_fit(step.likelihood, step.motives))
 
-    environment.filters.update(picture=draw_capability, held=list_held_skills)
+    def list_held_skills(held_skills: Iterable[HeldSkill]) -> Markup:
+        return Markup("".join(map(describe_held, held_skills)))
+
+    environment.filters.update(picture=draw_capability, lines=list_texts, fit=describe_step_fit, held=list_held_skills)
     environment.globals["legend_picture"] = lru_cache(pieces.legend)
     return environment
 

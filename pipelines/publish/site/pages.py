@@ -6,7 +6,7 @@ Does not belong here: reading rows (`page_data`), the sentences (`step_texts`, `
 """
 
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass
 
 import jinja2
 
@@ -23,6 +23,7 @@ from pipelines.publish.site.person_texts import (
     name_source,
 )
 from pipelines.publish.site.step_texts import (
+    Motive,
     describe_companions,
     describe_counterfactual,
     describe_how,
@@ -41,6 +42,24 @@ NO_LIST_TEXTS = {
     "opted_out": message("You asked for no recommendations."),
     "all_dismissed": message("You dismissed everything that is open; each step returns when its time is over."),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A recommended step on a person's page: its place, its micro-skill and its texts (see `step_texts`)."""
+
+    rank: int
+    skill_id: str
+    title: str
+    kind: str
+    reasons: tuple[str, ...]
+    how: str
+    is_how_translated: bool
+    companions: list[tuple[str, str]]
+    likelihood: str
+    motives: tuple[Motive, ...]
+    counterfactual: str
+    is_accepted: bool
 
 
 def render_person_page(
@@ -78,43 +97,52 @@ def render_person_page(
     return str(template.render(page=page_values, root="../../"))
 
 
-def _describe_steps(page_data: PageData, person_rows: PersonRows, language: PageLanguage) -> list[dict[str, Any]]:
-    """Each recommended step with its title and texts."""
+def _describe_steps(page_data: PageData, person_rows: PersonRows, language: PageLanguage) -> list[StepView]:
+    held_skills_by_capability = _group_held_skills(page_data, person_rows.mastery)
     change_by_skill = {change["skill_id"]: change for change in person_rows.counterfactuals}
     has_stated_wish = any(stored_count["mode"] == "wish" for stored_count in person_rows.stored_counts)
-    return [
-        {
-            "rank": step["rank"],
-            "skill_id": step["skill_id"],
-            "title": page_data.skill_name(step["skill_id"]),
-            "kind": describe_kind(step, language),
-            "reasons": explain_step(
-                step, _name_combined_skills(page_data, step, person_rows.mastery), page_data, language
-            ),
-            "how": describe_how(step, language),
-            "companions": describe_companions(step, person_rows.companions, page_data, language),
-            "likelihood": describe_likelihood(step, page_data, language),
-            "motives": describe_motives(step, has_stated_wish, language),
-            "counterfactual": describe_counterfactual(change_by_skill.get(step["skill_id"]), page_data, language),
-            "is_accepted": bool(step["is_accepted"]),
-        }
-        for step in person_rows.steps
-    ]
+    step_views = []
+    for step in person_rows.steps:
+        capability_skills = held_skills_by_capability.get(page_data.capability_name(step["skill_id"]), ())
+        goal_index, (how_text, is_how_translated) = STAGE_INDEX[step["to_stage"]], describe_how(step, language)
+        combined_names = [
+            skill_name
+            for skill_name, skill_id, stage_index in capability_skills
+            if stage_index >= goal_index and skill_id != step["skill_id"]
+        ]
+        step_views.append(
+            StepView(
+                step["rank"],
+                step["skill_id"],
+                page_data.skill_name(step["skill_id"]),
+                describe_kind(step, language),
+                explain_step(step, combined_names, page_data, language),
+                how_text,
+                is_how_translated,
+                describe_companions(step, person_rows.companions, page_data, language),
+                describe_likelihood(step, page_data, language),
+                describe_motives(step, has_stated_wish, language),
+                describe_counterfactual(change_by_skill.get(step["skill_id"]), page_data, language),
+                bool(step["is_accepted"]),
+            )
+        )
+    return step_views
 
 
-def _name_combined_skills(page_data: PageData, step: Row, mastery: list[Row]) -> list[str]:
-    """Names of the other held micro-skills of the step's capability, at the step's stage or above, sorted."""
-    capability_name, goal_index = page_data.capability_name(step["skill_id"]), STAGE_INDEX[step["to_stage"]]
-    if not capability_name:
-        return []
-    return sorted(
-        page_data.skill_name(mastery_row["skill_id"])
-        for mastery_row in mastery
-        if STAGE_INDEX[mastery_row["stage"]] >= goal_index
-        and mastery_row["skill_id"] != step["skill_id"]
-        and not mastery_row["is_hidden"]
-        and page_data.capability_name(mastery_row["skill_id"]) == capability_name
-    )
+def _group_held_skills(page_data: PageData, mastery: list[Row]) -> dict[str, list[tuple[str, str, int]]]:
+    """By capability: name, id and stage of each held micro-skill that the person does not hide, sorted by name."""
+    held_skills_by_capability: dict[str, list[tuple[str, str, int]]] = {}
+    for mastery_row in mastery:
+        capability_name = page_data.capability_name(mastery_row["skill_id"])
+        if capability_name and not mastery_row["is_hidden"]:
+            held_skills_by_capability.setdefault(capability_name, []).append(
+                (
+                    page_data.skill_name(mastery_row["skill_id"]),
+                    mastery_row["skill_id"],
+                    STAGE_INDEX[mastery_row["stage"]],
+                )
+            )
+    return {name: sorted(held_skills) for name, held_skills in held_skills_by_capability.items()}
 
 
 def render_team_pages(

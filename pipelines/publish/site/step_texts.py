@@ -11,7 +11,8 @@ months of a companion, are published in a sentence alone: they are read from it.
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 
 from pipelines.contracts.columns import RELATIONS, STAGE_INDEX
 from pipelines.publish.site.language import PageLanguage, message
@@ -60,22 +61,33 @@ _UNIT_PATTERN = re.compile(r"\S+ people in (?P<unit>.+?) (?:made this move|have 
 _MONTHS_PATTERN = re.compile(r", in (?:about a month|(?P<months>\S+) months)(?: on average)?\.")
 _SAME_UNIT_SENTENCE = " They work in your unit."
 _NUMBER_WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+# What a motive is about, its share in whole percent or None, and a text.
+Motive = tuple[str, int | None, str]
+# Cached texts that are made from a few stages, whole percents and days.
+_CACHED_TEXT_COUNT = 50_000
 _NUMBER_BY_WORD = {number_word: number for number, number_word in enumerate(_NUMBER_WORDS, start=1)}
 
 
 def describe_kind(step: Row, language: PageLanguage) -> str:
     """What kind of step it is, and the stages it leads between."""
-    kind_text = language.translate(_KIND_TEXTS[step["kind"]])
-    from_stage, to_stage = language.name_stage(step["from_stage"]), language.name_stage(step["to_stage"])
+    return _describe_kind(step["kind"], step["from_stage"], step["to_stage"], language)
+
+
+@lru_cache(_CACHED_TEXT_COUNT)
+def _describe_kind(kind: str, from_stage: str, to_stage: str, language: PageLanguage) -> str:
+    kind_text = language.translate(_KIND_TEXTS[kind])
+    from_word, to_word = language.name_stage(from_stage), language.name_stage(to_stage)
     stages_text = {
-        "new": language.translate("first stage: %(stage)s", stage=to_stage),
-        "deepen": language.translate("from %(from)s to %(to)s", **{"from": from_stage, "to": to_stage}),
-        "refresh": language.translate("held as %(stage)s, not practised for a long time", stage=from_stage),
-    }[step["kind"]]
+        "new": language.translate("first stage: %(stage)s", stage=to_word),
+        "deepen": language.translate("from %(from)s to %(to)s", **{"from": from_word, "to": to_word}),
+        "refresh": language.translate("held as %(stage)s, not practised for a long time", stage=from_word),
+    }[kind]
     return f"{kind_text} · {stages_text}"
 
 
-def explain_step(step: Row, combined_names: Sequence[str], page_data: PageData, language: PageLanguage) -> list[str]:
+def explain_step(
+    step: Row, combined_names: Sequence[str], page_data: PageData, language: PageLanguage
+) -> tuple[str, ...]:
     """Say why a step is recommended: motives first, then the strongest contributions of the ranker.
 
     Args:
@@ -99,7 +111,7 @@ def explain_step(step: Row, combined_names: Sequence[str], page_data: PageData, 
         *_explain_motives(step, value_by_code, combined_names, page_data, language),
         *(language.translate(_FAMILY_TEXTS[code]) for _, code in contributions),
     ]
-    return reason_sentences[:_MAX_REASONS] or [language.translate("It is open to you now.")]
+    return tuple(reason_sentences[:_MAX_REASONS]) or (language.translate("It is open to you now."),)
 
 
 def _explain_motives(
@@ -149,50 +161,63 @@ def _explain_motives(
 
 def describe_likelihood(step: Row, page_data: PageData, language: PageLanguage) -> str:
     """The estimated chance, with the days it is about; the model's horizon may differ from today's policy."""
-    probability = step["probability"]
-    if probability is None:
+    probability, horizon_days = step["probability"], page_data.horizon_by_model.get(step["model_version"])
+    chance_in_100 = None if probability is None else round(100 * probability)
+    return _describe_chance(chance_in_100, horizon_days, step["as_of"], language)
+
+
+@lru_cache(_CACHED_TEXT_COUNT)
+def _describe_chance(
+    chance_in_100: int | None, horizon_days: int | None, as_of: date | None, language: PageLanguage
+) -> str:
+    if chance_in_100 is None:
         return language.translate("The model does not know this step yet, so it estimates no chance.")
-    chance_in_100 = round(100 * probability)
     if chance_in_100 < 1:
         chance_text = language.translate("less than 1 in 100")
     elif chance_in_100 > 99:
         chance_text = language.translate("more than 99 in 100")
     else:
         chance_text = language.translate("%(number)s in 100", number=language.format_number(chance_in_100))
-    horizon_days = page_data.horizon_by_model.get(step["model_version"])
-    if horizon_days is None or step["as_of"] is None:
+    if horizon_days is None or as_of is None:
         return language.translate("Estimated chance that you reach it: %(chance)s.", chance=chance_text)
     return language.translate_count(
         "Estimated chance that you reach it within %(count)s day, by %(date)s: %(chance)s.",
         "Estimated chance that you reach it within %(count)s days, by %(date)s: %(chance)s.",
         horizon_days,
         chance=chance_text,
-        date=language.format_date(step["as_of"] + timedelta(days=horizon_days)),
+        date=language.format_date(as_of + timedelta(days=horizon_days)),
     )
 
 
-def describe_motives(step: Row, has_stated_wish: bool, language: PageLanguage) -> list[tuple[str, float | None, str]]:
-    """The three motives: what each is about, its share or None, and a text."""
-    autonomy = step["autonomy"]
-    if autonomy is None:
-        autonomy_text = (
-            language.translate("No wish of yours was used for this step.")
-            if has_stated_wish
-            else language.translate("You have stated no wish.")
-        )
-    elif autonomy == 0:
-        autonomy, autonomy_text = None, language.translate("Your stated wishes are about something else.")
+def describe_motives(step: Row, has_stated_wish: bool, language: PageLanguage) -> tuple[Motive, ...]:
+    """The three motives: what each is about, its share in whole percent or None, and a text."""
+    percents = (
+        None if step[motive] is None else round(100 * step[motive]) for motive in ("mastery", "autonomy", "purpose")
+    )
+    return _describe_motives(*percents, has_stated_wish, language)
+
+
+@lru_cache(_CACHED_TEXT_COUNT)
+def _describe_motives(
+    mastery: int | None, autonomy: int | None, purpose: int | None, has_stated_wish: bool, language: PageLanguage
+) -> tuple[Motive, ...]:
+    if autonomy:
+        autonomy_text = language.format_share(autonomy / 100)
+    elif autonomy is not None:
+        autonomy_text = language.translate("Your stated wishes are about something else.")
+    elif has_stated_wish:
+        autonomy_text = language.translate("No wish of yours was used for this step.")
     else:
-        autonomy_text = language.format_share(autonomy)
-    return [
-        (language.translate("How far it takes you"), step["mastery"], language.format_share(step["mastery"] or 0)),
-        (language.translate("How well it fits your wishes"), autonomy, autonomy_text),
+        autonomy_text = language.translate("You have stated no wish.")
+    return (
+        (language.translate("How far it takes you"), mastery, language.format_share((mastery or 0) / 100)),
+        (language.translate("How well it fits your wishes"), autonomy or None, autonomy_text),
         (
             language.translate("How much the organisation needs it"),
-            step["purpose"],
-            language.format_share(step["purpose"] or 0),
+            purpose,
+            language.format_share((purpose or 0) / 100),
         ),
-    ]
+    )
 
 
 def describe_how(step: Row, language: PageLanguage) -> tuple[str, bool]:
