@@ -32,7 +32,12 @@ from pipelines.publish.site.step_texts import (
     describe_motives,
     explain_step,
 )
-from pipelines.publish.site.team_picture import describe_alignment, describe_support, view_held_skills
+from pipelines.publish.site.team_picture import (
+    count_capability_holders,
+    describe_alignment,
+    describe_support,
+    view_held_skills,
+)
 
 __all__ = ["NO_LIST_TEXTS", "SMALLEST_TEAM", "render_person_page", "render_team_pages"]
 
@@ -169,14 +174,18 @@ def render_team_pages(
         read_rows_by_unit(page_data, SUPPORT_GAP),
         read_rows_by_unit(page_data, ALIGNMENT),
     )
-    page_by_unit = {}
+    capability_counts_by_unit, page_by_unit = count_capability_holders(page_data), {}
     for unit_name, people_count in sorted(people_count_by_unit.items()):
         if people_count >= page_data.smallest_team:
             page_values = {
                 "name": unit_name,
                 "people_count": people_count,
                 "held": view_held_skills(
-                    page_data, holder_counts_by_unit.get(unit_name, Counter()), people_count, language
+                    page_data,
+                    holder_counts_by_unit.get(unit_name, Counter()),
+                    capability_counts_by_unit.get(unit_name, Counter()),
+                    people_count,
+                    language,
                 ),
                 "support": describe_support(page_data, support_rows_by_unit.get(unit_name, []), language),
                 "aims": describe_alignment(page_data, alignment_rows_by_unit.get(unit_name, []), language),
