@@ -3,8 +3,8 @@
 Belongs here: reading the gettext catalogues in `locale/`, and formatting by Babel for a language.
 Does not belong here: which text a page shows (`step_texts`, `person_texts`, `run_page`), the templates.
 
-A text is written in English, in the code or in a template, as the argument of `translate`, `translate_count`, `_` or
-`message`. `tests/pipelines/publish/site/test_catalogues.py` collects these texts and compares them with the catalogues.
+A text is written in English as the argument of `translate`, `translate_count`, `message` or `counted_message`, and in
+templates of `_` or `count_text`. `tests/pipelines/publish/site/test_catalogues.py` collects these texts and compares them with the catalogues.
 """
 
 import gettext
@@ -32,6 +32,11 @@ _CACHED_DATE_COUNT = 20_000
 def message(text: str) -> str:
     """Mark a text for the catalogues that is translated later; returns the text."""
     return text
+
+
+def counted_message(singular: str, plural: str) -> tuple[str, str]:
+    """Mark a text about a number of things for the catalogues; returns both forms."""
+    return singular, plural
 
 
 _STAGE_WORDS = {

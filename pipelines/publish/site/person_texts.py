@@ -6,7 +6,7 @@ Does not belong here: recommended steps (`step_texts`), held micro-skills (`capa
 
 from datetime import date
 
-from pipelines.publish.site.language import PageLanguage, message
+from pipelines.publish.site.language import PageLanguage, counted_message, message
 from pipelines.publish.site.page_data import PageData, Row
 
 # The kinds of stored rows, in the order of the page.
@@ -21,17 +21,17 @@ _STORED_KIND_TEXTS = {
     "preference": message("whether you want recommendations"),
 }
 _VIEWER_TEXTS = {
-    "follow": (
-        message("%(count)s person sees you as someone to follow in “%(skill)s”."),
-        message("%(count)s people see you as someone to follow in “%(skill)s”."),
+    "follow": counted_message(
+        "%(count)s person sees you as someone to follow in “%(skill)s”.",
+        "%(count)s people see you as someone to follow in “%(skill)s”.",
     ),
-    "walk_with": (
-        message("%(count)s person sees you as someone to walk with in “%(skill)s”."),
-        message("%(count)s people see you as someone to walk with in “%(skill)s”."),
+    "walk_with": counted_message(
+        "%(count)s person sees you as someone to walk with in “%(skill)s”.",
+        "%(count)s people see you as someone to walk with in “%(skill)s”.",
     ),
-    "lead": (
-        message("%(count)s person sees you as someone to lead in “%(skill)s”."),
-        message("%(count)s people see you as someone to lead in “%(skill)s”."),
+    "lead": counted_message(
+        "%(count)s person sees you as someone to lead in “%(skill)s”.",
+        "%(count)s people see you as someone to lead in “%(skill)s”.",
     ),
 }
 _RELATION_TEXTS = {
