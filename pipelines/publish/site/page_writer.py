@@ -43,10 +43,10 @@ _FIXED_TEXT_PATTERN = re.compile(r'\{\{ _\("(?P<text>[^"]+)"\) \}\}')
 _SHOWN_STEP_COUNT = 3
 
 
-class FixedTexts(Extension):
+class FixedTexts(Extension):  # type: ignore[misc]
     """Translates the texts without placeholders when a template is compiled, not whenever it is rendered."""
 
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+    def preprocess(self, source: str, *_: str | None) -> str:
         """Replace each `{{ _("text") }}` by the escaped text in the language of the environment."""
         language: PageLanguage = self.environment.globals["language"]
         return _FIXED_TEXT_PATTERN.sub(lambda match: str(escape(language.translate(match["text"]))), source)

@@ -186,8 +186,8 @@ def _describe_segments(evaluation: pl.DataFrame, smallest_team: int, language: P
         yield Section(
             language.translate("Fairness"),
             language.translate(
-                "The same for groups of people. If the intervals of two groups do not overlap, the ranker serves one of "
-                "them less well. Groups of fewer than %(count)s people are left out.",
+                "The same for groups of people. If the intervals of two groups do not overlap, the ranker serves one "
+                "of them less well. Groups of fewer than %(count)s people are left out.",
                 count=smallest_team,
             ),
             [language.translate("group"), *_list_metric_headings(language), language.translate("people")],
