@@ -184,20 +184,24 @@ def _describe_evidence(held_row: Row, language: PageLanguage) -> str:
     if record_count := held_row["observation_count"]:
         parts.append(
             language.translate_count(
-                "%(count)s course or other learning", "%(count)s courses or other learning", record_count
+                "%(count)s course or other learning record", "%(count)s courses or other learning records", record_count
             )
         )
     if feedback_count := held_row["feedback_count"]:
         parts.append(
             language.translate_count(
-                "%(count)s assessment (%(positive)s positive that count)",
-                "%(count)s assessments (%(positive)s positive that count)",
+                "%(count)s assessment or result (%(positive)s counted as positive)",
+                "%(count)s assessments or results (%(positive)s counted as positive)",
                 feedback_count,
                 positive=language.format_number(held_row["positive_feedback_count"] or 0),
             )
         )
     if teaching_count := held_row["teaching_count"]:
-        parts.append(language.translate_count("passed on %(count)s time", "passed on %(count)s times", teaching_count))
+        parts.append(
+            language.translate_count(
+                "%(count)s act of passing it on", "%(count)s acts of passing it on", teaching_count
+            )
+        )
     sentence = language.translate("Shown by %(parts)s.", parts=language.join(parts)) if parts else ""
     if held_row["last_practised_at"] is None:
         return sentence

@@ -13,7 +13,7 @@ from pipelines.publish.site.page_data import PageData, Row
 _STORED_KIND_TEXTS = {
     "repetition": message("work"),
     "observation": message("courses and other learning"),
-    "feedback": message("assessments of your work"),
+    "feedback": message("assessments, certificates and test results"),
     "teaching": message("what you passed on to others, reviews included"),
     "wish": message("your wishes"),
     "consent": message("your consents"),
