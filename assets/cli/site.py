@@ -10,6 +10,8 @@ from pathlib import Path
 from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
 from assets.cli.terminal.inputs import load_config, load_current_snapshot
 from pipelines.publish.site.build import build_site
+from pipelines.publish.site.language import ENGLISH, choose_language
+from pipelines.publish.site.page_data import SMALLEST_TEAM
 from pipelines.publish.site.page_names import read_page_names, write_page_names
 from pipelines.publish.site.page_writer import PERSON_PAGE
 from pipelines.storage.file_access import readable_by
@@ -50,7 +52,14 @@ def write_site(
     # outside `published/` a folder may hold other files, which the group must not read because of this command
     reader_group = config.publish.group if config and site_folder.is_relative_to(settings.published_path) else None
     with readable_by(reader_group, settings.published_path):
-        index_path = build_site(snapshot, Lake(settings.lake_path), config.company if config else "", site_folder)
+        index_path = build_site(
+            snapshot,
+            Lake(settings.lake_path),
+            config.company if config else "",
+            site_folder,
+            language=choose_language(config.publish.pages) if config else ENGLISH,
+            smallest_team=config.policy.team_people if config else SMALLEST_TEAM,
+        )
     page_count = sum(1 for _ in index_path.parent.rglob("*.html"))
     site_document = {"snapshot_id": snapshot.snapshot_id, "index": str(index_path), "pages": page_count}
     summary_sentence = f"{page_count:,} pages, beginning with {index_path}"

@@ -13,7 +13,16 @@ from dagster import AssetCheckResult, AssetCheckSeverity, AssetCheckSpec
 from assets.incremental.asset_run import AssetRun, Declaration
 from assets.incremental.incremental_asset import FollowUp, Results
 from pipelines.config.company import Config
-from pipelines.contracts.catalog import DELIVERY, EVIDENCE, PERSON, SKILL
+from pipelines.contracts.catalog import (
+    ASPIRATION,
+    CONSENT,
+    DELIVERY,
+    EVIDENCE,
+    PERSON,
+    PREFERENCE,
+    REPLY,
+    SKILL,
+)
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import PUBLISH_TARGET, SNAPSHOT
 from pipelines.publish.targets import PublishContext, list_configured_targets, publish_target
@@ -21,7 +30,10 @@ from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.file_access import readable_by
 
 # What the pages read beside the snapshot.
-PAGE_INPUTS = (PERSON, SKILL, EVIDENCE, EVALUATION, MODEL_CARD, DELIVERY)
+PAGE_INPUTS = (
+    *(PERSON, SKILL, EVIDENCE, ASPIRATION, CONSENT, REPLY, PREFERENCE),
+    *(EVALUATION, MODEL_CARD, DELIVERY),
+)
 
 
 def target_publication(config: Config) -> FollowUp:
@@ -42,6 +54,7 @@ def target_publication(config: Config) -> FollowUp:
             lambda: datetime.now(UTC),
             settings.published_path / "site",
             config.contracts,
+            config.policy.team_people,
         )
         with readable_by(config.publish.group, settings.published_path):
             target_outcomes = [publish_target(target_name, publish_context) for target_name in target_names]

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from pipelines.config.pages import PageOptions
+
 
 class ConfigSection(BaseModel):
     """A section of footsteps.yaml: immutable, and without unknown keys."""
@@ -100,6 +102,7 @@ class PublishOptions(ConfigSection):
     duckdb: bool = True
     feed: bool = True
     site: bool = True
+    pages: PageOptions = PageOptions()
     postgresql: PostgresqlOptions | None = None
     object_store: ObjectStoreOptions | None = None
     webhook: WebhookOptions | None = None

@@ -32,6 +32,7 @@ class PublishContext:
         clock: The current time (UTC).
         site_folder: Folder of the pages.
         terms: Owner, support and terms of use in the contracts.
+        smallest_team: The smallest number of people that a page about a team may state.
     """
 
     snapshot: Snapshot
@@ -41,6 +42,7 @@ class PublishContext:
     clock: Callable[[], datetime]
     site_folder: Path
     terms: ContractTerms = field(default_factory=ContractTerms)
+    smallest_team: int = 5
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,17 @@ def _deliver_webhook(context: PublishContext, webhook_options: WebhookOptions) -
 
 def _publish_site(context: PublishContext, _: bool) -> str:
     from pipelines.publish.site.build import build_site
+    from pipelines.publish.site.language import choose_language
 
-    return str(build_site(context.snapshot, context.lake, context.company, context.site_folder))
+    index_path = build_site(
+        context.snapshot,
+        context.lake,
+        context.company,
+        context.site_folder,
+        language=choose_language(context.options.pages),
+        smallest_team=context.smallest_team,
+    )
+    return str(index_path)
 
 
 # In the order of publication: the options of a target, false or None if it is not configured, and its function.

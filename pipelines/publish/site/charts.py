@@ -51,12 +51,15 @@ def draw_intervals(intervals: Sequence[Interval], axis_label: str) -> str:
         return _render_svg(figure)
 
 
-def draw_calibration(predicted_shares: Sequence[float], observed_shares: Sequence[float]) -> str:
+def draw_calibration(
+    predicted_shares: Sequence[float], observed_shares: Sequence[float], axis_labels: tuple[str, str]
+) -> str:
     """Draw predicted against observed probability per bin, with the diagonal of perfect calibration.
 
     Args:
         predicted_shares: Mean predicted probability per bin.
         observed_shares: Share that came true per bin.
+        axis_labels: Labels of the x and the y axis.
 
     Returns:
         The chart as an `svg` element.
@@ -67,7 +70,7 @@ def draw_calibration(predicted_shares: Sequence[float], observed_shares: Sequenc
         axis_end = max([*predicted_shares, *observed_shares, 0.01]) * 1.05
         axes.plot([0, axis_end], [0, axis_end], color=_INK, linewidth=1, linestyle=":")
         axes.plot(predicted_shares, observed_shares, "o-", color=_INK, markersize=6, linewidth=1.5)
-        axes.set(xlabel="predicted", ylabel="came true", xlim=(0, axis_end), ylim=(0, axis_end))
+        axes.set(xlabel=axis_labels[0], ylabel=axis_labels[1], xlim=(0, axis_end), ylim=(0, axis_end))
         return _render_svg(figure)
 
 

@@ -1,43 +1,57 @@
-"""Input of the pages: the snapshot's tables, and names and evidence counts from the lake.
+"""Input of the pages: the snapshot's tables, and names and counts of stored rows from the lake.
 
-Belongs here: reading them once, in the form that the pages need; a missing table counts as empty.
-Does not belong here: the text of a page (`pages`, `run_page`), writing files (`build`).
+Belongs here: reading once what all pages share, and the rows of some people at a time.
+Does not belong here: which columns a person's page shows (`person_tables`), the text of a page (`pages`, `run_page`),
+writing files (`build`).
 """
 
 import hashlib
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 import polars as pl
 
-from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL, TABLES
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, ROW_METADATA_COLUMNS
+from pipelines.contracts.catalog import (
+    ASPIRATION,
+    CONSENT,
+    DELIVERY,
+    EVIDENCE,
+    PERSON,
+    PREFERENCE,
+    REPLY,
+    SKILL,
+)
+from pipelines.contracts.feature_tables import MODEL_CARD
+from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.table import Table
+from pipelines.publish.site.language import ENGLISH, PageLanguage
 from pipelines.publish.site.page_names import PageNames, read_page_names
+from pipelines.publish.site.person_tables import scan_person_tables
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
 Row = dict[str, Any]
-# The values of some rows by column, each list in the order of the rows.
-Columns = dict[str, list[Any]]
-# Capability of the micro-skills that belong to none.
-NO_CAPABILITY = "Other"
-# Columns that no page shows, by name and by the end of the name.
-_HIDDEN_COLUMNS = frozenset({*ROW_METADATA_COLUMNS, "model_version", "person_id"})
-_HIDDEN_ENDINGS = ("_draft", "_sha256", "evidence_id")
-# Tables about people that are not shown as tables. Recommendations and stages have sections of their own, evidence is
-# counted by source, and a recommendation's row holds the sentence of its counterfactual.
-_TABLES_WITHOUT_SECTION = frozenset({NEXT_SKILL.name, OUT_MASTERY.name, "out__evidence", "out__counterfactual"})
-_COMPANION_COLUMNS = ("skill_id", "relation", "companion_id", "why")
-_PLAIN_FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# A page about fewer people would say something about single persons.
+SMALLEST_TEAM = 5
 # Number of people whose rows are in memory at a time.
 _PEOPLE_PER_CHUNK = 5_000
+_PLAIN_FILE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# What people state themselves: the kind of row, the table and the column with the moment.
+_STATEMENT_TABLES = (
+    ("wish", ASPIRATION, "stated_at"),
+    ("consent", CONSENT, "stated_at"),
+    ("reply", REPLY, "replied_at"),
+    ("preference", PREFERENCE, "stated_at"),
+)
+# A model's card counts time in microseconds.
+_TICKS_PER_DAY = 24 * 60 * 60 * 1_000_000
 
 
 @dataclass(frozen=True)
@@ -49,12 +63,14 @@ class PageData:
         lake: The lake it was made from.
         company_name: Name of the company.
         skill_row_by_id: Rows of core__entity_skill by skill_id.
-        person_row_by_id: person_id, display_name, unit_name and role_name by person_id.
-        evidence_counts: One row (person_id, source_name, mode, rows, first, last) per person, source and mode.
-        person_tables: Further published tables with rows about a person.
-        skill_count_by_capability: Number of micro-skills per capability.
+        person_row_by_id: person_id, display_name, unit_name, role_name and source_name by person_id.
+        evidence_counts: One row (person_id, source_name, mode, rows, first, last) per person, source and kind of stored
+            row: a mode of evidence, or one of wish, consent, reply and preference.
+        system_by_source: System that wrote the exports, by source_name.
+        horizon_by_model: Days within which a step counts as reached, by model_version.
         page_names: The folder of each person's page.
-        formatters: Cache of the functions that turn values of a column and type into text (see `pages`).
+        language: The language of the pages.
+        smallest_team: The smallest number of people that a page about a team or about the run states.
     """
 
     snapshot: Snapshot
@@ -63,34 +79,72 @@ class PageData:
     skill_row_by_id: dict[str, Row]
     person_row_by_id: dict[str, Row]
     evidence_counts: pl.DataFrame
-    person_tables: tuple[Table, ...]
-    skill_count_by_capability: Counter[str]
+    system_by_source: dict[str, str]
+    horizon_by_model: dict[str, int]
     page_names: PageNames
-    formatters: dict[tuple[str, type], Callable[[Any], str]] = field(default_factory=dict)
+    language: PageLanguage = ENGLISH
+    smallest_team: int = SMALLEST_TEAM
 
     def skill_name(self, skill_id: str | None) -> str:
         """Name of a micro-skill; its id if it has no name."""
         return str(self.skill_row_by_id.get(skill_id or "", {}).get("skill_name") or skill_id or "")
 
+    def capability_name(self, skill_id: str | None) -> str:
+        """Name of the capability of a micro-skill; empty if it belongs to none."""
+        return self._capability_by_skill.get(skill_id or "", "")
+
     def person_name(self, person_id: str) -> str:
         """Name of a person; the id if the name is unknown."""
         return str(self.person_row_by_id.get(person_id, {}).get("display_name") or person_id)
 
+    @cached_property
+    def skill_count_by_capability(self) -> Counter[str]:
+        """The number of micro-skills of each capability, by its name."""
+        return Counter(self._capability_by_skill.values())
+
+    @cached_property
+    def _capability_by_skill(self) -> dict[str, str]:
+        return {
+            skill_id: str(skill_row.get("capability_name") or "")
+            for skill_id, skill_row in self.skill_row_by_id.items()
+        }
+
 
 @dataclass(frozen=True)
 class PersonRows:
-    """All rows about one person; `values_by_table` holds the further tables that have rows."""
+    """All rows about one person.
+
+    Attributes:
+        person_id: The person.
+        steps: Rows of out__next_skill, best first, with the codes and values of `reasons` as two lists.
+        mastery: Rows of out__mastery.
+        companions: Rows of out__companion about the person's steps.
+        counterfactuals: Rows of out__counterfactual, with feedback_kind of the evidence that would be removed.
+        replies: Rows of out__reply_effect.
+        consents: Statements of the person about being shown to others.
+        viewer_counts: relation, companion_skill_id and viewer_count, the number of people to whom the person is shown.
+        stored_counts: Counts of stored rows, as `PageData.evidence_counts` holds them.
+    """
 
     person_id: str
     steps: list[Row]
-    held_skills: list[Row]
-    evidence_counts: list[Row]
+    mastery: list[Row]
     companions: list[Row]
-    values_by_table: dict[str, Columns]
+    counterfactuals: list[Row]
+    replies: list[Row]
+    consents: list[Row]
+    viewer_counts: list[Row]
+    stored_counts: list[Row]
 
 
 def load_page_data(
-    snapshot: Snapshot, lake: Lake, company_name: str, evidence_counts: pl.DataFrame | None = None
+    snapshot: Snapshot,
+    lake: Lake,
+    company_name: str,
+    evidence_counts: pl.DataFrame | None = None,
+    *,
+    language: PageLanguage = ENGLISH,
+    smallest_team: int = SMALLEST_TEAM,
 ) -> PageData:
     """Read the names and counts that the pages of a snapshot need.
 
@@ -98,40 +152,56 @@ def load_page_data(
         snapshot: The snapshot to show.
         lake: The lake it was made from.
         company_name: Name of the company.
-        evidence_counts: The evidence counts if the caller has them; they are counted in the lake otherwise.
+        evidence_counts: The counts of stored rows if the caller has them; they are counted in the lake otherwise.
+        language: The language of the pages.
+        smallest_team: The smallest number of people that a page may state, as the policy declares it; never fewer than
+            `SMALLEST_TEAM`.
 
     Returns:
         The input of the pages.
     """
     skills = lake.scan(SKILL).collect()
-    people = lake.scan(PERSON).select("person_id", "display_name", "unit_name", "role_name").collect()
-    published_tables = [TABLES[table.name] for table in snapshot.tables if table.name in TABLES]
+    people = lake.scan(PERSON).select("person_id", "display_name", "unit_name", "role_name", "source_name").collect()
+    sources = lake.scan(DELIVERY).select("source_name", "system_name").unique().sort("source_name", "system_name")
     return PageData(
         snapshot,
         lake,
         company_name,
         {skill_row["skill_id"]: skill_row for skill_row in skills.iter_rows(named=True)},
         {person_row["person_id"]: person_row for person_row in people.iter_rows(named=True)},
-        _count_evidence(lake) if evidence_counts is None else evidence_counts,
-        tuple(
-            table
-            for table in published_tables
-            if "person_id" in table.column_names and table.name not in _TABLES_WITHOUT_SECTION
-        ),
-        Counter(skills["capability_name"].fill_null(NO_CAPABILITY).to_list()),
+        _count_stored_rows(lake) if evidence_counts is None else evidence_counts,
+        dict(sources.collect().iter_rows()),
+        dict(_read_horizons(lake)),
         read_page_names(lake.root.parent),
+        language,
+        max(smallest_team, SMALLEST_TEAM),
     )
 
 
-def _count_evidence(lake: Lake) -> pl.DataFrame:
-    occurred_date = pl.col("occurred_at").dt.date()
+def _count_stored_rows(lake: Lake) -> pl.DataFrame:
+    stored_rows = [
+        lake.scan(EVIDENCE).select("person_id", "source_name", "mode", moment="occurred_at"),
+        *(
+            lake.scan(table).select("person_id", "source_name", pl.lit(row_kind).alias("mode"), moment=moment_column)
+            for row_kind, table, moment_column in _STATEMENT_TABLES
+        ),
+    ]
+    stored_date = pl.col("moment").dt.date()
     return (
-        lake.scan(EVIDENCE)
+        pl.concat(stored_rows)
         .group_by("person_id", "source_name", "mode")
-        .agg(pl.len().alias("rows"), occurred_date.min().alias("first"), occurred_date.max().alias("last"))
+        .agg(pl.len().alias("rows"), stored_date.min().alias("first"), stored_date.max().alias("last"))
         .sort("person_id", "source_name", "mode")
         .collect()
     )
+
+
+def _read_horizons(lake: Lake) -> Iterator[tuple[str, int]]:
+    """The horizon in days of each model whose history is dated by a calendar."""
+    for model_version, card_text in lake.scan(MODEL_CARD).select("model_version", "card").collect().iter_rows():
+        card = json.loads(card_text)
+        if card.get("is_calendar") and card.get("horizon"):
+            yield model_version, round(card["horizon"] / _TICKS_PER_DAY)
 
 
 def list_people(page_data: PageData) -> list[str]:
@@ -157,38 +227,21 @@ def iterate_people(page_data: PageData, person_ids: list[str]) -> Iterator[Perso
     Yields:
         The rows of one person, in the order of `person_ids`.
     """
+    person_tables = scan_person_tables(page_data.snapshot, page_data.lake, page_data.evidence_counts)
+    steps, step_order = person_tables["steps"]
+    person_tables["steps"] = (_split_reasons(steps), step_order)
     for chunk_start in range(0, len(person_ids), _PEOPLE_PER_CHUNK):
         chunk_person_ids = person_ids[chunk_start : chunk_start + _PEOPLE_PER_CHUNK]
-        # pages do not show the codes behind a sentence: decoding them to dicts would take half of the time
-        steps_by_person = _group_rows_by_person(
-            page_data.snapshot.scan(NEXT_SKILL.name).drop("reasons", strict=False), chunk_person_ids, "rank"
-        )
-        held_skills_by_person: dict[str, list[Row]] = {}
-        if page_data.snapshot.has_table(OUT_MASTERY.name):
-            mastery = page_data.snapshot.scan(OUT_MASTERY.name).select("person_id", "skill_id", "stage", "is_rusty")
-            held_skills_by_person = _group_rows_by_person(mastery, chunk_person_ids)
-        evidence_counts_by_person = _group_rows_by_person(page_data.evidence_counts.lazy(), chunk_person_ids)
-        rows_by_table = {table.name: _scan_shown_columns(page_data, table) for table in page_data.person_tables}
-        companions_by_person = (
-            _group_rows_by_person(rows_by_table.pop(COMPANION.name), chunk_person_ids)
-            if COMPANION.name in rows_by_table
-            else {}
-        )
-        columns_by_person_by_table = {
-            table_name: _group_columns_by_person(table_rows, chunk_person_ids)
-            for table_name, table_rows in rows_by_table.items()
+        rows_by_person_by_field = {
+            field_name: _group_rows_by_person(table_rows, chunk_person_ids, order_columns)
+            for field_name, (table_rows, order_columns) in person_tables.items()
         }
         for person_id in chunk_person_ids:
             yield PersonRows(
                 person_id,
-                steps_by_person.get(person_id, []),
-                held_skills_by_person.get(person_id, []),
-                evidence_counts_by_person.get(person_id, []),
-                companions_by_person.get(person_id, []),
-                {
-                    table_name: columns_by_person[person_id]
-                    for table_name, columns_by_person in columns_by_person_by_table.items()
-                    if person_id in columns_by_person
+                **{
+                    field_name: rows_by_person.get(person_id, [])
+                    for field_name, rows_by_person in rows_by_person_by_field.items()
                 },
             )
 
@@ -208,59 +261,29 @@ def name_team_page(team_name: str) -> str:
     return f"{team_name if plain_name_match else hashlib.sha256(team_name.encode()).hexdigest()[:24]}.html"
 
 
-@cache
-def shown_columns(table: Table) -> list[tuple[str, str]]:
-    """List the columns of a table that a page shows, each with its heading."""
-    return [
-        (column.name, heading(column.name))
-        for column in table.columns
-        if column.name not in _HIDDEN_COLUMNS and not column.is_free_text and not column.name.endswith(_HIDDEN_ENDINGS)
-    ]
-
-
 def heading(column_name: str) -> str:
-    """Turn a column's name into a heading."""
-    heading_text = re.sub(r"_(id|name|code|date|at)$", "", column_name).replace("_", " ")
+    """Turn the name of a model, a segment or a table into words."""
+    heading_text = column_name.replace("_", " ")
     return heading_text[:1].upper() + heading_text[1:]
 
 
-def _scan_shown_columns(page_data: PageData, table: Table) -> pl.LazyFrame:
-    table_rows = page_data.snapshot.scan(table.name)
-    shown_names = (
-        _COMPANION_COLUMNS if table.name == COMPANION.name else [column_name for column_name, _ in shown_columns(table)]
-    )
-    return table_rows.select(
-        "person_id", *(column_name for column_name in table_rows.collect_schema().names() if column_name in shown_names)
-    )
+def _split_reasons(steps: pl.LazyFrame) -> pl.LazyFrame:
+    """Two lists in place of a list of structs: decoding structs to dicts takes several times as long."""
+    return steps.with_columns(
+        pl.col("reasons").list.eval(pl.element().struct.field("code")).alias("reason_codes"),
+        pl.col("reasons").list.eval(pl.element().struct.field("value")).alias("reason_values"),
+    ).drop("reasons")
 
 
-def _group_rows_by_person(table_rows: pl.LazyFrame, person_ids: list[str], *order_columns: str) -> dict[str, list[Row]]:
-    row_iterator = _collect_rows_of_people(table_rows, person_ids, *order_columns).iter_rows(named=True)
-    return {person_id: list(person_rows) for person_id, person_rows in groupby(row_iterator, itemgetter("person_id"))}
-
-
-def _group_columns_by_person(table_rows: pl.LazyFrame, person_ids: list[str]) -> dict[str, Columns]:
-    sorted_rows = _collect_rows_of_people(table_rows, person_ids)
-    values_by_column = {
-        column_name: sorted_rows[column_name].to_list()
-        for column_name in sorted_rows.columns
-        if column_name != "person_id"
-    }
-    columns_by_person, first_row_index = {}, 0
-    for row_count, person_id in sorted_rows.select(pl.col("person_id").rle().struct.unnest()).iter_rows():
-        end_row_index = first_row_index + row_count
-        columns_by_person[person_id] = {
-            column_name: column_values[first_row_index:end_row_index]
-            for column_name, column_values in values_by_column.items()
-        }
-        first_row_index = end_row_index
-    return columns_by_person
-
-
-def _collect_rows_of_people(table_rows: pl.LazyFrame, person_ids: list[str], *order_columns: str) -> pl.DataFrame:
-    # maintain_order: rows of the same rank keep the order of the file
-    return (
+def _group_rows_by_person(
+    table_rows: pl.LazyFrame, person_ids: list[str], order_columns: tuple[str, ...]
+) -> dict[str, list[Row]]:
+    # maintain_order: rows that are equal in these columns keep the order of the file
+    person_rows = (
         table_rows.filter(pl.col("person_id").is_in(person_ids))
         .sort("person_id", *order_columns, maintain_order=True)
         .collect()
     )
+    return {
+        person_id: list(rows) for person_id, rows in groupby(person_rows.iter_rows(named=True), itemgetter("person_id"))
+    }

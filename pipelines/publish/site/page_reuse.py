@@ -15,17 +15,16 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
+from pipelines.publish.site.language import LOCALE_FOLDER
 from pipelines.publish.site.page_data import PageData
 from pipelines.publish.site.page_writer import PERSON_PAGE, TEMPLATES
+from pipelines.publish.site.person_tables import scan_person_tables
 from pipelines.storage.change_log import hash_row_contents
 from pipelines.storage.run_state import fingerprint_code
 
 # An earlier version wrote pages.parquet, with a file per person_id.
 FINGERPRINTS_FILE = "page_fingerprints.parquet"
 _STORED_COLUMNS = ["folder_hash", "page_print"]
-# Columns that change when the same rows are published again; no person's page shows them.
-_RENEWED_COLUMNS = ("snapshot_id", "first_snapshot_id", "valid_until")
 
 
 def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFrame:
@@ -38,17 +37,11 @@ def fingerprint_pages(page_data: PageData, person_ids: list[str]) -> pl.DataFram
     Returns:
         One row (folder, folder_hash, page_print) per person; equal if everything on the page is equal.
     """
-    table_scans = [
-        page_data.snapshot.scan(table.name)
-        for table in (NEXT_SKILL, OUT_MASTERY, *page_data.person_tables)
-        if page_data.snapshot.has_table(table.name)
-    ]
+    person_tables = scan_person_tables(page_data.snapshot, page_data.lake, page_data.evidence_counts)
     page_people = pl.DataFrame({"person_id": person_ids}, schema={"person_id": pl.String})
     row_hash_frames = [page_people.with_columns(row=pl.lit(0, pl.UInt64))]
-    for table_number, table_rows in enumerate((*table_scans, page_data.evidence_counts.lazy())):
-        compared_rows = (
-            table_rows.drop(_RENEWED_COLUMNS, strict=False).with_columns(table=pl.lit(table_number)).collect()
-        )
+    for table_number, (table_rows, _) in enumerate(person_tables.values()):
+        compared_rows = table_rows.with_columns(table=pl.lit(table_number)).collect()
         row_hash_frames.append(
             compared_rows.select("person_id").with_columns(hash_row_contents(compared_rows).alias("row"))
         )
@@ -115,15 +108,17 @@ def _hash_name(folder_name: str) -> str:
 
 
 def _fingerprint_lookups(page_data: PageData) -> str:
-    """Fingerprint of what any page may show: names, templates and code."""
+    """Fingerprint of what any page may show: names, language, templates, catalogues and code."""
     lookups_digest = hashlib.sha256(fingerprint_code().encode())
-    for template_path in sorted(TEMPLATES.iterdir()):
-        lookups_digest.update(template_path.read_bytes())
+    for text_path in (*sorted(TEMPLATES.iterdir()), *sorted(LOCALE_FOLDER.rglob("*.mo"))):
+        lookups_digest.update(text_path.read_bytes())
     lookup_values = [
         page_data.company_name,
         page_data.skill_row_by_id,
         page_data.person_row_by_id,
-        sorted(page_data.skill_count_by_capability.items()),
+        page_data.system_by_source,
+        page_data.horizon_by_model,
+        [page_data.language.code, page_data.language.stage_words],
     ]
     lookups_digest.update(json.dumps(lookup_values, sort_keys=True, default=str).encode())
     return lookups_digest.hexdigest()[:16]

@@ -5,6 +5,7 @@ Does not belong here: the text of a page (`pages`), and any slow import: every p
 """
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import jinja2
 import polars as pl
+from jinja2.ext import Extension
 from joblib import Parallel, cpu_count, delayed
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from pipelines.publish.site.page_data import PageData, iterate_people, load_page_data
-from pipelines.publish.site.pages import SIGN_BY_STAGE, SMALLEST_TEAM, render_person_page
+from pipelines.publish.site.capability_picture import CapabilityView, HeldSkill
+from pipelines.publish.site.language import ENGLISH, PageLanguage
+from pipelines.publish.site.page_data import SMALLEST_TEAM, PageData, iterate_people, load_page_data
+from pipelines.publish.site.pages import StepView, render_person_page
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.file_access import current_umask, use_umask
 from pipelines.storage.lake import Lake
@@ -32,8 +36,20 @@ _MIN_PAGES_PER_PROCESS = 1_000
 _PARTS_PER_PROCESS = 4
 # Seconds after which a process ends if it has nothing to do, and between two looks at its parent.
 _IDLE_SECONDS, _WATCH_SECONDS = 10, 0.2
-# Cached table cells: most hold one of a few thousand names, days and shares.
-_CACHED_PIECE_COUNT = 50_000
+# Cached pieces, such as pictures of capabilities: many people hold the same stages of one.
+_CACHED_PIECE_COUNT = 20_000
+_FIXED_TEXT_PATTERN = re.compile(r'\{\{ _\("(?P<text>[^"]+)"\) \}\}')
+# Steps that are shown at first; the others open on request.
+_SHOWN_STEP_COUNT = 3
+
+
+class FixedTexts(Extension):  # type: ignore[misc]
+    """Translates the texts without placeholders when a template is compiled, not whenever it is rendered."""
+
+    def preprocess(self, source: str, *_: str | None) -> str:
+        """Replace each `{{ _("text") }}` by the escaped text in the language of the environment."""
+        language: PageLanguage = self.environment.globals["language"]
+        return _FIXED_TEXT_PATTERN.sub(lambda match: str(escape(language.translate(match["text"]))), source)
 
 
 def write_people(
@@ -63,6 +79,7 @@ def write_people(
             page_data.lake,
             page_data.company_name,
             page_data.evidence_counts.filter(pl.col("person_id").is_in(person_id_part)),
+            page_data.language,
             person_id_part,
             people_folder,
             os.getpid(),
@@ -72,32 +89,52 @@ def write_people(
     )
 
 
-def create_environment(snapshot: Snapshot, company_name: str) -> jinja2.Environment:
+def create_environment(
+    snapshot: Snapshot,
+    company_name: str,
+    *,
+    language: PageLanguage = ENGLISH,
+    smallest_team: int = SMALLEST_TEAM,
+) -> jinja2.Environment:
     """Create the environment of the templates: it escapes every value and rejects unknown names.
 
     Args:
         snapshot: The snapshot that the pages show.
         company_name: Name of the company.
+        language: The language of the pages.
+        smallest_team: The smallest number of people that a page states.
 
     Returns:
         An environment with the globals and filters that the templates use.
     """
     environment = open_page_templates(TEMPLATES, keep_trailing_newline=False)
-    environment.globals.update(snapshot=snapshot, company=company_name, signs=SIGN_BY_STAGE, smallest=SMALLEST_TEAM)
-    # the pieces that pages repeat most are rendered once per value
-    piece_macros = environment.get_template("pieces.html.j2").module
-    render_cell, render_tile = (
-        lru_cache(_CACHED_PIECE_COUNT)(piece_macros.cell),
-        lru_cache(_CACHED_PIECE_COUNT)(piece_macros.tile),
+    environment.add_extension(FixedTexts)
+    environment.globals.update(
+        snapshot=snapshot,
+        company=company_name,
+        language=language,
+        smallest=smallest_team,
+        shown_steps=_SHOWN_STEP_COUNT,
+        _=language.translate,
+        count_text=language.translate_count,
+    )
+    pieces = environment.get_template("pieces.html.j2").module
+    # pieces that pages repeat are rendered once
+    draw_picture, list_texts, describe_fit, describe_held = (
+        lru_cache(_CACHED_PIECE_COUNT)(macro) for macro in (pieces.picture, pieces.lines, pieces.fit, pieces.held)
     )
 
-    def render_cells(cell_texts: Iterable[str]) -> Markup:
-        return Markup("".join(map(render_cell, cell_texts)))
+    def draw_capability(capability: CapabilityView) -> Markup:
+        return Markup(draw_picture(capability.blocks, capability.total, capability.summary))
 
-    def render_tiles(skill_tiles: Iterable[tuple[str, str, str]]) -> Markup:
-        return Markup("\n".join(map(render_tile, skill_tiles)))
+    def describe_step_fit(step: StepView) -> Markup:
+        return Markup(describe_fit(step.likelihood, step.motives))
 
-    environment.filters.update(cells=render_cells, tiles=render_tiles)
+    def list_held_skills(held_skills: Iterable[HeldSkill]) -> Markup:
+        return Markup("".join(map(describe_held, held_skills)))
+
+    environment.filters.update(picture=draw_capability, lines=list_texts, fit=describe_step_fit, held=list_held_skills)
+    environment.globals["legend_picture"] = lru_cache(pieces.legend)
     return environment
 
 
@@ -106,6 +143,7 @@ def _write_part(
     lake: Lake,
     company_name: str,
     evidence_counts: pl.DataFrame,
+    language: PageLanguage,
     person_ids: list[str],
     people_folder: Path,
     parent_pid: int,
@@ -114,11 +152,13 @@ def _write_part(
     """Write the pages of some people in a separate process, which may have started before its parent set the umask."""
     _end_with_parent(parent_pid)
     use_umask(umask)
-    _write_pages(load_page_data(snapshot, lake, company_name, evidence_counts), person_ids, people_folder)
+    page_data = load_page_data(snapshot, lake, company_name, evidence_counts, language=language)
+    _write_pages(page_data, person_ids, people_folder)
 
 
 def _write_pages(page_data: PageData, person_ids: list[str], people_folder: Path) -> None:
-    template = create_environment(page_data.snapshot, page_data.company_name).get_template("person.html.j2")
+    environment = create_environment(page_data.snapshot, page_data.company_name, language=page_data.language)
+    template = environment.get_template("person.html.j2")
     for person_rows in iterate_people(page_data, person_ids):
         page_html = render_person_page(template, page_data, person_rows)
         person_folder = people_folder / page_data.page_names.folder_of(person_rows.person_id)

@@ -1,199 +1,153 @@
 """The text of a person's page and of a team's page.
 
-Belongs here: turning rows into the words and numbers that a template shows. The template escapes every value.
-Does not belong here: reading rows (`page_data`), the page about the run (`run_page`), writing files (`build`).
+Belongs here: bringing together what a template shows. The template escapes every value.
+Does not belong here: reading rows (`page_data`), the sentences (`step_texts`, `capability_picture`, `person_texts`,
+`team_picture`), the page about the run (`run_page`), writing files (`build`).
 """
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import date, datetime
-from functools import lru_cache
-from typing import Any
+from dataclasses import dataclass
 
 import jinja2
 
-from pipelines.contracts.catalog import TABLES
-from pipelines.contracts.columns import STAGE_INDEX, STAGES
+from pipelines.contracts.columns import STAGE_INDEX
 from pipelines.contracts.output_tables import ALIGNMENT, SUPPORT_GAP
-from pipelines.publish.site.page_data import (
-    NO_CAPABILITY,
-    Columns,
-    PageData,
-    PersonRows,
-    Row,
-    heading,
-    read_rows_by_unit,
-    shown_columns,
+from pipelines.publish.site.capability_picture import view_capabilities
+from pipelines.publish.site.language import PageLanguage, message
+from pipelines.publish.site.page_data import SMALLEST_TEAM, PageData, PersonRows, Row, read_rows_by_unit
+from pipelines.publish.site.person_texts import (
+    describe_consents,
+    describe_replies,
+    describe_stored_rows,
+    describe_viewers,
+    name_source,
+)
+from pipelines.publish.site.step_texts import (
+    Motive,
+    describe_companions,
+    describe_counterfactual,
+    describe_how,
+    describe_kind,
+    describe_likelihood,
+    describe_motives,
+    explain_step,
+)
+from pipelines.publish.site.team_picture import (
+    count_capability_holders,
+    describe_alignment,
+    describe_support,
+    view_held_skills,
 )
 
-# A page about fewer people would say something about single persons.
-SMALLEST_TEAM = 5
-# Signs that differ in shape, not only in colour.
-SIGN_BY_STAGE = dict(zip(STAGES, ("○", "◔", "◑", "●"), strict=True))
+__all__ = ["NO_LIST_TEXTS", "SMALLEST_TEAM", "render_person_page", "render_team_pages"]
+
 NO_LIST_TEXTS = {
-    "too_little_evidence": "There is too little evidence to say anything good.",
-    "nothing_eligible": "Nothing is open that is not reached already.",
-    "opted_out": "You asked for no recommendations.",
-    "all_dismissed": "You dismissed everything that is open; it returns when its time is over.",
+    "too_little_evidence": message("There is too little evidence to recommend a step."),
+    "nothing_eligible": message("Nothing is open to you at present that you have not reached already."),
+    "opted_out": message("You asked for no recommendations."),
+    "all_dismissed": message("You dismissed everything that is open; each step returns when its time is over."),
 }
-_MOTIVE_TEXTS = {
-    "mastery": "how far this step carries you",
-    "autonomy": "how it fits what you said you want",
-    "purpose": "how it serves what the organisation needs",
-}
-_AGREEMENT_TEXTS = {
-    "agree": "wishes and needs agree",
-    "wish_without_need": "wished for, hardly needed",
-    "need_without_wish": "needed, hardly wished for",
-}
-_STEP_KIND_WORDS = {"new": "take up", "deepen": "go on with", "refresh": "refresh"}
-# Number of rows of a further table on a page.
-_MAX_TABLE_ROWS = 50
-# Cached texts per column and type: most values are one of a few thousand names, days and shares.
-_CACHED_TEXT_COUNT = 50_000
 
 
-def render_person_page(template: jinja2.Template, page_data: PageData, person_rows: PersonRows) -> str:
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A recommended step on a person's page: its place, its micro-skill and its texts (see `step_texts`)."""
+
+    rank: int
+    skill_id: str
+    title: str
+    kind: str
+    reasons: tuple[str, ...]
+    how: str
+    is_how_translated: bool
+    companions: list[tuple[str, str]]
+    likelihood: str
+    motives: tuple[Motive, ...]
+    counterfactual: str
+    is_accepted: bool
+
+
+def render_person_page(
+    template: jinja2.Template, page_data: PageData, person_rows: PersonRows, language: PageLanguage | None = None
+) -> str:
     """Render the page of one person.
 
     Args:
-        template: The template `person.html.j2`.
+        template: The template `person.html.j2`, of an environment in the same language.
         page_data: The input of the pages.
         person_rows: The rows about the person.
+        language: The language of the page; that of `page_data` if None.
 
     Returns:
         The page as HTML.
     """
+    language = language or page_data.language
     person_profile = page_data.person_row_by_id.get(person_rows.person_id, {})
     first_step: Row = person_rows.steps[0] if person_rows.steps else {"no_recommendation_reason": "too_little_evidence"}
-    no_list_reason = first_step["no_recommendation_reason"]
+    no_list_reason, as_of = first_step["no_recommendation_reason"], first_step.get("as_of")
     page_values = {
-        "as_of": first_step.get("as_of"),
+        "as_of": as_of,
         "name": page_data.person_name(person_rows.person_id),
         "role": person_profile.get("role_name"),
         "unit": person_profile.get("unit_name"),
-        "why_not": NO_LIST_TEXTS.get(no_list_reason, no_list_reason),
-        "steps": []
-        if no_list_reason
-        else [_describe_step(page_data, step, person_rows.companions) for step in person_rows.steps],
-        "capabilities": _group_by_capability(page_data, person_rows.held_skills),
-        "tables": [
-            _format_table(page_data, table_name, values_by_column)
-            for table_name, values_by_column in person_rows.values_by_table.items()
-        ],
-        "evidence_counts": person_rows.evidence_counts,
+        "why_not": language.translate(NO_LIST_TEXTS[no_list_reason]) if no_list_reason else None,
+        "steps": [] if no_list_reason else _describe_steps(page_data, person_rows, language),
+        "capabilities": view_capabilities(page_data, person_rows, language),
+        "viewers": describe_viewers(person_rows.viewer_counts, page_data, language),
+        "consents": describe_consents(person_rows.consents, as_of, language),
+        "replies": describe_replies(person_rows.replies, page_data, language),
+        "stored": describe_stored_rows(person_rows.stored_counts, page_data, language),
+        "profile_source": name_source(person_profile.get("source_name"), page_data),
     }
     return str(template.render(page=page_values, root="../../"))
 
 
-def _describe_step(page_data: PageData, step: Row, companions: list[Row]) -> Row:
-    """One recommended step with its title and texts."""
-    return {
-        **step,
-        "title": page_data.skill_name(step["skill_id"]),
-        "kind": _STEP_KIND_WORDS[step["kind"]],
-        "stages": step["from_stage"] if step["kind"] == "refresh" else f"{step['from_stage']} → {step['to_stage']}",
-        "motives": [(motive, motive_text, step[motive]) for motive, motive_text in _MOTIVE_TEXTS.items()],
-        "companions": [
-            _describe_companion(page_data, companion)
-            for companion in companions
-            if companion["skill_id"] == step["skill_id"]
-        ],
-    }
-
-
-def _describe_companion(page_data: PageData, companion: Row) -> tuple[str, str]:
-    """The relation, and who and why."""
-    companion_name = page_data.person_name(companion["companion_id"]) if companion.get("companion_id") else ""
-    return (
-        str(companion.get("relation", "")).replace("_", " "),
-        ": ".join(filter(None, (companion_name, str(companion.get("why") or "")))),
-    )
-
-
-def _group_by_capability(
-    page_data: PageData, held_skills: list[Row]
-) -> list[tuple[str, list[tuple[str, str, str]], int, int]]:
-    """One tile per capability: name, micro-skills (sign, name, stage), how many are reached, how many there are."""
-    skill_tiles_by_capability: dict[str, list[tuple[str, str, str]]] = {}
-    reached_count_by_capability: Counter[str] = Counter()
-    for held_skill in sorted(
-        held_skills,
-        key=lambda held_skill: (-STAGE_INDEX[held_skill["stage"]], page_data.skill_name(held_skill["skill_id"])),
-    ):
-        capability_name = (
-            page_data.skill_row_by_id.get(held_skill["skill_id"], {}).get("capability_name") or NO_CAPABILITY
+def _describe_steps(page_data: PageData, person_rows: PersonRows, language: PageLanguage) -> list[StepView]:
+    held_skills_by_capability = _group_held_skills(page_data, person_rows.mastery)
+    change_by_skill = {change["skill_id"]: change for change in person_rows.counterfactuals}
+    has_stated_wish = any(stored_count["mode"] == "wish" for stored_count in person_rows.stored_counts)
+    step_views = []
+    for step in person_rows.steps:
+        capability_skills = held_skills_by_capability.get(page_data.capability_name(step["skill_id"]), ())
+        goal_index, (how_text, is_how_translated) = STAGE_INDEX[step["to_stage"]], describe_how(step, language)
+        combined_names = [
+            skill_name
+            for skill_name, skill_id, stage_index in capability_skills
+            if stage_index >= goal_index and skill_id != step["skill_id"]
+        ]
+        step_views.append(
+            StepView(
+                step["rank"],
+                step["skill_id"],
+                page_data.skill_name(step["skill_id"]),
+                describe_kind(step, language),
+                explain_step(step, combined_names, page_data, language),
+                how_text,
+                is_how_translated,
+                describe_companions(step, person_rows.companions, page_data, language),
+                describe_likelihood(step, page_data, language),
+                describe_motives(step, has_stated_wish, language),
+                describe_counterfactual(change_by_skill.get(step["skill_id"]), page_data, language),
+                bool(step["is_accepted"]),
+            )
         )
-        stage_label = held_skill["stage"] + (", rusty" if held_skill.get("is_rusty") else "")
-        skill_tiles_by_capability.setdefault(capability_name, []).append(
-            (SIGN_BY_STAGE[held_skill["stage"]], page_data.skill_name(held_skill["skill_id"]), stage_label)
-        )
-        reached_count_by_capability[capability_name] += held_skill["stage"] != STAGES[0]
-    return [
-        (
-            capability_name,
-            skill_tiles,
-            reached_count_by_capability[capability_name],
-            page_data.skill_count_by_capability[capability_name],
-        )
-        for capability_name, skill_tiles in sorted(skill_tiles_by_capability.items())
-    ]
+    return step_views
 
 
-def _format_table(page_data: PageData, table_name: str, values_by_column: Columns) -> dict[str, Any]:
-    """A further table: the columns that have a value, in words, and how many rows were left out."""
-    titled_columns = [
-        (column_name, column_heading)
-        for column_name, column_heading in shown_columns(TABLES[table_name])
-        if (column_values := values_by_column.get(column_name, [])).count(None) < len(column_values)
-    ]
-    formatted_columns = [
-        _format_values(page_data, column_name, values_by_column[column_name][:_MAX_TABLE_ROWS])
-        for column_name, _ in titled_columns
-    ]
-    row_count = len(next(iter(values_by_column.values())))
-    return {
-        "title": heading(table_name.split("__", 1)[1]),
-        "headings": [column_heading for _, column_heading in titled_columns],
-        "rows": list(zip(*formatted_columns, strict=True)),
-        "left_out": max(0, row_count - _MAX_TABLE_ROWS),
-    }
-
-
-def _format_values(page_data: PageData, column_name: str, cells: list[Any]) -> list[str]:
-    """The values of one column in words, with a dash for null; they have one type."""
-    value_type = type(next((cell for cell in cells if cell is not None), None))
-    if (column_name, value_type) not in page_data.formatters:
-        format_value = _choose_format(page_data, column_name, value_type)
-        can_cache = not issubclass(value_type, list | dict)
-        page_data.formatters[column_name, value_type] = (
-            lru_cache(_CACHED_TEXT_COUNT)(format_value) if can_cache else format_value
-        )
-    format_value = page_data.formatters[column_name, value_type]
-    return ["–" if cell is None else format_value(cell) for cell in cells]
-
-
-def _choose_format(page_data: PageData, column_name: str, value_type: type) -> Callable[[Any], str]:
-    """How values of a column are written: ids by their names, shares as percentages, lists joined."""
-    if issubclass(value_type, bool):
-        return lambda cell: "yes" if cell else "no"
-    if issubclass(value_type, float):
-        format_number = ("{:.0%}" if column_name.endswith(("_share", "probability")) else "{:,.2f}").format
-        return lambda cell: format_number(cell + 0.0)  # -0.0 becomes 0.0: both share one place in the cache
-    if issubclass(value_type, datetime):
-        return lambda cell: str(cell.date().isoformat())
-    if issubclass(value_type, date):
-        return date.isoformat
-    if issubclass(value_type, list):
-        return lambda cell: ", ".join(_format_values(page_data, column_name.removesuffix("s"), cell)) or "–"
-    if issubclass(value_type, dict):
-        return lambda cell: ", ".join(
-            f"{field_name.replace('_', ' ')}: {_format_values(page_data, field_name, [field_value])[0]}"
-            for field_name, field_value in cell.items()
-        )
-    if column_name.endswith("skill_id"):
-        return page_data.skill_name
-    return page_data.person_name if column_name.endswith("_id") else str
+def _group_held_skills(page_data: PageData, mastery: list[Row]) -> dict[str, list[tuple[str, str, int]]]:
+    """By capability: name, id and stage of each held micro-skill that the person does not hide, sorted by name."""
+    held_skills_by_capability: dict[str, list[tuple[str, str, int]]] = {}
+    for mastery_row in mastery:
+        capability_name = page_data.capability_name(mastery_row["skill_id"])
+        if capability_name and not mastery_row["is_hidden"]:
+            held_skills_by_capability.setdefault(capability_name, []).append(
+                (
+                    page_data.skill_name(mastery_row["skill_id"]),
+                    mastery_row["skill_id"],
+                    STAGE_INDEX[mastery_row["stage"]],
+                )
+            )
+    return {name: sorted(held_skills) for name, held_skills in held_skills_by_capability.items()}
 
 
 def render_team_pages(
@@ -201,63 +155,40 @@ def render_team_pages(
     page_data: PageData,
     holder_counts_by_unit: dict[str, Counter[str]],
     people_count_by_unit: Counter[str],
+    language: PageLanguage | None = None,
 ) -> dict[str, str]:
-    """Render a page per unit of at least `SMALLEST_TEAM` people: counts of people, and no names.
+    """Render a page per unit of at least `PageData.smallest_team` people: counts of people, and no names.
 
     Args:
-        template: The template `team.html.j2`.
+        template: The template `team.html.j2`, of an environment in the same language.
         page_data: The input of the pages.
         holder_counts_by_unit: By unit: number of people at journeyman or above per micro-skill.
         people_count_by_unit: Number of people per unit.
+        language: The language of the page; that of `page_data` if None.
 
     Returns:
         The page as HTML by unit, sorted by unit.
     """
+    language = language or page_data.language
     support_rows_by_unit, alignment_rows_by_unit = (
         read_rows_by_unit(page_data, SUPPORT_GAP),
         read_rows_by_unit(page_data, ALIGNMENT),
     )
-    page_by_unit = {}
+    capability_counts_by_unit, page_by_unit = count_capability_holders(page_data), {}
     for unit_name, people_count in sorted(people_count_by_unit.items()):
-        if people_count >= SMALLEST_TEAM:
-            holder_count_by_skill = holder_counts_by_unit.get(unit_name, Counter())
+        if people_count >= page_data.smallest_team:
             page_values = {
                 "name": unit_name,
                 "people_count": people_count,
-                "holds": [
-                    (*_name_skill(page_data, skill_id), holder_count_by_skill[skill_id])
-                    for skill_id in _sort_skills(page_data, holder_count_by_skill)
-                ],
-                "support": [
-                    support_row["finding"]
-                    for support_row in support_rows_by_unit.get(unit_name, [])
-                    if support_row["recommended_count"] >= SMALLEST_TEAM
-                ],
-                "aims": [
-                    (
-                        alignment_row["capability_name"],
-                        alignment_row["wish_share"],
-                        alignment_row["need_share"],
-                        _AGREEMENT_TEXTS[alignment_row["agreement"]],
-                    )
-                    for alignment_row in alignment_rows_by_unit.get(unit_name, [])
-                    if alignment_row["team_people_count"] >= SMALLEST_TEAM
-                ],
+                "held": view_held_skills(
+                    page_data,
+                    holder_counts_by_unit.get(unit_name, Counter()),
+                    capability_counts_by_unit.get(unit_name, Counter()),
+                    people_count,
+                    language,
+                ),
+                "support": describe_support(page_data, support_rows_by_unit.get(unit_name, []), language),
+                "aims": describe_alignment(page_data, alignment_rows_by_unit.get(unit_name, []), language),
             }
             page_by_unit[unit_name] = str(template.render(page=page_values, root="../"))
     return page_by_unit
-
-
-def _name_skill(page_data: PageData, skill_id: str) -> tuple[str, str]:
-    """Name and capability of a micro-skill."""
-    return page_data.skill_name(skill_id), str(page_data.skill_row_by_id.get(skill_id, {}).get("capability_name") or "")
-
-
-def _sort_skills(page_data: PageData, holder_count_by_skill: Counter[str]) -> list[str]:
-    """The micro-skills that enough people hold, highest count first; of the others nothing is said."""
-    common_skill_ids = (
-        skill_id for skill_id, holder_count in holder_count_by_skill.items() if holder_count >= SMALLEST_TEAM
-    )
-    return sorted(
-        common_skill_ids, key=lambda skill_id: (-holder_count_by_skill[skill_id], page_data.skill_name(skill_id))
-    )

@@ -14,55 +14,91 @@ from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.site.charts import draw_calibration, draw_intervals
+from pipelines.publish.site.language import PageLanguage, message
 from pipelines.publish.site.page_data import PageData, Row, heading
-from pipelines.publish.site.pages import SMALLEST_TEAM
+
+_SEGMENT_TEXTS = {
+    "long": message("people with a long history"),
+    "short": message("people with a short history"),
+    "cold": message("people with almost no history"),
+    "no_history": message("people without a history"),
+    "cold_skills": message("steps that few people have taken"),
+}
+_DELIVERY_TEXTS = {
+    "landed": message("read"),
+    "already_landed": message("read before"),
+    "refused": message("refused"),
+    "acknowledged": message("refused and acknowledged"),
+}
+_REASON_TEXTS = {
+    "recommended": message("with recommended steps"),
+    "too_little_evidence": message("too little evidence"),
+    "nothing_eligible": message("nothing open that is not reached already"),
+    "opted_out": message("asked for no recommendations"),
+    "all_dismissed": message("dismissed everything that is open"),
+}
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table of the page; a chart shows nothing that the table does not hold."""
+    """A table of the page; a chart shows nothing that the table does not hold.
+
+    Attributes:
+        title: Heading of the section.
+        text: What the table shows, in a sentence or two.
+        headings: Heading of each column.
+        rows: Cells of each row.
+        text_column_count: Number of leading columns with text; the others hold numbers.
+        chart: The chart as an `svg` element, or None.
+        chart_label: The text alternative of the chart.
+    """
 
     title: str
     text: str
     headings: list[str]
     rows: list[list[str]]
+    text_column_count: int = 1
     chart: str | None = None
     chart_label: str = ""
 
+    def is_number(self, column_index: int) -> bool:
+        """Whether a column holds numbers."""
+        return column_index >= self.text_column_count
 
-def build_run_sections(page_data: PageData) -> list[Section]:
+
+def build_run_sections(page_data: PageData, language: PageLanguage | None = None) -> list[Section]:
     """Describe the run that made the snapshot.
 
     Args:
         page_data: The input of the pages.
+        language: The language of the page; that of `page_data` if None.
 
     Returns:
         The sections of the page, in order; evaluation, calibration and fairness only if they were measured.
     """
+    language = language or page_data.language
     evaluation = page_data.lake.scan(EVALUATION).collect()
     return [
-        _describe_tables(page_data),
-        _describe_people(page_data),
-        _describe_sources(page_data),
-        *_describe_models(evaluation),
-        *_describe_calibration(page_data),
-        *_describe_segments(evaluation),
+        _describe_people(page_data, language),
+        _describe_sources(page_data, language),
+        *_describe_models(evaluation, page_data.smallest_team, language),
+        *_describe_calibration(page_data, language),
+        *_describe_segments(evaluation, page_data.smallest_team, language),
+        _describe_tables(page_data, language),
     ]
 
 
-def _describe_tables(page_data: PageData) -> Section:
+def _describe_tables(page_data: PageData, language: PageLanguage) -> Section:
     return Section(
-        "Published",
-        "Every table of this snapshot.",
-        ["table", "rows", "version", "hash"],
-        [
-            [table.name, f"{table.rows:,}", table.schema_version, table.content_sha256[:12]]
-            for table in page_data.snapshot.tables
-        ],
+        language.translate("Published tables"),
+        language.translate("Every table of this snapshot, by the name under which other systems read it."),
+        [language.translate("table"), language.translate("version"), language.translate("rows")],
+        [[table.name, table.schema_version, language.format_number(table.rows)] for table in page_data.snapshot.tables],
+        text_column_count=2,
     )
 
 
-def _describe_people(page_data: PageData) -> Section:
+def _describe_people(page_data: PageData, language: PageLanguage) -> Section:
     people_count_by_reason = (
         page_data.snapshot.scan(NEXT_SKILL.name)
         .group_by(pl.col("no_recommendation_reason").fill_null("recommended"))
@@ -71,13 +107,22 @@ def _describe_people(page_data: PageData) -> Section:
         .collect()
     )
     reason_rows = [
-        [str(reason).replace("_", " "), _format_people_count(people_count)]
+        [language.translate(_REASON_TEXTS[reason]), language.format_number(people_count)]
         for reason, people_count in people_count_by_reason.iter_rows()
+        if people_count >= page_data.smallest_team
     ]
-    return Section("People", "How many people got a list, and why the others did not.", ["", "people"], reason_rows)
+    return Section(
+        language.translate("People"),
+        language.translate(
+            "How many people got a list, and why others did not. Numbers below %(count)s are left out.",
+            count=page_data.smallest_team,
+        ),
+        [language.translate("result"), language.translate("people")],
+        reason_rows,
+    )
 
 
-def _describe_sources(page_data: PageData) -> Section:
+def _describe_sources(page_data: PageData, language: PageLanguage) -> Section:
     delivery_counts = (
         page_data.lake.scan(DELIVERY)
         .group_by("source_name", "delivery_status")
@@ -88,112 +133,147 @@ def _describe_sources(page_data: PageData) -> Section:
     source_rows = [
         [
             source_name,
-            delivery_status.replace("_", " "),
-            f"{file_count:,}",
-            f"{good_count or 0:,}",
-            f"{bad_count or 0:,}",
+            language.translate(_DELIVERY_TEXTS[delivery_status]),
+            *(language.format_number(count or 0) for count in (file_count, good_count, bad_count)),
         ]
         for source_name, delivery_status, file_count, good_count, bad_count in delivery_counts.iter_rows()
     ]
     return Section(
-        "Sources and quarantine",
-        "Files of each source, accepted rows, and rows in quarantine.",
-        ["source", "status", "files", "rows", "quarantined"],
+        language.translate("Sources and quarantine"),
+        language.translate("Files of each source since the first run, accepted rows, and rows in quarantine."),
+        [
+            language.translate("source"),
+            language.translate("status"),
+            language.translate("files"),
+            language.translate("accepted rows"),
+            language.translate("rows in quarantine"),
+        ],
         source_rows,
+        text_column_count=2,
     )
 
 
-def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
-    model_rows = evaluation.filter(segment="all").sort("ndcg_at_10", descending=True, nulls_last=True)
+def _describe_models(evaluation: pl.DataFrame, smallest_team: int, language: PageLanguage) -> Iterator[Section]:
+    model_rows = _select_measured(evaluation.filter(segment="all"), smallest_team).sort("ndcg_at_10", descending=True)
     if model_rows.height:
         yield Section(
-            "Evaluation",
-            "How well each model ranked the steps that people took afterwards; no model saw the future.",
-            ["model", "NDCG@10", "95 % interval", "HR@10", "MRR"],
+            language.translate("Evaluation"),
+            language.translate(
+                "How well each model ranked the steps that people took afterwards, measured on a past that was hidden "
+                "from it: 1 is a perfect list."
+            ),
+            [language.translate("model"), *_list_metric_headings(language), "HR@10", "MRR"],
             [
                 [
-                    model_row["model"].replace("_", " "),
-                    _format_metric(model_row["ndcg_at_10"]),
-                    _format_interval(model_row),
-                    _format_metric(model_row["hr_at_10"]),
-                    _format_metric(model_row["mrr"]),
+                    heading(model_row["model"]),
+                    *_format_ndcg(model_row, language),
+                    _format_metric(model_row["hr_at_10"], language),
+                    _format_metric(model_row["mrr"], language),
                 ]
                 for model_row in model_rows.iter_rows(named=True)
             ],
-            _draw_ndcg(model_rows, "model"),
-            f"NDCG@10 with 95 % intervals of {model_rows.height} models; the table below holds the numbers.",
+            chart=_draw_ndcg(model_rows, [heading(model_name) for model_name in model_rows["model"]]),
+            chart_label=language.translate("NDCG@10 of each model with its 95 % interval; the table has the numbers."),
         )
 
 
-def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
-    segment_rows = evaluation.filter(pl.col("segment") != "all").sort("segment")
+def _describe_segments(evaluation: pl.DataFrame, smallest_team: int, language: PageLanguage) -> Iterator[Section]:
+    segment_rows = _select_measured(evaluation.filter(pl.col("segment") != "all"), smallest_team).sort("segment")
     if "footsteps" in segment_rows["model"]:
         segment_rows = segment_rows.filter(model="footsteps")
+    segment_names = [_name_segment(segment, language) for segment in segment_rows["segment"]]
     if segment_rows.height:
         yield Section(
-            "Fairness",
-            "The same for groups of people: if intervals do not overlap, the ranker serves one group less well.",
-            ["group", "people", "NDCG@10", "95 % interval"],
+            language.translate("Fairness"),
+            language.translate(
+                "The same for groups of people. If the intervals of two groups do not overlap, the ranker serves one "
+                "of them less well. Groups of fewer than %(count)s people are left out.",
+                count=smallest_team,
+            ),
+            [language.translate("group"), *_list_metric_headings(language), language.translate("people")],
             [
                 [
-                    segment_row["segment"].replace("_", " "),
-                    _format_people_count(segment_row["people_count"]),
-                    _format_metric(segment_row["ndcg_at_10"]),
-                    _format_interval(segment_row),
+                    segment_name,
+                    *_format_ndcg(segment_row, language),
+                    language.format_number(segment_row["people_count"]),
                 ]
-                for segment_row in segment_rows.iter_rows(named=True)
+                for segment_name, segment_row in zip(segment_names, segment_rows.iter_rows(named=True), strict=True)
             ],
-            _draw_ndcg(segment_rows, "segment"),
-            f"NDCG@10 with 95 % intervals of {segment_rows.height} groups of people; the table below holds the "
-            "numbers.",
+            chart=_draw_ndcg(segment_rows, segment_names),
+            chart_label=language.translate("NDCG@10 of each group with its 95 % interval; the table has the numbers."),
         )
 
 
-def _describe_calibration(page_data: PageData) -> Iterator[Section]:
+def _select_measured(evaluation: pl.DataFrame, smallest_team: int) -> pl.DataFrame:
+    """The rows with a figure about enough people: of nobody, a figure of 0 would say that the ranker fails."""
+    return evaluation.filter(pl.col("people_count") >= smallest_team).drop_nulls("ndcg_at_10")
+
+
+def _name_segment(segment: str, language: PageLanguage) -> str:
+    return language.translate(_SEGMENT_TEXTS[segment]) if segment in _SEGMENT_TEXTS else segment.replace("_", " ")
+
+
+def _describe_calibration(page_data: PageData, language: PageLanguage) -> Iterator[Section]:
     """The reliability diagram of the ranker's card, if its last evaluation has one."""
     model_cards = page_data.lake.scan(MODEL_CARD).collect()
     reliability = json.loads(model_cards["card"][0]).get("reliability") if model_cards.height else None
-    if reliability and (reliability_bins := reliability["bins"]):
+    if reliability and (reliability_bins := [entry for entry in reliability["bins"] if entry["n"]]):
         yield Section(
-            "Calibration",
-            "Of predictions of 30 in 100, about 30 should come true: the nearer to the diagonal, the better. The mean "
-            f"distance is {reliability['ece']:.3f} over {reliability['n']:,} predictions.",
-            ["predictions", "predicted", "came true"],
+            language.translate("Calibration"),
+            language.translate(
+                "Of 100 predictions of a chance of 30 in 100, about 30 should come true: the nearer to the diagonal, "
+                "the better. The mean distance is %(distance)s over %(count)s predictions.",
+                distance=_format_metric(reliability["ece"], language),
+                count=language.format_number(reliability["n"]),
+            ),
+            [language.translate("predictions"), language.translate("predicted"), language.translate("came true")],
             [
-                [f"{reliability_bin['n']:,}", f"{reliability_bin['said']:.3f}", f"{reliability_bin['came_true']:.3f}"]
+                [
+                    language.format_number(reliability_bin["n"]),
+                    _format_metric(reliability_bin["said"], language),
+                    _format_metric(reliability_bin["came_true"], language),
+                ]
                 for reliability_bin in reliability_bins
             ],
-            draw_calibration(
+            text_column_count=0,
+            chart=draw_calibration(
                 [reliability_bin["said"] for reliability_bin in reliability_bins],
                 [reliability_bin["came_true"] for reliability_bin in reliability_bins],
+                (language.translate("predicted"), language.translate("came true")),
             ),
-            f"Predicted against observed probability in {len(reliability_bins)} bins, with the diagonal; the table "
-            "below holds the numbers.",
+            chart_label=language.translate(
+                "Predicted against observed share, with the diagonal; the table has the numbers."
+            ),
         )
 
 
-def _draw_ndcg(evaluation: pl.DataFrame, label_column: str) -> str:
-    ndcg_rows = evaluation.drop_nulls("ndcg_at_10").select(
-        label_column, "ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high"
-    )
+def _draw_ndcg(evaluation: pl.DataFrame, row_labels: list[str]) -> str:
+    ndcg_rows = evaluation.select("ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")
     return draw_intervals(
         [
-            (heading(row_label), ndcg, ndcg_low, ndcg_high)
-            for row_label, ndcg, ndcg_low, ndcg_high in ndcg_rows.iter_rows()
+            (row_label, ndcg, ndcg_low, ndcg_high)
+            for row_label, (ndcg, ndcg_low, ndcg_high) in zip(row_labels, ndcg_rows.iter_rows(), strict=True)
         ],
         "NDCG@10",
     )
 
 
-def _format_people_count(people_count: int) -> str:
-    """A number of people; a dash if they are so few that it would point at single persons, or none."""
-    return f"{people_count:,}" if people_count >= SMALLEST_TEAM else "–"
+def _list_metric_headings(language: PageLanguage) -> list[str]:
+    return ["NDCG@10", language.translate("95 % interval")]
 
 
-def _format_interval(evaluation_row: Row) -> str:
+def _format_ndcg(evaluation_row: Row, language: PageLanguage) -> list[str]:
+    """The NDCG and its interval."""
     ndcg_low, ndcg_high = evaluation_row["ndcg_at_10_low"], evaluation_row["ndcg_at_10_high"]
-    return "–" if ndcg_low is None or ndcg_high is None else f"{ndcg_low:.3f} to {ndcg_high:.3f}"
+    interval_text = (
+        "–"
+        if ndcg_low is None or ndcg_high is None
+        else language.translate(
+            "%(low)s to %(high)s", low=_format_metric(ndcg_low, language), high=_format_metric(ndcg_high, language)
+        )
+    )
+    return [_format_metric(evaluation_row["ndcg_at_10"], language), interval_text]
 
 
-def _format_metric(metric_value: float | None) -> str:
-    return "–" if metric_value is None else f"{metric_value:.3f}"
+def _format_metric(metric_value: float | None, language: PageLanguage) -> str:
+    return "–" if metric_value is None else language.format_number(metric_value, decimals=3)

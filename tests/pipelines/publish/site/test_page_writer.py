@@ -13,7 +13,7 @@ import pytest
 from publishing import DAY, UNTIL, fill_contract_columns, make_mastery_rows, make_next_skill_rows, publish
 
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
-from pipelines.contracts.output_tables import CAPABILITY, NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.site import page_writer
 from pipelines.publish.site.build import build_site
 from pipelines.publish.site.page_data import PageData, list_people, load_page_data
@@ -56,40 +56,42 @@ def make_lake(root: Path) -> Lake:
 
 
 def make_page_data(root: Path) -> PageData:
-    """Page data with a further table that has columns of every kind, and with evidence of two people."""
-    capability = fill_contract_columns(
-        CAPABILITY,
+    """Page data with a named and a counted companion, and with evidence of two people."""
+    companions = fill_contract_columns(
+        COMPANION,
         [
             {
-                "person_id": f"p{n:04d}",
-                "capability_id": "data",
-                "capability_name": "Data <&>",
-                "coverage_share": share,
-                "held_skill_ids": ["sql0"],
-                "held_skill_names": ["Query & count 0"],
-                "missing_skill_ids": ["sql1", "gone"],
-                "next_skill_id": "sql1",
-                "completes_share": 1.0,
+                "person_id": f"p{viewer:04d}",
+                "step_id": "sql1:apprentice",
+                "skill_id": "sql1",
+                "relation": "follow",
+                "companion_id": companion and f"p{companion:04d}",
+                "companion_skill_id": "sql1",
+                "standing_count": None if companion else 12,
+                "why": why,
                 "snapshot_id": "s0",
                 "as_of": DAY,
                 "valid_until": UNTIL,
                 "policy_version": "p",
-                "schema_version": CAPABILITY.version,
+                "schema_version": COMPANION.version,
             }
-            for n, share in ((0, 0.5), (7, 0.25), (10, 0.125))
+            for viewer, companion, why in (
+                (0, 7, "They took up “Query & count 1” before you. They work in your unit."),
+                (10, None, "12 people in <Unit> made this move, in five months on average."),
+            )
         ],
     )
     frames = {
         NEXT_SKILL: make_next_skill_rows("s0", PEOPLE),
         OUT_MASTERY: make_mastery_rows("s0", PEOPLE),
-        CAPABILITY: capability,
+        COMPANION: companions,
     }
     snapshot = publish_snapshot(root / "published", frames, "s0", DAY, UNTIL)
     evidence_counts = pl.DataFrame(
         {
             "person_id": ["p0000", "p0009"],
             "source_name": ["issues", "lessons"],
-            "mode": ["practice", "teaching"],
+            "mode": ["repetition", "teaching"],
             "rows": [3, 4],
             "first": [DAY, DAY],
             "last": [DAY, UNTIL],
@@ -118,9 +120,10 @@ def test_several_processes_write_the_same_pages_as_one(tmp_path: Path, monkeypat
     pages = read_pages(tmp_path / "one_process")
     assert len(pages) == PEOPLE
     assert pages == read_pages(tmp_path / "two_processes")
-    assert "<td><bdi>50%</bdi></td>" in pages[data.page_names.folder_of("p0000")].decode()
-    assert "<td><bdi>Data &lt;&amp;&gt;</bdi></td>" in pages[data.page_names.folder_of("p0007")].decode()
-    assert "<td><bdi>Query &amp; count 1, gone</bdi></td>" in pages[data.page_names.folder_of("p0010")].decode()
+    first, named, counted = (pages[data.page_names.folder_of(f"p{n:04d}")].decode() for n in (0, 7, 10))
+    assert "&lt;Person 7&gt; took it up before you. You work in the same unit." in first
+    assert "1 person sees you as someone to follow in “Query &amp; count 1”." in named
+    assert "12 people in &lt;Unit&gt; made this move. It took about 5 months on average." in counted
     assert "<bdi>lessons</bdi>" in pages[data.page_names.folder_of("p0009")].decode()
 
 
