@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from assets.cli.benchmarks import add_benchmarks
+from assets.cli.servers.commands import add_servers
 from assets.cli.source_commands import sources_app
 from assets.cli.terminal.options import (
     AsJson,
@@ -376,18 +377,7 @@ def acknowledge_files(
     acknowledge(source, files or [], data_root, config_file, landing_folder, datetime.now(UTC), as_json)
 
 
-@app.command(epilog=example("footsteps up", "footsteps up --port 3001"))
-@report_failures
-def up(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI on 127.0.0.1.")] = 3000,
-    config_file: ConfigFile = None,
-    landing_folder: LandingFolder = None,
-    data_root: DataRoot = None,
-) -> None:
-    """Start the Dagster UI and its daemon on this machine; Ctrl-C ends both."""
-    from assets.cli.up import serve
-
-    serve(data_root, config_file, landing_folder, port)
+add_servers(app)
 
 
 def main(arguments: list[str] | None = None) -> Any:

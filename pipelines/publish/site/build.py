@@ -86,14 +86,12 @@ def _write_pages(
         [person_id for person_id in person_ids if page_data.page_names.folder_of(person_id) not in reused_folder_names],
         pages_folder / "people",
     )
-    unit_by_person = {
-        person_id: page_data.person_row_by_id.get(person_id, {}).get("unit_name") for person_id in person_ids
-    }
+    unit_by_person = list_units(page_data)
     people_count_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
     page_by_unit = render_team_pages(
         environment.get_template("team.html.j2"),
         page_data,
-        _count_holders(page_data, unit_by_person),
+        count_holders(page_data, unit_by_person),
         people_count_by_unit,
     )
     for unit_name, page_html in page_by_unit.items():
@@ -111,8 +109,25 @@ def _write_pages(
     (pages_folder / _MARKER_FILE).write_text(f"{page_data.snapshot.snapshot_id}\n")
 
 
-def _count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, Counter[str]]:
-    """Number of people at journeyman or above by unit and micro-skill, without people who object to being counted."""
+def list_units(page_data: PageData) -> dict[str, str | None]:
+    """The unit of everyone who gets a page, by person_id.
+
+    Args:
+        page_data: The input of the pages.
+    """
+    return {
+        person_id: page_data.person_row_by_id.get(person_id, {}).get("unit_name")
+        for person_id in list_people(page_data)
+    }
+
+
+def count_holders(page_data: PageData, unit_by_person: dict[str, str | None]) -> dict[str, Counter[str]]:
+    """Count the people at journeyman or above by unit and micro-skill, without people who object to being counted.
+
+    Args:
+        page_data: The input of the pages.
+        unit_by_person: The unit of each person, by person_id.
+    """
     holder_counts_by_unit: dict[str, Counter[str]] = {}
     if page_data.snapshot.has_table(OUT_MASTERY.name):
         person_units = pl.LazyFrame(
