@@ -198,7 +198,7 @@ def _describe_row(
         return (
             "served_wishes",
             "stated_at",
-            {"skill_text": answer.skill_id, "wish_weight": f"{answer.wish_weight:.4f}"},
+            {"skill_text": answer.skill_id, "wish_weight": f"{round(answer.wish_weight, 4):g}"},
         )
     if isinstance(answer, ConsentAnswer):
         if answer.expires_date:

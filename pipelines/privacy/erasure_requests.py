@@ -58,7 +58,7 @@ def read_requests(data_root: DataRoot, request_files: list[Path], erased_people:
     person_ids: set[str] = set()
     texts_by_column: dict[str, set[str]] = {column_name: set() for column_name in _KEY_COLUMNS}
     for request_path in request_files:
-        for line_number, column_name, key_text in _read_keys(request_path):
+        for line_number, column_name, key_text in read_request_keys(request_path):
             matched_ids = ids_by_key_by_column[column_name].get(key_text, [])
             is_unknown_account = (
                 not matched_ids
@@ -83,8 +83,18 @@ def read_requests(data_root: DataRoot, request_files: list[Path], erased_people:
     return find_traces(data_root.lake, data_root.config, person_ids).merge(requested_traces)
 
 
-def _read_keys(path: Path) -> Iterator[tuple[int, str, str]]:
-    """The keys that a file names: the number of the line, the column, and the key as the data root writes it."""
+def read_request_keys(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Read the keys that a file of requests names.
+
+    Args:
+        path: A CSV file with a header.
+
+    Yields:
+        The number of the line, the column, and the key as the data root writes it.
+
+    Raises:
+        ErasureUnavailable: The file cannot be read, or has no column that names people.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as request_file:
             csv_reader = csv.DictReader(request_file)
