@@ -4,7 +4,8 @@ Belongs here: which path leads to which handler, and who may call it.
 Does not belong here: what a handler answers (`pages`, `interface`), the server process (`server`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from assets.web.published import PublishedReader
 from assets.web.service import Audience, Handler, Service, json_response, make_endpoint
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
+from pipelines.snapshots.reader import NothingPublished
 
 _PERSON, _PEOPLE, _SYSTEM = Audience.PERSON, Audience.PEOPLE, Audience.SYSTEM
 # Path, method, who may call it, handler.
@@ -90,7 +92,16 @@ def create_app(
         Route(path, make_endpoint(service, path, audience, handler), methods=[method])
         for path, method, audience, handler in _HANDLERS
     ]
+
+    @asynccontextmanager
+    async def read_first(_: Starlette) -> AsyncIterator[None]:
+        """Read the snapshot before the first request, which would wait for it."""
+        with suppress(NothingPublished):
+            await run_in_threadpool(service.reader.read)
+        yield
+
     return Starlette(
+        lifespan=read_first,
         routes=[*_make_open_routes(service), *routes],
         middleware=[Middleware(AccessLog), Middleware(SecureASGIMiddleware, secure=build_security_headers())],
     )

@@ -47,14 +47,16 @@ _PENDING_TEXTS = {
     "hide": "You hid “{skill}” from others.",
     "done": "You marked “{skill}” as done.",
     "retract": "You took back your replies about “{skill}”.",
-    "wish": "You want “{skill}” with a weight of {wish_weight}.",
-    "consent": "You agreed to be shown for “{skill}” ({consent_relation}) until {expires_date}.",
-    "withdraw": "You withdrew your consent to be shown for “{skill}” ({consent_relation}).",
+    "wish": "You want to learn “{skill}” with a weight of {wish_weight} of 1.",
+    "consent": "You agreed to be shown for {consent_skill} ({consent_relation}) until {expires_date}.",
+    "withdraw": "You withdrew your consent to be shown for {consent_skill} ({consent_relation}).",
     "opt_out": "You opted out of recommendations.",
     "opt_in": "You want recommendations again.",
     "copy": "You asked for a copy of what is stored about you.",
     "erasure": "You asked to be erased.",
 }
+# A longer list of names makes a page slow to load; names can be typed all the same.
+_MAX_LISTED_SKILLS = 500
 # What is served leaves these out at once; the next run does the rest.
 IMMEDIATE_KINDS = frozenset({"hide", "withdraw", "opt_out", "erasure"})
 
@@ -156,7 +158,7 @@ def _describe_answer_section(visit: Visit, person_rows: PersonRows) -> dict[str,
         "form_token": visit.service.form_tokens.create(visit.person_id),
         "today": visit.service.now().date(),
         "pending": [
-            (_describe_pending(visit, answer), describe_kind(answer) in IMMEDIATE_KINDS, answer.stated_at)
+            (_describe_pending(visit, answer), _describe_effect(describe_kind(answer)), answer.stated_at)
             for answer in list_pending(visit)
         ],
         "steps": [
@@ -169,18 +171,31 @@ def _describe_answer_section(visit: Visit, person_rows: PersonRows) -> dict[str,
             if step["skill_id"]
         ],
         "held_skills": held_skills,
+        "skill_names": sorted({str(skill_row["skill_name"]) for skill_row in page_data.skill_row_by_id.values()})
+        if len(page_data.skill_row_by_id) <= _MAX_LISTED_SKILLS
+        else sorted({skill_name for _, skill_name in held_skills}),
         "takes_copies": visit.service.answer_writer.find_request_pattern("copy") is not None,
         "takes_erasures": visit.service.answer_writer.find_request_pattern("erasure") is not None,
     }
 
 
+def _describe_effect(kind: str) -> str:
+    if kind == "copy":
+        return "Pending: your data-protection officer answers it."
+    if kind in IMMEDIATE_KINDS:
+        return "What is shown here follows it already; the next run does the rest."
+    return "Pending: the next run reads it."
+
+
 def _describe_pending(visit: Visit, answer: GivenAnswer) -> str:
     skill_id = answer.cells.get("skill_text")
-    skill_name = "every micro-skill" if skill_id == "all" else visit.served.page_data.skill_name(skill_id)
-    relation = answer.cells.get("consent_relation", "").replace("_", " ").replace("all", "every relation")
-    return _PENDING_TEXTS[describe_kind(answer)].format_map(
-        {**answer.cells, "skill": skill_name, "consent_relation": relation}
-    )
+    skill_name = visit.served.page_data.skill_name(skill_id)
+    sentence_parts = {
+        "skill": skill_name,
+        "consent_skill": "every micro-skill" if skill_id == "all" else f"“{skill_name}”",
+        "consent_relation": answer.cells.get("consent_relation", "").replace("_", " ").replace("all", "every relation"),
+    }
+    return _PENDING_TEXTS[describe_kind(answer)].format_map({**answer.cells, **sentence_parts})
 
 
 def _find_skill(visit: Visit, skill_text: str) -> str:
@@ -192,7 +207,7 @@ def _find_skill(visit: Visit, skill_text: str) -> str:
         if wanted_text in (skill_id.lower(), str(skill_row["skill_name"]).lower())
     ]
     if len(matching_ids) != 1:
-        raise AnswerRefused("the name leads to no micro-skill, or to several: choose one of the list")
+        raise AnswerRefused("no micro-skill, or more than one, has this name: write it as your page does")
     return matching_ids[0]
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from served_company import NOW, SYSTEM, make_client, make_company, sign_in
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from assets.answers.landing_rows import read_csv_rows
+from assets.cli.app import app
 from pipelines.config.company import read_config
 from pipelines.ingest.preview import preview_file
 from pipelines.privacy.erasure_requests import read_request_keys
@@ -81,7 +83,7 @@ ANSWERS: list[tuple[str, dict[str, str], str, dict[str, Any], str, bool]] = [
         {"skill_text": "query 3", "wish_weight": "0.67"},
         "served_wishes",
         {"skill_text": "sql3", "wish_weight": 0.67},
-        "You want “Query 3” with a weight of 0.67.",
+        "You want to learn “Query 3” with a weight of 0.67 of 1.",
         False,
     ),
     (
@@ -102,7 +104,7 @@ ANSWERS: list[tuple[str, dict[str, str], str, dict[str, Any], str, bool]] = [
         {"skill_id": "all", "consent_relation": "all"},
         "served_consents",
         {"skill_text": "all", "consent_relation": "all", "consent_status": "withdrawn"},
-        "You withdrew your consent to be shown for “every micro-skill” (every relation).",
+        "You withdrew your consent to be shown for every micro-skill (every relation).",
         True,
     ),
     ("opt_out", {}, "served_preferences", {"is_opted_out": True}, "You opted out of recommendations.", True),
@@ -371,3 +373,15 @@ def test_an_answer_of_a_day_before_is_pending_until_a_snapshot_contains_it(root:
     assert answer(client, "E1", kind="accept", skill_id="sql1") == 303
     tomorrow = make_client(root, NOW + timedelta(days=1))
     assert "You accepted" in read_pending(tomorrow, "E1")
+
+
+def test_the_copies_that_people_ask_for_are_written_and_the_requests_deleted(root: Path, client: TestClient) -> None:
+    for employee_number in ("E1", "E2"):
+        assert answer(client, employee_number, kind="copy", is_confirmed="yes") == 303
+    arguments = ["access", "--requested", "--output", str(root / "copies"), "--data-root", str(root), "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert sorted(json.loads(result.stdout)["person_ids"]) == ["p0001", "p0002"]
+    copies = sorted(path.name for path in (root / "copies").iterdir())
+    assert copies == ["access-p0001.html", "access-p0001.json", "access-p0002.html", "access-p0002.json"]
+    assert list((root / "landing" / "requests").iterdir()) == []
+    assert "You asked for a copy" not in read_page(client, "E1")
