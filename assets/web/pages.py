@@ -26,6 +26,9 @@ _OWN_PAGE_SOURCE = (
     "{% block form_target %}'self'{% endblock %}"
     "{% block reader_note %} Only you see this page.{% endblock %}"
     "{% block answers %}{{ answer_section }}{% endblock %}"
+    "{% block validity %}<p>As of {{ snapshot.as_of }}; after {{ snapshot.valid_until }} this page is stale.</p>"
+    "{% endblock %}"
+    "{% block run_link %}{% if is_operator %}{{ super() }}{% endif %}{% endblock %}"
 )
 # The fields of a form that belong to each kind of answer; a browser sends the empty ones, too.
 _REPLY_FIELDS = ("kind", "skill_id", "step_goal")
@@ -87,7 +90,7 @@ def show_own_page(visit: Visit) -> Response:
     )
     # a template of its own per request: the globals of a shared one would be seen by every request
     page_template = visit.served.environment.from_string(
-        _OWN_PAGE_SOURCE, globals={"answer_section": Markup(answer_section)}
+        _OWN_PAGE_SOURCE, globals={"answer_section": Markup(answer_section), "is_operator": visit.caller.is_operator}
     )
     return _html(render_person_page(page_template, visit.served.page_data, person_rows))
 

@@ -146,7 +146,7 @@ class Served:
         unit_by_person = list_units(self.page_data)
         people_count_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
         return render_team_pages(
-            self.environment.get_template("team.html.j2"),
+            self.environment.get_template("served_team.html.j2"),
             self.page_data,
             count_holders(self.page_data, unit_by_person),
             people_count_by_unit,

@@ -7,7 +7,7 @@ Does not belong here: what a handler answers (`pages`, `interface`).
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import Enum, auto
 from typing import Any
@@ -114,6 +114,9 @@ def make_endpoint(service: Service, route_template: str, audience: Audience, han
             return await run_in_threadpool(_answer, service, request, body, audience, handler)
         except Refused as refusal:
             return refuse(request, refusal.status, str(refusal))
+        except Exception as error:  # its message and its stack may hold what was read or sent
+            _log.error("%s failed: %s", route_template, type(error).__name__)
+            return refuse(request, 500, "Something failed here. Try again later.")
 
     return endpoint
 
@@ -157,7 +160,7 @@ def _answer(service: Service, request: Request, body: bytes, audience: Audience,
     if request.method == "POST":
         _require_within(service.limits.allows_answer(caller.limit_key))
     try:
-        return handler(visit)
+        return _handle(handler, visit)
     except AnswerRefused as refusal:
         raise Refused(422, f"Your answer was not taken: {refusal}.") from refusal
     except ValidationError as error:
@@ -166,6 +169,16 @@ def _answer(service: Service, request: Request, body: bytes, audience: Audience,
             sorted({".".join(map(str, problem["loc"])) or "the answer" for problem in error.errors()})
         )
         raise Refused(422, f"Your answer was not taken: see {problem_places[:200]}.") from None
+
+
+def _handle(handler: Handler, visit: Visit) -> Response:
+    """Call the handler; once more if an erasure or the retention removed a file that it was about to read."""
+    try:
+        return handler(visit)
+    except FileNotFoundError:
+        if visit.request.method == "POST":
+            raise
+        return handler(replace(visit, served=visit.service.reader.read()))
 
 
 def _require_within(is_within: bool) -> None:

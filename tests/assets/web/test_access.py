@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from joserfc import jwt
@@ -20,6 +21,7 @@ from served_company import (
 )
 from starlette.testclient import TestClient
 
+from assets.web import pages
 from assets.web.app import create_app
 from assets.web.identity import ServeRefused
 from assets.web.openapi import build_openapi
@@ -277,3 +279,39 @@ def test_the_server_does_not_start_without_a_way_of_identity(tmp_path: Path) -> 
     config_file.write_text(CONFIG[: CONFIG.index("serve:")] + "serve: {operators: [E1]}\n")
     with pytest.raises(ConfigError, match="needs one way of identity"):
         read_config(config_file)
+
+
+def test_a_failure_is_logged_by_its_kind_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("Person 0 has a secret")
+
+    monkeypatch.setattr(pages, "iterate_people", fail)
+    with caplog.at_level(logging.DEBUG):
+        response = make_client(root).get("/people/me/", headers=sign_in("E0"))
+    assert (response.status_code, "secret" in response.text) == (500, False)
+    assert "/people/me/ failed: RuntimeError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_file_that_an_erasure_removes_meanwhile_is_read_from_where_it_is_now(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_rows, calls = pages.iterate_people, []
+
+    def fail_once(*arguments: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise FileNotFoundError
+        return read_rows(*arguments)
+
+    monkeypatch.setattr(pages, "iterate_people", fail_once)
+    assert make_client(root).get("/people/me/", headers=sign_in("E0")).status_code == 200
+
+
+def test_only_operators_are_shown_the_way_to_the_run_report(client: TestClient) -> None:
+    for path in ("/people/me/", "/index.html", "/teams/Data.html"):
+        assert "run.html" not in client.get(path, headers=sign_in("E0")).text
+    for path in ("/people/me/", "/index.html"):
+        assert "run.html" in client.get(path, headers=sign_in("E5")).text
