@@ -26,8 +26,8 @@ _OWN_PAGE_SOURCE = (
     "{% block form_target %}'self'{% endblock %}"
     "{% block reader_note %} Only you see this page.{% endblock %}"
     "{% block answers %}{{ answer_section }}{% endblock %}"
-    "{% block validity %}<p>As of {{ snapshot.as_of }}; after {{ snapshot.valid_until }} this page is stale.</p>"
-    "{% endblock %}"
+    "{% block validity %}<p>As of {{ page.as_of or snapshot.as_of }}; "
+    "after {{ snapshot.valid_until }} this page is stale.</p>{% endblock %}"
     "{% block run_link %}{% if is_operator %}{{ super() }}{% endif %}{% endblock %}"
 )
 # The fields of a form that belong to each kind of answer; a browser sends the empty ones, too.
