@@ -81,7 +81,9 @@ def make_company(root: Path) -> Path:
     return root
 
 
-def publish_company(root: Path, snapshot_id: str, skill: str = "sql") -> None:
+def publish_company(
+    root: Path, snapshot_id: str, skill: str = "sql", published_at: datetime = datetime(2025, 6, 30, 23, tzinfo=UTC)
+) -> None:
     """Publish recommendations, stages and companions, and the feed."""
     stamp = {
         "snapshot_id": snapshot_id,
@@ -111,10 +113,8 @@ def publish_company(root: Path, snapshot_id: str, skill: str = "sql") -> None:
         ),
         COMPANION: fill_contract_columns(COMPANION, companions),
     }
-    snapshot = publish_snapshot(
-        root / "published", rows_by_table, snapshot_id, DAY, UNTIL, datetime(2025, 6, 30, 23, tzinfo=UTC)
-    )
-    publish_feed(snapshot, "footsteps", datetime(2025, 6, 30, 23, tzinfo=UTC))
+    snapshot = publish_snapshot(root / "published", rows_by_table, snapshot_id, DAY, UNTIL, published_at)
+    publish_feed(snapshot, "footsteps", published_at)
 
 
 def make_app(root: Path, now: datetime = NOW) -> Starlette:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served_company import NOW, SYSTEM, make_client, make_company, sign_in
+from publishing import fill_contract_columns
+from served_company import NOW, SYSTEM, make_client, make_company, publish_company, sign_in
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from assets.answers.landing_rows import read_csv_rows
 from assets.cli.app import app
 from pipelines.config.company import read_config
+from pipelines.contracts.catalog import REPLY
 from pipelines.ingest.preview import preview_file
 from pipelines.privacy.erasure_requests import read_request_keys
+from pipelines.storage.lake import Lake
 
 STATED_AT = "2025-07-01 09:30:00.000000+00:00"
 # Kind, further fields of the form, source, what it reads, sentence on the page, whether it takes effect at once.
@@ -369,10 +372,25 @@ def test_answers_at_the_same_time_are_all_written(root: Path, client: TestClient
     assert len({row["record_code"] for row in rows}) == 24
 
 
-def test_an_answer_of_a_day_before_is_pending_until_a_snapshot_contains_it(root: Path, client: TestClient) -> None:
+def test_an_answer_is_pending_until_a_snapshot_contains_it(root: Path, client: TestClient) -> None:
     assert answer(client, "E1", kind="accept", skill_id="sql1") == 303
-    tomorrow = make_client(root, NOW + timedelta(days=1))
-    assert "You accepted" in read_pending(tomorrow, "E1")
+    (row,) = read_csv_rows(root / "landing" / "answers" / "reply_2025-07-01.csv")
+    assert "You accepted" in read_pending(make_client(root, NOW + timedelta(days=1)), "E1")
+    read_reply = {
+        "source_name": "served_replies",
+        "record_code": row["record_code"],
+        "person_id": "p0001",
+        "skill_text": "sql1",
+        "reply_kind": "accept",
+        "replied_at": NOW,
+        "file_sha256": "f",
+        "row_number": 1,
+    }
+    # a run has read it, and not published yet
+    Lake(root / "lake").write(REPLY, fill_contract_columns(REPLY, [read_reply]))
+    assert "You accepted" in read_pending(client, "E1")
+    publish_company(root, "s1", published_at=NOW + timedelta(hours=1))
+    assert "You accepted" not in read_pending(client, "E1")
 
 
 def test_the_copies_that_people_ask_for_are_written_and_the_requests_deleted(root: Path, client: TestClient) -> None:
