@@ -188,10 +188,16 @@ class PublishedReader:
         served = self._served
         if served is not None and served.key == key:
             return served
-        with self._lock:  # the other requests wait for the one that reads
+        if not self._lock.acquire(blocking=False):
+            if served is not None and served.key[1] == key[1]:
+                return served  # whole, and hardly older: nobody waits for another request that reads a new snapshot
+            self._lock.acquire()
+        try:
             if self._served is None or self._served.key != key:
                 self._served = self._load(snapshot, key, today)
             return self._served
+        finally:
+            self._lock.release()
 
     def _load(self, snapshot: Snapshot, key: Any, today: date) -> Served:
         earlier = self._served if self._served is not None and self._served.key[0] == key[0] else None
