@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -97,11 +97,6 @@ Answer = Annotated[
     ReplyAnswer | WishAnswer | ConsentAnswer | PreferenceAnswer | RequestAnswer, Field(discriminator="kind")
 ]
 ANSWER_ADAPTER: TypeAdapter[Answer] = TypeAdapter(Answer)
-ANSWER_KINDS = tuple(
-    kind
-    for answer_class in get_args(get_args(Answer)[0])
-    for kind in get_args(answer_class.model_fields["kind"].annotation)
-)
 
 
 @dataclass(frozen=True)

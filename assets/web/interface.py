@@ -20,12 +20,12 @@ from assets.web.protection import is_same_origin
 from assets.web.published import ServedSnapshot, guard_snapshot
 from assets.web.service import Refused, Service, Visit, json_response
 from pipelines.contracts.catalog import ASPIRATION, CONSENT, TABLES
+from pipelines.contracts.columns import REPLY_KINDS
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
 from pipelines.contracts.table import Table
 from pipelines.publish.feed import read_feed
 from pipelines.snapshots.reader import list_snapshots
 
-REPLY_KINDS = ("accept", "dismiss", "snooze", "dispute", "hide", "done", "retract")
 WISH_KINDS = ("wish",)
 CONSENT_KINDS = ("consent", "withdraw")
 PREFERENCE_KINDS = ("opt_out", "opt_in")

@@ -88,13 +88,6 @@ class ServeOptions(ConfigSection):
             raise ValueError("needs one way of identity: `header` with a shared secret, or `token`, and not both")
         return self
 
-    @property
-    def secret_variables(self) -> tuple[str, ...]:
-        """The environment variables that hold secrets."""
-        identity_variables = [self.header.secret_variable] if self.header else []
-        token_variables = [self.token.key_variable] if self.token else []
-        return (*identity_variables, *token_variables, *(account.token_variable for account in self.system_accounts))
-
 
 def add_answer_sources(config_content: Any) -> Any:
     """Add the sources that read people's answers to a configuration with the section `serve`.

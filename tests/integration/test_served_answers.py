@@ -13,7 +13,6 @@ from starlette.testclient import TestClient
 
 from assets.cli.run import execute_run
 from assets.cli.terminal.console import resolve_settings
-from assets.web.answers import ANSWER_KINDS
 from assets.web.app import create_app
 from pipelines.config.company import read_config
 from pipelines.contracts.catalog import CONSENT
@@ -92,7 +91,7 @@ def choose_people(before: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
     others = iter(first_steps.filter(pl.col("person_id") != without_wish)["person_id"])
     special = {"withdraw": named_ids[0], "opt_in": opted_out_ids[0], "wish": without_wish}
     # erasure is tested with the other ways to erase; here it needs a list of erased people
-    kinds = [kind for kind in ANSWER_KINDS if kind != "erasure"]
+    kinds = [kind for kind in PATH_BY_KIND if kind != "erasure"]
     person_by_kind = {kind: special.get(kind) or next(others) for kind in kinds}
     held = before.scan(OUT_MASTERY.name).collect().sort("person_id", "skill_id")
     skill_by_kind = {}
