@@ -285,6 +285,6 @@ def bench_serve(
     as_json: AsJson = False,
 ) -> None:
     """Request pages and JSON of many people during publications: errors, mixed snapshots, milliseconds."""
-    from benchmarks.serving.load import print_serve
+    from benchmarks.tables import print_serve
 
     print_serve(people, requests, clients, as_json)

@@ -1,7 +1,7 @@
 """Readers during publications: no reader may see a torn, an empty or a mixed snapshot.
 
 Belongs here: the readers of each target, and the counts of what they read, for `footsteps bench readers`.
-Does not belong here: the cost of publishing (`benchmarks.publishing`).
+Does not belong here: the cost of publishing (`benchmarks.published.publishing`).
 """
 
 import multiprocessing
@@ -19,8 +19,8 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.processes import temporary_postgresql_server, temporary_s3_server
-from benchmarks.publishing import fill_contract_columns, make_recommendations
+from benchmarks.published.processes import temporary_postgresql_server, temporary_s3_server
+from benchmarks.published.publishing import fill_contract_columns, make_recommendations
 from pipelines.config.publish import ObjectStoreOptions
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.delta import publish_delta

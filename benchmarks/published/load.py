@@ -1,7 +1,7 @@
 """Requests to `footsteps serve` while snapshots are published: errors, mixed snapshots, and how long a request takes.
 
 Belongs here: the company, the server, the clients, and the counts, for `footsteps bench serve`.
-Does not belong here: readers of files (`benchmarks.readers`).
+Does not belong here: readers of files (`benchmarks.published.readers`).
 """
 
 import http.client
@@ -21,11 +21,10 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.terminal.console import CommandFailed, print_note
-from benchmarks.processes import choose_port
-from benchmarks.publishing import fill_contract_columns
-from benchmarks.readers import FIRST_DAY, VALID_DAYS, make_snapshot, name_snapshot
-from benchmarks.tables import print_results
+from assets.cli.terminal.console import CommandFailed
+from benchmarks.published.processes import choose_port
+from benchmarks.published.publishing import fill_contract_columns
+from benchmarks.published.readers import FIRST_DAY, VALID_DAYS, make_snapshot, name_snapshot
 from pipelines.contracts.catalog import PERSON, SKILL
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.snapshots.reader import Snapshot
@@ -76,11 +75,6 @@ class _Reply:
     status: int
     seconds: float
     snapshot_ids: frozenset[str]
-
-
-def print_serve(people: int, requests: int, clients: int, as_json: bool) -> None:
-    """Run the benchmark and print its table."""
-    print_results("Serving", [benchmark_serve(people, requests, clients, progress=print_note)], as_json)
 
 
 def benchmark_serve(
