@@ -304,3 +304,19 @@ def bench_chaos(
     from benchmarks.chaos import print_chaos
 
     print_chaos(people, kills, seed, as_json)
+
+
+@bench.command(
+    "serve", epilog=example("footsteps bench serve", "footsteps bench serve --people 100 --requests 500 --clients 4")
+)
+@report_failures
+def bench_serve(
+    people: Annotated[int, typer.Option(min=1, help="Number of people.")] = 1_000,
+    requests: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 10_000,
+    clients: Annotated[int, typer.Option(min=1, help="Number of clients at the same time.")] = 16,
+    as_json: AsJson = False,
+) -> None:
+    """Request pages and JSON of many people during publications: errors, mixed snapshots, milliseconds."""
+    from benchmarks.tables import print_serve
+
+    print_serve(people, requests, clients, as_json)

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 import duckdb
 import polars as pl
 
-from benchmarks.processes import run_in_child
+from benchmarks.published.processes import run_in_child
 from pipelines.config.company import SourceConfig, read_config
 from pipelines.demo.build import build_demo
 from pipelines.ingest.landing import LandingContext, land_source, list_landing_files

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-from benchmarks.processes import peak_megabytes, run_in_child
+from benchmarks.published.processes import peak_megabytes, run_in_child
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
 from pipelines.ingest.raw_tables import DeliveryFiles, process_export, provenance_columns, write_raw_table
 from pipelines.sources.declaration import SourceOptions

@@ -69,15 +69,15 @@ def print_counterfactuals(data_root: Path | None, rows: int, as_json: bool) -> N
 
 def print_publish(people: int, rows: int, repeats: int, as_json: bool) -> None:
     """Compare publishing with a plain write and a plain COPY, and read the rows of one person."""
-    from benchmarks.publishing import benchmark_publish
+    from benchmarks.published.publishing import benchmark_publish
 
     print_results("Publishing", benchmark_publish(people, rows, repeats, progress=print_note), as_json)
 
 
 def print_readers(readers: int, publications: int, people: int, targets: str | None, as_json: bool) -> None:
     """Read publish targets concurrently with publications and count torn, empty and mixed reads."""
-    from benchmarks.processes import ServerNotInstalled
-    from benchmarks.readers import TARGETS, benchmark_readers
+    from benchmarks.published.processes import ServerNotInstalled
+    from benchmarks.published.readers import TARGETS, benchmark_readers
 
     chosen_targets = tuple(targets.split(",")) if targets else TARGETS
     if unknown := set(chosen_targets) - set(TARGETS):
@@ -91,7 +91,7 @@ def print_readers(readers: int, publications: int, people: int, targets: str | N
 
 def print_site(people: int, as_json: bool) -> None:
     """Build the site of a synthetic company: pages and seconds."""
-    from benchmarks.site import benchmark_site
+    from benchmarks.published.site import benchmark_site
 
     print_results("Site", benchmark_site(people, progress=print_note), as_json)
 
@@ -106,6 +106,13 @@ def parse_whole_numbers(option: str, text: str) -> list[int]:
         return [int(number.replace("_", "")) for number in text.split(",")]
     except ValueError as error:
         raise CommandFailed(f"{option} {text} are not whole numbers; write them as 10000,100000") from error
+
+
+def print_serve(people: int, requests: int, clients: int, as_json: bool) -> None:
+    """Send requests to the web application while snapshots are published."""
+    from benchmarks.published.load import benchmark_serve
+
+    print_results("Serving", [benchmark_serve(people, requests, clients, progress=print_note)], as_json)
 
 
 def print_results(title: str, results: Sequence[Any], as_json: bool) -> None:

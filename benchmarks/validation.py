@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-from benchmarks.processes import peak_megabytes, run_in_child
+from benchmarks.published.processes import peak_megabytes, run_in_child
 from pipelines.contracts.columns import FEEDBACK_KINDS, LEARNING_VERBS, TIMESTAMP
 from pipelines.contracts.table import Column, Reference, RowRule, Table
 

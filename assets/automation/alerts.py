@@ -31,7 +31,7 @@ from pydantic import AliasChoices, Field, TypeAdapter
 from assets.automation.cursors import parse_cursor
 from assets.checks.automation_health import find_tick_issues
 from assets.checks.issue import Issue
-from pipelines.config.company import AlertConfig
+from pipelines.config.monitoring import AlertConfig
 
 ALERT_SENSOR = "alert_sensor"
 # The check that fails if a trained model does not replace the champion.

@@ -12,7 +12,10 @@ from typing import Annotated, Any
 import typer
 
 from assets.cli.benchmarks import add_benchmarks
+from assets.cli.feedback.commands import add_feedback
+from assets.cli.servers.commands import add_servers
 from assets.cli.source_commands import sources_app
+from assets.cli.terminal.console import CommandFailed
 from assets.cli.terminal.options import (
     AsJson,
     AsOf,
@@ -20,15 +23,8 @@ from assets.cli.terminal.options import (
     DataRoot,
     ExportsFolder,
     Force,
-    HappenedAt,
     LandingFolder,
     OutputFile,
-    PersonId,
-    SkillId,
-    SnapshotId,
-    SnoozeEnd,
-    StepGoal,
-    ToStage,
     example,
     report_failures,
 )
@@ -141,82 +137,7 @@ def show(
     show_people(data_root, person, sample_size, as_json)
 
 
-@app.command(
-    "reply",
-    epilog=example(
-        "footsteps reply 100012 dismiss dat-2",
-        "footsteps reply 100012 snooze dat-2 --until 2026-09-01",
-        "footsteps reply 100012 dispute dat-2 --stage journeyman",
-        'footsteps reply 100012 accept "Join tables in SQL" --goal journeyman',
-    ),
-)
-@report_failures
-def reply_to_step(
-    person: Annotated[str, typer.Argument(help="person_id of the person who replies.")],
-    kind: Annotated[str, typer.Argument(help="accept, dismiss, snooze, dispute, hide, done or retract.")],
-    skill: Annotated[str, typer.Argument(help="skill_id or name of the micro-skill.")],
-    goal: StepGoal = None,
-    until: SnoozeEnd = None,
-    stage: Annotated[str | None, typer.Option(help="Of a dispute: the stage the person holds.")] = None,
-    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the reply; now by default.")] = None,
-    config_file: ConfigFile = None,
-    landing_folder: LandingFolder = None,
-    data_root: DataRoot = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write a person's reply to a step for the next run; a repeated reply is written once."""
-    from assets.cli.feedback.reply import Reply, write_reply
-
-    reply = Reply(kind, skill, goal, until.date() if until else None, stage)
-    write_reply(data_root, config_file, landing_folder, person, reply, on.replace(tzinfo=UTC) if on else None, as_json)
-
-
-@app.command(
-    "exposure",
-    epilog=example(
-        "footsteps exposure 100012 dat-2 journeyman 1",
-        "footsteps exposure 100012 dat-2 journeyman 3 --snapshot 20260630-0123456789ab --at 2026-07-01",
-    ),
-)
-@report_failures
-def record_exposure(
-    person: PersonId,
-    skill_id: SkillId,
-    to_stage: ToStage,
-    rank: Annotated[int, typer.Argument(min=1, help="Rank at which the reader showed it, from 1.")],
-    snapshot_id: SnapshotId = None,
-    happened_at: HappenedAt = None,
-    config_file: ConfigFile = None,
-    landing_folder: LandingFolder = None,
-    data_root: DataRoot = None,
-    as_json: AsJson = False,
-) -> None:
-    """Record for the next run that a reader showed a recommended step; a repeated record is written once."""
-    from assets.cli.feedback.exposure import ShownStep, write_record
-
-    step = ShownStep(person, skill_id, to_stage, snapshot_id, happened_at.replace(tzinfo=UTC) if happened_at else None)
-    write_record(data_root, config_file, landing_folder, "exposure", step, {"shown_rank": str(rank)}, as_json)
-
-
-@app.command("outcome", epilog=example("footsteps outcome 100012 dat-2 journeyman accepted"))
-@report_failures
-def record_outcome(
-    person: PersonId,
-    skill_id: SkillId,
-    to_stage: ToStage,
-    kind: Annotated[str, typer.Argument(help="accepted, dismissed, started or done.")],
-    snapshot_id: SnapshotId = None,
-    happened_at: HappenedAt = None,
-    config_file: ConfigFile = None,
-    landing_folder: LandingFolder = None,
-    data_root: DataRoot = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write what came of a step that was shown, for the next run; a repeated record is written once."""
-    from assets.cli.feedback.exposure import ShownStep, write_record
-
-    step = ShownStep(person, skill_id, to_stage, snapshot_id, happened_at.replace(tzinfo=UTC) if happened_at else None)
-    write_record(data_root, config_file, landing_folder, "outcome", step, {"outcome_kind": kind}, as_json)
+add_feedback(app)
 
 
 @app.command(
@@ -257,10 +178,19 @@ def evaluate(
     run_evaluation(events, data_root, config_file, options, with_outcomes=outcomes)
 
 
-@app.command(epilog=example("footsteps access 100012 --output copies", "footsteps access mia@acme.example --json"))
+@app.command(
+    epilog=example(
+        "footsteps access 100012 --output copies",
+        "footsteps access mia@acme.example --json",
+        "footsteps access --requested --output copies",
+    )
+)
 @report_failures
 def access(
-    person: Annotated[str, typer.Argument(help="person_id, employee number or e-mail address.")],
+    person: Annotated[str | None, typer.Argument(help="person_id, employee number or e-mail address.")] = None,
+    is_requested: Annotated[
+        bool, typer.Option("--requested", help="Write the copies that landing files ask for, and delete these files.")
+    ] = False,
     output: Annotated[Path | None, typer.Option(help="Folder for the copy as JSON and as a page.")] = None,
     config_file: ConfigFile = None,
     landing_folder: LandingFolder = None,
@@ -270,6 +200,8 @@ def access(
     """Copy everything that is stored about a person: tables, files, snapshots, logs, pages, with source and purpose."""
     from assets.cli.access import write_access_copy
 
+    if (person is None) != is_requested:
+        raise CommandFailed("name a person, or write the copies that landing files ask for: --requested")
     write_access_copy(data_root, config_file, landing_folder, person, output, as_json)
 
 
@@ -374,18 +306,7 @@ def acknowledge_files(
     acknowledge(source, files or [], data_root, config_file, landing_folder, datetime.now(UTC), as_json)
 
 
-@app.command(epilog=example("footsteps up", "footsteps up --port 3001"))
-@report_failures
-def up(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the UI on 127.0.0.1.")] = 3000,
-    config_file: ConfigFile = None,
-    landing_folder: LandingFolder = None,
-    data_root: DataRoot = None,
-) -> None:
-    """Start the Dagster UI and its daemon on this machine; Ctrl-C ends both."""
-    from assets.cli.up import serve
-
-    serve(data_root, config_file, landing_folder, port)
+add_servers(app)
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -129,7 +129,7 @@ def _release_contracts(as_json: bool) -> None:
 
 
 def write_contracts(contracts_folder: Path) -> list[Path]:
-    """Write one ODCS file per published table, and the JSON Schema of the change feed.
+    """Write one ODCS file per published table, the JSON Schema of the change feed, and the OpenAPI description.
 
     Args:
         contracts_folder: Folder of the files; it is created if it is missing.
@@ -137,9 +137,12 @@ def write_contracts(contracts_folder: Path) -> list[Path]:
     Returns:
         The written files.
     """
+    from assets.web.openapi import build_openapi  # imports the web application, which other commands do not need
+
     contracts_folder.mkdir(parents=True, exist_ok=True)
     text_by_file_name = {f"{table.name}.odcs.yaml": render_contract(render_odcs(table)) for table in PUBLISHED_TABLES}
     text_by_file_name["feed.schema.json"] = json.dumps(build_feed_event_schema(), indent=2) + "\n"
+    text_by_file_name["serve.openapi.json"] = json.dumps(build_openapi(), indent=2, ensure_ascii=False) + "\n"
     for file_name, file_text in text_by_file_name.items():
         (contracts_folder / file_name).write_text(file_text)
     return [contracts_folder / file_name for file_name in text_by_file_name]

@@ -20,9 +20,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, fi
 from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
-from pipelines.config.monitoring import MonitoringOptions
+from pipelines.config.monitoring import AlertConfig, MonitoringOptions
 from pipelines.config.privacy import PrivacyOptions
 from pipelines.config.publish import ConfigSection, PublishOptions
+from pipelines.config.serve import ServeOptions, add_answer_sources
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
 from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
@@ -302,13 +303,6 @@ class TaxonomyConfig(ConfigSection):
         return self
 
 
-class AlertConfig(ConfigSection):
-    """Recipients of alerts: addresses in apprise's notation, with `${NAME}` for environment variables."""
-
-    to: list[str] = Field(default_factory=list)
-    gather_minutes: Annotated[float, Field(ge=0)] = 30  # an issue that recurs within this time is sent once
-
-
 class Config(ConfigSection):
     """The content of footsteps.yaml."""
 
@@ -331,6 +325,10 @@ class Config(ConfigSection):
     dagster: Annotated[DagsterOptions, Field(exclude=True)] = DagsterOptions()
     monitoring: MonitoringOptions = MonitoringOptions()
     privacy: PrivacyOptions = PrivacyOptions()
+    # its sources are among `sources`; nothing else of it decides about a table
+    serve: Annotated[ServeOptions | None, Field(exclude=True)] = None
+
+    _add_answer_sources = model_validator(mode="before")(add_answer_sources)
 
     @field_validator("sources")
     @classmethod

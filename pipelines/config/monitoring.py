@@ -1,6 +1,6 @@
-"""The section `monitoring` of footsteps.yaml: what other systems are sent about runs.
+"""The sections `monitoring` and `alerts` of footsteps.yaml: what people and other systems are sent about runs.
 
-Belongs here: the form of the section. It names secrets by their environment variables and never contains them.
+Belongs here: the form of the sections. They name secrets by their environment variables and never contain them.
 Does not belong here: what is written (`assets.automation.metrics`) and sent (`assets.resources.lineage`).
 """
 
@@ -18,6 +18,13 @@ def _check_metrics_file(metrics_path: Path) -> Path:
             "must be an absolute path that ends with .prom, such as /var/lib/node_exporter/textfile/footsteps.prom"
         )
     return metrics_path
+
+
+class AlertConfig(ConfigSection):
+    """Recipients of alerts: addresses in apprise's notation, with `${NAME}` for environment variables."""
+
+    to: list[str] = Field(default_factory=list)
+    gather_minutes: Annotated[float, Field(ge=0)] = 30  # an issue that recurs within this time is sent once
 
 
 class OpenLineageOptions(ConfigSection):

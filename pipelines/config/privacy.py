@@ -18,6 +18,8 @@ class PrivacyOptions(ConfigSection):
     erased_people: str | None = None
     # landing files that ask for erasures, with a column person_id, employee_number, work_email or account_code
     erasure_requests: str | None = None
+    # landing files that ask for a copy of what is stored, with the same columns
+    access_requests: str | None = None
     # days for which Dagster's runs stay, with their events and logs
     run_log_days: Annotated[int, Field(ge=1)] = 365
     # why nothing may be deleted for its age, by name of the case; retention waits while there is one

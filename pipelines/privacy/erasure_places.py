@@ -24,6 +24,7 @@ from pipelines.privacy import published_rows, published_targets
 from pipelines.privacy.content_search import compile_replacement, find_files_with, select_files_with
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import ErasedPeople
+from pipelines.privacy.erasure_requests import list_obsolete_access_requests
 from pipelines.privacy.identities import PersonTraces
 from pipelines.privacy.landed_rows import delete_from_landed_files, plan_landed_rows, recount_ledger
 from pipelines.privacy.person_deletions import build_person_deletion
@@ -178,7 +179,7 @@ def _plan_landed_rows(data_root: DataRoot, erased_people: ErasedPeople) -> Plan:
 
 
 def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
-    """The copies in which records were passed over, and those that hold one of the person's texts elsewhere.
+    """The copies in which records were passed over, those that hold one of the person's texts elsewhere, and requests.
 
     A file that was not landed yet stays: it also holds the records of other people. The next run lands it without the
     person, and then deletes it.
@@ -189,6 +190,7 @@ def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
     deleted_paths = set(find_landed_copies(data_root, sources, _HAS_ERASED))
     # a number that is also the id of a record may be the person's, in a column that is never read or is cleared
     deleted_paths |= set(select_files_with(landed_copies, traces.replaced_texts)) - taxonomy_paths
+    deleted_paths |= set(list_obsolete_access_requests(data_root, traces))
     return Plan({"": len(deleted_paths)}, partial(delete_with_marks, sorted(deleted_paths)))
 
 

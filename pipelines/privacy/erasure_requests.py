@@ -1,4 +1,4 @@
-"""Landing files of erasures: the people whom a company's own system asks to erase.
+"""Landing files of requests: the people who ask to be erased, or for a copy of what is stored about them.
 
 Belongs here: reading the files, and whom their rows name.
 Does not belong here: the deletion (`erasure`).
@@ -22,6 +22,33 @@ def list_request_files(data_root: DataRoot) -> list[Path]:
     """The landing files that ask for erasures, as `privacy.erasure_requests` declares them."""
     file_pattern = data_root.config.privacy.erasure_requests
     return list_landing_files(data_root.landing_folder, file_pattern) if file_pattern else []
+
+
+def list_obsolete_access_requests(data_root: DataRoot, traces: PersonTraces) -> list[Path]:
+    """List the landing files that ask for copies of erased people's data and name nobody else.
+
+    Args:
+        data_root: The data root.
+        traces: The keys by which the erased people are named.
+    """
+    pattern = data_root.config.privacy.access_requests
+    if not pattern or not data_root.owns_landing:
+        return []
+    erased_keys = {*traces.person_ids, *traces.employee_numbers, *(address.lower() for address in traces.addresses)}
+    erased_keys |= {account_code for _, account_code in traces.accounts}
+    return [
+        request_path
+        for request_path in list_landing_files(data_root.landing_folder, pattern)
+        if _names_only(request_path, erased_keys)
+    ]
+
+
+def _names_only(request_path: Path, erased_keys: set[str]) -> bool:
+    """Whether every key of a file is one of these; a file that cannot be read holds back no erasure."""
+    try:
+        return {key_text for _, _, key_text in read_request_keys(request_path)} <= erased_keys
+    except ErasureUnavailable:
+        return False
 
 
 def read_requests(data_root: DataRoot, request_files: list[Path], erased_people: ErasedPeople) -> PersonTraces:
@@ -58,7 +85,7 @@ def read_requests(data_root: DataRoot, request_files: list[Path], erased_people:
     person_ids: set[str] = set()
     texts_by_column: dict[str, set[str]] = {column_name: set() for column_name in _KEY_COLUMNS}
     for request_path in request_files:
-        for line_number, column_name, key_text in _read_keys(request_path):
+        for line_number, column_name, key_text in read_request_keys(request_path):
             matched_ids = ids_by_key_by_column[column_name].get(key_text, [])
             is_unknown_account = (
                 not matched_ids
@@ -83,8 +110,18 @@ def read_requests(data_root: DataRoot, request_files: list[Path], erased_people:
     return find_traces(data_root.lake, data_root.config, person_ids).merge(requested_traces)
 
 
-def _read_keys(path: Path) -> Iterator[tuple[int, str, str]]:
-    """The keys that a file names: the number of the line, the column, and the key as the data root writes it."""
+def read_request_keys(path: Path) -> Iterator[tuple[int, str, str]]:
+    """Read the keys that a file of requests names.
+
+    Args:
+        path: A CSV file with a header.
+
+    Yields:
+        The number of the line, the column, and the key as the data root writes it.
+
+    Raises:
+        ErasureUnavailable: The file cannot be read, or has no column that names people.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as request_file:
             csv_reader = csv.DictReader(request_file)

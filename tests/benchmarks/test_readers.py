@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.readers import benchmark_readers
+from benchmarks.published.readers import benchmark_readers
 
 
 @pytest.mark.slow

@@ -19,7 +19,8 @@ from assets.checks.health import find_issues
 from assets.cli.app import app
 from assets.cli.terminal.console import resolve_settings
 from assets.tables import model
-from pipelines.config.company import AlertConfig, read_config
+from pipelines.config.company import read_config
+from pipelines.config.monitoring import AlertConfig
 from pipelines.contracts.output_tables import PUBLISH_TARGET
 from pipelines.publish import targets
 from pipelines.storage import lake

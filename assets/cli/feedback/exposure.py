@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from assets.cli.feedback.landing_rows import append_row, format_time, open_export, print_written, read_csv_rows
+from assets.answers.landing_rows import append_row, format_time, lock_answers, read_csv_rows
+from assets.cli.feedback.exports import find_person_key, open_export, print_written
 from assets.cli.terminal.console import CommandFailed
 from assets.cli.terminal.inputs import load_current_snapshot
 from pipelines.config.settings import Settings
@@ -88,17 +89,18 @@ def write_record(
         "to_stage": shown_step.to_stage,
     }
     export_record = {
-        **export_file.find_person_key(shown_step.person_id),
+        **find_person_key(export_file, shown_step.person_id),
         **export_file.to_exported_values({**step_values, **kind_specific_values}),
     }
-    is_written = append_record(
-        export_file.path,
-        export_record,
-        export_file.header_by_column,
-        time_column,
-        shown_step.happened_at,
-        datetime.now(UTC),
-    )
+    with lock_answers(export_file.settings.root):
+        is_written = append_record(
+            export_file.path,
+            export_record,
+            export_file.header_by_column,
+            time_column,
+            shown_step.happened_at,
+            datetime.now(UTC),
+        )
     print_written({"person_id": shown_step.person_id, **step_values}, export_file.path, is_written, as_json)
 
 

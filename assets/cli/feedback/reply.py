@@ -1,7 +1,7 @@
 """`footsteps reply`: a person's reply to a step, written to an export that the next run reads.
 
 Belongs here: the reply as a row, and that a repeated reply is not written.
-Does not belong here: the export (`landing_rows`), the effect of a reply (`pipelines.core.replies`).
+Does not belong here: the export (`assets.answers.landing_rows`), the effect of a reply (`pipelines.core.replies`).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.cli.feedback.landing_rows import PERSON_KEYS, append_row, open_export, print_written, read_csv_rows
+from assets.answers.landing_rows import PERSON_KEYS, append_row, lock_answers, read_csv_rows
+from assets.cli.feedback.exports import find_person_key, open_export, print_written
 from assets.cli.terminal.console import CommandFailed
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
@@ -68,10 +69,11 @@ def write_reply(
         "until_date": reply.snoozed_until.isoformat() if reply.snoozed_until else "",
         "stated_stage": reply.stated_stage or "",
     }
-    reply_row = {**export_file.find_person_key(person_id), **export_file.to_exported_values(canonical_values)}
-    is_written = append_reply(
-        export_file.path, reply_row, export_file.header_by_column, replied_at or datetime.now(UTC)
-    )
+    reply_row = {**find_person_key(export_file, person_id), **export_file.to_exported_values(canonical_values)}
+    with lock_answers(export_file.settings.root):
+        is_written = append_reply(
+            export_file.path, reply_row, export_file.header_by_column, replied_at or datetime.now(UTC)
+        )
     print_written({"person_id": person_id, "skill_id": skill_id}, export_file.path, is_written, as_json)
 
 

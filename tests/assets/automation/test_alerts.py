@@ -27,7 +27,7 @@ from assets.automation.alerts import (
     send_due_alert,
 )
 from assets.checks.issue import Issue
-from pipelines.config.company import AlertConfig
+from pipelines.config.monitoring import AlertConfig
 
 LATE = Issue("late:people", "people: late: the last file came 3.0 days ago, one is due every 2 days.")
 

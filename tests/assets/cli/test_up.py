@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import dagster  # noqa: F401  (its import starts a process of its own)
 import pytest
 
-from assets.cli import up
+from assets.cli.servers import up
+from assets.cli.servers.up import serve
 from assets.cli.terminal.console import CommandFailed
-from assets.cli.up import serve
 
 
 class Started(Exception):

@@ -95,3 +95,19 @@ def test_an_export_that_the_pattern_of_requests_matches_erases_nobody(data_root:
     with pytest.raises(ErasureUnavailable, match="matches exports of a source"):
         erase_requested(stores, NOW)
     assert stores.lake.scan(PERSON).collect().height == 3
+
+
+def test_an_erasure_deletes_the_requests_for_a_copy_that_name_nobody_else(data_root: DataRoot) -> None:
+    privacy = data_root.config.privacy.model_copy(update={"access_requests": "copy*.csv"})
+    config = data_root.config.model_copy(update={"privacy": privacy})
+    stores = DataRoot(data_root.settings, config, data_root.landing_folder)
+    contents = {
+        "copy1.csv": b"person_id,asked_at\np0001,2026-06-30\n",
+        "copy2.csv": b"person_id\np0001\np0002\n",
+        "copy3.csv": b"somebody\np0001\n",
+    }
+    for file_name, content in contents.items():
+        (stores.landing_folder / file_name).write_bytes(content)
+    open_list(stores, is_new=True)
+    erase_people(stores, {"p0001"}, NOW)
+    assert sorted(path.name for path in stores.landing_folder.glob("copy*.csv")) == ["copy2.csv", "copy3.csv"]

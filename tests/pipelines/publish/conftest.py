@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.processes import ServerNotInstalled, temporary_postgresql_server
+from benchmarks.published.processes import ServerNotInstalled, temporary_postgresql_server
 
 
 @pytest.fixture(scope="session")

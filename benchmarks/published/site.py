@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.publishing import fill_contract_columns, make_recommendations
+from benchmarks.published.publishing import fill_contract_columns, make_recommendations
 from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.site.build import build_site

@@ -1,19 +1,20 @@
-"""Rows that a command adds to one of the company's exports in the landing folder.
+"""Rows that are added to one of the company's exports in the landing folder.
 
 Belongs here: finding the export of a canonical schema, its headers and its key of a person, and writing rows to it.
-Does not belong here: the content of a row (`reply`, `exposure`).
+Does not belong here: the content of a row (`assets.cli.feedback`, `assets.web`).
 """
 
 import csv
+import fcntl
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
-from assets.cli.terminal.inputs import load_config, resolve_landing_folder
-from pipelines.config.company import SourceConfig
+from pipelines.config.company import Config, SourceConfig
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.catalog import PERSON
@@ -23,12 +24,16 @@ from pipelines.storage.lake import Lake
 PERSON_KEYS = ("employee_number", "work_email", "account_code")
 
 
+class AnswerRefused(Exception):
+    """An answer cannot be written; the message is one sentence that says what to do."""
+
+
 @dataclass(frozen=True)
 class ExportFile:
-    """An export that commands add rows to.
+    """An export that rows are added to.
 
     Attributes:
-        settings: The settings of the command.
+        settings: The settings of the data root.
         source: The source in footsteps.yaml.
         header_by_column: Header by canonical column.
         path: The CSV file in the landing folder; it may not exist yet.
@@ -49,17 +54,17 @@ class ExportFile:
             One item: the column and the value.
 
         Raises:
-            CommandFailed: If nobody has the person_id, or the person has no such key.
+            AnswerRefused: If nobody has the person_id, or the person has no such key.
         """
         person_rows = Lake(self.settings.lake_path).scan(PERSON).filter(person_id=person_id).collect().to_dicts()
         if not person_rows:
-            raise CommandFailed(f"nobody has the person_id {person_id!r}: see `footsteps show --sample 3`")
+            raise AnswerRefused(f"nobody has the person_id {person_id!r}: see `footsteps show --sample 3`")
         person_key_values = {**person_rows[0], "account_code": person_id}
         key_columns = [key_column for key_column in PERSON_KEYS if key_column in self.header_by_column]
         for key_column in key_columns:
             if person_key_values[key_column]:
                 return {key_column: str(person_key_values[key_column])}
-        raise CommandFailed(
+        raise AnswerRefused(
             f"{person_id} has no {' or '.join(sorted(key_columns))}, and the source {self.source.name} has no other key"
         )
 
@@ -80,10 +85,10 @@ class ExportFile:
         return exported_values
 
 
-def open_export(
-    data_root: Path | None,
-    config_file: Path | None,
-    landing_folder: Path | None,
+def find_export(
+    settings: Settings,
+    config: Config,
+    landing_folder: Path,
     schema_name: CanonicalSchemaName,
     required_columns: tuple[str, ...],
     declaration_example: str,
@@ -91,9 +96,9 @@ def open_export(
     """Find the export for rows of a canonical schema: an incremental CSV source.
 
     Args:
-        data_root: The data root of the command.
-        config_file: The footsteps.yaml of the command.
-        landing_folder: The landing folder of the command.
+        settings: The settings of the data root.
+        config: The declared sources.
+        landing_folder: The landing folder.
         schema_name: The canonical schema of the rows.
         required_columns: Canonical columns that the source must map.
         declaration_example: The part of footsteps.yaml that declares such a source.
@@ -102,37 +107,57 @@ def open_export(
         The export.
 
     Raises:
-        CommandFailed: If there is no such source, or it maps too few columns.
+        AnswerRefused: If there is no such source, or it maps too few columns.
     """
-    settings = resolve_settings(data_root, config_file, landing_folder)
-    company_config = load_config(settings)
-    for source in company_config.sources:
+    for source in config.sources:
         is_plain_csv = source.path.endswith(".csv") and source.encoding is None and source.delimiter in (None, ",")
         if source.shape == schema_name and source.delivery == "incremental" and is_plain_csv:
             break
     else:
-        raise CommandFailed(f"no source of the shape {schema_name} is an incremental CSV: {declaration_example}")
-    mapped_header_by_column = {
-        canonical_column: column_mapping.column
-        for canonical_column, column_mapping in source.mapping.items()
-        if isinstance(column_mapping.column, str)
-    }
-    header_by_column = {
-        canonical_column: mapped_header_by_column[canonical_column]
-        for canonical_column in CANONICAL_SCHEMAS[schema_name].columns
-        if canonical_column in mapped_header_by_column
-    }
+        raise AnswerRefused(f"no source of the shape {schema_name} is an incremental CSV: {declaration_example}")
+    header_by_column = list_headers(source, schema_name)
     missing_columns = [
         canonical_column for canonical_column in required_columns if canonical_column not in header_by_column
     ]
     if not header_by_column.keys() & set(PERSON_KEYS):
         missing_columns = missing_columns or ["employee_number"]
     if missing_columns:
-        raise CommandFailed(
+        raise AnswerRefused(
             f"the source {source.name} maps no column to {', '.join(missing_columns)}: add it to its `mapping`"
         )
-    csv_path = resolve_landing_folder(settings, company_config) / source.path.replace("*", "footsteps")
-    return ExportFile(settings, source, header_by_column, csv_path)
+    return ExportFile(settings, source, header_by_column, landing_folder / source.path.replace("*", "footsteps"))
+
+
+def list_headers(source: SourceConfig, schema_name: CanonicalSchemaName) -> dict[str, str]:
+    """List the header of each canonical column that a source maps to one header, in the order of the schema.
+
+    Args:
+        source: The source in footsteps.yaml.
+        schema_name: The canonical schema of its rows.
+    """
+    mapped_header_by_column = {
+        canonical_column: column_mapping.column
+        for canonical_column, column_mapping in source.mapping.items()
+        if isinstance(column_mapping.column, str)
+    }
+    return {
+        canonical_column: mapped_header_by_column[canonical_column]
+        for canonical_column in CANONICAL_SCHEMAS[schema_name].columns
+        if canonical_column in mapped_header_by_column
+    }
+
+
+@contextmanager
+def lock_answers(data_root: Path) -> Iterator[None]:
+    """Wait until no other thread or process writes an answer, and let none write until the block ends.
+
+    Args:
+        data_root: The data root, which holds the locked file.
+    """
+    data_root.mkdir(parents=True, exist_ok=True)
+    with (data_root / ".answering").open("w") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        yield
 
 
 def read_csv_rows(csv_file: Path) -> list[dict[str, str]]:
@@ -184,20 +209,3 @@ def append_row(
 def format_time(moment: datetime) -> str:
     """Write a time as exports of commands do: in UTC, to the microsecond."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def print_written(written_values: dict[str, object], csv_file: Path, is_written: bool, as_json: bool) -> None:
-    """Print where a row was written, or that the file holds it already.
-
-    Args:
-        written_values: The content of the row, for the JSON document.
-        csv_file: The export.
-        is_written: Whether the row was added.
-        as_json: Whether to print JSON.
-    """
-    outcome_text = "Written to" if is_written else "Nothing to do: it is already in"
-    print_result(
-        {"file": str(csv_file), **written_values, "written": is_written},
-        f"{outcome_text} {csv_file}\nNext: footsteps run",
-        as_json,
-    )

@@ -1,7 +1,7 @@
 """Readers during publications: no reader may see a torn, an empty or a mixed snapshot.
 
 Belongs here: the readers of each target, and the counts of what they read, for `footsteps bench readers`.
-Does not belong here: the cost of publishing (`benchmarks.publishing`).
+Does not belong here: the cost of publishing (`benchmarks.published.publishing`).
 """
 
 import multiprocessing
@@ -19,8 +19,8 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.processes import temporary_postgresql_server, temporary_s3_server
-from benchmarks.publishing import fill_contract_columns, make_recommendations
+from benchmarks.published.processes import temporary_postgresql_server, temporary_s3_server
+from benchmarks.published.publishing import fill_contract_columns, make_recommendations
 from pipelines.config.publish import ObjectStoreOptions
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.publish.delta import publish_delta
@@ -47,7 +47,7 @@ _PAGE_DAY = re.compile(r'As of <time datetime="([0-9-]{10})">')
 # Snapshots of the rows and number of rows by table, as one reader read them. Events and pages count as rows.
 ReadTables = dict[str, tuple[list[str], int]]
 _ROWS_EACH = 10
-_VALID_DAYS = timedelta(days=2)
+VALID_DAYS = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _benchmark_target(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(_start_server(target))
-        _publish(target, _make_snapshot(folder, 0, people), server)
+        _publish(target, make_snapshot(folder, 0, people), server)
         context = multiprocessing.get_context("spawn")  # threads of polars do not survive a fork
         is_done, results = context.Event(), context.Queue()
         processes = [
@@ -107,7 +107,7 @@ def _benchmark_target(
             process.start()
         reads: list[ReadTables | str] = [results.get() for _ in range(readers)]  # all processes are reading
         for number in range(1, publications + 1):
-            _publish(target, _make_snapshot(folder, number, people), server)
+            _publish(target, make_snapshot(folder, number, people), server)
             reads.extend(_drain(results))
         is_done.set()
         while any(process.is_alive() for process in processes) or not results.empty():
@@ -127,14 +127,21 @@ def _start_server(target: str) -> AbstractContextManager[str]:
     return temporary_s3_server() if target == "object_store" else nullcontext("")
 
 
-def _make_snapshot(folder: Path, number: int, people: int) -> Snapshot:
+def make_snapshot(folder: Path, number: int, people: int) -> Snapshot:
+    """Publish a snapshot.
+
+    Args:
+        folder: The published folder.
+        number: Number of the snapshot, from 0; its rows are of that number of days after the first day.
+        people: Number of people in the first snapshot; each further one has one more.
+    """
     name, as_of = name_snapshot(number), FIRST_DAY + timedelta(days=number)
     rows = make_recommendations(people + number, _ROWS_EACH, name).with_columns(
-        as_of=pl.lit(as_of), valid_until=pl.lit(as_of + _VALID_DAYS)
+        as_of=pl.lit(as_of), valid_until=pl.lit(as_of + VALID_DAYS)
     )
     held = rows.filter(rank=1).select("person_id", "skill_id", "snapshot_id", "as_of", "valid_until", stage="to_stage")
     mastery = fill_contract_columns(OUT_MASTERY, held.with_columns(level_share=0.5))
-    return publish_snapshot(folder, {NEXT_SKILL: rows, OUT_MASTERY: mastery}, name, as_of, as_of + _VALID_DAYS)
+    return publish_snapshot(folder, {NEXT_SKILL: rows, OUT_MASTERY: mastery}, name, as_of, as_of + VALID_DAYS)
 
 
 def _publish(target: str, snapshot: Snapshot, server: str) -> None:

@@ -72,7 +72,7 @@ def temporary_postgresql_server(*, durable: bool = False) -> Iterator[str]:
     if os.geteuid() == 0:  # the server refuses to run as root
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         shutil.chown(home, "postgres", "postgres")
-    port = _choose_port()
+    port = choose_port()
     control = [*as_user, str(binaries / "pg_ctl"), "-D", str(home / "data"), "-w"]
     options = f"-p {port} -k {home} -c listen_addresses=127.0.0.1 -c fsync={'on' if durable else 'off'}"
     initdb = [str(binaries / "initdb"), "-D", str(home / "data"), "-A", "trust", "-U", "footsteps", "--no-sync"]
@@ -113,7 +113,7 @@ def temporary_s3_server() -> Iterator[str]:
         raise ServerNotInstalled("no S3 server is installed: install the extra `dev`")
     import pyarrow.fs as pafs
 
-    port = _choose_port()
+    port = choose_port()
     os.environ |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -129,7 +129,8 @@ def temporary_s3_server() -> Iterator[str]:
             server.terminate()
 
 
-def _choose_port() -> int:
+def choose_port() -> int:
+    """A free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

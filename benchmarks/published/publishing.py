@@ -1,7 +1,7 @@
 """The cost of publishing next to a bare write, and how fast one person is read back.
 
 Belongs here: the measurements of `footsteps bench publish`.
-Does not belong here: readers during publications (`benchmarks.readers`), printing (`benchmarks.tables`).
+Does not belong here: readers during publications (`benchmarks.published.readers`), printing (`benchmarks.tables`).
 """
 
 import shutil
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.processes import ServerNotInstalled, temporary_postgresql_server
+from benchmarks.published.processes import ServerNotInstalled, temporary_postgresql_server
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.table import Table
 from pipelines.publish.delta import publish_delta

@@ -1,0 +1,1 @@
+"""People's answers as rows of landing files, which the next run reads."""

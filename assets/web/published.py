@@ -1,0 +1,226 @@
+"""The current snapshot as it may be served: without what people objected to since it was published.
+
+Belongs here: which snapshot a request reads, and the filter that every served row passes.
+Does not belong here: pages (`pages`), JSON (`interface`), the answers themselves (`given_answers`).
+
+A request takes one `Served` and reads nothing else, so that no response mixes snapshots: the files of a snapshot never
+change, and a new snapshot has files of its own.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import polars as pl
+
+from assets.web.answers import AnswerWriter
+from assets.web.directory import Directory, read_directory, read_during_runs, stamp_files, stamp_tables
+from assets.web.given_answers import GivenAnswers, read_given_answers, stamp_answers
+from ml.recommend.companion_candidates import add_consent
+from pipelines.contracts.catalog import ACCOUNT, PERSON, SKILL, TABLES
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, ROW_METADATA_COLUMNS
+from pipelines.contracts.personal_columns import person_columns
+from pipelines.contracts.table import Table
+from pipelines.core.objections import Objections
+from pipelines.publish.site.build import count_holders, list_units
+from pipelines.publish.site.page_data import PageData, load_page_data
+from pipelines.publish.site.page_writer import TEMPLATES as _SITE_TEMPLATES
+from pipelines.publish.site.page_writer import create_environment
+from pipelines.publish.site.pages import render_team_pages
+from pipelines.snapshots.reader import MANIFEST, POINTER, SNAPSHOTS, Snapshot, current_snapshot
+from pipelines.storage.lake import Lake
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class ServedSnapshot(Snapshot):
+    """A snapshot whose rows leave out what people objected to since it was published."""
+
+    given_answers: GivenAnswers | None = field(default=None, repr=False)
+
+    def scan(self, table: str) -> pl.LazyFrame:
+        """Return the rows of a table that may be served."""
+        rows = Snapshot.scan(self, table)
+        if self.given_answers is None or not self.given_answers.affected_people or table not in TABLES:
+            return rows
+        contract = TABLES[table]
+        affected_people = sorted(self.given_answers.affected_people)
+        columns = [column.name for column in person_columns(contract) if not column.is_list]
+        if not columns:
+            return rows
+        # only the rows of these people pass the filter: the others stay as lazy as they were
+        is_affected = pl.any_horizontal(pl.col(column).is_in(affected_people).fill_null(False) for column in columns)
+        affected_rows = self.withhold(contract, rows.filter(is_affected).collect())
+        return pl.concat([rows.filter(~is_affected), affected_rows.lazy()])
+
+    def withhold(self, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a table that may be served.
+
+        Args:
+            table: Contract of the table.
+            rows: Published rows.
+        """
+        if self.given_answers is None:
+            return rows
+        objections = self.given_answers.objections
+        served_rows = objections.withhold(table, rows)
+        if table == NEXT_SKILL:
+            return pl.concat([served_rows, _say_opted_out(rows, objections)])
+        return self._drop_withdrawn(served_rows) if table == COMPANION else served_rows
+
+    def _drop_withdrawn(self, companion_rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows without companions who withdrew their consent."""
+        consents = self.given_answers.consents if self.given_answers else None
+        if consents is None:
+            return companion_rows
+        withdrawing_people = self.given_answers.withdrawing_people if self.given_answers else frozenset()
+        is_withdrawing = pl.col("companion_id").is_in(sorted(withdrawing_people)).fill_null(False)
+        decided_rows = add_consent(
+            companion_rows.filter(is_withdrawing),
+            consents.rename({"person_id": "companion_id", "skill_id": "companion_skill_id"}),
+            "companion_id",
+            "companion_skill_id",
+        )
+        permitted_rows = decided_rows.filter("is_given").select(companion_rows.columns)
+        return pl.concat([companion_rows.filter(~is_withdrawing), permitted_rows])
+
+
+def guard_snapshot(snapshot: Snapshot, given_answers: GivenAnswers) -> ServedSnapshot:
+    """The same snapshot without what people objected to.
+
+    Args:
+        snapshot: A snapshot.
+        given_answers: The answers of people.
+    """
+    published_values = {attribute.name: getattr(snapshot, attribute.name) for attribute in fields(snapshot)}
+    return ServedSnapshot(**published_values, given_answers=given_answers)
+
+
+def _say_opted_out(next_steps: pl.DataFrame, objections: Objections) -> pl.DataFrame:
+    """One row per person whose recommended steps are withheld because the person opted out."""
+    opted_out_people = objections.opted_out_people["person_id"].implode()
+    is_withheld = pl.col("person_id").is_in(opted_out_people) & pl.col("rank").is_not_null()
+    stated_columns = {"person_id", "is_hidden", "model_version", *ROW_METADATA_COLUMNS}
+    return (
+        next_steps.filter(is_withheld)
+        .unique("person_id", keep="first", maintain_order=True)
+        .with_columns(
+            pl.lit(None, dtype).alias(column)
+            for column, dtype in next_steps.schema.items()
+            if column not in stated_columns
+        )
+        .with_columns(pl.lit("opted_out").alias("no_recommendation_reason"))
+    )
+
+
+@dataclass(frozen=True)
+class Served:
+    """Everything that one request reads.
+
+    Attributes:
+        snapshot: The snapshot, without what people objected to.
+        page_data: The input of the pages; of the same snapshot.
+        environment: The templates of the static site.
+        directory: The people of the company.
+        given_answers: The answers since the snapshot.
+        key: State of the files that this was made from.
+    """
+
+    snapshot: ServedSnapshot
+    page_data: PageData
+    environment: jinja2.Environment
+    directory: Directory
+    given_answers: GivenAnswers
+    key: Any
+
+    @cached_property
+    def team_page_by_unit(self) -> dict[str, str]:
+        """The page of each unit that has one, as HTML."""
+        unit_by_person = list_units(self.page_data)
+        people_count_by_unit = Counter(unit_name for unit_name in unit_by_person.values() if unit_name)
+        return render_team_pages(
+            self.environment.get_template("served_team.html.j2"),
+            self.page_data,
+            count_holders(self.page_data, unit_by_person),
+            people_count_by_unit,
+        )
+
+
+@dataclass
+class PublishedReader:
+    """Reads what a request needs, and keeps it until a file changes.
+
+    Attributes:
+        answer_writer: Folders, configuration, and the files of answers.
+        now: Returns the time, in UTC.
+    """
+
+    answer_writer: AnswerWriter
+    now: Callable[[], datetime]
+    _served: Served | None = field(default=None, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake of the data root."""
+        return Lake(self.answer_writer.settings.lake_path)
+
+    def read(self) -> Served:
+        """What a request reads now.
+
+        Raises:
+            NothingPublished: There is no snapshot yet.
+        """
+        snapshot = read_during_runs(lambda: current_snapshot(self.answer_writer.settings.published_path))
+        people_key = stamp_tables(self.lake, PERSON, ACCOUNT, SKILL)
+        manifest_stamp = stamp_files(
+            [snapshot.folder / POINTER, snapshot.folder / SNAPSHOTS / snapshot.snapshot_id / MANIFEST]
+        )
+        today = self.now().date()
+        key = ((snapshot, manifest_stamp, people_key), (stamp_answers(self.answer_writer), today))
+        served = self._served
+        if served is not None and served.key == key:
+            return served
+        if not self._lock.acquire(blocking=False):
+            if served is not None and served.key[1] == key[1]:
+                return served  # whole, and hardly older: nobody waits for another request that reads a new snapshot
+            self._lock.acquire()
+        try:
+            if self._served is None or self._served.key != key:
+                self._served = self._load(snapshot, key, today)
+            return self._served
+        finally:
+            self._lock.release()
+
+    def _load(self, snapshot: Snapshot, key: Any, today: date) -> Served:
+        earlier = self._served if self._served is not None and self._served.key[0] == key[0] else None
+        directory = earlier.directory if earlier else read_directory(self.lake)
+        given_answers = read_given_answers(self.answer_writer, directory, self.lake, today, snapshot.valid_until)
+        snapshot_fields = {
+            snapshot_field.name: getattr(snapshot, snapshot_field.name) for snapshot_field in fields(snapshot)
+        }
+        served_snapshot = ServedSnapshot(**snapshot_fields, given_answers=given_answers)
+        company_name = self.answer_writer.config.company
+        page_data = (
+            replace(earlier.page_data, snapshot=served_snapshot)
+            if earlier
+            else read_during_runs(lambda: load_page_data(served_snapshot, self.lake, company_name))
+        )
+        environment = earlier.environment if earlier else _open_templates(served_snapshot, company_name)
+        return Served(served_snapshot, page_data, environment, directory, given_answers, key)
+
+
+def _open_templates(snapshot: Snapshot, company_name: str) -> jinja2.Environment:
+    """The templates of the static site, and those of this package."""
+    environment = create_environment(snapshot, company_name)
+    environment.loader = jinja2.ChoiceLoader(
+        [jinja2.FileSystemLoader(folder) for folder in (_SITE_TEMPLATES, _TEMPLATES)]
+    )
+    return environment
