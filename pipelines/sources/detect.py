@@ -20,10 +20,11 @@ from pipelines.sources.adapter import NO_OPTIONS, all_adapters, headers_wanted, 
 from pipelines.sources.declaration import FILE_NAME, Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import field_text, frame_columns, headers_read_by, scan_cells
 from pipelines.sources.file_forms import refuse_unread_form
-from pipelines.sources.mapping import has_header, nearest_names
+from pipelines.sources.mapping import nearest_names
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable
 from pipelines.sources.reshape import unpivoted_headers
+from pipelines.sources.usual_headers import has_header
 
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5

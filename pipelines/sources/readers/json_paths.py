@@ -25,6 +25,8 @@ _EMPTY_KEY = re.compile(r"(?:^|\.)(?:$|\.|\[)")
 _INSIDE_TEXT, _ANY_MEMBER = "::", "*"
 _PATH_SIGN = re.compile(r"[\[\]*\\]|::")
 _BARE_KEY = re.compile(r"\w+(?:\[\*\])?")
+_ELEMENT_INDEX = re.compile(r"\[\d+\]")
+_LIST_KEY = re.compile(r"(.*?)(\[(?:\*|\d+)\])?", re.DOTALL)
 
 
 def is_valid_path(path: str) -> bool:
@@ -122,6 +124,7 @@ def _covered_headers(path: str) -> frozenset[str]:
         return frozenset((path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, ".")))
     if filter_match := _FILTER.match(path):
         list_path, filter_path, _, text_path = filter_match.groups(default="")
+        text_path = _ELEMENT_INDEX.sub("[*]", text_path)
         inner_paths = (
             f"{list_prefix}.{inner_path}"
             for list_prefix in (list_path, f"{list_path}[*]")
@@ -146,10 +149,9 @@ _LONGEST_PLACEHOLDER = max(len(text.encode()) for text in PLACEHOLDERS)
 def _quote_key(key: str) -> str:
     if key == _ANY_MEMBER:
         return ".*"
-    plain_key = key.removesuffix("[*]").replace('"', r"\"")
-    if not plain_key:
-        return key
-    return f'."{plain_key}"' + ("[*]" if key.endswith("[*]") else "")
+    list_key, elements = _LIST_KEY.fullmatch(key).groups(default="")  # type: ignore[union-attr]  # it matches any key
+    plain_key = list_key.replace('"', r"\"")
+    return f'."{plain_key}"{elements}' if plain_key else key
 
 
 def _filter_query(document_column: str, list_path: str, filter_path: str, joined_words: str, text_path: str) -> str:
