@@ -19,6 +19,9 @@ from pipelines.sources.vocabularies.person_headers import USUAL_ACTOR_HEADERS, U
 _SHAPES_OF_PEOPLE = ("person", "account", "role_period")
 # Shapes whose records say what one person did. In others, such as issues, an `Email` may be that of a customer.
 _SHAPES_OF_ACTIONS = ("worklog", "learning_record", "feedback")
+# What separates a first and a last name that an adapter joins.
+_NAME_SEPARATOR = " "
+_DESTINATIONS_BESIDE_NAMES = ("employee_number", "work_email")
 
 
 def add_usual_headers(
@@ -29,7 +32,7 @@ def add_usual_headers(
 ) -> None:
     """Let unread headers with a usual name fill columns of which the file has no declared header.
 
-    In a record of what somebody did they only tell who that was, and only if no declared header does.
+    In a record of what somebody did they only tell who that was, and only if no declared header does, or names alone.
 
     Args:
         shape: The canonical shape.
@@ -91,15 +94,17 @@ def _find_usual_variants(
 def _add_actor_headers(
     variants_by_destination: dict[str, list[FieldMap]], header_by_words: Mapping[str, str], table: TextTable
 ) -> None:
-    """Let the most trusted usual header of a person name who acted, if no declared header does."""
+    """Let the most trusted usual header of a person tell who acted, if no declared header does, or names alone."""
     actor_variants = [
         field_map for destination in USUAL_ACTOR_HEADERS for field_map in variants_by_destination.get(destination, ())
     ]
-    if not actor_variants or any(
-        field_map.constant is not None or may_have_value(field_map, table) for field_map in actor_variants
-    ):
+    naming_variants = [
+        field_map for field_map in actor_variants if field_map.constant is not None or may_have_value(field_map, table)
+    ]
+    # A first and a last name tell accounts apart, and lead to nobody.
+    if not actor_variants or any(field_map.join != _NAME_SEPARATOR for field_map in naming_variants):
         return
-    for destination in USUAL_ACTOR_HEADERS:
+    for destination in _DESTINATIONS_BESIDE_NAMES if naming_variants else USUAL_ACTOR_HEADERS:
         for actor_field in _find_usual_variants(destination, USUAL_ACTOR_HEADERS, header_by_words)[:1]:
             for declared_destination in USUAL_ACTOR_HEADERS.keys() & variants_by_destination.keys():
                 variants_by_destination[declared_destination] = [

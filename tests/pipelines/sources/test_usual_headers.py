@@ -155,3 +155,10 @@ def test_a_usual_header_names_nobody_beside_a_declared_one(tmp_path: Path) -> No
     path.write_text("Date,Project,Hours,Employee Id,Email\n2026-01-02,A,2,E1,client@x.example\n")
     worklogs = read_export(path, get_adapter("harvest")).shapes["worklog"].collect()
     assert worklogs.select("account_code", "work_email").rows() == [("E1", None)]
+
+
+def test_an_address_beside_names_tells_whose_record_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "time.csv"
+    path.write_text("Date,Project,Hours,First Name,Last Name,Email\n2026-01-02,A,2,Ana,Lind,ana@x.example\n")
+    worklogs = read_export(path, get_adapter("harvest")).shapes["worklog"].collect()
+    assert worklogs.select("account_code", "work_email").rows() == [("Ana Lind", "ana@x.example")]
