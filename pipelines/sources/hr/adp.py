@@ -11,7 +11,7 @@ Source: developers.adp.com, Workers v2 (`/hr/v2/workers`), sample response and f
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
-PRIMARY_ASSIGNMENT, FIRST_ASSIGNMENT = "workAssignments[primaryIndicator=true]", "workAssignments[0]"
+PRIMARY_ASSIGNMENT, FIRST_ASSIGNMENT = "workAssignments[primaryIndicator=true]", "$.workAssignments[0]"
 EACH_ASSIGNMENT = "workAssignments[*]"
 WORK_EMAILS = "businessCommunication.emails[*].emailUri"
 # Several addresses come as one text; the first one counts.

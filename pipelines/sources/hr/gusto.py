@@ -30,9 +30,9 @@ ADAPTER = Adapter(
                 FieldMap("display_name", ("first_name", "last_name"), join=" "),
                 FieldMap("manager_code", ("manager_uuid",)),
                 FieldMap("unit_name", ("department",)),
-                FieldMap("role_name", ("jobs[primary=true].title", "jobs[0].title")),
+                FieldMap("role_name", ("jobs[primary=true].title", "$.jobs[0].title")),
                 FieldMap("employment_status", ("terminated",), STATUS_BY_TERMINATED, required=True),
-                FieldMap("hired_date", ("jobs[primary=true].hire_date", "jobs[0].hire_date")),
+                FieldMap("hired_date", ("jobs[primary=true].hire_date", "$.jobs[0].hire_date")),
                 # A termination that was taken back stays in the list.
                 FieldMap(
                     "left_date", ("$.terminations[0].effective_date",), when=Condition("employment_status", ("true",))

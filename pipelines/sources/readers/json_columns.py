@@ -12,7 +12,7 @@ from pathlib import Path
 from pipelines.sources.readers.json_paths import is_plain, plain_query, quoted, text_query, text_unless_object
 
 _KEY_OF_DUCKDB = re.compile(r'\.(?:"([^"]+)"|([^."\[\]*]+))')
-_NOT_PLAIN = re.compile(r"\[\*\]|\[\w*=|::|\.\*$")
+_NOT_PLAIN = re.compile(r"\[\*\]|\[[\w.]*=|::|\.\*$")
 
 
 @dataclass(frozen=True)

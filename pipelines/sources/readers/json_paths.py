@@ -20,7 +20,7 @@ import duckdb
 
 from pipelines.sources.casts.placeholders import PLACEHOLDERS
 
-_FILTER = re.compile(r"^(.*?)\[(\w*)=([^\]]*)\](?:\.(.+))?$")
+_FILTER = re.compile(r"^(.*?)\[([\w.]*)=([^\]]*)\](?:\.(.+))?$")
 _EMPTY_KEY = re.compile(r"(?:^|\.)(?:$|\.|\[)")
 _INSIDE_TEXT, _ANY_MEMBER = "::", "*"
 _PATH_SIGN = re.compile(r"[\[\]*\\]|::")

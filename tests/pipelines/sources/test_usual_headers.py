@@ -162,3 +162,27 @@ def test_an_address_beside_names_tells_whose_record_it_is(tmp_path: Path) -> Non
     path.write_text("Date,Project,Hours,First Name,Last Name,Email\n2026-01-02,A,2,Ana,Lind,ana@x.example\n")
     worklogs = read_export(path, get_adapter("harvest")).shapes["worklog"].collect()
     assert worklogs.select("account_code", "work_email").rows() == [("Ana Lind", "ana@x.example")]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"email": "a@x.example"',
+        '"root": {"email": "a@x.example"}',
+        '"attributes": {"email": {"value": "a@x.example"}}',
+        '"/email": "a@x.example"',
+        '"/root/email": {"value": "a@x.example"}',
+    ],
+)
+def test_a_member_is_read_wherever_the_records_have_their_fields(member: str, tmp_path: Path) -> None:
+    path = tmp_path / "people.json"
+    path.write_text(f'[{{"id": "7", {member}}}]')
+    people = read_export(path, get_adapter("hibob")).shapes["person"].collect()
+    assert people["work_email"].to_list() == ["a@x.example"]
+
+
+def test_a_condition_reads_a_header_that_the_table_spells_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "issues.csv"
+    path.write_text("ID,Team,Status,Completed,Duplicate_Of\nA-1,T,Done,2026-01-02,A-9\nA-2,T,Done,2026-01-02,\n")
+    issues = read_export(path, get_adapter("linear")).shapes["assignment"].collect()
+    assert issues["is_done"].to_list() == [False, None]

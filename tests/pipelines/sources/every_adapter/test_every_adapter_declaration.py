@@ -14,6 +14,8 @@ from pipelines.sources.casts.cast import cast_text
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.field_text import headers_of
 from pipelines.sources.mapping import transform_for
+from pipelines.sources.readers.text_table import TextTable, columns_by_header
+from pipelines.sources.reshape import unpivoted_headers
 
 SHAPES = [
     pytest.param(shape, id=f"{adapter.system}-{i}-{shape.shape}")
@@ -166,3 +168,10 @@ def test_the_first_of_several_stands_in_only_where_none_is_primary(adapter: Adap
                 for member in (name for name in members if name.lower().startswith("primary")):
                     earlier_headers = field_map.headers[:position]
                     assert any(f"{first[1]}[{member}=true]" in earlier_header for earlier_header in earlier_headers)
+
+
+@every_shape
+def test_a_total_is_no_column_of_marks(shape: ShapeMap) -> None:
+    headers = ("Grade Percent", "Final Score", "Total", "overall grade", "Percentage", "Course Grade Letter")
+    table = TextTable(headers, columns_by_header(headers), lambda _: pl.LazyFrame(), pl.LazyFrame())
+    assert unpivoted_headers(table, shape.unpivot) == ()
