@@ -5,6 +5,8 @@ Belongs here: the forms of a path.
     `a[*].b`         the member b of each element of the list a, joined by |
     `a[*]`           the texts of the list a, joined by |, or the text a
     `a[k=x|y].b`     the same, of the elements whose member k is x or y; an empty word stands for a missing member
+    `a[k.m=x].b`     the same by a member m of the member k
+    `a[0].b`         the member b of the first element of the list a
     `a[=x|y]`        the elements x and y of the list a, or the text a if it is one of them
     `a.*`            every member of the object a, joined by |: the names in all languages
     `a::b`           the member b of the object a, which may be written as text that holds JSON
@@ -25,7 +27,7 @@ _EMPTY_KEY = re.compile(r"(?:^|\.)(?:$|\.|\[)")
 _INSIDE_TEXT, _ANY_MEMBER = "::", "*"
 _PATH_SIGN = re.compile(r"[\[\]*\\]|::")
 _BARE_KEY = re.compile(r"\w+(?:\[\*\])?")
-_ELEMENT_INDEX = re.compile(r"\[\d+\]")
+ELEMENT_INDEX = re.compile(r"\[\d+\]")
 _LIST_KEY = re.compile(r"(.*?)(\[(?:\*|\d+)\])?", re.DOTALL)
 
 
@@ -124,7 +126,7 @@ def _covered_headers(path: str) -> frozenset[str]:
         return frozenset((path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, ".")))
     if filter_match := _FILTER.match(path):
         list_path, filter_path, _, text_path = filter_match.groups(default="")
-        text_path = _ELEMENT_INDEX.sub("[*]", text_path)
+        text_path = ELEMENT_INDEX.sub("[*]", text_path)
         inner_paths = (
             f"{list_prefix}.{inner_path}"
             for list_prefix in (list_path, f"{list_path}[*]")
