@@ -13,6 +13,7 @@ from pipelines.sources.declaration import FieldMap
 from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.json_paths import covers
 from pipelines.sources.readers.text_table import TextTable
+from pipelines.sources.value_maps import DIGEST
 from pipelines.sources.vocabularies.person_headers import USUAL_ACTOR_HEADERS, USUAL_PERSON_HEADERS, UsualHeaders
 
 # Shapes whose records are about one person.
@@ -113,9 +114,17 @@ def _add_actor_headers(
             variants_by_destination[destination] = [*variants_by_destination.get(destination, ()), actor_field]
             # Two people who do the same at the same time have a record each.
             variants_by_destination["record_code"] = [
-                field_map
-                if field_map.join is None
-                else replace(field_map, headers=(*field_map.headers, *actor_field.headers))
+                field_map if field_map.join is None else _add_to_key(field_map, actor_field.headers)
                 for field_map in variants_by_destination.get("record_code", ())
             ]
             return
+
+
+def _add_to_key(key_field: FieldMap, actor_headers: tuple[str, ...]) -> FieldMap:
+    """Return the field map of a composed key with further headers.
+
+    A pattern that cuts ids out of the cells of a readable key does not fit other headers: the complete cells are then
+    the key, as a digest.
+    """
+    extended_field = replace(key_field, headers=(*key_field.headers, *actor_headers))
+    return extended_field if key_field.transform == DIGEST else replace(extended_field, extract=None, transform=DIGEST)

@@ -186,3 +186,15 @@ def test_a_condition_reads_a_header_that_the_table_spells_otherwise(tmp_path: Pa
     path.write_text("ID,Team,Status,Completed,Duplicate_Of\nA-1,T,Done,2026-01-02,A-9\nA-2,T,Done,2026-01-02,\n")
     issues = read_export(path, get_adapter("linear")).shapes["assignment"].collect()
     assert issues["is_done"].to_list() == [False, None]
+
+
+def test_marks_of_people_without_an_id_have_a_key_each(tmp_path: Path) -> None:
+    """The key of Canvas is two ids, which a pattern cuts out of the cells."""
+    path = tmp_path / "2026-02-03_grades.csv"
+    path.write_text(
+        "Student,Email,Section,Quiz (12),Essay (13)\n    Points Possible,,,10,20\n"
+        '"Lind, Ana",ana@x.example,A,8,10\n"Ruiz, Ben",ben@x.example,A,8,10\n'
+    )
+    marks = read_export(path, get_adapter("canvas")).shapes["feedback"].collect()
+    assert marks["work_email"].to_list() == [*2 * ["ana@x.example"], *2 * ["ben@x.example"]]
+    assert marks["record_code"].n_unique() == 4
