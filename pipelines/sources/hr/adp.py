@@ -11,19 +11,15 @@ Source: developers.adp.com, Workers v2 (`/hr/v2/workers`), sample response and f
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
-PRIMARY_ASSIGNMENT, FIRST_ASSIGNMENT = "workAssignments[primaryIndicator=true]", "$.workAssignments[0]"
-EACH_ASSIGNMENT = "workAssignments[*]"
+# The primary assignment, or those that do not say whether they are.
+MAIN_ASSIGNMENTS, EACH_ASSIGNMENT = "workAssignments[primaryIndicator=true|]", "workAssignments[*]"
 WORK_EMAILS = "businessCommunication.emails[*].emailUri"
-# Several addresses come as one text; the first one counts.
-FIRST_ADDRESS_PATTERN = r"^([^|]+)"
+# Several texts come as one; the first one counts.
+FIRST_TEXT_PATTERN = r"^([^|]+)"
 
 
 def _member_paths(parent_path: str, *member_names: str) -> tuple[str, ...]:
     return tuple(f"{parent_path}.{member_name}" for member_name in member_names)
-
-
-def _main_assignment_paths(*member_names: str) -> tuple[str, ...]:
-    return _member_paths(PRIMARY_ASSIGNMENT, *member_names) + _member_paths(FIRST_ASSIGNMENT, *member_names)
 
 
 JOB_MEMBERS = "jobTitle", "jobCode.longName", "jobCode.shortName"
@@ -42,19 +38,25 @@ ADAPTER = Adapter(
             (
                 FieldMap("account_code", ("associateOID",), required=True),
                 FieldMap("employee_number", ("workerID.idValue",)),
-                FieldMap("work_email", (WORK_EMAILS,), extract=FIRST_ADDRESS_PATTERN),
+                FieldMap("work_email", (WORK_EMAILS,), extract=FIRST_TEXT_PATTERN),
                 FieldMap("display_name", ("person.preferredName.formattedName", "person.legalName.formattedName")),
                 FieldMap("display_name", ("person.legalName.givenName", "person.legalName.familyName1"), join=" "),
                 FieldMap(
                     "manager_code",
-                    _main_assignment_paths("reportsTo[0].workerID.idValue", "reportsTo[0].associateOID"),
+                    _member_paths(MAIN_ASSIGNMENTS, "reportsTo[0].workerID.idValue", "reportsTo[0].associateOID"),
+                    extract=FIRST_TEXT_PATTERN,
                 ),
-                FieldMap("unit_name", _main_assignment_paths(*UNIT_MEMBERS)),
-                FieldMap("role_name", _main_assignment_paths(*JOB_MEMBERS)),
+                FieldMap("unit_name", _member_paths(MAIN_ASSIGNMENTS, *UNIT_MEMBERS), extract=FIRST_TEXT_PATTERN),
+                FieldMap("role_name", _member_paths(MAIN_ASSIGNMENTS, *JOB_MEMBERS), extract=FIRST_TEXT_PATTERN),
                 FieldMap("employment_status", ("workerStatus.statusCode.codeValue",), EMPLOYMENT_STATUS),
                 FieldMap("hired_date", ("workerDates.rehireDate", "workerDates.originalHireDate")),
                 FieldMap("left_date", ("workerDates.terminationDate",)),
-                FieldMap("weekly_hours", _main_assignment_paths("standardHours.hoursQuantity"), HOURS),
+                FieldMap(
+                    "weekly_hours",
+                    _member_paths(MAIN_ASSIGNMENTS, "standardHours.hoursQuantity"),
+                    HOURS,
+                    extract=FIRST_TEXT_PATTERN,
+                ),
             ),
         ),
         ShapeMap(
