@@ -104,7 +104,7 @@ _DECLARED_COLUMNS = (
         "unknown_words", "Words that nothing declares: the line of footsteps.yaml that settles each, and the rows."
     ),
     _texts("file_notes", "What a reader of the file must know: it is one page of several, or not read wholly."),
-    _texts("empty_measures", "What the kept rows of the file should measure and none of them does: worked_hours."),
+    _texts("empty_measures", "What the kept rows of the file should say and none of them does: worked_hours."),
     _text("origin_url", "Address of the place that files are fetched from."),
     _text("remote_name", "Name of the file below the address."),
     _integer("remote_size", "Size of the file at its origin.", unit="bytes"),

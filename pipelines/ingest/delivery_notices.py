@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.ingest.empty_columns import describe_empty_column
+
 # A file of which more than this share is passed over is worth a look.
 _MAX_PASSED_OVER_SHARE = 0.5
 # A notice names this many reasons or columns.
@@ -120,11 +122,8 @@ def _list_notices(delivery: Mapping[str, Any]) -> Iterator[_Notice]:
             f"{listed_columns}; "
             "`mapping` of the source in footsteps.yaml reads a column."
         )
-    for measure in delivery["empty_measures"] or ():
-        yield _state_notice(
-            f"`{measure}` is empty in every kept row; `mapping: {{{measure}: COLUMN}}` of the source in footsteps.yaml "
-            "names the column that holds it."
-        )
+    for empty_column in delivery["empty_measures"] or ():
+        yield _state_notice(f"{describe_empty_column(empty_column)}.")
     for file_note in file_notes:
         yield _state_notice(f"{file_note}.")
     for unknown_word in delivery["unknown_words"] or ():

@@ -16,12 +16,11 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.config.company import SourceConfig
-from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.ingest.deliveries import current_deliveries, is_full_delivery, list_raw_tables
+from pipelines.ingest.empty_columns import find_empty_columns
 from pipelines.ingest.ledger_writer import LedgerWriter
 from pipelines.ingest.raw_tables import (
-    DeliveryFiles,
     describe_broken_end,
     is_column_empty,
     process_export,
@@ -56,7 +55,7 @@ class LandedFile:
         passed_over: Rows that the adapter does not read, by reason.
         unknown_words: Words that no table declares.
         file_notes: What a reader of the file must know.
-        empty_measures: Columns that should measure something and are null in every row of the raw tables.
+        empty_measures: Columns that the file should fill and that are null in every row of the raw tables.
         columns_left_out: Columns that were not read.
         is_full: Whether the manifest calls the file a full export (or an incremental one); None without a manifest.
     """
@@ -299,7 +298,12 @@ def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewF
         _check_row_count(landing, source, landed_file, row_counts.good_count, same_content_landings)
         if not export.is_regular():
             raise ExportRefused("its rows are not all as wide as its header")  # the slower reader then reads it
-        empty_measures = _find_empty_measures(source, files_by_shape)
+        empty_measures = find_empty_columns(
+            source.system,
+            source.mapping if source.shape else None,
+            files_by_shape,
+            lambda shape, column: is_column_empty(files_by_shape[shape].good_path, column),
+        )
     denied_column_notes = tuple(
         f"{denied_column} (never read: {sensitive_class_name})"
         for denied_column, sensitive_class_name in export.sensitive_column_classes
@@ -314,20 +318,6 @@ def _store_export(landing: LandingContext, source: SourceConfig, new_file: _NewF
         columns_left_out=(*export.columns_left_out, *denied_column_notes),
         file_notes=export.notes,
         empty_measures=empty_measures,
-    )
-
-
-def _find_empty_measures(
-    source: SourceConfig, files_by_shape: Mapping[CanonicalSchemaName, DeliveryFiles]
-) -> tuple[str, ...]:
-    """The measures that the source reads and no kept row fills. For example, certificates have no score."""
-    measure_column_by_shape = {shape: CANONICAL_SCHEMAS[shape].measure_column for shape in files_by_shape}
-    return tuple(
-        measure_column
-        for shape, measure_column in measure_column_by_shape.items()
-        if measure_column
-        and (source.shape is None or measure_column in source.mapping)
-        and is_column_empty(files_by_shape[shape].good_path, measure_column)
     )
 
 

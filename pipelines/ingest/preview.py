@@ -17,6 +17,7 @@ import polars as pl
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.core.record_states import keep_last_states
+from pipelines.ingest.empty_columns import describe_empty_column, find_empty_columns
 from pipelines.ingest.raw_tables import (
     DeliveryFiles,
     describe_broken_end,
@@ -132,7 +133,11 @@ def preview_file(path: Path, system: str | None, options: SourceOptions, deliver
             {shape: _preview_shape(shape, *row_frames) for shape, row_frames in row_frames_by_shape.items()},
             tuple(PassedOver(why, count) for why, count in passed_over_counts.items()),
             list_unknown_words([word_counts], options),
-            (*export.notes, *_note_undated_work(row_frames_by_shape)),
+            (
+                *export.notes,
+                *_note_undated_work(row_frames_by_shape),
+                *_note_empty_columns(system_name, options, row_frames_by_shape),
+            ),
         )
 
     try:
@@ -225,6 +230,23 @@ def _note_undated_work(
         if undated_count
         else ()
     )
+
+
+def _note_empty_columns(
+    system: str,
+    options: SourceOptions,
+    row_frames_by_shape: Mapping[CanonicalSchemaName, tuple[pl.DataFrame, pl.DataFrame]],
+) -> tuple[str, ...]:
+    """Return a sentence per column that the file should fill and that no kept row fills."""
+
+    def is_empty(shape: CanonicalSchemaName, column: str) -> bool:
+        kept_rows = row_frames_by_shape[shape][0]
+        return bool(kept_rows.height) and kept_rows[column].null_count() == kept_rows.height
+
+    empty_columns = find_empty_columns(
+        system, options.mapping if options.shape else None, row_frames_by_shape, is_empty
+    )
+    return tuple(map(describe_empty_column, empty_columns))
 
 
 def _preview_shape(shape: CanonicalSchemaName, good_rows: pl.DataFrame, bad_rows: pl.DataFrame) -> ShapePreview:

@@ -20,10 +20,12 @@ from pipelines.sources.adapter import NO_OPTIONS, all_adapters, headers_wanted, 
 from pipelines.sources.declaration import FILE_NAME, Adapter, FieldMap, ShapeMap, SourceOptions
 from pipelines.sources.field_text import field_text, frame_columns, headers_read_by, scan_cells
 from pipelines.sources.file_forms import refuse_unread_form
-from pipelines.sources.mapping import has_header, nearest_names
+from pipelines.sources.header_spelling import other_places_of, spell_headers
+from pipelines.sources.mapping import nearest_names
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import TextTable
 from pipelines.sources.reshape import unpivoted_headers
+from pipelines.sources.usual_headers import has_header
 
 # A system is suggested only from this score on.
 MIN_MATCH_SCORE = 0.5
@@ -100,12 +102,10 @@ def rank_systems(
         except ExportRefused as refusal:
             refusals.append(refusal)
             continue
-        refuse_unread_form(table_by_reading_key[reading_key], adapter, path.name)
-        matches += [
-            match
-            for shape_map in adapter.shapes
-            if (match := _match_shape(adapter, shape_map, table_by_reading_key[reading_key], path))
-        ]
+        table = table_by_reading_key[reading_key]
+        refuse_unread_form(table, adapter, path.name)
+        shape_maps = spell_headers(adapter.shapes, table) if table.has_open_schema else adapter.shapes
+        matches += [match for shape_map in shape_maps if (match := _match_shape(adapter, shape_map, table, path))]
     if not table_by_reading_key:
         raise refusals[0]
     return sorted(
@@ -173,7 +173,12 @@ def _match_shape(adapter: Adapter, shape_map: ShapeMap, table: TextTable, path: 
     signature = shape_map.signature or adapter.signature or tuple(preferred_headers)
     # The parent of a nested member counts as present.
     present_header_keys = {*table.columns, *(header.split(".")[0] for header in table.columns)}
-    matching_headers = tuple(header for header in signature if table.key(header) in present_header_keys)
+    matching_headers = tuple(
+        header
+        for header in signature
+        if table.key(header) in present_header_keys
+        or (table.has_open_schema and not present_header_keys.isdisjoint(other_places_of(header)))
+    )
     filled_field_maps = [field_map for field_map in shape_map.fields if has_header(field_map, table)]
     if not matching_headers and not filled_field_maps:
         return None

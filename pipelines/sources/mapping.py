@@ -31,16 +31,14 @@ from pipelines.sources.file_forms import refuse_records_of_people
 from pipelines.sources.header_language import foreign_headers
 from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
-from pipelines.sources.readers.json_paths import covers, is_valid_path
+from pipelines.sources.readers.json_paths import is_valid_path
 from pipelines.sources.readers.text_table import TextTable, looks_like_value, normalize_header
 from pipelines.sources.sensitive_columns import sensitive_class
-from pipelines.sources.vocabularies.person_headers import USUAL_PERSON_HEADERS
+from pipelines.sources.usual_headers import add_usual_headers, has_header, may_have_value
 
 # The columns of a file that a message lists at most.
 MAX_LISTED_COLUMNS = 40
 _NO_NEAR_NAME = "none is near"
-# Shapes whose records are about one person. In others, such as issues, an `Email` may be that of a customer.
-_SHAPES_OF_PEOPLE = ("person", "account", "role_period")
 # Headers, as words, under which a system writes when a record was deleted, and whether it is.
 _DELETION_MOMENTS = ("deleted at", "server deleted at", "deleted on", "date deleted", "deletion date", "trashed at")
 _DELETION_FLAGS, _TRUE_WORDS = ("deleted", "is deleted", "trashed", "is trashed"), ("true", "1", "yes")
@@ -108,7 +106,7 @@ def apply_overrides(shape_map: ShapeMap, options: SourceOptions, table: TextTabl
                 f"the mapping names {destination}; nearest column of {shape_map.shape}: "
                 f"{nearest_names(destination, shape_columns)}"
             )
-    _add_usual_headers(shape_map, variants_by_destination, options, table)
+    add_usual_headers(shape_map.shape, variants_by_destination, options.mapping.keys(), table)
     shape_map = replace(shape_map, fields=tuple(chain.from_iterable(variants_by_destination.values())))
     if shape_map.shape == "person":
         read_headers = {header for field_map in shape_map.fields for header in field_map.all_headers}
@@ -143,39 +141,6 @@ def _deleted_record_rules(shape_map: ShapeMap, table: TextTable) -> list[PassOve
         for deletion_header, deletion_words in words_by_deletion_header.items()
         if deletion_header in header_by_words
     ]
-
-
-def _add_usual_headers(
-    shape_map: ShapeMap, variants_by_destination: dict[str, list[FieldMap]], options: SourceOptions, table: TextTable
-) -> None:
-    """Let unread headers with a usual name fill the columns of a person of which the file has no declared header."""
-    if shape_map.shape not in _SHAPES_OF_PEOPLE:
-        return
-    read_header_keys = {
-        table.key(header)
-        for variants in variants_by_destination.values()
-        for field_map in variants
-        for header in field_map.all_headers
-    }
-    header_by_words = {
-        words_of(header): header for header in reversed(table.headers) if table.key(header) not in read_header_keys
-    }
-    for destination in USUAL_PERSON_HEADERS.keys() & variants_by_destination.keys() - options.mapping.keys():
-        usual_headers = USUAL_PERSON_HEADERS[destination]
-        variants = variants_by_destination[destination]
-        found_headers = tuple(header_by_words[words] for words in usual_headers.names if words in header_by_words)
-        if found_headers and not any(has_header(field_map, table) for field_map in variants):
-            usual_variant = FieldMap(destination, found_headers, variants[0].transform, extract=usual_headers.extract)
-            variants_by_destination[destination] = [*variants, usual_variant]
-
-
-def has_header(field_map: FieldMap, table: TextTable) -> bool:
-    """Return whether the file has any of the headers of the field map."""
-    header_keys = [table.key(header) for header in field_map.headers]
-    return any(header_key in table.columns for header_key in header_keys) or (
-        table.has_open_schema
-        and any(covers(header_key, header) for header_key in header_keys for header in table.columns)
-    )
 
 
 def transform_for(field_map: FieldMap) -> Transform:
@@ -316,14 +281,8 @@ def _check_needed_columns(
             for field_map in variants_by_destination.get(alternative_column, ())
             if field_map.is_mapped
         ]
-        if field_maps and not any(field_map.constant or _may_have_value(field_map, table) for field_map in field_maps):
+        if field_maps and not any(field_map.constant or may_have_value(field_map, table) for field_map in field_maps):
             _refuse_missing_columns(field_maps, shape_map, table, file_name)
-
-
-def _may_have_value(field_map: FieldMap, table: TextTable) -> bool:
-    # Headers of JSON do not list members that only a path reaches, nor those of all elements of a list.
-    has_path_header = any(header.startswith("$") or "[*]" in header for header in field_map.headers)
-    return has_header(field_map, table) or (table.has_open_schema and has_path_header)
 
 
 def _refuse_missing_columns(

@@ -23,6 +23,11 @@ from pipelines.sources.sensitive_columns import sensitive_class
 IS_EMPTY = "@empty"
 # Signs around a header that do not belong to it: after a blank, quotes are part of a CSV field.
 _MARGIN = ' "'
+# A column of a gradebook that repeats its other columns, under whatever name.
+_TOTAL_HEADER = re.compile(
+    r"(?i)(?:(?:overall|final|course|current|total|average) )?(?:grade|score|mark|total|average|percent|percentage)"
+    r"(?: (?:percent|percentage|points|letter|total))?"
+)
 
 
 def select_shape_maps(shape_maps: Sequence[ShapeMap], table: TextTable) -> tuple[ShapeMap, ...]:
@@ -79,7 +84,11 @@ def unpivoted_headers(table: TextTable, unpivot: Unpivot | None) -> tuple[str, .
     else:
         candidate_headers = [header for header in table.headers if header.strip() and not sensitive_class(header)]
     excluded_header_keys = {table.key(header) for header in unpivot.excluded_headers}
-    return tuple(header for header in candidate_headers if table.key(header) not in excluded_header_keys)
+    return tuple(
+        header
+        for header in candidate_headers
+        if table.key(header) not in excluded_header_keys and not _TOTAL_HEADER.fullmatch(header.strip(_MARGIN))
+    )
 
 
 def _explode_repeated_header(table: TextTable, shape_map: ShapeMap, header: str) -> TextTable:

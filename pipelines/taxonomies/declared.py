@@ -38,6 +38,8 @@ SIGNATURE_FILES = {
     "nice": nice.SIGNATURE_FILES,
     "digcomp": digcomp.SIGNATURE_FILES,
 }
+# Files whose names others have too: the patterns of the name, and the headers that identify the publisher.
+MAIN_FILES = {"esco": esco.MAIN_FILES}
 # Systems whose taxonomy is one file, not a folder.
 SINGLE_FILES = frozenset({"lightcast", "sfia", "moodle_framework", "nice", "digcomp"})
 
@@ -121,9 +123,27 @@ def count_taxonomy_rows(folder_or_file: Path, publisher: str | None = None) -> t
 
 
 def detect_taxonomy(folder_or_file: Path) -> str | None:
-    """The publisher whose files the folder holds, or whose name the file has; None if they show none."""
+    """The publisher whose files the folder holds, or whose name the file has; None if they show none.
+
+    A main file alone, whose name says little, is identified by its headers.
+    """
     for publisher, patterns in SIGNATURE_FILES.items():
         is_publisher_file = folder_or_file.is_file() and any(folder_or_file.match(pattern) for pattern in patterns)
         if is_publisher_file or (folder_or_file.is_dir() and find_file(folder_or_file, *patterns)):
             return publisher
+    for publisher, main_files in MAIN_FILES.items():
+        if any(_has_main_file(folder_or_file, *main_file) for main_file in main_files):
+            return publisher
     return None
+
+
+def _has_main_file(folder_or_file: Path, patterns: tuple[str, ...], *headers: str) -> bool:
+    is_main_file = folder_or_file.is_file() and any(map(folder_or_file.match, patterns))
+    main_file = folder_or_file if is_main_file else find_file(folder_or_file, *patterns)
+    if main_file is None:
+        return False
+    try:
+        read_rows(main_file, headers)
+    except TaxonomyError:
+        return False
+    return True

@@ -81,6 +81,8 @@ SIGNATURE_FILES = (
     "skillGroups_*.csv",
     "skillsHierarchy_*.csv",
 )
+# The file of skills alone: its name says little, its headers are ESCO's.
+MAIN_FILES = tuple(layout_by_file_kind["skills"] for layout_by_file_kind in (_COMMISSION_LAYOUTS, _TABIYA_LAYOUTS))
 _IS_ESSENTIAL = pl.col("kind").str.to_lowercase() == "essential"
 # A local occupation may leave the kind blank: it then counts as the weaker one.
 _IMPORTANCE = pl.when(_IS_ESSENTIAL).then(pl.lit("essential")).otherwise(pl.lit("optional"))

@@ -1,7 +1,8 @@
 """ADP Workforce Now: workers as JSON of the API, version 2.
 
-Belongs here: the members of a worker and how they map. A worker's first assignment gives unit, role and manager; every
-assignment is a period of a role. The e-mail address is the one for business, never the private one.
+Belongs here: the members of a worker and how they map. A worker's primary assignment gives unit, role and manager, or
+the first one where none is marked as primary; every assignment is a period of a role. The e-mail address is the one for
+business, never the private one.
 Does not belong here: person, pay and government ids, which are never read.
 
 Source: developers.adp.com, Workers v2 (`/hr/v2/workers`), sample response and field list.
@@ -10,10 +11,11 @@ Source: developers.adp.com, Workers v2 (`/hr/v2/workers`), sample response and f
 from pipelines.sources.declaration import Adapter, FieldMap, ShapeMap
 from pipelines.sources.value_maps import EMPLOYMENT_STATUS, HOURS
 
-FIRST_ASSIGNMENT, EACH_ASSIGNMENT = "$.workAssignments[0]", "workAssignments[*]"
+# The primary assignment, or those that do not say whether they are.
+MAIN_ASSIGNMENTS, EACH_ASSIGNMENT = "workAssignments[primaryIndicator=true|]", "workAssignments[*]"
 WORK_EMAILS = "businessCommunication.emails[*].emailUri"
-# Several addresses come as one text; the first one counts.
-FIRST_ADDRESS_PATTERN = r"^([^|]+)"
+# Several texts come as one; the first one counts.
+FIRST_TEXT_PATTERN = r"^([^|]+)"
 
 
 def _member_paths(parent_path: str, *member_names: str) -> tuple[str, ...]:
@@ -36,19 +38,25 @@ ADAPTER = Adapter(
             (
                 FieldMap("account_code", ("associateOID",), required=True),
                 FieldMap("employee_number", ("workerID.idValue",)),
-                FieldMap("work_email", (WORK_EMAILS,), extract=FIRST_ADDRESS_PATTERN),
+                FieldMap("work_email", (WORK_EMAILS,), extract=FIRST_TEXT_PATTERN),
                 FieldMap("display_name", ("person.preferredName.formattedName", "person.legalName.formattedName")),
                 FieldMap("display_name", ("person.legalName.givenName", "person.legalName.familyName1"), join=" "),
                 FieldMap(
                     "manager_code",
-                    _member_paths(FIRST_ASSIGNMENT, "reportsTo[0].workerID.idValue", "reportsTo[0].associateOID"),
+                    _member_paths(MAIN_ASSIGNMENTS, "reportsTo[0].workerID.idValue", "reportsTo[0].associateOID"),
+                    extract=FIRST_TEXT_PATTERN,
                 ),
-                FieldMap("unit_name", _member_paths(FIRST_ASSIGNMENT, *UNIT_MEMBERS)),
-                FieldMap("role_name", _member_paths(FIRST_ASSIGNMENT, *JOB_MEMBERS)),
+                FieldMap("unit_name", _member_paths(MAIN_ASSIGNMENTS, *UNIT_MEMBERS), extract=FIRST_TEXT_PATTERN),
+                FieldMap("role_name", _member_paths(MAIN_ASSIGNMENTS, *JOB_MEMBERS), extract=FIRST_TEXT_PATTERN),
                 FieldMap("employment_status", ("workerStatus.statusCode.codeValue",), EMPLOYMENT_STATUS),
                 FieldMap("hired_date", ("workerDates.rehireDate", "workerDates.originalHireDate")),
                 FieldMap("left_date", ("workerDates.terminationDate",)),
-                FieldMap("weekly_hours", _member_paths(FIRST_ASSIGNMENT, "standardHours.hoursQuantity"), HOURS),
+                FieldMap(
+                    "weekly_hours",
+                    _member_paths(MAIN_ASSIGNMENTS, "standardHours.hoursQuantity"),
+                    HOURS,
+                    extract=FIRST_TEXT_PATTERN,
+                ),
             ),
         ),
         ShapeMap(

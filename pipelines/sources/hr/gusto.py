@@ -1,7 +1,7 @@
 """Gusto: employees with their jobs and terminations as JSON of the API.
 
-Belongs here: the members of an employee and how they map. The first job gives the role, every job is a period of a
-role. `email` is a private address, so it identifies nobody here.
+Belongs here: the members of an employee and how they map. The primary job gives the role, every job is a period of
+a role. `email` is a private address, so it identifies nobody here.
 Does not belong here: compensations, garnishments and other private members, which are never read.
 
 Source: docs.gusto.com, Employees (`GET /v1/companies/{company_id}/employees`, API 2024-2025), Gusto/gusto-typescript
@@ -10,6 +10,8 @@ client, models Employee, Job and Termination.
 
 from pipelines.sources.declaration import Adapter, Condition, FieldMap, ShapeMap, Transform
 
+# Of several jobs that do not say whether they are primary, the first one counts.
+FIRST_TEXT_PATTERN = r"^([^|]+)"
 STATUS_BY_TERMINATED = Transform(
     "category", values={"false": "active", "true": "left"}, source="Gusto API, Employee: terminated"
 )
@@ -30,9 +32,9 @@ ADAPTER = Adapter(
                 FieldMap("display_name", ("first_name", "last_name"), join=" "),
                 FieldMap("manager_code", ("manager_uuid",)),
                 FieldMap("unit_name", ("department",)),
-                FieldMap("role_name", ("$.jobs[0].title",)),
+                FieldMap("role_name", ("jobs[primary=true|].title",), extract=FIRST_TEXT_PATTERN),
                 FieldMap("employment_status", ("terminated",), STATUS_BY_TERMINATED, required=True),
-                FieldMap("hired_date", ("$.jobs[0].hire_date",)),
+                FieldMap("hired_date", ("jobs[primary=true|].hire_date",), extract=FIRST_TEXT_PATTERN),
                 # A termination that was taken back stays in the list.
                 FieldMap(
                     "left_date", ("$.terminations[0].effective_date",), when=Condition("employment_status", ("true",))

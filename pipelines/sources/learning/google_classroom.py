@@ -8,7 +8,7 @@ Does not belong here: attachments and comments.
 Source: developers.google.com/classroom, REST v1: courses.courseWork, its studentSubmissions, courses.students.
 """
 
-from pipelines.sources.declaration import Adapter, FieldMap, PassOver, ShapeMap
+from pipelines.sources.declaration import Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.vocabularies.vocabulary import Vocabulary, as_transform, with_reason
 
 SUBMISSION_STATES = Vocabulary(
@@ -37,6 +37,13 @@ ADAPTER = Adapter(
                 FieldMap("account_code", ("userId",), required=True),
                 FieldMap("course_code", ("courseWorkId",), required=True),
                 FieldMap("learning_verb", ("state",), as_transform(SUBMISSION_STATES), required=True),
+                # The last change may be a draft grade; the history has the last time at which the work was handed in.
+                FieldMap(
+                    "occurred_at",
+                    ("submissionHistory[stateHistory.state=TURNED_IN].stateHistory.stateTimestamp",),
+                    extract=r"([^|]+)$",
+                    unless=Condition("learning_verb", ("created", "reclaimed_by_student")),
+                ),
                 FieldMap("occurred_at", ("updateTime", "creationTime"), required=True),
                 FieldMap("changed_at", ("updateTime",)),
             ),

@@ -9,10 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.sources.readers.json_paths import is_plain, plain_query, quoted, text_query, text_unless_object
+from pipelines.sources.readers.json_paths import (
+    ELEMENT_INDEX,
+    duckdb_path,
+    is_plain,
+    plain_query,
+    quoted,
+    text_query,
+    text_unless_object,
+)
 
 _KEY_OF_DUCKDB = re.compile(r'\.(?:"([^"]+)"|([^."\[\]*]+))')
-_NOT_PLAIN = re.compile(r"\[\*\]|\[\w*=|::|\.\*$")
+_NOT_PLAIN = re.compile(r"\[\*\]|\[[\w.]*=|::|\.\*$")
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ def member_columns_query(lines_path: Path, paths: Sequence[str], max_record_byte
 
 
 def _locate(json_path: str) -> _Location:
+    if ELEMENT_INDEX.search(json_path) and is_plain(json_path):
+        json_path = duckdb_path(json_path)
     if json_path.startswith("$"):
         keys, key_end = [], 1
         while key_match := _KEY_OF_DUCKDB.match(json_path, key_end):

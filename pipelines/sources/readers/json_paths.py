@@ -5,6 +5,8 @@ Belongs here: the forms of a path.
     `a[*].b`         the member b of each element of the list a, joined by |
     `a[*]`           the texts of the list a, joined by |, or the text a
     `a[k=x|y].b`     the same, of the elements whose member k is x or y; an empty word stands for a missing member
+    `a[k.m=x].b`     the same by a member m of the member k
+    `a[0].b`         the member b of the first element of the list a
     `a[=x|y]`        the elements x and y of the list a, or the text a if it is one of them
     `a.*`            every member of the object a, joined by |: the names in all languages
     `a::b`           the member b of the object a, which may be written as text that holds JSON
@@ -20,11 +22,13 @@ import duckdb
 
 from pipelines.sources.casts.placeholders import PLACEHOLDERS
 
-_FILTER = re.compile(r"^(.*?)\[(\w*)=([^\]]*)\](?:\.(.+))?$")
+_FILTER = re.compile(r"^(.*?)\[([\w.]*)=([^\]]*)\](?:\.(.+))?$")
 _EMPTY_KEY = re.compile(r"(?:^|\.)(?:$|\.|\[)")
 _INSIDE_TEXT, _ANY_MEMBER = "::", "*"
 _PATH_SIGN = re.compile(r"[\[\]*\\]|::")
 _BARE_KEY = re.compile(r"\w+(?:\[\*\])?")
+ELEMENT_INDEX = re.compile(r"\[\d+\]")
+_LIST_KEY = re.compile(r"(.*?)(\[(?:\*|\d+)\])?", re.DOTALL)
 
 
 def is_valid_path(path: str) -> bool:
@@ -122,6 +126,7 @@ def _covered_headers(path: str) -> frozenset[str]:
         return frozenset((path.partition(_INSIDE_TEXT)[0], path.replace(_INSIDE_TEXT, ".")))
     if filter_match := _FILTER.match(path):
         list_path, filter_path, _, text_path = filter_match.groups(default="")
+        text_path = ELEMENT_INDEX.sub("[*]", text_path)
         inner_paths = (
             f"{list_prefix}.{inner_path}"
             for list_prefix in (list_path, f"{list_path}[*]")
@@ -146,10 +151,9 @@ _LONGEST_PLACEHOLDER = max(len(text.encode()) for text in PLACEHOLDERS)
 def _quote_key(key: str) -> str:
     if key == _ANY_MEMBER:
         return ".*"
-    plain_key = key.removesuffix("[*]").replace('"', r"\"")
-    if not plain_key:
-        return key
-    return f'."{plain_key}"' + ("[*]" if key.endswith("[*]") else "")
+    list_key, elements = _LIST_KEY.fullmatch(key).groups(default="")  # type: ignore[union-attr]  # it matches any key
+    plain_key = list_key.replace('"', r"\"")
+    return f'."{plain_key}"{elements}' if plain_key else key
 
 
 def _filter_query(document_column: str, list_path: str, filter_path: str, joined_words: str, text_path: str) -> str:

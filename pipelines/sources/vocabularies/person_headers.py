@@ -1,4 +1,4 @@
-"""Usual headers of people: what the authors of HR reports call the columns that their system leaves to them.
+"""Usual headers of people: what the authors of reports call the columns that their system leaves to them.
 
 Belongs here: headers with one meaning in every HR system, for columns that a report fills under none of the names that
 its system's adapter declares.
@@ -50,6 +50,26 @@ USUAL_PERSON_HEADERS: Mapping[str, UsualHeaders] = MappingProxyType(
         "left_date": UsualHeaders(("termination date", "date of termination", "leaving date", "last day of work")),
         "weekly_hours": UsualHeaders(
             ("weekly hours", "hours per week", "scheduled weekly hours", "weekly working hours")
+        ),
+    }
+)
+
+# Who acted, in a record of what somebody did, in descending order of trust. An id of the system that wrote the file is
+# an account there and no employee number; the name of a person is one only if the file has nothing else.
+USUAL_ACTOR_HEADERS: Mapping[str, UsualHeaders] = MappingProxyType(
+    {
+        "employee_number": UsualHeaders(("employee number", "personnel number", "staff number")),
+        "work_email": UsualHeaders(
+            (
+                *("work email", "work email address", "email", "email address", "e mail", "user email"),
+                *("employee email", "learner email", "student email", "person email", "member email"),
+            )
+        ),
+        "account_code": UsualHeaders(
+            (
+                *("user id", "employee id", "learner id", "student id", "person id", "member id", "login"),
+                *("username", "user name", "user", "employee", "employee name", "learner", "learner name", "person"),
+            )
         ),
     }
 )

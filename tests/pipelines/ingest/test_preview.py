@@ -62,6 +62,30 @@ def test_finished_work_without_a_day_is_noted(tmp_path: Path) -> None:
     assert preview.notes == ("1 finished records have no day of completion: they are no evidence of practice",)
 
 
+def test_columns_that_no_row_fills_are_noted(tmp_path: Path) -> None:
+    """Neither is an id of a person all that HR knows, nor does work count that is nobody's."""
+    people, items = tmp_path / "people.json", tmp_path / "items.csv"
+    people.write_text(
+        '{"employees": [{"id": "1", "workEmail": "a@x.example", "department": "Data", "hireDate": null}]}'
+    )
+    items.write_text("ID,Work Item Type,Title,State\n18,Task,a,New\n19,Task,b,New\n")
+    for file, system, empty_columns in (
+        (people, "bamboohr", ("role_name", "hired_date")),
+        (items, "azure_devops", ("work_email",)),
+    ):
+        notes = preview_file(file, system, SourceOptions(), DAY).notes
+        assert [note.split("`")[1] for note in notes] == list(empty_columns)
+        assert all("is empty in every kept row" in note for note in notes)
+
+
+def test_what_an_adapter_reads_under_no_name_is_not_noted_as_empty(tmp_path: Path) -> None:
+    file = tmp_path / "users.csv"
+    file.write_text(
+        "sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,givenName,familyName\nu1,,,true,o1,teacher,Ana,Lind\n"
+    )
+    assert preview_file(file, "oneroster", SourceOptions(), DAY).notes == ()
+
+
 def test_a_file_that_cannot_be_read_gives_the_reason(tmp_path: Path) -> None:
     file = tmp_path / "hours.csv"
     file.write_text(HARVEST.splitlines()[0] + "\n")

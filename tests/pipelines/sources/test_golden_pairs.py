@@ -61,6 +61,14 @@ def test_a_raw_file_gives_the_rows_of_its_expected_file(raw: Path) -> None:
     assert content == json.loads(expected.read_text())
 
 
+@pytest.mark.parametrize("raw", [raw for raw in PAIRS if ".json" in raw.name], ids=name_of)
+def test_records_that_are_checked_while_they_are_read_have_the_same_values(raw: Path) -> None:
+    export = read_export(raw, get_adapter(raw.parent.name), golden_options(raw), check_while_reading=True)
+    frames = {name: frame.collect() for name, frame in export.shapes.items()}
+    if export.is_regular():
+        assert {name: plain(frame) for name, frame in frames.items()} == content_of(read_golden(raw))["shapes"]
+
+
 @pytest.mark.parametrize("raw", PAIRS, ids=name_of)
 def test_every_row_of_a_file_is_read_set_aside_or_counted_as_passed_over(raw: Path) -> None:
     export = read_golden(raw)

@@ -1,11 +1,14 @@
 """Paths into a JSON record: what each form reads, and which headers of a file it takes in."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from pipelines.sources.adapter import get_adapter, read_export
+from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.readers.json_paths import (
     covers,
     duckdb_path,
@@ -120,3 +123,19 @@ def test_keys_are_quoted_as_duckdb_reads_them() -> None:
 )
 def test_a_header_is_read_if_a_path_takes_it_in(path: str, header: str, is_covered: bool) -> None:
     assert covers(path, header) is is_covered
+
+
+@pytest.mark.parametrize("is_checked_while_read", [False, True])
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("jobs[0].title", "Trainee"), ("jobs[place.city=Oslo].title", "Lead"), ("jobs[now=true].tags[1]", "b")],
+)
+def test_both_readers_follow_an_index_and_a_filter_inside_a_member(
+    path: str, text: str, is_checked_while_read: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "people.json"
+    jobs = [{"title": "Trainee"}, {"title": "Lead", "place": {"city": "Oslo"}, "now": True, "tags": ["a", "b"]}]
+    file.write_text(json.dumps([{"id": "7", "displayName": "Ana", "jobs": jobs}]))
+    options = SourceOptions(mapping={"role_name": path})
+    export = read_export(file, get_adapter("hibob"), options, is_checked_while_read)
+    assert export.shapes["person"].collect()["role_name"].to_list() == [text]

@@ -1,13 +1,18 @@
 """Headers that a report spells otherwise than its system, or to which its author gave a usual name."""
 
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
+from adapter_probes import ProbeCase, probe_cases, read_rows
 
 from pipelines.sources.adapter import get_adapter, read_export
 from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
+from pipelines.sources.readers.text_table import normalize_header
+from pipelines.sources.vocabularies.person_headers import USUAL_ACTOR_HEADERS
 
 
 def read_people(path: Path, rows: list[str]) -> pl.DataFrame:
@@ -89,3 +94,107 @@ def test_rows_that_belong_to_people_are_no_people(tmp_path: Path) -> None:
     path.write_text('[{"id": "1", "employeeId": "4", "date": "2024-01-01", "jobTitle": "Analyst", "department": "D"}]')
     with pytest.raises(ExportRefused, match="account_code: employeeId"):
         read_export(path, get_adapter("bamboohr"))
+
+
+ACTOR_COLUMNS = ("employee_number", "work_email", "account_code")
+
+
+def headers_of_columns(case: ProbeCase, columns: Sequence[str], is_joined: bool | None = None) -> set[str]:
+    return {
+        normalize_header(header)
+        for field_map in case.shape.fields
+        if field_map.destination in columns and is_joined in (None, field_map.join is not None)
+        for header in field_map.headers
+    }
+
+
+# A form that is known by a header of people has that header.
+TABLES_OF_ACTIONS = [
+    case
+    for case in probe_cases()
+    if case.form == "csv"
+    and case.shape.shape in ("worklog", "learning_record")
+    and case.shape.explode is None
+    and not headers_of_columns(case, ACTOR_COLUMNS) & {normalize_header(header) for header in case.shape.signature}
+]
+
+
+@pytest.mark.parametrize("case", TABLES_OF_ACTIONS, ids=str)
+@pytest.mark.parametrize(
+    ("header", "cells", "column"),
+    [("E-mail", ("a@x.example", "b@x.example"), "work_email"), ("Employee", ("Ana Lind", "Ben Ruiz"), "account_code")],
+)
+def test_a_table_without_a_declared_header_of_people_names_them_by_a_usual_one(
+    case: ProbeCase, header: str, cells: tuple[str, str], column: str, tmp_path: Path
+) -> None:
+    """Two people who did the same at the same time have a record each, unless both carry the id of one record."""
+    rows = read_rows(case.raw)
+    assert rows is not None
+    names_of_people = headers_of_columns(case, ACTOR_COLUMNS)
+    usual_words = {words for usual_headers in USUAL_ACTOR_HEADERS.values() for words in usual_headers.names}
+    kept = [
+        i
+        for i, name in enumerate(rows[0])
+        if normalize_header(name) not in names_of_people and words_of(name) not in usual_words
+    ]
+    path = tmp_path / case.raw.name.replace(".raw", "")
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [*(row[i] for i in kept), cell]
+            for row, cell in zip((rows[0], *2 * [rows[case.row_number]]), (header, *cells), strict=True)
+        )
+    records = read_export(path, case.adapter, case.options).shapes[case.shape.shape].collect()
+    assert records[column].to_list() == list(cells)
+    id_headers = headers_of_columns(case, ("record_code",), is_joined=False)
+    has_id = any(normalize_header(rows[0][i]) in id_headers and rows[case.row_number][i] for i in kept)
+    assert records["record_code"].n_unique() == (1 if has_id else 2)
+
+
+def test_a_usual_header_names_nobody_beside_a_declared_one(tmp_path: Path) -> None:
+    path = tmp_path / "time.csv"
+    path.write_text("Date,Project,Hours,Employee Id,Email\n2026-01-02,A,2,E1,client@x.example\n")
+    worklogs = read_export(path, get_adapter("harvest")).shapes["worklog"].collect()
+    assert worklogs.select("account_code", "work_email").rows() == [("E1", None)]
+
+
+def test_an_address_beside_names_tells_whose_record_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "time.csv"
+    path.write_text("Date,Project,Hours,First Name,Last Name,Email\n2026-01-02,A,2,Ana,Lind,ana@x.example\n")
+    worklogs = read_export(path, get_adapter("harvest")).shapes["worklog"].collect()
+    assert worklogs.select("account_code", "work_email").rows() == [("Ana Lind", "ana@x.example")]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        '"email": "a@x.example"',
+        '"root": {"email": "a@x.example"}',
+        '"attributes": {"email": {"value": "a@x.example"}}',
+        '"/email": "a@x.example"',
+        '"/root/email": {"value": "a@x.example"}',
+    ],
+)
+def test_a_member_is_read_wherever_the_records_have_their_fields(member: str, tmp_path: Path) -> None:
+    path = tmp_path / "people.json"
+    path.write_text(f'[{{"id": "7", {member}}}]')
+    people = read_export(path, get_adapter("hibob")).shapes["person"].collect()
+    assert people["work_email"].to_list() == ["a@x.example"]
+
+
+def test_a_condition_reads_a_header_that_the_table_spells_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "issues.csv"
+    path.write_text("ID,Team,Status,Completed,Duplicate_Of\nA-1,T,Done,2026-01-02,A-9\nA-2,T,Done,2026-01-02,\n")
+    issues = read_export(path, get_adapter("linear")).shapes["assignment"].collect()
+    assert issues["is_done"].to_list() == [False, None]
+
+
+def test_marks_of_people_without_an_id_have_a_key_each(tmp_path: Path) -> None:
+    """The key of Canvas is two ids, which a pattern cuts out of the cells."""
+    path = tmp_path / "2026-02-03_grades.csv"
+    path.write_text(
+        "Student,Email,Section,Quiz (12),Essay (13)\n    Points Possible,,,10,20\n"
+        '"Lind, Ana",ana@x.example,A,8,10\n"Ruiz, Ben",ben@x.example,A,8,10\n'
+    )
+    marks = read_export(path, get_adapter("canvas")).shapes["feedback"].collect()
+    assert marks["work_email"].to_list() == [*2 * ["ana@x.example"], *2 * ["ben@x.example"]]
+    assert marks["record_code"].n_unique() == 4

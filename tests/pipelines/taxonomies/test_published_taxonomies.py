@@ -10,7 +10,7 @@ from workbooks import write_workbook
 
 from pipelines.config.company import TaxonomyConfig
 from pipelines.core.taxonomy import TaxonomyError
-from pipelines.taxonomies.declared import count_taxonomy_rows, read_declared_taxonomy
+from pipelines.taxonomies.declared import count_taxonomy_rows, detect_taxonomy, read_declared_taxonomy
 from pipelines.taxonomies.digcomp import load_digcomp
 from pipelines.taxonomies.esco import load_esco
 from pipelines.taxonomies.lightcast import load_lightcast
@@ -304,6 +304,18 @@ def test_a_declared_taxonomy_is_read_by_the_reader_of_its_system(tmp_path: Path)
 def test_a_declaration_without_its_file_is_refused(given: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TaxonomyConfig(**given)  # type: ignore[arg-type]
+
+
+def test_the_skills_of_esco_alone_are_known_by_their_headers(tmp_path: Path) -> None:
+    esco_folder, own_folder = tmp_path / "esco", tmp_path / "own"
+    esco_folder.mkdir()
+    own_folder.mkdir()
+    skill_rows = "conceptType,conceptUri,preferredLabel,altLabels,description\nKnowledgeSkillCompetence,s1,SQL,,\n"
+    skills_file = write(esco_folder, "skills_en.csv", skill_rows)
+    write(own_folder, "skills_en.csv", "skill_id,name\ns1,SQL\n")
+    publisher, counts = count_taxonomy_rows(esco_folder)
+    assert (publisher, counts[0].rows_in, counts[0].rows_out) == ("esco", 1, 1)
+    assert [detect_taxonomy(path) for path in (skills_file, own_folder)] == ["esco", None]
 
 
 def test_a_folder_that_is_no_taxonomy_is_refused(tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any, cast
 
 import polars as pl
 import pytest
+from adapter_probes import GOLDEN, read_records
 
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.casts.cast import cast_text
 from pipelines.sources.declaration import ANY_TEXT, KNOWN_WORDS, Adapter, Condition, FieldMap, PassOver, ShapeMap
 from pipelines.sources.field_text import headers_of
 from pipelines.sources.mapping import transform_for
+from pipelines.sources.readers.text_table import TextTable, columns_by_header
+from pipelines.sources.reshape import unpivoted_headers
 
 SHAPES = [
     pytest.param(shape, id=f"{adapter.system}-{i}-{shape.shape}")
@@ -148,3 +152,26 @@ def test_a_word_that_says_no_is_good_in_no_system(field_map: FieldMap) -> None:
 
 # The statement that cancels another one is no verb of its own (xAPI 1.0.3, Data 2.3.2).
 OTHER_WORDS = ("http://adlnet.gov/expapi/verbs/voided",)
+
+
+@pytest.mark.parametrize("adapter", all_adapters().values(), ids=lambda adapter: adapter.system)
+def test_the_first_of_several_stands_in_only_where_none_is_primary(adapter: Adapter) -> None:
+    """The first of several jobs may be one that ended long ago."""
+    raw_files = GOLDEN.glob(f"{adapter.system}/*.raw.json")
+    records = [record for raw in raw_files for record in cast(list[Any], read_records(raw) or [])]
+    for field_map in (field_map for shape in adapter.shapes for field_map in shape.fields):
+        for position, header in enumerate(field_map.headers):
+            if first := re.match(r"(?:\$\.)?(\w+)\[0\]", header):
+                lists = [record[first[1]] for record in records if isinstance(record.get(first[1]), list)]
+                elements = [element for each in lists for element in each if isinstance(element, dict)]
+                members = {name for element in elements for name in element}
+                for member in (name for name in members if name.lower().startswith("primary")):
+                    earlier_headers = field_map.headers[:position]
+                    assert any(f"{first[1]}[{member}=true]" in earlier_header for earlier_header in earlier_headers)
+
+
+@every_shape
+def test_a_total_is_no_column_of_marks(shape: ShapeMap) -> None:
+    headers = ("Grade Percent", "Final Score", "Total", "overall grade", "Percentage", "Course Grade Letter")
+    table = TextTable(headers, columns_by_header(headers), lambda _: pl.LazyFrame(), pl.LazyFrame())
+    assert unpivoted_headers(table, shape.unpivot) == ()
