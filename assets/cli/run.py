@@ -127,6 +127,7 @@ def execute_run(
     """
     prepare_dagster_home(settings, config.dagster.profile)
     # imported here because they take seconds
+    import scipy.special  # noqa: F401  # first: skops searches modules for its functions, in order of import
     from dagster import DagsterInstance
 
     from assets.automation.schedules import NIGHTLY_JOB, today_utc
