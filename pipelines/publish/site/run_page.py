@@ -1,7 +1,7 @@
 """The page about the run: what was read, what was set aside, and how well the ranker does, for whom.
 
 Belongs here: the counts and figures of one run, and its charts.
-Does not belong here: drawing (`charts`), the pages of people and teams (`pages`).
+Does not belong here: drawing (`charts`, `drawn_charts`), the pages of people and teams (`pages`).
 """
 
 import json
@@ -14,6 +14,7 @@ from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.site.charts import draw_calibration, draw_intervals
+from pipelines.publish.site.drawn_charts import DrawnCharts
 from pipelines.publish.site.page_data import PageData, Row, heading
 from pipelines.publish.site.pages import SMALLEST_TEAM
 
@@ -30,11 +31,12 @@ class Section:
     chart_label: str = ""
 
 
-def build_run_sections(page_data: PageData) -> list[Section]:
+def build_run_sections(page_data: PageData, drawn_charts: DrawnCharts) -> list[Section]:
     """Describe the run that made the snapshot.
 
     Args:
         page_data: The input of the pages.
+        drawn_charts: The charts of earlier pages; gets those of the page.
 
     Returns:
         The sections of the page, in order; evaluation, calibration and fairness only if they were measured.
@@ -44,9 +46,9 @@ def build_run_sections(page_data: PageData) -> list[Section]:
         _describe_tables(page_data),
         _describe_people(page_data),
         _describe_sources(page_data),
-        *_describe_models(evaluation),
-        *_describe_calibration(page_data),
-        *_describe_segments(evaluation),
+        *_describe_models(evaluation, drawn_charts),
+        *_describe_calibration(page_data, drawn_charts),
+        *_describe_segments(evaluation, drawn_charts),
     ]
 
 
@@ -103,7 +105,7 @@ def _describe_sources(page_data: PageData) -> Section:
     )
 
 
-def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
+def _describe_models(evaluation: pl.DataFrame, drawn_charts: DrawnCharts) -> Iterator[Section]:
     model_rows = evaluation.filter(segment="all").sort("ndcg_at_10", descending=True, nulls_last=True)
     if model_rows.height:
         yield Section(
@@ -120,12 +122,12 @@ def _describe_models(evaluation: pl.DataFrame) -> Iterator[Section]:
                 ]
                 for model_row in model_rows.iter_rows(named=True)
             ],
-            _draw_ndcg(model_rows, "model"),
+            _draw_ndcg(model_rows, "model", drawn_charts),
             f"NDCG@10 with 95 % intervals of {model_rows.height} models; the table below holds the numbers.",
         )
 
 
-def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
+def _describe_segments(evaluation: pl.DataFrame, drawn_charts: DrawnCharts) -> Iterator[Section]:
     segment_rows = evaluation.filter(pl.col("segment") != "all").sort("segment")
     if "footsteps" in segment_rows["model"]:
         segment_rows = segment_rows.filter(model="footsteps")
@@ -143,13 +145,13 @@ def _describe_segments(evaluation: pl.DataFrame) -> Iterator[Section]:
                 ]
                 for segment_row in segment_rows.iter_rows(named=True)
             ],
-            _draw_ndcg(segment_rows, "segment"),
+            _draw_ndcg(segment_rows, "segment", drawn_charts),
             f"NDCG@10 with 95 % intervals of {segment_rows.height} groups of people; the table below holds the "
             "numbers.",
         )
 
 
-def _describe_calibration(page_data: PageData) -> Iterator[Section]:
+def _describe_calibration(page_data: PageData, drawn_charts: DrawnCharts) -> Iterator[Section]:
     """The reliability diagram of the ranker's card, if its last evaluation has one."""
     model_cards = page_data.lake.scan(MODEL_CARD).collect()
     reliability = json.loads(model_cards["card"][0]).get("reliability") if model_cards.height else None
@@ -163,7 +165,8 @@ def _describe_calibration(page_data: PageData) -> Iterator[Section]:
                 [f"{reliability_bin['n']:,}", f"{reliability_bin['said']:.3f}", f"{reliability_bin['came_true']:.3f}"]
                 for reliability_bin in reliability_bins
             ],
-            draw_calibration(
+            drawn_charts.draw(
+                draw_calibration,
                 [reliability_bin["said"] for reliability_bin in reliability_bins],
                 [reliability_bin["came_true"] for reliability_bin in reliability_bins],
             ),
@@ -172,11 +175,12 @@ def _describe_calibration(page_data: PageData) -> Iterator[Section]:
         )
 
 
-def _draw_ndcg(evaluation: pl.DataFrame, label_column: str) -> str:
+def _draw_ndcg(evaluation: pl.DataFrame, label_column: str, drawn_charts: DrawnCharts) -> str:
     ndcg_rows = evaluation.drop_nulls("ndcg_at_10").select(
         label_column, "ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high"
     )
-    return draw_intervals(
+    return drawn_charts.draw(
+        draw_intervals,
         [
             (heading(row_label), ndcg, ndcg_low, ndcg_high)
             for row_label, ndcg, ndcg_low, ndcg_high in ndcg_rows.iter_rows()
