@@ -18,6 +18,7 @@ from dagster import (
 )
 
 from assets.reporting.data_docs import build_page_path, read_validation_result, update_data_docs
+from assets.resources.memory import pause_garbage_collection
 from assets.resources.pipeline import PipelineResource
 from assets.resources.raw_inputs import raw_tables
 from pipelines.config.company import Config
@@ -88,8 +89,8 @@ def evaluate_contract_checks(
         fingerprint_contract(table),
         rule_counts,
     ):
-        # the import takes seconds: only if counts changed
-        from pipelines.validation.expectations import validate_counts
+        with pause_garbage_collection():  # the import takes seconds: only if counts changed
+            from pipelines.validation.expectations import validate_counts
 
         validation_result = validate_counts(table, rule_counts)
         update_data_docs(validation_result, docs_path)

@@ -31,6 +31,7 @@ from assets.cli.terminal.console import (
 from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from assets.resources.loggers import LOGGER_CONFIG
+from assets.resources.memory import pause_garbage_collection
 from pipelines.config.company import Config
 from pipelines.config.secrets import describe_failure
 from pipelines.config.settings import Settings
@@ -126,22 +127,21 @@ def execute_run(
         CommandFailed: If the run failed or published nothing, with the first failure in one sentence.
     """
     prepare_dagster_home(settings, config.dagster.profile)
-    # imported here because they take seconds
-    from dagster import DagsterInstance
+    with pause_garbage_collection():  # imported here because they take seconds
+        import scipy.special  # noqa: F401  # first: skops searches modules for its functions, in order of import
+        from dagster import DagsterInstance
 
-    from assets.automation.schedules import NIGHTLY_JOB, today_utc
-    from assets.cli.due_deletions import delete_before_run
-    from assets.definitions import build_definitions, build_pipeline
-    from assets.resources import run_context
-    from assets.resources.locking import keep_connections_open
+        from assets.automation.schedules import NIGHTLY_JOB, today_utc
+        from assets.cli.due_deletions import delete_before_run
+        from assets.definitions import build_definitions, build_pipeline
+        from assets.resources.locking import keep_connections_open
 
     delete_before_run(settings, config, as_of)
     definitions = build_definitions(settings)
     selection = None if allow_row_count_drop else _select_assets(definitions, as_of, run_day, incremental)
     selected_job = _select_job(definitions.resolve_job_def(NIGHTLY_JOB), selection)
-    run_tags = _build_tags(as_of, run_day, allow_row_count_drop)
-    if incremental and selection is not None and selection.has_landing:
-        run_tags[run_context.INCREMENTAL_TAG] = "true"
+    is_incremental = incremental and selection is not None and selection.has_landing
+    run_tags = _build_tags(as_of, run_day, allow_row_count_drop, is_incremental)
     # connections stay open from the start: before its first step, the run records hundreds of planned checks
     with (
         DagsterInstance.get() as instance,
@@ -181,14 +181,17 @@ def _write_metrics(pipeline: "PipelineResource", instance: "DagsterInstance") ->
         print_note(f"[yellow]monitoring:[/yellow] metrics: {escape(describe_failure(failure))}")
 
 
-def _build_tags(as_of: date | None, run_day: date | None, allow_row_count_drop: bool) -> dict[str, str]:
-    """The tags of a complete run."""
+def _build_tags(
+    as_of: date | None, run_day: date | None, allow_row_count_drop: bool, is_incremental: bool
+) -> dict[str, str]:
+    """The tags of a run."""
     from assets.resources import run_context
 
     text_by_tag_name = {
         run_context.AS_OF_TAG: as_of and as_of.isoformat(),
         run_context.SCHEDULED_DAY_TAG: run_day and run_day.isoformat(),
         run_context.ALLOW_ROW_COUNT_DROP_TAG: allow_row_count_drop and "true",
+        run_context.INCREMENTAL_TAG: is_incremental and "true",
         run_context.CAUSE_TAG: "the command line",
     }
     return {tag_name: tag_text for tag_name, tag_text in text_by_tag_name.items() if tag_text}

@@ -1,10 +1,29 @@
-"""Memory that a process has freed, and that the operating system may use again.
+"""Memory of this process: what it has freed, and searches for more to free.
 
-Belongs here: returning freed memory. Does not belong here: what is kept in memory (`table_reader`).
+Belongs here: returning freed memory, garbage collection. Does not belong here: what is kept in memory (`table_reader`).
 """
 
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def pause_garbage_collection() -> Iterator[None]:
+    """Run a block that imports large libraries without garbage collection.
+
+    An import creates hundreds of thousands of objects that live as long as the process. Searching them again and again
+    takes a fifth of the time of the import, and finds next to nothing.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def return_freed_memory() -> None:

@@ -16,6 +16,7 @@ from assets.web.given_answers import GivenAnswer, find_pending
 from assets.web.protection import is_same_origin
 from assets.web.service import Refused, Visit
 from pipelines.contracts.columns import RELATIONS, STAGES
+from pipelines.publish.site.drawn_charts import DrawnCharts
 from pipelines.publish.site.page_data import PersonRows, iterate_people, name_team_page
 from pipelines.publish.site.pages import render_person_page
 from pipelines.publish.site.run_page import build_run_sections
@@ -129,7 +130,7 @@ def show_team_page(visit: Visit) -> Response:
 def show_run_page(visit: Visit) -> Response:
     """The page about the run."""
     template = visit.served.environment.get_template("run.html.j2")
-    return _html(template.render(sections=build_run_sections(visit.served.page_data), root=""))
+    return _html(template.render(sections=build_run_sections(visit.served.page_data, DrawnCharts({})), root=""))
 
 
 def describe_kind(answer: GivenAnswer) -> str:

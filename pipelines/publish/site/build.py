@@ -14,6 +14,7 @@ import jinja2
 import polars as pl
 
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
+from pipelines.publish.site.drawn_charts import read_charts, write_charts
 from pipelines.publish.site.language import ENGLISH, PageLanguage
 from pipelines.publish.site.page_data import SMALLEST_TEAM, PageData, list_people, load_page_data, name_team_page
 from pipelines.publish.site.page_reuse import FINGERPRINTS_FILE, fingerprint_pages, reuse_pages, write_fingerprints
@@ -118,9 +119,12 @@ def _write_pages(
     )
     for unit_name, page_html in page_by_unit.items():
         (pages_folder / "teams" / name_team_page(unit_name)).write_text(page_html)
+    drawn_charts = read_charts(earlier_pages_folder)
+    run_sections = build_run_sections(page_data, drawn_charts)
     (pages_folder / "run.html").write_text(
-        environment.get_template("run.html.j2").render(sections=build_run_sections(page_data), root="")
+        environment.get_template("run.html.j2").render(sections=run_sections, root="")
     )
+    write_charts(drawn_charts, pages_folder)
     team_links = [(name_team_page(unit_name), unit_name, people_count_by_unit[unit_name]) for unit_name in page_by_unit]
     (pages_folder / "index.html").write_text(
         environment.get_template("index.html.j2").render(teams=team_links, root="")

@@ -2,14 +2,18 @@
 
 Belongs here: the two kinds of chart.
 Does not belong here: what is plotted (`run_page`), the text next to a chart (the template).
+
+Matplotlib is imported when a chart is drawn: most runs show the charts of an earlier one (`drawn_charts`).
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Replaced by the colour of the page's text, so that a chart can be read on light and on dark.
 _INK = "#010203"
@@ -39,9 +43,7 @@ def draw_intervals(intervals: Sequence[Interval], axis_label: str) -> str:
     Returns:
         The chart as an `svg` element.
     """
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 0.6 + 0.36 * max(len(intervals), 1)), layout="constrained")
-        axes: Axes = figure.subplots()
+    with _open_axes(6.4, 0.6 + 0.36 * max(len(intervals), 1)) as (figure, axes):
         for line_position, (_, estimate, interval_low, interval_high) in enumerate(reversed(intervals)):
             if interval_low is not None and interval_high is not None:
                 axes.plot([interval_low, interval_high], [line_position, line_position], color=_INK, linewidth=1.5)
@@ -64,9 +66,7 @@ def draw_calibration(
     Returns:
         The chart as an `svg` element.
     """
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(4.4, 4.0), layout="constrained")
-        axes: Axes = figure.subplots()
+    with _open_axes(4.4, 4.0) as (figure, axes):
         axis_end = max([*predicted_shares, *observed_shares, 0.01]) * 1.05
         axes.plot([0, axis_end], [0, axis_end], color=_INK, linewidth=1, linestyle=":")
         axes.plot(predicted_shares, observed_shares, "o-", color=_INK, markersize=6, linewidth=1.5)
@@ -74,7 +74,18 @@ def draw_calibration(
         return _render_svg(figure)
 
 
-def _render_svg(figure: Figure) -> str:
+@contextmanager
+def _open_axes(width: float, height: float) -> "Iterator[tuple[Figure, Axes]]":
+    """A figure of this size in inches with one pair of axes, in the style of the pages while the block lasts."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots()
+
+
+def _render_svg(figure: "Figure") -> str:
     svg_buffer = io.StringIO()
     figure.savefig(svg_buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg_text = svg_buffer.getvalue()

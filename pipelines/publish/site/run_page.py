@@ -1,7 +1,7 @@
 """The page about the run: what was read, what was set aside, and how well the ranker does, for whom.
 
 Belongs here: the counts and figures of one run, and its charts.
-Does not belong here: drawing (`charts`), the pages of people and teams (`pages`).
+Does not belong here: drawing (`charts`, `drawn_charts`), the pages of people and teams (`pages`).
 """
 
 import json
@@ -14,6 +14,7 @@ from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.site.charts import draw_calibration, draw_intervals
+from pipelines.publish.site.drawn_charts import DrawnCharts
 from pipelines.publish.site.language import PageLanguage, message
 from pipelines.publish.site.page_data import PageData, Row, heading
 
@@ -66,11 +67,14 @@ class Section:
         return column_index >= self.text_column_count
 
 
-def build_run_sections(page_data: PageData, language: PageLanguage | None = None) -> list[Section]:
+def build_run_sections(
+    page_data: PageData, drawn_charts: DrawnCharts, language: PageLanguage | None = None
+) -> list[Section]:
     """Describe the run that made the snapshot.
 
     Args:
         page_data: The input of the pages.
+        drawn_charts: The charts of earlier pages; gets those of the page.
         language: The language of the page; that of `page_data` if None.
 
     Returns:
@@ -81,9 +85,9 @@ def build_run_sections(page_data: PageData, language: PageLanguage | None = None
     return [
         _describe_people(page_data, language),
         _describe_sources(page_data, language),
-        *_describe_models(evaluation, page_data.smallest_team, language),
-        *_describe_calibration(page_data, language),
-        *_describe_segments(evaluation, page_data.smallest_team, language),
+        *_describe_models(evaluation, page_data.smallest_team, drawn_charts, language),
+        *_describe_calibration(page_data, drawn_charts, language),
+        *_describe_segments(evaluation, page_data.smallest_team, drawn_charts, language),
         _describe_tables(page_data, language),
     ]
 
@@ -153,7 +157,9 @@ def _describe_sources(page_data: PageData, language: PageLanguage) -> Section:
     )
 
 
-def _describe_models(evaluation: pl.DataFrame, smallest_team: int, language: PageLanguage) -> Iterator[Section]:
+def _describe_models(
+    evaluation: pl.DataFrame, smallest_team: int, drawn_charts: DrawnCharts, language: PageLanguage
+) -> Iterator[Section]:
     model_rows = _select_measured(evaluation.filter(segment="all"), smallest_team).sort("ndcg_at_10", descending=True)
     if model_rows.height:
         yield Section(
@@ -172,12 +178,14 @@ def _describe_models(evaluation: pl.DataFrame, smallest_team: int, language: Pag
                 ]
                 for model_row in model_rows.iter_rows(named=True)
             ],
-            chart=_draw_ndcg(model_rows, [heading(model_name) for model_name in model_rows["model"]]),
+            chart=_draw_ndcg(model_rows, [heading(model_name) for model_name in model_rows["model"]], drawn_charts),
             chart_label=language.translate("NDCG@10 of each model with its 95 % interval; the table has the numbers."),
         )
 
 
-def _describe_segments(evaluation: pl.DataFrame, smallest_team: int, language: PageLanguage) -> Iterator[Section]:
+def _describe_segments(
+    evaluation: pl.DataFrame, smallest_team: int, drawn_charts: DrawnCharts, language: PageLanguage
+) -> Iterator[Section]:
     segment_rows = _select_measured(evaluation.filter(pl.col("segment") != "all"), smallest_team).sort("segment")
     if "footsteps" in segment_rows["model"]:
         segment_rows = segment_rows.filter(model="footsteps")
@@ -199,7 +207,7 @@ def _describe_segments(evaluation: pl.DataFrame, smallest_team: int, language: P
                 ]
                 for segment_name, segment_row in zip(segment_names, segment_rows.iter_rows(named=True), strict=True)
             ],
-            chart=_draw_ndcg(segment_rows, segment_names),
+            chart=_draw_ndcg(segment_rows, segment_names, drawn_charts),
             chart_label=language.translate("NDCG@10 of each group with its 95 % interval; the table has the numbers."),
         )
 
@@ -213,7 +221,7 @@ def _name_segment(segment: str, language: PageLanguage) -> str:
     return language.translate(_SEGMENT_TEXTS[segment]) if segment in _SEGMENT_TEXTS else segment.replace("_", " ")
 
 
-def _describe_calibration(page_data: PageData, language: PageLanguage) -> Iterator[Section]:
+def _describe_calibration(page_data: PageData, drawn_charts: DrawnCharts, language: PageLanguage) -> Iterator[Section]:
     """The reliability diagram of the ranker's card, if its last evaluation has one."""
     model_cards = page_data.lake.scan(MODEL_CARD).collect()
     reliability = json.loads(model_cards["card"][0]).get("reliability") if model_cards.height else None
@@ -236,7 +244,8 @@ def _describe_calibration(page_data: PageData, language: PageLanguage) -> Iterat
                 for reliability_bin in reliability_bins
             ],
             text_column_count=0,
-            chart=draw_calibration(
+            chart=drawn_charts.draw(
+                draw_calibration,
                 [reliability_bin["said"] for reliability_bin in reliability_bins],
                 [reliability_bin["came_true"] for reliability_bin in reliability_bins],
                 (language.translate("predicted"), language.translate("came true")),
@@ -247,9 +256,10 @@ def _describe_calibration(page_data: PageData, language: PageLanguage) -> Iterat
         )
 
 
-def _draw_ndcg(evaluation: pl.DataFrame, row_labels: list[str]) -> str:
+def _draw_ndcg(evaluation: pl.DataFrame, row_labels: list[str], drawn_charts: DrawnCharts) -> str:
     ndcg_rows = evaluation.select("ndcg_at_10", "ndcg_at_10_low", "ndcg_at_10_high")
-    return draw_intervals(
+    return drawn_charts.draw(
+        draw_intervals,
         [
             (row_label, ndcg, ndcg_low, ndcg_high)
             for row_label, (ndcg, ndcg_low, ndcg_high) in zip(row_labels, ndcg_rows.iter_rows(), strict=True)

@@ -1,11 +1,13 @@
 """Memory that was freed goes back to the operating system."""
 
+import gc
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 
-from assets.resources.memory import return_freed_memory
+from assets.resources.memory import pause_garbage_collection, return_freed_memory
 
 
 def resident_pages() -> int:
@@ -21,3 +23,18 @@ def test_freed_small_blocks_are_returned() -> None:
     return_freed_memory()
     assert len(last_block) == 60_000
     assert full - resident_pages() > 30_000  # more than 120 MB
+
+
+def test_garbage_is_collected_again_after_a_pause() -> None:
+    assert gc.isenabled()
+    with pause_garbage_collection():
+        with pause_garbage_collection():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_garbage_is_collected_again_after_a_failed_import() -> None:
+    with pytest.raises(ModuleNotFoundError), pause_garbage_collection():
+        importlib.import_module("there_is_no_such_module")
+    assert gc.isenabled()
