@@ -60,7 +60,8 @@ def print_matches(export_path: Path, as_json: bool) -> None:
     """
     _require_file(export_path)
     try:
-        system_matches, source_block = rank_systems(export_path), suggest_source_block(export_path)
+        system_matches = rank_systems(export_path)
+        source_block = suggest_source_block(export_path, system_matches)
     except ExportRefused as refusal:
         raise CommandFailed(str(refusal)) from refusal
     if as_json:

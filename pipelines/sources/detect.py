@@ -5,7 +5,7 @@ Does not belong here: reading a file by the chosen adapter (`adapter`).
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -114,7 +114,7 @@ def rank_systems(
     )
 
 
-def best_match(matches: list[SystemMatch]) -> SystemMatch | None:
+def best_match(matches: Sequence[SystemMatch]) -> SystemMatch | None:
     """Return the match that is certain enough to be suggested, of the matches in the order of `rank_systems`."""
     first_match = matches[0] if matches else None
     return (
@@ -124,11 +124,12 @@ def best_match(matches: list[SystemMatch]) -> SystemMatch | None:
     )
 
 
-def suggest_source_block(path: Path) -> str:
+def suggest_source_block(path: Path, matches: Sequence[SystemMatch] | None = None) -> str:
     """Return the `sources:` entry of footsteps.yaml for a file, with the reasons as comments.
 
     Args:
         path: The file.
+        matches: The matches of the file in the order of `rank_systems`; None to rank the systems here.
 
     Returns:
         YAML text. If no system fits, the entry is one of the system `tabular`, for the user to complete.
@@ -136,7 +137,7 @@ def suggest_source_block(path: Path) -> str:
     Raises:
         ExportRefused: If no system can open the file.
     """
-    matches = rank_systems(path)
+    matches = rank_systems(path) if matches is None else matches
     chosen_match = best_match(matches)
     source_name = re.sub(
         r"[^a-z0-9]+", "_", (chosen_match.system if chosen_match else path.name.split(".")[0]).lower()

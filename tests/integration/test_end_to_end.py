@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import polars as pl
 import pytest
@@ -93,36 +94,59 @@ def test_a_repeated_run_changes_no_table_and_lands_no_row(demo_run: DemoRun, ano
         assert not list(raw.rglob("*.unfinished"))
 
 
-def test_broken_files_are_refused_one_by_one_and_the_run_goes_on(another: Path) -> None:
-    landing = another / "landing"
+class RefusedExports(NamedTuple):
+    """The demo after a run that refused five new files."""
+
+    root: Path
+    hashes_before: dict[str, str]
+    sources: dict[str, dict[str, Any]]
+    people_file: Path
+
+
+@pytest.fixture(scope="module")
+def refused_exports(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> RefusedExports:
+    """Four broken files of worklogs, and an export of people that lacks three of ten."""
+    root = tmp_path_factory.mktemp("refused") / "root"
+    shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
+    landing = root / "landing"
     worklogs = sorted((landing / "tempo").glob("*.csv"))[0].read_bytes()
     (landing / "tempo" / "worklogs_2027-01-01.csv").write_bytes(b"")
     (landing / "tempo" / "worklogs_2027-01-02.csv").write_bytes(worklogs.splitlines(keepends=True)[0] + b'"cut off, no')
     (landing / "tempo" / "worklogs_2027-01-03.csv").write_bytes(b"When,Who,What\n2026-01-01,me,it\n")
     (landing / "tempo" / "worklogs_2027-01-04.csv").write_bytes(b"\xff\xfe\x00\xd8" + worklogs[:2001])
-    before = hashes(another)
-    summary = run_pipeline(another)
-    source = next(source for source in summary.source_states if source["name"] == "worklogs")
+    people = next((landing / "bamboohr").glob("*.csv"))
+    people_file = people.with_name("employees_2027-01-01.csv")
+    header, *rows = people.read_bytes().splitlines(keepends=True)
+    people_file.write_bytes(header + b"".join(rows[: len(rows) * 7 // 10]))
+    hashes_before = hashes(root)
+    sources = {source["name"]: source for source in run_pipeline(root).source_states}
+    return RefusedExports(root, hashes_before, sources, people_file)
+
+
+def test_broken_files_are_refused_one_by_one_and_the_run_goes_on(refused_exports: RefusedExports) -> None:
+    source = refused_exports.sources["worklogs"]
     assert source["status"] == "refused"
     assert {file["file"] for file in source["refused"]} == {f"worklogs_2027-01-0{day}.csv" for day in (1, 2, 3, 4)}
     assert all(file["reason"].count("\n") == 0 for file in source["refused"])
-    after = hashes(another)
+
+
+def test_a_run_that_refuses_files_changes_the_ledger_alone(refused_exports: RefusedExports) -> None:
+    before, after = refused_exports.hashes_before, hashes(refused_exports.root)
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"raw_landing__event_delivery"}
 
 
-def test_a_shrunken_full_export_is_refused_until_it_is_allowed(another: Path) -> None:
-    path = next((another / "landing" / "bamboohr").glob("*.csv"))
-    head, *rows = path.read_bytes().splitlines(keepends=True)
-    path.with_name("employees_2027-01-01.csv").write_bytes(head + b"".join(rows[: len(rows) * 7 // 10]))
-    summary = run_pipeline(another)
-    refused = next(source for source in summary.source_states if source["name"] == "people")["refused"]
-    assert len(refused) == 1
-    assert "the floor is 80" in refused[0]["reason"]
-    people = next(source for source in summary.source_states if source["name"] == "people")["rows"]
-    assert people > 50
-    allowed = run_pipeline(another, allow_row_count_drop=True)
-    assert next(source for source in allowed.source_states if source["name"] == "people")["rows"] == len(rows) * 7 // 10
+def test_a_shrunken_full_export_is_refused_until_it_is_allowed(refused_exports: RefusedExports, tmp_path: Path) -> None:
+    people = refused_exports.sources["people"]
+    (refusal,) = people["refused"]
+    assert "the floor is 80" in refusal["reason"]
+    assert people["rows"] > 50
+    root = tmp_path / "allowed"
+    shutil.copytree(refused_exports.root, root)
+    allowed = {source["name"]: source for source in run_pipeline(root, allow_row_count_drop=True).source_states}
+    row_count = len(refused_exports.people_file.read_bytes().splitlines()) - 1
+    assert allowed["people"]["rows"] == row_count
+    assert row_count < people["rows"] * 8 // 10
 
 
 def test_a_failed_run_leaves_the_published_tables_in_place(another: Path) -> None:

@@ -4,12 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import END, DemoRun, run_pipeline
+from conftest import DemoRun, run_pipeline
 
 from assets.cli.terminal.console import CommandFailed
 from pipelines.config.company import ConfigError, SourceConfig, read_config
 from pipelines.contracts.catalog import TABLES
-from pipelines.demo.build import build_demo
 from pipelines.ingest.deliveries import list_raw_tables, read_ledger
 from pipelines.snapshots.reader import NothingPublished, current_snapshot
 from pipelines.storage.lake import Lake
@@ -30,9 +29,10 @@ def test_a_first_run_evaluates_each_rule_once_per_row_and_layer(demo_run: DemoRu
 
 @pytest.mark.slow
 def test_a_misspelt_tracker_is_refused_and_without_that_check_stops_the_run_which_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demo_run: DemoRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build_demo(tmp_path, people_count=60, seed=7, export_day=END)
+    shutil.copytree(demo_run.settings.root / "landing", tmp_path / "landing")
+    shutil.copyfile(demo_run.settings.config_path, tmp_path / "footsteps.yaml")
     path = tmp_path / "footsteps.yaml"
     path.write_text(path.read_text().replace("serves: [jira, tempo]", "serves: [jira, tempoo]"))
     number = 1 + next(i for i, line in enumerate(path.read_text().splitlines()) if "tempoo" in line)

@@ -75,10 +75,11 @@ def detectable_files() -> list[Path]:
 
 @pytest.mark.parametrize("raw", detectable_files(), ids=lambda raw: f"{raw.parent.name}/{raw.name}")
 def test_every_golden_file_is_detected_as_its_own_system(raw: Path) -> None:
-    best, *others = rank_systems(raw)
+    matches = rank_systems(raw)
+    best, *others = matches
     assert (best.system, best.missing_headers) == (raw.parent.name, ())
     assert not [match for match in others if match.system != best.system and match.score >= best.score]
-    assert yaml.safe_load(suggest_source_block(raw))["sources"][0]["system"] == raw.parent.name
+    assert yaml.safe_load(suggest_source_block(raw, matches))["sources"][0]["system"] == raw.parent.name
 
 
 def test_a_file_whose_ids_the_system_cannot_read_is_not_its_own(tmp_path: Path) -> None:
