@@ -173,12 +173,13 @@ def bench_variety(
     units: Annotated[Path | None, typer.Option(help="CSV or Parquet: person_id, unit_name.")] = None,
     companies: Annotated[int, typer.Option(min=1, help="Number of demo companies, each with its own seed.")] = 5,
     people: Annotated[int, typer.Option(min=60, max=20_000, help="People of each demo company.")] = 300,
+    plot: Annotated[Path | None, typer.Option(help="File of a plot (PNG).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure what the limits of a list cost in accuracy and give in variety: one limit at a time."""
     from benchmarks.lists.variety_tradeoff import print_tradeoff
 
-    print_tradeoff(events, units, companies, people, as_json)
+    print_tradeoff(events, units, companies, people, plot, as_json)
 
 
 @bench.command("counterfactuals", epilog=example("footsteps bench counterfactuals --rows 1000"))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from scipy import sparse
 
 from assets.cli.evaluate import read_history
 from assets.cli.terminal.console import print_json, print_note, print_table
+from assets.reporting.evaluation_plots import HIGHLIGHT_COLOUR, PALE_COLOUR, TEXT_COLOUR, render_png
 from benchmarks.lists.demo_company import (
     CANDIDATES_PER_PERSON,
     HORIZON_DAYS,
@@ -30,6 +32,9 @@ from ml.recommend.common_steps import add_commonness, count_held_steps
 from ml.recommend.motives import empty_preferences, score_motives
 from ml.recommend.reranking import add_blended_score, add_names, select_listed_steps
 from pipelines.contracts.policy import RecommendationPolicy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FIRST_SEED = 201
 OFF = RecommendationPolicy(common_steps=LIST_LENGTH, per_capability=LIST_LENGTH)
@@ -70,7 +75,12 @@ class LimitResult:
 
 
 def print_tradeoff(
-    events_file: Path | None, units_file: Path | None, companies: int, people: int, as_json: bool
+    events_file: Path | None,
+    units_file: Path | None,
+    companies: int,
+    people: int,
+    plot_file: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure lists under each limit, and print one row per limit."""
     cases = (
@@ -79,6 +89,8 @@ def print_tradeoff(
         else [build_demo_cases(people, FIRST_SEED + number) for number in range(companies)]
     )
     results = list(compare_limits(cases))
+    if plot_file is not None:
+        plot_file.write_bytes(draw_tradeoff(results))
     if as_json:
         print_json([asdict(result) for result in results])
         return
@@ -99,6 +111,28 @@ def print_tradeoff(
         for result in results
     ]
     print_table("Lists under limits", dict.fromkeys(headings, "right"), rows)
+
+
+def draw_tradeoff(results: list[LimitResult]) -> bytes:
+    """Draw NDCG@10 relative to lists without limits against the distance within lists, as PNG; 0.99 is marked."""
+
+    def draw(axes: "Axes") -> None:
+        for limit_name, other_name, colour in (
+            ("common_steps", "per_capability", HIGHLIGHT_COLOUR),
+            ("per_capability", "common_steps", TEXT_COLOUR),
+        ):
+            # the first result has no limit and belongs to both lines
+            line = [*(result for result in results[1:] if getattr(result, other_name) == LIST_LENGTH), results[0]]
+            distances = [result.list_distance for result in line]
+            axes.plot(distances, [result.ndcg_ratio for result in line], "o-", color=colour, label=limit_name)
+            for result in line:
+                axes.annotate(str(getattr(result, limit_name)), (result.list_distance, result.ndcg_ratio), color=colour)
+        axes.axhline(0.99, color=PALE_COLOUR, linewidth=1)
+        axes.set_xlabel("distance within a list")
+        axes.set_ylabel("NDCG@10 over that of lists without limits")
+        axes.legend(frameon=False)
+
+    return render_png(draw)
 
 
 def compare_limits(cases: list[ListCases]) -> Iterator[LimitResult]:

@@ -142,14 +142,16 @@ def _add_covariates(taken_steps: pl.DataFrame, records: StepRecords) -> pl.DataF
 
 
 def _add_held(taken_steps: pl.DataFrame, records: StepRecords, follow_up_days: int) -> pl.DataFrame:
-    """Add `held`, by the run's own estimate: each step becomes a person whose days are moved to end with `as_of`."""
+    """Add `held`, by the run's own estimate: each step becomes a person whose days are moved to end with `as_of`.
+
+    What happened later than `follow_up_days` after the step moves past `as_of`, and does not count.
+    """
     read_at = pl.col("taken_at") + timedelta(days=follow_up_days)
     version_id = pl.col("taken_step").cast(pl.String)
     moved_evidence = (
         records.evidence.join(
             taken_steps.select("taken_step", "person_id", "skill_id", "taken_at"), on=("person_id", "skill_id")
         )
-        .filter(pl.col("occurred_at") <= read_at)
         .with_columns(
             person_id=version_id, occurred_at=pl.col("occurred_at") + (pl.lit(last_instant(records.as_of)) - read_at)
         )

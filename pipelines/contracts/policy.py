@@ -171,7 +171,7 @@ class RecommendationPolicy(_Bounded):
     minimum_people: int = 3  # people behind an anonymous sentence; fewer could be recognised
     team_people: int = 5  # people of a team that is reported on; fewer could be recognised
     per_capability: int = 4  # steps of one capability in a list, for variety
-    common_steps: int = 10  # steps in a list that more than half of the person's unit hold
+    common_steps: int = 5  # steps in a list that more than half of the person's unit hold; fewer cost over 1 % NDCG
     stages: StagePolicy = field(default_factory=StagePolicy)
     precedence: PrerequisitePolicy = field(default_factory=PrerequisitePolicy)
     weights: ScoreWeights = field(default_factory=ScoreWeights)

@@ -50,6 +50,16 @@ def test_the_planted_benefit_is_recovered_and_covered_where_the_naive_comparison
     assert robust_cover >= 21 / 24
 
 
+def test_every_estimate_changes_its_sign_if_the_groups_are_swapped() -> None:
+    steps = simulate(5).with_columns(held=pl.col("ability").abs() > 0.5)  # a shape that no model here can fit
+    swapped = steps.with_columns(~pl.col("is_recommended"))
+    for estimate, swapped_estimate in zip(
+        *(differences(estimate_benefit(frame, "held", 180, ["ability"], 0)) for frame in (steps, swapped)), strict=True
+    ):
+        assert estimate.difference == pytest.approx(-swapped_estimate.difference, abs=1e-6)
+        assert (estimate.low, estimate.high) == pytest.approx((-swapped_estimate.high, -swapped_estimate.low), abs=1e-6)
+
+
 def test_without_covariates_that_differ_all_estimates_agree() -> None:
     steps = simulate(3).with_columns(ability=pl.lit(1.0))
     naive, weighted, robust = differences(estimate_benefit(steps, "held", 180, ["ability"], 0))

@@ -237,15 +237,18 @@ WISHED = st.dictionaries(
 
 
 @settings(max_examples=60, deadline=None)
-@given(OFFERED, WISHED, st.integers(1, 5), st.integers(0, 3), st.sampled_from([0.0, 0.1, 0.6]))
+@given(OFFERED, WISHED, st.integers(1, 5), st.integers(0, 3), st.sampled_from([0.0, 0.1, 0.6]), st.integers(1, 3))
 def test_a_version_gives_the_same_rank_as_the_complete_list(
     offered: list[tuple[str, str, str, float, bool]],
     wishes: dict[tuple[str, str], float],
     length: int,
     share: int,
     autonomy: float,
+    common_limit: int,
 ) -> None:
-    policy = RecommendationPolicy(weights=ScoreWeights(autonomy=autonomy), list_length=length, per_capability=share)
+    policy = RecommendationPolicy(
+        weights=ScoreWeights(autonomy=autonomy), list_length=length, per_capability=share, common_steps=common_limit
+    )
     candidates = pl.DataFrame(
         [
             {**candidate(skill, chance, stage), "person_id": person, "is_accepted": accepted}
@@ -253,7 +256,16 @@ def test_a_version_gives_the_same_rank_as_the_complete_list(
         ]
     )
     plain = build_inputs(ledger(shown("1", "s0", "observation")))
-    context = replace(plain.context, skills=SHELF, wishes=stated(wishes))
+    common_skills = SHELF["skill_id"][[0, 1, 4]]
+    context = replace(
+        plain.context,
+        skills=SHELF,
+        wishes=stated(wishes),
+        unit_members=pl.DataFrame({"person_id": ["ann"], "unit_name": ["lab"]}),
+        common_steps=pl.DataFrame({"skill_id": common_skills}).select(
+            pl.lit("lab").alias("unit_name"), "skill_id", pl.lit("apprentice").alias("to_stage")
+        ),
+    )
     inputs = replace(plain, candidates=candidates, context=context, policy=policy)
     listed = rerank_candidates(candidates, context, policy)
     rows = listed.select("person_id", "rank", "skill_id", "step_id", "kind", "from_stage", "to_stage")

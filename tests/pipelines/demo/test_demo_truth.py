@@ -6,7 +6,7 @@ The reading here is a small one of its own: it knows neither the adapters nor th
 import csv
 import json
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -193,3 +193,32 @@ def test_trends_are_visible_in_the_steps_taken_up(demo: Path) -> None:
     late = paths["begun_at"] > paths["begun_at"].median()
     rising = paths.filter(late)["trend"].mean() - paths.filter(~late)["trend"].mean()
     assert rising > 0.05
+
+
+def test_the_planted_benefit_of_steps_is_that_of_the_stages_people_reach(demo: Path) -> None:
+    names = ("benefits", "talents", "roles", "paths", "stages")
+    truth = {name: pl.read_parquet(demo / f"truth/{name}.parquet") for name in names}
+    capabilities = read_catalog().skills.select("skill_id", "capability_id")
+    talents = truth["talents"].with_columns(is_favoured=pl.lit(True))
+    assert set(talents.group_by("person_id").len()["len"]) == {3}
+    steps = (
+        # a journeyman needs up to 240 days
+        truth["paths"]
+        .filter(pl.col("begun_at") < END - timedelta(days=250))
+        .join(truth["roles"], on="person_id")
+        .join(capabilities, on="skill_id")
+        .join(talents, on=("person_id", "capability_id"), how="left")
+        .with_columns(pl.col("is_favoured").fill_null(False))
+        .join(truth["benefits"], on=("role_name", "skill_id", "is_favoured"))
+        .join(truth["stages"], on=("person_id", "skill_id"))
+        .with_columns(planted=pl.col("journeyman_share") + pl.col("master_share"))
+    )
+    # essential and favoured: 0.48 and 0.17; neither: 0.16 and 0.03
+    assert steps["planted"].max() == pytest.approx(0.65, abs=1e-6)
+    assert steps["planted"].min() == pytest.approx(0.19, abs=1e-6)
+    reached = steps.group_by(is_high=pl.col("planted") > 0.4).agg(
+        reached_share=(pl.col("stage") != "apprentice").mean(), planted_share=pl.col("planted").mean()
+    )
+    # people who left in between did not reach what they aimed at
+    for _, reached_share, planted_share in reached.iter_rows():
+        assert reached_share == pytest.approx(planted_share, abs=0.06)
