@@ -1,11 +1,10 @@
 """Calibration: from the ranker's utility to the probability of acquiring an item within the horizon.
 
-Belongs here: the logistic model over utility and activity, and measures of how well probabilities match outcomes.
-Does not belong here: ranking.
+Belongs here: the logistic model over utility and activity.
+Does not belong here: ranking, measures of how well probabilities match outcomes (`ml.evaluation.reliability`).
 """
 
 from dataclasses import dataclass
-from math import pi, sqrt
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -42,6 +41,7 @@ class Calibrator:
     n_positive: int
     tilt: Doubles
     knots: Doubles
+    base_rate: float | None = None  # share of positive outcomes among the first ten items of people in past windows
 
     def probability(self, inputs: Floats) -> Doubles:
         """The probability per row of `inputs` (see `build_calibration_inputs`)."""
@@ -49,28 +49,6 @@ class Calibrator:
         return np.asarray(
             1.0 / (1.0 + np.exp(-(_build_hinge_columns(log_odds, self.knots) @ self.tilt[1:] + self.tilt[0])))
         )
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """One bin of a reliability diagram; `ml.evaluation.results.to_stored_dict` gives its keys on disk."""
-
-    n: int  # probabilities in the bin
-    mean_probability: float
-    observed_share: float  # of positive outcomes
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How well probabilities match outcomes: error over ten equal-count bins, Brier score, its skill over the base
-    rate."""
-
-    n: int  # probabilities in all bins
-    base_rate: float
-    ece: float
-    brier: float
-    brier_skill: float
-    bins: tuple[ReliabilityBin, ...] = ()  # by rising probability
 
 
 def build_calibration_inputs(
@@ -187,45 +165,3 @@ def _fit_logistic_regression(
     regression.fit((inputs - input_means) / input_deviations, outcomes, sample_weight=sample_weight)
     input_weights = regression.coef_[0] / input_deviations
     return input_weights, float(regression.intercept_[0] - input_means @ input_weights)
-
-
-def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | None:
-    """Compare probabilities with outcomes.
-
-    Args:
-        probability: One value per prediction.
-        outcomes: Whether each predicted item was acquired.
-
-    Returns:
-        Expected calibration error, Brier score, and its skill over predicting the base rate; None without predictions.
-    """
-    n_predictions = len(probability)
-    if not n_predictions:
-        return None
-    base_rate = float(outcomes.mean())
-    brier = float(((probability - outcomes) ** 2).mean())
-    base_brier = base_rate * (1.0 - base_rate)
-    bins = tuple(
-        ReliabilityBin(len(bin_indices), float(probability[bin_indices].mean()), float(outcomes[bin_indices].mean()))
-        for bin_indices in np.array_split(np.argsort(probability, kind="stable"), min(10, n_predictions))
-    )
-    ece = (
-        sum(
-            abs(reliability_bin.mean_probability - reliability_bin.observed_share) * reliability_bin.n
-            for reliability_bin in bins
-        )
-        / n_predictions
-    )
-    return Reliability(n_predictions, base_rate, ece, brier, 1.0 - brier / base_brier if base_brier else 0.0, bins)
-
-
-def compute_chance_error(reliability: Reliability) -> float:
-    """The calibration error that exact probabilities would show by chance: the mean error of a binomial share."""
-    expected_errors = [
-        reliability_bin.n
-        * sqrt(
-            2.0 / pi * reliability_bin.mean_probability * (1.0 - reliability_bin.mean_probability) / reliability_bin.n
-        )
-        for reliability_bin in reliability.bins
-    ]
-    return sum(expected_errors) / max(reliability.n, 1)

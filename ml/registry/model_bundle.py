@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ml.evaluation.reliability import ExpectedObserved, Reliability, ReliabilityBin
 from ml.evaluation.results import to_stored_dict
-from ml.ranking.calibration import Reliability, ReliabilityBin
 from ml.ranking.features import FEATURES, ExtraFeatures, Feature
 from ml.ranking.newcomers import NEWCOMER_FEATURES
 from ml.ranking.recommender import Recommender
@@ -117,6 +117,7 @@ def _read_reliability(stored_reliability: dict[str, Any] | None) -> Reliability 
                 ReliabilityBin(stored_bin["n"], stored_bin["said"], stored_bin["came_true"])
                 for stored_bin in stored_reliability["bins"]
             ),
+            "groups": tuple(ExpectedObserved(**stored_group) for stored_group in stored_reliability.get("groups", ())),
         }
     )
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.ranking.calibration import fit_calibrator, measure_reliability
+from ml.evaluation.reliability import measure_reliability
+from ml.ranking.calibration import fit_calibrator
 
 
 def test_exact_probabilities_have_no_error() -> None:

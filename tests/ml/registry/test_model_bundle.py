@@ -21,7 +21,7 @@ from polars.testing import assert_frame_equal
 import ml.registry.model_bundle
 from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import choose_config
-from ml.ranking.calibration import Reliability, ReliabilityBin
+from ml.evaluation.reliability import Reliability, ReliabilityBin
 from ml.ranking.fitting import fit_recommender
 from ml.ranking.recommender import Recommender
 from ml.registry.former_names import FORMER_FIELDS, FORMER_TYPES, fill_missing_values
