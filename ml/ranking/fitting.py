@@ -152,15 +152,17 @@ def fit_coded_recommender(
     recommender, training_rows = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
     report_progress("ranker", 0.6)
     fitted_recommender = FittedRecommender(recommender, training_rows, training_interactions.people)
-    if not with_calibration or recommender.ranker is None or config.target == "step" or not interactions.is_calendar:
+    if not with_calibration or config.target == "step" or not interactions.is_calendar:
         return fitted_recommender
-    calibration_rows = _collect_past_calibration_rows(
+    calibration_rows, has_ranker = _collect_past_calibration_rows(
         recommender, interactions, training_interactions, calibration_interactions, item_names, people_per_sample
     )
-    calibrator = calibrate(calibration_rows) if calibration_rows else None
+    calibrator = calibrate(calibration_rows, has_ranker=has_ranker)
     report_progress("calibration", 1.0)
     return replace(
-        fitted_recommender, recommender=replace(recommender, calibrator=calibrator), calibration_rows=calibration_rows
+        fitted_recommender,
+        recommender=replace(recommender, calibrator=calibrator),
+        calibration_rows=calibration_rows if has_ranker else (),
     )
 
 
@@ -178,8 +180,8 @@ def _collect_past_calibration_rows(
     calibration_interactions: Interactions,
     item_names: Strings | None,
     people_per_sample: float,
-) -> tuple[CalibrationRows, ...]:
-    """Rows to calibrate the ranker on, the latest window first; none if the fit of earlier interactions has no ranker.
+) -> tuple[tuple[CalibrationRows, ...], bool]:
+    """Rows to calibrate the ranker on, the latest window first, and whether a ranker ordered them.
 
     A second recommender is fitted on the interactions before the last one or more horizons. It has not seen the
     outcomes of these horizons, so they measure its probabilities.
@@ -208,16 +210,14 @@ def _collect_past_calibration_rows(
         window=replace(training_window, end=training_window.end - span_count * horizon_ticks),
     )
     # otherwise the ranker did not see the people that it is measured on, and need not be fitted again
-    if calibration_interactions is training_interactions:
+    if calibration_interactions is training_interactions and recommender.ranker is not None:
         earlier_recommender, _ = _add_ranker(
             replace(earlier_recommender, ranker=None),
             past_interactions,
             past_item_names,
             settings_ranker=recommender.ranker,
         )
-    if earlier_recommender.ranker is None:
-        return ()
-    return tuple(
+    calibration_rows = tuple(
         collect_calibration_rows(
             earlier_recommender,
             calibration_interactions,
@@ -226,6 +226,7 @@ def _collect_past_calibration_rows(
         )
         for span_number in range(1, span_count + 1)
     )
+    return calibration_rows, earlier_recommender.ranker is not None
 
 
 def build_ranker_rows(

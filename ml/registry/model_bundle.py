@@ -26,6 +26,7 @@ MODEL_FILE, CARD_FILE, CARD_PAGE_FILE = "model.skops", "card.json", "card.md"
 
 TRUSTED_TYPES = (
     *FORMER_TYPES.values(),
+    "ml.ranking.probability_level.ProbabilityLevel",
     "scipy.sparse._csr.csr_matrix",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
@@ -55,7 +56,7 @@ def save_bundle(
     model_folder.mkdir(parents=True, exist_ok=True)
     extra_features = recommender.extra.features if recommender.extra is not None else ()
     features = (*FEATURES, *extra_features)
-    model_bytes = skops.io.dumps(replace(recommender, extra=None, beginnings=None))
+    model_bytes = skops.io.dumps(replace(recommender, extra=None, beginnings=None, activity_shift=None))
     training_window = recommender.window
     card = ModelCard(
         schema_version=SCHEMA_VERSION,
