@@ -150,7 +150,7 @@ def fit_calibrator(
     if n_positive < MIN_POSITIVES or n_positive == len(outcomes):
         return None, None
     sample_weight = np.ones(len(outcomes)) if sample_weight is None else sample_weight
-    input_weights, bias = _fit_logistic_regression(inputs, outcomes, sample_weight, WEIGHT_PENALTY)
+    input_weights, bias = fit_logistic_regression(inputs, outcomes, sample_weight, WEIGHT_PENALTY)
     is_bent = window_codes is not None and _have_positives(outcomes, window_codes)
     fold_codes = window_codes if is_bent else (np.arange(len(outcomes)) >= len(outcomes) // 2).astype(np.int64)
     held_out_log_odds = None
@@ -160,7 +160,7 @@ def fit_calibrator(
         straight = Calibrator(input_weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
         return straight, held_out_log_odds
     knots = np.quantile(held_out_log_odds[outcomes], KNOT_QUANTILES)
-    hinge_weights, intercept = _fit_logistic_regression(
+    hinge_weights, intercept = fit_logistic_regression(
         _build_hinge_columns(held_out_log_odds, knots), outcomes, sample_weight, 1e-1
     )
     slopes = np.maximum(np.cumsum(hinge_weights), 0.0)  # a higher prediction must not lower the probability
@@ -179,7 +179,7 @@ def _predict_held_out(inputs: Floats, outcomes: Bools, sample_weight: Doubles, f
     predicted_log_odds = np.empty(len(outcomes))
     for fold_code in np.unique(fold_codes).tolist():
         is_in_fold = fold_codes == fold_code
-        fold_weights, fold_bias = _fit_logistic_regression(
+        fold_weights, fold_bias = fit_logistic_regression(
             inputs[~is_in_fold], outcomes[~is_in_fold], sample_weight[~is_in_fold], WEIGHT_PENALTY
         )
         predicted_log_odds[is_in_fold] = inputs[is_in_fold] @ fold_weights + fold_bias
@@ -194,7 +194,7 @@ def _build_hinge_columns(log_odds: Doubles, knots: Doubles) -> Doubles:
     return np.stack([log_odds, *(np.maximum(log_odds - knot, 0.0) for knot in knots)], axis=1)
 
 
-def _fit_logistic_regression(
+def fit_logistic_regression(
     inputs: Floats | Doubles, outcomes: Bools, sample_weight: Doubles, penalty: float
 ) -> tuple[Doubles, float]:
     """Weights and bias on the inputs' own scale; the penalty is on standardised weights."""

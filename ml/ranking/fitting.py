@@ -288,7 +288,7 @@ def _add_ranker(
 
 
 def _add_newcomer_ranker(recommender: Recommender, interactions: Interactions) -> Recommender:
-    newcomer_ranker = fit_newcomer_ranker(
+    newcomer_ranker, newcomer_calibrator = fit_newcomer_ranker(
         interactions,
         recommender.config,
         horizon_ticks=recommender.horizon,
@@ -297,7 +297,7 @@ def _add_newcomer_ranker(recommender: Recommender, interactions: Interactions) -
         rules=recommender.rules,
         seed=recommender.window.seed,
     )
-    return replace(recommender, newcomer_ranker=newcomer_ranker)
+    return replace(recommender, newcomer_ranker=newcomer_ranker, newcomer_calibrator=newcomer_calibrator)
 
 
 def _split_people(interactions: Interactions, max_people: int, seed: int) -> tuple[Interactions, Interactions, float]:

@@ -7,6 +7,7 @@ Does not belong here: which candidates are more probable than others (see calibr
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from ml.data.interactions import Interactions, build_user_states
@@ -22,6 +23,7 @@ PRIOR_ACQUISITIONS = 10.0  # of the latest window; fewer do not tell that people
 # Half of a change persists: the inputs know each person's own activity, and a burst does not go on.
 ACTIVITY_EXPONENT = 0.5
 MAX_ACQUIRED = 10  # of a person and window that count: one person's burst is not everybody's
+_MAX_OFFSET = 50.0
 WEIGHT_STANDARD_ERRORS = 1.0  # below the estimate: a model must be better than the base rate by more than chance
 
 
@@ -133,12 +135,30 @@ def fit_level(
     segment_ratios = (outcome_counts + PRIOR_SEGMENT_OUTCOMES) / (
         expected_counts * overall_ratio + PRIOR_SEGMENT_OUTCOMES
     )
-    offsets = np.log(overall_ratio * segment_ratios)
+    offsets = np.array(
+        [
+            _solve_offset(log_odds[segments == segment], sample_weight[segments == segment], ratio)
+            for segment, ratio in enumerate((overall_ratio * segment_ratios).tolist())
+        ]
+    )
     model_weight = 0.0
     if held_out_log_odds is not None:
         model_gains = expit(held_out_log_odds + offsets[segments]) - base_rates[segments]
         model_weight = _choose_model_weight(model_gains, outcomes - base_rates[segments], sample_weight, case_codes)
     return ProbabilityLevel(offsets, base_rates, acquired_per_person, model_weight)
+
+
+def _solve_offset(log_odds: Doubles, sample_weight: Doubles, ratio: float) -> float:
+    """The offset of log odds that multiplies the sum of the probabilities by a ratio."""
+    total_weight = float(sample_weight.sum())
+    if total_weight == 0.0:
+        return float(np.log(ratio))
+    wanted_count = min(ratio * float(sample_weight @ expit(log_odds)), 0.999 * total_weight)
+
+    def count_excess(offset: float) -> float:
+        return float(sample_weight @ expit(log_odds + offset)) - wanted_count
+
+    return float(brentq(count_excess, -_MAX_OFFSET, _MAX_OFFSET, xtol=1e-6))
 
 
 def _choose_model_weight(

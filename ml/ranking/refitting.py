@@ -96,6 +96,16 @@ def _refit(
         collect_calibration_rows(frozen_recommender, interactions, freeze_tick, frozen_recommender.horizon),
         *earlier_fit.calibration_rows[: CALIBRATION_SPANS - 1],
     )
+    # past newcomers need no frozen scorers, so that this ranker is fitted on everything at little cost
+    newcomer_ranker, newcomer_calibrator = fit_newcomer_ranker(
+        interactions,
+        config,
+        horizon_ticks=frozen_recommender.horizon,
+        end_tick=end_tick,
+        extra=frozen_recommender.extra,
+        rules=rules,
+        seed=seed,
+    )
     return Recommender(
         config,
         frozen_recommender.horizon,
@@ -106,16 +116,8 @@ def _refit(
         describe_window(interactions, end_tick, seed),
         frozen_recommender.extra,
         rules,
-        # past newcomers need no frozen scorers, so that this ranker is fitted on everything at little cost
-        fit_newcomer_ranker(
-            interactions,
-            config,
-            horizon_ticks=frozen_recommender.horizon,
-            end_tick=end_tick,
-            extra=frozen_recommender.extra,
-            rules=rules,
-            seed=seed,
-        ),
+        newcomer_ranker=newcomer_ranker,
+        newcomer_calibrator=newcomer_calibrator,
     )
 
 
