@@ -21,7 +21,7 @@ from ml.ranking.calibration import (
     fit_calibrator,
 )
 from ml.ranking.cases import Cases, build_window_cases
-from ml.ranking.probability_level import ActivityCounts, count_activity, fit_level
+from ml.ranking.probability_level import ActivityCounts, anchor_level, count_activity, fit_level
 from ml.ranking.recommender import Recommender
 
 ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a weighted sample of them is enough
@@ -108,6 +108,7 @@ def calibrate(calibration_rows_per_window: Sequence[CalibrationRows], *, has_ran
         weights[is_listed],
         find_input_segments(inputs[is_listed]),
         np.cumsum(positions == 0)[is_listed],
+        window_codes[is_listed],
         # a segment without people is as active as all
         (acquired + acquired.sum() / people.sum()) / (people + 1.0),
     )
@@ -115,6 +116,31 @@ def calibrate(calibration_rows_per_window: Sequence[CalibrationRows], *, has_ran
     if model is None:
         model = Calibrator(np.zeros(0), 0.0, int(outcomes.sum()), np.array([0.0, 1.0]), np.zeros(0))
     return replace(model, level=level, base_rate=base_rate)
+
+
+def anchor_calibrator(
+    recommender: Recommender, interactions: Interactions, end_tick: int, horizon_ticks: int
+) -> Recommender:
+    """The recommender whose probabilities add up, for people as of now, more nearly to what came true in past windows.
+
+    Args:
+        recommender: The recommender in use, calibrated on past windows.
+        interactions: Everything that the people of a sample did before `end_tick`.
+        end_tick: First moment in ticks that is not known.
+        horizon_ticks: Span in ticks within which an acquisition counts.
+    """
+    calibrator = recommender.calibrator
+    if calibrator is None or calibrator.level is None or not calibrator.level.anchor_weight:
+        return recommender
+    current_rows = collect_calibration_rows(recommender, interactions, end_tick, horizon_ticks)
+    is_listed = current_rows.positions < LIST_LENGTH
+    inputs = current_rows.inputs[is_listed]
+    if not len(inputs):
+        return recommender
+    level = anchor_level(
+        calibrator.level, calibrator.log_odds(inputs), current_rows.weights[is_listed], find_input_segments(inputs)
+    )
+    return replace(recommender, calibrator=replace(calibrator, level=level))
 
 
 def _collect_block_rows(

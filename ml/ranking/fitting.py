@@ -24,7 +24,7 @@ from ml.data.interactions import (
 )
 from ml.data.ranker_config import RankerConfig, choose_config
 from ml.data.sparse_rows import Strings
-from ml.ranking.calibration_rows import CalibrationRows, calibrate, collect_calibration_rows
+from ml.ranking.calibration_rows import CalibrationRows, anchor_calibrator, calibrate, collect_calibration_rows
 from ml.ranking.cases import build_training_cases
 from ml.ranking.features import FEATURES, ExtraFeatures
 from ml.ranking.newcomers import fit_newcomer_ranker
@@ -161,7 +161,9 @@ def fit_coded_recommender(
     report_progress("calibration", 1.0)
     return replace(
         fitted_recommender,
-        recommender=replace(recommender, calibrator=calibrator),
+        recommender=anchor_calibrator(
+            replace(recommender, calibrator=calibrator), calibration_interactions, end_tick, horizon_ticks
+        ),
         calibration_rows=calibration_rows if has_ranker else (),
     )
 

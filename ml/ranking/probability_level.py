@@ -4,7 +4,7 @@ Belongs here: what past windows and the latest finished window say about how muc
 Does not belong here: which candidates are more probable than others (see calibration), measures (`ml.evaluation`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -18,12 +18,13 @@ HELD_BOUNDS = (2, 6)  # segments of people by items held: 0-1, 2-5, 6 and more
 N_SEGMENTS = len(HELD_BOUNDS) + 1
 # Outcomes that count as much as the prior: no correction for everybody, everybody's correction for a segment. A company
 # of 200 people has a few dozen outcomes in the past windows, and its segments differ by a factor of three.
-PRIOR_OUTCOMES, PRIOR_SEGMENT_OUTCOMES = 30.0, 3.0
+PRIOR_OUTCOMES, PRIOR_SEGMENT_OUTCOMES = 30.0, 6.0
 PRIOR_ACQUISITIONS = 10.0  # of the latest window; fewer do not tell that people do more or less than before
 # Half of a change persists: the inputs know each person's own activity, and a burst does not go on.
 ACTIVITY_EXPONENT = 0.5
 MAX_ACQUIRED = 10  # of a person and window that count: one person's burst is not everybody's
 _MAX_OFFSET = 50.0
+PRIOR_LEVEL_ERROR = 0.01  # added to squared log ratios: a few windows by chance differ by less
 WEIGHT_STANDARD_ERRORS = 1.0  # below the estimate: a model must be better than the base rate by more than chance
 
 
@@ -37,7 +38,7 @@ class ActivityCounts:
 
 @dataclass(frozen=True, eq=False)
 class ProbabilityLevel:
-    """What is done to the log odds of the calibrated model. One entry per segment, except `model_weight`.
+    """What is done to the log odds of the calibrated model. One entry per segment, except the weights.
 
     probability = base + model_weight * (model - base), both after the move by recent activity.
     """
@@ -46,6 +47,9 @@ class ProbabilityLevel:
     base_rates: Doubles  # shares of positive outcomes among the first ten items
     acquired_per_person: Doubles  # in the past windows
     model_weight: float  # 0 to 1: how far the model's differences between candidates have proven better than base rates
+    anchor_weight: (
+        float  # 0 to 1: how far the base rates have predicted the level of other windows better than the model
+    )
 
     def adjust(self, log_odds: Doubles, segments: Ints, activity_shift: Doubles | None) -> Doubles:
         """The probability of each candidate.
@@ -105,6 +109,7 @@ def fit_level(
     sample_weight: Doubles,
     segments: Ints,
     case_codes: Ints,
+    window_codes: Ints,
     acquired_per_person: Doubles,
 ) -> ProbabilityLevel:
     """Fit the level on the first ten candidates of people in past windows.
@@ -121,6 +126,7 @@ def fit_level(
         sample_weight: How many people each row represents.
         segments: Segment of each row's person.
         case_codes: Case of each row.
+        window_codes: Window of each row.
         acquired_per_person: Items that people of each segment acquired per window.
     """
     row_counts = np.bincount(segments, sample_weight, N_SEGMENTS)
@@ -129,7 +135,7 @@ def fit_level(
     base_rate = (outcome_counts.sum() + 0.5) / (row_counts.sum() + 1.0)
     base_rates = (outcome_counts + PRIOR_SEGMENT_OUTCOMES) / (row_counts + PRIOR_SEGMENT_OUTCOMES / base_rate)
     if log_odds is None:
-        return ProbabilityLevel(np.zeros(N_SEGMENTS), base_rates, acquired_per_person, 0.0)
+        return ProbabilityLevel(np.zeros(N_SEGMENTS), base_rates, acquired_per_person, 0.0, 0.0)
     expected_counts = np.bincount(segments, sample_weight * expit(log_odds), N_SEGMENTS)
     overall_ratio = (outcome_counts.sum() + PRIOR_OUTCOMES) / (expected_counts.sum() + PRIOR_OUTCOMES)
     segment_ratios = (outcome_counts + PRIOR_SEGMENT_OUTCOMES) / (
@@ -141,11 +147,50 @@ def fit_level(
             for segment, ratio in enumerate((overall_ratio * segment_ratios).tolist())
         ]
     )
-    model_weight = 0.0
+    model_weight, anchor_weight = 0.0, 0.0
     if held_out_log_odds is not None:
         model_gains = expit(held_out_log_odds + offsets[segments]) - base_rates[segments]
         model_weight = _choose_model_weight(model_gains, outcomes - base_rates[segments], sample_weight, case_codes)
-    return ProbabilityLevel(offsets, base_rates, acquired_per_person, model_weight)
+        anchor_weight = _choose_anchor_weight(expit(held_out_log_odds), outcomes, sample_weight, window_codes)
+    return ProbabilityLevel(offsets, base_rates, acquired_per_person, model_weight, anchor_weight)
+
+
+def anchor_level(
+    level: ProbabilityLevel, log_odds: Doubles, sample_weight: Doubles, segments: Ints
+) -> ProbabilityLevel:
+    """Move the offsets so that the model in use promises in all more nearly what came true in past windows.
+
+    The model that ranked the past windows was fitted before them. Its features, such as counts of holders, differ from
+    those of the model in use, and so does the sum of the probabilities.
+
+    Args:
+        level: The level that past windows gave.
+        log_odds: Log odds of the first ten candidates of people now, ranked by the model in use.
+        sample_weight: How many people each row represents.
+        segments: Segment of each row's person.
+    """
+    expected_count = float(sample_weight @ expit(log_odds + level.offsets[segments]))
+    usual_count = float(sample_weight @ level.base_rates[segments])
+    ratio = ((usual_count + PRIOR_SEGMENT_OUTCOMES) / (expected_count + PRIOR_SEGMENT_OUTCOMES)) ** level.anchor_weight
+    return replace(
+        level, offsets=level.offsets + _solve_offset(log_odds + level.offsets[segments], sample_weight, ratio)
+    )
+
+
+def _choose_anchor_weight(probability: Doubles, outcomes: Bools, sample_weight: Doubles, window_codes: Ints) -> float:
+    """The weight of the base rate of the other windows, by the squared errors with which both predicted each window."""
+    row_counts, observed_counts, expected_counts = (
+        np.bincount(window_codes, counted)
+        for counted in (sample_weight, sample_weight * outcomes, sample_weight * probability)
+    )
+    if len(row_counts) < 2:
+        return 0.0
+    usual_rates = (observed_counts.sum() - observed_counts) / (row_counts.sum() - row_counts)
+    base_error, model_error = (
+        float((np.log((observed_counts + 1.0) / (predicted_counts + 1.0)) ** 2).mean()) + PRIOR_LEVEL_ERROR
+        for predicted_counts in (row_counts * usual_rates, expected_counts)
+    )
+    return model_error / (model_error + base_error)
 
 
 def _solve_offset(log_odds: Doubles, sample_weight: Doubles, ratio: float) -> float:

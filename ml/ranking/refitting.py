@@ -15,7 +15,7 @@ from ml.data.encoding import encode_ids
 from ml.data.interactions import Interactions, drop_unused_ids, encode_interactions, filter_before
 from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Strings
-from ml.ranking.calibration_rows import calibrate, collect_calibration_rows
+from ml.ranking.calibration_rows import anchor_calibrator, calibrate, collect_calibration_rows
 from ml.ranking.cases import build_training_cases
 from ml.ranking.fitting import CALIBRATION_SPANS, FittedRecommender, align_item_names, describe_window
 from ml.ranking.newcomers import fit_newcomer_ranker
@@ -106,7 +106,7 @@ def _refit(
         rules=rules,
         seed=seed,
     )
-    return Recommender(
+    recommender = Recommender(
         config,
         frozen_recommender.horizon,
         fit_ensemble(interactions, config, item_names=item_names, seed=seed),
@@ -119,6 +119,7 @@ def _refit(
         newcomer_ranker=newcomer_ranker,
         newcomer_calibrator=newcomer_calibrator,
     )
+    return anchor_calibrator(recommender, interactions, end_tick, frozen_recommender.horizon)
 
 
 def _add_cases(
