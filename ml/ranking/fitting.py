@@ -137,35 +137,22 @@ def fit_coded_recommender(
         interactions, config.training_people, seed
     )
     training_window = describe_window(interactions, end_tick, seed)
-    recommender = Recommender(
-        config,
-        horizon_ticks,
-        fit_ensemble(interactions, config, item_names=item_names, seed=seed),
-        None,
-        None,
-        None,
-        training_window,
-        extra_features,
-        rules,
-    )
+    ensemble = fit_ensemble(interactions, config, item_names=item_names, seed=seed)
+    recommender = Recommender(config, horizon_ticks, ensemble, None, None, None, training_window, extra_features, rules)
     recommender = _add_newcomer_ranker(recommender, training_interactions)
     recommender, training_rows = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
     report_progress("ranker", 0.6)
     fitted_recommender = FittedRecommender(recommender, training_rows, training_interactions.people)
-    if not with_calibration or config.target == "step" or not interactions.is_calendar:
+    has_windows = config.target == "window" and interactions.is_calendar and len(interactions.time) > 0
+    if not with_calibration or not has_windows:
         return fitted_recommender
     calibration_rows, has_ranker = _collect_past_calibration_rows(
         recommender, interactions, training_interactions, calibration_interactions, item_names, people_per_sample
     )
-    calibrator = calibrate(calibration_rows, has_ranker=has_ranker)
+    recommender = replace(recommender, calibrator=calibrate(calibration_rows, has_ranker=has_ranker))
+    recommender = anchor_calibrator(recommender, calibration_interactions, end_tick, horizon_ticks)
     report_progress("calibration", 1.0)
-    return replace(
-        fitted_recommender,
-        recommender=anchor_calibrator(
-            replace(recommender, calibrator=calibrator), calibration_interactions, end_tick, horizon_ticks
-        ),
-        calibration_rows=calibration_rows if has_ranker else (),
-    )
+    return replace(fitted_recommender, recommender=recommender, calibration_rows=calibration_rows if has_ranker else ())
 
 
 def describe_window(interactions: Interactions, end_tick: int, seed: int) -> TrainingWindow:
