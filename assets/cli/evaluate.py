@@ -21,8 +21,10 @@ from assets.cli.terminal.console import (
 )
 from assets.cli.terminal.inputs import load_config
 from assets.reporting.evaluation_report import (
+    PROBABILITY_HEADINGS,
     RANKING_HEADINGS,
     SEGMENT_HEADINGS,
+    format_expected_observed,
     format_ranking,
     format_segments,
     write_report,
@@ -323,6 +325,16 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         stdout_console.print(
             f"Probability: ECE {probability_reliability.ece:.4f}, Brier {probability_reliability.brier:.4f}, "
             f"Brier skill {probability_reliability.brier_skill:.1%}"
+            + (
+                ""
+                if probability_reliability.prior_brier_skill is None
+                else f", against the base rate known at the freeze {probability_reliability.prior_brier_skill:.1%}"
+            )
+        )
+        print_table(
+            "Promised (sum of the probabilities) and came true, by segment and by tenth of the probability",
+            {**dict.fromkeys(PROBABILITY_HEADINGS, "right"), "group": "left"},
+            format_expected_observed(probability_reliability),
         )
     if evaluation.ablation:
         print_table(

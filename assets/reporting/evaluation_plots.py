@@ -10,8 +10,8 @@ import io
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ml.evaluation.reliability import Reliability
 from ml.evaluation.results import OURS, AblationResult, ModelResult
-from ml.ranking.calibration import Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,6 +17,7 @@ from assets.reporting.evaluation_plots import (
     png_data_uri,
 )
 from assets.reporting.variety_plot import describe_variety, draw_variety
+from ml.evaluation.reliability import Reliability
 from ml.evaluation.results import OURS, Evaluation, ModelResult
 from pipelines.validation.page_templates import open_page_templates
 
@@ -25,6 +26,7 @@ RANKING_HEADINGS = (
     *("coverage", "novelty", "Gini", "distance"),
     *("fit s", "ms per person", "peak MB"),
 )
+PROBABILITY_HEADINGS = ("group", "predictions", "promised", "came true", "promised / came true", "95 % interval")
 SEGMENT_HEADINGS = ("segment", "model", "cases", "HR@10", "NDCG@10", "95 % interval")
 
 
@@ -61,15 +63,8 @@ def write_report(evaluation: Evaluation, report_folder: Path, title: str) -> lis
         ranking=format_ranking(sorted(evaluation.models, key=lambda model_result: -model_result.ndcg_at_10)),
         segment_headings=SEGMENT_HEADINGS,
         segments=format_segments(evaluation),
-        calibration=[
-            (
-                str(tenth_number),
-                f"{reliability_bin.n:,}",
-                f"{reliability_bin.mean_probability:.4%}",
-                f"{reliability_bin.observed_share:.4%}",
-            )
-            for tenth_number, reliability_bin in enumerate(reliability.bins if reliability else (), 1)
-        ],
+        probability_headings=PROBABILITY_HEADINGS,
+        probability=[] if reliability is None else format_expected_observed(reliability),
         ablation=[
             (
                 ablated_family.family,
@@ -118,3 +113,18 @@ def format_segments(evaluation: Evaluation) -> list[list[str]]:
             [segment_result.segment, segment_result.model, f"{segment_result.n_cases:,}", *metric_cells]
         )
     return segment_rows
+
+
+def format_expected_observed(reliability: Reliability) -> list[list[str]]:
+    """Format promised and observed counts: one row per group, with the columns of `PROBABILITY_HEADINGS`."""
+    return [
+        [
+            group.group,
+            f"{group.n:,}",
+            f"{group.expected:,.1f}",
+            f"{group.observed:,}",
+            "–" if group.ratio is None else f"{group.ratio:.2f}",
+            "–" if group.low is None else f"{group.low:.2f} to {'∞' if group.high is None else f'{group.high:.2f}'}",
+        ]
+        for group in reliability.groups
+    ]

@@ -26,10 +26,10 @@ from assets.reporting.evaluation_plots import describe_reliability, draw_reliabi
 from assets.resources.table_reader import TableReader
 from assets.tables.drift import drift, find_drifted_inputs, save_input_profiles
 from assets.tables.training_data import TRAINING_INPUTS, build_extra_features, build_training_input, to_events
+from ml.evaluation.reliability import Reliability
 from ml.evaluation.results import Evaluation, to_stored_dict
 from ml.mastery.state import last_instant
 from ml.mastery.step_items import list_blocked_steps, list_steps
-from ml.ranking.calibration import Reliability
 from ml.ranking.recommender import Recommender
 from ml.recommend.reranking import describe_steps, filter_eligible_steps, find_deepening_steps
 from ml.registry.champion_challenger import run_champion_challenger

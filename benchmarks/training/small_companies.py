@@ -15,6 +15,7 @@ from assets.cli.evaluate import read_history
 from assets.cli.terminal.console import CommandFailed, print_json, print_note, print_table
 from ml.data.statistics import percentile_interval
 from ml.evaluation.evaluate import evaluate
+from ml.evaluation.reliability import Reliability
 from ml.evaluation.results import OURS, Evaluation
 from ml.evaluation.splits import TooLittleHistory
 
@@ -25,7 +26,7 @@ _RESAMPLES = 1_000
 
 @dataclass(frozen=True)
 class CompanyComparison:
-    """NDCG@10 of the recommender over the best single simple model of all companies, pooled over their cases."""
+    """NDCG@10 of the recommender over the best single simple model, and promised steps, pooled over all companies."""
 
     people: int
     companies: int
@@ -37,6 +38,12 @@ class CompanyComparison:
     ratio: float
     ratio_low: float
     ratio_high: float
+    promised: float  # sum of the probabilities of the first ten items of people with a history
+    came_true: int
+    promised_ratio: float
+    promised_ratio_low: float
+    promised_ratio_high: float
+    with_skill: int  # companies whose Brier skill over the base rate known at the freeze is not negative
 
 
 def print_small_companies(
@@ -58,6 +65,10 @@ def print_small_companies(
             f"{comparison.cases:,}",
             comparison.best_simple_model,
             f"{comparison.ratio:.3f} [{comparison.ratio_low:.3f}, {comparison.ratio_high:.3f}]",
+            f"{comparison.promised:,.0f} / {comparison.came_true:,}",
+            f"{comparison.promised_ratio:.2f} "
+            f"[{comparison.promised_ratio_low:.2f}, {comparison.promised_ratio_high:.2f}]",
+            f"{comparison.with_skill:,}",
         ]
         for comparison in comparisons
     ]
@@ -68,6 +79,9 @@ def print_small_companies(
         "cases": "right",
         "best simple model": "left",
         "ratio": "right",
+        "promised / came true": "right",
+        "their ratio": "right",
+        "Brier skill >= 0": "right",
     }
     print_table("Companies cut from a history", headings, rows)
 
@@ -105,6 +119,12 @@ def compare_companies(
     best_index = int(np.argmax(ndcg_sums[:, :-1].sum(axis=0)))
     resampled = np.random.default_rng(seed).integers(0, len(evaluations), (_RESAMPLES, len(evaluations)))
     resampled_sums = ndcg_sums[resampled].sum(axis=1)
+    # companies x 2: expected and observed positives
+    counts = np.array([_count_promises(evaluation.reliability) for evaluation in evaluations])
+    resampled_counts = counts[resampled].sum(axis=1)
+    promised_low, promised_high = percentile_interval(
+        resampled_counts[:, 0] / np.maximum(resampled_counts[:, 1], 1.0)
+    ).tolist()
     low, high = percentile_interval(resampled_sums[:, -1] / resampled_sums[:, best_index]).tolist()
     return CompanyComparison(
         people=people,
@@ -117,6 +137,22 @@ def compare_companies(
         ratio=float(ndcg_sums[:, -1].sum() / ndcg_sums[:, best_index].sum()),
         ratio_low=low,
         ratio_high=high,
+        promised=float(counts[:, 0].sum()),
+        came_true=int(counts[:, 1].sum()),
+        promised_ratio=float(counts[:, 0].sum() / max(counts[:, 1].sum(), 1.0)),
+        promised_ratio_low=promised_low,
+        promised_ratio_high=promised_high,
+        with_skill=sum(
+            evaluation.reliability is not None and (evaluation.reliability.prior_brier_skill or 0.0) >= 0.0
+            for evaluation in evaluations
+        ),
+    )
+
+
+def _count_promises(reliability: Reliability | None) -> tuple[float, float]:
+    """The sum of the probabilities, and the number that came true; nothing without a probability."""
+    return (
+        (0.0, 0.0) if reliability is None else (reliability.groups[0].expected, float(reliability.groups[0].observed))
     )
 
 

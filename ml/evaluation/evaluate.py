@@ -22,6 +22,7 @@ from ml.evaluation.ablation import ablate
 from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, list_installed_lambdarank
 from ml.evaluation.metrics import bootstrap_means
 from ml.evaluation.profiling import ResourceMeter
+from ml.evaluation.reliability import Reliability
 from ml.evaluation.results import (
     OURS,
     AblationResult,
@@ -36,10 +37,9 @@ from ml.evaluation.scoring import (
     ModelScores,
     bind_baseline,
     bind_recommender,
-    measure_calibration,
     score_model,
 )
-from ml.evaluation.segments import measure_segments
+from ml.evaluation.segments import measure_calibration, measure_segments
 from ml.evaluation.splits import (
     EvalSplit,
     apply_rules,
@@ -49,7 +49,6 @@ from ml.evaluation.splits import (
     split_leave_last,
 )
 from ml.evaluation.variety import describe_known_items, measure_variety
-from ml.ranking.calibration import Reliability
 from ml.ranking.features import ExtraFeatures
 from ml.ranking.fitting import FittedRecommender, align_item_names, fit_coded_recommender
 from ml.ranking.recommender import Recommender
@@ -170,7 +169,7 @@ def evaluate_recommender(
         reliability = (
             None
             if our_recommender is None
-            else measure_calibration(our_recommender, eval_split, evaluation_run.item_names)
+            else measure_calibration(our_recommender, eval_split, evaluation_run.item_names, seed)
         )
         report_progress("ablation" if with_ablation else "metrics", 0.97)
         ablation_results = (

@@ -7,7 +7,7 @@ Does not belong here: how they are computed (see evaluate, scoring, ablation).
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ml.ranking.calibration import Reliability
+from ml.evaluation.reliability import Reliability
 
 Split = Literal["time", "leave-last"]
 OURS = "footsteps"

@@ -14,12 +14,11 @@ from ml.data.encoding import encode_ids
 from ml.data.interactions import Interactions, UserStates, build_user_states, reindex_items
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
-from ml.data.sparse_rows import Bools, Floats, Ints, Strings
+from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings
 from ml.data.statistics import LIST_LENGTH
 from ml.evaluation.metrics import CaseScores, concat_case_scores, score_cases
 from ml.evaluation.profiling import ResourceMeter
 from ml.evaluation.splits import EvalSplit
-from ml.ranking.calibration import Reliability, measure_reliability
 from ml.ranking.cases import Cases
 from ml.ranking.ranked_block import RankedBlock
 from ml.ranking.recommender import Recommender
@@ -225,15 +224,16 @@ def rank_cases(
             recommender, eval_split, visible_history, item_names
         )
         for case_block in cases.take(case_indices).blocks(recommender.config.block_rows(visible_history.n_items)):
-            ranked_block = updated_recommender.rank_block(
+            for row_indices, ranked_block in updated_recommender.rank_people(
                 interactions, case_block.person, case_block.cutoff_tick, max_items
-            )
-            yield (
-                case_block,
-                ranked_block,
-                case_block.label_candidates(history_item_codes[ranked_block.item], visible_history.n_items)
-                & ranked_block.is_candidate,
-            )
+            ):
+                ranked_cases = case_block.take(row_indices)
+                yield (
+                    ranked_cases,
+                    ranked_block,
+                    ranked_cases.label_candidates(history_item_codes[ranked_block.item], visible_history.n_items)
+                    & ranked_block.is_candidate,
+                )
 
 
 def _update_recommender(
@@ -254,27 +254,40 @@ def _update_recommender(
     return replace(updated_recommender, rules=rules), interactions, history_item_codes
 
 
-def measure_calibration(
-    recommender: Recommender, eval_split: EvalSplit, item_names: Strings | None
-) -> Reliability | None:
-    """The reliability of the probabilities of the first ten items of everyone with a history, idle people too.
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The probabilities of the first ten items of cases, and what came true. One entry per case and item."""
+
+    probability: Doubles
+    outcomes: Bools
+    person: Ints
+    held_counts: Ints  # items that the person held at the cutoff
+
+
+def collect_predictions(
+    recommender: Recommender, eval_split: EvalSplit, cases: Cases, item_names: Strings | None
+) -> Predictions:
+    """The probabilities of the first ten items of cases, and which of the items were acquired within the horizon.
 
     Args:
         recommender: Fitted on nothing after the freeze.
-        eval_split: The windows to measure on.
+        eval_split: The split that the cases belong to.
+        cases: People at the start of a window.
         item_names: Name of each item of `eval_split.all_interactions`; ids if None.
-
-    Returns:
-        None if the recommender has no calibrator.
     """
-    if recommender.calibrator is None:
-        return None
-    probabilities_and_outcomes = [
-        (ranked_block.probability[ranked_block.is_candidate], is_target[ranked_block.is_candidate])
-        for _, ranked_block, is_target in rank_cases(
-            recommender, eval_split, eval_split.all_cases, item_names, LIST_LENGTH
+    prediction_blocks = [(np.zeros(0), np.zeros(0, bool), np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    for ranked_cases, ranked_block, is_target in rank_cases(recommender, eval_split, cases, item_names, LIST_LENGTH):
+        held_counts = build_user_states(
+            eval_split.all_interactions, ranked_cases.person, ranked_cases.cutoff_tick
+        ).item_counts
+        is_predicted = ranked_block.is_candidate & ~np.isnan(ranked_block.probability)
+        row_indices = np.nonzero(is_predicted)[0]
+        prediction_blocks.append(
+            (
+                ranked_block.probability[is_predicted],
+                is_target[is_predicted],
+                ranked_cases.person[row_indices],
+                held_counts[row_indices],
+            )
         )
-    ]
-    return measure_reliability(
-        *(np.concatenate(field_blocks) for field_blocks in zip(*probabilities_and_outcomes, strict=True))
-    )
+    return Predictions(*(np.concatenate(field_blocks) for field_blocks in zip(*prediction_blocks, strict=True)))

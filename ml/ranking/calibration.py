@@ -1,18 +1,19 @@
 """Calibration: from the ranker's utility to the probability of acquiring an item within the horizon.
 
-Belongs here: the logistic model over utility and activity, and measures of how well probabilities match outcomes.
-Does not belong here: ranking.
+Belongs here: the logistic model over utility and activity.
+Does not belong here: ranking, measures of how well probabilities match outcomes (`ml.evaluation.reliability`).
 """
 
 from dataclasses import dataclass
-from math import pi, sqrt
 
 import numpy as np
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from ml.data.interactions import TICKS_PER_DAY, Interactions, UserStates
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints
 from ml.ranking.features import FEATURES, find_first_and_latest_use
+from ml.ranking.probability_level import ProbabilityLevel, find_segments
 from ml.ranking.ranker import log_softmax
 
 ACTIVITY_DAYS = (30, 90, 365)
@@ -28,13 +29,16 @@ WEIGHT_PENALTY = 100.0  # two dozen weights rest on a few hundred outcomes
 KNOT_QUANTILES = (1 / 3, 2 / 3)  # the bends split the log odds of what was acquired into thirds
 MIN_POSITIVES = 20  # fewer positive outcomes do not support a probability
 IDLE_DAYS_WITHOUT_HISTORY = 10_000.0
+_HELD_COLUMN = 2 + 2 * len(ACTIVITY_DAYS)  # of the inputs: after the log odds, activity and idleness
 
 
 @dataclass(frozen=True, eq=False)
 class Calibrator:
     """probability = 1 / (1 + exp(-bent(inputs . weights + bias))), where `bent` is linear between the knots.
 
-    bent(z) = tilt[0] + tilt[1] z + tilt[2] max(z - knot, 0) + ..., and never falls.
+    bent(z) = tilt[0] + tilt[1] z + tilt[2] max(z - knot, 0) + ..., and never falls. `level` then moves the probability
+    to what came true in past windows. `weights` are empty if there were too few outcomes for a model: the probability
+    is the base rate.
     """
 
     weights: Doubles
@@ -42,35 +46,24 @@ class Calibrator:
     n_positive: int
     tilt: Doubles
     knots: Doubles
+    level: ProbabilityLevel | None = None  # None in bundles of earlier versions
+    base_rate: float | None = None  # share of positive outcomes among the first ten items of people in past windows
 
-    def probability(self, inputs: Floats) -> Doubles:
-        """The probability per row of `inputs` (see `build_calibration_inputs`)."""
-        log_odds = np.asarray(inputs @ self.weights + self.bias, np.float64)
-        return np.asarray(
-            1.0 / (1.0 + np.exp(-(_build_hinge_columns(log_odds, self.knots) @ self.tilt[1:] + self.tilt[0])))
-        )
+    def probability(self, inputs: Floats, activity_shift: Doubles | None = None) -> Doubles:
+        """The probability per row of `inputs` (see `build_calibration_inputs`).
 
+        Args:
+            inputs: Rows x inputs.
+            activity_shift: See `ml.ranking.probability_level.measure_activity_shift`; no shift if None.
+        """
+        log_odds = self.log_odds(inputs) if len(self.weights) else np.zeros(len(inputs))
+        if self.level is None:
+            return np.asarray(expit(log_odds), np.float64)
+        return self.level.adjust(log_odds, find_input_segments(inputs), activity_shift)
 
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """One bin of a reliability diagram; `ml.evaluation.results.to_stored_dict` gives its keys on disk."""
-
-    n: int  # probabilities in the bin
-    mean_probability: float
-    observed_share: float  # of positive outcomes
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How well probabilities match outcomes: error over ten equal-count bins, Brier score, its skill over the base
-    rate."""
-
-    n: int  # probabilities in all bins
-    base_rate: float
-    ece: float
-    brier: float
-    brier_skill: float
-    bins: tuple[ReliabilityBin, ...] = ()  # by rising probability
+    def log_odds(self, inputs: Floats) -> Doubles:
+        """The bent log odds per row of `inputs`, before the level."""
+        return _bend(np.asarray(inputs @ self.weights + self.bias, np.float64), self.tilt, self.knots)
 
 
 def build_calibration_inputs(
@@ -116,6 +109,11 @@ def build_calibration_inputs(
     )
 
 
+def find_input_segments(inputs: Floats) -> Ints:
+    """The segment (see `ml.ranking.probability_level`) of the person of each row of calibration inputs."""
+    return find_segments(np.round(np.expm1(inputs[:, _HELD_COLUMN])).astype(np.int64))
+
+
 def _count_activity(interactions: Interactions, person_codes: Ints, cutoff_ticks: Ints) -> Floats:
     """Rows x 6: log of 1 + items first acquired, and of 1 + uses, in the last ACTIVITY_DAYS before the cutoff."""
     acquisitions, cutoff_keys = interactions.acquisitions, interactions.time_key(person_codes, cutoff_ticks)
@@ -130,7 +128,7 @@ def _count_activity(interactions: Interactions, person_codes: Ints, cutoff_ticks
 
 def fit_calibrator(
     inputs: Floats, outcomes: Bools, sample_weight: Doubles | None = None, window_codes: Ints | None = None
-) -> Calibrator | None:
+) -> tuple[Calibrator | None, Doubles | None]:
     """Fit a penalised logistic regression, and bend it by how it transfers between windows.
 
     People and habits differ between windows, which affects the highest probabilities most. So the log odds of each
@@ -144,40 +142,59 @@ def fit_calibrator(
         window_codes: Code of the window of each row; all rows are of one window if None.
 
     Returns:
-        The calibrator; None if fewer than MIN_POSITIVES outcomes are positive, or all are.
+        The calibrator, without a level, and the log odds of each row from a fit without its window. If there is one
+        window, or a window without a positive outcome, they are from a fit without its half of the rows; None if a
+        half has no positive outcome. No calibrator if fewer than MIN_POSITIVES outcomes are positive, or all are.
     """
     n_positive = int(outcomes.sum())
     if n_positive < MIN_POSITIVES or n_positive == len(outcomes):
-        return None
+        return None, None
     sample_weight = np.ones(len(outcomes)) if sample_weight is None else sample_weight
-    input_weights, bias = _fit_logistic_regression(inputs, outcomes, sample_weight, WEIGHT_PENALTY)
-    distinct_windows = [] if window_codes is None else np.unique(window_codes).tolist()
-    if len(distinct_windows) <= 1 or not all(
-        outcomes[window_codes == window_code].any() for window_code in distinct_windows
-    ):
-        return Calibrator(input_weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
-    predicted_log_odds = np.empty(len(outcomes))
-    for window_code in distinct_windows:
-        is_in_window = window_codes == window_code
-        other_window_weights, other_window_bias = _fit_logistic_regression(
-            inputs[~is_in_window], outcomes[~is_in_window], sample_weight[~is_in_window], WEIGHT_PENALTY
-        )
-        predicted_log_odds[is_in_window] = inputs[is_in_window] @ other_window_weights + other_window_bias
-    knots = np.quantile(predicted_log_odds[outcomes], KNOT_QUANTILES)
-    hinge_weights, intercept = _fit_logistic_regression(
-        _build_hinge_columns(predicted_log_odds, knots), outcomes, sample_weight, 1e-1
+    input_weights, bias = fit_logistic_regression(inputs, outcomes, sample_weight, WEIGHT_PENALTY)
+    is_bent = window_codes is not None and _have_positives(outcomes, window_codes)
+    fold_codes = window_codes if is_bent else (np.arange(len(outcomes)) >= len(outcomes) // 2).astype(np.int64)
+    held_out_log_odds = None
+    if fold_codes is not None and _have_positives(outcomes, fold_codes):
+        held_out_log_odds = _predict_held_out(inputs, outcomes, sample_weight, fold_codes)
+    if not is_bent or held_out_log_odds is None:
+        straight = Calibrator(input_weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0))
+        return straight, held_out_log_odds
+    knots = np.quantile(held_out_log_odds[outcomes], KNOT_QUANTILES)
+    hinge_weights, intercept = fit_logistic_regression(
+        _build_hinge_columns(held_out_log_odds, knots), outcomes, sample_weight, 1e-1
     )
     slopes = np.maximum(np.cumsum(hinge_weights), 0.0)  # a higher prediction must not lower the probability
-    return Calibrator(
-        input_weights, bias, n_positive, np.concatenate([[intercept], np.diff(slopes, prepend=0.0)]), knots
-    )
+    tilt = np.concatenate([[intercept], np.diff(slopes, prepend=0.0)])
+    return Calibrator(input_weights, bias, n_positive, tilt, knots), _bend(held_out_log_odds, tilt, knots)
+
+
+def _have_positives(outcomes: Bools, fold_codes: Ints) -> bool:
+    """Whether there are several folds, each with a positive outcome."""
+    distinct_folds = np.unique(fold_codes)
+    return len(distinct_folds) > 1 and len(np.unique(fold_codes[outcomes])) == len(distinct_folds)
+
+
+def _predict_held_out(inputs: Floats, outcomes: Bools, sample_weight: Doubles, fold_codes: Ints) -> Doubles:
+    """The log odds of each row from a regression on the rows of the other folds."""
+    predicted_log_odds = np.empty(len(outcomes))
+    for fold_code in np.unique(fold_codes).tolist():
+        is_in_fold = fold_codes == fold_code
+        fold_weights, fold_bias = fit_logistic_regression(
+            inputs[~is_in_fold], outcomes[~is_in_fold], sample_weight[~is_in_fold], WEIGHT_PENALTY
+        )
+        predicted_log_odds[is_in_fold] = inputs[is_in_fold] @ fold_weights + fold_bias
+    return predicted_log_odds
+
+
+def _bend(log_odds: Doubles, tilt: Doubles, knots: Doubles) -> Doubles:
+    return np.asarray(_build_hinge_columns(log_odds, knots) @ tilt[1:] + tilt[0], np.float64)
 
 
 def _build_hinge_columns(log_odds: Doubles, knots: Doubles) -> Doubles:
     return np.stack([log_odds, *(np.maximum(log_odds - knot, 0.0) for knot in knots)], axis=1)
 
 
-def _fit_logistic_regression(
+def fit_logistic_regression(
     inputs: Floats | Doubles, outcomes: Bools, sample_weight: Doubles, penalty: float
 ) -> tuple[Doubles, float]:
     """Weights and bias on the inputs' own scale; the penalty is on standardised weights."""
@@ -187,45 +204,3 @@ def _fit_logistic_regression(
     regression.fit((inputs - input_means) / input_deviations, outcomes, sample_weight=sample_weight)
     input_weights = regression.coef_[0] / input_deviations
     return input_weights, float(regression.intercept_[0] - input_means @ input_weights)
-
-
-def measure_reliability(probability: Doubles, outcomes: Bools) -> Reliability | None:
-    """Compare probabilities with outcomes.
-
-    Args:
-        probability: One value per prediction.
-        outcomes: Whether each predicted item was acquired.
-
-    Returns:
-        Expected calibration error, Brier score, and its skill over predicting the base rate; None without predictions.
-    """
-    n_predictions = len(probability)
-    if not n_predictions:
-        return None
-    base_rate = float(outcomes.mean())
-    brier = float(((probability - outcomes) ** 2).mean())
-    base_brier = base_rate * (1.0 - base_rate)
-    bins = tuple(
-        ReliabilityBin(len(bin_indices), float(probability[bin_indices].mean()), float(outcomes[bin_indices].mean()))
-        for bin_indices in np.array_split(np.argsort(probability, kind="stable"), min(10, n_predictions))
-    )
-    ece = (
-        sum(
-            abs(reliability_bin.mean_probability - reliability_bin.observed_share) * reliability_bin.n
-            for reliability_bin in bins
-        )
-        / n_predictions
-    )
-    return Reliability(n_predictions, base_rate, ece, brier, 1.0 - brier / base_brier if base_brier else 0.0, bins)
-
-
-def compute_chance_error(reliability: Reliability) -> float:
-    """The calibration error that exact probabilities would show by chance: the mean error of a binomial share."""
-    expected_errors = [
-        reliability_bin.n
-        * sqrt(
-            2.0 / pi * reliability_bin.mean_probability * (1.0 - reliability_bin.mean_probability) / reliability_bin.n
-        )
-        for reliability_bin in reliability.bins
-    ]
-    return sum(expected_errors) / max(reliability.n, 1)

@@ -11,9 +11,17 @@ import numpy as np
 
 from ml.data.interactions import TICKS_PER_DAY, Interactions, build_user_states, reindex_items
 from ml.data.parallel import parallel_map
-from ml.data.sparse_rows import Bools, Doubles, Floats
-from ml.ranking.calibration import CALIBRATION_CANDIDATES, Calibrator, build_calibration_inputs, fit_calibrator
+from ml.data.sparse_rows import Bools, Doubles, Floats, Ints
+from ml.data.statistics import LIST_LENGTH
+from ml.ranking.calibration import (
+    CALIBRATION_CANDIDATES,
+    Calibrator,
+    build_calibration_inputs,
+    find_input_segments,
+    fit_calibrator,
+)
 from ml.ranking.cases import Cases, build_window_cases
+from ml.ranking.probability_level import ActivityCounts, anchor_level, count_activity, fit_level
 from ml.ranking.recommender import Recommender
 
 ACTIVE_DAYS = 365  # people without a use for so long seldom acquire anything: a weighted sample of them is enough
@@ -26,6 +34,8 @@ class CalibrationRows:
     inputs: Floats  # rows x inputs, see `ml.ranking.calibration.build_calibration_inputs`
     outcomes: Bools  # whether the person acquired the item within the horizon
     weights: Doubles  # how many people each row represents
+    positions: Ints  # place of the candidate in the person's list, from 0
+    activity: ActivityCounts  # of everybody in the window
 
 
 def collect_calibration_rows(
@@ -39,6 +49,8 @@ def collect_calibration_rows(
         cutoff_tick: The cutoff in ticks.
         horizon_ticks: Span in ticks within which an acquisition counts.
     """
+    all_cases = build_window_cases(interactions, np.array([cutoff_tick]), horizon_ticks, include_idle=True)
+    activity = count_activity(interactions, all_cases)  # items that the recommender does not know count, too
     interactions = reindex_items(interactions, recommender.ensemble.items)
     interactions = replace(interactions, is_repeatable=recommender.rules.repeatable)
     uncalibrated_recommender = replace(recommender.with_interactions(interactions), calibrator=None)
@@ -52,21 +64,83 @@ def collect_calibration_rows(
         ],
     )
     if not row_blocks:
-        return CalibrationRows(np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0))
+        return CalibrationRows(
+            np.zeros((0, 1), np.float32), np.zeros(0, bool), np.zeros(0), np.zeros(0, np.int64), activity
+        )
     inputs, outcomes, row_counts_per_case = (
         np.concatenate(field_blocks) for field_blocks in zip(*row_blocks, strict=True)
     )
-    return CalibrationRows(inputs, outcomes, np.repeat(case_weights, row_counts_per_case))
-
-
-def calibrate(calibration_rows_per_window: Sequence[CalibrationRows]) -> Calibrator | None:
-    """Fit a calibrator on the rows of one or more windows; None if they do not support a probability."""
-    inputs, outcomes, weights = (
-        np.concatenate([getattr(calibration_rows, field_name) for calibration_rows in calibration_rows_per_window])
-        for field_name in ("inputs", "outcomes", "weights")
+    positions = np.arange(len(outcomes)) - np.repeat(
+        np.cumsum(row_counts_per_case) - row_counts_per_case, row_counts_per_case
     )
-    row_counts = [len(calibration_rows.outcomes) for calibration_rows in calibration_rows_per_window]
-    return fit_calibrator(inputs, outcomes, weights, np.repeat(np.arange(len(calibration_rows_per_window)), row_counts))
+    return CalibrationRows(inputs, outcomes, np.repeat(case_weights, row_counts_per_case), positions, activity)
+
+
+def calibrate(calibration_rows_per_window: Sequence[CalibrationRows], *, has_ranker: bool = True) -> Calibrator | None:
+    """Fit a calibrator on the rows of one or more windows.
+
+    Args:
+        calibration_rows_per_window: One element per window.
+        has_ranker: Whether a ranker ordered the candidates. If not, or if too few of them were acquired, the
+            probability is the base rate of each segment.
+
+    Returns:
+        The calibrator; None without rows: even the base rate is unknown.
+    """
+    windows = [window_rows for window_rows in calibration_rows_per_window if len(window_rows.outcomes)]
+    if not windows:
+        return None
+    inputs, outcomes, weights, positions = (
+        np.concatenate([getattr(window_rows, field_name) for window_rows in windows])
+        for field_name in ("inputs", "outcomes", "weights", "positions")
+    )
+    window_codes = np.repeat(np.arange(len(windows)), [len(window_rows.outcomes) for window_rows in windows])
+    model, held_out_log_odds = fit_calibrator(inputs, outcomes, weights, window_codes) if has_ranker else (None, None)
+    people, acquired = (
+        sum(getattr(window_rows.activity, field_name) for window_rows in windows)
+        for field_name in ("people", "acquired")
+    )
+    is_listed = positions < LIST_LENGTH
+    level = fit_level(
+        None if model is None else model.log_odds(inputs[is_listed]),
+        None if held_out_log_odds is None else held_out_log_odds[is_listed],
+        outcomes[is_listed],
+        weights[is_listed],
+        find_input_segments(inputs[is_listed]),
+        np.cumsum(positions == 0)[is_listed],
+        window_codes[is_listed],
+        # a segment without people is as active as all
+        (acquired + acquired.sum() / people.sum()) / (people + 1.0),
+    )
+    base_rate = float(weights[is_listed] @ outcomes[is_listed] / weights[is_listed].sum())
+    if model is None:
+        model = Calibrator(np.zeros(0), 0.0, int(outcomes.sum()), np.array([0.0, 1.0]), np.zeros(0))
+    return replace(model, level=level, base_rate=base_rate)
+
+
+def anchor_calibrator(
+    recommender: Recommender, interactions: Interactions, end_tick: int, horizon_ticks: int
+) -> Recommender:
+    """The recommender whose probabilities add up, for people as of now, more nearly to what came true in past windows.
+
+    Args:
+        recommender: The recommender in use, calibrated on past windows.
+        interactions: Everything that the people of a sample did before `end_tick`.
+        end_tick: First moment in ticks that is not known.
+        horizon_ticks: Span in ticks within which an acquisition counts.
+    """
+    calibrator = recommender.calibrator
+    if calibrator is None or calibrator.level is None or not calibrator.level.anchor_weight:
+        return recommender
+    current_rows = collect_calibration_rows(recommender, interactions, end_tick, horizon_ticks)
+    is_listed = current_rows.positions < LIST_LENGTH
+    inputs = current_rows.inputs[is_listed]
+    if not len(inputs):
+        return recommender
+    level = anchor_level(
+        calibrator.level, calibrator.log_odds(inputs), current_rows.weights[is_listed], find_input_segments(inputs)
+    )
+    return replace(recommender, calibrator=replace(calibrator, level=level))
 
 
 def _collect_block_rows(

@@ -24,7 +24,7 @@ from ml.data.interactions import (
 )
 from ml.data.ranker_config import RankerConfig, choose_config
 from ml.data.sparse_rows import Strings
-from ml.ranking.calibration_rows import CalibrationRows, calibrate, collect_calibration_rows
+from ml.ranking.calibration_rows import CalibrationRows, anchor_calibrator, calibrate, collect_calibration_rows
 from ml.ranking.cases import build_training_cases
 from ml.ranking.features import FEATURES, ExtraFeatures
 from ml.ranking.newcomers import fit_newcomer_ranker
@@ -137,31 +137,22 @@ def fit_coded_recommender(
         interactions, config.training_people, seed
     )
     training_window = describe_window(interactions, end_tick, seed)
-    recommender = Recommender(
-        config,
-        horizon_ticks,
-        fit_ensemble(interactions, config, item_names=item_names, seed=seed),
-        None,
-        None,
-        None,
-        training_window,
-        extra_features,
-        rules,
-    )
+    ensemble = fit_ensemble(interactions, config, item_names=item_names, seed=seed)
+    recommender = Recommender(config, horizon_ticks, ensemble, None, None, None, training_window, extra_features, rules)
     recommender = _add_newcomer_ranker(recommender, training_interactions)
     recommender, training_rows = _add_ranker(recommender, training_interactions, item_names, people_per_sample)
     report_progress("ranker", 0.6)
     fitted_recommender = FittedRecommender(recommender, training_rows, training_interactions.people)
-    if not with_calibration or recommender.ranker is None or config.target == "step" or not interactions.is_calendar:
+    has_windows = config.target == "window" and interactions.is_calendar and len(interactions.time) > 0
+    if not with_calibration or not has_windows:
         return fitted_recommender
-    calibration_rows = _collect_past_calibration_rows(
+    calibration_rows, has_ranker = _collect_past_calibration_rows(
         recommender, interactions, training_interactions, calibration_interactions, item_names, people_per_sample
     )
-    calibrator = calibrate(calibration_rows) if calibration_rows else None
+    recommender = replace(recommender, calibrator=calibrate(calibration_rows, has_ranker=has_ranker))
+    recommender = anchor_calibrator(recommender, calibration_interactions, end_tick, horizon_ticks)
     report_progress("calibration", 1.0)
-    return replace(
-        fitted_recommender, recommender=replace(recommender, calibrator=calibrator), calibration_rows=calibration_rows
-    )
+    return replace(fitted_recommender, recommender=recommender, calibration_rows=calibration_rows if has_ranker else ())
 
 
 def describe_window(interactions: Interactions, end_tick: int, seed: int) -> TrainingWindow:
@@ -178,8 +169,8 @@ def _collect_past_calibration_rows(
     calibration_interactions: Interactions,
     item_names: Strings | None,
     people_per_sample: float,
-) -> tuple[CalibrationRows, ...]:
-    """Rows to calibrate the ranker on, the latest window first; none if the fit of earlier interactions has no ranker.
+) -> tuple[tuple[CalibrationRows, ...], bool]:
+    """Rows to calibrate the ranker on, the latest window first, and whether a ranker ordered them.
 
     A second recommender is fitted on the interactions before the last one or more horizons. It has not seen the
     outcomes of these horizons, so they measure its probabilities.
@@ -208,16 +199,14 @@ def _collect_past_calibration_rows(
         window=replace(training_window, end=training_window.end - span_count * horizon_ticks),
     )
     # otherwise the ranker did not see the people that it is measured on, and need not be fitted again
-    if calibration_interactions is training_interactions:
+    if calibration_interactions is training_interactions and recommender.ranker is not None:
         earlier_recommender, _ = _add_ranker(
             replace(earlier_recommender, ranker=None),
             past_interactions,
             past_item_names,
             settings_ranker=recommender.ranker,
         )
-    if earlier_recommender.ranker is None:
-        return ()
-    return tuple(
+    calibration_rows = tuple(
         collect_calibration_rows(
             earlier_recommender,
             calibration_interactions,
@@ -226,6 +215,7 @@ def _collect_past_calibration_rows(
         )
         for span_number in range(1, span_count + 1)
     )
+    return calibration_rows, earlier_recommender.ranker is not None
 
 
 def build_ranker_rows(
@@ -287,7 +277,7 @@ def _add_ranker(
 
 
 def _add_newcomer_ranker(recommender: Recommender, interactions: Interactions) -> Recommender:
-    newcomer_ranker = fit_newcomer_ranker(
+    newcomer_ranker, newcomer_calibrator = fit_newcomer_ranker(
         interactions,
         recommender.config,
         horizon_ticks=recommender.horizon,
@@ -296,7 +286,7 @@ def _add_newcomer_ranker(recommender: Recommender, interactions: Interactions) -
         rules=recommender.rules,
         seed=recommender.window.seed,
     )
-    return replace(recommender, newcomer_ranker=newcomer_ranker)
+    return replace(recommender, newcomer_ranker=newcomer_ranker, newcomer_calibrator=newcomer_calibrator)
 
 
 def _split_people(interactions: Interactions, max_people: int, seed: int) -> tuple[Interactions, Interactions, float]:

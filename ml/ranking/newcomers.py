@@ -13,8 +13,10 @@ from ml.data.interactions import Interactions, build_user_states
 from ml.data.parallel import parallel_map
 from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Floats, Ints
+from ml.ranking.calibration import Calibrator
 from ml.ranking.cases import Cases, build_newcomer_cases, drop_closed_targets
 from ml.ranking.features import ExtraFeatures, Feature, build_extra_features
+from ml.ranking.newcomer_calibration import fit_newcomer_calibrator
 from ml.ranking.ranker import Ranker, fit_logit, fit_residual_trees, mean_ndcg
 from ml.ranking.training_set import TrainingRows, score_extra_items
 from ml.retrieval.beginnings import COUNTS, Beginnings
@@ -38,6 +40,7 @@ NEWCOMER_FEATURES: tuple[Feature, ...] = (
 PRIOR_WEIGHT_BY_FEATURE = {"taken": 0.6, "taken_rise": 0.3, "taken_fall": 0.3, "begun_lately": 0.3}
 PRIOR_CASES = 30.0  # past newcomers who count as much as the prior weights
 EXTRA_PRIOR_CASES = 3.0  # the same for the extra features, whose prior weights are 0
+CALIBRATION_DECAY = 0.7  # how much of it they take changes more slowly, and one window holds few newcomers
 CASE_DECAY = 0.5  # of windows from the end: what newcomers begin with changes over the years
 _PRIOR_WEIGHTS = np.array([PRIOR_WEIGHT_BY_FEATURE.get(feature.name, 0.0) for feature in NEWCOMER_FEATURES])
 
@@ -121,8 +124,8 @@ def fit_newcomer_ranker(
     extra: ExtraFeatures | None,
     rules: EligibilityRules,
     seed: int,
-) -> Ranker | None:
-    """Fit the ranker of people without a history on everybody's beginnings.
+) -> tuple[Ranker | None, Calibrator | None]:
+    """Fit the ranker of people without a history, and their probability, on everybody's beginnings.
 
     A row of a past newcomer sees only what happened strictly before its window. The fewer past newcomers there are, the
     closer the weights stay to `PRIOR_WEIGHT_BY_FEATURE`.
@@ -138,10 +141,10 @@ def fit_newcomer_ranker(
 
     Returns:
         The ranker; None if cases are moments or times are no calendar, because an order does not tell what came before
-        whom.
+        whom. The calibrator; None without past newcomers.
     """
     if not interactions.is_calendar or config.target != "window":
-        return None
+        return None, None
     extra_features = () if extra is None else extra.features
     features = (*NEWCOMER_FEATURES, *extra_features)
     cases = build_past_newcomers(
@@ -152,11 +155,21 @@ def fit_newcomer_ranker(
         training_rows = _build_newcomer_rows(interactions, cases, config, horizon_ticks, extra, rules)
     if training_rows is None or not training_rows.has_target.any():
         weights = np.append(_PRIOR_WEIGHTS, np.zeros(len(extra_features)))
-        return Ranker(features, np.zeros(len(features)), np.ones(len(features)), weights, None, 0.0, CASE_DECAY)
+        prior_ranker = Ranker(features, np.zeros(len(features)), np.ones(len(features)), weights, None, 0.0, CASE_DECAY)
+        return prior_ranker, None if training_rows is None else _calibrate(prior_ranker, training_rows)
     # without extra features, all newcomers of a window share their features: trees would learn the windows apart
-    residual_weight = _choose_residual_weight(training_rows, features, config, seed) if extra_features else 0.0
+    residual_weight, calibrator = 0.0, None
+    if extra_features:
+        residual_weight, calibrator = _choose_residual_weight(training_rows, features, config, seed)
     ranker = _fit_logit(training_rows, features, config)
-    return fit_residual_trees(ranker, training_rows, config, residual_weight, seed) if residual_weight else ranker
+    if residual_weight:
+        ranker = fit_residual_trees(ranker, training_rows, config, residual_weight, seed)
+    return ranker, calibrator or _calibrate(ranker, training_rows)
+
+
+def _calibrate(ranker: Ranker, training_rows: TrainingRows, residual_weight: float | None = None) -> Calibrator:
+    utility = ranker.utility(training_rows.features, residual_weight=residual_weight)
+    return fit_newcomer_calibrator(utility, training_rows, np.power(CALIBRATION_DECAY, training_rows.from_end))
 
 
 def _fit_logit(training_rows: TrainingRows, features: tuple[Feature, ...], config: RankerConfig) -> Ranker:
@@ -177,21 +190,23 @@ def _fit_logit(training_rows: TrainingRows, features: tuple[Feature, ...], confi
 
 def _choose_residual_weight(
     training_rows: TrainingRows, features: tuple[Feature, ...], config: RankerConfig, seed: int
-) -> float:
+) -> tuple[float, Calibrator | None]:
     """The weight of trees that ranks the latest windows best, a third of the cases or more, after a fit on the others.
 
-    People of the same windows would not show whether trees have learned the windows apart.
+    People of the same windows would not show whether trees have learned the windows apart. For the same reason the
+    probability of a ranker with trees is learned from these windows; the calibrator is None without trees.
     """
     is_held_out = training_rows.from_end <= np.sort(training_rows.from_end)[len(training_rows.from_end) // 3]
     earlier_rows, latest_rows = training_rows.select(~is_held_out), training_rows.select(is_held_out)
     if not config.boosting or int(earlier_rows.has_target.sum()) < config.min_boosting_cases:
-        return 0.0
+        return 0.0, None
     ranker = fit_residual_trees(_fit_logit(earlier_rows, features, config), earlier_rows, config, 1.0, seed)
     ndcg_by_weight = {
         residual_weight: mean_ndcg(ranker.utility(latest_rows.features, residual_weight=residual_weight), latest_rows)
         for residual_weight in config.residual_weights
     }
-    return max(ndcg_by_weight, key=lambda residual_weight: ndcg_by_weight[residual_weight])
+    residual_weight = max(ndcg_by_weight, key=lambda residual_weight: ndcg_by_weight[residual_weight])
+    return residual_weight, _calibrate(ranker, latest_rows, residual_weight) if residual_weight else None
 
 
 def _build_newcomer_rows(

@@ -29,8 +29,10 @@ from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Bools, Doubles, Floats, Ints, Strings
 from ml.ranking.calibration import Calibrator, build_calibration_inputs
 from ml.ranking.cases import iter_blocks
-from ml.ranking.features import ExtraFeatures, build_features
+from ml.ranking.features import ExtraFeatures
+from ml.ranking.newcomer_calibration import build_newcomer_inputs
 from ml.ranking.newcomers import build_newcomer_features, select_newcomer_candidates
+from ml.ranking.probability_level import measure_activity_shift
 from ml.ranking.ranked_block import RankedBlock, order_block
 from ml.ranking.ranker import Ranker
 from ml.ranking.training_set import add_extra_features, build_all_features, score_extra_items
@@ -72,7 +74,9 @@ class Recommender:
     extra: ExtraFeatures | None = None
     rules: EligibilityRules = NO_RULES
     newcomer_ranker: Ranker | None = None
+    newcomer_calibrator: Calibrator | None = None  # of people without a history, if they begin within the horizon
     beginnings: Beginnings | None = None  # of the interactions in `with_interactions`; it is not stored
+    activity_shift: Doubles | None = None  # of the probability, by these interactions; it is not stored
 
     def rank_people(
         self,
@@ -186,12 +190,12 @@ class Recommender:
         utility = np.where(
             candidates.is_candidate, self.newcomer_ranker.utility(feature_matrix).reshape(item_codes.shape), -np.inf
         )
-        probability = self._estimate_probability(
-            interactions,
-            user_states,
-            utility,
-            candidates.is_candidate,
-            feature_matrix if self.calibrator is None else build_features(self.ensemble, user_states, candidates),
+        probability = (
+            np.full(utility.shape, np.nan)
+            if self.newcomer_calibrator is None
+            else self.newcomer_calibrator.probability(build_newcomer_inputs(utility, candidates.is_candidate)).reshape(
+                utility.shape
+            )
         )
         return order_block(candidates, utility, probability, prior, feature_matrix, self.newcomer_ranker, max_items)
 
@@ -212,7 +216,8 @@ class Recommender:
         if self.calibrator is None:
             return np.full(utility.shape, np.nan)
         return self.calibrator.probability(
-            build_calibration_inputs(interactions, user_states, utility, is_candidate, feature_matrix)
+            build_calibration_inputs(interactions, user_states, utility, is_candidate, feature_matrix),
+            self.activity_shift,
         ).reshape(utility.shape)
 
     def with_interactions(self, interactions: Interactions, item_names: Strings | None = None) -> "Recommender":
@@ -229,11 +234,15 @@ class Recommender:
             else self.rules
         )
         beginnings = None if self.newcomer_ranker is None else Beginnings(interactions, self.horizon)
+        level = None if self.calibrator is None else self.calibrator.level
         return replace(
             self,
             ensemble=self.ensemble.with_interactions(interactions, item_names),
             rules=rules,
             beginnings=beginnings,
+            activity_shift=None
+            if level is None
+            else measure_activity_shift(level, replace(interactions, is_repeatable=rules.repeatable), self.horizon),
         )
 
     def score(

@@ -15,7 +15,7 @@ from ml.data.encoding import encode_ids
 from ml.data.interactions import Interactions, drop_unused_ids, encode_interactions, filter_before
 from ml.data.ranker_config import choose_config
 from ml.data.sparse_rows import Strings
-from ml.ranking.calibration_rows import calibrate, collect_calibration_rows
+from ml.ranking.calibration_rows import anchor_calibrator, calibrate, collect_calibration_rows
 from ml.ranking.cases import build_training_cases
 from ml.ranking.fitting import CALIBRATION_SPANS, FittedRecommender, align_item_names, describe_window
 from ml.ranking.newcomers import fit_newcomer_ranker
@@ -96,7 +96,17 @@ def _refit(
         collect_calibration_rows(frozen_recommender, interactions, freeze_tick, frozen_recommender.horizon),
         *earlier_fit.calibration_rows[: CALIBRATION_SPANS - 1],
     )
-    return Recommender(
+    # past newcomers need no frozen scorers, so that this ranker is fitted on everything at little cost
+    newcomer_ranker, newcomer_calibrator = fit_newcomer_ranker(
+        interactions,
+        config,
+        horizon_ticks=frozen_recommender.horizon,
+        end_tick=end_tick,
+        extra=frozen_recommender.extra,
+        rules=rules,
+        seed=seed,
+    )
+    recommender = Recommender(
         config,
         frozen_recommender.horizon,
         fit_ensemble(interactions, config, item_names=item_names, seed=seed),
@@ -106,17 +116,10 @@ def _refit(
         describe_window(interactions, end_tick, seed),
         frozen_recommender.extra,
         rules,
-        # past newcomers need no frozen scorers, so that this ranker is fitted on everything at little cost
-        fit_newcomer_ranker(
-            interactions,
-            config,
-            horizon_ticks=frozen_recommender.horizon,
-            end_tick=end_tick,
-            extra=frozen_recommender.extra,
-            rules=rules,
-            seed=seed,
-        ),
+        newcomer_ranker=newcomer_ranker,
+        newcomer_calibrator=newcomer_calibrator,
     )
+    return anchor_calibrator(recommender, interactions, end_tick, frozen_recommender.horizon)
 
 
 def _add_cases(

@@ -191,10 +191,15 @@ def add_relative_probability(steps: pl.DataFrame) -> pl.DataFrame:
     """Add `relative`, the step's probability divided by the best probability of the same person.
 
     Probabilities of a busy and of a quiet person differ by orders of magnitude, motives do not. If there is no
-    probability, the softmax of the utility is used; a step that the model does not know gets 0.
+    probability, or it is the same base rate for all steps of the person, the softmax of the utility is used; a step
+    that the model does not know gets 0.
     """
+    probability = pl.col("probability")
+    is_base_rate = ((probability.max() == probability.min()) & (probability.min() > 0)).over("person_id")
     step_likelihood = pl.coalesce(
-        "probability", (pl.col("utility") - pl.col("utility").max().over("person_id")).exp()
+        pl.when(~is_base_rate).then(probability),
+        (pl.col("utility") - pl.col("utility").max().over("person_id")).exp(),
+        probability,
     ).fill_null(0.0)
     return steps.with_columns(
         (step_likelihood / step_likelihood.max().over("person_id")).fill_nan(0.0).alias("relative")

@@ -12,6 +12,7 @@ import polars as pl
 
 from ml.data.interactions import TICKS_PER_DAY, as_ticks
 from ml.evaluation.evaluate import EvaluatedRecommender, evaluate_recommender
+from ml.evaluation.reliability import Reliability
 from ml.evaluation.results import OURS, Evaluation
 from ml.evaluation.splits import TooLittleHistory
 from ml.evaluation.variety import Variety
@@ -268,5 +269,15 @@ def _collect_metrics(evaluation: Evaluation) -> dict[str, float]:
             for model_result in evaluation.models
             if model_result.model != OURS
         },
-        **({} if reliability is None else {"brier_skill": reliability.brier_skill, "ece": reliability.ece}),
+        **({} if reliability is None else _collect_probability_metrics(reliability)),
     }
+
+
+def _collect_probability_metrics(reliability: Reliability) -> dict[str, float]:
+    metric_by_name = {
+        "brier_skill": reliability.brier_skill,
+        "brier_skill_over_known_base_rate": reliability.prior_brier_skill,
+        "ece": reliability.ece,
+        **{f"promised_over_came_true_{group.group}": group.ratio for group in reliability.groups[:1]},
+    }
+    return {metric_name: metric for metric_name, metric in metric_by_name.items() if metric is not None}

@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ml.evaluation.reliability import ExpectedObserved, Reliability, ReliabilityBin
 from ml.evaluation.results import to_stored_dict
-from ml.ranking.calibration import Reliability, ReliabilityBin
 from ml.ranking.features import FEATURES, ExtraFeatures, Feature
 from ml.ranking.newcomers import NEWCOMER_FEATURES
 from ml.ranking.recommender import Recommender
@@ -26,6 +26,7 @@ MODEL_FILE, CARD_FILE, CARD_PAGE_FILE = "model.skops", "card.json", "card.md"
 
 TRUSTED_TYPES = (
     *FORMER_TYPES.values(),
+    "ml.ranking.probability_level.ProbabilityLevel",
     "scipy.sparse._csr.csr_matrix",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
@@ -55,7 +56,7 @@ def save_bundle(
     model_folder.mkdir(parents=True, exist_ok=True)
     extra_features = recommender.extra.features if recommender.extra is not None else ()
     features = (*FEATURES, *extra_features)
-    model_bytes = skops.io.dumps(replace(recommender, extra=None, beginnings=None))
+    model_bytes = skops.io.dumps(replace(recommender, extra=None, beginnings=None, activity_shift=None))
     training_window = recommender.window
     card = ModelCard(
         schema_version=SCHEMA_VERSION,
@@ -117,6 +118,7 @@ def _read_reliability(stored_reliability: dict[str, Any] | None) -> Reliability 
                 ReliabilityBin(stored_bin["n"], stored_bin["said"], stored_bin["came_true"])
                 for stored_bin in stored_reliability["bins"]
             ),
+            "groups": tuple(ExpectedObserved(**stored_group) for stored_group in stored_reliability.get("groups", ())),
         }
     )
 

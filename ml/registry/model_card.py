@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ml.data.interactions import TICKS_PER_DAY
-from ml.ranking.calibration import Reliability, compute_chance_error
+from ml.evaluation.reliability import Reliability, compute_chance_error
 from ml.ranking.features import Feature
 
 
@@ -113,4 +113,27 @@ def _list_reliability(reliability: Reliability | None) -> list[str]:
             for reliability_bin in reliability.bins
         ),
         "",
+        *_list_expected_observed(reliability),
     ]
+
+
+def _list_expected_observed(reliability: Reliability) -> list[str]:
+    """A table of promised and observed counts; nothing for cards of earlier versions, which have none."""
+    if not reliability.groups:
+        return []
+    return [
+        "Promised is the sum of the probabilities, with a 95 % interval over people of its ratio to what came true:",
+        "",
+        "| group | probabilities | promised | came true | promised / came true | 95 % interval |",
+        "|---|---:|---:|---:|---:|---:|",
+        *(
+            f"| {group.group} | {group.n:,} | {group.expected:.1f} | {group.observed:,} | {_format_bound(group.ratio)} "
+            f"| {_format_bound(group.low)} to {_format_bound(group.high)} |"
+            for group in reliability.groups
+        ),
+        "",
+    ]
+
+
+def _format_bound(bound: float | None) -> str:
+    return "–" if bound is None else f"{bound:.2f}"

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from ml.evaluation.reliability import compute_chance_error
 from ml.evaluation.results import OURS, Evaluation
-from ml.ranking.calibration import compute_chance_error
 from pipelines.contracts.policy import TrainingPolicy
 
 CHAMPION = "champion"

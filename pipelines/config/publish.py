@@ -98,6 +98,8 @@ class PublishOptions(ConfigSection):
     most_changed_share: Annotated[float, Field(gt=0, le=1)] = 0.8
     # calibration error of the last evaluation up to which recommendations are published
     most_calibration_error: Annotated[float, Field(gt=0, le=1)] = 0.05
+    # factor between promised and reached steps, by its interval, above which the run warns
+    most_promised_factor: Annotated[float, Field(ge=1)] = 1.25
     delta: bool = True
     duckdb: bool = True
     feed: bool = True

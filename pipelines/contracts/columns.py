@@ -271,7 +271,7 @@ _DECLARED_COLUMNS = (
         for family in FEATURE_FAMILIES
     ),
     _integer("rank", "Rank in the person's list; the first is 1; null if nothing is recommended.", minimum=1),
-    _share("probability", "Calibrated probability that the person reaches the step within the horizon."),
+    _share("probability", "Calibrated probability of the step within the horizon; of newcomers, if they begin in it."),
     _number("score", "Score that orders the list: the declared blend of probability and motives."),
     _share("mastery", "How far the step advances the person, 0 to 1."),
     _share("autonomy", "How well the step fits the person's wishes; null if the person stated none."),

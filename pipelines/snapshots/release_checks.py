@@ -20,6 +20,7 @@ from pipelines.snapshots.row_metadata import Rows
 
 # An e-mail address as mail systems write it; an address in a published text is somebody's.
 _EMAIL_PATTERN = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
+MIN_JUDGED_COUNT = 100  # promised or reached steps of a group that tell a wrong level from chance
 _LIST_COLUMNS = ("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
 # A row is another step if any of these differs.
 _STEP_COLUMNS = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation_reason")
@@ -90,8 +91,9 @@ def build_person_contract() -> Table:
 def build_publication_contract(publish_options: PublishOptions) -> Table:
     """Return the contract of the publication as a whole, with the limits of the options.
 
-    A calibration error above its limit is a warning: lists and motives do not depend on calibration, and the champion
-    kept its place in a comparison that includes it. A first champion has had no comparison.
+    A calibration error or a promised factor above its limit is a warning: lists and motives do not depend on the level
+    of the probability, and the champion kept its place in a comparison that includes the calibration error. A first
+    champion has had no comparison.
     """
     check_columns = (
         Column(
@@ -100,6 +102,13 @@ def build_publication_contract(publish_options: PublishOptions) -> Table:
             "Mean difference of predicted and observed probability, beyond chance.",
             minimum=0,
             maximum=publish_options.most_calibration_error,
+        ),
+        Column(
+            "promised_factor",
+            pl.Float64,
+            "Largest factor between promised and reached steps of a group, by the near end of its 95 % interval.",
+            minimum=1,
+            maximum=publish_options.most_promised_factor,
         ),
         Column(
             "changed_share",
@@ -122,7 +131,7 @@ def build_publication_contract(publish_options: PublishOptions) -> Table:
         "One row: the publication that is about to happen.",
         check_columns,
         (),
-        warnings=("calibration_error_share|between",),
+        warnings=("calibration_error_share|between", "promised_factor|between"),
     )
 
 
@@ -166,10 +175,16 @@ def build_publication_row(
     """
     personal_column_count = sum(is_direct(column) for table in rows_by_table for column in table.columns)
     address_count = sum(_count_addresses(table_rows) for table_rows in rows_by_table.values())
-    calibration_error = _measure_excess_calibration_error(json.loads(card_json)) if card_json else None
+    model_card = json.loads(card_json) if card_json else {}
+    calibration_error, promised_factor = (
+        _measure_excess_calibration_error(model_card),
+        _find_promised_factor(model_card),
+    )
     check_schema = build_publication_contract(PublishOptions()).schema
     return pl.DataFrame(
-        [(calibration_error, changed_share, personal_column_count, address_count)], schema=check_schema, orient="row"
+        [(calibration_error, promised_factor, changed_share, personal_column_count, address_count)],
+        schema=check_schema,
+        orient="row",
     )
 
 
@@ -259,3 +274,17 @@ def _measure_excess_calibration_error(model_card: Mapping[str, Any]) -> float | 
         for bin_figures in reliability["bins"]
     )
     return max(0.0, float(reliability["ece"]) - float(sum(chance_deviations)) / int(reliability["n"]))
+
+
+def _find_promised_factor(model_card: Mapping[str, Any]) -> float | None:
+    """The largest factor, above or below 1, that the intervals of promised over reached steps show.
+
+    Groups with fewer than MIN_JUDGED_COUNT promised and reached steps are not judged. None without a judged group.
+    """
+    groups = (model_card.get("reliability") or {}).get("groups", ())
+    judged_groups = [group for group in groups if max(group["expected"], group["observed"]) >= MIN_JUDGED_COUNT]
+    factors = [1.0]
+    for group in judged_groups:
+        factors += [] if group["low"] is None else [group["low"]]
+        factors += [] if group["high"] is None else [1.0 / group["high"]]
+    return max(factors) if judged_groups else None

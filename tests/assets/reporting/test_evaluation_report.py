@@ -9,8 +9,8 @@ import pytest
 from assets.cli.evaluate import EvaluationOptions, evaluate_events, read_history
 from assets.cli.terminal.console import CommandFailed
 from assets.reporting.evaluation_report import write_report
+from ml.evaluation.reliability import Reliability, ReliabilityBin
 from ml.evaluation.results import AblationResult, Evaluation, ModelResult, NdcgRatio, SegmentResult
-from ml.ranking.calibration import Reliability, ReliabilityBin
 
 ROW = ModelResult("footsteps", 0.5, 0.4, 0.3, 0.35, 0.45, 0.2, 3.0, 0.6, 0.8, 1.0, 0.5, 300.0)
 RELIABILITY = Reliability(200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29)))

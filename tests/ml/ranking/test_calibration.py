@@ -1,39 +1,16 @@
-"""Calibration: measured on made-up probabilities, fitted to drawn outcomes."""
+"""Calibration: fitted to drawn outcomes."""
 
 import numpy as np
 import pytest
 
-from ml.ranking.calibration import fit_calibrator, measure_reliability
-
-
-def test_exact_probabilities_have_no_error() -> None:
-    probability = np.repeat([0.1, 0.5], 50)
-    one_in_ten, one_in_two = np.arange(50) % 10 == 0, np.arange(50) % 2 == 0
-    reliability = measure_reliability(probability, np.concatenate([one_in_ten, one_in_two]))
-    assert reliability is not None
-    assert reliability.base_rate == 0.3
-    assert reliability.ece == pytest.approx(0.0)
-    assert reliability.brier_skill == pytest.approx(1 - (0.09 + 0.25) / 2 / 0.21)
-
-
-def test_the_base_rate_has_no_skill() -> None:
-    reliability = measure_reliability(np.full(100, 0.2), np.arange(100) % 5 == 0)
-    assert reliability is not None
-    assert reliability.ece == pytest.approx(0.0)
-    assert reliability.brier_skill == pytest.approx(0.0)
-
-
-def test_opposite_probabilities_have_negative_skill() -> None:
-    reliability = measure_reliability(np.repeat([1.0, 0.0], 50), np.repeat([False, True], 50))
-    assert reliability is not None
-    assert (reliability.ece, reliability.brier, reliability.brier_skill) == (1.0, 1.0, -3.0)
+from ml.ranking.calibration import fit_calibrator
 
 
 def test_the_calibrator_learns_the_probabilities_that_outcomes_were_drawn_with() -> None:
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(20_000, 2)).astype(np.float32)
     chance = 1 / (1 + np.exp(2.0 - inputs[:, 0]))
-    calibrator = fit_calibrator(inputs, rng.random(20_000) < chance)
+    calibrator, _ = fit_calibrator(inputs, rng.random(20_000) < chance)
     assert calibrator is not None
     assert np.abs(calibrator.probability(inputs) - chance).mean() < 0.01
 
@@ -45,8 +22,8 @@ def test_probabilities_that_fail_in_other_windows_are_bent_down() -> None:
     inputs = rng.normal(size=(40_000, 4)).astype(np.float32)
     drift = np.take_along_axis(inputs, window[:, None], axis=1)[:, 0]  # each window has a weight of its own
     outcomes = rng.random(40_000) < 1 / (1 + np.exp(3.0 - 2.0 * drift))
-    bent = fit_calibrator(inputs, outcomes, None, window)
-    straight = fit_calibrator(inputs, outcomes)
+    bent, _ = fit_calibrator(inputs, outcomes, None, window)
+    straight, _ = fit_calibrator(inputs, outcomes)
     assert bent is not None
     assert straight is not None
     assert len(bent.knots) == 2
@@ -58,12 +35,23 @@ def test_a_bent_probability_never_falls() -> None:
     rng = np.random.default_rng(1)
     inputs = rng.normal(size=(4_000, 1)).astype(np.float32)
     chance = np.where(inputs[:, 0] > 1.0, 0.05, 0.3)  # the highest log odds fail
-    calibrator = fit_calibrator(inputs, rng.random(4_000) < chance, None, np.repeat([0, 1], 2_000))
+    calibrator, _ = fit_calibrator(inputs, rng.random(4_000) < chance, None, np.repeat([0, 1], 2_000))
     assert calibrator is not None
     rising = np.sort(inputs[:, 0] * np.sign(calibrator.weights[0]))[:, None] * np.sign(calibrator.weights[0])
     assert (np.diff(calibrator.probability(rising.astype(np.float32))) >= -1e-9).all()
 
 
 def test_few_positive_outcomes_give_no_calibrator() -> None:
-    assert fit_calibrator(np.zeros((100, 1), np.float32), np.arange(100) < 19) is None
-    assert measure_reliability(np.zeros(0), np.zeros(0, bool)) is None
+    assert fit_calibrator(np.zeros((100, 1), np.float32), np.arange(100) < 19) == (None, None)
+
+
+def test_held_out_log_odds_come_from_the_other_windows() -> None:
+    """The input predicts the outcome in the first window and its opposite in the second."""
+    inputs = np.tile(np.repeat([1.0, -1.0], 50), 2)[:, None].astype(np.float32)
+    windows = np.repeat([0, 1], 100)
+    outcomes = (inputs[:, 0] > 0) == (windows == 0)
+    outcomes[[0, 60, 110, 160]] ^= True
+    _, held_out_log_odds = fit_calibrator(inputs, outcomes, None, windows)
+    assert held_out_log_odds is not None
+    # what each window teaches is false in the other: the bent line learns that nothing transfers
+    assert np.ptp(held_out_log_odds) == pytest.approx(0.0, abs=1e-6)

@@ -84,7 +84,7 @@ def test_a_newcomer_is_offered_what_newcomers_begin_with_and_not_what_everybody_
 def test_without_past_newcomers_the_prior_weights_order_the_items() -> None:
     interactions = encode_interactions(company("begin-here"))
     end_tick = int(interactions.time.min()) + 1
-    ranker = fit_newcomer_ranker(
+    ranker, _ = fit_newcomer_ranker(
         interactions,
         choose_config(interactions),
         horizon_ticks=TICKS_PER_DAY,
@@ -102,10 +102,10 @@ def test_an_order_of_events_supports_no_ranker_of_newcomers() -> None:
     events = pl.DataFrame({"person_id": list("aabb"), "skill_id": list("uvuv"), "ts": [1, 2, 1, 2]})
     interactions = encode_interactions(events)
     config = choose_config(interactions)
-    assert (
-        fit_newcomer_ranker(interactions, config, horizon_ticks=1, end_tick=3, extra=None, rules=NO_RULES, seed=0)
-        is None
+    fitted_parts = fit_newcomer_ranker(
+        interactions, config, horizon_ticks=1, end_tick=3, extra=None, rules=NO_RULES, seed=0
     )
+    assert fitted_parts == (None, None)
 
 
 def test_newcomers_change_nothing_for_people_with_a_history(fitted: Recommender, ladders: pl.DataFrame) -> None:
@@ -256,7 +256,7 @@ def test_trees_are_used_where_attributes_interact() -> None:
     interactions = encode_interactions(events)
     extra = JoinedFeatures(attributes, {"is_u": "hr", "left": "hr", "right": "hr"})
     config = replace(choose_config(interactions), min_boosting_cases=100, n_trees=20)
-    ranker = fit_newcomer_ranker(
+    ranker, _ = fit_newcomer_ranker(
         interactions,
         config,
         horizon_ticks=15 * TICKS_PER_DAY,
@@ -309,7 +309,7 @@ def test_the_same_data_and_seed_give_the_same_weights(ladders: pl.DataFrame) -> 
         "rules": NO_RULES,
         "seed": 3,
     }
-    first, second = (fit_newcomer_ranker(interactions, choose_config(interactions), **arguments) for _ in range(2))
+    first, second = (fit_newcomer_ranker(interactions, choose_config(interactions), **arguments)[0] for _ in range(2))
     assert first is not None
     assert second is not None
     np.testing.assert_array_equal(first.weights, second.weights)

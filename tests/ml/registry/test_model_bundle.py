@@ -21,7 +21,7 @@ from polars.testing import assert_frame_equal
 import ml.registry.model_bundle
 from ml.data.interactions import encode_interactions
 from ml.data.ranker_config import choose_config
-from ml.ranking.calibration import Reliability, ReliabilityBin
+from ml.evaluation.reliability import ExpectedObserved, Reliability, ReliabilityBin
 from ml.ranking.fitting import fit_recommender
 from ml.ranking.recommender import Recommender
 from ml.registry.former_names import FORMER_FIELDS, FORMER_TYPES, fill_missing_values
@@ -56,7 +56,13 @@ def test_a_loaded_bundle_scores_exactly_as_before(fitted: Recommender, ladders: 
 
 def test_a_card_holds_the_reliability(fitted: Recommender, tmp_path: Path) -> None:
     reliability = Reliability(
-        200, 0.2, 0.01, 0.15, 0.06, (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29))
+        200,
+        0.2,
+        0.01,
+        0.15,
+        0.06,
+        (ReliabilityBin(100, 0.1, 0.11), ReliabilityBin(100, 0.3, 0.29)),
+        groups=(ExpectedObserved("all", 200, 40.0, 39, 1.03, 0.8, None),),
     )
     save_bundle(fitted, tmp_path, reliability=reliability)
     assert read_card(tmp_path).reliability == reliability
@@ -186,7 +192,10 @@ FORMER_FIELDS_BY_TYPE = {
 
 
 # Fields of current types that no earlier version stored.
-ADDED_FIELDS = {"newcomer_ranker", "beginnings", "max_newcomer_cases", "newcomer_windows", "min_frozen_cases"}
+ADDED_FIELDS = {
+    *("newcomer_ranker", "beginnings", "max_newcomer_cases", "newcomer_windows", "min_frozen_cases"),
+    *("newcomer_calibrator", "activity_shift", "level", "base_rate"),
+}
 
 
 @pytest.mark.parametrize("former", FORMER_FIELDS_BY_TYPE)
@@ -228,8 +237,10 @@ def test_a_model_file_with_former_names_scores_the_same(
             archive.writestr(name, content)
     forge(tmp_path, (tmp_path / "former.skops").read_bytes())
     people = ladders["person_id"].unique().sort().head(20)
-    # an earlier version had no ranker of newcomers
-    expected = replace(fitted, newcomer_ranker=None).score(ladders, people, as_of=AS_OF)
+    # an earlier version had no ranker of newcomers, and no level of the probability
+    assert fitted.calibrator is not None
+    former_calibrator = replace(fitted.calibrator, level=None, base_rate=None)
+    expected = replace(fitted, newcomer_ranker=None, calibrator=former_calibrator).score(ladders, people, as_of=AS_OF)
     assert_frame_equal(load_bundle(tmp_path).score(ladders, people, as_of=AS_OF), expected, check_exact=True)
 
 

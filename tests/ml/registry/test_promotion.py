@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml.evaluation.reliability import Reliability, ReliabilityBin, compute_chance_error
 from ml.evaluation.results import Evaluation, ModelResult, PairedComparison, SegmentResult
-from ml.ranking.calibration import Reliability, ReliabilityBin, compute_chance_error
 from ml.registry.promotion import TrainingVersion, decide_promotion, decide_training
 from pipelines.contracts.policy import TrainingPolicy
 

@@ -106,6 +106,26 @@ def test_bad_calibration_is_a_warning() -> None:
     assert severities["changed_share|between"] is Severity.ERROR
 
 
+def test_promises_beyond_the_declared_factor_are_a_warning() -> None:
+    def judge(**group: float | None) -> float | None:
+        groups = [{"expected": 150.0, "observed": 100, **group}]
+        judged_card = json.loads(card(0.0, 1_000_000))
+        judged_card["reliability"]["groups"] = groups
+        row = build_publication_row({NEXT_SKILL: make_next_skill_rows("s0")}, json.dumps(judged_card), None)
+        breaks = {} if (row["promised_factor"][0] or 1.0) <= 1.25 else {"promised_factor|between": 1}
+        assert broken(build_publication_contract(PublishOptions()), row) == breaks
+        factor: float | None = row["promised_factor"][0]
+        return factor
+
+    assert judge(low=1.3, high=1.8) == 1.3
+    assert judge(low=0.9, high=1.8) == 1.0
+    assert judge(low=0.4, high=0.5) == 2.0
+    assert judge(low=None, high=None) == 1.0
+    assert judge(low=1.3, high=1.8, expected=99.0, observed=70) is None  # too few to judge
+    severities = {rule.name: rule.severity for rule in build_publication_contract(PublishOptions()).rules}
+    assert severities["promised_factor|between"] is Severity.WARN
+
+
 def test_a_calibration_error_within_chance_passes() -> None:
     # of 25 promises of 0.5 the share that comes true misses by sqrt(2 / pi * 0.25 / 25) = 0.08 on average
     row = build_publication_row({NEXT_SKILL: make_next_skill_rows("s0")}, card(0.1, 25), None)
