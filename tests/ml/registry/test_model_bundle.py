@@ -186,7 +186,10 @@ FORMER_FIELDS_BY_TYPE = {
 
 
 # Fields of current types that no earlier version stored.
-ADDED_FIELDS = {"newcomer_ranker", "beginnings", "max_newcomer_cases", "newcomer_windows", "min_frozen_cases"}
+ADDED_FIELDS = {
+    *("newcomer_ranker", "beginnings", "max_newcomer_cases", "newcomer_windows", "min_frozen_cases"),
+    *("half_life_days", "transition_order"),
+}
 
 
 @pytest.mark.parametrize("former", FORMER_FIELDS_BY_TYPE)
