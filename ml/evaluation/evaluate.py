@@ -147,7 +147,8 @@ def evaluate_recommender(
     Args, in addition to those of `evaluate`:
         window_choice: "last" evaluates on the last window alone.
         max_people: Evaluate on a random sample of so many people, if there are more; on everybody if None.
-        fitted_models: Recommenders by name; they must not have seen anything after the freeze.
+        fitted_models: Recommenders by name; they must not have seen anything after the freeze. If ours is compared
+            with them, they rank with its scorers, as a champion does in use: learned weights are compared alone.
     """
     prefitted_models = fitted_models or {}
     compared_models = _check_model_names(model_names, split)
@@ -239,6 +240,8 @@ class _EvaluationRun:
                 recommender = fit_lambdarank(recommender, self.eval_split.train_interactions, self.train_item_names)
             else:
                 self.fitted_recommender = fitted_recommender
+        elif self.fitted_recommender is not None:
+            recommender = recommender.with_scorers_of(self.fitted_recommender.recommender)
         return bind_recommender(recommender, self.eval_split, self.item_names)
 
     def _fit_recommender(self, *, with_calibration: bool) -> FittedRecommender:
