@@ -10,7 +10,14 @@ from dataclasses import replace
 import numpy as np
 
 from ml.data.encoding import encode_ids
-from ml.data.interactions import Interactions, build_user_states, drop_unused_ids, filter_before, reindex_items
+from ml.data.interactions import (
+    Interactions,
+    build_user_states,
+    drop_unused_ids,
+    filter_before,
+    reindex_items,
+    select_people,
+)
 from ml.data.ranker_config import RankerConfig
 from ml.data.sparse_rows import Doubles
 from ml.data.statistics import ndcg_from_ranks
@@ -25,6 +32,7 @@ TRANSITION_ORDERS = (2,)  # compared with first-order transitions
 HELD_OUT_WINDOWS = 2  # scorers are that old at most before the next training in a slow cadence
 MIN_CASES = 50  # fewer cannot tell variants apart: the simplest ones are used
 MAX_CASES = 1_000
+MAX_PEOPLE = 20_000  # a sample of more
 MAX_ITEMS = 2_000  # the most used ones rank the variants of transitions, so that the cost of the choice stays small
 MIN_STANDARD_ERRORS = 2.0  # by which a variant must be ahead of the simplest one
 
@@ -49,6 +57,17 @@ def choose_scorers(
     Returns:
         The settings with `half_life_days` and `transition_order`.
     """
+    if interactions.n_people > MAX_PEOPLE:
+        sampled_people = np.random.default_rng(seed).choice(interactions.n_people, MAX_PEOPLE, replace=False)
+        sampled_config = replace(config, ease_ridge=config.ease_ridge * MAX_PEOPLE / interactions.n_people)
+        chosen_config = choose_scorers(
+            select_people(interactions, np.sort(sampled_people)),
+            sampled_config,
+            horizon_ticks=horizon_ticks,
+            end_tick=end_tick,
+            seed=seed,
+        )
+        return replace(chosen_config, ease_ridge=config.ease_ridge)
     # a second inverse of a large Gram matrix in each ensemble would cost minutes
     may_forget = interactions.is_calendar and interactions.n_items <= config.dense_items
     use_counts = np.bincount(interactions.item, minlength=interactions.n_items)

@@ -12,9 +12,10 @@ from scipy import sparse
 
 from ml.data.interactions import Interactions, UserStates, build_user_states
 from ml.data.sparse_rows import Doubles, Floats, Ints, entry_rows, take_rows
-from ml.retrieval.markov import MAX_MOMENTS, MOMENTS_PER_PERSON, STATE_ROWS, Markov, sample_next_items
+from ml.retrieval.markov import MOMENTS_PER_PERSON, STATE_ROWS, Markov, sample_next_items
 
 MAX_TIED_ITEMS = 4  # items of one moment have no order: a moment with more of them tells little about what led to what
+MAX_MOMENTS = 200_000  # a larger number is sampled evenly: each moment has up to 48 pairs
 MAX_PAIRS = 200_000  # the most frequent ones: rarer pairs of a large company back off to single items
 MIN_PAIR_COUNT = 2  # a pair that was seen once would repeat one person's path
 

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from changing_histories import follow_curricula, take_living_items
 
+import ml.ranking.scorer_choice
 from ml.data.interactions import TICKS_PER_DAY, encode_interactions
 from ml.data.ranker_config import RankerConfig, choose_config
 from ml.ranking.scorer_choice import choose_scorers, choose_variant
@@ -30,6 +31,15 @@ def test_items_that_come_and_go_are_forgotten() -> None:
 @pytest.mark.parametrize("target", ["window", "step"])
 def test_a_fixed_order_of_shared_items_gets_second_order_transitions(target: str) -> None:
     assert choose(follow_curricula(), target=target).transition_order == 2
+
+
+def test_a_sample_of_the_people_chooses_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = take_living_items(n_people=300)
+    interactions = encode_interactions(events)
+    monkeypatch.setattr(ml.ranking.scorer_choice, "MAX_PEOPLE", 200)
+    config = choose(events)
+    assert config.half_life_days < np.inf
+    assert config.ease_ridge == choose_config(interactions).ease_ridge
 
 
 def test_items_that_stay_are_not_forgotten() -> None:
