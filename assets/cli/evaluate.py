@@ -158,15 +158,12 @@ def _evaluate(
 ) -> None:
     if options.split not in get_args(Split):
         raise CommandFailed(f"--split {options.split} is not known; allowed: {', '.join(get_args(Split))}")
-    available_names = list(list_available_models())
     model_names = (
-        available_names
-        if options.models_text == "all"
-        else [model_name.strip() for model_name in options.models_text.split(",")]
+        None if options.models_text == "all" else [model_name.strip() for model_name in options.models_text.split(",")]
     )
-    if unknown_names := sorted(set(model_names) - set(available_names)):
+    if unknown_names := sorted(set(model_names or ()) - set(list_available_models())):
         raise CommandFailed(
-            f"--models {', '.join(unknown_names)} is not known; allowed: all, {', '.join(available_names)}"
+            f"--models {', '.join(unknown_names)} is not known; allowed: all, {', '.join(list_available_models())}"
         )
     progress_bar_columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
     with Progress(*progress_bar_columns, console=stderr_console, transient=True) as progress_bar:
@@ -303,6 +300,21 @@ def _parse_horizon(horizon_text: str, config_file: Path | None) -> int:
     return int(day_digits)
 
 
+def _print_ratios(evaluation: Evaluation) -> None:
+    """Print the headline figure, and the same figure over baselines that are fitted again at each window."""
+    for model_kind, ndcg_ratio in (("other", evaluation.ratio), ("refitted", evaluation.refitted_ratio)):
+        if ndcg_ratio is not None:
+            stdout_console.print(
+                f"footsteps over the best {model_kind} model ({ndcg_ratio.best_other}): {ndcg_ratio.ratio:.3f} "
+                f"(95 %: {ndcg_ratio.low:.3f} to {ndcg_ratio.high:.3f})"
+            )
+    if evaluation.refitted_ratio is not None:
+        stdout_console.print(
+            "The first is the headline figure: all its models were frozen at one date, of later events footsteps "
+            "and recent_popularity only count adoptions. Refitted models learn from everything before each window."
+        )
+
+
 def _print_evaluation(evaluation: Evaluation) -> None:
     freeze_note = f", models frozen at {evaluation.frozen_at}" if evaluation.frozen_at else ""
     print_table(
@@ -316,11 +328,7 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         {**dict.fromkeys(SEGMENT_HEADINGS, "right"), "segment": "left", "model": "left"},
         format_segments(evaluation),
     )
-    if ratio_to_best_other := evaluation.ratio:
-        stdout_console.print(
-            f"footsteps over the best other model ({ratio_to_best_other.best_other}): {ratio_to_best_other.ratio:.3f} "
-            f"(95 %: {ratio_to_best_other.low:.3f} to {ratio_to_best_other.high:.3f})"
-        )
+    _print_ratios(evaluation)
     if probability_reliability := evaluation.reliability:
         stdout_console.print(
             f"Probability: ECE {probability_reliability.ece:.4f}, Brier {probability_reliability.brier:.4f}, "

@@ -94,7 +94,9 @@ def ranker(run: AssetRun) -> Results:
     yield run.materialize(
         EVALUATION, evaluation_rows, _evaluation_metadata(training_outcome.card.reliability, evaluation_rows)
     )
-    usage_phrase = "is in use" if promotion_decision.is_yes else "stays"
+    # a champion that stays is in use under the version of this training if it got newer scorers
+    is_of_this_training = training_outcome.model_version == training_input.training_version.model_version
+    usage_phrase = "is in use" if is_of_this_training else "stays"
     yield AssetCheckResult(
         asset_key=MODEL_CARD.name,
         check_name=PROMOTED,

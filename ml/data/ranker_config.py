@@ -26,6 +26,9 @@ class RankerConfig:
     ease_ridge: float
     item_shrink: float
     item_neighbours: int = 200
+    # These two are chosen on the past, see `ml.ranking.scorer_choice`.
+    half_life_days: float = np.inf  # of acquisitions in the scorers that may forget; infinite: nothing is forgotten
+    transition_order: int = 1  # 1: what follows an item; 2: what follows an item and those shortly before it
     user_neighbours: int = 500
     entries_per_row: int = 1000  # of an item x item matrix; it stays dense below four times as many items
     dense_items: int = 4_000  # scores of more items are computed and merged sparsely, see docs/decisions/size

@@ -22,6 +22,7 @@ from ml.evaluation.ablation import ablate
 from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, list_installed_lambdarank
 from ml.evaluation.metrics import bootstrap_means
 from ml.evaluation.profiling import ResourceMeter
+from ml.evaluation.refitted import BASELINE_BY_REFITTED_NAME, bind_refitted_baseline
 from ml.evaluation.reliability import Reliability
 from ml.evaluation.results import (
     OURS,
@@ -68,7 +69,7 @@ class EvaluatedRecommender:
 
 def list_available_models() -> tuple[str, ...]:
     """The models that can be compared: baselines, those of installed packages too (footsteps[peers]), and ours."""
-    return (*list_available_baselines(), *list_installed_lambdarank(), OURS)
+    return (*list_available_baselines(), *BASELINE_BY_REFITTED_NAME, *list_installed_lambdarank(), OURS)
 
 
 def evaluate(
@@ -94,7 +95,8 @@ def evaluate(
             freeze too, is scored from that history; what they first acquire within the window counts.
             "leave-last" holds out each person's last moment of acquisition and scores it from what came before.
         horizon_days: Length of a window.
-        model_names: Names of models (see `list_available_models`); all if None.
+        model_names: Names of models (see `list_available_models`); all that the split allows if None. Refitted
+            baselines need the time split: they learn from everything before each window.
         seed: Seed of fits, ties and resamples.
         item_names: skill_id, name; ids are read as names if None.
         extra_features: Features from elsewhere, for our model and lambdarank.
@@ -145,13 +147,11 @@ def evaluate_recommender(
     Args, in addition to those of `evaluate`:
         window_choice: "last" evaluates on the last window alone.
         max_people: Evaluate on a random sample of so many people, if there are more; on everybody if None.
-        fitted_models: Recommenders by name; they must not have seen anything after the freeze.
+        fitted_models: Recommenders by name; they must not have seen anything after the freeze. If ours is compared
+            with them, they rank with its scorers, as a champion does in use: learned weights are compared alone.
     """
-    available_names, prefitted_models = list_available_models(), fitted_models or {}
-    compared_models = tuple(model_names or available_names)
-    unknown_names = sorted(set(compared_models) - set(available_names))
-    if unknown_names:
-        raise ValueError(f"no model is called {', '.join(unknown_names)}; there are {', '.join(available_names)}")
+    prefitted_models = fitted_models or {}
+    compared_models = _check_model_names(model_names, split)
     eval_split = _split_events(
         events, split, window_choice, horizon_days, prefitted_models, requirements, repeatable_ids
     )
@@ -185,6 +185,18 @@ def evaluate_recommender(
     )
 
 
+def _check_model_names(model_names: Sequence[str] | None, split: Split) -> tuple[str, ...]:
+    """The models to compare: those named, or all that the split allows."""
+    available_names = list_available_models()
+    if unknown_names := sorted(set(model_names or ()) - set(available_names)):
+        raise ValueError(f"no model is called {', '.join(unknown_names)}; there are {', '.join(available_names)}")
+    if split == "time":
+        return tuple(model_names or available_names)
+    if model_names and (windowed_names := sorted(set(model_names) & set(BASELINE_BY_REFITTED_NAME))):
+        raise ValueError(f"{', '.join(windowed_names)} are fitted again at each window: use the split time")
+    return tuple(model_names or (name for name in available_names if name not in BASELINE_BY_REFITTED_NAME))
+
+
 class _EvaluationRun:
     """Fits and scores models on one split, and keeps our recommender."""
 
@@ -214,6 +226,8 @@ class _EvaluationRun:
         return score_model(bind_model, self.eval_split, self.config, self.tie_break_ranks, resource_meter)
 
     def _bind_model(self, model_name: str, recommender: Recommender | None) -> BindModel:
+        if model_name in BASELINE_BY_REFITTED_NAME:
+            return bind_refitted_baseline(model_name, self.seed)
         if recommender is None and model_name not in (OURS, LAMBDARANK):
             return bind_baseline(
                 build_baseline(model_name, self.config, self.seed).fit(self.eval_split.train_interactions),
@@ -226,6 +240,8 @@ class _EvaluationRun:
                 recommender = fit_lambdarank(recommender, self.eval_split.train_interactions, self.train_item_names)
             else:
                 self.fitted_recommender = fitted_recommender
+        elif self.fitted_recommender is not None:
+            recommender = recommender.with_scorers_of(self.fitted_recommender.recommender)
         return bind_recommender(recommender, self.eval_split, self.item_names)
 
     def _fit_recommender(self, *, with_calibration: bool) -> FittedRecommender:
@@ -318,7 +334,10 @@ def _build_evaluation(
             for model_name, model_scores in scores_by_model.items()
         ),
         segments=measure_segments(eval_split, scores_by_model, seed),
-        ratio=_compare_with_best(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg),
+        ratio=_compare_with_best(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg, is_refitted=False),
+        refitted_ratio=_compare_with_best(
+            list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg, is_refitted=True
+        ),
         comparisons=_compare_pairs(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg),
         reliability=reliability,
         reason=None if recommender is None else recommender.reason,
@@ -326,8 +345,15 @@ def _build_evaluation(
     )
 
 
-def _compare_with_best(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles) -> NdcgRatio | None:
-    other_model_indices = (model_index for model_index, model_name in enumerate(model_names) if model_name != OURS)
+def _compare_with_best(
+    model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles, *, is_refitted: bool
+) -> NdcgRatio | None:
+    """Compare ours with the best frozen model, or with the best refitted one."""
+    other_model_indices = (
+        model_index
+        for model_index, model_name in enumerate(model_names)
+        if model_name != OURS and (model_name in BASELINE_BY_REFITTED_NAME) == is_refitted
+    )
     best_other_index = max(other_model_indices, key=lambda model_index: float(mean_ndcg[model_index]), default=None)
     if OURS not in model_names or best_other_index is None or not mean_ndcg[best_other_index]:
         return None

@@ -118,6 +118,10 @@ class Evaluation:
     reliability: Reliability | None
     reason: str | None  # why `footsteps` fell back to popularity, if it did
     ablation: tuple[AblationResult, ...] = ()
+    refitted_ratio: NdcgRatio | None = None  # over the best baseline that is fitted again at each window
+    # The headline figure is `ratio`. Every model is frozen at one date there; footsteps and recent popularity count
+    # the adoptions up to each window, and the other models see nothing after the freeze.
+    headline: Literal["ratio"] = "ratio"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -30,6 +30,7 @@ from ml.ranking.features import FEATURES, ExtraFeatures
 from ml.ranking.newcomers import fit_newcomer_ranker
 from ml.ranking.ranker import Ranker, fit_ranker
 from ml.ranking.recommender import Recommender, TrainingWindow
+from ml.ranking.scorer_choice import choose_scorers
 from ml.ranking.training_set import TrainingRows, build_training_rows
 from ml.retrieval.scorer_ensemble import fit_ensemble
 
@@ -137,6 +138,7 @@ def fit_coded_recommender(
         interactions, config.training_people, seed
     )
     training_window = describe_window(interactions, end_tick, seed)
+    config = choose_scorers(interactions, config, horizon_ticks=horizon_ticks, end_tick=end_tick, seed=seed)
     ensemble = fit_ensemble(interactions, config, item_names=item_names, seed=seed)
     recommender = Recommender(config, horizon_ticks, ensemble, None, None, None, training_window, extra_features, rules)
     recommender = _add_newcomer_ranker(recommender, training_interactions)

@@ -245,6 +245,21 @@ class Recommender:
             else measure_activity_shift(level, replace(interactions, is_repeatable=rules.repeatable), self.horizon),
         )
 
+    def with_scorers_of(self, later: "Recommender") -> "Recommender":
+        """The weights of this recommender with the scorers of one that was fitted on more; itself if they do not fit.
+
+        They fit if both forget alike and count transitions of the same order: else a weight would meet other scores.
+
+        Args:
+            later: A recommender of the same features and horizon.
+        """
+        settings, later_settings = (
+            (config.half_life_days, config.transition_order) for config in (self.config, later.config)
+        )
+        if self.ranker is None or later.ranker is None or settings != later_settings:
+            return self
+        return replace(self, ensemble=later.ensemble, rules=later.rules, window=later.window, beginnings=None)
+
     def score(
         self,
         events: pl.DataFrame,

@@ -80,6 +80,8 @@ def _refit(
         choose_config(interactions),
         n_candidates=frozen_recommender.config.n_candidates,
         candidates_per_scorer=frozen_recommender.config.candidates_per_scorer,
+        half_life_days=frozen_recommender.config.half_life_days,
+        transition_order=frozen_recommender.config.transition_order,
     )
     training_rows = _add_cases(earlier_fit, interactions, rules, item_names, freeze_tick, end_tick)
     assert earlier_fit.training_rows is not None

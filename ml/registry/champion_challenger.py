@@ -39,6 +39,7 @@ COMPARED_MODELS = ("popularity", "item_knn", "ease", OURS)
 # NDCG@10 of 4,000 people is known to about 0.01, and differences between models on the same people better.
 MAX_EVALUATED_PEOPLE = 4_000
 LogProgress = Callable[[str], None]
+REFRESHED = "the champion stays, its scorers are those of this training"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,17 @@ class TrainingInput:
     def latest_tick(self) -> int:
         """The time of the newest step. Training ends with it: an empty span after it would teach that nothing comes."""
         return int(as_ticks(self.events["ts"]).max(initial=0))
+
+
+@dataclass(frozen=True, eq=False)
+class _SavedModel:
+    """What a training saves: a model, its fit before the last window, and the measures of its card."""
+
+    recommender: Recommender
+    frozen_recommender: Recommender | None
+    metrics: dict[str, float]
+    reliability: Reliability | None
+    is_champion: bool = False  # the champion that stays, with newer scorers
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,9 @@ def run_champion_challenger(
     log_progress: LogProgress = lambda _: None,
 ) -> TrainingOutcome:
     """Train a challenger if it is due, and promote it if it is better than the champion; else the champion stays.
+
+    A champion that stays keeps what it learned, and ranks with the scorers of this training from then on, which saw
+    everything. It is saved as the model version of this training.
 
     Args:
         training_input: What there is to learn from.
@@ -113,14 +128,11 @@ def run_champion_challenger(
     log_progress("fitting the challenger on everything")
     challenger = _fit_challenger(training_input, evaluated_recommender)
     promotion_decision = _decide_promotion(challenger, evaluated_recommender, policy, champion, frozen_champion)
-    challenger_folder = bundle_folder / training_version.model_version
-    challenger_refusal = _save_challenger(challenger, evaluated_recommender, challenger_folder, extra_features)
-    if challenger_refusal is not None:
-        if champion is None:
-            raise BundleError(f"the first model cannot be used: {challenger_refusal}")
-        promotion_decision = Decision(False, f"the challenger's bundle is refused: {challenger_refusal}")
-    winning_version = (
-        training_version.model_version if promotion_decision.is_yes or champion is None else champion.model_version
+    saved_model = _choose_saved_model(
+        challenger, evaluated_recommender, promotion_decision, champion, frozen_champion, bundle_folder
+    )
+    promotion_decision, winning_version = _save_model(
+        saved_model, bundle_folder, training_input, promotion_decision, champion
     )
     next_record = _build_next_record(registry_record, winning_version, champion, training_version, promotion_decision)
     write_record(bundle_folder, next_record)
@@ -164,9 +176,10 @@ def _build_next_record(
     previous_version = (
         champion.model_version if champion is not None and champion.model_version != winning_version else None
     )
-    return RegistryRecord(
-        winning_version, previous_version, training_version.as_of, training_version, promotion_decision
-    )
+    # a champion with newer scorers was promoted when its learned weights were
+    is_refreshed = winning_version == training_version.model_version and not promotion_decision.is_yes
+    promoted_on = registry_record.promoted_on if registry_record and is_refreshed else training_version.as_of
+    return RegistryRecord(winning_version, previous_version, promoted_on, training_version, promotion_decision)
 
 
 def _fit_challenger(training_input: TrainingInput, evaluated_recommender: EvaluatedRecommender | None) -> Recommender:
@@ -230,44 +243,78 @@ def _decide_promotion(
     )
 
 
-def _save_challenger(
+def _choose_saved_model(
     challenger: Recommender,
     evaluated_recommender: EvaluatedRecommender | None,
-    challenger_folder: Path,
-    extra_features: ExtraFeatures | None,
-) -> str | None:
-    """Save the challenger and the recommender that was evaluated; return why the bundle cannot be loaded, or None."""
-    if evaluated_recommender is None:
-        save_bundle(challenger, challenger_folder)
-    else:
-        if evaluated_recommender.fitted_recommender is not None:
-            save_bundle(evaluated_recommender.fitted_recommender.recommender, challenger_folder / FROZEN_FOLDER)
-        save_bundle(
-            challenger,
-            challenger_folder,
-            metrics=_collect_metrics(evaluated_recommender.evaluation),
-            reliability=evaluated_recommender.evaluation.reliability,
-        )
+    promotion_decision: Decision,
+    champion: Champion | None,
+    frozen_champion: Recommender | None,
+    bundle_folder: Path,
+) -> _SavedModel:
+    """The challenger; or the champion with the challenger's scorers, if it stays and can use them."""
+    evaluation = None if evaluated_recommender is None else evaluated_recommender.evaluation
+    frozen_fit = None if evaluated_recommender is None else evaluated_recommender.fitted_recommender
+    frozen_challenger = None if frozen_fit is None else frozen_fit.recommender
+    if evaluation is None:
+        return _SavedModel(challenger, frozen_challenger, {}, None)
+    saved_challenger = _SavedModel(
+        challenger,
+        frozen_challenger,
+        _collect_metrics(evaluation, OURS, evaluation.reliability),
+        evaluation.reliability,
+    )
+    if promotion_decision.is_yes or champion is None or frozen_champion is None or frozen_challenger is None:
+        return saved_challenger
+    refreshed_champion = champion.recommender.with_scorers_of(challenger)
+    refreshed_frozen_champion = frozen_champion.with_scorers_of(frozen_challenger)
+    if refreshed_champion is champion.recommender or refreshed_frozen_champion is frozen_champion:
+        return saved_challenger
+    reliability = read_card(bundle_folder / champion.model_version).reliability
+    return _SavedModel(
+        refreshed_champion,
+        refreshed_frozen_champion,
+        _collect_metrics(evaluation, CHAMPION, reliability),
+        reliability,
+        is_champion=True,
+    )
+
+
+def _save_model(
+    saved_model: _SavedModel,
+    bundle_folder: Path,
+    training_input: TrainingInput,
+    decision: Decision,
+    champion: Champion | None,
+) -> tuple[Decision, str]:
+    """Save a model and its fit before the last window; return the decision now, and the version that is used."""
+    model_version = training_input.training_version.model_version
+    model_folder = bundle_folder / model_version
+    if saved_model.frozen_recommender is not None:
+        save_bundle(saved_model.frozen_recommender, model_folder / FROZEN_FOLDER)
+    save_bundle(saved_model.recommender, model_folder, metrics=saved_model.metrics, reliability=saved_model.reliability)
     try:
-        load_bundle(challenger_folder, extra_features=extra_features)
+        load_bundle(model_folder, extra_features=training_input.extra_features)
     except (BundleError, OSError) as error:
-        return str(error)
-    return None
+        if champion is None:
+            raise BundleError(f"the first model cannot be used: {error}") from error
+        return Decision(False, f"the challenger's bundle is refused: {error}"), champion.model_version
+    if saved_model.is_champion:
+        return replace(decision, reason=f"{decision.reason}; {REFRESHED}"), model_version
+    return decision, model_version if decision.is_yes or champion is None else champion.model_version
 
 
-def _collect_metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The measures of the card: those of the challenger, and NDCG@10 of the models it was compared with."""
-    our_result = next(model_result for model_result in evaluation.models if model_result.model == OURS)
-    reliability = evaluation.reliability
+def _collect_metrics(evaluation: Evaluation, model_name: str, reliability: Reliability | None) -> dict[str, float]:
+    """The measures of the card: those of a model, and NDCG@10 of the models it was compared with."""
+    result = next(model_result for model_result in evaluation.models if model_result.model == model_name)
     return {
-        "hr_at_10": our_result.hr_at_10,
-        "mrr": our_result.mrr,
-        "ndcg_at_10": our_result.ndcg_at_10,
-        **{field.name: getattr(our_result, field.name) for field in fields(Variety)},
+        "hr_at_10": result.hr_at_10,
+        "mrr": result.mrr,
+        "ndcg_at_10": result.ndcg_at_10,
+        **{field.name: getattr(result, field.name) for field in fields(Variety)},
         **{
             f"ndcg_at_10_{model_result.model}": model_result.ndcg_at_10
             for model_result in evaluation.models
-            if model_result.model != OURS
+            if model_result.model != model_name
         },
         **({} if reliability is None else _collect_probability_metrics(reliability)),
     }

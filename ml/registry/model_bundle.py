@@ -27,6 +27,7 @@ MODEL_FILE, CARD_FILE, CARD_PAGE_FILE = "model.skops", "card.json", "card.md"
 TRUSTED_TYPES = (
     *FORMER_TYPES.values(),
     "ml.ranking.probability_level.ProbabilityLevel",
+    "ml.retrieval.sequence.Sequence",
     "scipy.sparse._csr.csr_matrix",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )

@@ -10,7 +10,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Interactions, UserStates
+from ml.data.interactions import TICKS_PER_DAY, Interactions, UserStates
 from ml.data.sparse_rows import Floats
 
 BLOCK_ROWS = 1_000  # rows of a dense item x item matrix handled at a time
@@ -84,10 +84,25 @@ def truncate_to_largest(matrix: Floats, entries_per_row: int) -> Floats | sparse
     )
 
 
-def build_acquisition_matrix(interactions: Interactions) -> sparse.csr_matrix:
-    """Return people x items: 1 if the person ever acquired the item."""
-    acquisitions = interactions.acquisitions
-    return sparse.csr_matrix(
-        (np.ones(len(acquisitions.item), np.float32), acquisitions.item, acquisitions.start),
-        shape=(interactions.n_people, interactions.n_items),
-    )
+def build_acquisition_matrix(interactions: Interactions, half_life_days: float = np.inf) -> sparse.csr_matrix:
+    """Return people x items: how much each acquisition counts; 0 if the person never acquired the item.
+
+    Args:
+        interactions: Interactions of everybody.
+        half_life_days: The share of an acquisition in X'X halves each time its latest use is this much older than the
+            newest event. Weights are scaled to a mean square of 1, so that a ridge means the same with every half-life.
+            Infinite: every acquisition counts 1.
+    """
+    acquisitions, n_items = interactions.acquisitions, interactions.n_items
+    shape = (interactions.n_people, n_items)
+    if np.isinf(half_life_days) or not interactions.is_calendar or not len(acquisitions.item):
+        ones = np.ones(len(acquisitions.item), np.float32)
+        return sparse.csr_matrix((ones, acquisitions.item, acquisitions.start), shape=shape)
+    pair_keys = interactions.person * n_items + interactions.item
+    # entries ascend in time, so that the first one from the end is the latest use
+    distinct_pairs, indices_from_end = np.unique(pair_keys[::-1], return_index=True)
+    latest_uses = interactions.time[::-1][indices_from_end]
+    age_days = (interactions.time.max() - latest_uses) / TICKS_PER_DAY
+    weights = 0.5 ** (age_days / (2.0 * half_life_days))
+    weights /= np.sqrt(np.mean(weights**2))
+    return sparse.csr_matrix((weights.astype(np.float32), np.divmod(distinct_pairs, n_items)), shape=shape)

@@ -22,10 +22,12 @@ class Ease(ItemToItem):
 
     ridge: float = 100.0
     entries_per_row: int = 1000
+    half_life_days: float = np.inf  # of an acquisition, see `build_acquisition_matrix`
 
     def fit(self, interactions: Interactions) -> Self:
         """Fit; at most two items x items matrices of float32 are in memory at once."""
-        people_by_items, n_items = build_acquisition_matrix(interactions), interactions.n_items
+        people_by_items = build_acquisition_matrix(interactions, self.half_life_days)
+        n_items = interactions.n_items
         if not n_items:
             return self
         gram_matrix = np.empty((n_items, n_items), np.float32)

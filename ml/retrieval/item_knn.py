@@ -21,9 +21,10 @@ class ItemKNN(ItemToItem):
 
     neighbours: int = 200
     shrink: float = 20.0  # so that a few common holders alone do not make two items similar
+    half_life_days: float = np.inf  # of an acquisition, see `build_acquisition_matrix`
 
     def fit(self, interactions: Interactions) -> Self:
-        people_by_items = build_acquisition_matrix(interactions)
+        people_by_items = build_acquisition_matrix(interactions, self.half_life_days)
         item_norms = np.sqrt(np.asarray(people_by_items.multiply(people_by_items).sum(axis=0)).ravel()).astype(
             np.float32
         )

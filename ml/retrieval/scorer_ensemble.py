@@ -21,6 +21,7 @@ from ml.retrieval.markov import Markov
 from ml.retrieval.name_text import NameText, group_names
 from ml.retrieval.popularity import Popularity
 from ml.retrieval.recent_popularity import RecentPopularity
+from ml.retrieval.sequence import Sequence
 from ml.retrieval.user_knn import UserKNN
 
 FeatureFamily = Literal[
@@ -172,6 +173,10 @@ def fit_ensemble(
     ease_scorer = Ease(ridge=config.ease_ridge / people_per_sample, entries_per_row=config.entries_per_row).fit(
         interactions
     )
+    forgetting_ease, forgetting_item_knn = ease_scorer, item_knn_scorer
+    if np.isfinite(config.half_life_days):
+        forgetting_ease = replace(ease_scorer, half_life_days=config.half_life_days).fit(interactions)
+        forgetting_item_knn = replace(item_knn_scorer, half_life_days=config.half_life_days).fit(interactions)
     trend_scorer = RecentPopularity().fit(interactions)
     position_mean, position_deviation = _measure_positions(interactions)
     return ScorerEnsemble(
@@ -181,12 +186,12 @@ def fit_ensemble(
             "ease": replace(ease_scorer, decay_moments=all_time_decay_moments),
             "ease_recent": replace(ease_scorer, decay_moments=recent_decay_moments),
             "ease_last": replace(ease_scorer, decay_moments=last_decay_moments),
-            "ease_time": replace(ease_scorer, decay_days=config.decay_days),
+            "ease_time": replace(forgetting_ease, decay_days=config.decay_days),
             "ease_uses": replace(ease_scorer, decay_moments=recent_decay_moments, weigh_uses=True),
-            "item_knn": replace(item_knn_scorer, decay_moments=all_time_decay_moments),
+            "item_knn": replace(forgetting_item_knn, decay_moments=all_time_decay_moments),
             "item_knn_recent": replace(item_knn_scorer, decay_moments=last_decay_moments),
             "markov": markov_scorer,
-            "markov_last": replace(markov_scorer, decay_moments=last_decay_moments),
+            "markov_last": build_last_transitions(markov_scorer, interactions, config),
             "user_knn": UserKNN(neighbours=config.user_neighbours, decay_moments=recent_decay_moments, seed=seed).fit(
                 interactions
             ),
@@ -200,6 +205,18 @@ def fit_ensemble(
         name_groups=group_names(interactions.items if item_names is None else item_names),
         fitted_codes=np.arange(interactions.n_items),
     )
+
+
+def build_last_transitions(markov_scorer: Markov, interactions: Interactions, config: RankerConfig) -> Markov:
+    """Return transitions from the last moment, of the order that the settings say.
+
+    Args:
+        markov_scorer: First-order transitions, fitted on `interactions`.
+        interactions: Interactions to learn from.
+        config: Settings of the scorers.
+    """
+    last_transitions = replace(markov_scorer, decay_moments=config.decay_moments[2])
+    return last_transitions if config.transition_order == 1 else Sequence.extend(last_transitions, interactions)
 
 
 def _measure_positions(interactions: Interactions) -> tuple[Doubles, Doubles]:

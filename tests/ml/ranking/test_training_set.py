@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 
 import ml.ranking.training_set
-from ml.data.interactions import TICKS_PER_DAY, Interactions, as_tick, encode_interactions
+from ml.data.interactions import TICKS_PER_DAY, Interactions, as_tick, encode_interactions, filter_before
 from ml.data.ranker_config import choose_config
 from ml.ranking.cases import build_last_moment_cases, build_training_cases, build_window_cases
-from ml.ranking.training_set import build_training_rows
+from ml.ranking.training_set import build_case_rows, build_training_rows
+from ml.retrieval.scorer_ensemble import fit_ensemble
 
 EVENTS = pl.DataFrame(
     {"person_id": ["a"] * 5 + ["b"] * 2, "skill_id": list("uvwxu") + list("uv"), "ts": [1, 4, 4, 9, 10, 6, 7]}
@@ -111,3 +112,25 @@ def test_frozen_scorers_saw_nothing_at_or_after_their_cases(
     assert len(scored_from) == len(config.freeze_shares)
     assert all(latest < earliest for latest, earliest in zip(fitted_until, scored_from, strict=True))
     assert 0 < len(rows.person) < len(cases)
+
+
+def test_forgetting_and_second_order_transitions_see_nothing_from_the_cutoff_on(small_ladders: pl.DataFrame) -> None:
+    interactions = encode_interactions(small_ladders)
+    config = replace(choose_config(interactions), half_life_days=180.0, transition_order=2)
+    cutoff_tick = as_tick(datetime(2022, 3, 1))
+    cases = build_window_cases(interactions, np.array([cutoff_tick]), 90 * TICKS_PER_DAY)
+    past = filter_before(interactions, cutoff_tick)
+    assert len(past.item) < len(interactions.item)
+    features = [
+        build_case_rows(
+            fit_ensemble(filter_before(history, cutoff_tick), config).with_interactions(history),
+            history,
+            cases,
+            config,
+            None,
+            n_listed=config.n_candidates,
+            seed=0,
+        )[0]
+        for history in (interactions, past)
+    ]
+    assert np.array_equal(*features)

@@ -11,7 +11,7 @@ import pytest
 
 import ml.registry.champion_challenger
 from ml.registry.champion_challenger import TrainingInput, run_champion_challenger
-from ml.registry.model_bundle import read_card
+from ml.registry.model_bundle import load_bundle, read_card
 from ml.registry.promotion import Decision, TrainingVersion
 from ml.registry.registry import read_record
 from pipelines.contracts.policy import TrainingPolicy
@@ -62,18 +62,35 @@ def test_a_run_with_little_new_data_trains_nothing(models: Path, small_ladders: 
     assert (models / "champion.json").read_text() == before
 
 
-def test_a_challenger_of_the_same_recipe_is_not_promoted(models: Path, small_ladders: pl.DataFrame) -> None:
-    eager = replace(POLICY, every_days=1)  # a day later the same recipe has hardly more to learn from
-    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
+def test_a_challenger_of_the_same_recipe_is_not_promoted_and_the_champion_gets_its_scorers(
+    models: Path, small_ladders: pl.DataFrame
+) -> None:
+    # a week later the same recipe has hardly more to learn from
+    champion = load_bundle(models / "one")
+    outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     assert outcome.was_trained
-    assert outcome.model_version == "one"
     assert "ahead of champion in" in outcome.promotion_decision.reason
+    assert outcome.promotion_decision.reason.endswith("; the champion stays, its scorers are those of this training")
+    assert outcome.model_version == "two"
+    refreshed, frozen = load_bundle(models / "two"), load_bundle(models / "two" / "frozen")
+    assert champion.ranker is not None
+    assert refreshed.ranker is not None
+    assert frozen.ranker is not None
+    assert refreshed.ranker.weights.tolist() == champion.ranker.weights.tolist()
+    twin = load_bundle(models / "one" / "frozen").ranker
+    assert twin is not None
+    assert frozen.ranker.weights.tolist() == twin.weights.tolist()
+    # the scorers saw the week that the champion did not, those of the frozen fit nothing of the last window
+    assert refreshed.window.end > champion.window.end
+    assert refreshed.window.end - frozen.window.end == 60 * 86_400_000_000
+    assert refreshed.ensemble.popularity.sum() > champion.ensemble.popularity.sum()
     assert outcome.evaluation is not None
     assert "champion" in {row.model for row in outcome.evaluation.models}
     record = read_record(models)
     assert record is not None
-    assert record.latest.model_version == "two"
-    repeated = run_champion_challenger(build_input(small_ladders, date(2023, 1, 2), "two"), models, eager)
+    assert (record.model_version, record.previous, record.latest.model_version) == ("two", "one", "two")
+    assert record.promoted_on == date(2023, 1, 1)
+    repeated = run_champion_challenger(build_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     assert not repeated.was_trained
     assert repeated.promotion_decision == outcome.promotion_decision
 
@@ -117,7 +134,12 @@ def test_a_refused_champion_is_replaced_by_the_model_before_it(
         ml.registry.champion_challenger, "decide_promotion", lambda *_, **__: Decision(False, "not better")
     )
     outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 10), "three"), models, POLICY)
-    assert outcome.model_version == "one"
+    # the model before it stays, with the scorers of this training
+    assert outcome.model_version == "three"
+    rankers = [load_bundle(models / version).ranker for version in ("one", "three")]
+    assert rankers[0] is not None
+    assert rankers[1] is not None
+    assert rankers[0].weights.tolist() == rankers[1].weights.tolist()
     assert outcome.refusal is not None
     assert outcome.refusal.startswith("two is refused: model.skops is no recommender for the items")
     assert outcome.training_decision.reason.startswith("the champion cannot be used")

@@ -26,6 +26,8 @@ from ml.ranking.fitting import fit_recommender
 from ml.ranking.recommender import Recommender
 from ml.registry.former_names import FORMER_FIELDS, FORMER_TYPES, fill_missing_values
 from ml.registry.model_bundle import BundleError, load_bundle, read_card, save_bundle
+from ml.retrieval.scorer_ensemble import fit_ensemble
+from ml.retrieval.sequence import Sequence
 
 AS_OF = datetime(2023, 1, 1)
 
@@ -52,6 +54,23 @@ def test_a_loaded_bundle_scores_exactly_as_before(fitted: Recommender, ladders: 
     assert card.metrics == {"ndcg_at_10": 0.3}
     assert card.n_items == 36
     assert card.versions["scikit-learn"]
+
+
+def test_forgetting_scorers_and_second_order_transitions_are_stored(
+    fitted: Recommender, small_ladders: pl.DataFrame, tmp_path: Path
+) -> None:
+    config = replace(fitted.config, half_life_days=180.0, transition_order=2)
+    ensemble = fit_ensemble(encode_interactions(small_ladders), config)
+    assert isinstance(ensemble.scorers["markov_last"], Sequence)
+    drifting = replace(fitted, config=config, ensemble=ensemble)
+    save_bundle(drifting, tmp_path)
+    loaded, people = load_bundle(tmp_path), small_ladders["person_id"].unique().sort().head(20)
+    assert loaded.config == config
+    assert_frame_equal(
+        loaded.score(small_ladders, people, as_of=AS_OF),
+        drifting.score(small_ladders, people, as_of=AS_OF),
+        check_exact=True,
+    )
 
 
 def test_a_card_holds_the_reliability(fitted: Recommender, tmp_path: Path) -> None:
@@ -195,6 +214,7 @@ FORMER_FIELDS_BY_TYPE = {
 ADDED_FIELDS = {
     *("newcomer_ranker", "beginnings", "max_newcomer_cases", "newcomer_windows", "min_frozen_cases"),
     *("newcomer_calibrator", "activity_shift", "level", "base_rate"),
+    *("half_life_days", "transition_order"),
 }
 
 
