@@ -107,6 +107,32 @@ def bench_companies(
     print_small_companies(events, people, companies, horizon, seed, as_json)
 
 
+@bench.command(
+    "peers",
+    epilog=example("footsteps bench peers events.csv", "footsteps bench peers e.csv --models sasrec --epochs 40"),
+)
+@report_failures
+def bench_peers(
+    events: Annotated[Path, typer.Argument(help="CSV or Parquet: person_id, skill_id, ts.")],
+    split: Annotated[str, typer.Option(help="time or leave-last.")] = "time",
+    horizon: Annotated[int, typer.Option(min=1, help="Days ahead within which a step counts.")] = 90,
+    models: Annotated[str, typer.Option(help="sasrec, bert4rec, or both, separated by a comma.")] = "sasrec,bert4rec",
+    epochs: Annotated[int, typer.Option(min=10, help="The largest number of epochs of a setting.")] = 100,
+    environment: Annotated[
+        Path, typer.Option(help="Folder for RecTools and PyTorch, which are installed into it at first.")
+    ] = Path(".venv/sequence-models"),
+    seed: Annotated[int, typer.Option(help="Seed of all fits.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the recommender and simple models with SASRec and BERT4Rec, tuned on the past of the same history.
+
+    Four settings are tried per sequence model (two widths, two learning rates), each until it stops getting better.
+    """
+    from benchmarks.training.sequence_models import print_peers
+
+    print_peers(events, split, horizon, models, epochs, environment, seed, as_json)
+
+
 @bench.command("scale", epilog=example("footsteps bench scale --people 10000", "footsteps bench scale --repeats 3"))
 @report_failures
 def bench_scale(

@@ -191,7 +191,7 @@ def _evaluate(
     if options.as_json:
         print_json(evaluation.to_dict())
         return
-    _print_evaluation(evaluation)
+    print_evaluation(evaluation)
     if report_files:
         stdout_console.print(f"Report: {report_files[0]}")
 
@@ -315,7 +315,8 @@ def _print_ratios(evaluation: Evaluation) -> None:
         )
 
 
-def _print_evaluation(evaluation: Evaluation) -> None:
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Print the tables of an evaluation."""
     freeze_note = f", models frozen at {evaluation.frozen_at}" if evaluation.frozen_at else ""
     print_table(
         f"{evaluation.n_people_scored:,} people scored, {evaluation.n_items:,} steps, "

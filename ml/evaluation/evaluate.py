@@ -56,6 +56,7 @@ from ml.ranking.recommender import Recommender
 from ml.retrieval.baselines import build_baseline, list_available_baselines
 
 Progress = Callable[[str, float], None]
+FitModel = Callable[[EvalSplit], BindModel]  # fits a model on the training interactions of a split
 WindowChoice = Literal["enough", "last"]
 
 
@@ -134,6 +135,7 @@ def evaluate_recommender(
     horizon_days: int = 90,
     model_names: Sequence[str] | None = None,
     fitted_models: Mapping[str, Recommender] | None = None,
+    added_models: Mapping[str, FitModel] | None = None,
     seed: int = 0,
     item_names: pl.DataFrame | None = None,
     extra_features: ExtraFeatures | None = None,
@@ -149,23 +151,25 @@ def evaluate_recommender(
         max_people: Evaluate on a random sample of so many people, if there are more; on everybody if None.
         fitted_models: Recommenders by name; they must not have seen anything after the freeze. If ours is compared
             with them, they rank with its scorers, as a champion does in use: learned weights are compared alone.
+        added_models: Models from elsewhere by name; each is fitted on the split.
     """
-    prefitted_models = fitted_models or {}
+    prefitted_models, fit_by_model = fitted_models or {}, added_models or {}
     compared_models = _check_model_names(model_names, split)
     eval_split = _split_events(
         events, split, window_choice, horizon_days, prefitted_models, requirements, repeatable_ids
     )
-    if max_people is not None:
-        eval_split = sample_people(eval_split, max_people, seed)
+    eval_split = eval_split if max_people is None else sample_people(eval_split, max_people, seed)
     evaluation_run = _EvaluationRun(eval_split, item_names, extra_features, horizon_days, seed)
     scores_by_model: dict[str, ModelScores] = {}
     with threadpool_limits(1):
-        for model_index, model_name in enumerate((*compared_models, *prefitted_models)):
-            report_progress(model_name, model_index / (len(compared_models) + len(prefitted_models)))
-            scores_by_model[model_name] = evaluation_run.score(model_name, prefitted_models.get(model_name))
+        all_names = (*compared_models, *prefitted_models, *fit_by_model)
+        for model_index, model_name in enumerate(all_names):
+            report_progress(model_name, model_index / len(all_names))
+            scores_by_model[model_name] = evaluation_run.score(
+                model_name, prefitted_models.get(model_name), fit_by_model.get(model_name)
+            )
         report_progress("metrics", 0.95)
-        our_fit = evaluation_run.fitted_recommender
-        our_recommender = None if our_fit is None else our_fit.recommender
+        our_recommender = evaluation_run.recommender
         reliability = (
             None
             if our_recommender is None
@@ -181,7 +185,7 @@ def evaluate_recommender(
         evaluation=_build_evaluation(
             split, horizon_days, eval_split, scores_by_model, our_recommender, reliability, ablation_results, seed
         ),
-        fitted_recommender=our_fit,
+        fitted_recommender=evaluation_run.fitted_recommender,
     )
 
 
@@ -218,11 +222,20 @@ class _EvaluationRun:
         self.tie_break_ranks = np.random.default_rng(seed).permutation(eval_split.all_interactions.n_items)
         self.fitted_recommender: FittedRecommender | None = None
 
-    def score(self, model_name: str, prefitted_recommender: Recommender | None) -> ModelScores:
-        """The scores of the model of that name, which is fitted unless it is given."""
+    @property
+    def recommender(self) -> Recommender | None:
+        """Our recommender, once it is fitted."""
+        return None if self.fitted_recommender is None else self.fitted_recommender.recommender
+
+    def score(
+        self, model_name: str, prefitted_recommender: Recommender | None, fit_model: FitModel | None
+    ) -> ModelScores:
+        """The scores of the model of that name, which is fitted by `fit_model` or by its name unless it is given."""
         resource_meter = ResourceMeter()
         with resource_meter:
-            bind_model = self._bind_model(model_name, prefitted_recommender)
+            bind_model = (
+                self._bind_model(model_name, prefitted_recommender) if fit_model is None else fit_model(self.eval_split)
+            )
         return score_model(bind_model, self.eval_split, self.config, self.tie_break_ranks, resource_meter)
 
     def _bind_model(self, model_name: str, recommender: Recommender | None) -> BindModel:
