@@ -7,12 +7,14 @@ Does not belong here: the evaluation of one history (`ml.evaluation`).
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from assets.cli.evaluate import read_history
 from assets.cli.terminal.console import CommandFailed, print_json, print_note, print_table
+from ml.data.sparse_rows import Ints
 from ml.data.statistics import percentile_interval
 from ml.evaluation.evaluate import evaluate
 from ml.evaluation.reliability import Reliability
@@ -119,12 +121,6 @@ def compare_companies(
     best_index = int(np.argmax(ndcg_sums[:, :-1].sum(axis=0)))
     resampled = np.random.default_rng(seed).integers(0, len(evaluations), (_RESAMPLES, len(evaluations)))
     resampled_sums = ndcg_sums[resampled].sum(axis=1)
-    # companies x 2: expected and observed positives
-    counts = np.array([_count_promises(evaluation.reliability) for evaluation in evaluations])
-    resampled_counts = counts[resampled].sum(axis=1)
-    promised_low, promised_high = percentile_interval(
-        resampled_counts[:, 0] / np.maximum(resampled_counts[:, 1], 1.0)
-    ).tolist()
     low, high = percentile_interval(resampled_sums[:, -1] / resampled_sums[:, best_index]).tolist()
     return CompanyComparison(
         people=people,
@@ -137,16 +133,28 @@ def compare_companies(
         ratio=float(ndcg_sums[:, -1].sum() / ndcg_sums[:, best_index].sum()),
         ratio_low=low,
         ratio_high=high,
-        promised=float(counts[:, 0].sum()),
-        came_true=int(counts[:, 1].sum()),
-        promised_ratio=float(counts[:, 0].sum() / max(counts[:, 1].sum(), 1.0)),
-        promised_ratio_low=promised_low,
-        promised_ratio_high=promised_high,
+        **_pool_promises(evaluations, resampled),
         with_skill=sum(
             evaluation.reliability is not None and (evaluation.reliability.prior_brier_skill or 0.0) >= 0.0
             for evaluation in evaluations
         ),
     )
+
+
+def _pool_promises(evaluations: list[Evaluation], resampled: Ints) -> dict[str, Any]:
+    """Promised and came true over all companies, and their ratio with its interval over resamples of companies."""
+    # companies x 2: expected and observed positives
+    counts = np.array([_count_promises(evaluation.reliability) for evaluation in evaluations])
+    resampled_counts = counts[resampled].sum(axis=1)
+    low, high = percentile_interval(resampled_counts[:, 0] / np.maximum(resampled_counts[:, 1], 1.0)).tolist()
+    promised, came_true = counts.sum(axis=0).tolist()
+    return {
+        "promised": promised,
+        "came_true": int(came_true),
+        "promised_ratio": promised / max(came_true, 1.0),
+        "promised_ratio_low": low,
+        "promised_ratio_high": high,
+    }
 
 
 def _count_promises(reliability: Reliability | None) -> tuple[float, float]:

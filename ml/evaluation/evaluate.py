@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 from ml.data.eligibility import encode_rules
 from ml.data.interactions import TICKS_PER_DAY, encode_interactions
 from ml.data.ranker_config import choose_config
-from ml.data.sparse_rows import Doubles
 from ml.data.statistics import percentile_interval
 from ml.evaluation.ablation import ablate
+from ml.evaluation.comparisons import compare_pairs, compare_with_best
 from ml.evaluation.lambdarank_baseline import LAMBDARANK, fit_lambdarank, list_installed_lambdarank
 from ml.evaluation.metrics import bootstrap_means
 from ml.evaluation.profiling import ResourceMeter
@@ -29,8 +29,6 @@ from ml.evaluation.results import (
     AblationResult,
     Evaluation,
     ModelResult,
-    NdcgRatio,
-    PairedComparison,
     Split,
 )
 from ml.evaluation.scoring import (
@@ -160,14 +158,8 @@ def evaluate_recommender(
     )
     eval_split = eval_split if max_people is None else sample_people(eval_split, max_people, seed)
     evaluation_run = _EvaluationRun(eval_split, item_names, extra_features, horizon_days, seed)
-    scores_by_model: dict[str, ModelScores] = {}
     with threadpool_limits(1):
-        all_names = (*compared_models, *prefitted_models, *fit_by_model)
-        for model_index, model_name in enumerate(all_names):
-            report_progress(model_name, model_index / len(all_names))
-            scores_by_model[model_name] = evaluation_run.score(
-                model_name, prefitted_models.get(model_name), fit_by_model.get(model_name)
-            )
+        scores_by_model = evaluation_run.score_models(compared_models, prefitted_models, fit_by_model, report_progress)
         report_progress("metrics", 0.95)
         our_recommender = evaluation_run.recommender
         reliability = (
@@ -227,7 +219,24 @@ class _EvaluationRun:
         """Our recommender, once it is fitted."""
         return None if self.fitted_recommender is None else self.fitted_recommender.recommender
 
-    def score(
+    def score_models(
+        self,
+        compared_models: Sequence[str],
+        prefitted_models: Mapping[str, Recommender],
+        fit_by_model: Mapping[str, FitModel],
+        report_progress: Progress,
+    ) -> dict[str, ModelScores]:
+        """The scores of each model: of those compared, then of those fitted before, then of those from elsewhere."""
+        scores_by_model: dict[str, ModelScores] = {}
+        all_names = (*compared_models, *prefitted_models, *fit_by_model)
+        for model_index, model_name in enumerate(all_names):
+            report_progress(model_name, model_index / len(all_names))
+            scores_by_model[model_name] = self._score(
+                model_name, prefitted_models.get(model_name), fit_by_model.get(model_name)
+            )
+        return scores_by_model
+
+    def _score(
         self, model_name: str, prefitted_recommender: Recommender | None, fit_model: FitModel | None
     ) -> ModelScores:
         """The scores of the model of that name, which is fitted by `fit_model` or by its name unless it is given."""
@@ -347,52 +356,12 @@ def _build_evaluation(
             for model_name, model_scores in scores_by_model.items()
         ),
         segments=measure_segments(eval_split, scores_by_model, seed),
-        ratio=_compare_with_best(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg, is_refitted=False),
-        refitted_ratio=_compare_with_best(
+        ratio=compare_with_best(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg, is_refitted=False),
+        refitted_ratio=compare_with_best(
             list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg, is_refitted=True
         ),
-        comparisons=_compare_pairs(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg),
+        comparisons=compare_pairs(list(scores_by_model), case_ndcg.mean(axis=0), bootstrap_ndcg),
         reliability=reliability,
         reason=None if recommender is None else recommender.reason,
         ablation=ablation_results,
-    )
-
-
-def _compare_with_best(
-    model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles, *, is_refitted: bool
-) -> NdcgRatio | None:
-    """Compare ours with the best frozen model, or with the best refitted one."""
-    other_model_indices = (
-        model_index
-        for model_index, model_name in enumerate(model_names)
-        if model_name != OURS and (model_name in BASELINE_BY_REFITTED_NAME) == is_refitted
-    )
-    best_other_index = max(other_model_indices, key=lambda model_index: float(mean_ndcg[model_index]), default=None)
-    if OURS not in model_names or best_other_index is None or not mean_ndcg[best_other_index]:
-        return None
-    our_index = model_names.index(OURS)
-    ratio_low, ratio_high = percentile_interval(
-        bootstrap_ndcg[:, our_index] / np.maximum(bootstrap_ndcg[:, best_other_index], 1e-12)
-    ).tolist()
-    return NdcgRatio(
-        model_names[best_other_index], float(mean_ndcg[our_index] / mean_ndcg[best_other_index]), ratio_low, ratio_high
-    )
-
-
-def _compare_pairs(model_names: list[str], mean_ndcg: Doubles, bootstrap_ndcg: Doubles) -> tuple[PairedComparison, ...]:
-    """Compare ours with every other model: mean NDCG per model, and its bootstrap means, draws x models."""
-    if OURS not in model_names:
-        return ()
-    our_index = model_names.index(OURS)
-    bootstrap_gains = bootstrap_ndcg[:, [our_index]] - bootstrap_ndcg
-    gain_bounds, ahead_shares = (
-        percentile_interval(bootstrap_gains).T.tolist(),
-        (bootstrap_gains > 0).mean(axis=0).tolist(),
-    )
-    return tuple(
-        PairedComparison(model_name, mean_gain, gain_low, gain_high, ahead_share)
-        for model_name, mean_gain, (gain_low, gain_high), ahead_share in zip(
-            model_names, (mean_ndcg[our_index] - mean_ndcg).tolist(), gain_bounds, ahead_shares, strict=True
-        )
-        if model_name != OURS
     )
