@@ -1,35 +1,24 @@
 """`footsteps serve`: the process of the web application.
 
-Belongs here: when it may start, where it listens, where its log goes.
+Belongs here: where it listens, where its log goes.
 Does not belong here: the application (`app`), the options of the command (`assets.cli`).
 """
 
 import logging
-import os
 import sys
-from pathlib import Path
 
 import uvicorn
-
-from assets.web.app import create_app
-from pipelines.config.company import Config
-from pipelines.config.settings import Settings
+from starlette.applications import Starlette
 
 
-def serve(settings: Settings, config: Config, landing_folder: Path, host: str, port: int) -> None:
-    """Serve until the process is ended.
+def run_server(app: Starlette, host: str, port: int) -> None:
+    """Serve until the process is ended; the log goes to standard error.
 
     Args:
-        settings: Folders of the data root.
-        config: The content of footsteps.yaml.
-        landing_folder: The landing folder.
+        app: The application.
         host: Address to listen at.
         port: Port to listen at.
-
-    Raises:
-        ServeRefused: No way of identity is configured, or a secret is missing.
     """
-    app = create_app(settings, config, landing_folder, os.environ)
     log_handler = logging.StreamHandler(sys.stderr)
     log_handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[log_handler], force=True)

@@ -4,13 +4,15 @@ Belongs here: the input of the command, and its failures.
 Does not belong here: the application (`assets.web`).
 """
 
+import os
 from pathlib import Path
 
 from assets.checks.exit_codes import ExitCode
 from assets.cli.terminal.console import CommandFailed, print_note, resolve_settings
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
+from assets.web.app import create_app
 from assets.web.identity import ServeRefused
-from assets.web.server import serve
+from assets.web.server import run_server
 
 
 def serve_pages(
@@ -31,7 +33,8 @@ def serve_pages(
     settings = resolve_settings(data_root, config_file, landing_folder)
     config = load_config(settings)
     try:
-        print_note(f"serving on http://{host}:{port}; Ctrl-C ends it")
-        serve(settings, config, resolve_landing_folder(settings, config), host, port)
+        app = create_app(settings, config, resolve_landing_folder(settings, config), os.environ)
     except ServeRefused as refusal:
         raise CommandFailed(str(refusal), ExitCode.CONFIGURATION) from refusal
+    print_note(f"serving on http://{host}:{port}; Ctrl-C ends it")
+    run_server(app, host, port)

@@ -20,7 +20,10 @@ from served_company import (
     sign_in,
 )
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
+from assets.checks.exit_codes import ExitCode
+from assets.cli.app import app as command_line
 from assets.web import pages
 from assets.web.app import create_app
 from assets.web.identity import ServeRefused
@@ -315,3 +318,10 @@ def test_only_operators_are_shown_the_way_to_the_run_report(client: TestClient) 
         assert "run.html" not in client.get(path, headers=sign_in("E0")).text
     for path in ("/people/me/", "/index.html"):
         assert "run.html" in client.get(path, headers=sign_in("E5")).text
+
+
+def test_the_command_says_in_one_sentence_why_it_does_not_start(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FOOTSTEPS_PROXY_SECRET", raising=False)
+    result = CliRunner().invoke(command_line, ["serve", "--data-root", str(root), "--host", "0.0.0.0"])
+    assert result.exit_code == ExitCode.CONFIGURATION
+    assert result.stderr.startswith("footsteps: the environment variable FOOTSTEPS_PROXY_SECRET is not set")
