@@ -71,14 +71,14 @@ def make_lake(root: Path, people: int) -> Lake:
                 {
                     "model": "footsteps",
                     "segment": segment,
-                    "people_count": 9,
+                    "people_count": people_count,
                     "hr_at_10": 0.5,
                     "ndcg_at_10": 0.25,
                     "ndcg_at_10_low": 0.2,
                     "ndcg_at_10_high": 0.3,
                     "mrr": 0.2,
                 }
-                for segment in ("all", "long", "short")
+                for segment, people_count in (("all", 9), ("long", 9), ("short", 9), ("cold", 4), ("no_history", 0))
             ],
         ),
     )
@@ -171,6 +171,13 @@ def test_a_page_shows_the_values_of_the_tables(site: Path) -> None:
     assert "As of 30 June 2025." in page
     assert "Valid until 2 July 2025." in (site / "run.html").read_text()
     assert "There is too little evidence to recommend a step." in person_page(root, site, "p0002").read_text()
+
+
+def test_the_run_page_leaves_out_figures_about_too_few_people(site: Path) -> None:
+    page = (site / "run.html").read_text()
+    assert page.count("people with a long history") == 1
+    # groups of four people and of nobody, and the one person without a list
+    assert not any(text in page for text in ("almost no history", "without a history", "too little evidence"))
 
 
 def test_a_team_page_counts_nobody_below_five(tmp_path: Path) -> None:
