@@ -12,8 +12,10 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSc
 from pipelines.sources.adapter import all_adapters, get_adapter, read_export
 from pipelines.sources.declaration import Adapter, ShapeMap, SourceOptions
 from pipelines.sources.field_text import headers_read_by
+from pipelines.sources.header_spelling import words_of
 from pipelines.sources.readers.files import ExportRefused
 from pipelines.sources.readers.text_table import normalize_header
+from pipelines.sources.vocabularies.person_headers import USUAL_ACTOR_HEADERS
 
 Group = tuple[str, ...]
 SHAPE_GROUPS = [(shape, group) for shape, schema in CANONICAL_SCHEMAS.items() for group in schema.needed_column_groups]
@@ -76,7 +78,16 @@ def test_an_export_without_a_needed_column_is_refused_for_each_system(
     missing = [header for field_map in shape.fields if field_map.destination in group for header in field_map.headers]
     normalized = {normalize_header(header) for header in missing}
     headers = dict.fromkeys((*(shape.signature or adapter.signature), *headers_read_by(shape)))
-    present = [h for h in headers if not h.startswith(("@", "$")) and normalize_header(h) not in normalized]
+    usual_words = {
+        words for column in group if column in USUAL_ACTOR_HEADERS for words in USUAL_ACTOR_HEADERS[column].names
+    }
+    present = [
+        header
+        for header in headers
+        if not header.startswith(("@", "$"))
+        and normalize_header(header) not in normalized
+        and words_of(header) not in usual_words
+    ]
     message = refusal(write_csv(tmp_path / "export.csv", present), adapter, SourceOptions())
     assert re.match(r"export.csv has no column .*, needed for .*; nearest: .*; set it by `mapping: ", message)
     assert any(header in message for header in missing)
