@@ -27,6 +27,7 @@ from assets.answers.landing_rows import (
 from pipelines.config.company import Config
 from pipelines.config.serve import ANSWER_SOURCES
 from pipelines.config.settings import Settings
+from pipelines.publish.site.language import message
 from pipelines.storage.atomic_write import write_text_atomically
 
 StepGoal = Literal["apprentice", "journeyman", "master", "refresh"]
@@ -129,7 +130,7 @@ class AnswerWriter:
         skill_id = getattr(answer, "skill_id", None)
         is_every_skill = isinstance(answer, ConsentAnswer) and skill_id == _EVERY_SKILL
         if skill_id is not None and not is_every_skill and skill_id not in known_skill_ids:
-            raise AnswerRefused("there is no micro-skill with this id")
+            raise AnswerRefused(message("there is no micro-skill with this id"))
         if isinstance(answer, RequestAnswer):
             self._write_request(person_id, answer, now)
             return
@@ -163,7 +164,7 @@ class AnswerWriter:
         """Write a file for one request: the run that fulfils it deletes the file."""
         pattern = self.find_request_pattern(answer.kind)
         if pattern is None:
-            raise AnswerRefused("requests are not taken here: ask your data-protection officer")
+            raise AnswerRefused(message("requests are not taken here: ask your data-protection officer"))
         csv_buffer = io.StringIO(newline="")
         csv_writer = csv.writer(csv_buffer, lineterminator="\n")
         csv_writer.writerows([("person_id", "asked_at"), (person_id, format_time(now))])
@@ -212,6 +213,5 @@ def _describe_row(
 
 
 def _check_day(stated_day: date, today: date) -> None:
-    last_day = today + timedelta(days=_MAX_CONSENT_DAYS)
-    if not today < stated_day <= last_day:
-        raise AnswerRefused(f"the day must be after today and at most two years ahead, until {last_day.isoformat()}")
+    if not today < stated_day <= today + timedelta(days=_MAX_CONSENT_DAYS):
+        raise AnswerRefused(message("the day must be after today and at most two years ahead"))

@@ -4,6 +4,7 @@ Belongs here: which page a caller gets, and the answers that its forms send.
 Does not belong here: the content of pages (`pipelines.publish.site`).
 """
 
+from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,22 +16,15 @@ from assets.web.answers import ANSWER_ADAPTER
 from assets.web.given_answers import GivenAnswer, find_pending
 from assets.web.protection import is_same_origin
 from assets.web.service import Refused, Visit
-from pipelines.contracts.columns import RELATIONS, STAGES
+from pipelines.contracts.columns import STAGES
 from pipelines.publish.site.drawn_charts import DrawnCharts
-from pipelines.publish.site.page_data import PersonRows, iterate_people, name_team_page
+from pipelines.publish.site.language import message
+from pipelines.publish.site.page_data import PageData, PersonRows, iterate_people, name_team_page
 from pipelines.publish.site.pages import render_person_page
+from pipelines.publish.site.person_texts import RELATION_TEXTS
 from pipelines.publish.site.run_page import build_run_sections
 
 OWN_PAGE = "/people/me/"
-_OWN_PAGE_SOURCE = (
-    '{% extends "person.html.j2" %}'
-    "{% block form_target %}'self'{% endblock %}"
-    '{% block address %}<p>{{ _("Only you see this page.") }}</p>{% endblock %}'
-    "{% block answers %}{{ answer_section }}{% endblock %}"
-    "{% block validity %}<p>As of {{ page.as_of or snapshot.as_of }}; "
-    "after {{ snapshot.valid_until }} this page is stale.</p>{% endblock %}"
-    "{% block run_link %}{% if is_operator %}{{ super() }}{% endif %}{% endblock %}"
-)
 # The fields of a form that belong to each kind of answer; a browser sends the empty ones, too.
 _REPLY_FIELDS = ("kind", "skill_id", "step_goal")
 _FIELDS_BY_KIND = {
@@ -44,20 +38,20 @@ _FIELDS_BY_KIND = {
     **dict.fromkeys(("copy", "erasure"), ("kind", "is_confirmed")),
 }
 _PENDING_TEXTS = {
-    "accept": "You accepted “{skill}”.",
-    "dismiss": "You dismissed “{skill}”.",
-    "snooze": "You put “{skill}” off until {until_date}.",
-    "dispute": "You say that you are at “{stated_stage}” in “{skill}”.",
-    "hide": "You hid “{skill}” from others.",
-    "done": "You marked “{skill}” as done.",
-    "retract": "You took back your replies about “{skill}”.",
-    "wish": "You want to learn “{skill}” with a weight of {wish_weight} of 1.",
-    "consent": "You agreed to be shown for {consent_skill} ({consent_relation}) until {expires_date}.",
-    "withdraw": "You withdrew your consent to be shown for {consent_skill} ({consent_relation}).",
-    "opt_out": "You opted out of recommendations.",
-    "opt_in": "You want recommendations again.",
-    "copy": "You asked for a copy of what is stored about you.",
-    "erasure": "You asked to be erased.",
+    "accept": message("You accepted “%(skill)s”."),
+    "dismiss": message("You dismissed “%(skill)s”."),
+    "snooze": message("You put “%(skill)s” off until %(date)s."),
+    "dispute": message("You say that you are at “%(stage)s” in “%(skill)s”."),
+    "hide": message("You hid “%(skill)s” from others."),
+    "done": message("You marked “%(skill)s” as done."),
+    "retract": message("You took back your replies about “%(skill)s”."),
+    "wish": message("Your wish to learn “%(skill)s” weighs %(share)s."),
+    "consent": message("You agreed to be shown until %(date)s: %(shown_skill)s, %(relation)s."),
+    "withdraw": message("You withdrew your consent to be shown: %(shown_skill)s, %(relation)s."),
+    "opt_out": message("You opted out of recommendations."),
+    "opt_in": message("You want recommendations again."),
+    "copy": message("You asked for a copy of what is stored about you."),
+    "erasure": message("You asked to be erased."),
 }
 # A longer list of names makes a page slow to load; names can be typed all the same.
 _MAX_LISTED_SKILLS = 500
@@ -85,13 +79,17 @@ def redirect_to_own_page(visit: Visit) -> Response:
 def show_own_page(visit: Visit) -> Response:
     """The caller's own page, with what they answered and forms to answer."""
     (person_rows,) = iterate_people(visit.served.page_data, [visit.person_id])
-    answer_template = visit.served.environment.get_template("answers.html.j2")
-    answer_section = answer_template.render(
-        answers=_describe_answer_section(visit, person_rows), goals=STAGES, relations=RELATIONS
+    answer_section = visit.served.environment.get_template("answers.html.j2").make_module(
+        {"answers": _describe_answer_section(visit, person_rows), "stages": STAGES, "relations": RELATION_TEXTS}
     )
     # a template of its own per request: the globals of a shared one would be seen by every request
     page_template = visit.served.environment.from_string(
-        _OWN_PAGE_SOURCE, globals={"answer_section": Markup(answer_section), "is_operator": visit.caller.is_operator}
+        '{% extends "own_page.html.j2" %}',
+        globals={
+            "answer_section": Markup(answer_section),
+            "answer_step": answer_section.answer_step,
+            "is_operator": visit.caller.is_operator,
+        },
     )
     return _html(render_person_page(page_template, visit.served.page_data, person_rows))
 
@@ -102,7 +100,7 @@ def take_form(visit: Visit) -> Response:
     if not is_same_origin(visit.request.headers) or not visit.service.form_tokens.is_valid(
         form_fields.get("form_token", ""), visit.person_id
     ):
-        raise Refused(403, "This form is not of your page, or too old: load your page again, then answer.")
+        raise Refused(403, message("This form is not of your page, or too old: load your page again, then answer."))
     kind = form_fields.get("kind", "")
     answer = ANSWER_ADAPTER.validate_python(
         {
@@ -124,7 +122,7 @@ def show_team_page(visit: Visit) -> Response:
     for unit_name in visit.served.directory.list_units(visit.person_id):
         if name_team_page(unit_name) == page_name and unit_name in visit.served.team_page_by_unit:
             return _html(visit.served.team_page_by_unit[unit_name])
-    raise Refused(404, "You have no such team, or it has too few people for a page.")
+    raise Refused(404, message("You have no such team, or it has too few people for a page."))
 
 
 def show_run_page(visit: Visit) -> Response:
@@ -152,28 +150,23 @@ def list_pending(visit: Visit) -> list[GivenAnswer]:
 def _describe_answer_section(visit: Visit, person_rows: PersonRows) -> dict[str, Any]:
     page_data = visit.served.page_data
     held_skills = sorted(
-        (
-            (held_skill["skill_id"], page_data.skill_name(held_skill["skill_id"]))
-            for held_skill in person_rows.held_skills
-        ),
+        ((held_skill["skill_id"], page_data.skill_name(held_skill["skill_id"])) for held_skill in person_rows.mastery),
         key=lambda id_and_name: id_and_name[1],
     )
     return {
         "form_token": visit.service.form_tokens.create(visit.person_id),
         "today": visit.service.now().date(),
         "pending": [
-            (_describe_pending(visit, answer), _describe_effect(describe_kind(answer)), answer.stated_at)
+            (
+                _describe_pending(page_data, answer),
+                page_data.language.translate(_find_effect_text(describe_kind(answer))),
+                answer.stated_at,
+            )
             for answer in list_pending(visit)
         ],
-        "steps": [
-            {
-                "skill_id": step["skill_id"],
-                "goal": "refresh" if step["kind"] == "refresh" else step["to_stage"],
-                "title": page_data.skill_name(step["skill_id"]),
-            }
-            for step in person_rows.steps
-            if step["skill_id"]
-        ],
+        "goal_by_rank": {
+            step["rank"]: "refresh" if step["kind"] == "refresh" else step["to_stage"] for step in person_rows.steps
+        },
         "held_skills": held_skills,
         "skill_names": sorted({str(skill_row["skill_name"]) for skill_row in page_data.skill_row_by_id.values()})
         if len(page_data.skill_row_by_id) <= _MAX_LISTED_SKILLS
@@ -183,23 +176,33 @@ def _describe_answer_section(visit: Visit, person_rows: PersonRows) -> dict[str,
     }
 
 
-def _describe_effect(kind: str) -> str:
+def _find_effect_text(kind: str) -> str:
     if kind == "copy":
-        return "Pending: your data-protection officer answers it."
+        return message("Pending: your data-protection officer answers it.")
     if kind in IMMEDIATE_KINDS:
-        return "What is shown here follows it already; the next run does the rest."
-    return "Pending: the next run reads it."
+        return message("What is shown here follows it already; the next run does the rest.")
+    return message("Pending: the next run reads it.")
 
 
-def _describe_pending(visit: Visit, answer: GivenAnswer) -> str:
-    skill_id = answer.cells.get("skill_text")
-    skill_name = visit.served.page_data.skill_name(skill_id)
-    sentence_parts = {
-        "skill": skill_name,
-        "consent_skill": "every micro-skill" if skill_id == "all" else f"“{skill_name}”",
-        "consent_relation": answer.cells.get("consent_relation", "").replace("_", " ").replace("all", "every relation"),
-    }
-    return _PENDING_TEXTS[describe_kind(answer)].format_map({**answer.cells, **sentence_parts})
+def _describe_pending(page_data: PageData, answer: GivenAnswer) -> str:
+    """The sentence about an answer, in the language of the page."""
+    language, cells = page_data.language, answer.cells
+    sentence_parts = {"skill": page_data.skill_name(cells.get("skill_text"))}
+    if "consent_relation" in cells:
+        sentence_parts["shown_skill"] = (
+            language.translate("every micro-skill")
+            if cells["skill_text"] == "all"
+            else language.translate("“%(name)s”", name=sentence_parts["skill"])
+        )
+        sentence_parts["relation"] = language.translate(RELATION_TEXTS[cells["consent_relation"]])
+    for day_column in ("until_date", "expires_date"):
+        if day_column in cells:
+            sentence_parts["date"] = language.format_date(date.fromisoformat(cells[day_column]))
+    if "stated_stage" in cells:
+        sentence_parts["stage"] = language.name_stage(cells["stated_stage"])
+    if "wish_weight" in cells:
+        sentence_parts["share"] = language.format_share(float(cells["wish_weight"]))
+    return language.translate(_PENDING_TEXTS[describe_kind(answer)], **sentence_parts)
 
 
 def _find_skill(visit: Visit, skill_text: str) -> str:
@@ -211,7 +214,7 @@ def _find_skill(visit: Visit, skill_text: str) -> str:
         if wanted_text in (skill_id.lower(), str(skill_row["skill_name"]).lower())
     ]
     if len(matching_ids) != 1:
-        raise AnswerRefused("no micro-skill, or more than one, has this name: write it as your page does")
+        raise AnswerRefused(message("no micro-skill, or more than one, has this name: write it as your page does"))
     return matching_ids[0]
 
 

@@ -110,11 +110,11 @@ class AccessLog:
             return
         started, status = time.perf_counter(), 500
 
-        async def note_status(message: Message) -> None:
+        async def note_status(event: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
+            if event["type"] == "http.response.start":
+                status = event["status"]
+            await send(event)
 
         try:
             await self.app(scope, receive, note_status)

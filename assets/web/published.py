@@ -29,6 +29,7 @@ from pipelines.contracts.personal_columns import person_columns
 from pipelines.contracts.table import Table
 from pipelines.core.objections import Objections
 from pipelines.publish.site.build import count_holders, list_units
+from pipelines.publish.site.language import PageLanguage, choose_language
 from pipelines.publish.site.page_data import PageData, load_page_data
 from pipelines.publish.site.page_writer import TEMPLATES as _SITE_TEMPLATES
 from pipelines.publish.site.page_writer import create_environment
@@ -168,6 +169,11 @@ class PublishedReader:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @cached_property
+    def language(self) -> PageLanguage:
+        """The language of the company's pages."""
+        return choose_language(self.answer_writer.config.publish.pages)
+
+    @cached_property
     def lake(self) -> Lake:
         """The lake of the data root."""
         return Lake(self.answer_writer.settings.lake_path)
@@ -207,19 +213,33 @@ class PublishedReader:
             snapshot_field.name: getattr(snapshot, snapshot_field.name) for snapshot_field in fields(snapshot)
         }
         served_snapshot = ServedSnapshot(**snapshot_fields, given_answers=given_answers)
-        company_name = self.answer_writer.config.company
         page_data = (
             replace(earlier.page_data, snapshot=served_snapshot)
             if earlier
-            else read_during_runs(lambda: load_page_data(served_snapshot, self.lake, company_name))
+            else read_during_runs(lambda: self._load_page_data(served_snapshot))
         )
-        environment = earlier.environment if earlier else _open_templates(served_snapshot, company_name)
+        environment = earlier.environment if earlier else _open_templates(page_data)
         return Served(served_snapshot, page_data, environment, directory, given_answers, key)
 
+    def _load_page_data(self, snapshot: Snapshot) -> PageData:
+        config = self.answer_writer.config
+        return load_page_data(
+            snapshot,
+            self.lake,
+            config.company,
+            language=self.language,
+            smallest_team=config.policy.team_people,
+        )
 
-def _open_templates(snapshot: Snapshot, company_name: str) -> jinja2.Environment:
+
+def _open_templates(page_data: PageData) -> jinja2.Environment:
     """The templates of the static site, and those of this package."""
-    environment = create_environment(snapshot, company_name)
+    environment = create_environment(
+        page_data.snapshot,
+        page_data.company_name,
+        language=page_data.language,
+        smallest_team=page_data.smallest_team,
+    )
     environment.loader = jinja2.ChoiceLoader(
         [jinja2.FileSystemLoader(folder) for folder in (_SITE_TEMPLATES, _TEMPLATES)]
     )

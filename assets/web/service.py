@@ -23,6 +23,7 @@ from assets.web.answers import AnswerWriter
 from assets.web.identity import Authenticator, Caller
 from assets.web.protection import FormTokens, RequestLimits
 from assets.web.published import PublishedReader, Served
+from pipelines.publish.site.language import ENGLISH, PageLanguage, message
 from pipelines.snapshots.reader import NothingPublished
 
 _log = logging.getLogger("footsteps.serve")
@@ -40,15 +41,21 @@ class Audience(Enum):
 
 
 class Refused(Exception):
-    """A request is refused; the message is a sentence that names nobody.
+    """A request is refused; the message is an English sentence that names nobody.
 
     Attributes:
         status: The HTTP status.
+        sentence: The sentence as the catalogues have it, with placeholders.
+        detail: The text of its placeholder `detail`; empty if it has none.
     """
 
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
+    def __init__(self, status: int, sentence: str, detail: str = "") -> None:
+        super().__init__(_fill(ENGLISH, sentence, detail))
+        self.status, self.sentence, self.detail = status, sentence, detail
+
+
+def _fill(language: PageLanguage, sentence: str, detail: str) -> str:
+    return language.translate(sentence, detail=language.translate(detail)) if detail else language.translate(sentence)
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class Visit:
             Refused: The caller is no person of the company's tables.
         """
         if self.caller.person_id is None:
-            raise Refused(403, "This is for people of the HR export only.")
+            raise Refused(403, message("This is for people of the HR export only."))
         return self.caller.person_id
 
 
@@ -113,24 +120,27 @@ def make_endpoint(service: Service, route_template: str, audience: Audience, han
             body = await _read_body(request)
             return await run_in_threadpool(_answer, service, request, body, audience, handler)
         except Refused as refusal:
-            return refuse(request, refusal.status, str(refusal))
+            return refuse(request, refusal, service.reader.language)
         except Exception as error:  # its message and its stack may hold what was read or sent
             _log.error("%s failed: %s", route_template, type(error).__name__)
-            return refuse(request, 500, "Something failed here. Try again later.")
+            failure = Refused(500, message("Something failed here. Try again later."))
+            return refuse(request, failure, service.reader.language)
 
     return endpoint
 
 
-def refuse(request: Request, status: int, sentence: str) -> Response:
-    """The response to a refused request: JSON for the interface, otherwise a small page."""
+def refuse(request: Request, refusal: Refused, language: PageLanguage) -> Response:
+    """The response to a refused request: JSON in English for the interface, otherwise a small page."""
     if request.url.path.startswith("/api/"):
-        return JSONResponse({"error": sentence}, status)
+        return JSONResponse({"error": str(refusal)}, refusal.status)
+    sentence, link_text = _fill(language, refusal.sentence, refusal.detail), language.translate("To your page")
     page_html = (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>Footsteps</title></head><body><main><h1>{status}</h1><p>{escape(sentence)}</p>"
-        '<p><a href="/">To your page</a></p></main></body></html>'
+        f'<!DOCTYPE html><html lang="{language.code}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>Footsteps</title></head>'
+        f"<body><main><h1>{refusal.status}</h1><p>{escape(sentence)}</p>"
+        f'<p><a href="/">{escape(link_text)}</a></p></main></body></html>'
     )
-    return Response(page_html, status, media_type="text/html")
+    return Response(page_html, refusal.status, media_type="text/html")
 
 
 def json_response(document: Any, status: int = 200) -> Response:
@@ -148,12 +158,12 @@ def _answer(service: Service, request: Request, body: bytes, audience: Audience,
     try:
         served = service.reader.read()
     except NothingPublished as error:
-        raise Refused(503, "Nothing is published yet.") from error
+        raise Refused(503, message("Nothing is published yet.")) from error
     caller = service.authenticator.identify(request.headers, served.directory)
     if caller is None:
         client_host = request.client.host if request.client else "unknown"
         _require_within(service.limits.allows_request(f"address {client_host}"))
-        raise Refused(401, "You are not signed in, or the tables name nobody with your sign-in.")
+        raise Refused(401, message("You are not signed in, or the tables name nobody with your sign-in."))
     _require_within(service.limits.allows_request(caller.limit_key))
     _require_audience(caller, audience)
     visit = Visit(service, request, caller, served, body)
@@ -162,13 +172,13 @@ def _answer(service: Service, request: Request, body: bytes, audience: Audience,
     try:
         return _handle(handler, visit)
     except AnswerRefused as refusal:
-        raise Refused(422, f"Your answer was not taken: {refusal}.") from refusal
+        raise Refused(422, message("Your answer was not taken: %(detail)s."), str(refusal)) from refusal
     except ValidationError as error:
         # the error's own text holds what was sent
         problem_places = ", ".join(
             sorted({".".join(map(str, problem["loc"])) or "the answer" for problem in error.errors()})
         )
-        raise Refused(422, f"Your answer was not taken: see {problem_places[:200]}.") from None
+        raise Refused(422, message("Your answer was not taken: see %(detail)s."), problem_places[:200]) from None
 
 
 def _handle(handler: Handler, visit: Visit) -> Response:
@@ -183,7 +193,7 @@ def _handle(handler: Handler, visit: Visit) -> Response:
 
 def _require_within(is_within: bool) -> None:
     if not is_within:
-        raise Refused(429, "Too many requests: wait a minute, then try again.")
+        raise Refused(429, message("Too many requests: wait a minute, then try again."))
 
 
 def _require_audience(caller: Caller, audience: Audience) -> None:
@@ -194,7 +204,7 @@ def _require_audience(caller: Caller, audience: Audience) -> None:
         Audience.PEOPLE: caller.system_account is None,
     }[audience]
     if not is_allowed:
-        raise Refused(403, "You may not see this.")
+        raise Refused(403, message("You may not see this."))
 
 
 async def _read_body(request: Request) -> bytes:
@@ -203,6 +213,6 @@ async def _read_body(request: Request) -> bytes:
     async for body_part in request.stream():
         size += len(body_part)
         if size > _MAX_BODY_BYTES:
-            raise Refused(413, "The request is too large.")
+            raise Refused(413, message("The request is too large."))
         body_parts.append(body_part)
     return b"".join(body_parts)

@@ -34,11 +34,11 @@ _VIEWER_TEXTS = {
         "%(count)s people see you as someone to lead in “%(skill)s”.",
     ),
 }
-_RELATION_TEXTS = {
+RELATION_TEXTS = {
+    "all": message("in every relation"),
     "follow": message("as someone to follow"),
     "walk_with": message("as someone to walk with"),
     "lead": message("as someone to lead"),
-    "all": message("in every relation"),
 }
 _REPLY_TEXTS = {
     "accept": message("You accepted “%(skill)s”"),
@@ -89,7 +89,7 @@ def _describe_consent(consent: Row, as_of: date | None, language: PageLanguage) 
         "skill": language.translate("every micro-skill")
         if is_general
         else language.translate("“%(name)s”", name=consent["skill_text"]),
-        "relation": language.translate(_RELATION_TEXTS[consent["consent_relation"]]),
+        "relation": language.translate(RELATION_TEXTS[consent["consent_relation"]]),
         "date": language.format_date(consent["stated_at"].date()),
     }
     if consent["consent_status"] == "withdrawn":

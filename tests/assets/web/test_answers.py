@@ -46,7 +46,7 @@ ANSWERS: list[tuple[str, dict[str, str], str, dict[str, Any], str, bool]] = [
         {"skill_id": "sql2", "step_goal": "refresh", "until_date": "2025-09-01"},
         "served_replies",
         {"skill_text": "sql2", "step_goal": "refresh", "reply_kind": "snooze", "until_date": "2025-09-01"},
-        "You put “Query 2” off until 2025-09-01.",
+        "You put “Query 2” off until 1 September 2025.",
         False,
     ),
     (
@@ -86,7 +86,7 @@ ANSWERS: list[tuple[str, dict[str, str], str, dict[str, Any], str, bool]] = [
         {"skill_text": "query 3", "wish_weight": "0.67"},
         "served_wishes",
         {"skill_text": "sql3", "wish_weight": 0.67},
-        "You want to learn “Query 3” with a weight of 0.67 of 1.",
+        "Your wish to learn “Query 3” weighs 67%.",
         False,
     ),
     (
@@ -99,7 +99,7 @@ ANSWERS: list[tuple[str, dict[str, str], str, dict[str, Any], str, bool]] = [
             "consent_status": "granted",
             "expires_date": "2026-07-01",
         },
-        "You agreed to be shown for “Query 0” (walk with) until 2026-07-01.",
+        "You agreed to be shown until 1 July 2026: “Query 0”, as someone to walk with.",
         False,
     ),
     (
@@ -107,7 +107,7 @@ ANSWERS: list[tuple[str, dict[str, str], str, dict[str, Any], str, bool]] = [
         {"skill_id": "all", "consent_relation": "all"},
         "served_consents",
         {"skill_text": "all", "consent_relation": "all", "consent_status": "withdrawn"},
-        "You withdrew your consent to be shown for every micro-skill (every relation).",
+        "You withdrew your consent to be shown: every micro-skill, in every relation.",
         True,
     ),
     ("opt_out", {}, "served_preferences", {"is_opted_out": True}, "You opted out of recommendations.", True),

@@ -15,9 +15,12 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
+import assets.web
 from pipelines.publish.site.language import CATALOGUE_NAME, LANGUAGE_CODES, LOCALE_FOLDER
 
 TRANSLATED_CODES = [code for code in LANGUAGE_CODES if code != "en"]
+# The pages, and what the web application adds to them.
+TEXT_FOLDERS = [LOCALE_FOLDER.parent, Path(assets.web.__file__).parent]
 EXTRACTORS = [("**.py", "python"), ("**.j2", "jinja2.ext.babel_extract")]
 MARKERS = {
     **dict.fromkeys(("_", "message", "translate")),
@@ -33,8 +36,9 @@ def catalogue_path(code: str, ending: str) -> Path:
 def extract_template() -> Catalog:
     """All texts of code and templates."""
     template = Catalog()
-    for _, _, text, _, _ in extract_from_dir(str(LOCALE_FOLDER.parent), EXTRACTORS, keywords=MARKERS):
-        template.add(text)
+    for folder in TEXT_FOLDERS:
+        for _, _, text, _, _ in extract_from_dir(str(folder), EXTRACTORS, keywords=MARKERS):
+            template.add(text)
     return template
 
 
