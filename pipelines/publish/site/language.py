@@ -4,8 +4,8 @@ Belongs here: reading the gettext catalogues in `locale/`, and formatting by Bab
 Does not belong here: which text a page shows (`step_texts`, `person_texts`, `run_page`), the templates.
 
 A text is written in English as the argument of `translate`, `translate_count`, `message` or `counted_message`, and in
-templates of `_` or `count_text`. `tests/pipelines/publish/site/test_catalogues.py` collects these texts and compares
-them with the catalogues.
+templates of `_` or `count_text`. `tests/pipelines/publish/site/test_catalogues.py` collects these texts, and those of
+the web application, and compares them with the catalogues.
 """
 
 import gettext
