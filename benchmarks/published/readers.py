@@ -42,7 +42,7 @@ _MAX_SITE_ATTEMPTS = 20
 FIRST_DAY = date(2026, 6, 30)
 _BUCKET = "people-data"
 _TABLES = (NEXT_SKILL.name, OUT_MASTERY.name)
-_PAGE_DAY = re.compile(r'As of <time datetime="([0-9-]{10})">')
+_PAGE_DAY = re.compile(r'<time datetime="([0-9-]{10})">As of ')
 
 # Snapshots of the rows and number of rows by table, as one reader read them. Events and pages count as rows.
 ReadTables = dict[str, tuple[list[str], int]]
@@ -297,13 +297,13 @@ def _read_site(location: str) -> ReadTables:
 
 def _read_pages(index: Path) -> ReadTables:
     """Read the page of every person in the folder of an index; nobody's page is linked from there."""
-    index_text = index.read_text()
+    index_text, run_text = index.read_text(), (index.parent / "run.html").read_text()
     pages = [path.read_text() for path in (index.parent / "people").glob("*/index.html")]
-    if not all(page.rstrip().endswith("</html>") for page in (index_text, *pages)):
+    if not all(page.rstrip().endswith("</html>") for page in (index_text, run_text, *pages)):
         raise ValueError("a page has no end")
     days = {date.fromisoformat(_match(_PAGE_DAY.pattern, page)) for page in pages}
     names = {name_snapshot((day - FIRST_DAY) // timedelta(days=1)) for day in days}
-    return {"pages": (sorted(names | {_match(r"Snapshot (s[0-9]+)\.", index_text)}), len(pages))}
+    return {"pages": (sorted(names | {_match(r"Snapshot (s[0-9]+)", run_text)}), len(pages))}
 
 
 def _match(pattern: str, text: str) -> str:

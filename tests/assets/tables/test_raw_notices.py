@@ -19,7 +19,10 @@ from pipelines.config.settings import Settings
 from pipelines.ingest import deliveries
 from pipelines.storage.lake import Lake
 
-CSV = "Employee #,Work Email,First Name,Last Name,Status,Final Score\n1,a@x.org,A,B,Active,7\n"
+CSV = (
+    "Employee #,Work Email,First Name,Last Name,Status,Department,Job Title,Hire Date,Final Score\n"
+    "1,a@x.org,A,B,Active,Sales,Clerk,2020-01-02,7\n"
+)
 
 
 @pytest.fixture

@@ -157,7 +157,8 @@ def test_with_too_little_history_popularity_is_served_until_there_is_enough(
 ) -> None:
     little = run_champion_challenger(build_input(small_ladders.head(20), date(2023, 1, 1), "little"), tmp_path, POLICY)
     assert little.card.reason is not None
-    assert "too little" in little.promotion_decision.reason or "no probability" in little.promotion_decision.reason
+    assert little.promotion_decision.is_yes
+    assert little.promotion_decision.reason.startswith("the first model, there is no other")
     enough = replace(build_input(small_ladders, date(2023, 1, 2), "enough"), horizon_days=60)
     outcome = run_champion_challenger(enough, tmp_path, POLICY)
     assert outcome.model_version == "enough"
