@@ -341,9 +341,10 @@ def bench_serve(
     people: Annotated[int, typer.Option(min=1, help="Number of people.")] = 1_000,
     requests: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 10_000,
     clients: Annotated[int, typer.Option(min=1, help="Number of clients at the same time.")] = 16,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two publications.")] = 1.0,
     as_json: AsJson = False,
 ) -> None:
     """Request pages and JSON of many people during publications: errors, mixed snapshots, milliseconds."""
     from benchmarks.tables import print_serve
 
-    print_serve(people, requests, clients, as_json)
+    print_serve(people, requests, clients, every, as_json)

@@ -108,11 +108,12 @@ def parse_whole_numbers(option: str, text: str) -> list[int]:
         raise CommandFailed(f"{option} {text} are not whole numbers; write them as 10000,100000") from error
 
 
-def print_serve(people: int, requests: int, clients: int, as_json: bool) -> None:
+def print_serve(people: int, requests: int, clients: int, publication_seconds: float, as_json: bool) -> None:
     """Send requests to the web application while snapshots are published."""
     from benchmarks.published.load import benchmark_serve
 
-    print_results("Serving", [benchmark_serve(people, requests, clients, progress=print_note)], as_json)
+    load = benchmark_serve(people, requests, clients, publication_seconds, progress=print_note)
+    print_results("Serving", [load], as_json)
 
 
 def print_results(title: str, results: Sequence[Any], as_json: bool) -> None:

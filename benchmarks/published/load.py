@@ -37,10 +37,8 @@ sources: [{name: people, system: bamboohr, path: "hr/*.csv", delivery: full}]
 serve: {header: {header: X-User, key: employee_number}, requests_per_minute: 1000000}
 """
 _PATHS = ("/people/me/", "/api/v1/me/next-steps", "/api/v1/me/mastery")
-_PAGE_DAYS = re.compile(r"As of ([0-9-]{10}); after ([0-9-]{10})")
+_PAGE_DAYS = re.compile(r'<time datetime="([0-9-]{10})">As of [^<]+</time> <time datetime="([0-9-]{10})">Valid until ')
 _START_SECONDS = 60
-# A run publishes once; here a snapshot is published this often, so that many requests meet a publication.
-_PUBLICATION_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,11 @@ class _Reply:
 
 
 def benchmark_serve(
-    people: int, requests: int, clients: int, progress: Callable[[str], None] = lambda _: None
+    people: int,
+    requests: int,
+    clients: int,
+    publication_seconds: float = 1.0,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> ServeLoad:
     """Send requests of many people while snapshots are published.
 
@@ -86,6 +88,8 @@ def benchmark_serve(
         people: Number of people.
         requests: Number of requests.
         clients: Number of clients at the same time, each with one connection.
+        publication_seconds: Seconds between two publications. A run publishes once; with a publication every second,
+            many requests meet one.
         progress: Receives a line per step.
 
     Returns:
@@ -101,7 +105,9 @@ def benchmark_serve(
         with _start_server(root) as (port, server):
             progress(f"{requests:,} requests of {clients} clients")
             is_done, replies, publications = threading.Event(), list[_Reply](), list[Snapshot]()
-            publisher = threading.Thread(target=_publish_until, args=(root, people, is_done, publications))
+            publisher = threading.Thread(
+                target=_publish_until, args=(root, people, publication_seconds, is_done, publications)
+            )
             publisher.start()
             client_threads = [
                 threading.Thread(
@@ -170,8 +176,10 @@ def _is_healthy(port: int) -> bool:
         connection.close()
 
 
-def _publish_until(root: Path, people: int, is_done: threading.Event, publications: list[Snapshot]) -> None:
-    while not is_done.wait(_PUBLICATION_SECONDS):
+def _publish_until(
+    root: Path, people: int, publication_seconds: float, is_done: threading.Event, publications: list[Snapshot]
+) -> None:
+    while not is_done.wait(publication_seconds):
         publications.append(make_snapshot(root / "published", len(publications) + 1, people))
 
 
