@@ -39,7 +39,7 @@ _FIELDS_BY_KIND = {
 }
 _PENDING_TEXTS = {
     "accept": message("You accepted “%(skill)s”."),
-    "dismiss": message("You dismissed “%(skill)s”."),
+    "dismiss": message("You said that “%(skill)s” is not for you."),
     "snooze": message("You put “%(skill)s” off until %(date)s."),
     "dispute": message("You say that you are at “%(stage)s” in “%(skill)s”."),
     "hide": message("You hid “%(skill)s” from others."),
@@ -180,8 +180,8 @@ def _find_effect_text(kind: str) -> str:
     if kind == "copy":
         return message("Pending: your data-protection officer answers it.")
     if kind in IMMEDIATE_KINDS:
-        return message("What is shown here follows it already; the next run does the rest.")
-    return message("Pending: the next run reads it.")
+        return message("What is shown here follows it already; the next run, usually at night, does the rest.")
+    return message("Pending: the next run, usually at night, reads it.")
 
 
 def _describe_pending(page_data: PageData, answer: GivenAnswer) -> str:

@@ -39,6 +39,8 @@ _PERSON_KEY_COLUMNS = ("employee_number", "work_email", "account_code")
 PROVENANCE_COLUMNS = ("source_name", "file_sha256", "row_number", "delivered_date", "delivery_number")
 # A date before 1950 or more than a year after the delivery is a typing error (year 0202, 9999). Dates some months ahead
 # are valid: planned time, contracts that have not begun.
+# Days for which rows of raw tables and landing copies are kept.
+RAW_RETENTION_DAYS = 3 * 365
 _EARLIEST_MOMENT, _LONGEST_LEAD_TIME = datetime(1950, 1, 1, tzinfo=UTC), timedelta(days=366)
 
 
@@ -377,7 +379,7 @@ def raw_table(system_name: str, schema: CanonicalSchema) -> Table:
         key=schema.key,
         required=(*schema.required, "source_name", "file_sha256", "row_number"),
         row_rules=schema.row_rules,
-        retention_days=3 * 365,
+        retention_days=RAW_RETENTION_DAYS,
         retention_column="delivered_date",
         readers=("core",),
     )

@@ -39,7 +39,7 @@ class CapabilityView:
         blocks: Each kind of cell with its number of micro-skills, the highest stage first.
         total: Number of micro-skills of the capability.
         summary: How many micro-skills are held, rusty and next, as a text.
-        held: The held micro-skills, the highest stage first.
+        held: The held micro-skills, in the order of the cells.
         next_text: Names of the micro-skills of recommended steps; empty if there is none.
     """
 
@@ -91,11 +91,17 @@ def view_capabilities(page_data: PageData, person_rows: PersonRows, language: Pa
 def _view_capability(
     page_data: PageData, name: str, held_rows: list[Row], next_ids: list[str], language: PageLanguage
 ) -> CapabilityView:
+    held_ids, next_names = {held_row["skill_id"] for held_row in held_rows}, dict.fromkeys(next_ids)
+    # cells of one kind are neighbours in the picture, and so are the micro-skills below it
     held_rows = sorted(
         held_rows,
-        key=lambda held_row: (-STAGE_INDEX[held_row["stage"]], page_data.skill_name(held_row["skill_id"])),
+        key=lambda held_row: (
+            -STAGE_INDEX[held_row["stage"]],
+            bool(held_row["is_rusty"]),
+            held_row["skill_id"] in next_names,
+            page_data.skill_name(held_row["skill_id"]),
+        ),
     )
-    held_ids, next_names = {held_row["skill_id"] for held_row in held_rows}, dict.fromkeys(next_ids)
     blocks: Counter[Cell] = Counter(
         (held_row["stage"], bool(held_row["is_rusty"]), held_row["skill_id"] in next_names) for held_row in held_rows
     )
@@ -135,7 +141,12 @@ def _summarise(held_count: int, total: int, rusty_count: int, next_count: int, l
         else language.translate_count("%(count)s micro-skill held", "%(count)s micro-skills held", held_count)
     ]
     if rusty_count:
-        parts.append(language.translate_count("%(count)s rusty", "%(count)s rusty", rusty_count))
+        parts[0] = language.translate_count(
+            "%(held)s, %(count)s of them not practised for a long time",
+            "%(held)s, %(count)s of them not practised for a long time",
+            rusty_count,
+            held=parts[0],
+        )
     if next_count:
         parts.append(language.translate_count("%(count)s next step", "%(count)s next steps", next_count))
     return " · ".join(parts)
@@ -144,7 +155,7 @@ def _summarise(held_count: int, total: int, rusty_count: int, next_count: int, l
 def _describe_held(page_data: PageData, held_row: Row, language: PageLanguage) -> HeldSkill:
     stage_text = language.name_stage(held_row["stage"])
     if held_row["is_rusty"]:
-        stage_text = language.translate("%(stage)s, rusty", stage=stage_text)
+        stage_text = language.translate("%(stage)s, not practised for a long time", stage=stage_text)
     if held_row["is_hidden"]:
         stage_text = language.translate("%(stage)s, hidden from others", stage=stage_text)
     texts = [_describe_evidence(held_row, language)]
@@ -190,10 +201,7 @@ def _describe_evidence(held_row: Row, language: PageLanguage) -> str:
     if feedback_count := held_row["feedback_count"]:
         parts.append(
             language.translate_count(
-                "%(count)s assessment or result (%(positive)s counted as positive)",
-                "%(count)s assessments or results (%(positive)s counted as positive)",
-                feedback_count,
-                positive=language.format_number(held_row["positive_feedback_count"] or 0),
+                "%(count)s assessment or result", "%(count)s assessments or results", feedback_count
             )
         )
     if teaching_count := held_row["teaching_count"]:

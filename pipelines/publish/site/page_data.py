@@ -122,6 +122,7 @@ class PersonRows:
         counterfactuals: Rows of out__counterfactual, with feedback_kind of the evidence that would be removed.
         replies: Rows of out__reply_effect.
         consents: Statements of the person about being shown to others.
+        wishes: Statements of the person about what they want to learn.
         viewer_counts: relation, companion_skill_id and viewer_count, the number of people to whom the person is shown.
         stored_counts: Counts of stored rows, as `PageData.evidence_counts` holds them.
     """
@@ -133,6 +134,7 @@ class PersonRows:
     counterfactuals: list[Row]
     replies: list[Row]
     consents: list[Row]
+    wishes: list[Row]
     viewer_counts: list[Row]
     stored_counts: list[Row]
 

@@ -7,10 +7,12 @@ Does not belong here: reading rows (`page_data`), the sentences (`step_texts`, `
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jinja2
 
-from pipelines.contracts.columns import STAGE_INDEX
+from pipelines.contracts.canonical_schemas import RAW_RETENTION_DAYS
+from pipelines.contracts.columns import STAGE_INDEX, STAGES
 from pipelines.contracts.output_tables import ALIGNMENT, SUPPORT_GAP
 from pipelines.publish.site.capability_picture import view_capabilities
 from pipelines.publish.site.language import PageLanguage, message
@@ -20,6 +22,7 @@ from pipelines.publish.site.person_texts import (
     describe_replies,
     describe_stored_rows,
     describe_viewers,
+    describe_wishes,
     name_source,
 )
 from pipelines.publish.site.step_texts import (
@@ -45,7 +48,9 @@ NO_LIST_TEXTS = {
     "too_little_evidence": message("There is too little evidence to recommend a step."),
     "nothing_eligible": message("Nothing is open to you at present that you have not reached already."),
     "opted_out": message("You asked for no recommendations."),
-    "all_dismissed": message("You dismissed everything that is open; each step returns when its time is over."),
+    "all_dismissed": message(
+        "You said “Not for me” to everything that is open; each step returns when its time is over."
+    ),
 }
 
 
@@ -65,6 +70,15 @@ class StepView:
     motives: tuple[Motive, ...]
     counterfactual: str
     is_accepted: bool
+
+
+class _HeldSkill(NamedTuple):
+    """A held micro-skill of a capability."""
+
+    name: str
+    skill_id: str
+    stage_index: int
+    is_hidden: bool
 
 
 def render_person_page(
@@ -94,9 +108,12 @@ def render_person_page(
         "steps": [] if no_list_reason else _describe_steps(page_data, person_rows, language),
         "capabilities": view_capabilities(page_data, person_rows, language),
         "viewers": describe_viewers(person_rows.viewer_counts, page_data, language),
-        "consents": describe_consents(person_rows.consents, as_of, language),
+        "consents": describe_consents(person_rows.consents, as_of, page_data, language),
+        "wishes": describe_wishes(person_rows.wishes, as_of, page_data, language),
         "replies": describe_replies(person_rows.replies, page_data, language),
         "stored": describe_stored_rows(person_rows.stored_counts, page_data, language),
+        "smallest_team": language.format_number(page_data.smallest_team),
+        "delivery_days": language.format_number(RAW_RETENTION_DAYS),
         "profile_source": name_source(person_profile.get("source_name"), page_data),
     }
     return str(template.render(page=page_values, root="../../"))
@@ -110,10 +127,17 @@ def _describe_steps(page_data: PageData, person_rows: PersonRows, language: Page
     for step in person_rows.steps:
         capability_skills = held_skills_by_capability.get(page_data.capability_name(step["skill_id"]), ())
         goal_index, (how_text, is_how_translated) = STAGE_INDEX[step["to_stage"]], describe_how(step, language)
+        # a refresh counts what is held at any stage, as the picture does
+        least_index = STAGE_INDEX["apprentice"] if step["kind"] == "refresh" else goal_index
+        other_skills = [
+            held_skill
+            for held_skill in capability_skills
+            if held_skill.stage_index >= least_index and held_skill.skill_id != step["skill_id"]
+        ]
         combined_names = [
-            skill_name
-            for skill_name, skill_id, stage_index in capability_skills
-            if stage_index >= goal_index and skill_id != step["skill_id"]
+            held_skill.name
+            for held_skill in other_skills
+            if held_skill.stage_index >= goal_index and not held_skill.is_hidden
         ]
         step_views.append(
             StepView(
@@ -121,7 +145,7 @@ def _describe_steps(page_data: PageData, person_rows: PersonRows, language: Page
                 step["skill_id"],
                 page_data.skill_name(step["skill_id"]),
                 describe_kind(step, language),
-                explain_step(step, combined_names, page_data, language),
+                explain_step(step, combined_names, len(other_skills) + 1, page_data, language),
                 how_text,
                 is_how_translated,
                 describe_companions(step, person_rows.companions, page_data, language),
@@ -134,19 +158,19 @@ def _describe_steps(page_data: PageData, person_rows: PersonRows, language: Page
     return step_views
 
 
-def _group_held_skills(page_data: PageData, mastery: list[Row]) -> dict[str, list[tuple[str, str, int]]]:
-    """By capability: name, id and stage of each held micro-skill that the person does not hide, sorted by name."""
-    held_skills_by_capability: dict[str, list[tuple[str, str, int]]] = {}
+def _group_held_skills(page_data: PageData, mastery: list[Row]) -> dict[str, list[_HeldSkill]]:
+    """The held micro-skills of each capability, sorted by name."""
+    held_skills_by_capability: dict[str, list[_HeldSkill]] = {}
     for mastery_row in mastery:
         capability_name = page_data.capability_name(mastery_row["skill_id"])
-        if capability_name and not mastery_row["is_hidden"]:
-            held_skills_by_capability.setdefault(capability_name, []).append(
-                (
-                    page_data.skill_name(mastery_row["skill_id"]),
-                    mastery_row["skill_id"],
-                    STAGE_INDEX[mastery_row["stage"]],
-                )
+        if capability_name and mastery_row["stage"] != STAGES[0]:
+            held_skill = _HeldSkill(
+                page_data.skill_name(mastery_row["skill_id"]),
+                mastery_row["skill_id"],
+                STAGE_INDEX[mastery_row["stage"]],
+                bool(mastery_row["is_hidden"]),
             )
+            held_skills_by_capability.setdefault(capability_name, []).append(held_skill)
     return {name: sorted(held_skills) for name, held_skills in held_skills_by_capability.items()}
 
 

@@ -6,7 +6,7 @@ Does not belong here: reading them for some people at a time (`page_data`), the 
 
 import polars as pl
 
-from pipelines.contracts.catalog import CONSENT
+from pipelines.contracts.catalog import ASPIRATION, CONSENT
 from pipelines.contracts.output_tables import (
     COMPANION,
     COUNTERFACTUAL,
@@ -37,6 +37,7 @@ _COUNTERFACTUAL_COLUMNS = (
 )
 _REPLY_COLUMNS = ("person_id", "skill_id", "reply_kind", "replied_at", "effect")
 _CONSENT_COLUMNS = ("person_id", "skill_text", "consent_relation", "consent_status", "expires_date", "stated_at")
+_WISH_COLUMNS = ("person_id", "skill_text", "wish_weight", "stated_at")
 
 
 def scan_person_tables(
@@ -66,6 +67,7 @@ def scan_person_tables(
         "counterfactuals": (_scan_counterfactuals(snapshot), ("rank",)),
         "replies": (_scan_published(snapshot, REPLY_EFFECT, _REPLY_COLUMNS), ("replied_at", "skill_id")),
         "consents": (lake.scan(CONSENT).select(_CONSENT_COLUMNS), ("stated_at", "skill_text")),
+        "wishes": (lake.scan(ASPIRATION).select(_WISH_COLUMNS), ("stated_at", "skill_text")),
         "viewer_counts": (viewer_counts, ("relation", "companion_skill_id")),
         "stored_counts": (stored_counts.lazy(), ("source_name", "mode")),
     }

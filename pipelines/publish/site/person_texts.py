@@ -5,9 +5,11 @@ Does not belong here: recommended steps (`step_texts`), held micro-skills (`capa
 """
 
 from datetime import date
+from functools import cache
 
 from pipelines.publish.site.language import PageLanguage, counted_message, message
 from pipelines.publish.site.page_data import PageData, Row
+from pipelines.sources.adapter import all_adapters
 
 # The kinds of stored rows, in the order of the page.
 _STORED_KIND_TEXTS = {
@@ -22,33 +24,40 @@ _STORED_KIND_TEXTS = {
 }
 _VIEWER_TEXTS = {
     "follow": counted_message(
-        "%(count)s person sees you as someone to follow in “%(skill)s”.",
-        "%(count)s people see you as someone to follow in “%(skill)s”.",
+        "%(count)s person sees you, by name, as an example to follow in “%(skill)s”.",
+        "%(count)s people see you, by name, as an example to follow in “%(skill)s”.",
     ),
     "walk_with": counted_message(
-        "%(count)s person sees you as someone to walk with in “%(skill)s”.",
-        "%(count)s people see you as someone to walk with in “%(skill)s”.",
+        "%(count)s person sees you, by name, as somebody with the same next step, “%(skill)s”.",
+        "%(count)s people see you, by name, as somebody with the same next step, “%(skill)s”.",
     ),
     "lead": counted_message(
-        "%(count)s person sees you as someone to lead in “%(skill)s”.",
-        "%(count)s people see you as someone to lead in “%(skill)s”.",
+        "%(count)s person sees you, by name, as somebody whom they could help with “%(skill)s”.",
+        "%(count)s people see you, by name, as somebody whom they could help with “%(skill)s”.",
     ),
 }
 RELATION_TEXTS = {
     "all": message("in every relation"),
-    "follow": message("as someone to follow"),
-    "walk_with": message("as someone to walk with"),
-    "lead": message("as someone to lead"),
+    "follow": message("as an example to follow"),
+    "walk_with": message("as somebody with the same next step"),
+    "lead": message("as somebody whom others could help"),
 }
 _REPLY_TEXTS = {
     "accept": message("You accepted “%(skill)s”"),
-    "dismiss": message("You dismissed “%(skill)s”"),
+    "dismiss": message("You said that “%(skill)s” is not for you"),
     "snooze": message("You put off “%(skill)s”"),
     "dispute": message("You disputed the estimate of “%(skill)s”"),
     "hide": message("You hid “%(skill)s”"),
     "done": message("You said that you have done “%(skill)s”"),
     "retract": message("You took back a reply about “%(skill)s”"),
 }
+# The least weight of each text; the weights that a form offers (1, 0.67, 0.33, 0) are in the middle of their ranges.
+_WISH_WEIGHT_TEXTS = (
+    (0.84, message("very much")),
+    (0.5, message("much")),
+    (0.01, message("a little")),
+    (0.0, message("no longer")),
+)
 _EFFECT_TEXTS = {
     "kept_on_list": message("it stays on your list"),
     "kept_away": message("it is kept off your list"),
@@ -73,22 +82,24 @@ def describe_viewers(viewer_counts: list[Row], page_data: PageData, language: Pa
     ]
 
 
-def describe_consents(consents: list[Row], as_of: date | None, language: PageLanguage) -> list[str]:
+def describe_consents(
+    consents: list[Row], as_of: date | None, page_data: PageData, language: PageLanguage
+) -> list[str]:
     """One sentence per micro-skill and relation about the person's last statement up to the day of the run."""
     last_statements = {
         (consent["skill_text"], consent["consent_relation"]): consent
         for consent in consents
         if as_of is None or consent["stated_at"].date() <= as_of
     }
-    return [_describe_consent(consent, as_of, language) for consent in last_statements.values()]
+    return [_describe_consent(consent, as_of, page_data, language) for consent in last_statements.values()]
 
 
-def _describe_consent(consent: Row, as_of: date | None, language: PageLanguage) -> str:
+def _describe_consent(consent: Row, as_of: date | None, page_data: PageData, language: PageLanguage) -> str:
     is_general = consent["skill_text"].strip().lower() == "all"
     values = {
         "skill": language.translate("every micro-skill")
         if is_general
-        else language.translate("“%(name)s”", name=consent["skill_text"]),
+        else language.translate("“%(name)s”", name=page_data.skill_name(consent["skill_text"])),
         "relation": language.translate(RELATION_TEXTS[consent["consent_relation"]]),
         "date": language.format_date(consent["stated_at"].date()),
     }
@@ -102,6 +113,30 @@ def _describe_consent(consent: Row, as_of: date | None, language: PageLanguage) 
     if as_of is not None and consent["expires_date"] < as_of:
         return language.translate("Agreed on %(date)s, ended on %(end)s: %(skill)s, %(relation)s.", **values)
     return language.translate("Agreed on %(date)s until %(end)s: %(skill)s, %(relation)s.", **values)
+
+
+def describe_wishes(wishes: list[Row], as_of: date | None, page_data: PageData, language: PageLanguage) -> list[str]:
+    """One sentence per micro-skill that the person wants to learn, by the last wish for it up to the day of the run."""
+    last_wishes = {
+        page_data.skill_name(wish["skill_text"]): wish
+        for wish in wishes
+        if wish["skill_text"] and (as_of is None or wish["stated_at"].date() <= as_of)
+    }
+    return [
+        language.translate(
+            "“%(skill)s”: %(weight)s. Said on %(date)s.",
+            skill=skill_name,
+            weight=language.translate(_name_wish_weight(wish["wish_weight"])),
+            date=language.format_date(wish["stated_at"].date()),
+        )
+        for skill_name, wish in last_wishes.items()
+    ]
+
+
+def _name_wish_weight(wish_weight: float | None) -> str:
+    # a wish without a weight counts fully
+    weight = 1.0 if wish_weight is None else wish_weight
+    return next(text for least_weight, text in _WISH_WEIGHT_TEXTS if weight >= least_weight)
 
 
 def describe_replies(replies: list[Row], page_data: PageData, language: PageLanguage) -> list[str]:
@@ -141,7 +176,14 @@ def name_source(source_name: str | None, page_data: PageData) -> str:
     """Name of a source, with the system that writes its exports if that is known and another name."""
     system_name = page_data.system_by_source.get(source_name or "")
     is_told_by_name = system_name in (None, "tabular", source_name)
-    return source_name or "" if is_told_by_name else f"{source_name} ({system_name})"
+    return source_name or "" if is_told_by_name else f"{source_name} ({_title_system(system_name or '')})"
+
+
+@cache
+def _title_system(system_name: str) -> str:
+    """The title of a system's adapter without the forms of its files; the name if no adapter has it."""
+    adapter = all_adapters().get(system_name)
+    return adapter.title.partition(" (")[0] if adapter else system_name
 
 
 def _describe_period(first_day: date | None, last_day: date | None, language: PageLanguage) -> str:

@@ -86,13 +86,14 @@ def _describe_kind(kind: str, from_stage: str, to_stage: str, language: PageLang
 
 
 def explain_step(
-    step: Row, combined_names: Sequence[str], page_data: PageData, language: PageLanguage
+    step: Row, combined_names: Sequence[str], completed_count: int, page_data: PageData, language: PageLanguage
 ) -> tuple[str, ...]:
     """Say why a step is recommended: motives first, then the strongest contributions of the ranker.
 
     Args:
         step: A row of `PersonRows.steps`.
         combined_names: Names of held micro-skills of the same capability, at the step's stage or above.
+        completed_count: Number of micro-skills of the capability at the step's stage or above, once it is taken.
         page_data: The input of the pages.
         language: The language of the page.
 
@@ -108,7 +109,7 @@ def explain_step(
         ),
     )
     reason_sentences = [
-        *_explain_motives(step, value_by_code, combined_names, page_data, language),
+        *_explain_motives(step, value_by_code, combined_names, completed_count, page_data, language),
         *(language.translate(_FAMILY_TEXTS[code]) for _, code in contributions),
     ]
     return tuple(reason_sentences[:_MAX_REASONS]) or (language.translate("It is open to you now."),)
@@ -118,32 +119,14 @@ def _explain_motives(
     step: Row,
     value_by_code: dict[str, float],
     combined_names: Sequence[str],
+    completed_count: int,
     page_data: PageData,
     language: PageLanguage,
 ) -> Iterator[str]:
     if value_by_code.get("wish", 0) >= _MIN_SHARE:
         yield language.translate("It fits what you said you want to learn.")
-    coverage = value_by_code.get("coverage", 0)
-    if combined_names and coverage >= _MIN_SHARE:
-        coverage_values = {
-            "skills": language.join(
-                language.translate("“%(name)s”", name=name) for name in combined_names[:_MAX_SKILL_NAMES]
-            ),
-            "share": language.format_share(coverage),
-            "capability": page_data.capability_name(step["skill_id"]),
-            "stage": language.name_stage(step["to_stage"]),
-        }
-        yield (
-            language.translate(
-                "With %(skills)s, which you hold, it brings you to %(share)s of “%(capability)s” at the stage "
-                "“%(stage)s”.",
-                **coverage_values,
-            )
-            if step["kind"] == "deepen"
-            else language.translate(
-                "With %(skills)s, which you hold, it brings you to %(share)s of “%(capability)s”.", **coverage_values
-            )
-        )
+    if combined_names and value_by_code.get("coverage", 0) >= _MIN_SHARE:
+        yield _explain_coverage(step, combined_names, completed_count, page_data, language)
     elif (readiness := value_by_code.get("builds_on", 0)) >= 1:
         yield language.translate("You hold everything that it builds on.")
     elif readiness > 0:
@@ -157,6 +140,48 @@ def _explain_motives(
         )
     if value_by_code.get("demand", 0) >= _MIN_SHARE:
         yield language.translate("Open or recent work calls for it.")
+
+
+def _explain_coverage(
+    step: Row, combined_names: Sequence[str], completed_count: int, page_data: PageData, language: PageLanguage
+) -> str:
+    """How many micro-skills of the capability the step leads to; the picture of the capability counts the same."""
+    capability_name = page_data.capability_name(step["skill_id"])
+    skill_count = max(page_data.skill_count_by_capability[capability_name], completed_count)
+    coverage_values = {
+        "skills": language.join(
+            language.translate("“%(name)s”", name=name) for name in combined_names[:_MAX_SKILL_NAMES]
+        ),
+        "completed": language.format_number(completed_count),
+        "capability": capability_name,
+        "stage": language.name_stage(step["to_stage"]),
+    }
+    if step["kind"] == "refresh":
+        return language.translate_count(
+            "It belongs with %(skills)s, which you hold: you hold %(completed)s of %(count)s micro-skill of "
+            "“%(capability)s”.",
+            "It belongs with %(skills)s, which you hold: you hold %(completed)s of %(count)s micro-skills of "
+            "“%(capability)s”.",
+            skill_count,
+            **coverage_values,
+        )
+    if step["kind"] == "new":
+        return language.translate_count(
+            "With %(skills)s, which you hold, it brings you to %(completed)s of %(count)s micro-skill of "
+            "“%(capability)s”.",
+            "With %(skills)s, which you hold, it brings you to %(completed)s of %(count)s micro-skills of "
+            "“%(capability)s”.",
+            skill_count,
+            **coverage_values,
+        )
+    return language.translate_count(
+        "With %(skills)s, which you hold, it brings you to %(completed)s of %(count)s micro-skill of “%(capability)s” "
+        "at the stage “%(stage)s” or above.",
+        "With %(skills)s, which you hold, it brings you to %(completed)s of %(count)s micro-skills of “%(capability)s” "
+        "at the stage “%(stage)s” or above.",
+        skill_count,
+        **coverage_values,
+    )
 
 
 def describe_likelihood(step: Row, page_data: PageData, language: PageLanguage) -> str:
@@ -232,11 +257,11 @@ def describe_how(step: Row, language: PageLanguage) -> tuple[str, bool]:
         how_text = language.translate("Begin with “%(course)s”.", course=course_match["course"])
         if course_match["project"]:
             how_text += " " + language.translate(
-                "Then practise it on %(project)s, which has open work for it.", project=course_match["project"]
+                "Then practise it on project %(project)s, which has open work for it.", project=course_match["project"]
             )
     elif project_match := _PROJECT_PATTERN.fullmatch(action_text):
         how_text = language.translate(
-            "Practise it on %(project)s, which has open work for it.", project=project_match["project"]
+            "Practise it on project %(project)s, which has open work for it.", project=project_match["project"]
         )
     elif colleagues_match := _COLLEAGUES_PATTERN.fullmatch(action_text):
         how_text = language.translate_count(

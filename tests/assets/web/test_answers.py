@@ -38,7 +38,7 @@ ANSWERS: list[tuple[str, dict[str, str], str, dict[str, Any], str, bool]] = [
         {"skill_id": "sql1", "step_goal": "apprentice"},
         "served_replies",
         {"skill_text": "sql1", "step_goal": "apprentice", "reply_kind": "dismiss"},
-        "You dismissed “Query 1”.",
+        "You said that “Query 1” is not for you.",
         False,
     ),
     (
@@ -99,7 +99,7 @@ ANSWERS: list[tuple[str, dict[str, str], str, dict[str, Any], str, bool]] = [
             "consent_status": "granted",
             "expires_date": "2026-07-01",
         },
-        "You agreed to be shown until 1 July 2026: “Query 0”, as someone to walk with.",
+        "You agreed to be shown until 1 July 2026: “Query 0”, as somebody with the same next step.",
         False,
     ),
     (
@@ -209,6 +209,27 @@ def test_a_request_has_a_file_of_its_own_that_names_the_person(
 def test_an_erasure_is_not_asked_for_by_accident(root: Path, client: TestClient) -> None:
     assert answer(client, "E1", kind="erasure") == 422
     assert not (root / "landing").exists()
+
+
+@pytest.mark.parametrize(
+    ("removed_requests", "title"),
+    [
+        ([], "No recommendations, a copy of what is stored, erasure"),
+        (["access"], "No recommendations, erasure"),
+        (["access", "erasure"], "No recommendations"),
+    ],
+)
+def test_the_title_of_a_fold_names_what_is_in_it(root: Path, removed_requests: list[str], title: str) -> None:
+    config_path = root / "footsteps.yaml"
+    kept_lines = [
+        line
+        for line in config_path.read_text().splitlines(keepends=True)
+        if not line.strip().startswith(tuple(f"{kind}_requests:" for kind in removed_requests))
+    ]
+    config_path.write_text("".join(kept_lines))
+    page = read_page(make_client(root), "E1")
+    assert f"<summary>{title}</summary>" in page
+    assert ("Ask for my erasure" in page) == ("erasure" in title)
 
 
 def test_every_kind_is_taken_as_json_too(root: Path, client: TestClient) -> None:

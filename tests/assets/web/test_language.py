@@ -66,7 +66,8 @@ def test_what_is_added_to_a_page_is_in_its_language(clients: dict[str, TestClien
 def test_a_german_page_has_german_answers_dates_and_stage_words(clients: dict[str, TestClient]) -> None:
     page = read_page(clients["de"], "E1")
     assert '<html lang="de">' in page
-    assert "Nur Sie sehen diese Seite." in page
+    assert "Diese Seite wird nur Ihnen gezeigt:" in page
+    assert "ab 6 Personen und keine Namen" in page
     assert "Wer die Adresse dieser Seite hat" not in page
     assert "Sie haben „Query 2“ bis zum 1. September 2025 zurückgestellt." in page
     assert "Ihre eigene Angabe zu „Query 0“: „Koryphäe“." in page

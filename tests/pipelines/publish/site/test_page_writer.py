@@ -122,7 +122,7 @@ def test_several_processes_write_the_same_pages_as_one(tmp_path: Path, monkeypat
     assert pages == read_pages(tmp_path / "two_processes")
     first, named, counted = (pages[data.page_names.folder_of(f"p{n:04d}")].decode() for n in (0, 7, 10))
     assert "&lt;Person 7&gt; took it up before you. You work in the same unit." in first
-    assert "1 person sees you as someone to follow in “Query &amp; count 1”." in named
+    assert "1 person sees you, by name, as an example to follow in “Query &amp; count 1”." in named
     assert "12 people in &lt;Unit&gt; made this move. It took about 5 months on average." in counted
     assert "<bdi>lessons</bdi>" in pages[data.page_names.folder_of("p0009")].decode()
 

@@ -1,5 +1,6 @@
 """The sentences of a person's page: each says what its row says, in every language."""
 
+from dataclasses import fields
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,17 @@ import pytest
 from ml.recommend.action_text import add_how_text
 from pipelines.config.pages import PageOptions, StageWords
 from pipelines.contracts.catalog import SKILL
+from pipelines.contracts.output_tables import OUT_MASTERY
+from pipelines.publish.site.capability_picture import view_capabilities
 from pipelines.publish.site.language import LANGUAGE_CODES, PageLanguage, choose_language
-from pipelines.publish.site.page_data import PageData
+from pipelines.publish.site.page_data import PageData, PersonRows
 from pipelines.publish.site.page_names import PageNames
-from pipelines.publish.site.person_texts import describe_consents, describe_stored_rows, describe_viewers
+from pipelines.publish.site.person_texts import (
+    describe_consents,
+    describe_stored_rows,
+    describe_viewers,
+    describe_wishes,
+)
 from pipelines.publish.site.step_texts import (
     describe_companions,
     describe_counterfactual,
@@ -122,14 +130,20 @@ def test_a_missing_wish_is_no_share(
     assert [motive[1:] for motive in motives] == [(50, "50%"), shown, (100, "100%")]
 
 
-def explain(page_data: PageData, values: dict[str, float], names: tuple[str, ...] = ()) -> tuple[str, ...]:
-    step = {**STEP, "reason_codes": list(values), "reason_values": list(values.values())}
-    return explain_step(step, names, page_data, ENGLISH)
+def explain(
+    page_data: PageData, values: dict[str, float], names: tuple[str, ...] = (), kind: str = "deepen"
+) -> tuple[str, ...]:
+    step = {**STEP, "kind": kind, "reason_codes": list(values), "reason_values": list(values.values())}
+    return explain_step(step, names, len(names) + 1, page_data, ENGLISH)
 
 
 def test_reasons_become_sentences_by_their_codes(page_data: PageData) -> None:
-    coverage = "With “Join”, which you hold, it brings you to 75% of “Data” at the stage “journeyman”."
-    assert explain(page_data, {"coverage": 0.75, "builds_on": 1.0}, ("Join",)) == (coverage,)
+    coverage = "With “Join”, which you hold, it brings you to 2 of 2 micro-skills of “Data”"
+    weights = {"coverage": 0.75, "builds_on": 1.0}
+    assert explain(page_data, weights, ("Join",)) == (f"{coverage} at the stage “journeyman” or above.",)
+    assert explain(page_data, weights, ("Join",), "new") == (f"{coverage}.",)
+    (refresh_sentence,) = explain(page_data, weights, ("Join",), "refresh")
+    assert refresh_sentence.endswith("you hold 2 of 2 micro-skills of “Data”.")
     assert explain(page_data, {"coverage": 0.75, "builds_on": 0.5}) == ("You hold 50% of what it builds on.",)
     ranker = explain(page_data, {"model_text": 0.2, "model_hr": 0.3, "model_trend": 0.05, "role_need": 0.4})
     assert [sentence.split()[0] for sentence in ranker] == ["Colleagues", "It"]
@@ -184,10 +198,10 @@ def test_the_words_of_the_company_replace_those_of_the_language() -> None:
     assert describe_kind(STEP, choose_language(options)) == "Vertiefen · von „Einstieg“ zu „Könnerin“"
 
 
-def test_consents_show_the_last_statement_and_its_end() -> None:
+def test_consents_show_the_last_statement_and_its_end(page_data: PageData) -> None:
     consent = {"skill_text": "ALL", "consent_relation": "all", "consent_status": "granted", "stated_at": MOMENT}
     texts = [
-        describe_consents([{**consent, "expires_date": expires_date}], date(2025, 6, 30), ENGLISH)[0]
+        describe_consents([{**consent, "expires_date": expires_date}], date(2025, 6, 30), page_data, ENGLISH)[0]
         for expires_date in (date(2025, 12, 1), date(2025, 6, 1), None)
     ]
     assert [text.split(":")[0] for text in texts] == [
@@ -196,10 +210,55 @@ def test_consents_show_the_last_statement_and_its_end() -> None:
         "Agreed on 1 March 2025 without an end, and therefore not in force",
     ]
     withdrawn = {**consent, "consent_status": "withdrawn", "expires_date": None}
-    assert describe_consents([consent, withdrawn], date(2025, 6, 30), ENGLISH) == [
+    assert describe_consents([consent, withdrawn], date(2025, 6, 30), page_data, ENGLISH) == [
         "Withdrawn on 1 March 2025: every micro-skill, in every relation."
     ]
-    assert describe_consents([consent], date(2025, 2, 1), ENGLISH) == []
+    assert describe_consents([consent], date(2025, 2, 1), page_data, ENGLISH) == []
+    by_id = {**consent, "skill_text": "sql", "consent_relation": "lead", "expires_date": None}
+    (sentence,) = describe_consents([by_id], date(2025, 6, 30), page_data, ENGLISH)
+    assert sentence.endswith(": “Query”, as somebody whom others could help.")
+
+
+@pytest.mark.parametrize(
+    ("wish_weight", "words"),
+    [(None, "very much"), (1.0, "very much"), (0.67, "much"), (0.33, "a little"), (0.0, "no longer")],
+)
+def test_the_last_wish_for_a_micro_skill_is_shown_in_words(
+    page_data: PageData, wish_weight: float | None, words: str
+) -> None:
+    wishes = [
+        {"skill_text": "Query", "wish_weight": 0.5, "stated_at": datetime(2025, 2, 1, tzinfo=UTC)},
+        {"skill_text": "sql", "wish_weight": wish_weight, "stated_at": MOMENT},
+        {"skill_text": "join", "wish_weight": 1.0, "stated_at": datetime(2025, 7, 1, tzinfo=UTC)},
+        {"skill_text": None, "wish_weight": None, "stated_at": MOMENT},
+    ]
+    assert describe_wishes(wishes, date(2025, 6, 30), page_data, ENGLISH) == [
+        f"“Query”: {words}. Said on 1 March 2025."
+    ]
+
+
+def test_a_person_is_told_in_which_direction_others_see_them(page_data: PageData) -> None:
+    viewer_counts = [
+        {"relation": relation, "companion_skill_id": "sql", "viewer_count": 1}
+        for relation in ("follow", "walk_with", "lead")
+    ]
+    assert describe_viewers(viewer_counts, page_data, ENGLISH) == [
+        "1 person sees you, by name, as an example to follow in “Query”.",
+        "1 person sees you, by name, as somebody with the same next step, “Query”.",
+        "1 person sees you, by name, as somebody whom they could help with “Query”.",
+    ]
+
+
+def test_the_picture_and_the_list_have_one_order(page_data: PageData) -> None:
+    mastery = [
+        {**dict.fromkeys(OUT_MASTERY.column_names), "skill_id": skill_id, "stage": "apprentice", "is_rusty": is_rusty}
+        for skill_id, is_rusty in (("join", True), ("sql", False))
+    ]
+    no_rows: dict[str, list[Any]] = {field.name: [] for field in fields(PersonRows) if field.name != "person_id"}
+    (view,) = view_capabilities(page_data, PersonRows("p1", **{**no_rows, "mastery": mastery}), ENGLISH)
+    assert [cell[1] for cell, _ in view.blocks] == [False, True]
+    assert [name for _, name, _, _ in view.held] == ["Query", "Join"]
+    assert view.summary == "2 of 2 micro-skills held, 1 of them not practised for a long time"
 
 
 @pytest.mark.parametrize("code", LANGUAGE_CODES)
@@ -212,4 +271,4 @@ def test_texts_with_counts_can_be_formatted_in_every_language(page_data: PageDat
     ]
     assert all("Query" in text for text in describe_viewers(viewers, page_data, language))
     stored = [{"source_name": "lms", "mode": "wish", "rows": 1234, "first": date(2025, 1, 1), "last": date(2025, 2, 1)}]
-    assert describe_stored_rows(stored, page_data, language)[0][0] == "lms (moodle)"
+    assert describe_stored_rows(stored, page_data, language)[0][0] == "lms (Moodle logs, grades and competencies)"
