@@ -1,10 +1,11 @@
 """The sentences of a person's page: each says what its row says, in every language."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import polars as pl
 import pytest
 
@@ -16,6 +17,7 @@ from pipelines.publish.site.capability_picture import view_capabilities
 from pipelines.publish.site.language import LANGUAGE_CODES, PageLanguage, choose_language
 from pipelines.publish.site.page_data import PageData, PersonRows
 from pipelines.publish.site.page_names import PageNames
+from pipelines.publish.site.pages import render_person_page
 from pipelines.publish.site.person_texts import (
     describe_consents,
     describe_stored_rows,
@@ -51,6 +53,9 @@ STEP = {
     "reason_codes": [],
     "reason_values": [],
 }
+
+
+NO_ROWS: dict[str, list[Any]] = {field.name: [] for field in fields(PersonRows) if field.name != "person_id"}
 
 
 @pytest.fixture(scope="module")
@@ -249,13 +254,47 @@ def test_a_person_is_told_in_which_direction_others_see_them(page_data: PageData
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "to_stage", "counted"),
+    [
+        ("new", "apprentice", "3 of 4 micro-skills of “Data”."),
+        ("deepen", "journeyman", "2 of 4 micro-skills of “Data” at the stage “journeyman” or above."),
+    ],
+)
+def test_a_step_counts_micro_skills_as_the_picture_does(
+    page_data: PageData, kind: str, to_stage: str, counted: str
+) -> None:
+    """Hidden micro-skills count for the person, and are not named."""
+    names = ("sql", "join", "merge", "index")
+    skill_rows = {
+        name: {**page_data.skill_row_by_id["sql"], "skill_name": name.title(), "capability_name": "Data"}
+        for name in names
+    }
+    mastery = [
+        {**dict.fromkeys(OUT_MASTERY.column_names), "skill_id": skill_id, "stage": stage, "is_hidden": is_hidden}
+        for skill_id, stage, is_hidden in (
+            ("join", "journeyman", False),
+            ("merge", "apprentice", True),
+            ("index", "none", False),
+        )
+    ]
+    step = {**STEP, "kind": kind, "to_stage": to_stage, "from_stage": "none", "rank": 1, "is_accepted": False}
+    step |= {"reason_codes": ["coverage"], "reason_values": [0.75], "no_recommendation_reason": None}
+    person_rows = PersonRows("p1", **{**NO_ROWS, "mastery": mastery, "steps": [step]})
+    page = render_person_page(
+        jinja2.Template("{{ page.steps[0].reasons[0] }} {{ page.capabilities[0].summary }}"),
+        replace(page_data, skill_row_by_id=skill_rows),
+        person_rows,
+    )
+    assert page.startswith(f"With “Join”, which you hold, it brings you to {counted} 2 of 4 micro-skills held")
+
+
 def test_the_picture_and_the_list_have_one_order(page_data: PageData) -> None:
     mastery = [
         {**dict.fromkeys(OUT_MASTERY.column_names), "skill_id": skill_id, "stage": "apprentice", "is_rusty": is_rusty}
         for skill_id, is_rusty in (("join", True), ("sql", False))
     ]
-    no_rows: dict[str, list[Any]] = {field.name: [] for field in fields(PersonRows) if field.name != "person_id"}
-    (view,) = view_capabilities(page_data, PersonRows("p1", **{**no_rows, "mastery": mastery}), ENGLISH)
+    (view,) = view_capabilities(page_data, PersonRows("p1", **{**NO_ROWS, "mastery": mastery}), ENGLISH)
     assert [cell[1] for cell, _ in view.blocks] == [False, True]
     assert [name for _, name, _, _ in view.held] == ["Query", "Join"]
     assert view.summary == "2 of 2 micro-skills held, 1 of them not practised for a long time"
