@@ -71,7 +71,13 @@ class ServedSnapshot(Snapshot):
         if self.given_answers is None:
             return rows
         objections = self.given_answers.objections
-        served_rows = objections.withhold(table, rows)
+        if "is_hidden" in rows.columns:
+            marked_rows = objections.withhold(table, rows.with_columns(was_hidden="is_hidden"))
+            # the answers hold no reply that another export brought, or that is too old
+            is_hidden = pl.col("is_hidden") | pl.col("was_hidden").fill_null(False)
+            served_rows = marked_rows.with_columns(is_hidden.alias("is_hidden")).select(rows.columns)
+        else:
+            served_rows = objections.withhold(table, rows)
         if table == NEXT_SKILL:
             return pl.concat([served_rows, _say_opted_out(rows, objections)])
         return self._drop_withdrawn(served_rows) if table == COMPANION else served_rows

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from publishing import fill_contract_columns
 from served_company import NOW, SYSTEM, make_client, make_company, publish_company, sign_in
@@ -20,6 +21,7 @@ from pipelines.config.company import read_config
 from pipelines.contracts.catalog import REPLY
 from pipelines.ingest.preview import preview_file
 from pipelines.privacy.erasure_requests import read_request_keys
+from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
 STATED_AT = "2025-07-01 09:30:00.000000+00:00"
@@ -313,6 +315,22 @@ def test_a_hidden_micro_skill_is_shown_to_nobody_else_at_once(client: TestClient
     rows = client.get("/api/v1/tables/out__mastery", headers=SYSTEM).json()["rows"]
     assert [row["person_id"] for row in rows if row["is_hidden"]] == ["p0002"]
     assert "Query 0" in read_page(client, "E2")
+
+
+def test_what_the_snapshot_marks_as_hidden_stays_hidden_whoever_answers_meanwhile(
+    root: Path, client: TestClient
+) -> None:
+    def read_hidden() -> list[str]:
+        rows = client.get("/api/v1/tables/out__mastery", headers=SYSTEM).json()["rows"]
+        return [row["person_id"] for row in rows if row["is_hidden"]]
+
+    mastery_path = current_snapshot(root / "published").path("out__mastery")
+    is_hidden = pl.col("is_hidden") | (pl.col("person_id") == "p0003")
+    pl.read_parquet(mastery_path).with_columns(is_hidden).write_parquet(mastery_path)
+    assert read_hidden() == ["p0003"]
+    assert answer(client, "E3", kind="withdraw", skill_id="sql1", consent_relation="follow") == 303
+    assert read_hidden() == ["p0003"]
+    assert "hidden from others" in read_page(client, "E3")
 
 
 @pytest.mark.parametrize(
