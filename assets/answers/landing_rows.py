@@ -171,7 +171,7 @@ def read_csv_rows(csv_file: Path) -> list[dict[str, str]]:
     """
     if not csv_file.exists():
         return []
-    with csv_file.open(encoding="utf-8", newline="") as csv_stream:
+    with csv_file.open(encoding="utf-8-sig", newline="") as csv_stream:
         return list(csv.DictReader(csv_stream))
 
 

@@ -8,7 +8,7 @@ Does not belong here: writing answers (`answers`), the effect on recommendations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -172,7 +172,8 @@ def _read_request_rows(request_path: Path) -> list[dict[str, str]]:
 
 def _parse_answer(answer_row: dict[str, str], source_name: str, directory: Directory) -> Iterator[GivenAnswer]:
     """The answer of a row; none if it names nobody or has no time, as the next run finds too."""
-    cells = {column: cell.strip() for column, cell in answer_row.items() if cell and cell.strip()}
+    # cells beyond the header are a list
+    cells = {column: cell.strip() for column, cell in answer_row.items() if isinstance(cell, str) and cell.strip()}
     stated_text = cells.pop("replied_at", None) or cells.pop("stated_at", None) or cells.pop("asked_at", None)
     person_id = _find_person(cells, directory)
     if stated_text is None or person_id is None:
@@ -181,6 +182,8 @@ def _parse_answer(answer_row: dict[str, str], source_name: str, directory: Direc
         stated_at = datetime.fromisoformat(stated_text)
     except ValueError:
         return
+    if stated_at.tzinfo is None:
+        stated_at = stated_at.replace(tzinfo=UTC)
     for person_column in (*PERSON_KEYS, "person_id"):
         cells.pop(person_column, None)
     record_code = cells.pop("record_code", "")

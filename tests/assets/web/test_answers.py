@@ -334,6 +334,25 @@ def test_what_the_snapshot_marks_as_hidden_stays_hidden_whoever_answers_meanwhil
 
 
 @pytest.mark.parametrize(
+    "request_text",
+    [
+        "person_id,asked_at\np0001,2025-07-01\n",
+        "person_id,asked_at\np0001,2025-07-01T01:00:00Z,surplus\n",
+        "\ufeffperson_id,asked_at\np0001,2025-07-01T01:00:00Z\n",
+    ],
+    ids=["no time zone", "surplus cell", "byte order mark"],
+)
+def test_a_request_of_another_system_is_read_and_stops_nobody(
+    root: Path, client: TestClient, request_text: str
+) -> None:
+    assert answer(client, "E3", kind="opt_in") == 303
+    request_path = root / "landing" / "requests" / "erasure_portal.csv"
+    request_path.parent.mkdir()
+    request_path.write_text(request_text, encoding="utf-8")
+    assert read_companions(client, "E0") == ["p0002"]
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"kind": "accept", "skill_id": "nothing"},
