@@ -27,6 +27,7 @@ company: Acme
 sources:
   - {name: people, system: bamboohr, path: "hr/*.csv", delivery: full}
 privacy:
+  erased_people: "../erased.jsonl"
   erasure_requests: "requests/erasure_*.csv"
   access_requests: "requests/access_*.csv"
 serve:

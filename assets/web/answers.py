@@ -157,7 +157,10 @@ class AnswerWriter:
     def find_request_pattern(self, request_kind: str) -> str | None:
         """The pattern of the landing files of requests, if each request can have a file of its own."""
         privacy_options = self.config.privacy
-        pattern = privacy_options.erasure_requests if request_kind == "erasure" else privacy_options.access_requests
+        pattern = privacy_options.access_requests
+        if request_kind == "erasure":
+            # without the list of erased people a request would stop every run
+            pattern = privacy_options.erasure_requests if privacy_options.erased_people else None
         return pattern if pattern and "*" in pattern else None
 
     def _write_request(self, person_id: str, answer: RequestAnswer, now: datetime) -> None:

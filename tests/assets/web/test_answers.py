@@ -218,7 +218,8 @@ def test_an_erasure_is_not_asked_for_by_accident(root: Path, client: TestClient)
     [
         ([], "No recommendations, a copy of what is stored, erasure"),
         (["access_requests:"], "No recommendations, erasure"),
-        (["access_requests:", "erasure_requests:", "privacy:"], "No recommendations"),
+        (["erased_people:"], "No recommendations, a copy of what is stored"),
+        (["access_requests:", "erasure_requests:", "erased_people:", "privacy:"], "No recommendations"),
     ],
 )
 def test_the_title_of_a_fold_names_what_is_in_it(root: Path, removed_keys: list[str], title: str) -> None:
