@@ -108,7 +108,7 @@ def _hash_name(folder_name: str) -> str:
 
 
 def _fingerprint_lookups(page_data: PageData) -> str:
-    """Fingerprint of what any page may show: names, language, templates, catalogues and code."""
+    """Fingerprint of what any page may show: names, language, smallest count, templates, catalogues and code."""
     lookups_digest = hashlib.sha256(fingerprint_code().encode())
     for text_path in (*sorted(TEMPLATES.iterdir()), *sorted(LOCALE_FOLDER.rglob("*.mo"))):
         lookups_digest.update(text_path.read_bytes())
@@ -119,6 +119,7 @@ def _fingerprint_lookups(page_data: PageData) -> str:
         page_data.system_by_source,
         page_data.horizon_by_model,
         [page_data.language.code, page_data.language.stage_words],
+        page_data.smallest_team,
     ]
     lookups_digest.update(json.dumps(lookup_values, sort_keys=True, default=str).encode())
     return lookups_digest.hexdigest()[:16]

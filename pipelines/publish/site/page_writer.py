@@ -80,6 +80,7 @@ def write_people(
             page_data.company_name,
             page_data.evidence_counts.filter(pl.col("person_id").is_in(person_id_part)),
             page_data.language,
+            page_data.smallest_team,
             person_id_part,
             people_folder,
             os.getpid(),
@@ -144,6 +145,7 @@ def _write_part(
     company_name: str,
     evidence_counts: pl.DataFrame,
     language: PageLanguage,
+    smallest_team: int,
     person_ids: list[str],
     people_folder: Path,
     parent_pid: int,
@@ -152,7 +154,9 @@ def _write_part(
     """Write the pages of some people in a separate process, which may have started before its parent set the umask."""
     _end_with_parent(parent_pid)
     use_umask(umask)
-    page_data = load_page_data(snapshot, lake, company_name, evidence_counts, language=language)
+    page_data = load_page_data(
+        snapshot, lake, company_name, evidence_counts, language=language, smallest_team=smallest_team
+    )
     _write_pages(page_data, person_ids, people_folder)
 
 

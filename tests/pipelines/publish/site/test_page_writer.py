@@ -97,7 +97,7 @@ def make_page_data(root: Path) -> PageData:
             "last": [DAY, UNTIL],
         }
     )
-    return load_page_data(snapshot, make_lake(root), "Acme", evidence_counts)
+    return load_page_data(snapshot, make_lake(root), "Acme", evidence_counts, smallest_team=8)
 
 
 def read_pages(folder: Path) -> dict[str, bytes]:
@@ -121,6 +121,7 @@ def test_several_processes_write_the_same_pages_as_one(tmp_path: Path, monkeypat
     assert len(pages) == PEOPLE
     assert pages == read_pages(tmp_path / "two_processes")
     first, named, counted = (pages[data.page_names.folder_of(f"p{n:04d}")].decode() for n in (0, 7, 10))
+    assert "counts of 8 or more people" in first
     assert "&lt;Person 7&gt; took it up before you. You work in the same unit." in first
     assert "1 person sees you, by name, as an example to follow in “Query &amp; count 1”." in named
     assert "12 people in &lt;Unit&gt; made this move. It took about 5 months on average." in counted

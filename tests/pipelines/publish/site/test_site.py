@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from pipelines.contracts.catalog import EVIDENCE, PERSON, SKILL
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import ALIGNMENT, NEXT_SKILL, OUT_MASTERY, SUPPORT_GAP
 from pipelines.publish.site.build import build_site
-from pipelines.publish.site.page_data import name_team_page
+from pipelines.publish.site.page_data import list_people, load_page_data, name_team_page
 from pipelines.publish.site.page_names import read_page_names, write_page_names
+from pipelines.publish.site.page_reuse import fingerprint_pages
 from pipelines.snapshots.writer import publish_snapshot
 from pipelines.storage.lake import Lake
 
@@ -350,6 +352,11 @@ def test_reused_pages_equal_the_pages_that_would_be_written(tmp_path: Path) -> N
     assert pages["site"] == pages["without_reuse"]
     rewritten = {folder for folder, inode in inodes["s1"].items() if inode != inodes["s0"][folder]}
     assert rewritten == {read_page_names(tmp_path).folder_of("p0003")}
+    # every page states the smallest count
+    page_data = load_page_data(snapshot, lake, "Acme")
+    person_ids = list_people(page_data)
+    larger_prints = fingerprint_pages(replace(page_data, smallest_team=8), person_ids)
+    assert not set(fingerprint_pages(page_data, person_ids)["page_print"]) & set(larger_prints["page_print"])
     # a changed name may be on any page
     lake.write(PERSON, lake.scan(PERSON).with_columns(display_name=pl.lit("Renamed")).collect())
     shutil.rmtree(tmp_path / "site" / "s1")
