@@ -14,6 +14,7 @@ import polars as pl
 
 from pipelines.config.serve import PersonKey
 from pipelines.contracts.catalog import ACCOUNT, PERSON
+from pipelines.contracts.columns import is_employed
 from pipelines.contracts.table import Table
 from pipelines.storage.lake import Lake
 
@@ -29,8 +30,8 @@ class Directory:
 
     Attributes:
         person_id_by_key: By kind of key and key: person_id; a key that leads to several people is left out.
-        unit_by_person: By person_id: name of the unit, or None.
-        led_units_by_person: By person_id: the units in which the person is somebody's manager.
+        unit_by_person: By person_id: name of the unit, or None; None for people who left.
+        led_units_by_person: By person_id: the units in which the person is the manager of somebody who did not leave.
     """
 
     person_id_by_key: dict[PersonKey, dict[str, str]]
@@ -60,25 +61,39 @@ def read_directory(lake: Lake) -> Directory:
     """
     people = read_during_runs(
         lambda: (
-            lake.scan(PERSON).select("person_id", "employee_number", "work_email", "unit_name", "manager_id").collect()
+            lake.scan(PERSON)
+            .select(
+                *("person_id", "employee_number", "work_email", "unit_name", "manager_id"),
+                has_left=~is_employed().fill_null(True),
+            )
+            .collect()
         )
     )
     accounts = read_during_runs(
         lambda: lake.scan(ACCOUNT).select("person_id", "employee_number", "work_email").collect()
     )
-    keys = pl.concat([people.select(accounts.columns), accounts])
-    reports = people.drop_nulls(["manager_id", "unit_name"])
+    employed_people = people.filter(~pl.col("has_left"))
+    reports = employed_people.drop_nulls(["manager_id", "unit_name"]).filter(
+        pl.col("manager_id").is_in(employed_people["person_id"].implode())
+    )
     return Directory(
         {
-            "employee_number": _list_unique_keys(keys, "employee_number"),
-            "work_email": _list_unique_keys(keys, "work_email"),
+            "employee_number": _list_keys(people, accounts, "employee_number"),
+            "work_email": _list_keys(people, accounts, "work_email"),
         },
-        dict(people.select("person_id", "unit_name").iter_rows()),
+        dict(people.select("person_id", pl.when(~pl.col("has_left")).then("unit_name")).iter_rows()),
         {
             manager_id: frozenset(unit_names)
             for manager_id, unit_names in reports.group_by("manager_id").agg("unit_name").iter_rows()
         },
     )
+
+
+def _list_keys(people: pl.DataFrame, accounts: pl.DataFrame, key_column: PersonKey) -> dict[str, str]:
+    """The keys of people, and those of accounts that are no key of anybody: another system takes no key away."""
+    normalized_key = pl.col(key_column).str.strip_chars().str.to_lowercase()
+    other_accounts = accounts.filter(~normalized_key.is_in(people.select(normalized_key).to_series().implode()))
+    return _list_unique_keys(people, key_column) | _list_unique_keys(other_accounts, key_column)
 
 
 def _list_unique_keys(keys: pl.DataFrame, key_column: PersonKey) -> dict[str, str]:

@@ -4,9 +4,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
+from publishing import fill_contract_columns
 from served_company import (
     CONFIG,
     ENVIRONMENT,
@@ -26,11 +28,14 @@ from assets.checks.exit_codes import ExitCode
 from assets.cli.app import app as command_line
 from assets.web import pages
 from assets.web.app import create_app
+from assets.web.directory import read_directory
 from assets.web.identity import ServeRefused
 from assets.web.openapi import build_openapi
 from pipelines.config.company import ConfigError, read_config
 from pipelines.config.settings import Settings
+from pipelines.contracts.catalog import ACCOUNT, PERSON
 from pipelines.snapshots.reader import POINTER
+from pipelines.storage.lake import Lake
 
 OWN_PATHS = [f"/api/v1/me/{part}" for part in ("next-steps", "mastery", "replies", "wishes", "consents")]
 SYSTEM_PATHS = ["/api/v1/tables", "/api/v1/tables/out__next_skill", "/api/v1/changes"]
@@ -112,6 +117,35 @@ def test_a_team_page_is_for_its_members_and_leads_and_from_five_people_on(
     pages = [client.get(f"/teams/{name}.html", headers=sign_in(employee_number)) for name in ("Data", "Small")]
     assert [page.status_code for page in pages] == statuses
     assert "Person" not in pages[0].text
+
+
+def test_people_who_left_are_on_no_team_and_lead_and_are_led_by_nobody(tmp_path: Path) -> None:
+    root = make_company(tmp_path)
+    lake = Lake(root / "lake")
+    people = lake.scan(PERSON).collect()
+
+    def list_units_if_left(left_id: str) -> list[list[str]]:
+        status = pl.when(person_id=left_id).then(pl.lit("left")).otherwise("employment_status")
+        lake.write(PERSON, people.with_columns(employment_status=status))
+        directory = read_directory(lake)
+        return [sorted(directory.list_units(person_id)) for person_id in ("p0000", "p0006")]
+
+    assert list_units_if_left("nobody") == [["Data"], ["Data", "Small"]]
+    assert list_units_if_left("p0000") == [[], ["Small"]]
+    assert list_units_if_left("p0006") == [["Data"], []]
+
+
+def test_another_system_takes_no_key_from_anybody(tmp_path: Path) -> None:
+    lake = Lake(make_company(tmp_path) / "lake")
+    accounts = [
+        {"system_name": "lms", "account_code": code, "employee_number": "E1", "work_email": address}
+        | {"person_id": "p0001", "matched_on": "employee_number"}
+        for code, address in (("a", "person2@acme.example"), ("b", "one@acme.example"))
+    ]
+    lake.write(ACCOUNT, fill_contract_columns(ACCOUNT, accounts))
+    directory = read_directory(lake)
+    assert directory.find_person("work_email", "Person2@acme.example") == "p0002"
+    assert directory.find_person("work_email", "one@acme.example") == "p0001"
 
 
 def test_the_log_names_routes_and_nobody(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
