@@ -100,10 +100,11 @@ def estimate_benefit(
         other_people=people_counts[1],
     )
     if min(people_counts) < MIN_PEOPLE:
+        known_text = "" if known_steps.height == taken_steps.height else f" for which `{outcome}` is defined"
         return replace(
             benefit,
-            reason=f"{people_counts[0]} people took a recommended step at least {follow_up_days} days ago and "
-            f"{people_counts[1]} another one; {MIN_PEOPLE} of each are needed",
+            reason=f"{people_counts[0]} people took a recommended step{known_text} at least {follow_up_days} days ago "
+            f"and {people_counts[1]} another one; {MIN_PEOPLE} of each are needed",
         )
     person_codes = known_steps["person_id"].rank("dense").to_numpy().astype(np.int64) - 1
     covariate_matrix = known_steps.select(pl.col(covariates).cast(pl.Float64)).to_numpy()

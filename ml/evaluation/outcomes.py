@@ -115,12 +115,25 @@ def _add_covariates(taken_steps: pl.DataFrame, records: StepRecords) -> pl.DataF
             capability_count=(pl.col("capability_id") == pl.col("step_capability_id")).sum(),
         )
     )
+    # counted up once per micro-skill: pairs of a step and a holder would grow with the square of the people
+    holder_totals = (
+        first_holdings.group_by("skill_id", "first_at")
+        .agg(new_holder_count=pl.len())
+        .sort("first_at")
+        .select("skill_id", "first_at", holder_count=pl.col("new_holder_count").cum_sum().over("skill_id"))
+    )
     holder_counts = (
         taken_steps.select("taken_step", "skill_id", "taken_at")
-        .join(first_holdings.select("skill_id", "first_at"), on="skill_id")
-        .filter(pl.col("first_at") < pl.col("taken_at"))
-        .group_by("taken_step")
-        .agg(holder_count=pl.len())
+        .sort("taken_at")
+        .join_asof(
+            holder_totals,
+            left_on="taken_at",
+            right_on="first_at",
+            by="skill_id",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .select("taken_step", "holder_count")
     )
     return (
         taken_steps.join(own_counts, on="taken_step", how="left", maintain_order="left")

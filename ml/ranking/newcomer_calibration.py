@@ -25,7 +25,8 @@ def fit_newcomer_calibrator(utility: Doubles, past_newcomers: TrainingRows, case
     """Fit the probability that an item is among those that a newcomer takes within the horizon of the first step.
 
     It is learned from the first ten items of people whose first step lay in a past window. How many people begin at all
-    is not known from what people did.
+    is not known from what people did. An item that ranks higher is never less probable: if past newcomers took lower
+    ranks more often, the probability is the base rate.
 
     Args:
         utility: One value per row and candidate of `past_newcomers`.
@@ -45,5 +46,7 @@ def fit_newcomer_calibrator(utility: Doubles, past_newcomers: TrainingRows, case
     base_rate = float((sample_weight @ outcomes + 0.5) / (sample_weight.sum() + 1.0))
     weights, bias = np.zeros(1), float(logit(base_rate))
     if 0 < n_positive < len(outcomes):
-        weights, bias = fit_logistic_regression(inputs, outcomes, sample_weight, SLOPE_PENALTY)
+        fitted_weights, fitted_bias = fit_logistic_regression(inputs, outcomes, sample_weight, SLOPE_PENALTY)
+        if fitted_weights[0] > 0.0:
+            weights, bias = fitted_weights, fitted_bias
     return Calibrator(weights, bias, n_positive, np.array([0.0, 1.0]), np.zeros(0), base_rate=base_rate)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from ml.data.interactions import Interactions, build_user_states
+from ml.data.interactions import Interactions
 from ml.data.sparse_rows import Bools, Doubles, Ints
 from ml.ranking.cases import Cases, build_window_cases
 
@@ -77,7 +77,16 @@ def count_activity(interactions: Interactions, cases: Cases) -> ActivityCounts:
         interactions: What they held at the cutoff.
         cases: One row per person with a history, idle people too.
     """
-    segments = find_segments(build_user_states(interactions, cases.person, cases.cutoff_tick).item_counts)
+    # items held are acquisitions before the cutoff: states of everybody at once would take gigabytes
+    acquisitions = interactions.acquisitions
+    held_counts = (
+        np.searchsorted(
+            interactions.time_key(acquisitions.person, acquisitions.time),
+            interactions.time_key(cases.person, cases.cutoff_tick),
+        )
+        - acquisitions.start[cases.person]
+    )
+    segments = find_segments(held_counts)
     acquired_counts = np.minimum(cases.n_targets, MAX_ACQUIRED).astype(np.float64)
     return ActivityCounts(
         np.bincount(segments, minlength=N_SEGMENTS).astype(np.float64),

@@ -41,7 +41,7 @@ def count_held_steps(
 
     The novelty of a step is its self-information in bits, -log2((holders + 1) / (people + 1)), where holders have the
     micro-skill at the step's stage or above (Zhou et al., PNAS 2010). Fewer holders than `minimum_people` count as
-    `minimum_people`, so that nobody can be recognised. A unit of fewer people has no common step.
+    `minimum_people`, so that nobody can be recognised. A step with fewer holders in a unit is not common in it.
 
     Args:
         mastery: person_id, skill_id, stage; without what people object to.
@@ -62,7 +62,7 @@ def count_held_steps(
         .agg(pl.len().alias("holder_count"))
         .join(unit_sizes, on="unit_name")
         .filter(
-            pl.col("unit_size") >= minimum_people,
+            pl.col("holder_count") >= minimum_people,
             pl.col("holder_count") > COMMON_SHARE * pl.col("unit_size").cast(float),
         )
         .select(COMMON_STEP_SCHEMA.keys())

@@ -21,6 +21,8 @@ from pipelines.snapshots.row_metadata import Rows
 # An e-mail address as mail systems write it; an address in a published text is somebody's.
 _EMAIL_PATTERN = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+\.[A-Za-z]{2,}"
 MIN_JUDGED_COUNT = 100  # promised or reached steps of a group that tell a wrong level from chance
+# Upper end of the exact 95 % interval of a Poisson mean if nothing was observed, -log(0.025): resamples show no bound.
+_MOST_OF_NONE = 3.69
 _LIST_COLUMNS = ("person_id", "rank", "skill_id", "to_stage", "probability", "no_recommendation_reason")
 # A row is another step if any of these differs.
 _STEP_COLUMNS = ("person_id", "skill_id", "to_stage", "kind", "no_recommendation_reason")
@@ -279,12 +281,14 @@ def _measure_excess_calibration_error(model_card: Mapping[str, Any]) -> float | 
 def _find_promised_factor(model_card: Mapping[str, Any]) -> float | None:
     """The largest factor, above or below 1, that the intervals of promised over reached steps show.
 
-    Groups with fewer than MIN_JUDGED_COUNT promised and reached steps are not judged. None without a judged group.
+    Groups with fewer than MIN_JUDGED_COUNT promised and reached steps are not judged. A group without a reached step
+    has no interval and is compared with _MOST_OF_NONE steps. None without a judged group.
     """
     groups = (model_card.get("reliability") or {}).get("groups", ())
     judged_groups = [group for group in groups if max(group["expected"], group["observed"]) >= MIN_JUDGED_COUNT]
     factors = [1.0]
     for group in judged_groups:
+        factors += [] if group["observed"] else [group["expected"] / _MOST_OF_NONE]
         factors += [] if group["low"] is None else [group["low"]]
         factors += [] if group["high"] is None else [1.0 / group["high"]]
     return max(factors) if judged_groups else None

@@ -92,3 +92,12 @@ def test_too_few_people_give_a_reason_and_no_estimate() -> None:
         f"{people} people took a recommended step at least 365 days ago and {benefit.other_people} another one; "
         "30 of each are needed"
     )
+
+
+def test_the_reason_counts_only_people_whose_outcome_is_defined() -> None:
+    steps = simulate(0).with_columns(completed=pl.when(pl.col("person_id") < "p020").then("held"))
+    benefit = estimate_benefit(steps, "completed", 180, ["ability"], 0)
+    assert benefit.reason == (
+        f"{benefit.recommended_people} people took a recommended step for which `completed` is defined at least "
+        f"180 days ago and {benefit.other_people} another one; 30 of each are needed"
+    )

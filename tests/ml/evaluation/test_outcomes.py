@@ -136,3 +136,16 @@ def test_covariates_are_what_was_known_before_the_step() -> None:
         ("bob", "tea"): 0.0,
         ("bob", "git"): 0.0,
     }
+
+
+def test_holders_are_those_strictly_before_the_step() -> None:
+    steps = reached(("ann", "git", 10), ("cem", "git", 10), ("dua", "git", 20), ("bob", "git", 150), ("eve", "sql", 15))
+    assert values(label(reached_steps=steps), "holder_count") == pytest.approx(
+        {
+            ("ann", "git"): 0.0,
+            ("cem", "git"): 0.0,
+            ("dua", "git"): np.log1p(2),
+            ("bob", "git"): np.log1p(3),
+            ("eve", "sql"): 0.0,
+        }
+    )

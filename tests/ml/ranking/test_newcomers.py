@@ -14,6 +14,7 @@ from ml.data.eligibility import NO_RULES
 from ml.data.interactions import TICKS_PER_DAY, as_tick, encode_interactions, filter_before
 from ml.data.ranker_config import choose_config
 from ml.ranking.fitting import fit_recommender
+from ml.ranking.newcomer_calibration import build_newcomer_inputs, fit_newcomer_calibrator
 from ml.ranking.newcomers import (
     NEWCOMER_FEATURES,
     PRIOR_WEIGHT_BY_FEATURE,
@@ -23,6 +24,7 @@ from ml.ranking.newcomers import (
     fit_newcomer_ranker,
 )
 from ml.ranking.recommender import Recommender
+from ml.ranking.training_set import TrainingRows
 from ml.retrieval.beginnings import Beginnings
 
 AS_OF = datetime(2023, 1, 1)
@@ -313,3 +315,22 @@ def test_the_same_data_and_seed_give_the_same_weights(ladders: pl.DataFrame) -> 
     assert first is not None
     assert second is not None
     np.testing.assert_array_equal(first.weights, second.weights)
+
+
+def test_the_probability_of_newcomers_never_falls_with_the_rank() -> None:
+    # twelve newcomers all took the eighth of thirty items: a slope of the log odds would be below 0
+    case_utility = np.tile(np.linspace(3.0, 0.0, 30), (12, 1))
+    is_target = np.zeros((12, 30), bool)
+    is_target[:, 7] = True
+    is_candidate = np.ones((12, 30), bool)
+    past_newcomers = TrainingRows(
+        np.zeros((360, 1), np.float32),
+        is_target,
+        is_candidate,
+        np.ones(12, np.int64),
+        np.arange(12),
+        np.zeros(12, np.int64),
+    )
+    calibrator = fit_newcomer_calibrator(case_utility.ravel(), past_newcomers, np.ones(12))
+    probability = calibrator.probability(build_newcomer_inputs(case_utility[:1], is_candidate[:1]))
+    assert probability == pytest.approx((12 + 0.5) / (120 + 1))

@@ -9,9 +9,11 @@ import pytest
 from scipy.special import logit
 
 from ml.data.interactions import TICKS_PER_DAY, encode_interactions
+from ml.ranking.cases import build_window_cases
 from ml.ranking.probability_level import (
     ProbabilityLevel,
     anchor_level,
+    count_activity,
     find_segments,
     fit_level,
     measure_activity_shift,
@@ -115,3 +117,24 @@ def test_a_steady_base_rate_anchors_more_than_an_unsteady_one() -> None:
     unsteady = fit_level(knowing, knowing, drawn, *arguments)
     assert steady.anchor_weight > 0.9
     assert unsteady.anchor_weight < 0.1
+
+
+def test_activity_is_counted_by_the_items_held_at_the_cutoff() -> None:
+    start = datetime(2023, 1, 1)
+    uses = [
+        *(("ann", "a", 0), ("ann", "a", 5), ("ann", "b", 12)),  # holds one item, whose second use is none
+        *(("ann", item, 25) for item in "cdef"),  # after the window
+        *(("bob", "a", 1), ("bob", "b", 9), ("bob", "c", 10), ("bob", "d", 11)),  # c is taken at the cutoff, not held
+        ("cem", "a", 15),  # holds nothing yet: has no history
+    ]
+    events = pl.DataFrame(
+        [(person, item, start + timedelta(days=day)) for person, item, day in uses],
+        schema=["person_id", "skill_id", "ts"],
+        orient="row",
+    )
+    interactions = encode_interactions(events)
+    cutoff_ticks = interactions.time[:1] + 10 * TICKS_PER_DAY
+    cases = build_window_cases(interactions, cutoff_ticks, 10 * TICKS_PER_DAY, include_idle=True)
+    activity = count_activity(interactions, cases)
+    assert activity.people.tolist() == [1.0, 1.0, 0.0]
+    assert activity.acquired.tolist() == [1.0, 2.0, 0.0]

@@ -36,6 +36,8 @@ def count(minimum_people: int = 2) -> HeldSteps:
 def test_a_step_is_common_if_more_than_half_of_the_unit_hold_it() -> None:
     # three of four hold git; two of four hold sql, which is not more than half; one person is no unit to count
     assert count().common_steps.rows() == [("lab", "git", "apprentice")]
+    # three holders of four people are fewer than four, and four people fewer than five
+    assert count(minimum_people=4).common_steps.is_empty()
     assert count(minimum_people=5).common_steps.is_empty()
 
 

@@ -121,6 +121,8 @@ def test_promises_beyond_the_declared_factor_are_a_warning() -> None:
     assert judge(low=0.9, high=1.8) == 1.0
     assert judge(low=0.4, high=0.5) == 2.0
     assert judge(low=None, high=None) == 1.0
+    # of 150 promised steps none was reached: by chance at most 3.69 would have been expected
+    assert judge(low=None, high=None, observed=0) == pytest.approx(150 / 3.69)
     assert judge(low=1.3, high=1.8, expected=99.0, observed=70) is None  # too few to judge
     severities = {rule.name: rule.severity for rule in build_publication_contract(PublishOptions()).rules}
     assert severities["promised_factor|between"] is Severity.WARN
