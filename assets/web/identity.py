@@ -44,7 +44,9 @@ class Caller:
     @property
     def limit_key(self) -> str:
         """By what requests of the caller are counted."""
-        return f"system {self.system_account}" if self.system_account else f"person {self.person_id}"
+        if self.system_account:
+            return f"system {self.system_account}"
+        return f"person {self.person_id}" if self.person_id else "operators outside the HR export"
 
 
 @dataclass(frozen=True)

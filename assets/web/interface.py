@@ -193,7 +193,7 @@ def _resolve_cursor(visit: Visit, cursor_text: str) -> tuple[ServedSnapshot, int
         return current, int(row_text)
     for snapshot in list_snapshots(current.folder):
         if snapshot.snapshot_id == snapshot_id:
-            return guard_snapshot(snapshot, visit.served.given_answers), int(row_text)
+            return guard_snapshot(snapshot, visit.served.given_answers, visit.service.now().date()), int(row_text)
     raise Refused(410, "The snapshot of the cursor is no longer kept: read the table from its beginning.")
 
 

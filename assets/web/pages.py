@@ -4,7 +4,7 @@ Belongs here: which page a caller gets, and the answers that its forms send.
 Does not belong here: the content of pages (`pipelines.publish.site`).
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -45,6 +45,7 @@ _PENDING_TEXTS = {
     "hide": message("You hid “%(skill)s” from others."),
     "done": message("You marked “%(skill)s” as done."),
     "retract": message("You took back your replies about “%(skill)s”."),
+    "retract step": message("You took back what you said about the next step in “%(skill)s”."),
     "wish": message("Your wish to learn “%(skill)s” weighs %(share)s."),
     "consent": message("You agreed to be shown until %(date)s: %(shown_skill)s, %(relation)s."),
     "withdraw": message("You withdrew your consent to be shown: %(shown_skill)s, %(relation)s."),
@@ -155,7 +156,7 @@ def _describe_answer_section(visit: Visit, person_rows: PersonRows) -> dict[str,
     )
     return {
         "form_token": visit.service.form_tokens.create(visit.person_id),
-        "today": visit.service.now().date(),
+        "tomorrow": visit.service.now().date() + timedelta(days=1),
         "pending": [
             (
                 _describe_pending(page_data, answer),
@@ -202,7 +203,10 @@ def _describe_pending(page_data: PageData, answer: GivenAnswer) -> str:
         sentence_parts["stage"] = language.name_stage(cells["stated_stage"])
     if "wish_weight" in cells:
         sentence_parts["share"] = language.format_share(float(cells["wish_weight"]))
-    return language.translate(_PENDING_TEXTS[describe_kind(answer)], **sentence_parts)
+    kind = describe_kind(answer)
+    # on a step's card the replies to this step are taken back, and a hidden or disputed stage stays
+    text = _PENDING_TEXTS["retract step" if kind == "retract" and cells.get("step_goal") else kind]
+    return language.translate(text, **sentence_parts)
 
 
 def _find_skill(visit: Visit, skill_text: str) -> str:

@@ -45,10 +45,13 @@ class ServedSnapshot(Snapshot):
     """A snapshot whose rows leave out what people objected to since it was published."""
 
     given_answers: GivenAnswers | None = field(default=None, repr=False)
+    names_companions: bool = True  # not past the last valid day: consents that a run checked may have ended since
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Return the rows of a table that may be served."""
         rows = Snapshot.scan(self, table)
+        if table == COMPANION.name and not self.names_companions:
+            rows = rows.filter(pl.col("companion_id").is_null())
         if self.given_answers is None or not self.given_answers.affected_people or table not in TABLES:
             return rows
         contract = TABLES[table]
@@ -68,6 +71,8 @@ class ServedSnapshot(Snapshot):
             table: Contract of the table.
             rows: Published rows.
         """
+        if table == COMPANION and not self.names_companions:
+            rows = rows.filter(pl.col("companion_id").is_null())
         if self.given_answers is None:
             return rows
         objections = self.given_answers.objections
@@ -99,15 +104,18 @@ class ServedSnapshot(Snapshot):
         return pl.concat([companion_rows.filter(~is_withdrawing), permitted_rows])
 
 
-def guard_snapshot(snapshot: Snapshot, given_answers: GivenAnswers) -> ServedSnapshot:
-    """The same snapshot without what people objected to.
+def guard_snapshot(snapshot: Snapshot, given_answers: GivenAnswers, today: date) -> ServedSnapshot:
+    """The same snapshot without what people objected to, and without names of companions if it is stale.
 
     Args:
         snapshot: A snapshot.
         given_answers: The answers of people.
+        today: The day of the request.
     """
     published_values = {attribute.name: getattr(snapshot, attribute.name) for attribute in fields(snapshot)}
-    return ServedSnapshot(**published_values, given_answers=given_answers)
+    return ServedSnapshot(
+        **published_values, given_answers=given_answers, names_companions=not snapshot.is_stale(today)
+    )
 
 
 def _say_opted_out(next_steps: pl.DataFrame, objections: Objections) -> pl.DataFrame:
@@ -215,10 +223,7 @@ class PublishedReader:
         earlier = self._served if self._served is not None and self._served.key[0] == key[0] else None
         directory = earlier.directory if earlier else read_directory(self.lake)
         given_answers = read_given_answers(self.answer_writer, directory, self.lake, today, snapshot.valid_until)
-        snapshot_fields = {
-            snapshot_field.name: getattr(snapshot, snapshot_field.name) for snapshot_field in fields(snapshot)
-        }
-        served_snapshot = ServedSnapshot(**snapshot_fields, given_answers=given_answers)
+        served_snapshot = guard_snapshot(snapshot, given_answers, today)
         page_data = (
             replace(earlier.page_data, snapshot=served_snapshot)
             if earlier

@@ -276,7 +276,7 @@ _DECLARED_COLUMNS = (
     _share("mastery", "How far the step advances the person, 0 to 1."),
     _share("autonomy", "How well the step fits the person's wishes; null if the person stated none."),
     _share("purpose", "How much the step serves the needs of the organisation, 0 to 1."),
-    _number("novelty", "Minus log2 of the share of people who hold the step.", unit="bits", minimum=0),
+    _number("novelty", "Minus log2 of the share of holders; very few count as the minimum.", unit="bits", minimum=0),
     _reasons(
         "reasons",
         "Code and value: motives (0 to 1), model_… (log odds over the person's mean candidate), "

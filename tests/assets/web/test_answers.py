@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 from publishing import fill_contract_columns
-from served_company import NOW, SYSTEM, make_client, make_company, publish_company, sign_in
+from served_company import NOW, SYSTEM, UNTIL, make_client, make_company, publish_company, sign_in
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -283,6 +283,26 @@ def test_a_withdrawn_consent_holds_at_once_in_everything_that_is_served(
     assert answer(client, "E1", kind="withdraw", skill_id=skill_id, consent_relation=relation) == 303
     assert read_served() == [is_shown] * 3
     assert "p0002" in read_companions(client, "E0")
+
+
+def test_a_stale_snapshot_names_no_companion(root: Path) -> None:
+    """A consent that a run checked may have ended since."""
+    last_valid_day, day_after = (
+        make_client(root, NOW + timedelta(days=(UNTIL - NOW.date()).days + days_after)) for days_after in (0, 1)
+    )
+    assert read_companions(last_valid_day, "E0") == ["p0001", "p0002"]
+    assert read_companions(day_after, "E0") == []
+    assert "Person 1" not in read_page(day_after, "E0")
+    assert day_after.get("/api/v1/tables/out__companion", headers=SYSTEM).json()["rows"] == []
+
+
+def test_taking_back_what_was_said_about_a_step_is_said_of_that_step(client: TestClient) -> None:
+    """A micro-skill that the person hid stays hidden."""
+    assert answer(client, "E1", kind="hide", skill_id="sql1") == 303
+    assert answer(client, "E1", kind="retract", skill_id="sql1", step_goal="apprentice") == 303
+    page = read_page(client, "E1")
+    assert "You took back what you said about the next step in “Query 1”." in page
+    assert "You took back your replies about" not in page
 
 
 def test_an_opt_out_holds_at_once_in_everything_that_is_served(client: TestClient) -> None:
