@@ -73,23 +73,34 @@ def write_access_copy(
 def _write_requested_copies(
     settings: Settings, config: Config, postgresql_uri: str | None, copy_folder: Path, as_json: bool
 ) -> None:
-    """Write the copy of everybody whom a landing file names, then delete the file."""
-    written_ids = []
+    """Write the copy of everybody whom a landing file names, then delete the file.
+
+    A file with a line that cannot be answered stays; the others are answered all the same.
+    """
+    written_ids: list[str] = []
+    problems: list[str] = []
     for request_path in list_access_requests(settings, config):
+        problem_count = len(problems)
         try:
-            request_keys = [key_text for _, _, key_text in read_request_keys(request_path)]
+            for line_number, _, request_key in list(read_request_keys(request_path)):
+                try:
+                    access_copy = collect_access_copy(settings, config, request_key, postgresql_uri)
+                except UnknownPerson:
+                    problems.append(f"{request_path.name}, line {line_number}: no person is known by this key")
+                    continue
+                _write_files(access_copy, copy_folder)
+                written_ids.append(access_copy.identity.person_id)
         except ErasureUnavailable as error:
-            raise CommandFailed(str(error)) from error
-        for request_key in request_keys:
-            access_copy = _collect_copy(settings, config, request_key, postgresql_uri)
-            _write_files(access_copy, copy_folder)
-            written_ids.append(access_copy.identity.person_id)
-        request_path.unlink(missing_ok=True)
+            problems.append(str(error))
+        if len(problems) == problem_count:
+            request_path.unlink(missing_ok=True)
     print_result(
-        {"folder": str(copy_folder), "person_ids": written_ids},
+        {"folder": str(copy_folder), "person_ids": written_ids, "problems": problems},
         f"{len(written_ids)} copies written to {copy_folder}",
         as_json,
     )
+    if problems:
+        raise CommandFailed("; ".join(problems))
 
 
 def list_access_requests(settings: Settings, config: Config) -> list[Path]:

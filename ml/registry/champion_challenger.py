@@ -39,7 +39,7 @@ COMPARED_MODELS = ("popularity", "item_knn", "ease", OURS)
 # NDCG@10 of 4,000 people is known to about 0.01, and differences between models on the same people better.
 MAX_EVALUATED_PEOPLE = 4_000
 LogProgress = Callable[[str], None]
-REFRESHED = "the champion stays, its scorers are those of this training"
+REFRESHED = "the champion stays, its scorers are those of this training, its reliability is that of its own"
 
 
 @dataclass(frozen=True, eq=False)

@@ -482,3 +482,17 @@ def test_the_copies_that_people_ask_for_are_written_and_the_requests_deleted(roo
     assert copies == ["access-p0001.html", "access-p0001.json", "access-p0002.html", "access-p0002.json"]
     assert list((root / "landing" / "requests").iterdir()) == []
     assert "You asked for a copy" not in read_page(client, "E1")
+
+
+def test_a_request_that_names_nobody_keeps_no_other_from_its_copy(root: Path, client: TestClient) -> None:
+    requests_folder = root / "landing" / "requests"
+    requests_folder.mkdir(parents=True, exist_ok=True)
+    (requests_folder / "access_0.csv").write_text("employee_number\nE2\nE99\n")
+    assert answer(client, "E1", kind="copy", is_confirmed="yes") == 303
+    arguments = ["access", "--requested", "--output", str(root / "copies"), "--data-root", str(root)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code != 0
+    assert "access_0.csv, line 3: no person is known by this key" in " ".join(result.output.split())
+    assert "E99" not in result.output
+    assert {path.name for path in (root / "copies").glob("*.json")} == {"access-p0001.json", "access-p0002.json"}
+    assert [path.name for path in requests_folder.iterdir()] == ["access_0.csv"]

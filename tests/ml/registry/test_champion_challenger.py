@@ -70,7 +70,9 @@ def test_a_challenger_of_the_same_recipe_is_not_promoted_and_the_champion_gets_i
     outcome = run_champion_challenger(build_input(small_ladders, date(2023, 1, 9), "two"), models, POLICY)
     assert outcome.was_trained
     assert "ahead of champion in" in outcome.promotion_decision.reason
-    assert outcome.promotion_decision.reason.endswith("; the champion stays, its scorers are those of this training")
+    assert outcome.promotion_decision.reason.endswith(
+        "; the champion stays, its scorers are those of this training, its reliability is that of its own"
+    )
     assert outcome.model_version == "two"
     refreshed, frozen = load_bundle(models / "two"), load_bundle(models / "two" / "frozen")
     assert champion.ranker is not None
