@@ -1,4 +1,4 @@
-"""What several tests share: one run of the demo company."""
+"""What several tests share: one run of the demo company, and a browser."""
 
 import fcntl
 import os
@@ -26,6 +26,7 @@ from pipelines.ingest import raw_tables
 from pipelines.validation import rule_evaluation
 
 END = date(2026, 6, 30)
+CHROMIUM = Path("/usr/bin/chromium")
 
 # A busy machine is no failure: what counts is what a property says, not how long an example takes.
 settings.register_profile("footsteps", deadline=None)
@@ -158,3 +159,14 @@ def s3_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield endpoint
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    with api.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

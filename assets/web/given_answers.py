@@ -31,7 +31,6 @@ _TABLE_BY_SOURCE: dict[str, Table] = {
     "served_preferences": PREFERENCE,
 }
 _REQUEST_KINDS = ("copy", "erasure")
-_CONSENT_COLUMNS = ("person_id", "relation", "skill_id", "consent_status", "expires_date", "stated_at")
 
 
 @dataclass(frozen=True)
@@ -254,9 +253,7 @@ def _find_decisions(
         )
         for answer in answers
         if "consent_status" in answer.cells and answer.person_id in withdrawing_people
-        for relation in (
-            RELATIONS if answer.cells["consent_relation"] == "all" else (answer.cells["consent_relation"],)
-        )
+        for relation in _list_relations(answer.cells["consent_relation"])
     ]
 
     def read_earlier_consents() -> pl.DataFrame:

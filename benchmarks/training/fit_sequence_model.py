@@ -18,6 +18,7 @@ import pandas as pd
 from pytorch_lightning import Trainer, seed_everything
 from rectools import Columns
 from rectools.dataset import Dataset
+from rectools.metrics import NDCG
 from rectools.models import BERT4RecModel, SASRecModel
 
 MODEL_CLASSES = {"sasrec": SASRecModel, "bert4rec": BERT4RecModel}
@@ -82,11 +83,11 @@ def try_setting(
         One setting per number of epochs that was measured.
     """
     model = build_model(model_name, n_factors, learning_rate, seed)
-    dataset = read_dataset(folder / "train.parquet")
+    dataset, ndcg = read_dataset(folder / "train.parquet"), NDCG(LIST_LENGTH, divide_by_achievable=True)
     settings: list[Setting] = []
     while len(settings) * EPOCHS_PER_CHECK < max_epochs:
         model.fit_partial(dataset, min_epochs=1, max_epochs=EPOCHS_PER_CHECK)
-        ndcg_at_10 = measure_ndcg(score_cases(model, folder), read_seen(folder), targets)
+        ndcg_at_10 = ndcg.calc(score_cases(model, folder), targets)
         settings.append(Setting(n_factors, learning_rate, (len(settings) + 1) * EPOCHS_PER_CHECK, ndcg_at_10))
         print(settings[-1], file=sys.stderr, flush=True)
         best_index = int(np.argmax([setting.ndcg_at_10 for setting in settings]))
@@ -122,50 +123,23 @@ def build_trainer() -> Trainer:
 
 def read_dataset(file: Path) -> Dataset:
     """The interactions of a file, in the order of their times."""
-    interactions = pd.read_parquet(file).rename(
-        columns={"user_id": Columns.User, "item_id": Columns.Item, "datetime": Columns.Datetime}
-    )
-    interactions[Columns.Weight] = 1.0
-    return Dataset.construct(interactions)
-
-
-def read_seen(folder: Path) -> pd.DataFrame:
-    """The items of each case's history: user_id, item_id."""
-    return pd.read_parquet(folder / "histories.parquet")[["user_id", "item_id"]].drop_duplicates()
+    return Dataset.construct(pd.read_parquet(file).assign(**{Columns.Weight: 1.0}))
 
 
 def score_cases(model: Any, folder: Path) -> pd.DataFrame:
-    """Score every item that the model knows for each case whose history has such an item.
+    """Score every item that the model knows and the case's history lacks, for each case with a known item.
 
     Returns:
-        One row per case and item: user_id, item_id, score.
+        One row per case and item: user_id, item_id, score, rank.
     """
     dataset = read_dataset(folder / "histories.parquet")
-    scores = model.recommend(
+    return model.recommend(
         users=dataset.user_id_map.external_ids,
         dataset=dataset,
         k=model.data_preparator.item_id_map.size,
-        filter_viewed=False,
+        filter_viewed=True,
         on_unsupported_targets="ignore",  # a case has no item that the model knows: it gets no score
     )
-    return scores.rename(columns={Columns.User: "user_id", Columns.Item: "item_id", Columns.Score: "score"})[
-        ["user_id", "item_id", "score"]
-    ]
-
-
-def measure_ndcg(scores: pd.DataFrame, seen: pd.DataFrame, targets: pd.DataFrame) -> float:
-    """Mean NDCG@10 over all cases, of the items that were not seen before; a case without scores counts as 0.
-
-    Source: K. Järvelin and J. Kekäläinen, "Cumulated gain-based evaluation of IR techniques", 2002.
-    """
-    unseen = scores.merge(seen, how="left", on=["user_id", "item_id"], indicator=True)
-    unseen = unseen[unseen["_merge"] == "left_only"].sort_values(["user_id", "score"], ascending=[True, False])
-    unseen["position"] = unseen.groupby("user_id").cumcount()
-    hits = unseen[unseen["position"] < LIST_LENGTH].merge(targets, on=["user_id", "item_id"])
-    gains = (1 / np.log2(hits["position"] + 2)).groupby(hits["user_id"]).sum()
-    target_counts = targets.groupby("user_id").size()
-    ideal_gains = np.cumsum(1 / np.log2(np.arange(LIST_LENGTH) + 2))[np.minimum(target_counts, LIST_LENGTH) - 1]
-    return float((gains.reindex(target_counts.index).fillna(0.0) / ideal_gains).mean())
 
 
 if __name__ == "__main__":

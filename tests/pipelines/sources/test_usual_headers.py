@@ -132,7 +132,7 @@ def test_a_table_without_a_declared_header_of_people_names_them_by_a_usual_one(
     assert rows is not None
     names_of_people = headers_of_columns(case, ACTOR_COLUMNS)
     usual_words = {words for usual_headers in USUAL_ACTOR_HEADERS.values() for words in usual_headers.names}
-    kept = [
+    remaining_columns = [
         i
         for i, name in enumerate(rows[0])
         if normalize_header(name) not in names_of_people and words_of(name) not in usual_words
@@ -140,13 +140,13 @@ def test_a_table_without_a_declared_header_of_people_names_them_by_a_usual_one(
     path = tmp_path / case.raw.name.replace(".raw", "")
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(
-            [*(row[i] for i in kept), cell]
+            [*(row[i] for i in remaining_columns), cell]
             for row, cell in zip((rows[0], *2 * [rows[case.row_number]]), (header, *cells), strict=True)
         )
     records = read_export(path, case.adapter, case.options).shapes[case.shape.shape].collect()
     assert records[column].to_list() == list(cells)
     id_headers = headers_of_columns(case, ("record_code",), is_joined=False)
-    has_id = any(normalize_header(rows[0][i]) in id_headers and rows[case.row_number][i] for i in kept)
+    has_id = any(normalize_header(rows[0][i]) in id_headers and rows[case.row_number][i] for i in remaining_columns)
     assert records["record_code"].n_unique() == (1 if has_id else 2)
 
 

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +21,6 @@ from pipelines.publish.site.page_reuse import fingerprint_pages
 from pipelines.snapshots.writer import publish_snapshot
 from pipelines.storage.lake import Lake
 
-CHROMIUM = Path("/usr/bin/chromium")
 SCRIPT = "<script>document.title='taken over'</script>"
 RIGHT_TO_LEFT = "مهارة جديدة لكل شخص " * 25
 BINS = (
@@ -270,17 +268,6 @@ def test_the_same_snapshot_gives_the_same_bytes(site: Path, tmp_path: Path) -> N
     sites = [build_site(snapshot, lake, "Acme", tmp_path / name).parent for name in ("a", "b")]
     for path in sites[0].rglob("*.html"):
         assert path.read_bytes() == (sites[1] / path.relative_to(sites[0])).read_bytes()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
-    with api.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 OPEN_ALL = "document.querySelectorAll('details').forEach(details => { details.open = true })"
