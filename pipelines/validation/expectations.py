@@ -17,11 +17,16 @@ from pipelines.contracts.table import Rule, Severity, Table
 from pipelines.validation.quiet import quiet_great_expectations
 from pipelines.validation.rule_counts_engine import RuleCountsEngine
 from pipelines.validation.rule_evaluation import ReferenceValues, count_rules
-from pipelines.validation.rule_expectation import ExpectRowsToSatisfyRule
+from pipelines.validation.rule_expectation import (
+    ExpectColumnValuesToBeBetween,
+    ExpectColumnValuesToBeInSet,
+    ExpectColumnValuesToMatchRegex,
+    ExpectColumnValuesToNotBeNull,
+    ExpectRowsToSatisfyRule,
+)
 from pipelines.validation.validation_result import RuleResult, ValidationResult, describe_excess
 
 with quiet_great_expectations():
-    import great_expectations.expectations as gxe
     from great_expectations.core import ExpectationSuite
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
     from great_expectations.validator.validator import Validator, calc_validation_statistics
@@ -109,14 +114,14 @@ def build_expectation(rule: Rule) -> Any:
     column = rule.columns[0]
     match rule.kind:
         case "not_null":
-            return gxe.ExpectColumnValuesToNotBeNull(column=column, **shared_arguments)
+            return ExpectColumnValuesToNotBeNull(column=column, **shared_arguments)
         case "in_set":
-            return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(rule.allowed), **shared_arguments)
+            return ExpectColumnValuesToBeInSet(column=column, value_set=list(rule.allowed), **shared_arguments)
         case "between":
             limit_arguments = {"min_value": rule.minimum, "max_value": rule.maximum}
-            return gxe.ExpectColumnValuesToBeBetween(column=column, **limit_arguments, **shared_arguments)
+            return ExpectColumnValuesToBeBetween(column=column, **limit_arguments, **shared_arguments)
         case "matches":
-            return gxe.ExpectColumnValuesToMatchRegex(column=column, regex=rule.pattern, **shared_arguments)
+            return ExpectColumnValuesToMatchRegex(column=column, regex=rule.pattern, **shared_arguments)
     rule_sentence = "no row may repeat the values of an earlier row"
     if rule.row_rule is not None:
         rule_sentence = rule.row_rule.description or rule.row_rule.name.replace("_", " ")
