@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pipelines.contracts.rule_counts import RuleCounts, parse_rule_counts
 from pipelines.contracts.table import RuleKind, Severity, Table
@@ -125,6 +125,7 @@ class ValidationResult:
         return json.dumps(validation_document, indent=2)
 
 
+@lru_cache(maxsize=256)  # the index of the Data Docs is written after each table, and lists the results of all others
 def parse_validation_result(document_text: str) -> ValidationResult | None:
     """The result whose `to_json` is `document_text`, without the document of Great Expectations.
 
