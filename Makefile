@@ -1,4 +1,4 @@
-# Footsteps: `make run` for a demo night, `make test` for everything that CI checks.
+# Footsteps: `make run` runs the pipeline on a demo company, `make test` is everything that CI checks.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv

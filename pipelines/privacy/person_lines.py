@@ -50,6 +50,12 @@ class PersonSearch:
         key_pattern = "|".join(re.escape(key) for key in sorted(self.identity.text_keys, key=len, reverse=True))
         return re.compile(rf"(?<![\w@.-])(?:{key_pattern or '(?!)'})(?![\w@-])", re.IGNORECASE)
 
+    @cached_property
+    def _ascii_keys(self) -> tuple[str, ...] | None:
+        """The keys in lower case; None if one of them is not ASCII: letters of both kinds can be equal without case."""
+        keys = tuple(key.lower() for key in self.identity.text_keys)
+        return keys if all(key.isascii() for key in keys) else None
+
     def find_lines(self, path: Path) -> list[PersonLine]:
         """The lines of a file that name the person; none if the file is no text, database or archive of texts."""
         with path.open("rb") as opened_file:
@@ -61,7 +67,7 @@ class PersonSearch:
         file_text = path.read_bytes().decode(
             "utf-16" if first_bytes[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace"
         )
-        if not self._key_pattern.search(file_text):
+        if not self.names_person(file_text):
             return []
         return self._select_lines(
             (str(line_number), line) for line_number, line in enumerate(file_text.splitlines(), start=1)
@@ -69,6 +75,11 @@ class PersonSearch:
 
     def names_person(self, text: str) -> bool:
         """Whether a text names the person."""
+        if text.isascii() and self._ascii_keys is not None:
+            # a search for substrings is many times faster than the pattern, and most texts hold no key
+            lower_text = text.lower()
+            if not any(key in lower_text for key in self._ascii_keys):
+                return False
         return bool(self._key_pattern.search(text))
 
     def names_nobody_else(self, text: str) -> bool:

@@ -80,6 +80,8 @@ def select_person_rows(rows: pl.LazyFrame, table: Table, person_search: PersonSe
     is_subject = pl.any_horizontal(*conditions_by_role[PersonRole.SUBJECT], pl.lit(False)).fill_null(False)
     is_other = pl.any_horizontal(*conditions_by_role[PersonRole.OTHER], pl.lit(False)).fill_null(False)
     matching_rows = rows.filter(is_subject | is_other).with_columns(_is_subject=is_subject).collect()
+    if matching_rows.is_empty():  # most files: a table of events has one per month
+        return {}
     own_rows, other_rows = matching_rows.filter(pl.col("_is_subject")), matching_rows.filter(~pl.col("_is_subject"))
     shown_columns = _list_shown_columns(table)
     return {
@@ -169,6 +171,8 @@ def _join_cell_text(column_name: str, dtype: pl.DataType) -> pl.Expr:
 
 def _select_quarantined_rows(rows: pl.LazyFrame, person_search: PersonSearch) -> dict[PersonRole, list[Row]]:
     quarantined_rows = rows.collect().to_dicts()
+    if not quarantined_rows:
+        return {}
     references_of_rows = [list(_list_references(quarantined_row[_ROW_TEXT])) for quarantined_row in quarantined_rows]
     forms_by_key = collect_key_forms(key for references in references_of_rows for _, key in references)
     rows_by_role: dict[PersonRole, list[Row]] = {}

@@ -3,6 +3,7 @@
 import json
 
 import polars as pl
+import pytest
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import ASPIRATION, CONFLICT, DELIVERY, FEEDBACK
@@ -108,3 +109,35 @@ def test_a_table_without_contract_is_covered() -> None:
     rows_by_role = select_person_rows(frame.lazy(), table, SEARCH)
     assert rows_by_role == {OTHER: [{"person_id": "100002", "buddy_id": "100001"}]}
     assert not select(ASPIRATION, {"person_id": "100002"})
+
+
+@pytest.mark.parametrize(
+    ("text", "names_ann"),
+    [
+        ("seen by ANN ARCHER today", True),
+        ("mail to Ann@Acme.Example;", True),
+        ("e-7001", True),
+        ("e-70011 and xe-7001", False),  # parts of longer words
+        ("joann archer", False),
+        ("\u00fcber Ann Archer", True),  # a text that is not ASCII
+        ("\u00fcber jo-ann archers", False),
+        ("nobody", False),
+    ],
+)
+def test_a_text_names_a_person_by_a_whole_key_in_any_case(text: str, names_ann: bool) -> None:
+    assert SEARCH.names_person(text) is names_ann
+
+
+def test_a_name_that_is_not_ascii_is_found_in_any_case_and_in_ascii_texts_about_other_keys() -> None:
+    zoe = PersonIdentity(
+        "100009",
+        frozenset({"Zo\u00cb Stra\u00dfe"}),
+        frozenset(),
+        frozenset({"zoe@acme.example"}),
+        frozenset(),
+        frozenset(),
+    )
+    search = PersonSearch(zoe, zoe.text_keys)
+    assert search.names_person("with zo\u00eb stra\u00dfe")
+    assert search.names_person("ZOE@ACME.EXAMPLE")
+    assert not search.names_person("zoe")
