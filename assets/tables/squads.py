@@ -13,8 +13,8 @@ from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.tables.objections import OBJECTION_TABLES, read_objections
 from assets.tables.snapshot import materialize_output
-from ml.squads.matching import match_openings
 from ml.squads.match_text import build_match_rows
+from ml.squads.matching import match_openings
 from ml.squads.openings import SquadContext, find_openings
 from ml.squads.squad_companions import add_squad_companions
 from pipelines.contracts.catalog import (

@@ -60,8 +60,9 @@ def build_match_rows(
         named_matches.with_columns(
             reasons.alias("reasons"),
             _explain().alias("explanation"),
-            _find_change(named_matches).alias("counterfactual"),
+            _find_change(named_matches).alias("decisive_change"),
         )
+        .with_columns(_describe_change().alias("counterfactual"))
         .select(pl.col(column).cast(SQUAD_MATCH.schema[column]) for column in filled_columns)
         .sort("person_id", "rank")
     )
@@ -105,11 +106,10 @@ def _explain() -> pl.Expr:
 
 
 def _find_change(matches: pl.DataFrame) -> pl.Expr:
-    """One change that would have changed the row; null if none of these would.
+    """The code of one change that would have changed the row; null if none of these would.
 
     A wish is about a micro-skill, so that every row of it moves: only rows of other micro-skills are overtaken.
     """
-    lacking_hours = pl.col("needed_hours") - pl.col("free_weekly_hours")
     wish_gain = (1.0 - pl.col("wish_weight").fill_null(0.0)) * WISH_SCORE
     wish_loss = pl.col("wish_weight").fill_null(0.0) * WISH_SCORE
     others = matches.select("person_id", other_skill="skill_id", other_score="score")
@@ -136,12 +136,25 @@ def _find_change(matches: pl.DataFrame) -> pl.Expr:
         .join(compared, on="row", how="left", maintain_order="left")
         .fill_null(0)
     )
-    won, lost = effects["won"], effects["lost"]
     return (
         pl.when(pl.col("workload") == "full")
-        .then(pl.format("With {} hours less work per week, your week would have room for it.", lacking_hours.round(1)))
-        .when(pl.lit(won) > 0)
+        .then(pl.lit("less_work"))
+        .when(pl.lit(effects["won"]) > 0)
+        .then(pl.lit("wish"))
+        .when(pl.lit(effects["lost"]) > 0)
+        .then(pl.lit("no_wish"))
+    )
+
+
+def _describe_change() -> pl.Expr:
+    """The sentence of decisive_change."""
+    lacking_hours = (pl.col("needed_hours") - pl.col("free_weekly_hours")).round(1)
+    change = pl.col("decisive_change")
+    return (
+        pl.when(change == "less_work")
+        .then(pl.format("With {} hours less work per week, your week would have room for it.", lacking_hours))
+        .when(change == "wish")
         .then(pl.format("If you wished for “{}”, it would be higher in your list.", "skill_name"))
-        .when(pl.lit(lost) > 0)
+        .when(change == "no_wish")
         .then(pl.format("Without your wish for “{}”, it would be lower in your list.", "skill_name"))
     )

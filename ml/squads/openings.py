@@ -31,8 +31,8 @@ class SquadContext:
         people: One row per employed person who did not opt out: person_id.
         mastery: One row per person and held micro-skill that the person does not hide: person_id, skill_id, stage.
         consents: The decisions in force: person_id, relation, skill_id (null: every micro-skill), is_given.
-        answers: The last answer per person and opening: person_id, opening_id, squad_reply_kind, replied_at. They decide
-            what the person is shown.
+        answers: The last answer per person and opening, which decides what the person is shown: person_id, opening_id,
+            squad_reply_kind, replied_at.
         shown_answers: The same without micro-skills that the person hides: what others may see.
         minimum_people: The smallest number of people that a count describes.
     """

@@ -70,6 +70,7 @@ _COLUMN_LIST_BY_CLASS = {
         contribution_trend contribution_wishes rank probability score mastery autonomy purpose reasons explanation
         counterfactual how no_recommendation_reason relation companion_skill_id why change change_of changed_skill_id
         novelty row_effect to_rank stage_after badge_draft brings_skill_ids
+        decisive_change
     """,
     DataClass.ORGANISATIONAL: """
         unit_name role_name project_code assignment_code course_code course_name skill_id skill_name skill_description

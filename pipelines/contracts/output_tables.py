@@ -219,8 +219,8 @@ SQUAD_MATCH = declare_table(
     "One row per person and suitable opening, best for the person first: the step, what they bring, and with whom.",
     f"""
     person_id rank opening_id skill_id to_stage kind brings_skill_ids follow_id follow_count lead_id lead_count
-    wish_weight workload free_weekly_hours squad_reply_kind score reasons explanation counterfactual is_hidden
-    {_ROW_METADATA}
+    wish_weight workload free_weekly_hours squad_reply_kind score reasons explanation decisive_change counterfactual
+    is_hidden {_ROW_METADATA}
     """,
     key="person_id opening_id",
     required="rank skill_id brings_skill_ids workload score reasons explanation snapshot_id as_of valid_until",

@@ -11,6 +11,7 @@ from pipelines.contracts.table import Column
 
 SQUAD_REPLY_KINDS = ("join", "not_now", "not_this")
 OPENING_KINDS = ("unstaffed", "not_held")
+DECISIVE_CHANGES = ("less_work", "wish", "no_wish")
 WORKLOADS = ("fits", "full", "unknown")
 # A smaller number of interested people is published nowhere, whatever the policy declares.
 FEWEST_INTERESTED = 3
@@ -65,6 +66,13 @@ SQUAD_COLUMNS = (
         "Weekly hours less the larger of assigned and worked hours per week; null if unknown, 0 if none are left.",
         "hours",
         minimum=0,
+    ),
+    Column(
+        "decisive_change",
+        pl.String,
+        "The one change that would have changed the row: less other work gives room, a wish moves it up, none moves it "
+        "down; null if none of them would.",
+        allowed=DECISIVE_CHANGES,
     ),
     Column("unit_hours", pl.Float64, "Hours worked in the unit in the last quarter.", "hours", minimum=0),
     Column(
