@@ -140,8 +140,8 @@ class AnswerWriter:
             is_opening: Whether an id is that of an opening that the person may answer about.
 
         Raises:
-            AnswerRefused: The answer names an unknown micro-skill, an unknown opening, or a day that is past or too far, or no file for
-                answers of this kind is declared.
+            AnswerRefused: The answer names an unknown micro-skill or opening, or a day that is past or too far, or no
+                file for answers of this kind is declared.
         """
         skill_id = getattr(answer, "skill_id", None)
         is_every_skill = isinstance(answer, ConsentAnswer) and skill_id == _EVERY_SKILL

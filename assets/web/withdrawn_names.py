@@ -1,7 +1,7 @@
 """Names of other people in served rows, without those of people who withdrew their consent since the run.
 
 Belongs here: which names of companions and squads may still be served.
-Does not belong here: who withdrew what (`given_answers`), opt-outs and hidden micro-skills (`pipelines.core.objections`).
+Does not belong here: who withdrew what (`given_answers`), other objections (`pipelines.core.objections`).
 """
 
 import polars as pl
