@@ -4,10 +4,10 @@ Belongs here: open work, the people who could do it together, people who only se
 squads.
 Does not belong here: the exports of the demo company, which stay as they are; proposals (`ml.squads`).
 
-Each planted squad has three seats. For each seat somebody holds the micro-skill, and somebody else has it as next step
-and wishes for it; half of them asked to join. The first micro-skill of a squad is held by one person alone, whom another
-squad attracts with a step of their own: whoever takes the best pair first loses a squad. For each seat there are people
-who seem to suit it: one refused, one has no free hours, one opted out, one does not consent to be shown.
+Each planted squad has three seats. For each seat somebody holds the micro-skill, and somebody else has it as next
+step and wishes for it; half of them asked to join. The first micro-skill of a squad is held by one person alone, whom
+another squad attracts with a step of their own: whoever takes the best pair first loses a squad. For each seat there
+are people who seem to suit it: one refused, one has no free hours, one opted out, one does not consent to be shown.
 """
 
 from dataclasses import dataclass
