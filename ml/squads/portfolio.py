@@ -11,10 +11,11 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from ml.data.sparse_rows import Bools, Floats, Ints
+from ml.data.sparse_rows import Bools, Ints
 from ml.squads.matching import select_standing_answers
 from ml.squads.openings import SquadContext, add_consent, select_holders
 from pipelines.contracts.policy import SquadPolicy
@@ -55,7 +56,7 @@ class Portfolio:
         return float(self.values[is_chosen].sum()) + SQUAD_VALUE * len(np.unique(self.work[is_chosen]))
 
     @property
-    def values(self) -> Floats:
+    def values(self) -> NDArray[np.float64]:
         """The value of each pair."""
         return self.pairs["pair_value"].to_numpy()
 

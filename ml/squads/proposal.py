@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, csr_array
 
-from ml.data.sparse_rows import Bools, Floats, Ints
+from ml.data.sparse_rows import Bools, Ints
 from ml.squads.portfolio import SEAT_PEOPLE, SQUAD_VALUE, Portfolio, split_portfolio
 from ml.squads.simple_proposals import propose_greedily
 
@@ -125,7 +126,7 @@ def _build_constraints(part: Portfolio) -> list[LinearConstraint]:
     demand_numbers = np.arange(len(part.demand_work))
     shape_width = pair_count + work_count
 
-    def rows_of(rows: Ints, columns: Ints, weights: Floats) -> csr_array:
+    def rows_of(rows: Ints, columns: Ints, weights: NDArray[np.float64]) -> csr_array:
         row_count = int(rows.max(initial=-1)) + 1
         return coo_array((weights, (rows, columns)), shape=(row_count, shape_width)).tocsr()
 

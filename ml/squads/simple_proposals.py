@@ -5,8 +5,9 @@ Does not belong here: the problem (`ml.squads.portfolio`), the solver (`ml.squad
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ml.data.sparse_rows import Bools, Floats, Ints
+from ml.data.sparse_rows import Bools, Ints
 from ml.squads.portfolio import SEAT_PEOPLE, Portfolio
 
 
@@ -37,7 +38,7 @@ def propose_randomly(portfolio: Portfolio, rng: np.random.Generator) -> Bools:
     return _fill_squads(portfolio, work_order, rng.random(len(portfolio.person)))
 
 
-def _fill_squads(portfolio: Portfolio, work_order: Ints, preference: Floats) -> Bools:
+def _fill_squads(portfolio: Portfolio, work_order: Ints, preference: NDArray[np.float64]) -> Bools:
     is_chosen = np.zeros(len(portfolio.person), bool)
     is_taken = np.zeros(int(portfolio.person.max(initial=-1)) + 1, bool)
     for work in work_order:
