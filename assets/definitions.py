@@ -30,6 +30,7 @@ from assets.tables.model import model_assets
 from assets.tables.raw import landing_assets
 from assets.tables.recommendations import recommendation_assets
 from assets.tables.snapshot import snapshot_assets
+from assets.tables.squads import squad_assets
 from pipelines.config.company import Config, read_config
 from pipelines.config.settings import Settings
 from pipelines.storage.file_access import PRIVATE_UMASK, use_umask
@@ -50,6 +51,7 @@ def build_definitions(settings: Settings) -> Definitions:
         *model_assets(),
         *recommendation_assets(),
         *companion_assets(),
+        *squad_assets(),
         *snapshot_assets(config),
         *feedback_assets(),
     ]

@@ -22,17 +22,18 @@ from pipelines.contracts.catalog import (
     PREFERENCE,
     REPLY,
     SKILL,
+    SQUAD_REPLY,
 )
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
-from pipelines.contracts.output_tables import PUBLISH_TARGET, SNAPSHOT
+from pipelines.contracts.output_tables import FREE_CHOICE, PUBLISH_TARGET, SNAPSHOT
 from pipelines.publish.targets import PublishContext, list_configured_targets, publish_target
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.file_access import readable_by
 
 # What the pages read beside the snapshot.
 PAGE_INPUTS = (
-    *(PERSON, SKILL, EVIDENCE, ASPIRATION, CONSENT, REPLY, PREFERENCE),
-    *(EVALUATION, MODEL_CARD, DELIVERY),
+    *(PERSON, SKILL, EVIDENCE, ASPIRATION, CONSENT, REPLY, PREFERENCE, SQUAD_REPLY),
+    *(EVALUATION, MODEL_CARD, DELIVERY, FREE_CHOICE),
 )
 
 

@@ -7,7 +7,7 @@ Does not belong here: reading answers back (`given_answers`), the effect of an a
 import csv
 import io
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -87,6 +87,13 @@ class PreferenceAnswer(_Answer):
     kind: Literal["opt_out", "opt_in"]
 
 
+class SquadAnswer(_Answer):
+    """Whether a person wants to join an opening."""
+
+    kind: Literal["join", "not_now", "not_this"]
+    opening_id: Annotated[str, Field(min_length=3, max_length=400)]
+
+
 class RequestAnswer(_Answer):
     """A request to the data-protection officer: a copy of what is stored, or its erasure."""
 
@@ -95,7 +102,8 @@ class RequestAnswer(_Answer):
 
 
 Answer = Annotated[
-    ReplyAnswer | WishAnswer | ConsentAnswer | PreferenceAnswer | RequestAnswer, Field(discriminator="kind")
+    ReplyAnswer | WishAnswer | ConsentAnswer | PreferenceAnswer | SquadAnswer | RequestAnswer,
+    Field(discriminator="kind"),
 ]
 ANSWER_ADAPTER: TypeAdapter[Answer] = TypeAdapter(Answer)
 
@@ -114,7 +122,14 @@ class AnswerWriter:
     config: Config
     landing_folder: Path
 
-    def write(self, person_id: str, answer: Answer, known_skill_ids: Collection[str], now: datetime) -> None:
+    def write(
+        self,
+        person_id: str,
+        answer: Answer,
+        known_skill_ids: Collection[str],
+        now: datetime,
+        is_opening: Callable[[str], bool],
+    ) -> None:
         """Write an answer.
 
         Args:
@@ -122,15 +137,18 @@ class AnswerWriter:
             answer: The answer.
             known_skill_ids: The micro-skills of the taxonomy.
             now: The time of the answer, in UTC.
+            is_opening: Whether an id is that of an opening that the person may answer about.
 
         Raises:
-            AnswerRefused: The answer names an unknown micro-skill or a day that is past or too far, or no file for
-                answers of this kind is declared.
+            AnswerRefused: The answer names an unknown micro-skill or opening, or a day that is past or too far, or no
+                file for answers of this kind is declared.
         """
         skill_id = getattr(answer, "skill_id", None)
         is_every_skill = isinstance(answer, ConsentAnswer) and skill_id == _EVERY_SKILL
         if skill_id is not None and not is_every_skill and skill_id not in known_skill_ids:
             raise AnswerRefused(message("there is no micro-skill with this id"))
+        if isinstance(answer, SquadAnswer) and not is_opening(answer.opening_id):
+            raise AnswerRefused(message("there is no opening with this id: load your page again"))
         if isinstance(answer, RequestAnswer):
             self._write_request(person_id, answer, now)
             return
@@ -176,7 +194,7 @@ class AnswerWriter:
 
 
 def _describe_row(
-    answer: ReplyAnswer | WishAnswer | ConsentAnswer | PreferenceAnswer, today: date
+    answer: ReplyAnswer | WishAnswer | ConsentAnswer | PreferenceAnswer | SquadAnswer, today: date
 ) -> tuple[str, str, dict[str, str]]:
     """Source, canonical column of the time, and values by canonical column of an answer."""
     if isinstance(answer, ReplyAnswer):
@@ -192,6 +210,12 @@ def _describe_row(
                 "until_date": answer.until_date.isoformat() if answer.until_date else "",
                 "stated_stage": answer.stated_stage or "",
             },
+        )
+    if isinstance(answer, SquadAnswer):
+        return (
+            "served_squad_replies",
+            "replied_at",
+            {"opening_id": answer.opening_id, "squad_reply_kind": answer.kind},
         )
     if isinstance(answer, WishAnswer):
         return (

@@ -27,6 +27,7 @@ from assets.web.service import Audience, Handler, Service, json_response, make_e
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.columns import REPLY_KINDS
+from pipelines.contracts.squad_columns import SQUAD_REPLY_KINDS
 from pipelines.snapshots.reader import NothingPublished
 
 _PERSON, _PEOPLE, _SYSTEM = Audience.PERSON, Audience.PEOPLE, Audience.SYSTEM
@@ -43,6 +44,8 @@ _HANDLERS: tuple[tuple[str, str, Audience, Handler], ...] = (
     (f"{INTERFACE_PATH}/me/replies", "GET", _PERSON, interface.show_replies),
     (f"{INTERFACE_PATH}/me/wishes", "GET", _PERSON, interface.show_wishes),
     (f"{INTERFACE_PATH}/me/consents", "GET", _PERSON, interface.show_consents),
+    (f"{INTERFACE_PATH}/me/squads", "GET", _PERSON, interface.show_squads),
+    (f"{INTERFACE_PATH}/me/squads", "POST", _PERSON, interface.take_answer(SQUAD_REPLY_KINDS)),
     (f"{INTERFACE_PATH}/me/replies", "POST", _PERSON, interface.take_answer(REPLY_KINDS)),
     (f"{INTERFACE_PATH}/me/wishes", "POST", _PERSON, interface.take_answer(interface.WISH_KINDS)),
     (f"{INTERFACE_PATH}/me/consents", "POST", _PERSON, interface.take_answer(interface.CONSENT_KINDS)),

@@ -17,7 +17,7 @@ from assets.answers.landing_rows import PERSON_KEYS, read_csv_rows
 from assets.web.answers import AnswerWriter
 from assets.web.directory import Directory, FileStamp, normalize_key, read_during_runs, stamp_files
 from pipelines.config.serve import ANSWER_SOURCES
-from pipelines.contracts.catalog import ASPIRATION, CONSENT, PREFERENCE, REPLY, SKILL_TEXT
+from pipelines.contracts.catalog import ASPIRATION, CONSENT, PREFERENCE, REPLY, SKILL_TEXT, SQUAD_REPLY
 from pipelines.contracts.columns import RELATIONS
 from pipelines.contracts.table import Table
 from pipelines.core.consents import find_active_consents, find_opted_out_people, resolve_consent_skills
@@ -29,6 +29,7 @@ _TABLE_BY_SOURCE: dict[str, Table] = {
     "served_wishes": ASPIRATION,
     "served_consents": CONSENT,
     "served_preferences": PREFERENCE,
+    "served_squad_replies": SQUAD_REPLY,
 }
 _REQUEST_KINDS = ("copy", "erasure")
 

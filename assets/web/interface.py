@@ -15,13 +15,22 @@ from starlette.responses import JSONResponse, Response
 from assets.web.answers import ANSWER_ADAPTER
 from assets.web.directory import read_during_runs
 from assets.web.given_answers import GivenAnswer
+from assets.web.openings import make_opening_check, read_squad_answers
 from assets.web.pages import IMMEDIATE_KINDS, describe_kind, list_pending
 from assets.web.protection import is_same_origin
 from assets.web.published import ServedSnapshot, guard_snapshot
 from assets.web.service import Refused, Service, Visit, json_response
 from pipelines.contracts.catalog import ASPIRATION, CONSENT, TABLES
 from pipelines.contracts.columns import REPLY_KINDS
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
+from pipelines.contracts.output_tables import (
+    COMPANION,
+    NEXT_SKILL,
+    OUT_MASTERY,
+    REPLY_EFFECT,
+    SQUAD_MATCH,
+    SQUAD_OPENING,
+)
+from pipelines.contracts.squad_columns import SQUAD_REPLY_KINDS
 from pipelines.contracts.table import Table
 from pipelines.publish.feed import read_feed
 from pipelines.snapshots.reader import list_snapshots
@@ -74,6 +83,19 @@ def show_consents(visit: Visit) -> Response:
     return _own_document(visit, consents=_read_stated(visit, CONSENT), pending=_list_pending(visit, CONSENT_KINDS))
 
 
+def show_squads(visit: Visit) -> Response:
+    """The openings that suit the caller, what each opening shows, and the caller's answers about openings."""
+    matches = _read_own_rows(visit, SQUAD_MATCH)
+    snapshot, opening_ids = visit.served.snapshot, [match["opening_id"] for match in matches]
+    openings = (
+        snapshot.scan(SQUAD_OPENING.name).filter(pl.col("opening_id").is_in(opening_ids)).collect().to_dicts()
+        if snapshot.has_table(SQUAD_OPENING.name)
+        else []
+    )
+    pending = _list_pending(visit, SQUAD_REPLY_KINDS)
+    return _own_document(visit, matches=matches, openings=openings, answers=read_squad_answers(visit), pending=pending)
+
+
 def take_answer(allowed_kinds: Collection[str]) -> Callable[[Visit], Response]:
     """Make the handler that writes answers of some kinds.
 
@@ -94,7 +116,9 @@ def take_answer(allowed_kinds: Collection[str]) -> Callable[[Visit], Response]:
             raise Refused(422, f"The answer must be a JSON object with `kind`: {', '.join(allowed_kinds)}.")
         answer = ANSWER_ADAPTER.validate_python(document)
         known_skill_ids = visit.served.page_data.skill_row_by_id
-        visit.service.answer_writer.write(visit.person_id, answer, known_skill_ids, visit.service.now())
+        visit.service.answer_writer.write(
+            visit.person_id, answer, known_skill_ids, visit.service.now(), make_opening_check(visit)
+        )
         return json_response({"pending": answer.model_dump(mode="json", exclude_none=True)}, 201)
 
     return write_answer

@@ -16,6 +16,8 @@ from pipelines.contracts.output_tables import (
     OUT_MASTERY,
     PUBLISHED_TABLES,
     REPLY_EFFECT,
+    SQUAD_MATCH,
+    SQUAD_OPENING,
 )
 from pipelines.contracts.table import Column, Table
 
@@ -67,6 +69,12 @@ def _describe_own_paths() -> dict[str, Any]:
         "replies": {"replies": _rows_of(REPLY_EFFECT), "pending": _PENDING},
         "wishes": {"wishes": _OBJECTS, "pending": _PENDING},
         "consents": {"consents": _OBJECTS, "pending": _PENDING},
+        "squads": {
+            "matches": _rows_of(SQUAD_MATCH),
+            "openings": _rows_of(SQUAD_OPENING),
+            "answers": _OBJECTS,
+            "pending": _PENDING,
+        },
     }
     paths: dict[str, Any] = {
         f"{INTERFACE_PATH}/me/{path_end}": {
@@ -74,7 +82,7 @@ def _describe_own_paths() -> dict[str, Any]:
         }
         for path_end, parts in rows_by_path.items()
     }
-    for path_end in ("replies", "wishes", "consents", "preferences", "requests"):
+    for path_end in ("replies", "wishes", "consents", "preferences", "squads", "requests"):
         paths.setdefault(f"{INTERFACE_PATH}/me/{path_end}", {})["post"] = {
             **_describe_operation(f"Give an answer: {path_end}.", {"pending": {"type": "object"}}, "proxy", "201"),
             "requestBody": {"required": True, "content": _json_content({"$ref": "#/components/schemas/Answer"})},

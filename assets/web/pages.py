@@ -14,11 +14,14 @@ from starlette.responses import RedirectResponse, Response
 from assets.answers.landing_rows import AnswerRefused
 from assets.web.answers import ANSWER_ADAPTER
 from assets.web.given_answers import GivenAnswer, find_pending
+from assets.web.openings import list_answered_openings, make_opening_check
 from assets.web.protection import is_same_origin
 from assets.web.service import Refused, Visit
 from pipelines.contracts.columns import STAGES
+from pipelines.contracts.squad_columns import SQUAD_REPLY_KINDS
 from pipelines.publish.site.drawn_charts import DrawnCharts
 from pipelines.publish.site.language import message
+from pipelines.publish.site.opening_texts import SQUAD_ANSWER_TEXTS, name_opening
 from pipelines.publish.site.page_data import PageData, PersonRows, iterate_people, name_team_page
 from pipelines.publish.site.pages import render_person_page
 from pipelines.publish.site.person_texts import RELATION_TEXTS
@@ -34,6 +37,7 @@ _FIELDS_BY_KIND = {
     "wish": ("kind", "skill_id", "wish_weight"),
     "consent": ("kind", "skill_id", "consent_relation", "expires_date"),
     "withdraw": ("kind", "skill_id", "consent_relation"),
+    **dict.fromkeys(SQUAD_REPLY_KINDS, ("kind", "opening_id")),
     **dict.fromkeys(("opt_out", "opt_in"), ("kind",)),
     **dict.fromkeys(("copy", "erasure"), ("kind", "is_confirmed")),
 }
@@ -49,6 +53,7 @@ _PENDING_TEXTS = {
     "wish": message("Your wish to learn “%(skill)s” weighs %(share)s."),
     "consent": message("You agreed to be shown until %(date)s: %(shown_skill)s, %(relation)s."),
     "withdraw": message("You withdrew your consent to be shown: %(shown_skill)s, %(relation)s."),
+    **SQUAD_ANSWER_TEXTS,
     "opt_out": message("You opted out of recommendations."),
     "opt_in": message("You want recommendations again."),
     "copy": message("You asked for a copy of what is stored about you."),
@@ -89,6 +94,7 @@ def show_own_page(visit: Visit) -> Response:
         globals={
             "answer_section": Markup(answer_section),
             "answer_step": answer_section.answer_step,
+            "answer_opening": answer_section.answer_opening,
             "is_operator": visit.caller.is_operator,
         },
     )
@@ -113,7 +119,9 @@ def take_form(visit: Visit) -> Response:
         | ({"is_confirmed": True} if form_fields.get("is_confirmed") == "yes" else {})
     )
     known_skill_ids = visit.served.page_data.skill_row_by_id
-    visit.service.answer_writer.write(visit.person_id, answer, known_skill_ids, visit.service.now())
+    visit.service.answer_writer.write(
+        visit.person_id, answer, known_skill_ids, visit.service.now(), make_opening_check(visit)
+    )
     return RedirectResponse(f"{OWN_PAGE}#pending", 303)
 
 
@@ -139,7 +147,7 @@ def describe_kind(answer: GivenAnswer) -> str:
         return "consent" if cells["consent_status"] == "granted" else "withdraw"
     if "is_opted_out" in cells:
         return "opt_out" if cells["is_opted_out"] == "true" else "opt_in"
-    return cells.get("reply_kind") or cells.get("request_kind") or "wish"
+    return cells.get("reply_kind") or cells.get("squad_reply_kind") or cells.get("request_kind") or "wish"
 
 
 def list_pending(visit: Visit) -> list[GivenAnswer]:
@@ -169,6 +177,7 @@ def _describe_answer_section(visit: Visit, person_rows: PersonRows) -> dict[str,
             step["rank"]: "refresh" if step["kind"] == "refresh" else step["to_stage"] for step in person_rows.steps
         },
         "held_skills": held_skills,
+        "open_answers": list_answered_openings(visit, person_rows.squad_answers),
         "skill_names": sorted({str(skill_row["skill_name"]) for skill_row in page_data.skill_row_by_id.values()})
         if len(page_data.skill_row_by_id) <= _MAX_LISTED_SKILLS
         else sorted({skill_name for _, skill_name in held_skills}),
@@ -189,6 +198,8 @@ def _describe_pending(page_data: PageData, answer: GivenAnswer) -> str:
     """The sentence about an answer, in the language of the page."""
     language, cells = page_data.language, answer.cells
     sentence_parts = {"skill": page_data.skill_name(cells.get("skill_text"))}
+    if "opening_id" in cells:
+        sentence_parts["opening"] = name_opening(cells["opening_id"], page_data, language)
     if "consent_relation" in cells:
         sentence_parts["shown_skill"] = (
             language.translate("every micro-skill")

@@ -22,9 +22,10 @@ import polars as pl
 from assets.web.answers import AnswerWriter
 from assets.web.directory import Directory, read_directory, read_during_runs, stamp_files, stamp_tables
 from assets.web.given_answers import GivenAnswers, read_given_answers, stamp_answers
+from assets.web.withdrawn_names import clear_squad_names
 from ml.recommend.companion_candidates import add_consent
 from pipelines.contracts.catalog import ACCOUNT, PERSON, SKILL, TABLES
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, ROW_METADATA_COLUMNS
+from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, ROW_METADATA_COLUMNS, SQUAD_MATCH
 from pipelines.contracts.personal_columns import person_columns
 from pipelines.contracts.table import Table
 from pipelines.core.objections import Objections
@@ -52,6 +53,8 @@ class ServedSnapshot(Snapshot):
         rows = Snapshot.scan(self, table)
         if table == COMPANION.name and not self.names_companions:
             rows = rows.filter(pl.col("companion_id").is_null())
+        if table == SQUAD_MATCH.name and not self.names_companions:
+            rows = rows.with_columns(pl.lit(None, pl.String).alias(column) for column in ("follow_id", "lead_id"))
         if self.given_answers is None or not self.given_answers.affected_people or table not in TABLES:
             return rows
         contract = TABLES[table]
@@ -85,6 +88,7 @@ class ServedSnapshot(Snapshot):
             served_rows = objections.withhold(table, rows)
         if table == NEXT_SKILL:
             return pl.concat([served_rows, _say_opted_out(rows, objections)])
+        served_rows = clear_squad_names(table, served_rows, self.given_answers, is_stale=not self.names_companions)
         return self._drop_withdrawn(served_rows) if table == COMPANION else served_rows
 
     def _drop_withdrawn(self, companion_rows: pl.DataFrame) -> pl.DataFrame:

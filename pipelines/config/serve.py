@@ -22,6 +22,7 @@ ANSWER_SOURCES: dict[str, CanonicalSchemaName] = {
     "served_wishes": "aspiration",
     "served_consents": "consent",
     "served_preferences": "preference",
+    "served_squad_replies": "squad_reply",
 }
 _ANSWERS_FOLDER = "answers"
 

@@ -29,6 +29,7 @@ CanonicalSchemaName = Literal[
     "consent",
     "reply",
     "preference",
+    "squad_reply",
     "exposure",
     "outcome",
 ]
@@ -344,6 +345,14 @@ CANONICAL_SCHEMAS: dict[CanonicalSchemaName, CanonicalSchema] = {
             f"record_code {_ACCOUNT_KEYS} is_opted_out stated_at changed_at",
             "is_opted_out stated_at",
             (_NAMES_A_PERSON, _build_date_rule("stated_at")),
+        ),
+        _declare_schema(
+            "squad_reply",
+            "event",
+            "One row each time a person answered whether they want to join an opening.",
+            f"record_code {_ACCOUNT_KEYS} opening_id squad_reply_kind replied_at changed_at",
+            "opening_id squad_reply_kind replied_at",
+            (_NAMES_A_PERSON, _build_date_rule("replied_at")),
         ),
         _declare_schema(
             "exposure",

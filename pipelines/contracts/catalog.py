@@ -95,8 +95,8 @@ ASSIGNMENT = declare_table(
     "core_project__assn_assignment",
     "Connects a person to a piece of project work; person_id is null if nobody is assigned.",
     """
-    source_name record_code person_id project_code assignment_code skill_text is_done started_date done_at planned_hours
-    file_sha256 row_number
+    source_name record_code person_id project_code assignment_code skill_text is_done started_date ended_date done_at
+    planned_hours file_sha256 row_number
     """,
     key="source_name record_code",
     references=(PERSON_REFERENCE,),
@@ -200,6 +200,16 @@ PREFERENCE = declare_table(
     "source_name record_code person_id is_opted_out stated_at file_sha256 row_number",
     key="source_name record_code",
     required="person_id is_opted_out stated_at",
+    references=(PERSON_REFERENCE,),
+    readers=("out",),
+)
+
+SQUAD_REPLY = declare_table(
+    "core_wish__event_squad_reply",
+    "One row each time a person answered whether they want to join an opening.",
+    "source_name record_code person_id opening_id squad_reply_kind replied_at file_sha256 row_number",
+    key="source_name record_code",
+    required="person_id opening_id squad_reply_kind replied_at",
     references=(PERSON_REFERENCE,),
     readers=("out",),
 )
@@ -332,6 +342,7 @@ TABLES: dict[str, Table] = {
         CONSENT,
         REPLY,
         PREFERENCE,
+        SQUAD_REPLY,
         SKILL_MENTION,
         EXPOSURE,
         OUTCOME,

@@ -48,7 +48,7 @@ class PersonReference:
 _COLUMN_LIST_BY_CLASS = {
     DataClass.IDENTIFIER: """
         person_id account_code employee_number work_email display_name manager_code manager_id candidate_ids
-        given_by_code given_by_id companion_id
+        given_by_code given_by_id companion_id follow_id lead_id
     """,
     DataClass.PERSONAL: """
         row_text employment_status hired_date left_date weekly_hours record_code changed_at started_date ended_date
@@ -60,6 +60,7 @@ _COLUMN_LIST_BY_CLASS = {
         teaching_hours review_count first_evidence_at last_practised_at is_accepted is_hidden since_date reply_id
         effect obeyed_date first_snapshot_id time_to_effect_days evidence_count file_count strongest_feedback_kind
         strongest_score_share strongest_at shown_rank shown_at outcome_kind outcome_at is_accepted_step
+        squad_reply_kind workload free_weekly_hours
     """,
     DataClass.INFERENCE: """
         stage level_share level_low_share level_high_share is_rusty missing_for_next coverage_share held_skill_ids
@@ -68,7 +69,8 @@ _COLUMN_LIST_BY_CLASS = {
         contribution_interaction contribution_learning contribution_projects contribution_taxonomy contribution_text
         contribution_trend contribution_wishes rank probability score mastery autonomy purpose reasons explanation
         counterfactual how no_recommendation_reason relation companion_skill_id why change change_of changed_skill_id
-        novelty row_effect to_rank stage_after badge_draft
+        novelty row_effect to_rank stage_after badge_draft brings_skill_ids
+        decisive_change
     """,
     DataClass.ORGANISATIONAL: """
         unit_name role_name project_code assignment_code course_code course_name skill_id skill_name skill_description
@@ -77,6 +79,9 @@ _COLUMN_LIST_BY_CLASS = {
         held_share discovery_share team_people_count wishing_people_count wish_share need_share agreement
         standing_count recommended_count given_hours project_count holder_count lacks finding people_count shown_count
         accepted_count acceptance_share acceptance_low acceptance_high examined_share step_count
+        opening_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids open_count
+        planned_weekly_hours interested_count follow_count lead_count unit_hours chosen_hours chosen_share
+        is_free_choice_given wanting_count staffed_count
     """,
     DataClass.TECHNICAL: """
         source_name system_name file_sha256 file_name row_number delivered_date landed_at delivery_number mapping_code
@@ -110,6 +115,8 @@ REFERENCE_BY_COLUMN: dict[str, PersonReference] = {
     "manager_id": PersonReference(PersonRole.OTHER, PersonKey.PERSON_ID),
     "given_by_id": PersonReference(PersonRole.OTHER, PersonKey.PERSON_ID),
     "companion_id": PersonReference(PersonRole.OTHER, PersonKey.PERSON_ID),
+    "follow_id": PersonReference(PersonRole.OTHER, PersonKey.PERSON_ID),
+    "lead_id": PersonReference(PersonRole.OTHER, PersonKey.PERSON_ID),
     "manager_code": PersonReference(PersonRole.OTHER, PersonKey.ANY),
     "given_by_code": PersonReference(PersonRole.OTHER, PersonKey.ANY),
 }

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.contracts.classification import CLASS_BY_COLUMN
+from pipelines.contracts.squad_columns import SQUAD_COLUMNS
 from pipelines.contracts.table import Column
 
 STAGES = ("none", "apprentice", "journeyman", "master")
@@ -355,7 +356,6 @@ _DECLARED_COLUMNS = (
     _text("way_name", "Publish target: how readers reach the tables."),
     _text("location", "Location of the target: a path, or a database schema."),
     _text("way_problem", "Why publishing to the target failed; null if it succeeded."),
-    # Exposures and outcomes
     _integer("shown_rank", "Rank at which the step was shown; the first is 1.", minimum=1),
     _moment("shown_at", "When the step was shown."),
     _text("outcome_kind", "Outcome of the shown step.", allowed=OUTCOME_KINDS),
@@ -368,6 +368,7 @@ _DECLARED_COLUMNS = (
     _share("acceptance_high", "Upper end of its 95 % interval.", unit="share"),
     _share("examined_share", "Probability that a reader examines the rank, relative to rank 1; null if unknown."),
     _count("step_count", "Steps shown both at this rank and at rank 1: the basis of examined_share."),
+    *SQUAD_COLUMNS,
 )
 
 COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARED_COLUMNS}

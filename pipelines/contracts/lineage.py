@@ -34,6 +34,7 @@ from pipelines.contracts.catalog import (
     UNKNOWN_MENTION,
     WORKLOG,
 )
+from pipelines.contracts.column_origins import Origins, columns_of
 from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
 from pipelines.contracts.feature_tables import (
     ACCEPTANCE,
@@ -63,31 +64,15 @@ from pipelines.contracts.output_tables import (
     SHOWN_COMPANION,
     SUPPORT_GAP,
 )
+from pipelines.contracts.squad_lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
 from pipelines.contracts.table import Table
 
-# (table, column)
-ColumnOrigin = tuple[str, str]
-Origins = tuple[ColumnOrigin, ...]
+__all__ = ["DERIVED_FROM", "PASSED_THROUGH_FROM", "RUN_COLUMNS", "columns_of", "find_origins"]
+
 # Columns that the run sets: a hash, a day, a version, or the name of a table or column.
 RUN_COLUMNS = frozenset(ROW_METADATA_COLUMNS) | {
     *("obeyed_date", "first_snapshot_id", "since_date", "table_name", "source_column", "system_name")
 }
-
-
-def columns_of(table: Table, column_list: str) -> Origins:
-    """These columns of a table as origins.
-
-    Args:
-        table: The table.
-        column_list: Names of columns, separated by white space.
-
-    Raises:
-        KeyError: The table does not have one of the columns.
-    """
-    column_names = column_list.split()
-    if missing_columns := set(column_names) - set(table.column_names):
-        raise KeyError(f"{table.name} has no {', '.join(sorted(missing_columns))}")
-    return tuple((table.name, column_name) for column_name in column_names)
 
 
 def _columns_of_each(tables: Iterable[Table], column_list: str) -> Origins:
@@ -144,6 +129,7 @@ PASSED_THROUGH_FROM: Mapping[str, tuple[Table, ...]] = {
     REPLY_EFFECT.name: (REPLY,),
     OBEYED_REPLY.name: (REPLY_EFFECT,),
     SHOWN_COMPANION.name: (COMPANION,),
+    **SQUAD_PASSED_THROUGH_FROM,
 }
 
 # By table: the origins of derived columns; a key names all columns with the same origins.
@@ -351,6 +337,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "effect": columns_of(REPLY, "reply_kind"),
         "time_to_effect_days": columns_of(REPLY, "replied_at"),
     },
+    **SQUAD_DERIVATIONS,
 }
 DERIVED_FROM: Mapping[str, Mapping[str, Origins]] = {
     table_name: {column: origins for column_list, origins in derivations.items() for column in column_list.split()}

@@ -199,6 +199,52 @@ SUPPORT_GAP = declare_table(
     readers=("team leads", "learning and development"),
 )
 
+SQUAD_OPENING = declare_table(
+    "out__squad_opening",
+    "One row per piece of open work and seat, which is one micro-skill: what the work requires, holds and lacks.",
+    f"""
+    opening_id project_code skill_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids
+    open_count planned_weekly_hours ended_date interested_count {_ROW_METADATA}
+    """,
+    key="opening_id",
+    required="skill_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids snapshot_id as_of",
+    references=(SKILL_REFERENCE,),
+    retention_days=90,
+    readers=("HR portal", "planners"),
+)
+
+# In one file that is replaced at once: whom a person could follow depends on everybody's answers.
+SQUAD_MATCH = declare_table(
+    "out__squad_match",
+    "One row per person and suitable opening, best for the person first: the step, what they bring, and with whom.",
+    f"""
+    person_id rank opening_id skill_id to_stage kind brings_skill_ids follow_id follow_count lead_id lead_count
+    wish_weight workload free_weekly_hours squad_reply_kind score reasons explanation decisive_change counterfactual
+    is_hidden {_ROW_METADATA}
+    """,
+    key="person_id opening_id",
+    required="rank skill_id brings_skill_ids workload score reasons explanation snapshot_id as_of valid_until",
+    references=(
+        PERSON_REFERENCE,
+        SKILL_REFERENCE,
+        Reference("follow_id", "core_hr__entity_person", "person_id"),
+        Reference("lead_id", "core_hr__entity_person", "person_id"),
+    ),
+    retention_days=90,
+    readers=("HR portal",),
+)
+
+FREE_CHOICE = declare_table(
+    "out__free_choice",
+    "One row per unit of sufficient size: the share of time that its people chose, and who got what they asked for.",
+    """
+    unit_name team_people_count unit_hours chosen_hours chosen_share is_free_choice_given wanting_count staffed_count
+    """,
+    key="unit_name",
+    required="team_people_count unit_hours",
+    readers=("operators",),
+)
+
 SNAPSHOT = declare_table(
     "out__snapshot",
     "One row per published table: the current snapshot, the number of rows, the hash of their content.",
@@ -229,6 +275,15 @@ PUBLISHED_TABLES: tuple[Table, ...] = (
     MASTERY_PROOF,
     OUT_EVIDENCE,
     SUPPORT_GAP,
+    SQUAD_OPENING,
+    SQUAD_MATCH,
 )
 
-OUTPUT_TABLES: tuple[Table, ...] = (*PUBLISHED_TABLES, SNAPSHOT, SHOWN_COMPANION, OBEYED_REPLY, PUBLISH_TARGET)
+OUTPUT_TABLES: tuple[Table, ...] = (
+    *PUBLISHED_TABLES,
+    FREE_CHOICE,
+    SNAPSHOT,
+    SHOWN_COMPANION,
+    OBEYED_REPLY,
+    PUBLISH_TARGET,
+)

@@ -146,6 +146,21 @@ class ReplyPolicy(_Bounded):
 
 
 @dataclass(frozen=True)
+class SquadPolicy(_Bounded):
+    """How people find open work, and how much of their time is for what they choose."""
+
+    free_choice_share: float = 0.1  # share of working time for what a person wants to try: half a day per week
+    list_length: int = 5  # openings shown to a person: more are not compared
+    not_now_days: int = 28  # days for which an opening answered with `not_now` is not shown
+    squad_people: int = 7  # people that a proposal puts into one squad: larger groups split
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.squad_people < 1:
+            raise ValueError(f"squad_people is {self.squad_people}; allowed: 1 or more")
+
+
+@dataclass(frozen=True)
 class TrainingPolicy(_Bounded):
     """When a new ranker is trained, and what it must achieve to replace the champion."""
 
@@ -177,6 +192,7 @@ class RecommendationPolicy(_Bounded):
     weights: ScoreWeights = field(default_factory=ScoreWeights)
     companions: CompanionPolicy = field(default_factory=CompanionPolicy)
     replies: ReplyPolicy = field(default_factory=ReplyPolicy)
+    squads: SquadPolicy = field(default_factory=SquadPolicy)
 
     @property
     def version(self) -> str:

@@ -23,6 +23,7 @@ from pipelines.contracts.catalog import (
     REPLY,
     ROLE_PERIOD,
     SKILL_MENTION,
+    SQUAD_REPLY,
     WORKLOG,
 )
 from pipelines.contracts.table import Table
@@ -43,6 +44,7 @@ CORE_TABLE_BY_SHAPE: Mapping[CanonicalSchemaName, Table] = {
     "consent": CONSENT,
     "reply": REPLY,
     "preference": PREFERENCE,
+    "squad_reply": SQUAD_REPLY,
     "exposure": EXPOSURE,
     "outcome": OUTCOME,
 }

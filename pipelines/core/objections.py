@@ -22,6 +22,8 @@ _COMPANION_SKILL_COLUMN = "companion_skill_id"
 # What recommends a step outside the lists. Rows with a rank or a step are recommendations as a whole.
 _NEXT_STEP_COLUMNS = ("next_skill_id", "completes_share")
 _RECOMMENDED_ROW_COLUMNS = ("rank", "step_id")
+# Other people whom a row may name: the row stays without them. Any other row that names somebody goes.
+_NAMED_IN_PASSING_COLUMNS = ("follow_id", "lead_id")
 _HELD_LIST_COLUMNS = ("held_skill_ids", "held_skill_names")
 _MISSING_LIST_COLUMN = "missing_skill_ids"
 
@@ -62,7 +64,10 @@ class Objections:
             nobody stay as they are.
         """
         for column in person_columns(table):
-            if column.role is PersonRole.OTHER and not column.is_list:
+            if column.name in _NAMED_IN_PASSING_COLUMNS:
+                is_withheld = self._is_opted_out(rows, column.name) | self._is_hidden(rows, column.name, "skill_id")
+                rows = rows.with_columns(pl.when(~is_withheld).then(column.name).alias(column.name))
+            elif column.role is PersonRole.OTHER and not column.is_list:
                 rows = rows.filter(~self._is_opted_out(rows, column.name))
                 if _COMPANION_SKILL_COLUMN in rows.columns:
                     rows = rows.filter(~self._is_hidden(rows, column.name, _COMPANION_SKILL_COLUMN))

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -27,6 +27,7 @@ from pipelines.contracts.catalog import (
     PREFERENCE,
     REPLY,
     SKILL,
+    SQUAD_REPLY,
 )
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
@@ -49,6 +50,7 @@ _STATEMENT_TABLES = (
     ("consent", CONSENT, "stated_at"),
     ("reply", REPLY, "replied_at"),
     ("preference", PREFERENCE, "stated_at"),
+    ("squad_reply", SQUAD_REPLY, "replied_at"),
 )
 # A model's card counts time in microseconds.
 _TICKS_PER_DAY = 24 * 60 * 60 * 1_000_000
@@ -65,7 +67,8 @@ class PageData:
         skill_row_by_id: Rows of core__entity_skill by skill_id.
         person_row_by_id: person_id, display_name, unit_name, role_name and source_name by person_id.
         evidence_counts: One row (person_id, source_name, mode, rows, first, last) per person, source and kind of stored
-            row: a mode of evidence, or one of wish, consent, reply and preference.
+            row: a mode of evidence, or one of wish, consent, reply, preference and
+            squad_reply.
         system_by_source: System that wrote the exports, by source_name.
         horizon_by_model: Days within which a step counts as reached, by model_version.
         page_names: The folder of each person's page.
@@ -125,6 +128,8 @@ class PersonRows:
         wishes: Statements of the person about what they want to learn.
         viewer_counts: relation, companion_skill_id and viewer_count, the number of people to whom the person is shown.
         stored_counts: Counts of stored rows, as `PageData.evidence_counts` holds them.
+        openings: Rows of out__squad_match with what their opening shows.
+        squad_answers: The person's answers about openings, oldest first.
     """
 
     person_id: str
@@ -137,6 +142,8 @@ class PersonRows:
     wishes: list[Row]
     viewer_counts: list[Row]
     stored_counts: list[Row]
+    openings: list[Row] = field(default_factory=list)
+    squad_answers: list[Row] = field(default_factory=list)
 
 
 def load_page_data(

@@ -16,6 +16,7 @@ from pipelines.contracts.columns import STAGE_INDEX, STAGES
 from pipelines.contracts.output_tables import ALIGNMENT, SUPPORT_GAP
 from pipelines.publish.site.capability_picture import view_capabilities
 from pipelines.publish.site.language import PageLanguage, message
+from pipelines.publish.site.opening_texts import describe_openings, describe_squad_answers
 from pipelines.publish.site.page_data import SMALLEST_TEAM, PageData, PersonRows, Row, read_rows_by_unit
 from pipelines.publish.site.person_texts import (
     describe_consents,
@@ -106,6 +107,8 @@ def render_person_page(
         "unit": person_profile.get("unit_name"),
         "why_not": language.translate(NO_LIST_TEXTS[no_list_reason]) if no_list_reason else None,
         "steps": [] if no_list_reason else _describe_steps(page_data, person_rows, language),
+        "openings": describe_openings(person_rows.openings, page_data, language),
+        "squad_answers": describe_squad_answers(person_rows.squad_answers, page_data, language),
         "capabilities": view_capabilities(page_data, person_rows, language),
         "viewers": describe_viewers(person_rows.viewer_counts, page_data, language),
         "consents": describe_consents(person_rows.consents, as_of, page_data, language),

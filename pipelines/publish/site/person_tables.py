@@ -6,7 +6,7 @@ Does not belong here: reading them for some people at a time (`page_data`), the 
 
 import polars as pl
 
-from pipelines.contracts.catalog import ASPIRATION, CONSENT
+from pipelines.contracts.catalog import ASPIRATION, CONSENT, SQUAD_REPLY
 from pipelines.contracts.output_tables import (
     COMPANION,
     COUNTERFACTUAL,
@@ -14,6 +14,8 @@ from pipelines.contracts.output_tables import (
     OUT_EVIDENCE,
     OUT_MASTERY,
     REPLY_EFFECT,
+    SQUAD_MATCH,
+    SQUAD_OPENING,
 )
 from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import Snapshot
@@ -38,6 +40,13 @@ _COUNTERFACTUAL_COLUMNS = (
 _REPLY_COLUMNS = ("person_id", "skill_id", "reply_kind", "replied_at", "effect")
 _CONSENT_COLUMNS = ("person_id", "skill_text", "consent_relation", "consent_status", "expires_date", "stated_at")
 _WISH_COLUMNS = ("person_id", "skill_text", "wish_weight", "stated_at")
+_MATCH_COLUMNS = (
+    *("person_id", "rank", "opening_id", "skill_id", "to_stage", "kind", "brings_skill_ids", "follow_id"),
+    *("follow_count", "lead_id", "lead_count", "wish_weight", "workload", "free_weekly_hours", "squad_reply_kind"),
+    "decisive_change",
+)
+_OPENING_COLUMNS = ("opening_id", "project_code", "planned_weekly_hours", "ended_date", "interested_count")
+_SQUAD_ANSWER_COLUMNS = ("person_id", "opening_id", "squad_reply_kind", "replied_at")
 
 
 def scan_person_tables(
@@ -54,8 +63,19 @@ def scan_person_tables(
         Rows with person_id and the columns that order the rows of a person, by the field of `PersonRows`.
     """
     companions = _scan_published(snapshot, COMPANION, _COMPANION_COLUMNS)
+    matches = _scan_published(snapshot, SQUAD_MATCH, _MATCH_COLUMNS)
+    named_people = [companions.select("person_id", "companion_id", "relation", "companion_skill_id")] + [
+        matches.select(
+            "person_id",
+            companion_id=f"{relation}_id",
+            relation=pl.lit(relation),
+            companion_skill_id="skill_id",
+        )
+        for relation in ("follow", "lead")
+    ]
     viewer_counts = (
-        companions.drop_nulls("companion_id")
+        pl.concat(named_people)
+        .drop_nulls("companion_id")
         .group_by("companion_id", "relation", "companion_skill_id")
         .agg(pl.col("person_id").n_unique().alias("viewer_count"))
         .rename({"companion_id": "person_id"})
@@ -69,6 +89,8 @@ def scan_person_tables(
         "consents": (lake.scan(CONSENT).select(_CONSENT_COLUMNS), ("stated_at", "skill_text")),
         "wishes": (lake.scan(ASPIRATION).select(_WISH_COLUMNS), ("stated_at", "skill_text")),
         "viewer_counts": (viewer_counts, ("relation", "companion_skill_id")),
+        "openings": (_scan_openings(snapshot), ("rank",)),
+        "squad_answers": (lake.scan(SQUAD_REPLY).select(_SQUAD_ANSWER_COLUMNS), ("replied_at", "opening_id")),
         "stored_counts": (stored_counts.lazy(), ("source_name", "mode")),
     }
 
@@ -83,6 +105,12 @@ def _scan_published(snapshot: Snapshot, table: Table, column_names: tuple[str, .
         pl.col(name) if name in published_names else pl.lit(None, table.schema[name]).alias(name)
         for name in column_names
     )
+
+
+def _scan_openings(snapshot: Snapshot) -> pl.LazyFrame:
+    """The matched openings, each with what the opening itself shows."""
+    openings = _scan_published(snapshot, SQUAD_OPENING, _OPENING_COLUMNS)
+    return _scan_published(snapshot, SQUAD_MATCH, _MATCH_COLUMNS).join(openings, on="opening_id", how="left")
 
 
 def _scan_counterfactuals(snapshot: Snapshot) -> pl.LazyFrame:

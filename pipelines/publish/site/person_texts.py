@@ -21,6 +21,7 @@ _STORED_KIND_TEXTS = {
     "consent": message("your consents"),
     "reply": message("your replies"),
     "preference": message("whether you want recommendations"),
+    "squad_reply": message("your answers about openings"),
 }
 _VIEWER_TEXTS = {
     "follow": counted_message(

@@ -6,7 +6,6 @@ Does not belong here: drawing (`charts`, `drawn_charts`), the pages of people an
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -15,8 +14,10 @@ from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.site.charts import draw_calibration, draw_intervals
 from pipelines.publish.site.drawn_charts import DrawnCharts
+from pipelines.publish.site.free_choice_section import describe_free_choice
 from pipelines.publish.site.language import PageLanguage, message
 from pipelines.publish.site.page_data import PageData, Row, heading
+from pipelines.publish.site.run_section import Section
 
 _SEGMENT_TEXTS = {
     "long": message("people with a long history"),
@@ -40,33 +41,6 @@ _REASON_TEXTS = {
 }
 
 
-@dataclass(frozen=True)
-class Section:
-    """A table of the page; a chart shows nothing that the table does not hold.
-
-    Attributes:
-        title: Heading of the section.
-        text: What the table shows, in a sentence or two.
-        headings: Heading of each column.
-        rows: Cells of each row.
-        text_column_count: Number of leading columns with text; the others hold numbers.
-        chart: The chart as an `svg` element, or None.
-        chart_label: The text alternative of the chart.
-    """
-
-    title: str
-    text: str
-    headings: list[str]
-    rows: list[list[str]]
-    text_column_count: int = 1
-    chart: str | None = None
-    chart_label: str = ""
-
-    def is_number(self, column_index: int) -> bool:
-        """Whether a column holds numbers."""
-        return column_index >= self.text_column_count
-
-
 def build_run_sections(
     page_data: PageData, drawn_charts: DrawnCharts, language: PageLanguage | None = None
 ) -> list[Section]:
@@ -88,6 +62,7 @@ def build_run_sections(
         *_describe_models(evaluation, page_data.smallest_team, drawn_charts, language),
         *_describe_calibration(page_data, drawn_charts, language),
         *_describe_segments(evaluation, page_data.smallest_team, drawn_charts, language),
+        *describe_free_choice(page_data, language),
         _describe_tables(page_data, language),
     ]
 

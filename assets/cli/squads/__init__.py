@@ -1,0 +1,1 @@
+"""`footsteps squads`: squads proposed to planners."""

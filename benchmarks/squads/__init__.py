@@ -1,0 +1,1 @@
+"""Benchmarks of squads: proposals against the planted truth, and the cost of openings and matches."""

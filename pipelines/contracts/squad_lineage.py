@@ -1,0 +1,87 @@
+"""Column lineage of openings, matches and free choice.
+
+Belongs here: the origins of their columns; `lineage` adds them to those of the other tables.
+Does not belong here: how a value is computed (`ml.squads`, `pipelines.core`).
+"""
+
+from collections.abc import Mapping
+
+from pipelines.contracts.catalog import (
+    ASPIRATION,
+    ASSIGNMENT,
+    CONSENT,
+    EVIDENCE,
+    PERSON,
+    REPLY,
+    SKILL,
+    SKILL_TEXT,
+    SQUAD_REPLY,
+    WORKLOG,
+)
+from pipelines.contracts.column_origins import Origins, columns_of
+from pipelines.contracts.feature_tables import MASTERY
+from pipelines.contracts.output_tables import FREE_CHOICE, NEXT_SKILL, SQUAD_MATCH, SQUAD_OPENING
+from pipelines.contracts.table import Table
+
+_WORK_ORIGINS = (
+    *columns_of(ASSIGNMENT, "project_code assignment_code"),
+    *columns_of(WORKLOG, "project_code assignment_code worked_at"),
+)
+_OPEN_ORIGINS = columns_of(ASSIGNMENT, "person_id is_done started_date ended_date done_at")
+_SKILL_ORIGINS = (
+    *columns_of(ASSIGNMENT, "skill_text"),
+    *columns_of(WORKLOG, "skill_text"),
+    *columns_of(SKILL_TEXT, "skill_id"),
+)
+_MEMBER_ORIGINS = (*columns_of(ASSIGNMENT, "person_id"), *columns_of(WORKLOG, "person_id"))
+_HELD_ORIGINS = (*columns_of(MASTERY, "skill_id stage"), *columns_of(REPLY, "reply_kind"))
+_CONSENT_ORIGINS = columns_of(CONSENT, "person_id consent_relation consent_status expires_date")
+_ANSWER_ORIGINS = columns_of(SQUAD_REPLY, "opening_id squad_reply_kind replied_at")
+_WISH_ORIGINS = columns_of(ASPIRATION, "skill_text wish_weight")
+_WORKLOAD_ORIGINS = (
+    *columns_of(PERSON, "weekly_hours"),
+    *columns_of(ASSIGNMENT, "planned_hours ended_date"),
+    *columns_of(WORKLOG, "worked_hours worked_at"),
+)
+_STEP_ORIGINS = columns_of(NEXT_SKILL, "skill_id to_stage rank")
+_SCORE_ORIGINS = (*_STEP_ORIGINS, *_HELD_ORIGINS, *_WISH_ORIGINS, *_WORKLOAD_ORIGINS, *_ANSWER_ORIGINS)
+
+SQUAD_PASSED_THROUGH_FROM: Mapping[str, tuple[Table, ...]] = {
+    SQUAD_OPENING.name: (ASSIGNMENT, WORKLOG),
+    SQUAD_MATCH.name: (NEXT_SKILL, SQUAD_REPLY),
+    FREE_CHOICE.name: (PERSON,),
+}
+SQUAD_DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
+    SQUAD_OPENING.name: {
+        "opening_id": (*_WORK_ORIGINS, *_SKILL_ORIGINS),
+        "skill_id required_skill_ids": _SKILL_ORIGINS,
+        "opening_kind open_count": (*_OPEN_ORIGINS, *_WORK_ORIGINS),
+        "covered_skill_ids lacking_skill_ids": (*_SKILL_ORIGINS, *_MEMBER_ORIGINS, *_HELD_ORIGINS, *_CONSENT_ORIGINS),
+        "step_ids": _HELD_ORIGINS,
+        "planned_weekly_hours": columns_of(ASSIGNMENT, "planned_hours ended_date"),
+        "ended_date": columns_of(ASSIGNMENT, "ended_date"),
+        "interested_count": (*_ANSWER_ORIGINS, *columns_of(REPLY, "reply_kind")),
+    },
+    SQUAD_MATCH.name: {
+        "is_hidden": columns_of(REPLY, "skill_text reply_kind"),
+        "opening_id skill_id": (*_WORK_ORIGINS, *_SKILL_ORIGINS, *_ANSWER_ORIGINS),
+        "brings_skill_ids": (*_HELD_ORIGINS, *_SKILL_ORIGINS),
+        "follow_id follow_count lead_id lead_count": (*_MEMBER_ORIGINS, *_HELD_ORIGINS, *_CONSENT_ORIGINS),
+        "wish_weight": _WISH_ORIGINS,
+        "workload free_weekly_hours": _WORKLOAD_ORIGINS,
+        "rank score reasons decisive_change counterfactual": _SCORE_ORIGINS,
+        "explanation": (*_SCORE_ORIGINS, *columns_of(SKILL, "skill_name")),
+    },
+    FREE_CHOICE.name: {
+        "team_people_count": columns_of(PERSON, "person_id unit_name"),
+        "unit_hours": columns_of(WORKLOG, "worked_hours worked_at"),
+        "chosen_hours chosen_share is_free_choice_given": (
+            *columns_of(WORKLOG, "worked_hours worked_at"),
+            *columns_of(EVIDENCE, "skill_id occurred_at"),
+            *_WISH_ORIGINS,
+            *_ANSWER_ORIGINS,
+        ),
+        "wanting_count": _ANSWER_ORIGINS,
+        "staffed_count": (*_ANSWER_ORIGINS, *_MEMBER_ORIGINS),
+    },
+}
