@@ -77,6 +77,8 @@ _COLUMN_LIST_BY_CLASS = {
         held_share discovery_share team_people_count wishing_people_count wish_share need_share agreement
         standing_count recommended_count given_hours project_count holder_count lacks finding people_count shown_count
         accepted_count acceptance_share acceptance_low acceptance_high examined_share step_count
+        practice_scope practice_of practice_name practice_kind practice_unit practice_4_weeks practice_13_weeks
+        practice_52_weeks change_4_weeks change_13_weeks change_52_weeks changed_date change_certainty change_share
     """,
     DataClass.TECHNICAL: """
         source_name system_name file_sha256 file_name row_number delivered_date landed_at delivery_number mapping_code

@@ -199,6 +199,20 @@ SUPPORT_GAP = declare_table(
     readers=("team leads", "learning and development"),
 )
 
+PRACTICE = declare_table(
+    "out__practice",
+    "One row per unit of sufficient size, part of its work and kind of practice: amounts, and changes since when.",
+    f"""
+    unit_name practice_scope practice_of practice_name practice_kind practice_unit team_people_count practice_4_weeks
+    practice_13_weeks practice_52_weeks change_4_weeks change_13_weeks change_52_weeks changed_date change_certainty
+    change_share finding {_ROW_METADATA}
+    """,
+    key="unit_name practice_scope practice_of practice_kind practice_unit",
+    required="practice_name team_people_count snapshot_id as_of",
+    retention_days=90,
+    readers=("team leads", "learning and development"),
+)
+
 SNAPSHOT = declare_table(
     "out__snapshot",
     "One row per published table: the current snapshot, the number of rows, the hash of their content.",
@@ -229,6 +243,7 @@ PUBLISHED_TABLES: tuple[Table, ...] = (
     MASTERY_PROOF,
     OUT_EVIDENCE,
     SUPPORT_GAP,
+    PRACTICE,
 )
 
 OUTPUT_TABLES: tuple[Table, ...] = (*PUBLISHED_TABLES, SNAPSHOT, SHOWN_COMPANION, OBEYED_REPLY, PUBLISH_TARGET)
