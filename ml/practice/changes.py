@@ -4,59 +4,17 @@ Belongs here: how unlikely a change is by chance, the false discovery rate over 
 Does not belong here: the statistic (`adjustment`), which series there are (`series`), the words (`findings`).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import ruptures
 
-from ml.practice.adjustment import (
-    LEAST_WEEKS_AFTER,
-    FloatArray,
-    IntArray,
-    StepDesign,
-    design_steps,
-    fit_season,
-    scan_steps,
-)
+from ml.practice.adjustment import LEAST_WEEKS_AFTER, FloatArray, IntArray, StepDesign, scan_steps
 
 # Weeks that stay together when weeks are shuffled, so that a slow week stays next to a slow one.
 BLOCK_WEEKS = 4
 # Shuffled series per tested series: a false discovery rate of 0.05 needs chances well below 0.05 / series.
 _DRAWS_PER_SERIES, _LEAST_DRAWS, _MOST_SHUFFLES = 40, 4_000, 2_000
-
-
-class Changes(NamedTuple):
-    """The last change of each series.
-
-    Attributes:
-        weeks_after: Weeks since the change; where the series has none, since its best candidate.
-        chance: Probability that a series without a change has so large a statistic.
-        discovery_share: The false discovery rate at which the change counts; 1 minus it is the certainty.
-        season: Season of each series, series x weeks.
-    """
-
-    weeks_after: IntArray
-    chance: FloatArray
-    discovery_share: FloatArray
-    season: FloatArray
-
-
-def find_changes(roots: FloatArray, series_count: int, seed: int) -> Changes:
-    """Find the best change of each series of one length, and how often chance makes one as large.
-
-    Args:
-        roots: Root rates without common shocks, series x weeks.
-        series_count: Number of series that are tested together, those of other lengths included.
-        seed: Seed of the shuffles.
-
-    Returns:
-        The changes; `discovery_share` is still 1 (see `control_discoveries`, which needs all series).
-    """
-    design = design_steps(roots.shape[1])
-    scan = scan_steps(roots, design)
-    season, unexplained = fit_season(roots, scan.weeks_after)
-    chance = estimate_chances(scan.statistic, unexplained, design, series_count, seed)
-    return Changes(scan.weeks_after, chance, np.ones(len(roots)), season)
 
 
 def estimate_chances(
@@ -107,14 +65,18 @@ def shuffle_blocks(week_count: int, rng: np.random.Generator) -> IntArray:
     return np.concatenate([blocks[block] for block in rng.permutation(len(blocks))])
 
 
-def control_discoveries(chances: FloatArray) -> FloatArray:
-    """The smallest false discovery rate at which each chance counts: min over larger ones of chance x series / rank.
+def control_discoveries(chances: FloatArray, weights: FloatArray) -> FloatArray:
+    """The smallest false discovery rate at which each series counts: min over larger ones of chance x series / rank.
 
-    Source: Y. Benjamini and Y. Hochberg, Journal of the Royal Statistical Society B 57 (1995).
+    Each chance is divided by the weight of its series first, and the weights have the mean 1. Source: Y. Benjamini and
+    Y. Hochberg, Journal of the Royal Statistical Society B 57 (1995); the weights as in C. R. Genovese, K. Roeder and
+    L. Wasserman, Biometrika 93 (2006).
 
     Args:
         chances: Probability by chance of each series that is tested together.
+        weights: How much each series counts, declared without a look at the chances.
     """
+    chances = chances * weights.mean() / weights
     order = np.argsort(chances, kind="stable")
     scaled = chances[order] * len(chances) / np.arange(1, len(chances) + 1)
     shares = np.empty(len(chances))
@@ -122,22 +84,23 @@ def control_discoveries(chances: FloatArray) -> FloatArray:
     return shares
 
 
-def date_last_change(levels: FloatArray, statistic: float) -> int | None:
-    """Weeks since the last change of a series that has one, by the optimal partition with a penalty per change.
+def date_last_change(levels: FloatArray, statistic: float) -> tuple[int, int] | None:
+    """Weeks since the last change of a series that has one, and weeks between it and the change before.
 
-    The penalty is the square of the statistic at which a change counts, times the variance that the partition leaves: a
-    further change must explain as much as one that counts alone. Source: PELT of R. Killick, P. Fearnhead and I. A.
-    Eckley, Journal of the American Statistical Association 107 (2012), as in ruptures.
+    They follow from the optimal partition with a penalty per change: the square of the statistic at which a change
+    counts, times the variance from week to week. A further change must explain as much as one that counts alone.
+    Source: PELT of R. Killick, P. Fearnhead and I. A. Eckley, Journal of the American Statistical Association 107
+    (2012), as in ruptures; with the linear kernel, its cost is the sum of squares around the mean of each part.
 
     Args:
         levels: Root rates without shocks and season.
         statistic: The statistic at which a change counts.
 
     Returns:
-        Weeks since the change; None if the partition has none.
+        Weeks after the last change and weeks before it; None if the partition has none.
     """
     spread = float(np.median(np.abs(np.diff(levels)))) / (0.6745 * np.sqrt(2))
-    scale = spread if spread > 0 else float(levels.std()) or 1.0
-    search: Any = ruptures.Pelt(model="l2", min_size=LEAST_WEEKS_AFTER, jump=1)
-    ends = search.fit((levels / scale).reshape(-1, 1)).predict(pen=statistic**2)
-    return len(levels) - int(ends[-2]) if len(ends) > 1 else None
+    scale = max(spread, 0.25 * float(levels.std())) or 1.0
+    search: Any = ruptures.KernelCPD(kernel="linear", min_size=LEAST_WEEKS_AFTER)
+    ends = [0, *search.fit((levels / scale).reshape(-1, 1)).predict(pen=statistic**2)]
+    return (len(levels) - int(ends[-2]), int(ends[-2] - ends[-3])) if len(ends) > 2 else None

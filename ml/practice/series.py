@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from ml.practice.adjustment import FloatArray, IntArray, common_shocks, root_rates
+from ml.practice.adjustment import BoolArray, FloatArray, IntArray, common_shocks
 
 # Histories are cut to whole quarters, so that few lengths occur; shorter ones than three quarters are no past.
 _QUARTER_WEEKS, _LEAST_WEEKS = 13, 39
@@ -25,14 +25,14 @@ class SeriesBlock(NamedTuple):
     Attributes:
         rows: Position of each series among the parts.
         rates: Amount per head, series x weeks, the oldest week first.
-        roots: Root rates, series x weeks.
         shocks: Factor of common shocks, series x weeks; 1 where there are none.
+        is_hours: Whether each series is in hours.
     """
 
     rows: IntArray
     rates: FloatArray
-    roots: FloatArray
     shocks: FloatArray
+    is_hours: BoolArray
 
 
 def build_series(
@@ -65,12 +65,11 @@ def build_series(
     lengths = np.minimum(_count_staffed_weeks(staff_of_parts, least_staff), _count_recorded_weeks(parts, weeks))
     lengths = np.minimum(lengths // _QUARTER_WEEKS * _QUARTER_WEEKS, week_count)
     is_unit = (parts["practice_scope"] == "unit").to_numpy()
-    kinds = parts["practice_kind"].to_numpy()
+    kinds, is_hours = parts["practice_kind"].to_numpy(), (parts["practice_unit"] == "hours").to_numpy()
     for length in np.unique(lengths[lengths >= _LEAST_WEEKS]):
         rows = np.flatnonzero(lengths == length)
         rates = amounts[rows, -length:] / np.maximum(staff_of_parts[rows, -length:], 1.0)
-        roots = root_rates(amounts[rows, -length:], staff_of_parts[rows, -length:])
-        yield SeriesBlock(rows, rates, roots, _find_shocks(roots, kinds[rows], is_unit[rows]))
+        yield SeriesBlock(rows, rates, _find_shocks(rates, kinds[rows], is_unit[rows]), is_hours[rows])
 
 
 def _fill_weeks(rows: pl.DataFrame, row_column: str, amount_column: str, count: int, week_count: int) -> FloatArray:
@@ -96,12 +95,12 @@ def _count_recorded_weeks(parts: pl.DataFrame, weeks: pl.DataFrame) -> IntArray:
     return recorded["recorded_weeks"].fill_null(0).to_numpy().astype(np.int64)
 
 
-def _find_shocks(roots: FloatArray, kinds: object, is_unit: object) -> FloatArray:
+def _find_shocks(rates: FloatArray, kinds: object, is_unit: object) -> FloatArray:
     """The common shocks of each kind, from the series of whole units."""
-    shocks = np.ones_like(roots)
+    shocks = np.ones_like(rates)
     kind_names, unit_flags = np.asarray(kinds), np.asarray(is_unit, dtype=bool)
     for kind in np.unique(kind_names):
         is_kind = kind_names == kind
         if (is_kind & unit_flags).sum() >= _LEAST_UNITS:
-            shocks[is_kind] = common_shocks(roots[is_kind & unit_flags])
+            shocks[is_kind] = common_shocks(rates[is_kind & unit_flags])
     return shocks

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from ml.practice.adjustment import FloatArray, relative_change
+from ml.practice.adjustment import LEAST_WEEKS_BEFORE, FloatArray, relative_change
 from ml.practice.comparison import compare_with_past
 from ml.practice.findings import describe_change
 from ml.practice.series import PART_COLUMNS
@@ -123,5 +123,5 @@ def _sum_series(unit_series: pl.DataFrame, kinds: tuple[str, ...]) -> FloatArray
 def _change_since(amounts: FloatArray | None, weeks_after: int) -> float | None:
     if amounts is None:
         return None
-    change = float(relative_change(amounts[None, :], weeks_after)[0])
+    change = float(relative_change(amounts[None, :], weeks_after, LEAST_WEEKS_BEFORE)[0])
     return None if np.isnan(change) else change
