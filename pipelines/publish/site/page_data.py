@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -125,6 +125,7 @@ class PersonRows:
         wishes: Statements of the person about what they want to learn.
         viewer_counts: relation, companion_skill_id and viewer_count, the number of people to whom the person is shown.
         stored_counts: Counts of stored rows, as `PageData.evidence_counts` holds them.
+        practice: Rows of feat_practice__entity_own: only the person's own page shows them.
     """
 
     person_id: str
@@ -137,6 +138,7 @@ class PersonRows:
     wishes: list[Row]
     viewer_counts: list[Row]
     stored_counts: list[Row]
+    practice: list[Row] = field(default_factory=list)
 
 
 def load_page_data(

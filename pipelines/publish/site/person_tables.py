@@ -7,6 +7,7 @@ Does not belong here: reading them for some people at a time (`page_data`), the 
 import polars as pl
 
 from pipelines.contracts.catalog import ASPIRATION, CONSENT
+from pipelines.contracts.feature_tables import OWN_PRACTICE
 from pipelines.contracts.output_tables import (
     COMPANION,
     COUNTERFACTUAL,
@@ -70,6 +71,7 @@ def scan_person_tables(
         "wishes": (lake.scan(ASPIRATION).select(_WISH_COLUMNS), ("stated_at", "skill_text")),
         "viewer_counts": (viewer_counts, ("relation", "companion_skill_id")),
         "stored_counts": (stored_counts.lazy(), ("source_name", "mode")),
+        "practice": (lake.scan(OWN_PRACTICE).select(OWN_PRACTICE.column_names), ("practice_kind", "practice_unit")),
     }
 
 
