@@ -27,6 +27,7 @@ from assets.tables.feedback import feedback_assets
 from assets.tables.fetch import fetch_assets
 from assets.tables.mastery import mastery_assets
 from assets.tables.model import model_assets
+from assets.tables.practice import practice_assets
 from assets.tables.raw import landing_assets
 from assets.tables.recommendations import recommendation_assets
 from assets.tables.snapshot import snapshot_assets
@@ -52,6 +53,7 @@ def build_definitions(settings: Settings) -> Definitions:
         *recommendation_assets(),
         *companion_assets(),
         *squad_assets(),
+        *practice_assets(),
         *snapshot_assets(config),
         *feedback_assets(),
     ]

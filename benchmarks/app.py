@@ -305,6 +305,20 @@ def bench_truth(data_root: DataRoot = None, as_json: AsJson = False) -> None:
     print_truth(data_root, as_json)
 
 
+@bench.command("practice", epilog=example("footsteps bench practice", "footsteps bench practice --seeds 20"))
+@report_failures
+def bench_practice(
+    weeks: Annotated[str, typer.Option(help="Weeks of history, separated by commas.")] = "156,104",
+    seeds: Annotated[int, typer.Option(min=1, help="Number of companies with a tool in half of their units.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the companies with cuts.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Plant cuts of practice and a tool: cuts found, false alarms, intervals that hold the effect."""
+    from benchmarks.practice.tables import print_practice
+
+    print_practice([int(week_count) for week_count in weeks.split(",")], seeds, seed, as_json)
+
+
 @bench.command(
     "incremental", epilog=example("footsteps bench incremental", "footsteps bench incremental --people 1000 --json")
 )

@@ -13,6 +13,7 @@ import typer
 
 from assets.cli.benchmarks import add_benchmarks
 from assets.cli.feedback.commands import add_feedback
+from assets.cli.practice.commands import practice_app
 from assets.cli.servers.commands import add_servers
 from assets.cli.source_commands import sources_app
 from assets.cli.squads.commands import squads_app
@@ -42,6 +43,7 @@ app = typer.Typer(
 add_benchmarks(app)
 app.add_typer(sources_app, name="sources")
 app.add_typer(squads_app, name="squads")
+app.add_typer(practice_app, name="practice")
 
 
 @app.command(epilog=example("footsteps demo --people 300", "footsteps run"))

@@ -21,6 +21,7 @@ from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
 from pipelines.config.monitoring import AlertConfig, MonitoringOptions
+from pipelines.config.practice import PracticeOptions
 from pipelines.config.privacy import PrivacyOptions
 from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.config.serve import ServeOptions, add_answer_sources
@@ -321,6 +322,7 @@ class Config(ConfigSection):
     publish: PublishOptions = PublishOptions()
     contracts: ContractTerms = ContractTerms()
     training: TrainingPolicy = TrainingPolicy()
+    practice: PracticeOptions = PracticeOptions()
     # excluded from fingerprints: no table depends on it
     dagster: Annotated[DagsterOptions, Field(exclude=True)] = DagsterOptions()
     monitoring: MonitoringOptions = MonitoringOptions()

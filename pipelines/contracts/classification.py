@@ -82,6 +82,8 @@ _COLUMN_LIST_BY_CLASS = {
         opening_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids open_count
         planned_weekly_hours interested_count follow_count lead_count unit_hours chosen_hours chosen_share
         is_free_choice_given wanting_count staffed_count
+        practice_scope practice_of practice_name practice_kind practice_unit practice_4_weeks practice_13_weeks
+        practice_52_weeks change_4_weeks change_13_weeks change_52_weeks changed_date change_certainty change_share
     """,
     DataClass.TECHNICAL: """
         source_name system_name file_sha256 file_name row_number delivered_date landed_at delivery_number mapping_code

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.contracts.classification import CLASS_BY_COLUMN
+from pipelines.contracts.practice_columns import PRACTICE_COLUMNS
 from pipelines.contracts.squad_columns import SQUAD_COLUMNS
 from pipelines.contracts.table import Column
 
@@ -245,10 +246,7 @@ _DECLARED_COLUMNS = (
     _texts("held_skill_ids", "Micro-skills of the capability that the person holds."),
     _texts("held_skill_names", "Names of the held micro-skills: the next one can be combined with them."),
     _texts("missing_skill_ids", "Micro-skills of the capability that the person does not hold."),
-    _text(
-        "next_skill_id",
-        "Missing micro-skill that raises the coverage most; null if none, or after an opt-out.",
-    ),
+    _text("next_skill_id", "Missing micro-skill that raises the coverage most; null if none, or after an opt-out."),
     _share("completes_share", "Coverage of the capability with the next micro-skill."),
     _count("team_people_count", "Employed people of the team."),
     _count("wishing_people_count", "People of the team who stated a wish; null if they are too few."),
@@ -369,8 +367,8 @@ _DECLARED_COLUMNS = (
     _share("examined_share", "Probability that a reader examines the rank, relative to rank 1; null if unknown."),
     _count("step_count", "Steps shown both at this rank and at rank 1: the basis of examined_share."),
     *SQUAD_COLUMNS,
+    *PRACTICE_COLUMNS,
 )
-
 COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARED_COLUMNS}
 if len(COLUMNS) < len(_DECLARED_COLUMNS):
     raise ValueError("a column is declared twice")

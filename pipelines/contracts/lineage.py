@@ -64,6 +64,7 @@ from pipelines.contracts.output_tables import (
     SHOWN_COMPANION,
     SUPPORT_GAP,
 )
+from pipelines.contracts.practice_columns import PRACTICE_DERIVATIONS
 from pipelines.contracts.squad_lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
 from pipelines.contracts.table import Table
 
@@ -171,11 +172,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         ),
     },
     TRACING.name: {
-        "model_version card": (
-            *_FEEDBACK_ORIGINS,
-            *_PRACTICE_ORIGINS,
-            *columns_of(EVIDENCE, "person_id skill_id"),
-        ),
+        "model_version card": (*_FEEDBACK_ORIGINS, *_PRACTICE_ORIGINS, *columns_of(EVIDENCE, "person_id skill_id")),
     },
     HALF_LIFE.name: {"half_life_days is_learnt judged_count": _FEEDBACK_ORIGINS},
     MASTERY.name: {
@@ -341,7 +338,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
 }
 DERIVED_FROM: Mapping[str, Mapping[str, Origins]] = {
     table_name: {column: origins for column_list, origins in derivations.items() for column in column_list.split()}
-    for table_name, derivations in _DERIVATIONS.items()
+    for table_name, derivations in (*_DERIVATIONS.items(), *PRACTICE_DERIVATIONS.items())
 }
 # In tables that conform raw ones, people are identified through their accounts.
 _PERSON_ORIGIN_BY_COLUMN = dict.fromkeys(("person_id", "given_by_id", "manager_id"), columns_of(ACCOUNT, "person_id"))

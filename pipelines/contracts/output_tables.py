@@ -245,6 +245,20 @@ FREE_CHOICE = declare_table(
     readers=("operators",),
 )
 
+PRACTICE = declare_table(
+    "out__practice",
+    "One row per unit of sufficient size, part of its work and kind of practice: amounts, and changes since when.",
+    f"""
+    unit_name practice_scope practice_of practice_name practice_kind practice_unit team_people_count practice_4_weeks
+    practice_13_weeks practice_52_weeks change_4_weeks change_13_weeks change_52_weeks changed_date change_certainty
+    change_share finding {_ROW_METADATA}
+    """,
+    key="unit_name practice_scope practice_of practice_kind practice_unit",
+    required="practice_name team_people_count snapshot_id as_of",
+    retention_days=90,
+    readers=("team leads", "learning and development"),
+)
+
 SNAPSHOT = declare_table(
     "out__snapshot",
     "One row per published table: the current snapshot, the number of rows, the hash of their content.",
@@ -277,6 +291,7 @@ PUBLISHED_TABLES: tuple[Table, ...] = (
     SUPPORT_GAP,
     SQUAD_OPENING,
     SQUAD_MATCH,
+    PRACTICE,
 )
 
 OUTPUT_TABLES: tuple[Table, ...] = (

@@ -130,6 +130,7 @@ class PersonRows:
         stored_counts: Counts of stored rows, as `PageData.evidence_counts` holds them.
         openings: Rows of out__squad_match with what their opening shows.
         squad_answers: The person's answers about openings, oldest first.
+        practice: Rows of feat_practice__entity_own: only the person's own page shows them.
     """
 
     person_id: str
@@ -144,6 +145,7 @@ class PersonRows:
     stored_counts: list[Row]
     openings: list[Row] = field(default_factory=list)
     squad_answers: list[Row] = field(default_factory=list)
+    practice: list[Row] = field(default_factory=list)
 
 
 def load_page_data(

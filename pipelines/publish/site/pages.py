@@ -13,7 +13,7 @@ import jinja2
 
 from pipelines.contracts.canonical_schemas import RAW_RETENTION_DAYS
 from pipelines.contracts.columns import STAGE_INDEX, STAGES
-from pipelines.contracts.output_tables import ALIGNMENT, SUPPORT_GAP
+from pipelines.contracts.output_tables import ALIGNMENT, PRACTICE, SUPPORT_GAP
 from pipelines.publish.site.capability_picture import view_capabilities
 from pipelines.publish.site.language import PageLanguage, message
 from pipelines.publish.site.opening_texts import describe_openings, describe_squad_answers
@@ -25,6 +25,11 @@ from pipelines.publish.site.person_texts import (
     describe_viewers,
     describe_wishes,
     name_source,
+)
+from pipelines.publish.site.practice_picture import (
+    describe_own_practice,
+    describe_unit_changes,
+    describe_unit_practice,
 )
 from pipelines.publish.site.step_texts import (
     Motive,
@@ -110,6 +115,7 @@ def render_person_page(
         "openings": describe_openings(person_rows.openings, page_data, language),
         "squad_answers": describe_squad_answers(person_rows.squad_answers, page_data, language),
         "capabilities": view_capabilities(page_data, person_rows, language),
+        "practice": describe_own_practice(person_rows.practice, language),
         "viewers": describe_viewers(person_rows.viewer_counts, page_data, language),
         "consents": describe_consents(person_rows.consents, as_of, page_data, language),
         "wishes": describe_wishes(person_rows.wishes, as_of, page_data, language),
@@ -197,9 +203,8 @@ def render_team_pages(
         The page as HTML by unit, sorted by unit.
     """
     language = language or page_data.language
-    support_rows_by_unit, alignment_rows_by_unit = (
-        read_rows_by_unit(page_data, SUPPORT_GAP),
-        read_rows_by_unit(page_data, ALIGNMENT),
+    support_rows_by_unit, alignment_rows_by_unit, practice_rows_by_unit = (
+        read_rows_by_unit(page_data, table) for table in (SUPPORT_GAP, ALIGNMENT, PRACTICE)
     )
     capability_counts_by_unit, page_by_unit = count_capability_holders(page_data), {}
     for unit_name, people_count in sorted(people_count_by_unit.items()):
@@ -216,6 +221,8 @@ def render_team_pages(
                 ),
                 "support": describe_support(page_data, support_rows_by_unit.get(unit_name, []), language),
                 "aims": describe_alignment(page_data, alignment_rows_by_unit.get(unit_name, []), language),
+                "practice": describe_unit_practice(page_data, practice_rows_by_unit.get(unit_name, []), language),
+                "changes": describe_unit_changes(page_data, practice_rows_by_unit.get(unit_name, []), language),
             }
             page_by_unit[unit_name] = str(template.render(page=page_values, root="../"))
     return page_by_unit

@@ -7,6 +7,7 @@ Does not belong here: reading them for some people at a time (`page_data`), the 
 import polars as pl
 
 from pipelines.contracts.catalog import ASPIRATION, CONSENT, SQUAD_REPLY
+from pipelines.contracts.feature_tables import OWN_PRACTICE
 from pipelines.contracts.output_tables import (
     COMPANION,
     COUNTERFACTUAL,
@@ -92,6 +93,7 @@ def scan_person_tables(
         "openings": (_scan_openings(snapshot), ("rank",)),
         "squad_answers": (lake.scan(SQUAD_REPLY).select(_SQUAD_ANSWER_COLUMNS), ("replied_at", "opening_id")),
         "stored_counts": (stored_counts.lazy(), ("source_name", "mode")),
+        "practice": (lake.scan(OWN_PRACTICE).select(OWN_PRACTICE.column_names), ("practice_kind", "practice_unit")),
     }
 
 

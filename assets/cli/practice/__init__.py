@@ -1,0 +1,1 @@
+"""`footsteps practice`: events that footsteps.yaml declares, examined on the practice of units."""

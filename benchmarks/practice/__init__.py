@@ -1,0 +1,1 @@
+"""Planted truth for practice: cuts on a known date, quiet units, a tool in half of the units."""

@@ -1,0 +1,106 @@
+"""Changes of level with date and certainty, and with a declared rate of false alarms over all units and weeks.
+
+Belongs here: how unlikely a change is by chance, the false discovery rate over all series, the dates.
+Does not belong here: the statistic (`adjustment`), which series there are (`series`), the words (`findings`).
+"""
+
+from typing import Any
+
+import numpy as np
+import ruptures
+
+from ml.practice.adjustment import LEAST_WEEKS_AFTER, FloatArray, IntArray, StepDesign, scan_steps
+
+# Weeks that stay together when weeks are shuffled, so that a slow week stays next to a slow one.
+BLOCK_WEEKS = 4
+# Shuffled series per tested series: a false discovery rate of 0.05 needs chances well below 0.05 / series.
+_DRAWS_PER_SERIES, _LEAST_DRAWS, _MOST_SHUFFLES = 40, 4_000, 2_000
+
+
+def estimate_chances(
+    statistics: FloatArray, unexplained: FloatArray, design: StepDesign, series_count: int, seed: int
+) -> FloatArray:
+    """The share of shuffled series without a change whose statistic is at least as large.
+
+    What level, season and change leave unexplained is shuffled in blocks of four weeks, all series alike, and scanned
+    again; all shuffled series together are the distribution of the statistic by chance. Source: the pooled permutation
+    null of V. G. Tusher, R. Tibshirani and G. Chu, PNAS 98 (2001); blocks as in H. R. Kuensch, Annals of Statistics 17
+    (1989).
+
+    Args:
+        statistics: Statistic of each series.
+        unexplained: As `fit_season` returns it.
+        design: What the series were scanned with.
+        series_count: Number of series that are tested together.
+        seed: Seed of the shuffles.
+    """
+    if not len(statistics):
+        return np.empty(0)
+    rng = np.random.default_rng(seed)
+    draws = max(_LEAST_DRAWS, _DRAWS_PER_SERIES * series_count)
+    shuffle_count = int(np.clip(-(-draws // len(statistics)), 20, _MOST_SHUFFLES))
+    week_count = unexplained.shape[1]
+    chance_statistics = np.sort(
+        np.concatenate(
+            [
+                scan_steps(unexplained[:, shuffle_blocks(week_count, rng)], design).statistic
+                for _ in range(shuffle_count)
+            ]
+        )
+    )
+    at_least = len(chance_statistics) - np.searchsorted(chance_statistics, statistics - 1e-9, side="left")
+    chances: FloatArray = (1 + at_least) / (1 + len(chance_statistics))
+    return chances
+
+
+def shuffle_blocks(week_count: int, rng: np.random.Generator) -> IntArray:
+    """The positions of all weeks in a random order of blocks of `BLOCK_WEEKS`, begun at a random week.
+
+    Args:
+        week_count: Number of weeks.
+        rng: Source of randomness.
+    """
+    positions = np.roll(np.arange(week_count), int(rng.integers(week_count)))
+    blocks = np.array_split(positions, -(-week_count // BLOCK_WEEKS))
+    return np.concatenate([blocks[block] for block in rng.permutation(len(blocks))])
+
+
+def control_discoveries(chances: FloatArray, weights: FloatArray) -> FloatArray:
+    """The smallest false discovery rate at which each series counts: min over larger ones of chance x series / rank.
+
+    Each chance is divided by the weight of its series first, and the weights have the mean 1. Source: Y. Benjamini and
+    Y. Hochberg, Journal of the Royal Statistical Society B 57 (1995); the weights as in C. R. Genovese, K. Roeder and
+    L. Wasserman, Biometrika 93 (2006).
+
+    Args:
+        chances: Probability by chance of each series that is tested together.
+        weights: How much each series counts, declared without a look at the chances.
+    """
+    chances = chances * weights.mean() / weights
+    order = np.argsort(chances, kind="stable")
+    scaled = chances[order] * len(chances) / np.arange(1, len(chances) + 1)
+    shares = np.empty(len(chances))
+    shares[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return shares
+
+
+def date_last_change(levels: FloatArray, statistic: float) -> tuple[int, int] | None:
+    """Weeks since the last change of a series that has one, and weeks between it and the change before.
+
+    They follow from the optimal partition with a penalty per change: the square of the statistic at which a change
+    counts, times the variance from week to week. A further change must explain as much as one that counts alone.
+    Source: PELT of R. Killick, P. Fearnhead and I. A. Eckley, Journal of the American Statistical Association 107
+    (2012), as in ruptures; with the linear kernel, its cost is the sum of squares around the mean of each part.
+
+    Args:
+        levels: Root rates without shocks and season.
+        statistic: The statistic at which a change counts.
+
+    Returns:
+        Weeks after the last change and weeks before it; None if the partition has none.
+    """
+    spread = float(np.median(np.abs(np.diff(levels)))) / (0.6745 * np.sqrt(2))
+    scale = max(spread, 0.25 * float(levels.std())) or 1.0
+    search: Any = ruptures.KernelCPD(kernel="linear", min_size=LEAST_WEEKS_AFTER)
+    ends = [0, *search.fit((levels / scale).reshape(-1, 1)).predict(pen=statistic**2)]
+    return (len(levels) - int(ends[-2]), int(ends[-2] - ends[-3])) if len(ends) > 2 else None
