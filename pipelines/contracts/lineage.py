@@ -35,6 +35,7 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
+from pipelines.contracts.craft.lineage import CRAFT_DERIVATIONS, CRAFT_PASSED_THROUGH_FROM
 from pipelines.contracts.feature_tables import (
     ACCEPTANCE,
     CANDIDATE,
@@ -59,35 +60,16 @@ from pipelines.contracts.output_tables import (
     OUT_EVIDENCE,
     OUT_MASTERY,
     REPLY_EFFECT,
-    ROW_METADATA_COLUMNS,
     SHOWN_COMPANION,
     SUPPORT_GAP,
 )
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS, Origins, columns_of
 
-# (table, column)
-ColumnOrigin = tuple[str, str]
-Origins = tuple[ColumnOrigin, ...]
 # Columns that the run sets: a hash, a day, a version, or the name of a table or column.
 RUN_COLUMNS = frozenset(ROW_METADATA_COLUMNS) | {
     *("obeyed_date", "first_snapshot_id", "since_date", "table_name", "source_column", "system_name")
 }
-
-
-def columns_of(table: Table, column_list: str) -> Origins:
-    """These columns of a table as origins.
-
-    Args:
-        table: The table.
-        column_list: Names of columns, separated by white space.
-
-    Raises:
-        KeyError: The table does not have one of the columns.
-    """
-    column_names = column_list.split()
-    if missing_columns := set(column_names) - set(table.column_names):
-        raise KeyError(f"{table.name} has no {', '.join(sorted(missing_columns))}")
-    return tuple((table.name, column_name) for column_name in column_names)
 
 
 def _columns_of_each(tables: Iterable[Table], column_list: str) -> Origins:
@@ -144,6 +126,7 @@ PASSED_THROUGH_FROM: Mapping[str, tuple[Table, ...]] = {
     REPLY_EFFECT.name: (REPLY,),
     OBEYED_REPLY.name: (REPLY_EFFECT,),
     SHOWN_COMPANION.name: (COMPANION,),
+    **CRAFT_PASSED_THROUGH_FROM,
 }
 
 # By table: the origins of derived columns; a key names all columns with the same origins.
@@ -351,6 +334,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "effect": columns_of(REPLY, "reply_kind"),
         "time_to_effect_days": columns_of(REPLY, "replied_at"),
     },
+    **CRAFT_DERIVATIONS,
 }
 DERIVED_FROM: Mapping[str, Mapping[str, Origins]] = {
     table_name: {column: origins for column_list, origins in derivations.items() for column in column_list.split()}

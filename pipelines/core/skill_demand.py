@@ -161,6 +161,25 @@ def count_unit_support(
     return unit_support.drop_nulls("unit_name").sort(_UNIT_SKILL)
 
 
+def list_open_work(assignment_rows: pl.DataFrame, stored_text_matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """List open assignments with the micro-skills that they name: work_id, skill_id, one row per pair.
+
+    An assignment of several people is one.
+
+    Args:
+        assignment_rows: Rows in the contract of `ASSIGNMENT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        as_of: The day of the run.
+    """
+    work_id = pl.coalesce("assignment_code", "record_code")
+    return (
+        _list_open_assignment_skills(assignment_rows, stored_text_matches, as_of)
+        .select(pl.concat_str("source_name", work_id, separator="|").alias("work_id"), "skill_id")
+        .unique()
+        .sort("work_id", "skill_id")
+    )
+
+
 def list_current_roles(person_rows: pl.DataFrame, role_period_rows: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """One row per person and role held on a day: person_id, role_name.
 
