@@ -31,6 +31,7 @@ from pipelines.contracts.classification import DataClass
 from pipelines.contracts.lineage import find_origins
 from pipelines.contracts.personal_columns import classify_columns, is_impersonal
 from pipelines.contracts.table import Column, Table
+from pipelines.contracts.table_declaration import ColumnOrigin
 from pipelines.storage.write_result import WriteResult
 
 PREVIEW_ROWS = 5
