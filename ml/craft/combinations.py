@@ -16,7 +16,6 @@ MOST_WAYS = 3
 # A combination that more than this share of the people hold is not rare.
 RARE_SHARE = 0.05
 _COLUMNS = tuple(column for column in COMBINATION.column_names if column not in ROW_METADATA_COLUMNS)
-_HELD_STAGES = ("journeyman", "master")
 
 
 def select_held_skills(mastery: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
@@ -27,9 +26,9 @@ def select_held_skills(mastery: pl.DataFrame, people: pl.DataFrame) -> pl.DataFr
         people: The employed people: person_id.
 
     Returns:
-        One row per person and micro-skill at journeyman or above: person_id, skill_id.
+        One row per person and micro-skill at any stage, as `out__capability` counts what is held: person_id, skill_id.
     """
-    held_skills = mastery.filter(pl.col("stage").is_in(_HELD_STAGES)).select("person_id", "skill_id")
+    held_skills = mastery.filter(pl.col("stage") != "none").select("person_id", "skill_id")
     return held_skills.join(people, on="person_id", how="semi")
 
 
@@ -104,7 +103,7 @@ def find_rare_pairs(
 
     Args:
         held_skills: person_id, skill_id, as `select_held_skills` returns them.
-        open_work: One row per open assignment and micro-skill that it names: work_id, skill_id.
+        open_work: One row per piece of open work and micro-skill that it names: work_id, skill_id.
         skills: skill_id, skill_name.
         people_count: Number of employed people.
         minimum_people: The smallest number of people that a row tells.
@@ -158,10 +157,10 @@ def find_rare_pairs(
         )
         .with_columns(
             pl.format(
-                "Open work asks for {} together ({} {}); {} both.{}",
+                "Open work asks for {} together (in {} {}); {} both.{}",
                 _name_skills("combined_skill_ids", skills),
                 "open_work_count",
-                pl.when(pl.col("open_work_count") == 1).then(pl.lit("assignment")).otherwise(pl.lit("assignments")),
+                pl.when(pl.col("open_work_count") == 1).then(pl.lit("place")).otherwise(pl.lit("places")),
                 pl.coalesce(pl.format("{} people hold", "both_people_count"), pl.lit("few people, or none, hold")),
                 pl.format(
                     " {} more would after one step: {}.", "near_people_count", _name_skills("step_skill_ids", skills)

@@ -108,7 +108,10 @@ def estimate_stage_times(durations: pl.DataFrame, skills: pl.DataFrame, minimum_
     )
     scope_columns = {
         "skill": ("skill_id", pl.format("“{}”", pl.coalesce("skill_name", "skill_id"))),
-        "capability": ("capability_id", pl.format("“{}”", pl.coalesce("capability_name", "capability_id"))),
+        "capability": (
+            "capability_id",
+            pl.format("a micro-skill of “{}”", pl.coalesce("capability_name", "capability_id")),
+        ),
         "organisation": (None, pl.lit("a micro-skill")),
     }
     rows = [

@@ -75,7 +75,11 @@ CRAFT_COLUMNS = (
     Column("step_skill_ids", pl.List(pl.String), "The one or two micro-skills that the near people lack."),
     Column("near_people_count", pl.Int64, "People who lack these micro-skills alone; null if too few."),
     Column("both_people_count", pl.Int64, "People who hold the whole combination; null if too few."),
-    Column("open_work_count", pl.Int64, "Open assignments that name the whole combination."),
+    Column(
+        "open_work_count",
+        pl.Int64,
+        "Pieces of open work (projects with few micro-skills, or assignments) that name the whole combination.",
+    ),
     Column("unusual_skill_ids", pl.List(pl.String), "The two held micro-skills that the fewest people hold together."),
     Column(
         "opening_skill_id",
@@ -84,7 +88,7 @@ CRAFT_COLUMNS = (
     ),
     Column("opened_capability_count", pl.Int64, "Capabilities that it completes."),
     Column("opened_role_count", pl.Int64, "Roles whose essential micro-skills it completes."),
-    Column("opened_work_count", pl.Int64, "Open assignments with several micro-skills that it completes."),
+    Column("opened_work_count", pl.Int64, "Pieces of open work with several micro-skills that it completes."),
     Column("map_x", pl.Float64, "Place on the skill map from left to right, without a unit."),
     Column("map_y", pl.Float64, "Place on the skill map from bottom to top, without a unit."),
     Column("map_people_count", pl.Int64, "People with evidence of the micro-skill."),
