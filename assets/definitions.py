@@ -23,6 +23,7 @@ from assets.resources.loggers import loggers
 from assets.resources.pipeline import PipelineResource
 from assets.tables.companions import companion_assets
 from assets.tables.core import core_assets
+from assets.tables.craft import craft_assets
 from assets.tables.feedback import feedback_assets
 from assets.tables.fetch import fetch_assets
 from assets.tables.mastery import mastery_assets
@@ -49,6 +50,7 @@ def build_definitions(settings: Settings) -> Definitions:
         *landing_assets(config),
         *core_assets(config),
         *mastery_assets(),
+        *craft_assets(),
         *model_assets(),
         *recommendation_assets(),
         *companion_assets(),

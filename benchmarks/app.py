@@ -347,6 +347,19 @@ def bench_chaos(
     print_chaos(people, kills, seed, as_json)
 
 
+@bench.command("craft", epilog=example("footsteps bench craft", "footsteps bench craft --seeds 20 --people 2000"))
+@report_failures
+def bench_craft(
+    seeds: Annotated[int, typer.Option(min=1, help="Number of simulated companies.")] = 200,
+    people: Annotated[int, typer.Option(min=50, help="People who were ever hired in each.")] = 400,
+    as_json: AsJson = False,
+) -> None:
+    """Compare times to stages and crafts at risk with the truth of simulated companies, with histories cut off."""
+    from benchmarks.craft.planted_crafts import print_craft
+
+    print_craft(seeds, people, as_json)
+
+
 @bench.command(
     "serve", epilog=example("footsteps bench serve", "footsteps bench serve --people 100 --requests 500 --clients 4")
 )

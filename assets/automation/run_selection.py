@@ -14,6 +14,7 @@ from assets.incremental.incremental_asset import INCREMENTAL_MODE_TAG
 from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import ORIGIN
+from pipelines.contracts.craft.tables import TEACHING_LINE
 from pipelines.contracts.output_tables import COMPANION, PUBLISH_TARGET, SHOWN_COMPANION, SNAPSHOT
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE
 from pipelines.ingest.deliveries import list_raw_tables, read_ledger
@@ -140,7 +141,8 @@ def select_renewal(all_assets: Sequence[AssetsDefinition | AssetSpec]) -> Select
     It includes the companions and the record of whom they were shown to: a companion whose consent ends before the
     extended validity is removed.
     """
-    renewed_keys = {AssetKey(SNAPSHOT.name), AssetKey(COMPANION.name), AssetKey(SHOWN_COMPANION.name)}
+    renewed_tables = (SNAPSHOT, COMPANION, SHOWN_COMPANION, TEACHING_LINE)
+    renewed_keys = {AssetKey(table.name) for table in renewed_tables}
     asset_definitions = [asset for asset in all_assets if isinstance(asset, AssetsDefinition)]
     selected_assets = [asset for asset in asset_definitions if renewed_keys & asset.keys or _is_publish_target(asset)]
     asset_keys = tuple(asset_key for asset in selected_assets for asset_key in asset.keys)

@@ -22,6 +22,7 @@ from assets.tables.companions import (
 )
 from assets.tables.objections import OBJECTION_TABLES
 from assets.tables.snapshot import materialize_output, materialize_outputs_by_people, read_publication_terms
+from ml.craft.stage_times import write_time_texts
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
 from ml.mastery.state import estimate_mastery, last_instant
@@ -45,6 +46,7 @@ from pipelines.contracts.catalog import (
     SKILL_TEXT,
 )
 from pipelines.contracts.columns import STAGES, is_employed
+from pipelines.contracts.craft.tables import STAGE_TIME
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
 from pipelines.contracts.output_tables import (
     COUNTERFACTUAL,
@@ -84,7 +86,7 @@ def recommendation_assets() -> list[AssetsDefinition]:
 @incremental_asset(
     name="recommend",
     tables=[NEXT_SKILL, COUNTERFACTUAL, SUPPORT_GAP],
-    reads=[*CONTEXT_INPUTS, CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD, *EMPLOYEE_INPUT_TABLES],
+    reads=[*CONTEXT_INPUTS, CANDIDATE, TRACING, LEARNING_RECORD, MODEL_CARD, STAGE_TIME, *EMPLOYEE_INPUT_TABLES],
     per_person_inputs=[CANDIDATE, MASTERY, EVIDENCE, ASPIRATION, ROLE_PERIOD, PERSON, REPLY, PREFERENCE],
     depends_on_population=True,
 )
@@ -100,6 +102,7 @@ def recommendations(run: AssetRun) -> Results:
     )
     held_steps = read_held_steps(table_reader, employee_input, policy.minimum_people)
     shared_context = replace(build_shared_context(table_reader, as_of), **vars(held_steps))
+    time_texts = write_time_texts(table_reader.read(STAGE_TIME))
     ranked_steps_of_ranges: list[pl.DataFrame] = []
 
     def compute_rows(reader: TableReader) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -120,6 +123,7 @@ def recommendations(run: AssetRun) -> Results:
             practice_options,
             missing_reasons,
             policy,
+            time_texts,
         )
         ranked_steps_of_ranges.append(
             employee_input.objections.drop_objected_rows(ranked_steps).select(

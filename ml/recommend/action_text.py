@@ -22,7 +22,9 @@ _ADDED_TEXT_BY_MODE = {
 }
 
 
-def add_how_text(steps: pl.DataFrame, practice_options: pl.DataFrame, minimum_people: int) -> pl.DataFrame:
+def add_how_text(
+    steps: pl.DataFrame, practice_options: pl.DataFrame, minimum_people: int, time_texts: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Add `how`: a course to begin with, a project with open work, or how many colleagues practise the micro-skill.
 
     Args:
@@ -30,6 +32,7 @@ def add_how_text(steps: pl.DataFrame, practice_options: pl.DataFrame, minimum_pe
         practice_options: One row per micro-skill: skill_id, project_code (of the project with most open work for it),
             course_name (of the course that most people took), practising_count.
         minimum_people: The smallest number of colleagues that a text may state.
+        time_texts: skill_id, to_stage and time_text, how long people took to reach the stage; None for no such text.
 
     Returns:
         The same rows in the same order.
@@ -50,10 +53,16 @@ def add_how_text(steps: pl.DataFrame, practice_options: pl.DataFrame, minimum_pe
     fallback_text = pl.lit(
         "No project, course or colleague is known for it yet: ask your lead for a first piece of work."
     )
+    if time_texts is None:
+        steps_with_times = steps.with_columns(pl.lit(None, pl.String).alias("time_text"))
+    else:
+        steps_with_times = steps.join(time_texts, on=("skill_id", "to_stage"), how="left", maintain_order="left")
+    is_deeper = pl.col("kind") == "deepen"
+    time_text = pl.when(is_deeper).then(pl.format(" {}", "time_text")).fill_null("")
     return (
-        steps.join(practice_options, on="skill_id", how="left", maintain_order="left")
-        .with_columns(pl.coalesce(action_text + feedback_text.fill_null(""), fallback_text).alias("how"))
-        .drop("project_code", "course_name", "practising_count")
+        steps_with_times.join(practice_options, on="skill_id", how="left", maintain_order="left")
+        .with_columns((pl.coalesce(action_text + feedback_text.fill_null(""), fallback_text) + time_text).alias("how"))
+        .drop("project_code", "course_name", "practising_count", "time_text")
     )
 
 

@@ -105,6 +105,7 @@ def build_recommendation_rows(
     practice_options: pl.DataFrame,
     people: pl.DataFrame,
     policy: RecommendationPolicy,
+    time_texts: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Build the rows of `out__next_skill`, without the metadata of the run.
 
@@ -116,13 +117,14 @@ def build_recommendation_rows(
         people: person_id of everyone who gets a row, and no_recommendation_reason, as
             `find_no_recommendation_reasons` returns them.
         policy: The company's policy.
+        time_texts: How long people took to reach each step; see `add_how_text`.
 
     Returns:
         One row per person and listed step, best first; one row with no_recommendation_reason per person without a list.
     """
     steps_with_facts = add_explanation_facts(listed_steps, context)
     list_rows = (
-        add_how_text(explain_steps(steps_with_facts), practice_options, policy.minimum_people)
+        add_how_text(explain_steps(steps_with_facts), practice_options, policy.minimum_people, time_texts)
         .join(write_counterfactuals(counterfactuals, context.skills), on=("person_id", "skill_id"), how="left")
         .with_columns(pl.lit(None, pl.String).alias("no_recommendation_reason"))
         .select(_FILLED_COLUMNS)

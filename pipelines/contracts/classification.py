@@ -8,6 +8,8 @@ Does not belong here: what the class means for one table (`personal_columns`), t
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipelines.contracts.craft.classes import CRAFT_INFERENCE_COLUMNS, CRAFT_ORGANISATIONAL_COLUMNS
+
 
 class DataClass(StrEnum):
     """What the values of a column are, with regard to people."""
@@ -97,12 +99,15 @@ _COLUMN_LIST_BY_CLASS = {
     """,
 }
 
+_COLUMN_LISTS = (
+    *_COLUMN_LIST_BY_CLASS.items(),
+    (DataClass.ORGANISATIONAL, CRAFT_ORGANISATIONAL_COLUMNS),
+    (DataClass.INFERENCE, CRAFT_INFERENCE_COLUMNS),
+)
 CLASS_BY_COLUMN: dict[str, DataClass] = {
-    column_name: data_class
-    for data_class, column_list in _COLUMN_LIST_BY_CLASS.items()
-    for column_name in column_list.split()
+    column_name: data_class for data_class, column_list in _COLUMN_LISTS for column_name in column_list.split()
 }
-if len(CLASS_BY_COLUMN) < sum(len(column_list.split()) for column_list in _COLUMN_LIST_BY_CLASS.values()):
+if len(CLASS_BY_COLUMN) < sum(len(column_list.split()) for _, column_list in _COLUMN_LISTS):
     raise ValueError("a column has two classes")
 
 # display_name is no key: several people may have one name.

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.contracts.classification import CLASS_BY_COLUMN
+from pipelines.contracts.craft.columns import CRAFT_COLUMNS
 from pipelines.contracts.practice_columns import PRACTICE_COLUMNS
 from pipelines.contracts.squad_columns import SQUAD_COLUMNS
 from pipelines.contracts.table import Column
@@ -95,9 +96,7 @@ _DECLARED_COLUMNS = (
     _text("delivery_status", "Result of the delivery.", allowed=DELIVERY_STATUSES),
     _text("delivery_reason", "Why the delivery was refused and what to do, in one sentence."),
     _texts("columns_left_out", "Columns that the mapping does not read, and columns that are never read."),
-    _flag(
-        "is_whole", "True if the file's manifest calls it a full export, false for a delta, null without a manifest."
-    ),
+    _flag("is_whole", "Whether the file's manifest calls it a full export or a delta; null without a manifest."),
     _count("good_count", "Rows that satisfy every rule."),
     _count("bad_count", "Rows in quarantine."),
     _count("read_count", "Rows of the file: kept, in quarantine, and passed over."),
@@ -368,6 +367,7 @@ _DECLARED_COLUMNS = (
     _count("step_count", "Steps shown both at this rank and at rank 1: the basis of examined_share."),
     *SQUAD_COLUMNS,
     *PRACTICE_COLUMNS,
+    *CRAFT_COLUMNS,
 )
 COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARED_COLUMNS}
 if len(COLUMNS) < len(_DECLARED_COLUMNS):

@@ -36,6 +36,7 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.column_origins import Origins, columns_of
 from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
+from pipelines.contracts.craft.lineage import CRAFT_DERIVATIONS, CRAFT_PASSED_THROUGH_FROM
 from pipelines.contracts.feature_tables import (
     ACCEPTANCE,
     CANDIDATE,
@@ -60,13 +61,13 @@ from pipelines.contracts.output_tables import (
     OUT_EVIDENCE,
     OUT_MASTERY,
     REPLY_EFFECT,
-    ROW_METADATA_COLUMNS,
     SHOWN_COMPANION,
     SUPPORT_GAP,
 )
 from pipelines.contracts.practice_columns import PRACTICE_DERIVATIONS
 from pipelines.contracts.squad_lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
 
 __all__ = ["DERIVED_FROM", "PASSED_THROUGH_FROM", "RUN_COLUMNS", "columns_of", "find_origins"]
 
@@ -131,6 +132,7 @@ PASSED_THROUGH_FROM: Mapping[str, tuple[Table, ...]] = {
     OBEYED_REPLY.name: (REPLY_EFFECT,),
     SHOWN_COMPANION.name: (COMPANION,),
     **SQUAD_PASSED_THROUGH_FROM,
+    **CRAFT_PASSED_THROUGH_FROM,
 }
 
 # By table: the origins of derived columns; a key names all columns with the same origins.
@@ -335,6 +337,7 @@ _DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "time_to_effect_days": columns_of(REPLY, "replied_at"),
     },
     **SQUAD_DERIVATIONS,
+    **CRAFT_DERIVATIONS,
 }
 DERIVED_FROM: Mapping[str, Mapping[str, Origins]] = {
     table_name: {column: origins for column_list, origins in derivations.items() for column in column_list.split()}

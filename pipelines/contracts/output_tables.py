@@ -6,9 +6,11 @@ Does not belong here: tables that only a run reads (`catalog`, `feature_tables`)
 
 import polars as pl
 
+from pipelines.contracts.craft.tables import CRAFT_TABLES
 from pipelines.contracts.feature_tables import MASTERY
 from pipelines.contracts.table import Reference, RowRule, Table
 from pipelines.contracts.table_declaration import PERSON_REFERENCE, SKILL_REFERENCE, declare_table
+from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS as ROW_METADATA_COLUMNS
 
 _HAS_STEP_OR_REASON = RowRule(
     "recommends_or_says_why_not",
@@ -17,9 +19,6 @@ _HAS_STEP_OR_REASON = RowRule(
     "the row has either a recommended step or the reason why there is none",
 )
 
-# The columns that identify the run of every published row (see `pipelines.snapshots.row_metadata`); rows that depend on
-# a model have model_version in addition.
-ROW_METADATA_COLUMNS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
 _ROW_METADATA = " ".join(ROW_METADATA_COLUMNS)
 
 NEXT_SKILL = declare_table(
@@ -292,6 +291,7 @@ PUBLISHED_TABLES: tuple[Table, ...] = (
     SQUAD_OPENING,
     SQUAD_MATCH,
     PRACTICE,
+    *CRAFT_TABLES,
 )
 
 OUTPUT_TABLES: tuple[Table, ...] = (

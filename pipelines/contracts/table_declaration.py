@@ -9,6 +9,10 @@ from typing import Any
 from pipelines.contracts.columns import select_columns
 from pipelines.contracts.table import Reference, Table
 
+# The columns that identify the run of every published row (see `pipelines.snapshots.row_metadata`); rows that depend on
+# a model have model_version in addition.
+ROW_METADATA_COLUMNS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
+
 PERSON_REFERENCE = Reference("person_id", "core_hr__entity_person", "person_id")
 SKILL_REFERENCE = Reference("skill_id", "core_taxonomy__codes_skill", "skill_id")
 PREREQUISITE_REFERENCE = Reference("requires_skill_id", "core_taxonomy__codes_skill", "skill_id")

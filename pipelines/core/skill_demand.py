@@ -14,6 +14,8 @@ from pipelines.core.skill_texts import add_skill_ids
 
 # The work of the last quarter shows what is asked for now, and courses stay in use for about two years.
 _RECENT_PERIOD, _COURSE_PERIOD = timedelta(days=90), timedelta(days=730)
+# A project that names more micro-skills asks for several people, not for a combination.
+_PROJECT_SKILLS = 12
 _UNIT_SKILL = ["unit_name", "skill_id"]
 
 
@@ -159,6 +161,30 @@ def count_unit_support(
         )
         unit_support = unit_support.join(unit_skill_counts, on=_UNIT_SKILL, how="full", coalesce=True)
     return unit_support.drop_nulls("unit_name").sort(_UNIT_SKILL)
+
+
+def list_open_work(assignment_rows: pl.DataFrame, stored_text_matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """List pieces of open work with the micro-skills that they name: work_id, skill_id, one row per pair.
+
+    A piece is a project whose open assignments name at most `_PROJECT_SKILLS` micro-skills together; an assignment of any
+    other project, or of none, is a piece of its own, however many people it has.
+
+    Args:
+        assignment_rows: Rows in the contract of `ASSIGNMENT`.
+        stored_text_matches: The micro-skills that texts name, in the contract of `SKILL_TEXT`.
+        as_of: The day of the run.
+    """
+    is_small_project = pl.col("skill_id").n_unique().over("source_name", "project_code") <= _PROJECT_SKILLS
+    assignment_id = pl.coalesce("assignment_code", "record_code")
+    work_id = pl.when(pl.col("project_code").is_not_null() & is_small_project).then("project_code")
+    return (
+        _list_open_assignment_skills(assignment_rows, stored_text_matches, as_of)
+        .select(
+            pl.concat_str("source_name", work_id.otherwise(assignment_id), separator="|").alias("work_id"), "skill_id"
+        )
+        .unique()
+        .sort("work_id", "skill_id")
+    )
 
 
 def list_current_roles(person_rows: pl.DataFrame, role_period_rows: pl.DataFrame, as_of: date) -> pl.DataFrame:

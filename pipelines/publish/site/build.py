@@ -14,6 +14,7 @@ import jinja2
 import polars as pl
 
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
+from pipelines.publish.site.craft_page import has_craft_page, view_crafts
 from pipelines.publish.site.drawn_charts import read_charts, write_charts
 from pipelines.publish.site.language import ENGLISH, PageLanguage
 from pipelines.publish.site.page_data import SMALLEST_TEAM, PageData, list_people, load_page_data, name_team_page
@@ -126,8 +127,12 @@ def _write_pages(
     )
     write_charts(drawn_charts, pages_folder)
     team_links = [(name_team_page(unit_name), unit_name, people_count_by_unit[unit_name]) for unit_name in page_by_unit]
+    has_crafts = has_craft_page(page_data)
+    if has_crafts:
+        craft_html = environment.get_template("craft.html.j2").render(craft=view_crafts(page_data), root="")
+        (pages_folder / "craft.html").write_text(craft_html)
     (pages_folder / "index.html").write_text(
-        environment.get_template("index.html.j2").render(teams=team_links, root="")
+        environment.get_template("index.html.j2").render(teams=team_links, has_crafts=has_crafts, root="")
     )
     # a server that lists folders without an index shows this page instead of the names
     (pages_folder / "people" / "index.html").write_text(environment.get_template("people.html.j2").render(root="../"))

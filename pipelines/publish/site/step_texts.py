@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from pipelines.contracts.columns import RELATIONS, STAGE_INDEX
+from pipelines.publish.site.craft_page import split_time_text
 from pipelines.publish.site.language import PageLanguage, message
 from pipelines.publish.site.page_data import PageData, Row
 
@@ -251,7 +252,7 @@ def describe_how(step: Row, language: PageLanguage) -> tuple[str, bool]:
     Returns:
         The text, and whether it is in the language of the page: a published sentence of an unknown form stays as it is.
     """
-    published_text = step["how"] or ""
+    published_text, time_text = split_time_text(step["how"] or "", language)
     action_text = published_text.removesuffix(_FEEDBACK_SENTENCE)
     if course_match := _COURSE_PATTERN.fullmatch(action_text):
         how_text = language.translate("Begin with “%(course)s”.", course=course_match["course"])
@@ -274,10 +275,10 @@ def describe_how(step: Row, language: PageLanguage) -> tuple[str, bool]:
             "No project, course or colleague is known for it yet: ask your lead for a first piece of work."
         )
     else:
-        return published_text, language.code == "en"
+        return step["how"] or "", language.code == "en"
     if published_text.endswith(_FEEDBACK_SENTENCE):
         how_text += " " + language.translate("Then ask someone who saw your work for feedback.")
-    return how_text, True
+    return how_text + time_text, True
 
 
 def describe_companions(

@@ -1,0 +1,1 @@
+"""What is told about crafts, compared with a simulated company whose truth is known."""

@@ -1,0 +1,1 @@
+"""The tables about craft: times to stages, crafts at risk, combinations, the skill map, who taught whom."""
