@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from pipelines.config.audit import AuditOptions
 from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
@@ -325,6 +326,7 @@ class Config(ConfigSection):
     dagster: Annotated[DagsterOptions, Field(exclude=True)] = DagsterOptions()
     monitoring: MonitoringOptions = MonitoringOptions()
     privacy: PrivacyOptions = PrivacyOptions()
+    audit: AuditOptions = AuditOptions()
     # its sources are among `sources`; nothing else of it decides about a table
     serve: Annotated[ServeOptions | None, Field(exclude=True)] = None
 
@@ -351,8 +353,8 @@ class Config(ConfigSection):
         return sources
 
     def dump_inputs(self) -> str:
-        """The settings on which tables depend, as JSON: all of footsteps.yaml except `monitoring` and `privacy`."""
-        return self.model_dump_json(exclude={"monitoring", "privacy"})
+        """The settings on which tables depend, as JSON: what no table depends on is left out."""
+        return self.model_dump_json(exclude={"monitoring", "privacy", "audit"})
 
     def source(self, source_name: str) -> SourceConfig:
         """The source of that name.

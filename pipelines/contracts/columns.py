@@ -1,9 +1,8 @@
 """Every column of the lake, declared once.
 
-Belongs here: name, type, meaning, unit and allowed values of each column; the expressions that all readers of a column
-share.
-Does not belong here: how a table is declared from columns (`table_declaration`), which table has which column
-(`catalog`, `canonical_schemas`), how personal a column is (`classification`).
+Belongs here: name, type, meaning, unit and allowed values of each column; expressions that all its readers share.
+Does not belong here: how a table is declared (`table_declaration`), its columns (`catalog`, `canonical_schemas`), how
+personal a column is (`classification`).
 """
 
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.contracts.classification import CLASS_BY_COLUMN
+from pipelines.contracts.oversight_columns import OVERSIGHT_COLUMNS
 from pipelines.contracts.table import Column
 
 STAGES = ("none", "apprentice", "journeyman", "master")
@@ -19,7 +19,7 @@ STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
 MODES = ("observation", "repetition", "feedback", "teaching")
 # The weight of each motive in a person's own list, as the person states it.
 MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
-# How a text names a micro-skill, the most certain first: as its id, by an alias, by an alias inside it, not at all.
+# How a text names a micro-skill, the most certain first.
 MATCH_METHODS = ("id", "alias", "contained", "none")
 STEP_KINDS = ("new", "deepen", "refresh")
 # The families of the ranker's features; interaction is the part of the trees.
@@ -29,7 +29,7 @@ FEATURE_FAMILIES = (
 )
 CONTRIBUTION_COLUMNS = tuple(f"contribution_{family}" for family in FEATURE_FAMILIES)
 LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
-# In descending order of trust: if two kinds disagree, the earlier one counts.
+# In descending order of trust: if two disagree, the earlier one counts.
 FEEDBACK_KINDS = ("certificate", "assessment", "manager", "peer", "self")
 EMPLOYMENT_STATUSES = ("active", "leave", "left")
 AMOUNT_UNITS = ("hours", "count", "share")
@@ -93,9 +93,7 @@ _DECLARED_COLUMNS = (
     _text("delivery_status", "Result of the delivery.", allowed=DELIVERY_STATUSES),
     _text("delivery_reason", "Why the delivery was refused and what to do, in one sentence."),
     _texts("columns_left_out", "Columns that the mapping does not read, and columns that are never read."),
-    _flag(
-        "is_whole", "True if the file's manifest calls it a full export, false for a delta, null without a manifest."
-    ),
+    _flag("is_whole", "Whether the file's manifest calls it a full export or a delta; null without a manifest."),
     _count("good_count", "Rows that satisfy every rule."),
     _count("bad_count", "Rows in quarantine."),
     _count("read_count", "Rows of the file: kept, in quarantine, and passed over."),
@@ -368,6 +366,7 @@ _DECLARED_COLUMNS = (
     _share("acceptance_high", "Upper end of its 95 % interval.", unit="share"),
     _share("examined_share", "Probability that a reader examines the rank, relative to rank 1; null if unknown."),
     _count("step_count", "Steps shown both at this rank and at rank 1: the basis of examined_share."),
+    *OVERSIGHT_COLUMNS,
 )
 
 COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARED_COLUMNS}
