@@ -28,6 +28,7 @@ from assets.tables.feedback import feedback_assets
 from assets.tables.fetch import fetch_assets
 from assets.tables.mastery import mastery_assets
 from assets.tables.model import model_assets
+from assets.tables.pauses import pause_assets
 from assets.tables.raw import landing_assets
 from assets.tables.recommendations import recommendation_assets
 from assets.tables.snapshot import snapshot_assets
@@ -47,6 +48,7 @@ def build_definitions(settings: Settings) -> Definitions:
         *fetch_assets(config),
         *landing_assets(config),
         *core_assets(config),
+        *pause_assets(),
         *mastery_assets(),
         *model_assets(),
         *recommendation_assets(),

@@ -22,6 +22,7 @@ from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
 from pipelines.config.monitoring import AlertConfig, MonitoringOptions
+from pipelines.config.pause import PauseOptions
 from pipelines.config.privacy import PrivacyOptions
 from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.config.serve import ServeOptions, add_answer_sources
@@ -322,12 +323,12 @@ class Config(ConfigSection):
     publish: PublishOptions = PublishOptions()
     contracts: ContractTerms = ContractTerms()
     training: TrainingPolicy = TrainingPolicy()
-    # excluded from fingerprints: no table depends on it
     dagster: Annotated[DagsterOptions, Field(exclude=True)] = DagsterOptions()
     monitoring: MonitoringOptions = MonitoringOptions()
     privacy: PrivacyOptions = PrivacyOptions()
     audit: AuditOptions = AuditOptions()
-    # its sources are among `sources`; nothing else of it decides about a table
+    pause: PauseOptions | None = None
+    # its sources are among `sources`; no table depends on anything else of it, nor on `dagster`
     serve: Annotated[ServeOptions | None, Field(exclude=True)] = None
 
     _add_answer_sources = model_validator(mode="before")(add_answer_sources)
@@ -354,7 +355,7 @@ class Config(ConfigSection):
 
     def dump_inputs(self) -> str:
         """The settings on which tables depend, as JSON: what no table depends on is left out."""
-        return self.model_dump_json(exclude={"monitoring", "privacy", "audit"})
+        return self.model_dump_json(exclude={"monitoring", "privacy", "audit", "pause"})
 
     def source(self, source_name: str) -> SourceConfig:
         """The source of that name.

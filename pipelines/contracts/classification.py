@@ -88,7 +88,8 @@ _COLUMN_LIST_BY_CLASS = {
         catalogue_name is_matched_whole match_method taxonomy_version source_column snapshot_id as_of valid_until
         model_version policy_version schema_version row_count content_sha256 model segment watched_name watched_kind
         stability_index chance_index is_drifted hr_at_10 ndcg_at_10 ndcg_at_10_low ndcg_at_10_high mrr card way_name
-        location way_problem audited_date audit_section
+        location way_problem audited_date audit_section pause_origin paused_at resumed_at
+        pause_reason
     """,
 }
 

@@ -37,7 +37,8 @@ DELIVERY_STATUSES = ("landed", "already_landed", "refused", "acknowledged")
 # broader: the other entry contains this one; essential, optional: how much this entry needs the other.
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
-NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed")
+PAUSED = "paused_by_the_company"
+NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed", PAUSED)
 CHANGES = ("add", "remove")
 CHANGE_SUBJECTS = ("evidence", "wish")
 ROW_EFFECTS = ("leaves", "moves")

@@ -37,5 +37,9 @@ OVERSIGHT_COLUMNS = (
         "Whether the rate is exact, or a bound that hides a small count.",
         allowed=("exact", "at_most", "at_least"),
     ),
+    Column("pause_origin", pl.String, "How recommendations were paused.", allowed=("command", "configuration")),
+    Column("paused_at", pl.Datetime("us", "UTC"), "When the pause began."),
+    Column("resumed_at", pl.Datetime("us", "UTC"), "When it ended; null while recommendations are paused."),
+    Column("pause_reason", pl.String, "Why, as the company says it; it names nobody."),
     Column("is_finding", pl.Boolean, "Whether the row is beyond the declared limit and chance does not explain it."),
 )

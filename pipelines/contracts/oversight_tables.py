@@ -1,4 +1,4 @@
-"""The tables of oversight: audits by group.
+"""The tables of oversight: audits by group, and pauses of recommendations.
 
 Belongs here: their contracts.
 Does not belong here: their columns (`oversight_columns`).
@@ -22,4 +22,14 @@ AUDIT = declare_table(
     readers=("works council", "data-protection officer"),
 )
 
-OVERSIGHT_TABLES: tuple[Table, ...] = (AUDIT,)
+# Who paused is not stored.
+PAUSE = declare_table(
+    "core_policy__event_pause",
+    "One row per pause, during which nobody gets a recommendation: since when, until when, and why.",
+    "pause_origin paused_at resumed_at pause_reason",
+    key="pause_origin paused_at",
+    required="pause_reason",
+    readers=("out", "works council", "data-protection officer"),
+)
+
+OVERSIGHT_TABLES: tuple[Table, ...] = (AUDIT, PAUSE)

@@ -1,7 +1,7 @@
-"""The command `footsteps audit`.
+"""The commands `footsteps audit`, `footsteps pause` and `footsteps resume`.
 
-Belongs here: the command and its options.
-Does not belong here: what the command does (`audit`).
+Belongs here: the commands and their options.
+Does not belong here: what a command does (`audit`, `pause`).
 """
 
 from datetime import UTC, datetime
@@ -10,7 +10,9 @@ from typing import Annotated
 
 import typer
 
-from assets.cli.terminal.options import AsJson, ConfigFile, DataRoot, example, report_failures
+from assets.cli.terminal.options import AsJson, AsOf, ConfigFile, DataRoot, LandingFolder, example, report_failures
+
+RunAtOnce = Annotated[bool, typer.Option("--run/--no-run", help="Publish it at once, or with the next run.")]
 
 
 def add_oversight(app: typer.Typer) -> None:
@@ -48,3 +50,41 @@ def add_oversight(app: typer.Typer) -> None:
 
         audit_request = AuditRequest(attributes, person_column, tuple(attribute or ()), report, as_json)
         run_audit(audit_request, data_root, config_file, datetime.now(UTC))
+
+    @app.command(epilog=example('footsteps pause --reason "The works council asked for a review."'))
+    @report_failures
+    def pause(
+        reason: Annotated[str, typer.Option(help="Why, in one sentence that names nobody: everybody may read it.")],
+        run_after: RunAtOnce = True,
+        as_of: AsOf = None,
+        config_file: ConfigFile = None,
+        landing_folder: LandingFolder = None,
+        data_root: DataRoot = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Stop recommending: every person gets one row that says so, until `footsteps resume`."""
+        from assets.cli.oversight.pause import RunAfterwards, pause_recommendations
+
+        run_afterwards = RunAfterwards(run_after, as_of.date() if as_of else None)
+        pause_recommendations(
+            reason, data_root, config_file, landing_folder, run_afterwards, datetime.now(UTC), as_json
+        )
+
+    @app.command(epilog=example("footsteps resume", 'footsteps resume --reason "The review is over." --no-run'))
+    @report_failures
+    def resume(
+        reason: Annotated[str | None, typer.Option(help="Why, in one sentence that names nobody.")] = None,
+        run_after: RunAtOnce = True,
+        as_of: AsOf = None,
+        config_file: ConfigFile = None,
+        landing_folder: LandingFolder = None,
+        data_root: DataRoot = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Recommend again after `footsteps pause`."""
+        from assets.cli.oversight.pause import RunAfterwards, resume_recommendations
+
+        run_afterwards = RunAfterwards(run_after, as_of.date() if as_of else None)
+        resume_recommendations(
+            reason, data_root, config_file, landing_folder, run_afterwards, datetime.now(UTC), as_json
+        )
