@@ -80,3 +80,39 @@ def describe_finding(measure_row: Mapping[str, Any]) -> str:
         ratio_text = f"{measure_row['ratio']:.2f} times that of all others"
         return f"{place}: {measure_row['estimate']:.2f} steps reached per promised one, {ratio_text}."
     return f"{place}: the feature {measure_row['measure']} tells the group apart (AUC {measure_row['estimate']:.2f})."
+
+
+# What a company can do about a finding, by section.
+REMEDIES = {
+    RATE: (
+        "Look at what the group's lists are made of: `footsteps show PERSON` gives the reasons of each step.",
+        "If evidence of the group is missing (courses or projects in a system that is not connected), connect the source.",
+        "If examples come from one group, ask others whether they want to be named: only people who consent are shown.",
+        "If the company wants other weights, change `policy.weights`, and audit again.",
+        "Until it is understood, `footsteps pause` stops recommendations within one run.",
+    ),
+    CALIBRATION: (
+        "The promised probabilities of the group are too high or too low: they are learnt from all people together.",
+        "Compare with the page about the run, which has promised and reached steps by length of history.",
+    ),
+    FEATURE: (
+        "The feature carries something that goes with the attribute: it could stand for it. Look at whether the data "
+        "behind it is recorded alike for all groups.",
+        "A finding here without one among the rates says that the lists do not differ, although the data do.",
+    ),
+}
+
+
+def describe_ratios(compared_rates: pl.DataFrame, impact_ratio: float) -> str:
+    """Describe the picture of impact ratios in words.
+
+    Args:
+        compared_rates: Rates that have an interval of their impact ratio.
+        impact_ratio: The declared limit.
+    """
+    low_count = compared_rates.filter(pl.col("ratio") < impact_ratio).height
+    finding_count = compared_rates.filter("is_finding").height
+    return (
+        f"Impact ratios of {compared_rates.height} comparisons with their intervals: {low_count} are below "
+        f"{impact_ratio:g}, {finding_count} of them by more than chance explains. The table has all figures."
+    )

@@ -5,8 +5,7 @@ Does not belong here: the measures (`ml.evaluation.fairness`), the page (`assets
 """
 
 import importlib.util
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from assets.cli.terminal.console import CommandFailed, print_json, print_table, 
 from assets.cli.terminal.inputs import load_config
 
 if TYPE_CHECKING:
-    from assets.cli.oversight.audited_people import AuditedSnapshot
+    from assets.reporting.audit_report import AuditDocument
 
 # Features that are printed: those that reveal most.
 _SHOWN_FEATURES = 10
@@ -71,9 +70,10 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
     from assets.cli.oversight.audited_people import read_audited_people
     from assets.cli.oversight.left_out import describe_left_out
     from assets.cli.oversight.record import record_measures
+    from assets.reporting.audit_report import AuditDocument, write_audit_report
     from ml.evaluation.fairness.audit import audit_groups
     from ml.evaluation.fairness.findings import AuditLimits
-    from ml.evaluation.fairness.groups import name_groups, number_attributes
+    from ml.evaluation.fairness.groups import list_shown_names, name_groups, number_attributes
 
     audited_snapshot = read_audited_people(settings, config)
     limits = AuditLimits(
@@ -86,54 +86,58 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
     numbered_attributes, name_by_number = number_attributes(attributes.rows)
     audit = audit_groups(numbered_attributes, audited_snapshot.people, limits)
     named_measures = name_groups(audit.measures, name_by_number)
-    record_measures(
-        settings, config, audited_snapshot, named_measures if config.audit.names_groups else audit.measures, now
+    is_named = config.audit.names_groups
+    record_measures(settings, config, audited_snapshot, named_measures if is_named else audit.measures, now)
+    audit_document = AuditDocument(
+        company=config.company,
+        as_of=audited_snapshot.as_of,
+        promised_at=audited_snapshot.promised_at,
+        examples_since=audited_snapshot.examples_since,
+        horizon_days=config.policy.horizon_days,
+        limits=limits,
+        measures=named_measures,
+        left_out=describe_left_out(
+            attributes, audited_snapshot.people.outcomes, audit.groupings, name_by_number, limits
+        ),
+        name_by_stored_number={} if is_named else list_shown_names(audit.measures, name_by_number),
     )
-    left_out = describe_left_out(attributes, audited_snapshot.people.outcomes, audit.groupings, name_by_number, limits)
+    if audit_request.report_folder is not None:
+        page_path = write_audit_report(audit_document, audit_request.report_folder)
     if audit_request.as_json:
-        print_json(_to_document(audited_snapshot, named_measures, name_by_number, left_out))
-    else:
-        _print_measures(audited_snapshot, named_measures, name_by_number, left_out, config.audit.names_groups)
+        print_json(_to_json(audit_document))
+        return
+    _print_measures(audit_document)
+    if audit_request.report_folder is not None:
+        stdout_console.print(f"Report: {page_path}", soft_wrap=True)
 
 
-def _to_document(
-    audited_snapshot: "AuditedSnapshot",
-    named_measures: pl.DataFrame,
-    name_by_number: Mapping[str, str],
-    left_out: list[str],
-) -> dict[str, Any]:
+def _to_json(audit_document: "AuditDocument") -> dict[str, Any]:
     """The stable JSON of an audit."""
     return {
-        "as_of": audited_snapshot.as_of.isoformat(),
-        "promised_at": audited_snapshot.promised_at,
-        "examples_since": audited_snapshot.examples_since,
-        "model_version": audited_snapshot.model_version,
-        "stored_names": dict(name_by_number),
-        "left_out": left_out,
-        "findings": named_measures.filter("is_finding").to_dicts(),
-        "measures": named_measures.to_dicts(),
+        "as_of": audit_document.as_of.isoformat(),
+        "promised_at": audit_document.promised_at,
+        "examples_since": audit_document.examples_since,
+        "limits": asdict(audit_document.limits),
+        "left_out": audit_document.left_out,
+        "stored_names": audit_document.name_by_stored_number,
+        "findings": audit_document.measures.filter("is_finding").to_dicts(),
+        "measures": audit_document.measures.to_dicts(),
     }
 
 
-def _print_measures(
-    audited_snapshot: "AuditedSnapshot",
-    named_measures: pl.DataFrame,
-    name_by_number: Mapping[str, str],
-    left_out: list[str],
-    is_named: bool,
-) -> None:
+def _print_measures(audit_document: "AuditDocument") -> None:
     # imported here because it needs fairlearn's package to be there
     from assets.reporting.audit_texts import HEADINGS, TITLE_BY_SECTION, describe_finding, format_measures
     from ml.evaluation.fairness.measures import FEATURE, SECTIONS
 
-    stdout_console.print(f"Audit as of {audited_snapshot.as_of}", soft_wrap=True)
-    findings = named_measures.filter("is_finding").to_dicts()
+    stdout_console.print(f"Audit as of {audit_document.as_of}", soft_wrap=True)
+    findings = audit_document.measures.filter("is_finding").to_dicts()
     for finding in findings:
         stdout_console.print(f"• {describe_finding(finding)}", soft_wrap=True, markup=False)
     if not findings:
         stdout_console.print("No group is beyond the declared limits by more than chance explains.", soft_wrap=True)
     for section in SECTIONS:
-        section_rows = named_measures.filter(section=section)
+        section_rows = audit_document.measures.filter(section=section)
         if section == FEATURE:  # hundreds of rows: the page and --json have all
             section_rows = section_rows.sort((pl.col("estimate") - 0.5).abs(), descending=True).head(_SHOWN_FEATURES)
         if section_rows.height:
@@ -142,10 +146,12 @@ def _print_measures(
                 {heading: "left" if index < 3 else "right" for index, heading in enumerate(HEADINGS[section])},
                 format_measures(section_rows),
             )
-    for sentence in left_out:
+    for sentence in audit_document.left_out:
         stdout_console.print(sentence, soft_wrap=True, markup=False)
-    if not is_named:
-        stored_names = "; ".join(f"{number}: {name}" for number, name in name_by_number.items())
+    if audit_document.name_by_stored_number:
+        stored_names = "; ".join(f"{number}: {name}" for number, name in audit_document.name_by_stored_number.items())
         stdout_console.print(
-            f"Stored without names. Write down what they stand for: {stored_names}", soft_wrap=True, markup=False
+            f"The history has numbers instead of names. Write down what they stand for: {stored_names}",
+            soft_wrap=True,
+            markup=False,
         )

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
+import typer
 
 from assets.checks.exit_codes import ExitCode
 from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
@@ -137,4 +138,8 @@ def _publish(settings: Settings, config: Config, run_afterwards: RunAfterwards) 
         # imported here because it takes seconds
         from assets.cli.run import execute_run
 
-        execute_run(settings, config, run_afterwards.as_of, allow_row_count_drop=False)
+        run_summary = execute_run(settings, config, run_afterwards.as_of, allow_row_count_drop=False)
+        if (
+            run_summary.exit_code is not ExitCode.SUCCESS
+        ):  # printed by the run: a target that does not hold it, above all
+            raise typer.Exit(run_summary.exit_code)

@@ -140,3 +140,17 @@ def _name_pair(attribute: str, group: str, name_by_number: Mapping[str, str]) ->
     code_pairs = zip(attribute.split(INTERSECTION), group.split(INTERSECTION), strict=True)
     group_names = [name_by_number[f"{attribute_code} {group_code}"] for attribute_code, group_code in code_pairs]
     return name_attribute(attribute, name_by_number), INTERSECTION.join(group_names)
+
+
+def list_shown_names(measures: pl.DataFrame, name_by_number: Mapping[str, str]) -> dict[str, str]:
+    """The names behind the numbers that measures have: those of small groups, which are left out, are not among them.
+
+    Args:
+        measures: Rows with attribute and group, whose attributes are numbered.
+        name_by_number: As `number_attributes` returns it.
+    """
+    shown_numbers: set[str] = set()
+    for attribute, group in measures.select("attribute", "group").unique().iter_rows():
+        for attribute_code, group_code in zip(attribute.split(INTERSECTION), group.split(INTERSECTION), strict=True):
+            shown_numbers |= {attribute_code, f"{attribute_code} {group_code}"}
+    return {number: name for number, name in name_by_number.items() if number in shown_numbers}
