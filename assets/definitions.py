@@ -15,6 +15,7 @@ from assets.automation.remote_files import build_remote_files_sensor
 from assets.automation.run_selection import Selection, select_fetch, select_incremental
 from assets.automation.schedules import build_backfill_downstream_sensor, build_nightly_schedule, nightly_job
 from assets.automation.sensors import build_landed_files_sensor
+from assets.checks.audit_checks import audit_asset, audit_checks
 from assets.checks.contract_checks import ledger_checks
 from assets.checks.health import find_issues
 from assets.checks.issue import Issue
@@ -28,6 +29,7 @@ from assets.tables.feedback import feedback_assets
 from assets.tables.fetch import fetch_assets
 from assets.tables.mastery import mastery_assets
 from assets.tables.model import model_assets
+from assets.tables.pauses import pause_assets
 from assets.tables.practice import practice_assets
 from assets.tables.raw import landing_assets
 from assets.tables.recommendations import recommendation_assets
@@ -49,6 +51,7 @@ def build_definitions(settings: Settings) -> Definitions:
         *fetch_assets(config),
         *landing_assets(config),
         *core_assets(config),
+        *pause_assets(),
         *mastery_assets(),
         *craft_assets(),
         *model_assets(),
@@ -68,8 +71,8 @@ def build_definitions(settings: Settings) -> Definitions:
         return find_issues(settings, config, pipeline.landing_folder, datetime.now(UTC))
 
     return Definitions(
-        assets=assets,
-        asset_checks=[ledger_checks(config), *publication_checks(config)],
+        assets=[*assets, audit_asset()],
+        asset_checks=[ledger_checks(config), audit_checks(config), *publication_checks(config)],
         jobs=[nightly_job],
         schedules=[build_nightly_schedule(config.time_zone, config.nightly_hour)],
         sensors=[

@@ -13,6 +13,7 @@ import typer
 
 from assets.cli.benchmarks import add_benchmarks
 from assets.cli.feedback.commands import add_feedback
+from assets.cli.oversight.commands import add_oversight
 from assets.cli.practice.commands import practice_app
 from assets.cli.servers.commands import add_servers
 from assets.cli.source_commands import sources_app
@@ -310,6 +311,7 @@ def acknowledge_files(
     acknowledge(source, files or [], data_root, config_file, landing_folder, datetime.now(UTC), as_json)
 
 
+add_oversight(app)
 add_servers(app)
 
 

@@ -21,6 +21,8 @@ from assets.resources.instance_settings import find_missing_variable, read_profi
 from pipelines.config.company import Config
 from pipelines.config.secrets import describe_failure
 from pipelines.config.settings import Settings
+from pipelines.contracts.oversight_tables import PAUSE
+from pipelines.core.pauses import describe_pause, list_pauses
 from pipelines.core.vanished_values import describe_recently_vanished
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.delivery_notices import find_notices
@@ -62,6 +64,8 @@ def print_health(
     ]
     delivery_ledger = read_ledger(Lake(settings.lake_path))
     notices = [notice for source in company_config.sources for notice in find_notices(delivery_ledger, source.name)]
+    pause_sentence = _describe_pause(settings, company_config, now)
+    notices = [*([pause_sentence] if pause_sentence else []), *notices]
     if database_problem := find_missing_variable(settings.dagster_home):
         issues.append(Issue("dagster_database", f"Dagster's runs cannot be read: {database_problem}."))
     with _open_instance(settings) as instance:
@@ -94,6 +98,11 @@ def _format_health(issue_sentences: list[str], notices: list[str], vanished_sent
     vanished_text = "".join(f"\n  {vanished_sentence}" for vanished_sentence in vanished_sentences)
     notices_text = "\n".join(["", "Notices:", *(f"• {notice}" for notice in notices)]) if notices else ""
     return issues_text + vanished_text + notices_text
+
+
+def _describe_pause(settings: Settings, config: Config, now: datetime) -> str | None:
+    earlier_pauses = Lake(settings.lake_path).scan(PAUSE).collect()
+    return describe_pause(list_pauses(settings.root, config.pause, earlier_pauses, now.date()))
 
 
 def _list_automation_notices(instance: "DagsterInstance", config: Config) -> list[str]:

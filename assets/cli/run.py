@@ -35,6 +35,8 @@ from assets.resources.memory import pause_garbage_collection
 from pipelines.config.company import Config
 from pipelines.config.secrets import describe_failure
 from pipelines.config.settings import Settings
+from pipelines.contracts.oversight_tables import PAUSE
+from pipelines.core.pauses import describe_pause
 from pipelines.ingest.deliveries import count_quarantined_rows
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
@@ -63,6 +65,7 @@ class RunSummary:
     quarantined_row_count: int
     vanished_sentences: tuple[str, ...] = ()
     target_states: tuple[TargetState, ...] = ()
+    pause_sentence: str | None = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -234,8 +237,16 @@ def _summarize_run(
     for target_state in target_states:
         if target_state.problem:
             print_note(f"[yellow]target:[/yellow] {target_state.target}: {escape(target_state.problem)}")
+    pause_sentence = describe_pause(lake.scan(PAUSE).collect())
+    if pause_sentence:
+        print_note(f"[yellow]paused:[/yellow] {escape(pause_sentence)}")
     return RunSummary(
-        snapshot, source_states, count_quarantined_rows(lake, config.sources), vanished_sentences, target_states
+        snapshot,
+        source_states,
+        count_quarantined_rows(lake, config.sources),
+        vanished_sentences,
+        target_states,
+        pause_sentence,
     )
 
 
@@ -293,6 +304,7 @@ def _to_document(run_summary: RunSummary) -> dict[str, Any]:
         "sources": run_summary.source_states,
         "quarantined": run_summary.quarantined_row_count,
         "vanished": list(run_summary.vanished_sentences),
+        "paused": run_summary.pause_sentence,
         "targets": [asdict(target_state) for target_state in run_summary.target_states],
     }
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 from assets.cli.terminal.console import CommandFailed, print_json, print_table, resolve_settings, stdout_console
 from assets.cli.terminal.inputs import load_current_snapshot
 from pipelines.contracts.catalog import SKILL
-from pipelines.contracts.columns import RELATIONS, STAGES, stage_index
+from pipelines.contracts.columns import PAUSED, RELATIONS, STAGES, stage_index
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_MASTERY, REPLY_EFFECT
 from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import Snapshot
@@ -23,6 +23,7 @@ _NO_STEP_SENTENCES = {
     "too_little_evidence": "There is too little evidence to say anything good.",
     "nothing_eligible": "Nothing is open that is not reached already.",
     "opted_out": "The person asked for none.",
+    PAUSED: "The company has paused recommendations.",
     "all_dismissed": "The person dismissed everything that is open.",
 }
 # The text shows companions of the first steps only; --json has all.

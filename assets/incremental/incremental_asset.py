@@ -41,6 +41,7 @@ from assets.resources.memory import return_freed_memory
 from assets.resources.metadata import attach_lineage, build_asset_spec, numeric_metadata, table_contract
 from assets.resources.pipeline import PipelineResource
 from assets.resources.table_reader import Scope
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.contracts.table import Table
 from pipelines.storage.change_log import find_changed_people
 from pipelines.storage.parquet_files import content_sha256
@@ -341,6 +342,8 @@ def _find_people_to_update(
         or not update_rule.per_person_inputs
         or update_rule.incremental_mode != "changed_people"
     ):
+        return None
+    if PAUSE.name in changes.changed_inputs():  # it concerns everybody, also in an incremental run
         return None
     is_personal = changes.changed_inputs() <= set(update_rule.per_person_inputs)
     if not is_incremental and (update_rule.depends_on_population or not is_personal):

@@ -22,6 +22,7 @@ from pipelines.config.company import Config
 from pipelines.contracts.catalog import DELIVERY, EVIDENCE
 from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
+from pipelines.core.pauses import fingerprint_pauses
 from pipelines.ingest.deliveries import current_deliveries
 from pipelines.storage.change_log import clear_change_log
 from pipelines.storage.lake import Lake
@@ -124,9 +125,10 @@ class CompleteRuns:
         return {table.name: self.lake.content_hash(table) for table in PUBLISHED_TABLES}
 
     def _fingerprint_inputs(self) -> str:
-        """A hash of every input of a run: deliveries, footsteps.yaml, the taxonomy's files, the code."""
+        """A hash of every input of a run: deliveries, footsteps.yaml, the taxonomy's files, the code, pauses."""
         taxonomy_hash = fingerprint_taxonomy_files(self.config.taxonomy, self.landing_folder)
-        declared_inputs = [self.config.dump_inputs(), taxonomy_hash, fingerprint_code()]
+        pauses_hash = fingerprint_pauses(self.lake.root.parent, self.config.pause, self.local_date())
+        declared_inputs = [self.config.dump_inputs(), taxonomy_hash, fingerprint_code(), pauses_hash]
         return hashlib.sha256(json.dumps([self._list_deliveries(), *declared_inputs]).encode()).hexdigest()
 
     def _list_deliveries(self) -> list[tuple[str, ...]]:

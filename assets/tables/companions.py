@@ -13,7 +13,7 @@ from dagster import AssetsDefinition
 from assets.incremental.asset_run import AssetRun, PreviousTable
 from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.resources.table_reader import TableReader
-from assets.tables.objections import OBJECTION_TABLES
+from assets.tables.objections import OBJECTION_TABLES, is_paused
 from assets.tables.snapshot import materialize_output
 from ml.recommend.companion_candidates import CompanionContext
 from ml.recommend.companion_matching import EXPOSURE_TERMS, filter_valid_companions, match_companions
@@ -69,6 +69,7 @@ class EmployeeInput:
         hidden_pairs: One row per person_id and skill_id that only the person's own page may show.
         opted_out_people: One row per person_id who wants no recommendations.
         as_of: The day.
+        is_paused: Whether the company has paused recommendations.
     """
 
     replies: pl.DataFrame
@@ -76,11 +77,12 @@ class EmployeeInput:
     hidden_pairs: pl.DataFrame
     opted_out_people: pl.DataFrame
     as_of: date
+    is_paused: bool = False
 
     @property
     def objections(self) -> Objections:
         """What people object to."""
-        return Objections(self.hidden_pairs, self.opted_out_people)
+        return Objections(self.hidden_pairs, self.opted_out_people, self.is_paused)
 
 
 def read_employee_input(table_reader: TableReader, as_of: date) -> EmployeeInput:
@@ -97,6 +99,7 @@ def read_employee_input(table_reader: TableReader, as_of: date) -> EmployeeInput
         hidden_pairs=find_hidden_skills(replies, as_of),
         opted_out_people=find_opted_out_people(table_reader.read(PREFERENCE), as_of),
         as_of=as_of,
+        is_paused=is_paused(table_reader),
     )
 
 
@@ -107,7 +110,7 @@ def filter_candidates_by_replies(
     mastery: pl.DataFrame,
     people: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The candidates that replies and preferences allow, with is_accepted.
+    """The candidates that replies and preferences allow, with is_accepted; none while recommendations are paused.
 
     Args:
         policy: How long a reply without an end date holds.
@@ -119,6 +122,8 @@ def filter_candidates_by_replies(
     accepted_steps = employee_input.accepted_steps
     suppressed_steps = find_suppressed_steps(employee_input.replies, employee_input.as_of, policy)
     willing_people = people.join(employee_input.opted_out_people, on="person_id", how="anti")
+    if employee_input.is_paused:
+        willing_people = willing_people.clear()
     return mark_accepted_steps(
         apply_replies(candidates, suppressed_steps, accepted_steps, mastery, willing_people), accepted_steps
     )

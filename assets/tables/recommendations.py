@@ -114,7 +114,11 @@ def recommendations(run: AssetRun) -> Results:
         )
         candidate_people = reader.read_scoped(CANDIDATE, ["person_id"])
         missing_reasons = find_no_recommendation_reasons(
-            people, candidate_people, counterfactual_inputs.candidates, employee_input.opted_out_people
+            people,
+            candidate_people,
+            counterfactual_inputs.candidates,
+            employee_input.opted_out_people,
+            is_paused=employee_input.is_paused,
         )
         recommendation_rows = build_recommendation_rows(
             blank_hidden_wishes(ranked_steps, employee_input.hidden_pairs),

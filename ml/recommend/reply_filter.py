@@ -8,6 +8,7 @@ Does not belong here: which steps a reply suppresses on a day (`pipelines.core.r
 import polars as pl
 
 from ml.recommend.reranking import describe_steps, filter_eligible_steps
+from pipelines.contracts.columns import PAUSED
 
 _STEP_KEY = ("person_id", "step_id")
 
@@ -46,19 +47,25 @@ def apply_replies(
 
 
 def find_no_recommendation_reasons(
-    people: pl.DataFrame, candidates: pl.DataFrame, open_steps: pl.DataFrame, opted_out_people: pl.DataFrame
+    people: pl.DataFrame,
+    candidates: pl.DataFrame,
+    open_steps: pl.DataFrame,
+    opted_out_people: pl.DataFrame,
+    *,
+    is_paused: bool = False,
 ) -> pl.DataFrame:
-    """Find the people who get no recommendation because of a preference or their replies.
+    """Find the people who get no recommendation because of a preference, a pause or their replies.
 
     Args:
         people: person_id of everyone who gets a row.
         candidates: person_id of people with candidates before replies are applied.
         open_steps: person_id of people with candidates after replies are applied.
         opted_out_people: person_id of people who want no recommendations.
+        is_paused: Whether the company has paused recommendations; who opted out still gets that reason.
 
     Returns:
-        One row per person in the same order: person_id, no_recommendation_reason (`opted_out`, `all_dismissed`, or null
-        if neither applies).
+        One row per person in the same order: person_id, no_recommendation_reason (`opted_out`, `paused_by_the_company`,
+        `all_dismissed`, or null if none applies).
     """
     has_candidates, has_open_steps, is_opted_out = (
         pl.col("person_id").is_in(rows_with_person_id["person_id"].unique().implode())
@@ -67,6 +74,8 @@ def find_no_recommendation_reasons(
     no_recommendation_reason = (
         pl.when(is_opted_out)
         .then(pl.lit("opted_out"))
+        .when(pl.lit(is_paused))
+        .then(pl.lit(PAUSED))
         .when(has_candidates & ~has_open_steps)
         .then(pl.lit("all_dismissed"))
     )

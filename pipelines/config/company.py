@@ -17,10 +17,12 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from pipelines.config.audit import AuditOptions
 from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
 from pipelines.config.monitoring import AlertConfig, MonitoringOptions
+from pipelines.config.pause import PauseOptions
 from pipelines.config.practice import PracticeOptions
 from pipelines.config.privacy import PrivacyOptions
 from pipelines.config.publish import ConfigSection, PublishOptions
@@ -323,11 +325,12 @@ class Config(ConfigSection):
     contracts: ContractTerms = ContractTerms()
     training: TrainingPolicy = TrainingPolicy()
     practice: PracticeOptions = PracticeOptions()
-    # excluded from fingerprints: no table depends on it
     dagster: Annotated[DagsterOptions, Field(exclude=True)] = DagsterOptions()
     monitoring: MonitoringOptions = MonitoringOptions()
     privacy: PrivacyOptions = PrivacyOptions()
-    # its sources are among `sources`; nothing else of it decides about a table
+    audit: AuditOptions = AuditOptions()
+    pause: PauseOptions | None = None
+    # its sources are among `sources`; no table depends on anything else of it, nor on `dagster`
     serve: Annotated[ServeOptions | None, Field(exclude=True)] = None
 
     _add_answer_sources = model_validator(mode="before")(add_answer_sources)
@@ -353,8 +356,8 @@ class Config(ConfigSection):
         return sources
 
     def dump_inputs(self) -> str:
-        """The settings on which tables depend, as JSON: all of footsteps.yaml except `monitoring` and `privacy`."""
-        return self.model_dump_json(exclude={"monitoring", "privacy"})
+        """The settings on which tables depend, as JSON: what no table depends on is left out."""
+        return self.model_dump_json(exclude={"monitoring", "privacy", "audit", "pause"})
 
     def source(self, source_name: str) -> SourceConfig:
         """The source of that name.

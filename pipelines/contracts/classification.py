@@ -80,7 +80,9 @@ _COLUMN_LIST_BY_CLASS = {
         importance mention_count nearest_skill_ids half_life_days judged_count is_learnt before_count after_count
         held_share discovery_share team_people_count wishing_people_count wish_share need_share agreement
         standing_count recommended_count given_hours project_count holder_count lacks finding people_count shown_count
-        accepted_count acceptance_share acceptance_low acceptance_high examined_share step_count
+        accepted_count acceptance_share acceptance_low acceptance_high examined_share step_count audit_measure
+        audit_attribute audit_group audited_count audit_estimate audit_low audit_high impact_ratio impact_low
+        impact_high audit_bound is_finding
         opening_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids open_count
         planned_weekly_hours interested_count follow_count lead_count unit_hours chosen_hours chosen_share
         is_free_choice_given wanting_count staffed_count
@@ -95,7 +97,8 @@ _COLUMN_LIST_BY_CLASS = {
         catalogue_name is_matched_whole match_method taxonomy_version source_column snapshot_id as_of valid_until
         model_version policy_version schema_version row_count content_sha256 model segment watched_name watched_kind
         stability_index chance_index is_drifted hr_at_10 ndcg_at_10 ndcg_at_10_low ndcg_at_10_high mrr card way_name
-        location way_problem
+        location way_problem audited_date audit_section pause_origin paused_at resumed_at
+        pause_reason
     """,
 }
 

@@ -1,9 +1,8 @@
 """Every column of the lake, declared once.
 
-Belongs here: name, type, meaning, unit and allowed values of each column; the expressions that all readers of a column
-share.
-Does not belong here: how a table is declared from columns (`table_declaration`), which table has which column
-(`catalog`, `canonical_schemas`), how personal a column is (`classification`).
+Belongs here: name, type, meaning, unit and allowed values of each column; expressions that all its readers share.
+Does not belong here: how a table is declared (`table_declaration`), its columns (`catalog`, `canonical_schemas`), how
+personal a column is (`classification`).
 """
 
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import polars as pl
 
 from pipelines.contracts.classification import CLASS_BY_COLUMN
 from pipelines.contracts.craft.columns import CRAFT_COLUMNS
+from pipelines.contracts.oversight_columns import OVERSIGHT_COLUMNS
 from pipelines.contracts.practice_columns import PRACTICE_COLUMNS
 from pipelines.contracts.squad_columns import SQUAD_COLUMNS
 from pipelines.contracts.table import Column
@@ -22,7 +22,7 @@ STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
 MODES = ("observation", "repetition", "feedback", "teaching")
 # The weight of each motive in a person's own list, as the person states it.
 MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
-# How a text names a micro-skill, the most certain first: as its id, by an alias, by an alias inside it, not at all.
+# How a text names a micro-skill, the most certain first.
 MATCH_METHODS = ("id", "alias", "contained", "none")
 STEP_KINDS = ("new", "deepen", "refresh")
 # The families of the ranker's features; interaction is the part of the trees.
@@ -32,7 +32,7 @@ FEATURE_FAMILIES = (
 )
 CONTRIBUTION_COLUMNS = tuple(f"contribution_{family}" for family in FEATURE_FAMILIES)
 LEARNING_VERBS = ("enrolled", "started", "attended", "completed", "passed", "failed", "waived", "taught")
-# In descending order of trust: if two kinds disagree, the earlier one counts.
+# In descending order of trust: if two disagree, the earlier one counts.
 FEEDBACK_KINDS = ("certificate", "assessment", "manager", "peer", "self")
 EMPLOYMENT_STATUSES = ("active", "leave", "left")
 AMOUNT_UNITS = ("hours", "count", "share")
@@ -40,7 +40,8 @@ DELIVERY_STATUSES = ("landed", "already_landed", "refused", "acknowledged")
 # broader: the other entry contains this one; essential, optional: how much this entry needs the other.
 TAXONOMY_RELATIONS = ("broader", "essential", "optional")
 CONFLICT_REASONS = ("keys_disagree", "key_is_shared")
-NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed")
+PAUSED = "paused_by_the_company"
+NO_RECOMMENDATION_REASONS = ("too_little_evidence", "nothing_eligible", "opted_out", "all_dismissed", PAUSED)
 CHANGES = ("add", "remove")
 CHANGE_SUBJECTS = ("evidence", "wish")
 ROW_EFFECTS = ("leaves", "moves")
@@ -368,6 +369,7 @@ _DECLARED_COLUMNS = (
     *SQUAD_COLUMNS,
     *PRACTICE_COLUMNS,
     *CRAFT_COLUMNS,
+    *OVERSIGHT_COLUMNS,
 )
 COLUMNS: dict[str, Column] = {column.name: column for column in _DECLARED_COLUMNS}
 if len(COLUMNS) < len(_DECLARED_COLUMNS):

@@ -1,4 +1,4 @@
-"""What people object to, as a property of every published table: opt-outs and hidden micro-skills.
+"""What people object to, as a property of every published table: opt-outs, hidden micro-skills, and the pause of all.
 
 Belongs here: the one filter that all published rows pass, and the rows that statements about several people may count.
 Does not belong here: which reply or preference is in force (`replies`, `consents`), consent to be named as a companion
@@ -35,10 +35,12 @@ class Objections:
     Attributes:
         hidden_pairs: One row per person_id and skill_id that only the person's own page may show.
         opted_out_people: One row per person_id who wants no recommendations.
+        is_paused: Whether the company has paused recommendations: nobody gets one.
     """
 
     hidden_pairs: pl.DataFrame
     opted_out_people: pl.DataFrame
+    is_paused: bool = False
 
     def drop_objected_rows(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Drop the rows of hidden micro-skills and of people who opted out.
@@ -59,9 +61,9 @@ class Objections:
             rows: Its rows, with or without the metadata of the run.
 
         Returns:
-            The rows without recommendations to people who opted out, without other people who opted out or hide the
-            micro-skill, without hidden micro-skills in lists, and with is_hidden if the table has it. Tables that name
-            nobody stay as they are.
+            The rows without recommendations to people who opted out, or to anybody if recommendations are paused,
+            without other people who opted out or hide the micro-skill, without hidden micro-skills in lists, and with
+            is_hidden if the table has it. Tables that name nobody stay as they are.
         """
         for column in person_columns(table):
             if column.name in _NAMED_IN_PASSING_COLUMNS:
@@ -73,12 +75,12 @@ class Objections:
                     rows = rows.filter(~self._is_hidden(rows, column.name, _COMPANION_SKILL_COLUMN))
         if "person_id" not in table.column_names:
             return rows
-        is_opted_out = self._is_opted_out(rows, "person_id")
+        gets_no_steps = self._gets_no_steps(rows)
         for column_name in _RECOMMENDED_ROW_COLUMNS:
             if column_name in rows.columns:
-                rows = rows.filter(~(is_opted_out & rows[column_name].is_not_null()))
-                is_opted_out = self._is_opted_out(rows, "person_id")
-        rows = self._withhold_next_step(rows, is_opted_out)
+                rows = rows.filter(~(gets_no_steps & rows[column_name].is_not_null()))
+                gets_no_steps = self._gets_no_steps(rows)
+        rows = self._withhold_next_step(rows, gets_no_steps)
         if "is_hidden" in table.column_names:
             hidden_marks = [
                 self._is_hidden(rows, "person_id", column_name).alias(column_name)
@@ -90,8 +92,8 @@ class Objections:
             )
         return rows
 
-    def _withhold_next_step(self, rows: pl.DataFrame, is_opted_out: pl.Series) -> pl.DataFrame:
-        """Capabilities without hidden micro-skills, and without a next step for people who opted out."""
+    def _withhold_next_step(self, rows: pl.DataFrame, gets_no_steps: pl.Series) -> pl.DataFrame:
+        """Capabilities without hidden micro-skills, and without a next step for people who get none."""
         if _MISSING_LIST_COLUMN not in rows.columns:
             return rows
         numbered_rows = rows.with_row_index("row")
@@ -109,15 +111,21 @@ class Objections:
         for visible_list_rows in visible_lists:
             visible_rows = visible_rows.join(visible_list_rows, on="row", how="left", maintain_order="left")
         empty_list = pl.lit([], pl.List(pl.String))
-        has_no_step = is_opted_out | self._is_hidden(rows, "person_id", "next_skill_id")
+        has_no_step = gets_no_steps | self._is_hidden(rows, "person_id", "next_skill_id")
         return visible_rows.with_columns(
             *(pl.col(column_name).fill_null(empty_list) for column_name in _HELD_LIST_COLUMNS),
-            pl.when(is_opted_out)
+            pl.when(gets_no_steps)
             .then(empty_list)
             .otherwise(pl.col(_MISSING_LIST_COLUMN).fill_null(empty_list))
             .alias(_MISSING_LIST_COLUMN),
             *(pl.when(~has_no_step).then(column_name).alias(column_name) for column_name in _NEXT_STEP_COLUMNS),
         ).select(rows.columns)
+
+    def _gets_no_steps(self, rows: pl.DataFrame) -> pl.Series:
+        """Whether the person of a row opted out, or recommendations are paused for everybody."""
+        if self.is_paused:
+            return pl.repeat(True, rows.height, dtype=pl.Boolean, eager=True)
+        return self._is_opted_out(rows, "person_id")
 
     def _is_opted_out(self, rows: pl.DataFrame, person_column: str) -> pl.Series:
         return rows[person_column].is_in(self.opted_out_people["person_id"].implode()).fill_null(False)

@@ -13,7 +13,7 @@ import polars as pl
 from polars import selectors as cs
 
 from pipelines.config.publish import PublishOptions
-from pipelines.contracts.columns import COLUMNS, select_columns
+from pipelines.contracts.columns import COLUMNS, PAUSED, select_columns
 from pipelines.contracts.personal_columns import is_direct
 from pipelines.contracts.table import Column, RowRule, Table
 from pipelines.snapshots.row_metadata import Rows
@@ -211,7 +211,8 @@ def reject_email_addresses(rows_by_table: Mapping[Table, Rows]) -> None:
 def measure_changed_share(earlier_rows: pl.LazyFrame | None, new_rows: pl.LazyFrame) -> float | None:
     """Measure the share of rows whose step was not in the person's list before.
 
-    Another order is not a change: probabilities move a little in every run.
+    Another order is not a change: probabilities move a little in every run. Nor is a pause, which the company declares:
+    neither its begin nor its end is compared.
 
     Args:
         earlier_rows: Rows of `out__next_skill` of the snapshot before, None if there is none.
@@ -222,6 +223,8 @@ def measure_changed_share(earlier_rows: pl.LazyFrame | None, new_rows: pl.LazyFr
     """
     if earlier_rows is None:
         return None
+    is_no_pause = pl.col("no_recommendation_reason").ne_missing(PAUSED)
+    new_rows, earlier_rows = new_rows.filter(is_no_pause), earlier_rows.filter(is_no_pause)
     rows_of_both = new_rows.join(earlier_rows, on="person_id", how="semi")
     unchanged_rows = rows_of_both.join(
         earlier_rows.select(_STEP_COLUMNS).unique(), on=_STEP_COLUMNS, how="semi", nulls_equal=True

@@ -31,7 +31,9 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.contracts.table import Table
+from pipelines.core.pauses import find_pause_in_effect
 from pipelines.publish.site.language import ENGLISH, PageLanguage
 from pipelines.publish.site.page_names import PageNames, read_page_names
 from pipelines.publish.site.person_tables import scan_person_tables
@@ -99,6 +101,11 @@ class PageData:
     def person_name(self, person_id: str) -> str:
         """Name of a person; the id if the name is unknown."""
         return str(self.person_row_by_id.get(person_id, {}).get("display_name") or person_id)
+
+    @cached_property
+    def pause(self) -> Row | None:
+        """The pause in effect, as a row of core_policy__event_pause; None if recommendations are not paused."""
+        return find_pause_in_effect(self.lake.scan(PAUSE).collect())
 
     @cached_property
     def skill_count_by_capability(self) -> Counter[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jinja2
 
 from pipelines.contracts.canonical_schemas import RAW_RETENTION_DAYS
-from pipelines.contracts.columns import STAGE_INDEX, STAGES
+from pipelines.contracts.columns import PAUSED, STAGE_INDEX, STAGES
 from pipelines.contracts.output_tables import ALIGNMENT, PRACTICE, SUPPORT_GAP
 from pipelines.publish.site.capability_picture import view_capabilities
 from pipelines.publish.site.language import PageLanguage, message
@@ -54,6 +54,7 @@ NO_LIST_TEXTS = {
     "too_little_evidence": message("There is too little evidence to recommend a step."),
     "nothing_eligible": message("Nothing is open to you at present that you have not reached already."),
     "opted_out": message("You asked for no recommendations."),
+    PAUSED: message("Your company has paused recommendations for everybody."),
     "all_dismissed": message(
         "You said “Not for me” to everything that is open; each step returns when its time is over."
     ),
@@ -110,7 +111,7 @@ def render_person_page(
         "name": page_data.person_name(person_rows.person_id),
         "role": person_profile.get("role_name"),
         "unit": person_profile.get("unit_name"),
-        "why_not": language.translate(NO_LIST_TEXTS[no_list_reason]) if no_list_reason else None,
+        "why_not": _say_why_not(no_list_reason, page_data, language) if no_list_reason else None,
         "steps": [] if no_list_reason else _describe_steps(page_data, person_rows, language),
         "openings": describe_openings(person_rows.openings, page_data, language),
         "squad_answers": describe_squad_answers(person_rows.squad_answers, page_data, language),
@@ -126,6 +127,16 @@ def render_person_page(
         "profile_source": name_source(person_profile.get("source_name"), page_data),
     }
     return str(template.render(page=page_values, root="../../"))
+
+
+def _say_why_not(no_list_reason: str, page_data: PageData, language: PageLanguage) -> str:
+    if no_list_reason == PAUSED and page_data.pause is not None:
+        return language.translate(
+            "Your company has paused recommendations for everybody since %(day)s. Its reason: %(reason)s",
+            day=language.format_date(page_data.pause["paused_at"].date()),
+            reason=page_data.pause["pause_reason"],
+        )
+    return language.translate(NO_LIST_TEXTS[no_list_reason])
 
 
 def _describe_steps(page_data: PageData, person_rows: PersonRows, language: PageLanguage) -> list[StepView]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.columns import PAUSED
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.site.charts import draw_calibration, draw_intervals
@@ -37,6 +38,7 @@ _REASON_TEXTS = {
     "too_little_evidence": message("too little evidence"),
     "nothing_eligible": message("nothing open that is not reached already"),
     "opted_out": message("asked for no recommendations"),
+    PAUSED: message("recommendations are paused for everybody"),
     "all_dismissed": message("dismissed everything that is open"),
 }
 
@@ -90,12 +92,23 @@ def _describe_people(page_data: PageData, language: PageLanguage) -> Section:
         for reason, people_count in people_count_by_reason.iter_rows()
         if people_count >= page_data.smallest_team
     ]
-    return Section(
-        language.translate("People"),
+    section_texts = [
         language.translate(
             "How many people got a list, and why others did not. Numbers below %(count)s are left out.",
             count=page_data.smallest_team,
-        ),
+        )
+    ]
+    if page_data.pause is not None:
+        section_texts.append(
+            language.translate(
+                "Recommendations are paused for everybody since %(day)s. The reason: %(reason)s",
+                day=language.format_date(page_data.pause["paused_at"].date()),
+                reason=page_data.pause["pause_reason"],
+            )
+        )
+    return Section(
+        language.translate("People"),
+        " ".join(section_texts),
         [language.translate("result"), language.translate("people")],
         reason_rows,
     )

@@ -1,0 +1,123 @@
+"""The report of an audit: one HTML page, to read offline.
+
+Belongs here: what the page shows, and writing it.
+Does not belong here: the figures (`ml.evaluation.fairness`), their texts (`audit_texts`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from assets.reporting.audit_texts import (
+    HEADINGS,
+    REMEDIES,
+    TITLE_BY_SECTION,
+    describe_finding,
+    describe_ratios,
+    format_measures,
+)
+from assets.reporting.evaluation_plots import HIGHLIGHT_COLOUR, PALE_COLOUR, TEXT_COLOUR, png_data_uri, render_png
+from ml.evaluation.fairness.findings import AuditLimits
+from ml.evaluation.fairness.measures import CALIBRATED, CALIBRATED_MEANING, FEATURE, RATE, SECTIONS, SELECTIONS
+from pipelines.validation.page_templates import open_page_templates
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True, eq=False)
+class AuditDocument:
+    """What a report and the terminal show of an audit.
+
+    Attributes:
+        company: Name of the company.
+        as_of: The last day that the audited snapshot has seen.
+        promised_at: The day of the promises whose outcome is known; None if no stored snapshot is old enough.
+        examples_since: The day of the first earlier snapshot with examples; None if there is none.
+        horizon_days: Days within which a promise counts.
+        limits: The declared limits.
+        measures: The figures, as `protect_counts` returns them, with the names of the groups.
+        left_out: What was left out, a sentence each.
+        name_by_stored_number: The name behind each number of the history; empty if it has names.
+    """
+
+    company: str
+    as_of: date
+    promised_at: date | None
+    examples_since: date | None
+    horizon_days: int
+    limits: AuditLimits
+    measures: pl.DataFrame
+    left_out: list[str]
+    name_by_stored_number: Mapping[str, str]
+
+
+def write_audit_report(audit_document: AuditDocument, report_folder: Path) -> Path:
+    """Write the page.
+
+    Args:
+        audit_document: What it shows.
+        report_folder: Folder of the report; it is created if it is missing.
+
+    Returns:
+        The page.
+    """
+    report_folder.mkdir(parents=True, exist_ok=True)
+    measures = audit_document.measures
+    compared_rates = measures.filter(pl.col("section") == RATE, pl.col("ratio_low").is_not_null())
+    page_html = (
+        open_page_templates(Path(__file__).parent / "templates")
+        .get_template("audit_report.html.j2")
+        .render(
+            audit=audit_document,
+            findings=[describe_finding(measure_row) for measure_row in measures.filter("is_finding").to_dicts()],
+            remedies=REMEDIES,
+            picture=png_data_uri(_draw_ratios(compared_rates, audit_document.limits))
+            if compared_rates.height
+            else None,
+            picture_text=describe_ratios(compared_rates, audit_document.limits.impact_ratio),
+            sections=[
+                (section, TITLE_BY_SECTION[section], HEADINGS[section], format_measures(_sort(measures, section)))
+                for section in SECTIONS
+            ],
+            meanings=[
+                *((selection.name, f"{selection.meaning}; of {selection.applies_to}") for selection in SELECTIONS),
+                (CALIBRATED, CALIBRATED_MEANING),
+            ],
+        )
+    )
+    page_path = report_folder / "index.html"
+    page_path.write_text(page_html, encoding="utf-8")
+    return page_path
+
+
+def _sort(measures: pl.DataFrame, section: str) -> pl.DataFrame:
+    section_rows = measures.filter(section=section)
+    if section != FEATURE:
+        return section_rows
+    return section_rows.sort((pl.col("estimate") - 0.5).abs(), descending=True)
+
+
+def _draw_ratios(compared_rates: pl.DataFrame, limits: AuditLimits) -> bytes:
+    """Draw the impact ratio of each group with its interval, on a logarithmic scale, the limit as a line."""
+    rates = compared_rates.reverse()
+
+    def draw(axes: "Axes") -> None:
+        for position, rate in enumerate(rates.to_dicts()):
+            colour = HIGHLIGHT_COLOUR if rate["is_finding"] else PALE_COLOUR
+            axes.plot([rate["ratio_low"], rate["ratio_high"]], [position, position], color=colour, linewidth=2)
+            axes.plot(rate["ratio"], position, "D" if rate["is_finding"] else "o", color=colour)
+        axes.axvline(limits.impact_ratio, color=TEXT_COLOUR, linewidth=1, linestyle="--")
+        axes.axvline(1.0, color=TEXT_COLOUR, linewidth=1)
+        axes.set_yticks(range(rates.height), [f"{rate['measure']}: {rate['group']}" for rate in rates.to_dicts()])
+        axes.set_xscale("log")
+        axes.set_xticks([0.25, 0.5, 0.8, 1.0, 1.25, 2.0], ["0.25", "0.5", "0.8", "1", "1.25", "2"])
+        axes.minorticks_off()
+        axes.set_xlim(0.2, 2.5)
+        axes.set_xlabel("impact ratio with its 95 % interval; dashed: the limit; a diamond is a finding")
+
+    return render_png(draw, height=0.28 * rates.height + 1.1)
