@@ -91,7 +91,7 @@ def list_places(
             "DuckDB views": lambda: Plan({}, partial(_rewrite_views, published_folder)),
             "feed": lambda: _build_plan(published_targets.plan_feed(published_folder, traces)),
             "pages": lambda: _build_plan(
-                published_targets.plan_pages(data_root.path, published_folder / "site", traces)
+                published_targets.plan_pages(data_root.path, published_folder / "site", data_root.lake, traces)
             ),
         }
     if has_pointer and (postgresql_options := publish_options.postgresql) is not None:

@@ -48,6 +48,11 @@ NO_LIST_TEXTS = {
     "too_little_evidence": message("There is too little evidence to recommend a step."),
     "nothing_eligible": message("Nothing is open to you at present that you have not reached already."),
     "opted_out": message("You asked for no recommendations."),
+    # a served page alone says it, before the run that erases the person
+    "erasure_requested": message(
+        "You asked to be erased: nothing is recommended to you any more, and you are shown to nobody. "
+        "The next run, usually at night, removes you from everything."
+    ),
     "all_dismissed": message(
         "You said “Not for me” to everything that is open; each step returns when its time is over."
     ),

@@ -1,0 +1,81 @@
+"""A demo company that runs the whole pipeline, one run after the other, for `footsteps bench serve --with-run`.
+
+Belongs here: the company, its first run, and the runs beside the requests.
+Does not belong here: the requests and their counts (`load`).
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from assets.cli.terminal.console import CommandFailed, resolve_settings
+from pipelines.contracts.catalog import PERSON
+from pipelines.demo.build import build_demo
+from pipelines.storage.change_log import clear_change_log
+from pipelines.storage.lake import Lake
+from pipelines.storage.run_state import forget_states
+
+_SEED = 7
+# Before today, so that each run has a day of its own and its snapshot is valid for a while.
+_DAYS_OF_RUNS = 7
+
+
+def build_running_company(root: Path, people: int, serve_section: str) -> list[str]:
+    """Write a demo company and run the pipeline once, which trains a first model.
+
+    Args:
+        root: The data root.
+        people: Number of people.
+        serve_section: The section `serve` of footsteps.yaml.
+
+    Returns:
+        The employee numbers, sorted.
+
+    Raises:
+        CommandFailed: The run fails.
+    """
+    first_day = datetime.now(UTC).date() - timedelta(days=_DAYS_OF_RUNS)
+    build_demo(root, people_count=people, seed=_SEED, export_day=first_day)
+    with (root / "footsteps.yaml").open("a") as declaration:
+        declaration.write(serve_section)
+    _run(root, first_day)
+    people_rows = Lake(resolve_settings(root).lake_path).scan(PERSON).select("employee_number").collect()
+    return people_rows["employee_number"].drop_nulls().sort().to_list()
+
+
+def run_until(root: Path, is_done: threading.Event, run_seconds: list[float]) -> None:
+    """Run the whole pipeline again and again; every table is computed each time.
+
+    Args:
+        root: The data root.
+        is_done: Ends the runs; the one under way is completed.
+        run_seconds: Receives the seconds of each run.
+
+    Raises:
+        CommandFailed: A run fails.
+    """
+    lake_path, day = resolve_settings(root).lake_path, datetime.now(UTC).date() - timedelta(days=_DAYS_OF_RUNS)
+    while not is_done.is_set():
+        forget_states(lake_path)
+        clear_change_log(lake_path)
+        day = min(day + timedelta(days=1), datetime.now(UTC).date())
+        start = time.perf_counter()
+        _run(root, day)
+        run_seconds.append(time.perf_counter() - start)
+
+
+def _run(root: Path, as_of: date) -> None:
+    arguments = ["run", "--data-root", str(root), "--as-of", as_of.isoformat(), "--json"]
+    completed = subprocess.run(
+        [sys.executable, "-m", "assets.cli.app", *arguments],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if completed.returncode:
+        raise CommandFailed(f"the run of {as_of} failed: {completed.stderr[-500:]}")
