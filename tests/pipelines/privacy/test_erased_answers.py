@@ -19,7 +19,10 @@ from pipelines.privacy.erasure_places import delete_landing_copies, list_places
 from pipelines.privacy.identities import PersonTraces
 from pipelines.privacy.suppression import ERASED_PERSON, Suppression
 
-HEADER = "record_code,employee_number,work_email,account_code,skill_text,consent_relation,consent_status,expires_date,stated_at"
+HEADER = (
+    "record_code,employee_number,work_email,account_code,"
+    "skill_text,consent_relation,consent_status,expires_date,stated_at"
+)
 DAY = NOW.date()
 
 
