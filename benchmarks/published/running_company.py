@@ -4,7 +4,6 @@ Belongs here: the company, its first run, and the runs beside the requests.
 Does not belong here: the requests and their counts (`load`).
 """
 
-import os
 import subprocess
 import sys
 import threading
@@ -52,7 +51,7 @@ def run_until(root: Path, is_done: threading.Event, run_seconds: list[float]) ->
 
     Args:
         root: The data root.
-        is_done: Ends the runs; the one under way is completed.
+        is_done: Ends the runs; the first one is completed, a later one that is under way is ended.
         run_seconds: Receives the seconds of each run.
 
     Raises:
@@ -64,18 +63,24 @@ def run_until(root: Path, is_done: threading.Event, run_seconds: list[float]) ->
         clear_change_log(lake_path)
         day = min(day + timedelta(days=1), datetime.now(UTC).date())
         start = time.perf_counter()
-        _run(root, day)
-        run_seconds.append(time.perf_counter() - start)
+        if _run(root, day, is_done if run_seconds else None):
+            run_seconds.append(time.perf_counter() - start)
 
 
-def _run(root: Path, as_of: date) -> None:
+def _run(root: Path, as_of: date, is_done: threading.Event | None = None) -> bool:
+    """Run the pipeline in a process of its own; returns whether it was completed before `is_done`."""
     arguments = ["run", "--data-root", str(root), "--as-of", as_of.isoformat(), "--json"]
-    completed = subprocess.run(
-        [sys.executable, "-m", "assets.cli.app", *arguments],
-        env=os.environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if completed.returncode:
-        raise CommandFailed(f"the run of {as_of} failed: {completed.stderr[-500:]}")
+    command = [sys.executable, "-m", "assets.cli.app", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
+        while True:
+            try:
+                _, failure_text = run.communicate(timeout=0.5)
+            except subprocess.TimeoutExpired:
+                if is_done is None or not is_done.is_set():
+                    continue
+                run.kill()
+                run.communicate()
+                return False
+            if run.returncode:
+                raise CommandFailed(f"the run of {as_of} failed: {failure_text[-500:]}")
+            return True

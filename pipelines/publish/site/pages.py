@@ -48,7 +48,12 @@ NO_LIST_TEXTS = {
     "too_little_evidence": message("There is too little evidence to recommend a step."),
     "nothing_eligible": message("Nothing is open to you at present that you have not reached already."),
     "opted_out": message("You asked for no recommendations."),
-    # a served page alone says it, before the run that erases the person
+    # served pages alone say these two: people who left keep their sign-in for a while
+    "left": message(
+        "By the HR export you have left: nothing is estimated for you any more, and nothing is recommended to you. "
+        "What is stored about you is listed below."
+    ),
+    # before the run that erases the person
     "erasure_requested": message(
         "You asked to be erased: nothing is recommended to you any more, and you are shown to nobody. "
         "The next run, usually at night, removes you from everything."
@@ -104,6 +109,9 @@ def render_person_page(
     person_profile = page_data.person_row_by_id.get(person_rows.person_id, {})
     first_step: Row = person_rows.steps[0] if person_rows.steps else {"no_recommendation_reason": "too_little_evidence"}
     no_list_reason, as_of = first_step["no_recommendation_reason"], first_step.get("as_of")
+    has_left = bool(person_profile.get("has_left")) and not person_rows.steps
+    if has_left:
+        no_list_reason = "left"
     page_values = {
         "as_of": as_of,
         "name": page_data.person_name(person_rows.person_id),
@@ -111,6 +119,7 @@ def render_person_page(
         "unit": person_profile.get("unit_name"),
         "why_not": language.translate(NO_LIST_TEXTS[no_list_reason]) if no_list_reason else None,
         "steps": [] if no_list_reason else _describe_steps(page_data, person_rows, language),
+        "has_left": has_left,
         "capabilities": view_capabilities(page_data, person_rows, language),
         "viewers": describe_viewers(person_rows.viewer_counts, page_data, language),
         "consents": describe_consents(person_rows.consents, as_of, page_data, language),
