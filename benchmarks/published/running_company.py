@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from assets.cli.terminal.console import CommandFailed, resolve_settings
@@ -19,8 +19,8 @@ from pipelines.storage.lake import Lake
 from pipelines.storage.run_state import forget_states
 
 _SEED = 7
-# Before today, so that each run has a day of its own and its snapshot is valid for a while.
-_DAYS_OF_RUNS = 7
+# Each run is of the next day, so that responses tell their snapshots apart.
+_FIRST_DAY = date(2026, 6, 30)
 
 
 def build_running_company(root: Path, people: int, serve_section: str) -> list[str]:
@@ -37,11 +37,10 @@ def build_running_company(root: Path, people: int, serve_section: str) -> list[s
     Raises:
         CommandFailed: The run fails.
     """
-    first_day = datetime.now(UTC).date() - timedelta(days=_DAYS_OF_RUNS)
-    build_demo(root, people_count=people, seed=_SEED, export_day=first_day)
+    build_demo(root, people_count=people, seed=_SEED, export_day=_FIRST_DAY)
     with (root / "footsteps.yaml").open("a") as declaration:
         declaration.write(serve_section)
-    _run(root, first_day)
+    _run(root, _FIRST_DAY)
     people_rows = Lake(resolve_settings(root).lake_path).scan(PERSON).select("employee_number").collect()
     return people_rows["employee_number"].drop_nulls().sort().to_list()
 
@@ -57,11 +56,11 @@ def run_until(root: Path, is_done: threading.Event, run_seconds: list[float]) ->
     Raises:
         CommandFailed: A run fails.
     """
-    lake_path, day = resolve_settings(root).lake_path, datetime.now(UTC).date() - timedelta(days=_DAYS_OF_RUNS)
+    lake_path, day = resolve_settings(root).lake_path, _FIRST_DAY
     while not is_done.is_set():
         forget_states(lake_path)
         clear_change_log(lake_path)
-        day = min(day + timedelta(days=1), datetime.now(UTC).date())
+        day += timedelta(days=1)
         start = time.perf_counter()
         if _run(root, day, is_done if run_seconds else None):
             run_seconds.append(time.perf_counter() - start)
