@@ -361,7 +361,12 @@ def bench_craft(
 
 
 @bench.command(
-    "serve", epilog=example("footsteps bench serve", "footsteps bench serve --people 100 --requests 500 --clients 4")
+    "serve",
+    epilog=example(
+        "footsteps bench serve",
+        "footsteps bench serve --people 100 --requests 500 --clients 4",
+        "footsteps bench serve --people 300 --with-run",
+    ),
 )
 @report_failures
 def bench_serve(
@@ -369,9 +374,12 @@ def bench_serve(
     requests: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 10_000,
     clients: Annotated[int, typer.Option(min=1, help="Number of clients at the same time.")] = 16,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two publications.")] = 1.0,
+    with_run: Annotated[
+        bool, typer.Option("--with-run", help="Run the whole pipeline of a demo company meanwhile, again and again.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Request pages and JSON of many people during publications: errors, mixed snapshots, milliseconds."""
+    """Request pages and JSON of many people during publications or runs: errors, mixed snapshots, milliseconds."""
     from benchmarks.tables import print_serve
 
-    print_serve(people, requests, clients, every, as_json)
+    print_serve(people, requests, clients, every, with_run, as_json)

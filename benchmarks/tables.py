@@ -108,11 +108,13 @@ def parse_whole_numbers(option: str, text: str) -> list[int]:
         raise CommandFailed(f"{option} {text} are not whole numbers; write them as 10000,100000") from error
 
 
-def print_serve(people: int, requests: int, clients: int, publication_seconds: float, as_json: bool) -> None:
-    """Send requests to the web application while snapshots are published."""
+def print_serve(
+    people: int, requests: int, clients: int, publication_seconds: float, with_run: bool, as_json: bool
+) -> None:
+    """Send requests to the web application while snapshots are published, or while the whole pipeline runs."""
     from benchmarks.published.load import benchmark_serve
 
-    load = benchmark_serve(people, requests, clients, publication_seconds, progress=print_note)
+    load = benchmark_serve(people, requests, clients, publication_seconds, with_run, progress=print_note)
     print_results("Serving", [load], as_json)
 
 

@@ -5,11 +5,8 @@ Does not belong here: the content of a row (`assets.cli.feedback`, `assets.web`)
 """
 
 import csv
-import fcntl
 import hashlib
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,19 +144,6 @@ def list_headers(source: SourceConfig, schema_name: CanonicalSchemaName) -> dict
     }
 
 
-@contextmanager
-def lock_answers(data_root: Path) -> Iterator[None]:
-    """Wait until no other thread or process writes an answer, and let none write until the block ends.
-
-    Args:
-        data_root: The data root, which holds the locked file.
-    """
-    data_root.mkdir(parents=True, exist_ok=True)
-    with (data_root / ".answering").open("w") as lock_file:
-        fcntl.flock(lock_file, fcntl.LOCK_EX)
-        yield
-
-
 def read_csv_rows(csv_file: Path) -> list[dict[str, str]]:
     """Read the rows of a CSV file.
 
@@ -169,10 +153,11 @@ def read_csv_rows(csv_file: Path) -> list[dict[str, str]]:
     Returns:
         Text by header per row.
     """
-    if not csv_file.exists():
+    try:
+        with csv_file.open(encoding="utf-8-sig", newline="") as csv_stream:
+            return list(csv.DictReader(csv_stream))
+    except FileNotFoundError:
         return []
-    with csv_file.open(encoding="utf-8-sig", newline="") as csv_stream:
-        return list(csv.DictReader(csv_stream))
 
 
 def append_row(

@@ -30,5 +30,18 @@ def suppress_erased(pipeline: PipelineResource) -> Callable[[SourceConfig, Expor
 
 
 def delete_landing_copies(pipeline: PipelineResource, sources: list[SourceConfig]) -> int:
-    """Delete the landing copies of files of sources that held records of erased people; return their number."""
-    return 0 if pipeline.data_stores.erased_people_path is None else delete_copies(pipeline.data_stores, sources)
+    """Delete the landing copies of files of sources that held records of erased people; return their number.
+
+    Files of people's answers lose these records only.
+
+    Args:
+        pipeline: The pipeline of the run.
+        sources: The sources.
+
+    Raises:
+        ErasureUnavailable: The list of erased people or its key is missing.
+    """
+    erased_people = open_list(pipeline.data_stores)
+    if erased_people is None or not erased_people.people:
+        return 0
+    return delete_copies(pipeline.data_stores, sources, erased_people)

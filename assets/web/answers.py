@@ -21,12 +21,12 @@ from assets.answers.landing_rows import (
     append_row,
     format_time,
     list_headers,
-    lock_answers,
     read_csv_rows,
 )
 from pipelines.config.company import Config
 from pipelines.config.serve import ANSWER_SOURCES
 from pipelines.config.settings import Settings
+from pipelines.ingest.answer_files import lock_answers
 from pipelines.publish.site.language import message
 from pipelines.storage.atomic_write import write_text_atomically
 

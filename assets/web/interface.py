@@ -60,7 +60,9 @@ def show_next_steps(visit: Visit) -> Response:
     """The caller's recommended steps, each with its companions, or why there are none."""
     steps = _read_own_rows(visit, NEXT_SKILL)
     companions = _read_own_rows(visit, COMPANION)
-    return _own_document(visit, next_steps=steps, companions=companions)
+    # who asked for erasure is published as if they had opted out; here it says which of both
+    pending = _list_pending(visit, (*PREFERENCE_KINDS, *REQUEST_KINDS))
+    return _own_document(visit, next_steps=steps, companions=companions, pending=pending)
 
 
 def show_mastery(visit: Visit) -> Response:

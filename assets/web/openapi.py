@@ -64,7 +64,11 @@ def build_openapi() -> dict[str, Any]:
 
 def _describe_own_paths() -> dict[str, Any]:
     rows_by_path: dict[str, dict[str, Any]] = {
-        "next-steps": {"next_steps": _rows_of(NEXT_SKILL), "companions": _rows_of(COMPANION)},
+        "next-steps": {
+            "next_steps": _rows_of(NEXT_SKILL),
+            "companions": _rows_of(COMPANION),
+            "pending": _PENDING,
+        },
         "mastery": {"mastery": _rows_of(OUT_MASTERY)},
         "replies": {"replies": _rows_of(REPLY_EFFECT), "pending": _PENDING},
         "wishes": {"wishes": _OBJECTS, "pending": _PENDING},

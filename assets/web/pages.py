@@ -4,6 +4,7 @@ Belongs here: which page a caller gets, and the answers that its forms send.
 Does not belong here: the content of pages (`pipelines.publish.site`).
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -85,6 +86,10 @@ def redirect_to_own_page(visit: Visit) -> Response:
 def show_own_page(visit: Visit) -> Response:
     """The caller's own page, with what they answered and forms to answer."""
     (person_rows,) = iterate_people(visit.served.page_data, [visit.person_id])
+    if any(describe_kind(answer) == "erasure" for answer in list_pending(visit)):
+        # the published reason would be that the person opted out
+        first_step = person_rows.steps[0] if person_rows.steps else dict.fromkeys(("rank", "kind", "to_stage"))
+        person_rows = replace(person_rows, steps=[{**first_step, "no_recommendation_reason": "erasure_requested"}])
     answer_section = visit.served.environment.get_template("answers.html.j2").make_module(
         {"answers": _describe_answer_section(visit, person_rows), "stages": STAGES, "relations": RELATION_TEXTS}
     )

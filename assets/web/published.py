@@ -47,6 +47,7 @@ class ServedSnapshot(Snapshot):
 
     given_answers: GivenAnswers | None = field(default=None, repr=False)
     names_companions: bool = True  # not past the last valid day: consents that a run checked may have ended since
+    _affected_rows_by_table: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
     def scan(self, table: str) -> pl.LazyFrame:
         """Return the rows of a table that may be served."""
@@ -64,7 +65,10 @@ class ServedSnapshot(Snapshot):
             return rows
         # only the rows of these people pass the filter: the others stay as lazy as they were
         is_affected = pl.any_horizontal(pl.col(column).is_in(affected_people).fill_null(False) for column in columns)
-        affected_rows = self.withhold(contract, rows.filter(is_affected).collect())
+        affected_rows = self._affected_rows_by_table.get(table)
+        if affected_rows is None:  # the files and the answers of this snapshot stay: each request would read the same
+            affected_rows = self.withhold(contract, rows.filter(is_affected).collect())
+            self._affected_rows_by_table[table] = affected_rows
         return pl.concat([rows.filter(~is_affected), affected_rows.lazy()])
 
     def withhold(self, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
@@ -123,13 +127,15 @@ def guard_snapshot(snapshot: Snapshot, given_answers: GivenAnswers, today: date)
 
 
 def _say_opted_out(next_steps: pl.DataFrame, objections: Objections) -> pl.DataFrame:
-    """One row per person whose recommended steps are withheld because the person opted out."""
+    """One row per person whose recommended steps are withheld because the person opted out.
+
+    It stands for the first step of the list, so that a list that two pages share says it once.
+    """
     opted_out_people = objections.opted_out_people["person_id"].implode()
-    is_withheld = pl.col("person_id").is_in(opted_out_people) & pl.col("rank").is_not_null()
+    is_withheld = pl.col("person_id").is_in(opted_out_people) & (pl.col("rank") == 1)
     stated_columns = {"person_id", "is_hidden", "model_version", *ROW_METADATA_COLUMNS}
     return (
         next_steps.filter(is_withheld)
-        .unique("person_id", keep="first", maintain_order=True)
         .with_columns(
             pl.lit(None, dtype).alias(column)
             for column, dtype in next_steps.schema.items()

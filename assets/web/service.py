@@ -163,7 +163,13 @@ def _answer(service: Service, request: Request, body: bytes, audience: Audience,
     if caller is None:
         client_host = request.client.host if request.client else "unknown"
         _require_within(service.limits.allows_request(f"address {client_host}"))
-        raise Refused(401, message("You are not signed in, or the tables name nobody with your sign-in."))
+        raise Refused(
+            401,
+            message(
+                "You are not signed in, or the tables name nobody with your sign-in: "
+                "because you are new, or because you were erased."
+            ),
+        )
     _require_within(service.limits.allows_request(caller.limit_key))
     _require_audience(caller, audience)
     visit = Visit(service, request, caller, served, body)

@@ -14,9 +14,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -24,18 +26,20 @@ import polars as pl
 from assets.cli.terminal.console import CommandFailed
 from benchmarks.published.processes import choose_port
 from benchmarks.published.publishing import fill_contract_columns
-from benchmarks.published.readers import FIRST_DAY, VALID_DAYS, make_snapshot, name_snapshot
+from benchmarks.published.readers import VALID_DAYS, make_snapshot
+from benchmarks.published.running_company import build_running_company, run_until
 from pipelines.contracts.catalog import PERSON, SKILL
 from pipelines.contracts.output_tables import NEXT_SKILL
-from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
 _PROXY_SECRET = "a secret of the benchmark"
-_CONFIG = """
-company: Benchmark
-sources: [{name: people, system: bamboohr, path: "hr/*.csv", delivery: full}]
+_SERVE = """
 serve: {header: {header: X-User, key: employee_number}, requests_per_minute: 1000000}
 """
+_CONFIG = f"""
+company: Benchmark
+sources: [{{name: people, system: bamboohr, path: "hr/*.csv", delivery: full}}]
+{_SERVE}"""
 _PATHS = ("/people/me/", "/api/v1/me/next-steps", "/api/v1/me/mastery")
 _PAGE_DAYS = re.compile(r'<time datetime="([0-9-]{10})">As of [^<]+</time> <time datetime="([0-9-]{10})">Valid until ')
 _START_SECONDS = 60
@@ -48,10 +52,11 @@ class ServeLoad:
     Attributes:
         requests: Number of requests.
         clients: Number of clients at the same time.
-        publications: Number of snapshots that were published meanwhile.
+        publications: Number of snapshots that were published meanwhile; of whole runs, if there were any.
+        run_seconds: Seconds of a whole run beside the requests, on average; 0 without runs.
         errors: Requests without the status 200.
         mixed: Responses with rows of several snapshots.
-        snapshots: Number of different snapshots among the responses.
+        snapshots: Number of different days of snapshots among the responses.
         p50_ms: Milliseconds within which half of the requests were answered.
         p99_ms: Milliseconds within which 99 in 100 requests were answered.
         server_cpu_ms: CPU milliseconds of the server per request.
@@ -60,6 +65,7 @@ class ServeLoad:
     requests: int
     clients: int
     publications: int
+    run_seconds: float
     errors: int
     mixed: int
     snapshots: int
@@ -72,7 +78,7 @@ class ServeLoad:
 class _Reply:
     status: int
     seconds: float
-    snapshot_ids: frozenset[str]
+    snapshots: frozenset[str]
 
 
 def benchmark_serve(
@@ -80,9 +86,10 @@ def benchmark_serve(
     requests: int,
     clients: int,
     publication_seconds: float = 1.0,
+    with_run: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ServeLoad:
-    """Send requests of many people while snapshots are published.
+    """Send requests of many people while snapshots are published, or while the whole pipeline runs.
 
     Args:
         people: Number of people.
@@ -90,39 +97,48 @@ def benchmark_serve(
         clients: Number of clients at the same time, each with one connection.
         publication_seconds: Seconds between two publications. A run publishes once; with a publication every second,
             many requests meet one.
+        with_run: Whether whole runs of a demo company go on meanwhile, one after the other, instead of publications.
         progress: Receives a line per step.
 
     Returns:
         The counts and times.
 
     Raises:
-        CommandFailed: The server does not start.
+        CommandFailed: The server does not start, or a run fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        make_snapshot(root / "published", 0, people)
-        person_ids = _write_company(root, people)
+        root, run_seconds = Path(folder), list[float]()
+        if with_run:
+            progress(f"first run of a demo company of {people:,} people")
+            person_keys = build_running_company(root, people, _SERVE)
+        else:
+            make_snapshot(root / "published", 0, people)
+            person_keys = _write_company(root, people)
+        publish = (
+            partial(run_until, root, run_seconds=run_seconds)
+            if with_run
+            else partial(_publish_until, root, people, publication_seconds, run_seconds)
+        )
         with _start_server(root) as (port, server):
             progress(f"{requests:,} requests of {clients} clients")
-            is_done, replies, publications = threading.Event(), list[_Reply](), list[Snapshot]()
-            publisher = threading.Thread(
-                target=_publish_until, args=(root, people, publication_seconds, is_done, publications)
-            )
-            publisher.start()
-            client_threads = [
-                threading.Thread(
-                    target=_send, args=(port, person_ids, range(client, requests, clients), replies), daemon=True
-                )
-                for client in range(clients)
-            ]
-            for client_thread in client_threads:
-                client_thread.start()
-            for client_thread in client_threads:
-                client_thread.join()
-            is_done.set()
-            publisher.join()
-            cpu_seconds = _read_cpu_seconds(server.pid)
-    return _summarize(replies, clients, len(publications), cpu_seconds)
+            is_done, replies = threading.Event(), list[_Reply]()
+            with ThreadPoolExecutor(1) as publisher:
+                publication = publisher.submit(publish, is_done=is_done)
+                client_threads = [
+                    threading.Thread(
+                        target=_send, args=(port, person_keys, range(client, requests, clients), replies), daemon=True
+                    )
+                    for client in range(clients)
+                ]
+                cpu_before = _read_cpu_seconds(server.pid)
+                for client_thread in client_threads:
+                    client_thread.start()
+                for client_thread in client_threads:
+                    client_thread.join()
+                is_done.set()
+                cpu_seconds = _read_cpu_seconds(server.pid) - cpu_before
+            publication.result()
+    return _summarize(replies, clients, run_seconds, with_run, cpu_seconds)
 
 
 def _write_company(root: Path, people: int) -> list[str]:
@@ -177,18 +193,21 @@ def _is_healthy(port: int) -> bool:
 
 
 def _publish_until(
-    root: Path, people: int, publication_seconds: float, is_done: threading.Event, publications: list[Snapshot]
+    root: Path, people: int, pause_seconds: float, publication_seconds: list[float], is_done: threading.Event
 ) -> None:
-    while not is_done.wait(publication_seconds):
-        publications.append(make_snapshot(root / "published", len(publications) + 1, people))
+    """Publish a snapshot after each pause, and note how long it took."""
+    while not is_done.wait(pause_seconds):
+        start = time.perf_counter()
+        make_snapshot(root / "published", len(publication_seconds) + 1, people)
+        publication_seconds.append(time.perf_counter() - start)
 
 
-def _send(port: int, person_ids: list[str], request_numbers: range, replies: list[_Reply]) -> None:
+def _send(port: int, person_keys: list[str], request_numbers: range, replies: list[_Reply]) -> None:
     """Send one request after the other over one connection, of another person each."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for request_number in request_numbers:
         path = _PATHS[request_number % len(_PATHS)]
-        headers = {"X-User": person_ids[request_number % len(person_ids)], "X-Footsteps-Proxy-Secret": _PROXY_SECRET}
+        headers = {"X-User": person_keys[request_number % len(person_keys)], "X-Footsteps-Proxy-Secret": _PROXY_SECRET}
         started = time.perf_counter()
         try:
             connection.request("GET", path, headers=headers)
@@ -203,16 +222,17 @@ def _send(port: int, person_ids: list[str], request_numbers: range, replies: lis
 
 
 def _find_snapshots(path: str, body: bytes) -> frozenset[str]:
-    """The snapshots that a response has rows of, by their id or, for pages, by their days."""
+    """The snapshots that a response has rows of, by their day; by their ids if there are several."""
     if path.startswith("/api/"):
         document = json.loads(body)
         rows = [row for part in document.values() if isinstance(part, list) for row in part]
-        return frozenset([document["snapshot_id"], *(row["snapshot_id"] for row in rows)])
+        snapshot_ids = frozenset([document["snapshot_id"], *(row["snapshot_id"] for row in rows)])
+        return snapshot_ids if len(snapshot_ids) > 1 else frozenset([document["as_of"]])
     days = _PAGE_DAYS.search(body.decode())
     if days is None:
         return frozenset()
     row_day, last_valid_day = map(date.fromisoformat, days.groups())
-    return frozenset(name_snapshot((day - FIRST_DAY).days) for day in (row_day, last_valid_day - VALID_DAYS))
+    return frozenset(day.isoformat() for day in (row_day, last_valid_day - VALID_DAYS))
 
 
 def _read_cpu_seconds(process_id: int) -> float:
@@ -221,15 +241,18 @@ def _read_cpu_seconds(process_id: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _summarize(replies: list[_Reply], clients: int, publications: int, cpu_seconds: float) -> ServeLoad:
+def _summarize(
+    replies: list[_Reply], clients: int, publication_seconds: list[float], with_run: bool, cpu_seconds: float
+) -> ServeLoad:
     seconds = pl.Series([reply.seconds for reply in replies])
     return ServeLoad(
         requests=len(replies),
         clients=clients,
-        publications=publications,
+        publications=len(publication_seconds),
+        run_seconds=round(sum(publication_seconds) / max(1, len(publication_seconds)), 1) if with_run else 0.0,
         errors=sum(reply.status != 200 for reply in replies),
-        mixed=sum(reply.status == 200 and len(reply.snapshot_ids) != 1 for reply in replies),
-        snapshots=len({snapshot_id for reply in replies for snapshot_id in reply.snapshot_ids}),
+        mixed=sum(reply.status == 200 and len(reply.snapshots) != 1 for reply in replies),
+        snapshots=len({snapshot for reply in replies for snapshot in reply.snapshots}),
         p50_ms=round(1000 * float(seconds.quantile(0.5) or 0), 1),
         p99_ms=round(1000 * float(seconds.quantile(0.99) or 0), 1),
         server_cpu_ms=round(1000 * cpu_seconds / max(1, len(replies)), 2),

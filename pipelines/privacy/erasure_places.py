@@ -18,8 +18,17 @@ from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.catalog import FILE_TABLES, TABLES
 from pipelines.contracts.table import Table
+from pipelines.ingest.answer_files import (
+    FileState,
+    count_answer_rows,
+    delete_unchanged,
+    is_answer_source,
+    lock_answers,
+    read_file_state,
+    remove_answer_rows,
+)
 from pipelines.ingest.deliveries import read_ledger
-from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
+from pipelines.ingest.landing import list_landing_files
 from pipelines.privacy import published_rows, published_targets
 from pipelines.privacy.content_search import compile_replacement, find_files_with, select_files_with
 from pipelines.privacy.data_root import DataRoot
@@ -28,7 +37,7 @@ from pipelines.privacy.erasure_requests import list_obsolete_access_requests
 from pipelines.privacy.identities import PersonTraces
 from pipelines.privacy.landed_rows import delete_from_landed_files, plan_landed_rows, recount_ledger
 from pipelines.privacy.person_deletions import build_person_deletion
-from pipelines.privacy.suppression import ERASED_PERSON
+from pipelines.privacy.suppression import ERASED_PERSON, Suppression
 from pipelines.snapshots.reader import POINTER, SNAPSHOTS, current_snapshot
 from pipelines.storage.atomic_write import file_sha256, write_text_atomically
 from pipelines.storage.change_log import clear_change_log
@@ -70,7 +79,7 @@ def list_places(
     place_by_name: dict[str, Callable[[], Plan]] = {
         "landed rows": partial(_plan_landed_rows, data_root, erased_people),
         "ledger": lambda: Plan({}, partial(recount_ledger, data_root.lake, traces.replaced_texts)),
-        "landing copies": partial(_plan_landing_copies, data_root, traces),
+        "landing copies": partial(_plan_landing_copies, data_root, traces, erased_people),
         "tables": partial(_plan_tables, data_root, traces),
         "run states": lambda: Plan({}, partial(_forget_runs, data_root)),
         "models": partial(_plan_models, data_root),
@@ -82,7 +91,7 @@ def list_places(
             "DuckDB views": lambda: Plan({}, partial(_rewrite_views, published_folder)),
             "feed": lambda: _build_plan(published_targets.plan_feed(published_folder, traces)),
             "pages": lambda: _build_plan(
-                published_targets.plan_pages(data_root.path, published_folder / "site", traces)
+                published_targets.plan_pages(data_root.path, published_folder / "site", data_root.lake, traces)
             ),
         }
     if has_pointer and (postgresql_options := publish_options.postgresql) is not None:
@@ -114,26 +123,38 @@ def remove_replaced_files(data_root: DataRoot) -> None:
     published_rows.remove_unnamed_files(data_root.settings.published_path)
 
 
-def delete_landing_copies(data_root: DataRoot, sources: Sequence[SourceConfig]) -> int:
+def delete_landing_copies(data_root: DataRoot, sources: Sequence[SourceConfig], erased_people: ErasedPeople) -> int:
     """Delete the landing copies of files in which records of erased people were passed over.
 
     A file holds columns that are never read, in any format, so that the whole copy is deleted: the rows of everybody
-    else are in the raw tables. Files outside the data root belong to somebody else and stay.
+    else are in the raw tables. Files outside the data root belong to somebody else and stay. Files of answers are
+    written by us alone and lose the rows of erased people only: what others withdraw in them holds before a run
+    publishes.
 
     Args:
         data_root: The data root.
         sources: The sources whose files are looked at.
+        erased_people: The list.
 
     Returns:
         The number of files.
     """
-    copy_paths = find_landed_copies(data_root, sources, _HAS_ERASED)
-    delete_with_marks(copy_paths)
-    return len(copy_paths)
+    state_by_path = find_landed_copies(data_root, _list_other_exports(data_root, sources), _HAS_ERASED)
+    delete_unchanged(data_root.path, state_by_path)
+    ledger = read_ledger(data_root.lake).filter(_HAS_ERASED.fill_null(False))
+    file_names = set(ledger["file_name"])
+    answer_files = [
+        (source, answer_path)
+        for source, answer_path in _list_answer_files(data_root, sources)
+        if answer_path.name in file_names
+    ]
+    return len(state_by_path) + remove_erased_answers(data_root, answer_files, erased_people)
 
 
-def find_landed_copies(data_root: DataRoot, sources: Sequence[SourceConfig], ledger_condition: pl.Expr) -> list[Path]:
-    """The landing copies, within the data root, with the content of rows of the ledger that meet a condition.
+def find_landed_copies(
+    data_root: DataRoot, sources: Sequence[SourceConfig], ledger_condition: pl.Expr
+) -> dict[Path, FileState]:
+    """Find the landing copies, within the data root, with the content of rows of the ledger that meet a condition.
 
     Args:
         data_root: The data root.
@@ -141,31 +162,25 @@ def find_landed_copies(data_root: DataRoot, sources: Sequence[SourceConfig], led
         ledger_condition: A condition on a row of the ledger; null counts as not met.
 
     Returns:
-        The files, sorted.
+        By file, sorted: its state before its content was read.
     """
     ledger = read_ledger(data_root.lake).filter(ledger_condition.fill_null(False))
     if ledger.is_empty() or not data_root.owns_landing:
-        return []
+        return {}
     landed_file_names, landed_file_hashes = set(ledger["file_name"]), set(ledger["file_sha256"])
-    return sorted(
+    candidate_paths = sorted(
         {
             landing_path
             for source in sources
             for landing_path in list_landing_files(data_root.landing_folder, source.path)
-            if landing_path.name in landed_file_names and file_sha256(landing_path) in landed_file_hashes
+            if landing_path.name in landed_file_names
         }
     )
-
-
-def delete_with_marks(copy_paths: Iterable[Path]) -> None:
-    """Delete landing copies, each with the file that marks it as complete.
-
-    Args:
-        copy_paths: The copies.
-    """
-    for copy_path in copy_paths:
-        copy_path.unlink(missing_ok=True)
-        copy_path.with_name(copy_path.name + DONE_SUFFIX).unlink(missing_ok=True)
+    return {
+        landing_path: file_state
+        for landing_path in candidate_paths
+        if (file_state := read_file_state(landing_path)) and file_sha256(landing_path) in landed_file_hashes
+    }
 
 
 def _plan_landed_rows(data_root: DataRoot, erased_people: ErasedPeople) -> Plan:
@@ -178,20 +193,80 @@ def _plan_landed_rows(data_root: DataRoot, erased_people: ErasedPeople) -> Plan:
     return Plan(deleted_count_by_table, partial(delete_from_landed_files, file_deletions))
 
 
-def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces) -> Plan:
+def _plan_landing_copies(data_root: DataRoot, traces: PersonTraces, erased_people: ErasedPeople) -> Plan:
     """The copies in which records were passed over, those that hold one of the person's texts elsewhere, and requests.
 
     A file that was not landed yet stays: it also holds the records of other people. The next run lands it without the
-    person, and then deletes it.
+    person, and then deletes it. Files of answers lose the person's rows, landed or not.
     """
-    sources = data_root.config.sources
-    landed_copies = find_landed_copies(data_root, sources, pl.lit(True))
+    exports = _list_other_exports(data_root, data_root.config.sources)
+    landed_copies = find_landed_copies(data_root, exports, pl.lit(True))
     taxonomy_paths = {data_root.landing_folder / taxonomy_file for taxonomy_file in data_root.config.taxonomy.files}
-    deleted_paths = set(find_landed_copies(data_root, sources, _HAS_ERASED))
+    deleted_states = find_landed_copies(data_root, exports, _HAS_ERASED)
     # a number that is also the id of a record may be the person's, in a column that is never read or is cleared
-    deleted_paths |= set(select_files_with(landed_copies, traces.replaced_texts)) - taxonomy_paths
-    deleted_paths |= set(list_obsolete_access_requests(data_root, traces))
-    return Plan({"": len(deleted_paths)}, partial(delete_with_marks, sorted(deleted_paths)))
+    for copy_path in select_files_with(landed_copies, traces.replaced_texts):
+        if copy_path not in taxonomy_paths:
+            deleted_states[copy_path] = landed_copies[copy_path]
+    for request_path in list_obsolete_access_requests(data_root, traces):
+        if request_state := read_file_state(request_path):
+            deleted_states[request_path] = request_state
+    answer_files = _list_answer_files(data_root, data_root.config.sources)
+    answer_count = sum(
+        count_answer_rows(answer_path, _find_erased_rows(source, erased_people)) for source, answer_path in answer_files
+    )
+
+    def execute() -> None:
+        delete_unchanged(data_root.path, deleted_states)
+        remove_erased_answers(data_root, answer_files, erased_people)
+
+    return Plan({"": len(deleted_states)} | ({"rows of answers": answer_count} if answer_count else {}), execute)
+
+
+def _list_other_exports(data_root: DataRoot, sources: Sequence[SourceConfig]) -> list[SourceConfig]:
+    """The sources whose files other systems write."""
+    return [source for source in sources if not is_answer_source(data_root.config, source)]
+
+
+def _list_answer_files(data_root: DataRoot, sources: Sequence[SourceConfig]) -> list[tuple[SourceConfig, Path]]:
+    """The files of people's answers, each with its source."""
+    return [
+        (source, answer_path)
+        for source in sources
+        if is_answer_source(data_root.config, source)
+        for answer_path in list_landing_files(data_root.landing_folder, source.path)
+    ]
+
+
+def remove_erased_answers(
+    data_root: DataRoot, answer_files: Sequence[tuple[SourceConfig, Path]], erased_people: ErasedPeople
+) -> int:
+    """Remove the rows of erased people from files of answers, so that no answer of others is lost.
+
+    Args:
+        data_root: The data root.
+        answer_files: The files, each with its source.
+        erased_people: The list.
+
+    Returns:
+        The number of files that changed.
+    """
+    if not answer_files:
+        return 0
+    with lock_answers(data_root.path):
+        return sum(
+            remove_answer_rows(answer_path, _find_erased_rows(source, erased_people)) > 0
+            for source, answer_path in answer_files
+        )
+
+
+def _find_erased_rows(source: SourceConfig, erased_people: ErasedPeople) -> Callable[[pl.DataFrame], pl.Series]:
+    """Whether each row of a file of answers is an erased person's."""
+    suppression = Suppression.of_source(erased_people, source)
+
+    def find_erased_rows(rows: pl.DataFrame) -> pl.Series:
+        return rows.select(is_erased=suppression.identifies_erased_person(rows.columns)).to_series()
+
+    return find_erased_rows
 
 
 def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:

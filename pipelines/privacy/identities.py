@@ -36,6 +36,7 @@ class PersonTraces:
         names: Their names as displayed.
         reply_ids: The ids of their replies.
         record_numbers: Their numbers and accounts that are ids of records as well, such as of an issue.
+        shared_names: Their names as displayed that others have too.
     """
 
     person_ids: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class PersonTraces:
     names: tuple[str, ...] = ()
     reply_ids: tuple[str, ...] = ()
     record_numbers: tuple[str, ...] = ()
+    shared_names: tuple[str, ...] = ()
 
     @classmethod
     def from_document(cls, traces_document: Mapping[str, Sequence[Any]]) -> "PersonTraces":
@@ -72,6 +74,12 @@ class PersonTraces:
     def searched_texts(self) -> tuple[str, ...]:
         """The texts that no file may hold after the erasure, but for those that may stand for something else."""
         return tuple(text for text in self.replaced_texts if text not in self.record_numbers)
+
+    @property
+    def page_texts(self) -> tuple[str, ...]:
+        """The texts whose lines go from other people's pages, which the next run writes anew: rather one too many."""
+        shared_names = (name for name in self.shared_names if len(name) >= _MIN_SEARCHED_LENGTH)
+        return tuple(sorted({*self.replaced_texts, *shared_names}))
 
     @property
     def replaced_texts(self) -> tuple[str, ...]:
@@ -119,13 +127,15 @@ def find_traces(lake: Lake, config: Config, person_ids: Iterable[str]) -> Person
         lake.scan(PERSON).filter(is_selected).collect() for is_selected in (is_searched_person, ~is_searched_person)
     )
     replies = lake.scan(REPLY_EFFECT).filter(is_searched_person).select("reply_id").collect()
+    names, other_names = set(own_person_rows["display_name"].drop_nulls()), set(other_person_rows["display_name"])
     return PersonTraces(
         person_ids=tuple(sorted_ids),
         employee_numbers=_sort_without(own_mentions["employee_number"], other_keys_by_column["employee_number"]),
         addresses=_sort_without(own_mentions["work_email"], other_keys_by_column["work_email"]),
         accounts=tuple(sorted(accounts)),
-        names=_sort_without(own_person_rows["display_name"], set(other_person_rows["display_name"])),
+        names=tuple(sorted(names - other_names)),
         reply_ids=_sort_without(replies["reply_id"], set()),
+        shared_names=tuple(sorted(names & other_names)),
     )
 
 

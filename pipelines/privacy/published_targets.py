@@ -7,7 +7,7 @@ Does not belong here: the files of snapshots (`published_rows`), publishing (`pi
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions
+from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
 from pipelines.contracts.personal_columns import person_columns
 from pipelines.privacy.content_search import find_contents_with
@@ -26,6 +27,7 @@ from pipelines.publish.queries import quote_text
 from pipelines.publish.site.page_data import name_team_page
 from pipelines.publish.site.page_names import read_page_names, write_page_names
 from pipelines.storage.atomic_write import write_text_atomically
+from pipelines.storage.lake import Lake
 from pipelines.storage.row_deletion import RowDeletion, rewrite_parquet
 
 # The columns of published tables that hold a person_id.
@@ -61,15 +63,21 @@ def plan_feed(published_folder: Path, traces: PersonTraces) -> CountedDeletion:
     return event_count, delete_events
 
 
-def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDeletion:
+def plan_pages(root: Path, site_folder: Path, lake: Lake, traces: PersonTraces) -> CountedDeletion:
     """The pages of people, and the lines that name them on other pages, in the pages of every snapshot.
+
+    A line that names a namesake goes as well, but not from the namesake's own page: pages are written anew by the next
+    run, and nobody can tell whom of both a line is about.
 
     Args:
         root: The data root, which has the key of the pages' names.
         site_folder: The folder of the pages.
+        lake: The lake, which has the names of everybody else.
         traces: The keys by which the people are named.
     """
     page_names = read_page_names(root)
+    namesakes = lake.scan(PERSON).filter(pl.col("display_name").is_in(list(traces.shared_names))).collect()
+    namesake_folder_names = {page_names.folder_of(person_id) for person_id in namesakes["person_id"]}
     person_folder_names = {page_names.folder_of(person_id) for person_id in traces.person_ids}
     # an earlier version named pages by person_id, and listed them in an index and in a table
     former_page_names = {name_team_page(person_id) for person_id in traces.person_ids}
@@ -82,19 +90,19 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDe
         else:
             paths_by_inode.setdefault((path.stat().st_dev, path.stat().st_ino), []).append(path)
     page_contents = ((inode_key, paths[0].read_bytes()) for inode_key, paths in paths_by_inode.items())
-    mentioning_page_paths = [
-        path
-        for inode_key in sorted(find_contents_with(page_contents, traces.searched_texts))
+    erased_texts_by_path = {
+        path: traces.replaced_texts if path.parent.name in namesake_folder_names else traces.page_texts
+        for inode_key in sorted(find_contents_with(page_contents, traces.page_texts))
         for path in paths_by_inode[inode_key]
-    ]
+    }
 
     def delete_pages() -> None:
         for path in person_page_paths:
             path.unlink(missing_ok=True)
             if path.parent.name in person_folder_names:
                 shutil.rmtree(path.parent, ignore_errors=True)
-        for path in mentioning_page_paths:
-            _delete_lines_about(path, traces)
+        for path, erased_texts in erased_texts_by_path.items():
+            _delete_lines_about(path, erased_texts)
         for path in sorted(site_folder.rglob(_FORMER_FINGERPRINTS_FILE)):
             rewrite_parquet(path, RowDeletion(pl.col("file").is_in(sorted(former_page_names)), {}))
         renewal_counts = {
@@ -104,7 +112,7 @@ def plan_pages(root: Path, site_folder: Path, traces: PersonTraces) -> CountedDe
         }
         write_page_names(root, replace(page_names, renewal_counts=renewal_counts))
 
-    return len(person_page_paths) + len(mentioning_page_paths), delete_pages
+    return len(person_page_paths) + len(erased_texts_by_path), delete_pages
 
 
 def plan_postgresql(postgresql_options: PostgresqlOptions, traces: PersonTraces) -> CountedDeletion:
@@ -180,10 +188,10 @@ def replace_in_bucket(published_folder: Path, lake_root: Path, store_options: Ob
     return sent_bytes
 
 
-def _delete_lines_about(path: Path, traces: PersonTraces) -> None:
-    """Delete the lines of a page that name one of the people."""
+def _delete_lines_about(path: Path, erased_texts: Sequence[str]) -> None:
+    """Delete the lines of a page that hold one of the texts."""
     page_lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    lines_about = find_contents_with(((line, line.encode()) for line in page_lines), traces.searched_texts)
+    lines_about = find_contents_with(((line, line.encode()) for line in page_lines), erased_texts)
     _delete_lines(path, lines_about.__contains__)
 
 

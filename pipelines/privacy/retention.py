@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import DELIVERY
 from pipelines.contracts.table import Table
+from pipelines.ingest.answer_files import delete_unchanged
 from pipelines.ingest.deleted_files import FILE_DELETED, is_delivery_due, is_due
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.raw_tables import delivery_files
 from pipelines.privacy.data_root import DataRoot
-from pipelines.privacy.erasure_places import delete_with_marks, find_landed_copies, list_curated_tables
+from pipelines.privacy.erasure_places import find_landed_copies, list_curated_tables
 from pipelines.privacy.landed_rows import recount_ledger
 from pipelines.storage.lake import Lake
 from pipelines.storage.row_deletion import RowDeletion, count_in_table, delete_from_table, rewrite_parquet
@@ -160,9 +161,9 @@ def _delete_landing_copies(data_root: DataRoot, today: date) -> int:
     """The landing copies, within the data root, of files that were delivered too long ago."""
     # a content that came again since is not due
     is_content_due = is_delivery_due(_RAW_DAYS, today).all().over("file_sha256")
-    due_paths = find_landed_copies(data_root, data_root.config.sources, is_content_due)
-    delete_with_marks(due_paths)
-    return len(due_paths)
+    due_states = find_landed_copies(data_root, data_root.config.sources, is_content_due)
+    delete_unchanged(data_root.path, due_states)
+    return len(due_states)
 
 
 def _delete_table_rows(data_root: DataRoot, today: date) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Erasure with whole runs: everybody else's rows are those of a company that never had the person."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 from conftest import END, DemoRun, run_pipeline
 
+from assets.cli.run import execute_run
 from assets.cli.terminal.console import resolve_settings
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from pipelines.contracts.catalog import ACCOUNT, FILE_TABLES, PERSON, TABLES
@@ -32,6 +34,10 @@ HISTORY_COLUMNS = (
     "delivery_number",
 )
 HISTORY_TABLES = {DRIFT, SNAPSHOT, PUBLISH_TARGET, *FILE_TABLES}
+RUST_FOLDER = os.environ.get("FOOTSTEPS_TEST_RUST", "")
+RUST_DECLARATION = Path(__file__).parents[2] / "examples" / "rust" / "footsteps.yaml"
+# About 500 of 6,000 people: their first run takes half a minute.
+TWELFTH = pl.col("person_id").cast(pl.String).str.slice(-6).hash(seed=0) % 12 == 0
 
 
 def open_stores(root: Path) -> DataRoot:
@@ -87,3 +93,51 @@ def test_after_an_erasure_the_tables_are_those_of_a_company_without_the_person(
     complete_erasures(open_stores(restored), datetime.now(UTC))
     assert find_files_with(restored, texts) == []
     assert current_snapshot(restored / "published").as_of == END
+
+
+def write_rust_exports(root: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Write a part of the people of an open-source organisation as exports; returns commits and role changes."""
+    commits = pl.read_parquet(Path(RUST_FOLDER) / "project_commits.parquet").filter(TWELFTH)
+    changes = pl.read_csv(Path(RUST_FOLDER) / "hr_role_changes.csv", infer_schema=False).filter(TWELFTH)
+    (root / "landing").mkdir(parents=True)
+    commits.write_parquet(root / "landing" / "project_commits.parquet")
+    changes.write_csv(root / "landing" / "hr_role_changes.csv")
+    declaration = RUST_DECLARATION.read_text() + "privacy: {erased_people: ../kept/erased.jsonl}\n"
+    (root / "footsteps.yaml").write_text(declaration)
+    return commits, changes
+
+
+def run_to_newest_event(root: Path) -> None:
+    settings = resolve_settings(root)
+    execute_run(settings, load_config(settings), None, allow_row_count_drop=True)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not RUST_FOLDER, reason="FOOTSTEPS_TEST_RUST does not name the folder of the rust data")
+def test_a_hundred_real_people_are_erased_and_everybody_else_has_the_rows_of_a_company_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, "the secret of an organisation")
+    erased, fresh = tmp_path / "erased", tmp_path / "fresh"
+    commits, _ = write_rust_exports(erased)
+    write_rust_exports(fresh)
+    run_to_newest_event(erased)
+    # the day of the run is that of the newest commit: whoever made it stays
+    newest_person = commits.sort("ts")["person_id"].cast(pl.String)[-1]
+    person_ids = commits["person_id"].cast(pl.String).unique().sort().drop_nulls().to_list()
+    erased_ids = {person_id for person_id in person_ids if person_id != newest_person}
+    erased_ids = set(sorted(erased_ids)[:: len(erased_ids) // 100][:100])
+    assert len(erased_ids) == 100
+
+    receipt = erase_people(open_stores(erased), erased_ids, datetime.now(UTC))
+    assert receipt is not None
+    assert receipt.remaining == ()
+    assert find_files_with(erased, sorted(erased_ids)) == []
+
+    run_to_newest_event(erased)
+    run_to_newest_event(fresh)
+    for folder in (erased, fresh / "lake", fresh / "published"):
+        assert find_files_with(folder, sorted(erased_ids)) == [], folder
+    expected = read_comparable(Lake(fresh / "lake"))
+    for name, rows in read_comparable(Lake(erased / "lake")).items():
+        assert rows.equals(expected[name]), name

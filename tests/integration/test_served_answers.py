@@ -1,6 +1,8 @@
 """Every kind of answer that people give on their page is in the published rows of the next run."""
 
+import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,14 +17,21 @@ from assets.cli.run import execute_run
 from assets.cli.terminal.console import resolve_settings
 from assets.web.app import create_app
 from pipelines.config.company import read_config
-from pipelines.contracts.catalog import CONSENT
+from pipelines.contracts.catalog import CONSENT, PERSON
 from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_EVIDENCE, OUT_MASTERY, REPLY_EFFECT
+from pipelines.privacy.content_search import find_files_with
+from pipelines.privacy.data_root import DataRoot
+from pipelines.privacy.erased_people import KEY_VARIABLE
+from pipelines.privacy.erasure import open_list
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.lake import Lake
 
-SECRETS = {"FOOTSTEPS_PROXY_SECRET": "a secret of the proxy", "FOOTSTEPS_ERASURE_KEY": "a key of the erased list"}
+SECRETS = {"FOOTSTEPS_PROXY_SECRET": "a secret of the proxy", KEY_VARIABLE: "a key of the erased list"}
 SERVE = """
-privacy: {erasure_requests: "requests/erasure_*.csv", access_requests: "requests/access_*.csv"}
+privacy:
+  erased_people: ../kept/erased.jsonl
+  erasure_requests: "requests/erasure_*.csv"
+  access_requests: "requests/access_*.csv"
 serve: {header: {header: X-User, key: employee_number}}
 """
 PATH_BY_KIND = {
@@ -45,11 +54,16 @@ EFFECT_BY_KIND = {
 
 @dataclass(frozen=True)
 class AnsweredRun:
-    """A run, and the next one after one answer of each kind; who answered, and about which micro-skill."""
+    """A run, and the next one after one answer of each kind; who answered, and about which micro-skill.
+
+    `asked` is what the page said to whoever asked for erasure, before that run.
+    """
 
     before: Snapshot
     after: Snapshot
     root: Path
+    client: TestClient
+    asked: str
     person_by_kind: dict[str, str]
     skill_by_kind: dict[str, str]
 
@@ -61,8 +75,14 @@ class AnsweredRun:
 
 
 @pytest.fixture(scope="module")
-def answered(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> AnsweredRun:
-    root = tmp_path_factory.mktemp("answered") / "copy"
+def answered(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AnsweredRun]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv(KEY_VARIABLE, SECRETS[KEY_VARIABLE])
+        yield run_with_answers(demo_run, tmp_path_factory.mktemp("answered") / "copy")
+
+
+def run_with_answers(demo_run: DemoRun, root: Path) -> AnsweredRun:
+    """Answer on a copy of the demo, then run it again; the erasure makes the run compute everything and train."""
     shutil.copytree(demo_run.settings.root, root, ignore=shutil.ignore_patterns("dagster_home"))
     config_file = root / "footsteps.yaml"
     config_file.write_text(config_file.read_text() + SERVE)
@@ -73,12 +93,18 @@ def answered(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Ans
     for kind, person_id in person_by_kind.items():
         response = client.post(
             f"/api/v1/me/{PATH_BY_KIND[kind]}",
-            headers={"X-User": person_id, "X-Footsteps-Proxy-Secret": SECRETS["FOOTSTEPS_PROXY_SECRET"]},
+            headers=sign_in(person_id),
             json={"kind": kind, **describe_answer(kind, skill_by_kind[kind])},
         )
         assert response.status_code == 201, (kind, response.text)
+    asked = client.get("/people/me/", headers=sign_in(person_by_kind["erasure"])).text
+    open_list(DataRoot(settings, config, root / "landing"), is_new=True)
     after = execute_run(settings, config, END + timedelta(days=1), False).snapshot
-    return AnsweredRun(before, after, root, person_by_kind, skill_by_kind)
+    return AnsweredRun(before, after, root, client, asked, person_by_kind, skill_by_kind)
+
+
+def sign_in(person_id: str) -> dict[str, str]:
+    return {"X-User": person_id, "X-Footsteps-Proxy-Secret": SECRETS["FOOTSTEPS_PROXY_SECRET"]}
 
 
 def choose_people(before: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
@@ -90,9 +116,7 @@ def choose_people(before: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
     without_wish = first_steps.filter(pl.col("autonomy").is_null())["person_id"][0]
     others = iter(first_steps.filter(pl.col("person_id") != without_wish)["person_id"])
     special = {"withdraw": named_ids[0], "opt_in": opted_out_ids[0], "wish": without_wish}
-    # erasure is tested with the other ways to erase; here it needs a list of erased people
-    kinds = [kind for kind in PATH_BY_KIND if kind != "erasure"]
-    person_by_kind = {kind: special.get(kind) or next(others) for kind in kinds}
+    person_by_kind = {kind: special.get(kind) or next(others) for kind in PATH_BY_KIND}
     held = before.scan(OUT_MASTERY.name).collect().sort("person_id", "skill_id")
     skill_by_kind = {}
     for kind, person_id in person_by_kind.items():
@@ -106,7 +130,7 @@ def describe_answer(kind: str, skill_id: str) -> dict[str, Any]:
     """The fields of an answer besides its kind."""
     if kind in ("opt_out", "opt_in"):
         return {}
-    if kind == "copy":
+    if kind in ("copy", "erasure"):
         return {"is_confirmed": True}
     if kind in ("consent", "withdraw"):
         last_day = {"expires_date": "2027-01-01"} if kind == "consent" else {}
@@ -158,3 +182,30 @@ def test_wishes_consents_and_preferences_are_in_the_next_snapshot(answered: Answ
 def test_a_request_for_a_copy_waits_for_the_data_protection_officer(answered: AnsweredRun) -> None:
     (request_file,) = (answered.root / "landing" / "requests").iterdir()
     assert answered.person_by_kind["copy"] in request_file.read_text()
+
+
+@pytest.mark.slow
+def test_who_asked_for_erasure_is_erased_by_the_next_run(answered: AnsweredRun) -> None:
+    person_id = answered.person_by_kind["erasure"]
+    assert "You asked to be erased: nothing is recommended to you any more" in answered.asked
+    assert "You asked for no recommendations." not in answered.asked
+    # the request is gone, and only the request for a copy is left
+    assert [path.name[:6] for path in (answered.root / "landing" / "requests").iterdir()] == ["access"]
+    lake_people = Lake(answered.root / "lake").scan(PERSON).collect()
+    assert lake_people.filter(person_id=person_id).is_empty()
+    for table in answered.after.tables:
+        rows = answered.after.scan(table.name).collect()
+        named = [column for column in ("person_id", "companion_id") if column in rows.columns]
+        assert all(rows.filter(pl.col(column) == person_id).is_empty() for column in named), table.name
+    assert find_files_with(answered.root / "published", [person_id]) == []
+    (receipt_file,) = (answered.root.parent / "kept" / "erased.receipts").iterdir()
+    assert json.loads(receipt_file.read_text())["counts"]["tables: core_hr__entity_person"] == 1
+    # the page and the interface know the person no more, and say so
+    page = answered.client.get("/people/me/", headers=sign_in(person_id))
+    steps = answered.client.get("/api/v1/me/next-steps", headers=sign_in(person_id))
+    assert (page.status_code, steps.status_code) == (401, 401)
+    assert "or because you were erased" in page.text
+    assert "or because you were erased" in steps.json()["error"]
+    # everybody else's answers of that day are still there, and their pages are served
+    assert answered.client.get("/people/me/", headers=sign_in(answered.person_by_kind["wish"])).status_code == 200
+    assert len(list((answered.root / "landing" / "answers").iterdir())) == 4

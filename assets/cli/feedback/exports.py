@@ -4,12 +4,27 @@ Belongs here: what commands share around the rows: settings, failures, the print
 Does not belong here: the export and its rows (`assets.answers.landing_rows`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from assets.answers.landing_rows import AnswerRefused, ExportFile, find_export
 from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
 from assets.cli.terminal.inputs import load_config, resolve_landing_folder
 from pipelines.contracts.canonical_schemas import CanonicalSchemaName
+
+
+@contextmanager
+def report_refusals() -> Iterator[None]:
+    """Let a command, or a block, fail with the sentence of an answer that is refused.
+
+    Raises:
+        CommandFailed: If the answer cannot be written.
+    """
+    try:
+        yield
+    except AnswerRefused as refusal:
+        raise CommandFailed(str(refusal)) from refusal
 
 
 def open_export(
@@ -34,27 +49,12 @@ def open_export(
         The export.
 
     Raises:
-        CommandFailed: If there is no such source, or it maps too few columns.
+        AnswerRefused: If there is no such source, or it maps too few columns.
     """
     settings = resolve_settings(data_root, config_file, landing_folder)
     company_config = load_config(settings)
     exports_folder = resolve_landing_folder(settings, company_config)
-    try:
-        return find_export(settings, company_config, exports_folder, schema_name, required_columns, declaration_example)
-    except AnswerRefused as refusal:
-        raise CommandFailed(str(refusal)) from refusal
-
-
-def find_person_key(export_file: ExportFile, person_id: str) -> dict[str, str]:
-    """Look up the column and value by which the export names a person; see `ExportFile.find_person_key`.
-
-    Raises:
-        CommandFailed: If nobody has the person_id, or the person has no such key.
-    """
-    try:
-        return export_file.find_person_key(person_id)
-    except AnswerRefused as refusal:
-        raise CommandFailed(str(refusal)) from refusal
+    return find_export(settings, company_config, exports_folder, schema_name, required_columns, declaration_example)
 
 
 def print_written(written_values: dict[str, object], csv_file: Path, is_written: bool, as_json: bool) -> None:

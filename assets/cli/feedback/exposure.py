@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from assets.answers.landing_rows import append_row, format_time, lock_answers, read_csv_rows
-from assets.cli.feedback.exports import find_person_key, open_export, print_written
+from assets.answers.landing_rows import append_row, format_time, read_csv_rows
+from assets.cli.feedback.exports import open_export, print_written, report_refusals
 from assets.cli.terminal.console import CommandFailed
 from assets.cli.terminal.inputs import load_current_snapshot
 from pipelines.config.settings import Settings
 from pipelines.contracts.columns import COLUMNS, STAGES
 from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.ingest.answer_files import lock_answers
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 
 _STEP_COLUMNS = ("snapshot_id", "skill_id", "to_stage")
@@ -48,6 +49,7 @@ class ShownStep:
     happened_at: datetime | None = None
 
 
+@report_refusals()
 def write_record(
     data_root: Path | None,
     config_file: Path | None,
@@ -89,7 +91,7 @@ def write_record(
         "to_stage": shown_step.to_stage,
     }
     export_record = {
-        **find_person_key(export_file, shown_step.person_id),
+        **export_file.find_person_key(shown_step.person_id),
         **export_file.to_exported_values({**step_values, **kind_specific_values}),
     }
     with lock_answers(export_file.settings.root):

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.answers.landing_rows import PERSON_KEYS, append_row, lock_answers, read_csv_rows
-from assets.cli.feedback.exports import find_person_key, open_export, print_written
+from assets.answers.landing_rows import PERSON_KEYS, append_row, read_csv_rows
+from assets.cli.feedback.exports import open_export, print_written, report_refusals
 from assets.cli.terminal.console import CommandFailed
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import ALIAS, PREREQUISITE, ROLE_PROFILE, SKILL
 from pipelines.contracts.columns import REPLY_KINDS, STAGES, STEP_GOALS
 from pipelines.core.taxonomy import Taxonomy, match_skills
+from pipelines.ingest.answer_files import lock_answers
 from pipelines.storage.lake import Lake
 
 _REQUIRED_COLUMNS = ("record_code", "skill_text", "step_goal", "reply_kind", "until_date", "stated_stage", "replied_at")
@@ -45,6 +46,7 @@ class Reply:
     stated_stage: str | None = None
 
 
+@report_refusals()
 def write_reply(
     data_root: Path | None,
     config_file: Path | None,
@@ -69,7 +71,7 @@ def write_reply(
         "until_date": reply.snoozed_until.isoformat() if reply.snoozed_until else "",
         "stated_stage": reply.stated_stage or "",
     }
-    reply_row = {**find_person_key(export_file, person_id), **export_file.to_exported_values(canonical_values)}
+    reply_row = {**export_file.find_person_key(person_id), **export_file.to_exported_values(canonical_values)}
     with lock_answers(export_file.settings.root):
         is_written = append_reply(
             export_file.path, reply_row, export_file.header_by_column, replied_at or datetime.now(UTC)

@@ -29,6 +29,7 @@ from pipelines.contracts.catalog import (
     SKILL,
     SQUAD_REPLY,
 )
+from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.oversight_tables import PAUSE
@@ -67,7 +68,7 @@ class PageData:
         lake: The lake it was made from.
         company_name: Name of the company.
         skill_row_by_id: Rows of core__entity_skill by skill_id.
-        person_row_by_id: person_id, display_name, unit_name, role_name and source_name by person_id.
+        person_row_by_id: person_id, display_name, unit_name, role_name, source_name and has_left by person_id.
         evidence_counts: One row (person_id, source_name, mode, rows, first, last) per person, source and kind of stored
             row: a mode of evidence, or one of wish, consent, reply, preference and
             squad_reply.
@@ -179,7 +180,14 @@ def load_page_data(
         The input of the pages.
     """
     skills = lake.scan(SKILL).collect()
-    people = lake.scan(PERSON).select("person_id", "display_name", "unit_name", "role_name", "source_name").collect()
+    people = (
+        lake.scan(PERSON)
+        .select(
+            *("person_id", "display_name", "unit_name", "role_name", "source_name"),
+            has_left=~is_employed().fill_null(True),
+        )
+        .collect()
+    )
     sources = lake.scan(DELIVERY).select("source_name", "system_name").unique().sort("source_name", "system_name")
     return PageData(
         snapshot,

@@ -55,6 +55,16 @@ NO_LIST_TEXTS = {
     "nothing_eligible": message("Nothing is open to you at present that you have not reached already."),
     "opted_out": message("You asked for no recommendations."),
     PAUSED: message("Your company has paused recommendations for everybody."),
+    # served pages alone say these two: people who left keep their sign-in for a while
+    "left": message(
+        "By the HR export you have left: nothing is estimated for you any more, and nothing is recommended to you. "
+        "What is stored about you is listed below."
+    ),
+    # before the run that erases the person
+    "erasure_requested": message(
+        "You asked to be erased: nothing is recommended to you any more, and you are shown to nobody. "
+        "The next run, usually at night, removes you from everything."
+    ),
     "all_dismissed": message(
         "You said “Not for me” to everything that is open; each step returns when its time is over."
     ),
@@ -106,6 +116,9 @@ def render_person_page(
     person_profile = page_data.person_row_by_id.get(person_rows.person_id, {})
     first_step: Row = person_rows.steps[0] if person_rows.steps else {"no_recommendation_reason": "too_little_evidence"}
     no_list_reason, as_of = first_step["no_recommendation_reason"], first_step.get("as_of")
+    has_left = bool(person_profile.get("has_left")) and not person_rows.steps
+    if has_left:
+        no_list_reason = "left"
     page_values = {
         "as_of": as_of,
         "name": page_data.person_name(person_rows.person_id),
@@ -115,6 +128,7 @@ def render_person_page(
         "steps": [] if no_list_reason else _describe_steps(page_data, person_rows, language),
         "openings": describe_openings(person_rows.openings, page_data, language),
         "squad_answers": describe_squad_answers(person_rows.squad_answers, page_data, language),
+        "has_left": has_left,
         "capabilities": view_capabilities(page_data, person_rows, language),
         "practice": describe_own_practice(person_rows.practice, language),
         "viewers": describe_viewers(person_rows.viewer_counts, page_data, language),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipelines.contracts.catalog import DELIVERY
+from pipelines.contracts.catalog import ASPIRATION, CONSENT, DELIVERY, PREFERENCE, REPLY
 from pipelines.contracts.columns import PAUSED
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
@@ -19,6 +19,7 @@ from pipelines.publish.site.free_choice_section import describe_free_choice
 from pipelines.publish.site.language import PageLanguage, message
 from pipelines.publish.site.page_data import PageData, Row, heading
 from pipelines.publish.site.run_section import Section
+from pipelines.storage.lake import Lake
 
 _SEGMENT_TEXTS = {
     "long": message("people with a long history"),
@@ -122,17 +123,29 @@ def _describe_sources(page_data: PageData, language: PageLanguage) -> Section:
         .sort("source_name", "delivery_status")
         .collect()
     )
+    stating_sources = _list_stating_sources(page_data.lake)
+
+    def format_rows(source_name: str, row_count: int | None) -> str:
+        is_left_out = source_name in stating_sources and (row_count or 0) < page_data.smallest_team
+        return "–" if is_left_out else language.format_number(row_count or 0)
+
     source_rows = [
         [
             source_name,
             language.translate(_DELIVERY_TEXTS[delivery_status]),
-            *(language.format_number(count or 0) for count in (file_count, good_count, bad_count)),
+            language.format_number(file_count),
+            format_rows(source_name, good_count),
+            language.format_number(bad_count or 0),
         ]
         for source_name, delivery_status, file_count, good_count, bad_count in delivery_counts.iter_rows()
     ]
     return Section(
         language.translate("Sources and quarantine"),
-        language.translate("Files of each source since the first run, accepted rows, and rows in quarantine."),
+        language.translate(
+            "Files of each source since the first run, accepted rows, and rows in quarantine. What people stated "
+            "themselves is counted from %(count)s rows on.",
+            count=language.format_number(page_data.smallest_team),
+        ),
         [
             language.translate("source"),
             language.translate("status"),
@@ -142,6 +155,15 @@ def _describe_sources(page_data: PageData, language: PageLanguage) -> Section:
         ],
         source_rows,
         text_column_count=2,
+    )
+
+
+def _list_stating_sources(lake: Lake) -> frozenset[str]:
+    """The sources of what people state themselves: few rows of one, such as two opt-outs, are few people."""
+    return frozenset(
+        source_name
+        for table in (PREFERENCE, CONSENT, REPLY, ASPIRATION)
+        for source_name in lake.scan(table).select("source_name").unique().collect().to_series()
     )
 
 

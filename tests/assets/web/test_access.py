@@ -1,6 +1,7 @@
 """Who sees what: by page, and by the JSON interface; and what the log holds."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from assets.web.identity import ServeRefused
 from assets.web.openapi import build_openapi
 from pipelines.config.company import ConfigError, read_config
 from pipelines.config.settings import Settings
-from pipelines.contracts.catalog import ACCOUNT, PERSON
+from pipelines.contracts.catalog import ACCOUNT, DELIVERY, PERSON, PREFERENCE
 from pipelines.snapshots.reader import POINTER
 from pipelines.storage.lake import Lake
 
@@ -134,6 +135,46 @@ def test_people_who_left_are_on_no_team_and_lead_and_are_led_by_nobody(tmp_path:
     assert list_units_if_left("nobody") == [["Data"], ["Data", "Small"]]
     assert list_units_if_left("p0000") == [[], ["Small"]]
     assert list_units_if_left("p0006") == [["Data"], []]
+
+
+def test_the_page_of_somebody_who_left_says_that_nothing_is_estimated(tmp_path: Path) -> None:
+    root = make_company(tmp_path)
+    people = fill_contract_columns(
+        PERSON, [{"person_id": "p0009", "employee_number": "E9", "display_name": "Ann", "employment_status": "left"}]
+    )
+    lake = Lake(root / "lake")
+    lake.write(PERSON, pl.concat([lake.scan(PERSON).collect(), people]))
+    page = make_client(root).get("/people/me/", headers=sign_in("E9")).text
+    assert "By the HR export you have left" in page
+    assert "too little evidence" not in page
+    assert "No evidence of any micro-skill yet." not in page
+
+
+@pytest.mark.parametrize(("row_count", "shown"), [(2, "–"), (5, "5")])
+def test_a_few_statements_of_people_are_not_counted_on_the_page_of_the_run(
+    tmp_path: Path, row_count: int, shown: str
+) -> None:
+    root = make_company(tmp_path)
+    lake = Lake(root / "lake")
+    origin = {"source_name": "opt_outs", "file_sha256": "f"}
+    statement = {**origin, "record_code": "r", "person_id": "p0001", "is_opted_out": True, "stated_at": NOW}
+    lake.write(PREFERENCE, fill_contract_columns(PREFERENCE, [{**statement, "row_number": 1}]))
+    delivery = {
+        **origin,
+        "delivery_number": 1,
+        "system_name": "tabular",
+        "file_name": "opt_outs.csv",
+        "mapping_code": "m",
+        "delivered_date": NOW.date(),
+        "landed_at": NOW,
+        "delivery_status": "landed",
+        "good_count": row_count,
+        "bad_count": 0,
+    }
+    lake.write(DELIVERY, fill_contract_columns(DELIVERY, [delivery]))
+    page = make_client(root).get("/run.html", headers=sign_in("E5")).text
+    cells = re.findall(r"<t[hd][^>]*>(?:<bdi>)?([^<]*)", page[page.index("opt_outs") - 40 :])
+    assert cells[:5] == ["opt_outs", "read", "1", shown, "0"]
 
 
 def test_another_system_takes_no_key_from_anybody(tmp_path: Path) -> None:

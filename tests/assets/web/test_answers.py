@@ -320,6 +320,26 @@ def test_an_opt_out_holds_at_once_in_everything_that_is_served(client: TestClien
     assert len(rows) == 13
 
 
+def test_who_asked_for_erasure_did_not_opt_out(client: TestClient) -> None:
+    assert answer(client, "E1", kind="erasure", is_confirmed="yes") == 303
+    page = read_page(client, "E1")
+    assert "You asked to be erased: nothing is recommended to you any more" in page
+    assert "You asked for no recommendations." not in page
+    document = client.get("/api/v1/me/next-steps", headers=sign_in("E1")).json()
+    assert [step["skill_id"] for step in document["next_steps"]] == [None]
+    assert [(pending["kind"], pending["is_in_effect"]) for pending in document["pending"]] == [("erasure", True)]
+
+
+def test_a_list_that_two_pages_of_a_table_share_says_an_opt_out_once(client: TestClient) -> None:
+    assert answer(client, "E1", kind="opt_out") == 303
+    own_rows, cursor = [], ""
+    while cursor is not None:
+        page = client.get(f"/api/v1/tables/out__next_skill?limit=1&cursor={cursor}", headers=SYSTEM).json()
+        own_rows += [row for row in page["rows"] if row["person_id"] == "p0001"]
+        cursor = page["next_cursor"]
+    assert [row["no_recommendation_reason"] for row in own_rows] == ["opted_out"]
+
+
 def test_an_opt_out_is_counted_in_no_team(client: TestClient) -> None:
     def read_team() -> str:
         return client.get("/teams/Data.html", headers=sign_in("E0")).text

@@ -357,6 +357,31 @@ def test_the_name_of_a_namesake_stays(data_root: DataRoot) -> None:
     assert log_path.read_text() == "Ben Beispiel, (erased) and cleo@x.example\n"
 
 
+def test_pages_name_no_namesake_of_an_erased_person_but_their_own(data_root: DataRoot) -> None:
+    people = data_root.lake.scan(PERSON).collect()
+    name = pl.when(pl.col("person_id") == "p0002").then(pl.lit("Ben Beispiel")).otherwise("display_name")
+    data_root.lake.write(PERSON, people.with_columns(display_name=name))
+    site_folder, page_names = (
+        data_root.settings.published_path / "site" / "s1" / "people",
+        read_page_names(data_root.path),
+    )
+    ada_page, own_page = (site_folder / page_names.folder_of(number) / "index.html" for number in ("p0000", "p0002"))
+    own_page.write_text("<h1>Ben Beispiel</h1>\n<p>end</p>\n")
+    erase_ben(data_root)
+    # the line may be about either of both; the next run writes the page anew
+    assert ada_page.read_text() == "<h1>Ada Muster</h1>\n<p>end</p>\n"
+    assert own_page.read_text() == "<h1>Ben Beispiel</h1>\n<p>end</p>\n"
+
+
+def test_pages_lose_a_line_with_a_number_that_is_also_the_id_of_a_record(data_root: DataRoot) -> None:
+    site_folder = data_root.settings.published_path / "site"
+    page = site_folder / "s1" / "people" / read_page_names(data_root.path).folder_of("p0000") / "index.html"
+    page.write_text("<h1>Ada</h1>\n<dd>With p0001</dd>\n")
+    traces = PersonTraces(person_ids=("p0001",), employee_numbers=("p0001",), record_numbers=("p0001",))
+    list_places(data_root, traces, ErasedPeople(""))["pages"]().execute()
+    assert page.read_text() == "<h1>Ada</h1>\n"
+
+
 def test_a_receipt_quotes_no_file_name_with_a_value(data_root: DataRoot) -> None:
     (data_root.path / "ben@x.example_photo.bin").write_bytes(b"\xff\xfe\x01")
     open_list(data_root, is_new=True)
