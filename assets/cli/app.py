@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from assets.cli.badges.commands import badge_app
 from assets.cli.benchmarks import add_benchmarks
 from assets.cli.feedback.commands import add_feedback
 from assets.cli.servers.commands import add_servers
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 add_benchmarks(app)
 app.add_typer(sources_app, name="sources")
+app.add_typer(badge_app, name="badge")
 
 
 @app.command(epilog=example("footsteps demo --people 300", "footsteps run"))

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
+from pipelines.config.badges import BadgeOptions
 from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
@@ -327,6 +328,7 @@ class Config(ConfigSection):
     privacy: PrivacyOptions = PrivacyOptions()
     # its sources are among `sources`; nothing else of it decides about a table
     serve: Annotated[ServeOptions | None, Field(exclude=True)] = None
+    badges: Annotated[BadgeOptions | None, Field(exclude=True)] = None  # no table of a run depends on it
 
     _add_answer_sources = model_validator(mode="before")(add_answer_sources)
 
