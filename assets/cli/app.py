@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from assets.cli.badges.commands import badge_app
 from assets.cli.benchmarks import add_benchmarks
 from assets.cli.feedback.commands import add_feedback
 from assets.cli.oversight.commands import add_oversight
@@ -45,6 +46,7 @@ add_benchmarks(app)
 app.add_typer(sources_app, name="sources")
 app.add_typer(squads_app, name="squads")
 app.add_typer(practice_app, name="practice")
+app.add_typer(badge_app, name="badge")
 
 
 @app.command(epilog=example("footsteps demo --people 300", "footsteps run"))

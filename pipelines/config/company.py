@@ -18,6 +18,7 @@ import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from pipelines.config.audit import AuditOptions
+from pipelines.config.badges import BadgeOptions
 from pipelines.config.dagster_options import DagsterOptions
 from pipelines.config.error_lines import ConfigProblem, describe_error, find_repeated_key, raise_problems
 from pipelines.config.fetch import FetchOptions, split_landing_pattern
@@ -332,6 +333,7 @@ class Config(ConfigSection):
     pause: PauseOptions | None = None
     # its sources are among `sources`; no table depends on anything else of it, nor on `dagster`
     serve: Annotated[ServeOptions | None, Field(exclude=True)] = None
+    badges: Annotated[BadgeOptions | None, Field(exclude=True)] = None  # no table of a run depends on it
 
     _add_answer_sources = model_validator(mode="before")(add_answer_sources)
 

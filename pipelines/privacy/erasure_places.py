@@ -15,6 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipelines.config.company import SourceConfig
+from pipelines.contracts.badge_register import COMMAND_TABLES
 from pipelines.contracts.canonical_schemas import quarantine_table
 from pipelines.contracts.catalog import FILE_TABLES, TABLES
 from pipelines.contracts.table import Table
@@ -287,8 +288,8 @@ def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:
 
 
 def list_curated_tables() -> Iterable[Table]:
-    """Every table of the lake that no export is landed in, and its quarantine."""
-    for table in TABLES.values():
+    """Every table of the lake that no export is landed in, those of commands among them, and its quarantine."""
+    for table in (*TABLES.values(), *COMMAND_TABLES):
         if table not in FILE_TABLES:
             yield table
             yield quarantine_table(table.name)

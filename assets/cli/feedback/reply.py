@@ -63,7 +63,7 @@ def write_reply(
     """
     _validate_reply(reply)
     export_file = open_export(data_root, config_file, landing_folder, "reply", _REQUIRED_COLUMNS, _SOURCE_DECLARATION)
-    skill_id = _find_skill_id(export_file.settings, reply.skill_text)
+    skill_id = find_skill_id(export_file.settings, reply.skill_text)
     canonical_values = {
         "skill_text": skill_id,
         "step_goal": reply.step_goal or "",
@@ -125,8 +125,16 @@ def _validate_reply(reply: Reply) -> None:
         raise CommandFailed("dispute needs the stage that you hold: add --stage journeyman")
 
 
-def _find_skill_id(settings: Settings, skill_text: str) -> str:
-    """The skill_id that a text names; fails if it names none or several."""
+def find_skill_id(settings: Settings, skill_text: str) -> str:
+    """The skill_id that a text names.
+
+    Args:
+        settings: The settings of the data root.
+        skill_text: skill_id or name of the micro-skill.
+
+    Raises:
+        CommandFailed: The text names no micro-skill, or several.
+    """
     lake = Lake(settings.lake_path)
     taxonomy = Taxonomy(
         *(lake.scan(taxonomy_table).collect() for taxonomy_table in (SKILL, ALIAS, PREREQUISITE, ROLE_PROFILE))

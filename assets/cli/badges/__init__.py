@@ -1,0 +1,1 @@
+"""The command `footsteps badge`: badges that people ask for."""

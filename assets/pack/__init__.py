@@ -1,0 +1,1 @@
+"""The documentation pack: statements about the product, each linked to the places that make it true."""
