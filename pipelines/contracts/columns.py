@@ -12,13 +12,12 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.contracts.classification import CLASS_BY_COLUMN
-from pipelines.contracts.squad_columns import SQUAD_COLUMNS
+from pipelines.contracts.squads.columns import SQUAD_COLUMNS
 from pipelines.contracts.table import Column
 
 STAGES = ("none", "apprentice", "journeyman", "master")
 STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
 MODES = ("observation", "repetition", "feedback", "teaching")
-# The weight of each motive in a person's own list, as the person states it.
 MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
 # How a text names a micro-skill, the most certain first: as its id, by an alias, by an alias inside it, not at all.
 MATCH_METHODS = ("id", "alias", "contained", "none")

@@ -34,7 +34,6 @@ from pipelines.contracts.catalog import (
     UNKNOWN_MENTION,
     WORKLOG,
 )
-from pipelines.contracts.column_origins import Origins, columns_of
 from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
 from pipelines.contracts.feature_tables import (
     ACCEPTANCE,
@@ -64,8 +63,9 @@ from pipelines.contracts.output_tables import (
     SHOWN_COMPANION,
     SUPPORT_GAP,
 )
-from pipelines.contracts.squad_lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
+from pipelines.contracts.squads.lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import Origins, columns_of
 
 __all__ = ["DERIVED_FROM", "PASSED_THROUGH_FROM", "RUN_COLUMNS", "columns_of", "find_origins"]
 

@@ -1,4 +1,4 @@
-"""A table declared from the columns of the lake, and the references that tables share.
+"""A table declared from the columns of the lake, the references that tables share, and columns named as origins.
 
 Belongs here: how the contract of a table is put together.
 Does not belong here: the columns (`columns`), which table has which column (`catalog`, `canonical_schemas`).
@@ -8,6 +8,10 @@ from typing import Any
 
 from pipelines.contracts.columns import select_columns
 from pipelines.contracts.table import Reference, Table
+
+# (table, column)
+ColumnOrigin = tuple[str, str]
+Origins = tuple[ColumnOrigin, ...]
 
 PERSON_REFERENCE = Reference("person_id", "core_hr__entity_person", "person_id")
 SKILL_REFERENCE = Reference("skill_id", "core_taxonomy__codes_skill", "skill_id")
@@ -33,3 +37,19 @@ def declare_table(
     """
     table_columns = select_columns(*column_list.split())
     return Table(name, description, table_columns, tuple(key.split()), tuple(required.split()), **table_fields)
+
+
+def columns_of(table: Table, column_list: str) -> Origins:
+    """These columns of a table as origins.
+
+    Args:
+        table: The table.
+        column_list: Names of columns, separated by white space.
+
+    Raises:
+        KeyError: The table does not have one of the columns.
+    """
+    column_names = column_list.split()
+    if missing_columns := set(column_names) - set(table.column_names):
+        raise KeyError(f"{table.name} has no {', '.join(sorted(missing_columns))}")
+    return tuple((table.name, column_name) for column_name in column_names)

@@ -18,10 +18,10 @@ from pipelines.contracts.catalog import (
     SQUAD_REPLY,
     WORKLOG,
 )
-from pipelines.contracts.column_origins import Origins, columns_of
 from pipelines.contracts.feature_tables import MASTERY
 from pipelines.contracts.output_tables import FREE_CHOICE, NEXT_SKILL, SQUAD_MATCH, SQUAD_OPENING
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import Origins, columns_of
 
 _WORK_ORIGINS = (
     *columns_of(ASSIGNMENT, "project_code assignment_code"),
