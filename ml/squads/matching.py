@@ -68,8 +68,10 @@ def match_openings(
     opening_columns = ("opening_id", "work_code", "skill_id", "planned_weekly_hours")
     held_skills = select_holders(context.mastery).select("person_id", "skill_id", brings=pl.lit(True))
     listed_steps = steps.select("person_id", "skill_id", "kind", "to_stage", list_rank="rank")
+    # a wish without a weight counts fully
+    shown_wishes = wishes.select("person_id", "skill_id", pl.col("wish_weight").fill_null(1.0))
     matches = pairs.join(openings.select(opening_columns), on="opening_id")
-    for person_skill_rows in (listed_steps, held_skills, wishes.select("person_id", "skill_id", "wish_weight")):
+    for person_skill_rows in (listed_steps, held_skills, shown_wishes):
         matches = matches.join(person_skill_rows, on=("person_id", "skill_id"), how="left")
     matches = matches.join(workload, on="person_id", how="left").with_columns(pl.col("brings").fill_null(False))
     return _rank_matches(add_workload(matches, policy), policy.list_length)

@@ -67,7 +67,9 @@ def _sum_hours(
     """Worked and chosen hours per person: person_id, unit_hours, chosen_hours."""
     first_joins = joins.group_by("person_id", "work_code").agg(pl.col("replied_at").min())
     stated_wishes = (
-        wishes.filter(pl.col("wish_weight") > 0).group_by("person_id", "skill_id").agg(pl.col("stated_at").min())
+        wishes.filter(pl.col("wish_weight").fill_null(1.0) > 0)
+        .group_by("person_id", "skill_id")
+        .agg(pl.col("stated_at").min())
     )
     wished_records = (
         evidence.join(stated_wishes, on=("person_id", "skill_id"))
