@@ -16,7 +16,15 @@ from pipelines.contracts.squads.columns import FEWEST_INTERESTED
 JOURNEYMAN = STAGES.index("journeyman")
 _WORK_SKILL = ["work_code", "skill_id"]
 _SEAT_COLUMNS = (
-    *("work_code", "project_code", "skill_id", "opening_kind", "open_count", "planned_weekly_hours", "ended_date"),
+    *(
+        "work_code",
+        "project_code",
+        "skill_id",
+        "opening_kind",
+        "open_count",
+        "planned_weekly_hours",
+        "planned_end_date",
+    ),
 )
 
 

@@ -59,7 +59,7 @@ SQUAD_DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "covered_skill_ids lacking_skill_ids": (*_SKILL_ORIGINS, *_MEMBER_ORIGINS, *_HELD_ORIGINS, *_CONSENT_ORIGINS),
         "step_ids": _HELD_ORIGINS,
         "planned_weekly_hours": columns_of(ASSIGNMENT, "planned_hours ended_date"),
-        "ended_date": columns_of(ASSIGNMENT, "ended_date"),
+        "planned_end_date": columns_of(ASSIGNMENT, "ended_date"),
         "interested_count": (*_ANSWER_ORIGINS, *columns_of(REPLY, "reply_kind")),
     },
     SQUAD_MATCH.name: {

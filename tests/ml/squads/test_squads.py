@@ -25,7 +25,7 @@ SEAT_SCHEMA = {
     "opening_kind": pl.String,
     "open_count": pl.Int64,
     "planned_weekly_hours": pl.Float64,
-    "ended_date": pl.Date,
+    "planned_end_date": pl.Date,
 }
 ANSWER_SCHEMA = {
     "person_id": pl.String,
