@@ -383,3 +383,32 @@ def bench_serve(
     from benchmarks.tables import print_serve
 
     print_serve(people, requests, clients, every, with_run, as_json)
+
+
+@bench.command(
+    "squads", epilog=example("footsteps bench squads", "footsteps bench squads --people 300 --squads 12 --seeds 10")
+)
+@report_failures
+def bench_squads(
+    people: Annotated[int, typer.Option(min=60, help="Number of people of each company.")] = 2_000,
+    squads: Annotated[int, typer.Option(min=1, help="Number of planted squads of each company.")] = 60,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of companies.")] = 10,
+    time_limit: Annotated[float, typer.Option(min=1, help="Seconds of each search.")] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Compare proposed squads with the planted ones, with the solver's bound, and with greedy and random squads."""
+    from benchmarks.squads.report import print_planted_squads
+
+    print_planted_squads(seeds, people, squads, time_limit, as_json)
+
+
+@bench.command("openings", epilog=example("footsteps bench openings", "footsteps bench openings --people 100000"))
+@report_failures
+def bench_openings(
+    people: Annotated[str, typer.Option(help="Numbers of people, separated by commas.")] = "10000,100000",
+    as_json: AsJson = False,
+) -> None:
+    """Find openings and match people to them on synthetic companies: rows, seconds and memory."""
+    from benchmarks.squads.report import print_openings
+
+    print_openings(people, as_json)

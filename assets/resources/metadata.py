@@ -28,10 +28,10 @@ from dagster import (
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.classification import DataClass
-from pipelines.contracts.column_origins import ColumnOrigin
 from pipelines.contracts.lineage import find_origins
 from pipelines.contracts.personal_columns import classify_columns, is_impersonal
 from pipelines.contracts.table import Column, Table
+from pipelines.contracts.table_declaration import ColumnOrigin
 from pipelines.storage.write_result import WriteResult
 
 PREVIEW_ROWS = 5

@@ -64,32 +64,16 @@ def match_openings(
         .unique()
         .join(people, on="person_id", how="semi")
     )
-    answers = select_standing_answers(context.answers, policy, as_of)
-    joined_pairs = answers.filter(pl.col("squad_reply_kind") == "join").select(_PAIR)
-    refused_pairs = answers.filter(pl.col("squad_reply_kind") != "join").select(_PAIR)
-    candidate_pairs = _find_candidate_pairs(openings, person_skills)
-    own_pairs = joined_pairs.join(people, on="person_id", how="semi").join(openings, on="opening_id", how="semi")
+    pairs = _select_pairs(openings, person_skills, context, policy, as_of)
     opening_columns = ("opening_id", "work_code", "skill_id", "planned_weekly_hours")
-    matches = (
-        pl.concat([own_pairs.with_columns(turn=pl.lit(0, pl.Int64)), candidate_pairs])
-        .unique(_PAIR, keep="first", maintain_order=True)
-        .join(refused_pairs, on=_PAIR, how="anti")
-        .join(openings.select(opening_columns), on="opening_id")
-        .join(
-            steps.select("person_id", "skill_id", "kind", "to_stage", list_rank="rank"),
-            on=("person_id", "skill_id"),
-            how="left",
-        )
-        .join(
-            select_holders(context.mastery).select("person_id", "skill_id", brings=pl.lit(True)),
-            on=("person_id", "skill_id"),
-            how="left",
-        )
-        .join(wishes.select("person_id", "skill_id", "wish_weight"), on=("person_id", "skill_id"), how="left")
-        .join(workload, on="person_id", how="left")
-        .join(answers.select(*_PAIR, "squad_reply_kind"), on=_PAIR, how="left")
-        .with_columns(pl.col("brings").fill_null(False))
-    )
+    held_skills = select_holders(context.mastery).select("person_id", "skill_id", brings=pl.lit(True))
+    listed_steps = steps.select("person_id", "skill_id", "kind", "to_stage", list_rank="rank")
+    # a wish without a weight counts fully
+    shown_wishes = wishes.select("person_id", "skill_id", pl.col("wish_weight").fill_null(1.0))
+    matches = pairs.join(openings.select(opening_columns), on="opening_id")
+    for person_skill_rows in (listed_steps, held_skills, shown_wishes):
+        matches = matches.join(person_skill_rows, on=("person_id", "skill_id"), how="left")
+    matches = matches.join(workload, on="person_id", how="left").with_columns(pl.col("brings").fill_null(False))
     return _rank_matches(add_workload(matches, policy), policy.list_length)
 
 
@@ -126,6 +110,25 @@ def add_workload(matches: pl.DataFrame, policy: SquadPolicy) -> pl.DataFrame:
     return matches.with_columns(
         pl.coalesce("planned_weekly_hours", free_choice_hours).alias("needed_hours")
     ).with_columns(workload.alias("workload"))
+
+
+def _select_pairs(
+    openings: pl.DataFrame, person_skills: pl.DataFrame, context: SquadContext, policy: SquadPolicy, as_of: date
+) -> pl.DataFrame:
+    """The pairs of person and opening that answers leave: person_id, opening_id, turn, squad_reply_kind."""
+    answers = select_standing_answers(context.answers, policy, as_of)
+    has_joined = pl.col("squad_reply_kind") == "join"
+    joined_pairs, refused_pairs = (answers.filter(condition).select(_PAIR) for condition in (has_joined, ~has_joined))
+    own_pairs = joined_pairs.join(context.people, on="person_id", how="semi").join(
+        openings, on="opening_id", how="semi"
+    )
+    candidate_pairs = _find_candidate_pairs(openings, person_skills)
+    return (
+        pl.concat([own_pairs.with_columns(turn=pl.lit(0, pl.Int64)), candidate_pairs])
+        .unique(_PAIR, keep="first", maintain_order=True)
+        .join(refused_pairs, on=_PAIR, how="anti")
+        .join(answers.select(*_PAIR, "squad_reply_kind"), on=_PAIR, how="left")
+    )
 
 
 def _find_candidate_pairs(openings: pl.DataFrame, person_skills: pl.DataFrame) -> pl.DataFrame:

@@ -11,12 +11,20 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.contracts.columns import STAGES, stage_index
-from pipelines.contracts.squad_columns import FEWEST_INTERESTED
+from pipelines.contracts.squads.columns import FEWEST_INTERESTED
 
 JOURNEYMAN = STAGES.index("journeyman")
 _WORK_SKILL = ["work_code", "skill_id"]
 _SEAT_COLUMNS = (
-    *("work_code", "project_code", "skill_id", "opening_kind", "open_count", "planned_weekly_hours", "ended_date"),
+    *(
+        "work_code",
+        "project_code",
+        "skill_id",
+        "opening_kind",
+        "open_count",
+        "planned_weekly_hours",
+        "planned_end_date",
+    ),
 )
 
 

@@ -5,7 +5,7 @@ system and a canonical schema.
 Does not belong here: how a system's columns map to a canonical schema (`pipelines.sources`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.contracts.columns import TIMESTAMP, select_columns
-from pipelines.contracts.table import RowRule, Table
+from pipelines.contracts.table import DecisiveColumn, RowRule, Table
 
 CanonicalSchemaName = Literal[
     "person",
@@ -43,21 +43,6 @@ PROVENANCE_COLUMNS = ("source_name", "file_sha256", "row_number", "delivered_dat
 # Days for which rows of raw tables and landing copies are kept.
 RAW_RETENTION_DAYS = 3 * 365
 _EARLIEST_MOMENT, _LONGEST_LEAD_TIME = datetime(1950, 1, 1, tzinfo=UTC), timedelta(days=366)
-
-
-@dataclass(frozen=True, slots=True)
-class DecisiveColumn:
-    """A column whose value decides what the record says: without it the record would say something else.
-
-    Attributes:
-        name: Name of the column.
-        is_decisive: Whether the value decides in this row; null counts as no.
-        reason: What the record would say without the value.
-    """
-
-    name: str
-    is_decisive: pl.Expr = field(compare=False, hash=False)
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,12 @@ from pipelines.contracts.classification import CLASS_BY_COLUMN
 from pipelines.contracts.craft.columns import CRAFT_COLUMNS
 from pipelines.contracts.oversight_columns import OVERSIGHT_COLUMNS
 from pipelines.contracts.practice_columns import PRACTICE_COLUMNS
-from pipelines.contracts.squad_columns import SQUAD_COLUMNS
+from pipelines.contracts.squads.columns import SQUAD_COLUMNS
 from pipelines.contracts.table import Column
 
 STAGES = ("none", "apprentice", "journeyman", "master")
 STAGE_INDEX = {stage: index for index, stage in enumerate(STAGES)}
 MODES = ("observation", "repetition", "feedback", "teaching")
-# The weight of each motive in a person's own list, as the person states it.
 MOTIVE_WEIGHT_COLUMNS = ("mastery_weight", "autonomy_weight", "purpose_weight")
 # How a text names a micro-skill, the most certain first.
 MATCH_METHODS = ("id", "alias", "contained", "none")

@@ -34,7 +34,6 @@ from pipelines.contracts.catalog import (
     UNKNOWN_MENTION,
     WORKLOG,
 )
-from pipelines.contracts.column_origins import Origins, columns_of
 from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
 from pipelines.contracts.craft.lineage import CRAFT_DERIVATIONS, CRAFT_PASSED_THROUGH_FROM
 from pipelines.contracts.feature_tables import (
@@ -65,9 +64,9 @@ from pipelines.contracts.output_tables import (
     SUPPORT_GAP,
 )
 from pipelines.contracts.practice_columns import PRACTICE_DERIVATIONS
-from pipelines.contracts.squad_lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
+from pipelines.contracts.squads.lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
 from pipelines.contracts.table import Table
-from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
+from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS, Origins, columns_of
 
 __all__ = ["DERIVED_FROM", "PASSED_THROUGH_FROM", "RUN_COLUMNS", "columns_of", "find_origins"]
 

@@ -203,7 +203,7 @@ SQUAD_OPENING = declare_table(
     "One row per piece of open work and seat, which is one micro-skill: what the work requires, holds and lacks.",
     f"""
     opening_id project_code skill_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids
-    open_count planned_weekly_hours ended_date interested_count {_ROW_METADATA}
+    open_count planned_weekly_hours planned_end_date interested_count {_ROW_METADATA}
     """,
     key="opening_id",
     required="skill_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids snapshot_id as_of",

@@ -95,6 +95,21 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisiveColumn:
+    """A column whose value decides what the record says: without it the record would say something else.
+
+    Attributes:
+        name: Name of the column.
+        is_decisive: Whether the value decides in this row; null counts as no.
+        reason: What the record would say without the value.
+    """
+
+    name: str
+    is_decisive: pl.Expr = field(compare=False, hash=False)
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowRule:
     """A named condition on one row: `expression` is true if the row satisfies it; null passes."""
 

@@ -9,6 +9,9 @@ from typing import Any
 from pipelines.contracts.columns import select_columns
 from pipelines.contracts.table import Reference, Table
 
+# (table, column)
+ColumnOrigin = tuple[str, str]
+Origins = tuple[ColumnOrigin, ...]
 # The columns that identify the run of every published row (see `pipelines.snapshots.row_metadata`); rows that depend on
 # a model have model_version in addition.
 ROW_METADATA_COLUMNS = ("snapshot_id", "as_of", "valid_until", "policy_version", "schema_version")
@@ -37,3 +40,19 @@ def declare_table(
     """
     table_columns = select_columns(*column_list.split())
     return Table(name, description, table_columns, tuple(key.split()), tuple(required.split()), **table_fields)
+
+
+def columns_of(table: Table, column_list: str) -> Origins:
+    """These columns of a table as origins.
+
+    Args:
+        table: The table.
+        column_list: Names of columns, separated by white space.
+
+    Raises:
+        KeyError: The table does not have one of the columns.
+    """
+    column_names = column_list.split()
+    if missing_columns := set(column_names) - set(table.column_names):
+        raise KeyError(f"{table.name} has no {', '.join(sorted(missing_columns))}")
+    return tuple((table.name, column_name) for column_name in column_names)

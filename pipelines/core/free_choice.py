@@ -45,30 +45,7 @@ def measure_free_choice(
     joins = answers.filter(pl.col("squad_reply_kind") == "join").select(
         "person_id", "replied_at", work_code=pl.col("opening_id").str.replace(r"\|[^|]*$", "")
     )
-    first_joins = joins.group_by("person_id", "work_code").agg(pl.col("replied_at").min())
-    stated_wishes = (
-        wishes.filter(pl.col("wish_weight") > 0).group_by("person_id", "skill_id").agg(pl.col("stated_at").min())
-    )
-    wished_records = (
-        evidence.join(stated_wishes, on=("person_id", "skill_id"))
-        .filter(pl.col("stated_at") <= pl.col("occurred_at"))
-        .select("source_name", "record_code", is_wished=pl.lit(True))
-        .unique()
-    )
-    person_hours = (
-        recent_hours.join(first_joins, on=("person_id", "work_code"), how="left")
-        .join(wished_records, on=("source_name", "record_code"), how="left")
-        .with_columns(
-            (
-                (pl.col("replied_at") <= pl.col("worked_at")).fill_null(False) | pl.col("is_wished").fill_null(False)
-            ).alias("is_chosen")
-        )
-        .group_by("person_id")
-        .agg(
-            pl.col("worked_hours").sum().alias("unit_hours"),
-            pl.col("worked_hours").filter("is_chosen").sum().alias("chosen_hours"),
-        )
-    )
+    person_hours = _sum_hours(recent_hours, evidence, wishes, joins)
     worked_work = recent_hours.select("person_id", "work_code").drop_nulls()
     person_work = pl.concat([worked_work, assigned_work.select("person_id", "work_code").drop_nulls()]).unique()
     wanting_people = joins.select("person_id").unique().with_columns(is_wanting=pl.lit(True))
@@ -82,6 +59,38 @@ def measure_free_choice(
     for person_rows in (person_hours, wanting_people, staffed_people):
         units = units.join(person_rows, on="person_id", how="left")
     return _describe_units(units, free_choice_share, max(least_people, SMALLEST_UNIT), least_counted)
+
+
+def _sum_hours(
+    recent_hours: pl.DataFrame, evidence: pl.DataFrame, wishes: pl.DataFrame, joins: pl.DataFrame
+) -> pl.DataFrame:
+    """Worked and chosen hours per person: person_id, unit_hours, chosen_hours."""
+    first_joins = joins.group_by("person_id", "work_code").agg(pl.col("replied_at").min())
+    stated_wishes = (
+        wishes.filter(pl.col("wish_weight").fill_null(1.0) > 0)
+        .group_by("person_id", "skill_id")
+        .agg(pl.col("stated_at").min())
+    )
+    wished_records = (
+        evidence.join(stated_wishes, on=("person_id", "skill_id"))
+        .filter(pl.col("stated_at") <= pl.col("occurred_at"))
+        .select("source_name", "record_code", is_wished=pl.lit(True))
+        .unique()
+    )
+    return (
+        recent_hours.join(first_joins, on=("person_id", "work_code"), how="left")
+        .join(wished_records, on=("source_name", "record_code"), how="left")
+        .with_columns(
+            (
+                (pl.col("replied_at") <= pl.col("worked_at")).fill_null(False) | pl.col("is_wished").fill_null(False)
+            ).alias("is_chosen")
+        )
+        .group_by("person_id")
+        .agg(
+            pl.col("worked_hours").sum().alias("unit_hours"),
+            pl.col("worked_hours").filter("is_chosen").sum().alias("chosen_hours"),
+        )
+    )
 
 
 def _describe_units(

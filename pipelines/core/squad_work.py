@@ -28,7 +28,7 @@ class OpenWork:
 
     Attributes:
         seats: One row per piece of work and micro-skill that is open for somebody: work_code, project_code, skill_id,
-            opening_kind, open_count, planned_weekly_hours, ended_date. Of kind `not_held`, a seat is a proposal: what
+            opening_kind, open_count, planned_weekly_hours, planned_end_date. Of kind `not_held`, a seat is a proposal: what
             is shown as held by those on the work is left out later.
         requirements: One row per piece of work with a seat and micro-skill that it requires: work_code, skill_id.
         members: One row per piece of work with a seat and person on it: work_code, person_id.
@@ -185,7 +185,7 @@ def find_last_answers(squad_reply_rows: pl.DataFrame, as_of: date) -> pl.DataFra
 
 def _list_unstaffed_seats(open_skills: pl.DataFrame, as_of: date) -> pl.DataFrame:
     is_unassigned = pl.col("person_id").is_null()
-    last_days = open_skills.group_by("work_code").agg(pl.col("ended_date").max())
+    last_days = open_skills.group_by("work_code").agg(pl.col("ended_date").max().alias("planned_end_date"))
     weekly_hours = (pl.col("planned_hours") / _count_weeks(as_of)).sum()
     has_plan = pl.col("planned_hours").is_not_null().any()
     return (
@@ -208,7 +208,7 @@ def _list_worked_seats(worked_skills: pl.DataFrame) -> pl.DataFrame:
         pl.lit("not_held").alias("opening_kind"),
         pl.lit(0, pl.Int64).alias("open_count"),
         pl.lit(None, pl.Float64).alias("planned_weekly_hours"),
-        pl.lit(None, pl.Date).alias("ended_date"),
+        pl.lit(None, pl.Date).alias("planned_end_date"),
     )
 
 

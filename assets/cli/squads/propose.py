@@ -130,7 +130,7 @@ def _print_proposal(proposal: Proposal, report: dict[str, Any], output_file: Pat
         ("work_without_enough_holders", "pieces of work lack a micro-skill that nobody who may be proposed holds."),
         (
             "people_without_known_workload",
-            "proposed people have no weekly hours in the HR export: ask about their week.",
+            "proposed people have no known weekly hours: ask how full their week is.",
         ),
         ("time_limited_parts", "parts were ended by the time limit: a higher --time-limit may find better squads."),
         ("greedy_parts", "parts are greedy, because the solver found no solution within the time limit."),

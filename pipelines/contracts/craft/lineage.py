@@ -7,7 +7,6 @@ Does not belong here: how lineage is looked up (`pipelines.contracts.lineage`).
 from collections.abc import Mapping
 
 from pipelines.contracts.catalog import ASSIGNMENT, CONSENT, EVIDENCE, PERSON, REPLY, ROLE_PROFILE, SKILL, SKILL_TEXT
-from pipelines.contracts.column_origins import Origins, columns_of
 from pipelines.contracts.craft.tables import (
     COMBINATION,
     CRAFT_AT_RISK,
@@ -18,6 +17,7 @@ from pipelines.contracts.craft.tables import (
 )
 from pipelines.contracts.feature_tables import MASTERY, REACHED_STEP
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import Origins, columns_of
 
 _HELD = columns_of(MASTERY, "person_id skill_id stage")
 _REACHED = columns_of(REACHED_STEP, "person_id skill_id to_stage reached_at")

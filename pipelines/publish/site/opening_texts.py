@@ -106,8 +106,8 @@ def _describe_work(opening: Row, language: PageLanguage) -> str:
     if opening["planned_weekly_hours"]:
         hours = language.format_number(opening["planned_weekly_hours"])
         parts.append(language.translate("about %(hours)s hours per week", hours=hours))
-    if opening["ended_date"]:
-        parts.append(language.translate("until %(date)s", date=language.format_date(opening["ended_date"])))
+    if opening["planned_end_date"]:
+        parts.append(language.translate("until %(date)s", date=language.format_date(opening["planned_end_date"])))
     return " · ".join(parts)
 
 

@@ -46,7 +46,7 @@ _MATCH_COLUMNS = (
     *("follow_count", "lead_id", "lead_count", "wish_weight", "workload", "free_weekly_hours", "squad_reply_kind"),
     "decisive_change",
 )
-_OPENING_COLUMNS = ("opening_id", "project_code", "planned_weekly_hours", "ended_date", "interested_count")
+_OPENING_COLUMNS = ("opening_id", "project_code", "planned_weekly_hours", "planned_end_date", "interested_count")
 _SQUAD_ANSWER_COLUMNS = ("person_id", "opening_id", "squad_reply_kind", "replied_at")
 
 

@@ -18,10 +18,10 @@ from pipelines.contracts.catalog import (
     SQUAD_REPLY,
     WORKLOG,
 )
-from pipelines.contracts.column_origins import Origins, columns_of
 from pipelines.contracts.feature_tables import MASTERY
 from pipelines.contracts.output_tables import FREE_CHOICE, NEXT_SKILL, SQUAD_MATCH, SQUAD_OPENING
 from pipelines.contracts.table import Table
+from pipelines.contracts.table_declaration import Origins, columns_of
 
 _WORK_ORIGINS = (
     *columns_of(ASSIGNMENT, "project_code assignment_code"),
@@ -59,7 +59,7 @@ SQUAD_DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "covered_skill_ids lacking_skill_ids": (*_SKILL_ORIGINS, *_MEMBER_ORIGINS, *_HELD_ORIGINS, *_CONSENT_ORIGINS),
         "step_ids": _HELD_ORIGINS,
         "planned_weekly_hours": columns_of(ASSIGNMENT, "planned_hours ended_date"),
-        "ended_date": columns_of(ASSIGNMENT, "ended_date"),
+        "planned_end_date": columns_of(ASSIGNMENT, "ended_date"),
         "interested_count": (*_ANSWER_ORIGINS, *columns_of(REPLY, "reply_kind")),
     },
     SQUAD_MATCH.name: {

@@ -48,6 +48,7 @@ SQUAD_COLUMNS = (
     Column("step_ids", _TEXTS, "Steps in the micro-skill of the seat that enough people are one stage below."),
     Column("open_count", pl.Int64, "Open assignments of the seat without an assignee.", minimum=0),
     Column("planned_weekly_hours", pl.Float64, "Planned hours of the seat per week; null if none.", "hours", minimum=0),
+    Column("planned_end_date", pl.Date, "Last day of the open assignments of the work; null if none has one."),
     Column(
         "interested_count",
         pl.Int64,

@@ -1,0 +1,1 @@
+"""Openings, matches and free choice: their columns, and the origins of these."""
