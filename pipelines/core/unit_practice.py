@@ -75,12 +75,12 @@ def build_memberships(people: pl.DataFrame, role_periods: pl.DataFrame, as_of: d
         )
         .join(employments, on="person_id", how="left", maintain_order="left")
     )
-    is_present = pl.col("is_last") & pl.col("end_date").is_null()
+    is_present = pl.col("is_last") & pl.col("present_unit").is_not_null()
     dated_periods = periods.select(
         "person_id",
-        pl.when(is_present).then(pl.coalesce("present_unit", "unit_name")).otherwise("unit_name").alias("unit_name"),
+        pl.when(is_present).then("present_unit").otherwise("unit_name").alias("unit_name"),
         "from_date",
-        pl.min_horizontal("end_date", "gone_date").alias("to_date"),
+        pl.when(is_present).then("gone_date").otherwise(pl.min_horizontal("end_date", "gone_date")).alias("to_date"),
     )
     undated_people = employments.join(periods, on="person_id", how="anti").select(
         "person_id",

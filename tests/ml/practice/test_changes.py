@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from benchmarks.practice.power import measure_changes
 from ml.practice.adjustment import design_steps, fit_season, scan_steps
-from ml.practice.changes import control_discoveries, date_last_change, estimate_chances, shuffle_blocks
+from ml.practice.changes import (
+    control_discoveries,
+    count_shuffles,
+    date_last_change,
+    estimate_chances,
+    shuffle_blocks,
+    shuffle_statistics,
+)
 
 
 def test_the_false_discovery_rate_is_worked_out_by_hand() -> None:
@@ -42,11 +49,21 @@ def test_chances_of_quiet_series_are_even_and_that_of_a_step_is_small() -> None:
     levels[0, -10:] -= 4
     design = design_steps(130)
     scan = scan_steps(levels, design)
-    chances = estimate_chances(scan.statistic, fit_season(levels, scan.weeks_after)[1], design, 60, 1)
+    unexplained = fit_season(levels, scan.weeks_after)[1]
+    chances = estimate_chances(scan.statistic, shuffle_statistics(unexplained, design, 50, 1))
     assert scan.weeks_after[0] == 10
     assert chances[0] < 0.001
     assert 0.4 < chances[1:].mean() < 0.6
-    assert estimate_chances(np.empty(0), np.empty((0, 130)), design, 60, 1).size == 0
+    assert shuffle_statistics(np.empty((0, 130)), design, 50, 1).size == 0
+
+
+def test_a_chance_is_a_share_of_shuffled_statistics() -> None:
+    # of 1, 2, 3, 4 two are at least 3; the series itself counts as one more
+    assert estimate_chances(np.array([3.0, 9.0]), np.array([4.0, 1.0, 3.0, 2.0])) == pytest.approx([3 / 5, 1 / 5])
+
+
+def test_every_series_is_shuffled_often_enough_for_its_share_of_the_false_alarms() -> None:
+    assert [count_shuffles(series) for series in (0, 4, 100, 1_000)] == [500, 500, 40, 20]
 
 
 def test_the_last_of_several_changes_is_dated() -> None:
