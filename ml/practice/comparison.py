@@ -81,7 +81,7 @@ def compare_with_past(
         return pl.DataFrame(schema=_COMPARISON_SCHEMA)
     shuffle_count = count_shuffles(sum(int(_find_dense(block).sum()) for block in blocks))
     frames, chance_statistics = zip(*(_compare_block(block, shuffle_count) for block in blocks), strict=True)
-    compared = pl.concat(frames)
+    compared: pl.DataFrame = pl.concat(frames)
     chances = pl.Series(estimate_chances(compared["statistic"].to_numpy(), np.concatenate(chance_statistics)))
     compared = compared.with_columns(pl.when("is_tested").then(chances).alias("chance"))
     compared = compared.join(parts.select(PART_COLUMNS).with_row_index("part"), on="part", maintain_order="left")

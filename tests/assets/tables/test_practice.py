@@ -1,6 +1,7 @@
 """Practice in the demo company: what is published, what stays with the person, and events."""
 
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -17,6 +18,7 @@ from pipelines.contracts.feature_tables import OWN_PRACTICE
 from pipelines.contracts.output_tables import PRACTICE, PUBLISHED_TABLES
 from pipelines.contracts.personal_columns import person_columns
 from pipelines.core.practice_weeks import sum_own_practice
+from pipelines.publish.site.build import build_site
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
@@ -56,13 +58,15 @@ def test_rows_of_some_people_equal_those_of_everybody(demo_run: DemoRun) -> None
     assert sum_own_practice(weeks).equals(own.filter(pl.col("person_id").is_in(sorted(people))))
 
 
-def test_a_page_shows_the_practice_of_its_person_alone(demo_run: DemoRun) -> None:
-    pages = list((demo_run.settings.published_path / "site").glob("*/people/*/index.html"))
+def test_a_page_shows_the_practice_of_its_person_alone(tmp_path: Path, demo_run: DemoRun) -> None:
+    snapshot, lake = current_snapshot(demo_run.settings.published_path), Lake(demo_run.settings.lake_path)
+    page_folder = build_site(snapshot, lake, "Acme", tmp_path / "site").parent
+    pages = list((page_folder / "people").glob("*/*.html"))
     shown = [page.read_text() for page in pages]
     assert shown
     assert all(text.count("How much you practise") <= 1 for text in shown)
-    team_pages = list((demo_run.settings.published_path / "site").glob("*/teams/*.html"))
-    names = Lake(demo_run.settings.lake_path).scan(PERSON).collect()["display_name"]
+    team_pages = list((page_folder / "teams").glob("*.html"))
+    names = lake.scan(PERSON).collect()["display_name"]
     assert team_pages
     for page in team_pages:
         text = page.read_text()
@@ -103,7 +107,7 @@ def test_an_unknown_event_is_refused_with_the_declared_ones(demo_run: DemoRun) -
         find_event(declared, "other")
 
 
-def test_events_are_validated_and_change_no_table(tmp_path, demo_run: DemoRun) -> None:  # type: ignore[no-untyped-def]
+def test_events_are_validated_and_change_no_table(tmp_path: Path, demo_run: DemoRun) -> None:
     text = demo_run.settings.config_path.read_text()
     config_path = tmp_path / "footsteps.yaml"
     event = "{name: tool, began: 2026-03-02, units: [Strategy]}"
