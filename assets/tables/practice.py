@@ -17,7 +17,7 @@ from assets.tables.objections import OBJECTION_TABLES, read_objections
 from assets.tables.snapshot import materialize_output
 from ml.practice.table import PracticeLimits, describe_practice
 from pipelines.contracts.catalog import EVIDENCE, PERSON, ROLE_PERIOD, SKILL
-from pipelines.contracts.columns import STAGES, is_employed
+from pipelines.contracts.columns import STAGES
 from pipelines.contracts.feature_tables import MODEL_CARD, OWN_PRACTICE, REACHED_STEP
 from pipelines.contracts.output_tables import PRACTICE
 from pipelines.contracts.policy import MasterPolicy
@@ -67,7 +67,7 @@ def practice(run: AssetRun) -> Results:
         yield run.materialize(PRACTICE, pl.DataFrame(schema=PRACTICE.schema))
         return
     unit_practice = add_unit_practice(unit_parts, policy.minimum_people)
-    parts = find_reported_units(run.tables, objections, policy.team_people).join(
+    parts = find_reported_units(memberships, objections, as_of, policy.team_people).join(
         mark_tellable(unit_practice.contributions, policy.minimum_people), on="unit_name"
     )
     rows = describe_practice(
@@ -105,18 +105,21 @@ def read_memberships(table_reader: TableReader, as_of: date) -> pl.DataFrame:
     return build_memberships(table_reader.read(PERSON), table_reader.read(ROLE_PERIOD), as_of)
 
 
-def find_reported_units(table_reader: TableReader, objections: Objections, team_people: int) -> pl.DataFrame:
+def find_reported_units(
+    memberships: pl.DataFrame, objections: Objections, as_of: date, team_people: int
+) -> pl.DataFrame:
     """The units of sufficient size: unit_name, team_people_count (employed people).
 
     Args:
-        table_reader: Reads people.
+        memberships: As `read_memberships` returns them.
         objections: Whoever opted out does not make a unit large enough.
+        as_of: The day.
         team_people: The fewest people of a unit.
     """
-    people = table_reader.read(PERSON).filter(is_employed()).drop_nulls("unit_name").unique("person_id")
+    present = memberships.filter(pl.col("to_date").is_null() | (pl.col("to_date") > as_of))
     is_shown = ~pl.col("person_id").is_in(objections.opted_out_people["person_id"].implode())
     return (
-        people.group_by("unit_name")
+        present.group_by("unit_name")
         .agg(pl.len().cast(pl.Int64).alias("team_people_count"), is_shown.sum().alias("shown_count"))
         .filter(pl.col("shown_count") >= team_people)
         .drop("shown_count")

@@ -14,42 +14,56 @@ from ml.practice.adjustment import LEAST_WEEKS_AFTER, FloatArray, IntArray, Step
 # Weeks that stay together when weeks are shuffled, so that a slow week stays next to a slow one.
 BLOCK_WEEKS = 4
 # Shuffled series per tested series: a false discovery rate of 0.05 needs chances well below 0.05 / series.
-_DRAWS_PER_SERIES, _LEAST_DRAWS, _MOST_SHUFFLES = 40, 4_000, 2_000
+_DRAWS_PER_SERIES, _LEAST_DRAWS, _MOST_SHUFFLES = 20, 4_000, 500
+# Series that are scanned in one product of matrices.
+_ROWS_PER_SCAN = 2_000
 
 
-def estimate_chances(
-    statistics: FloatArray, unexplained: FloatArray, design: StepDesign, series_count: int, seed: int
-) -> FloatArray:
-    """The share of shuffled series without a change whose statistic is at least as large.
+def count_shuffles(series_count: int) -> int:
+    """How often the weeks of a number of series are shuffled.
 
-    What level, season and change leave unexplained is shuffled in blocks of four weeks, all series alike, and scanned
-    again; all shuffled series together are the distribution of the statistic by chance. Source: the pooled permutation
-    null of V. G. Tusher, R. Tibshirani and G. Chu, PNAS 98 (2001); blocks as in H. R. Kuensch, Annals of Statistics 17
-    (1989).
+    Args:
+        series_count: Number of series that are tested together, over all lengths.
+    """
+    draws = max(_LEAST_DRAWS, _DRAWS_PER_SERIES * series_count)
+    return min(-(-draws // max(series_count, 1)), _MOST_SHUFFLES)
+
+
+def shuffle_statistics(unexplained: FloatArray, design: StepDesign, shuffle_count: int, seed: int) -> FloatArray:
+    """The statistics of series without a change: of what level, season and change leave unexplained, shuffled.
+
+    Weeks are shuffled in blocks of four, all series alike, and scanned again. Source: the block resampling of H. R.
+    Kuensch, Annals of Statistics 17 (1989).
+
+    Args:
+        unexplained: As `fit_season` returns it, of series of one length.
+        design: What the series were scanned with.
+        shuffle_count: How often.
+        seed: Seed of the shuffles.
+    """
+    if not len(unexplained):
+        return np.empty(0)
+    rng = np.random.default_rng(seed)
+    orders = [shuffle_blocks(unexplained.shape[1], rng) for _ in range(shuffle_count)]
+    batch_size = max(1, _ROWS_PER_SCAN // len(unexplained))
+    batches = [orders[first : first + batch_size] for first in range(0, shuffle_count, batch_size)]
+    return np.concatenate(
+        [scan_steps(np.concatenate([unexplained[:, order] for order in batch]), design).statistic for batch in batches]
+    )
+
+
+def estimate_chances(statistics: FloatArray, chance_statistics: FloatArray) -> FloatArray:
+    """The share of statistics without a change that are at least as large, of all series and lengths together.
+
+    Source: the pooled permutation null of V. G. Tusher, R. Tibshirani and G. Chu, PNAS 98 (2001).
 
     Args:
         statistics: Statistic of each series.
-        unexplained: As `fit_season` returns it.
-        design: What the series were scanned with.
-        series_count: Number of series that are tested together.
-        seed: Seed of the shuffles.
+        chance_statistics: As `shuffle_statistics` returns them.
     """
-    if not len(statistics):
-        return np.empty(0)
-    rng = np.random.default_rng(seed)
-    draws = max(_LEAST_DRAWS, _DRAWS_PER_SERIES * series_count)
-    shuffle_count = int(np.clip(-(-draws // len(statistics)), 20, _MOST_SHUFFLES))
-    week_count = unexplained.shape[1]
-    chance_statistics = np.sort(
-        np.concatenate(
-            [
-                scan_steps(unexplained[:, shuffle_blocks(week_count, rng)], design).statistic
-                for _ in range(shuffle_count)
-            ]
-        )
-    )
-    at_least = len(chance_statistics) - np.searchsorted(chance_statistics, statistics - 1e-9, side="left")
-    chances: FloatArray = (1 + at_least) / (1 + len(chance_statistics))
+    ordered = np.sort(chance_statistics)
+    at_least = len(ordered) - np.searchsorted(ordered, statistics - 1e-9, side="left")
+    chances: FloatArray = (1 + at_least) / (1 + len(ordered))
     return chances
 
 

@@ -22,7 +22,13 @@ from ml.practice.adjustment import (
     scan_steps,
     stabilise,
 )
-from ml.practice.changes import control_discoveries, date_last_change, estimate_chances
+from ml.practice.changes import (
+    control_discoveries,
+    count_shuffles,
+    date_last_change,
+    estimate_chances,
+    shuffle_statistics,
+)
 from ml.practice.series import PART_COLUMNS, SeriesBlock, build_series
 from pipelines.contracts.practice_columns import CHANGE_COLUMNS, TRAILING_WEEKS
 
@@ -73,8 +79,11 @@ def compare_with_past(
     blocks = list(build_series(parts, weeks, staff_weeks, least_staff))
     if not blocks:
         return pl.DataFrame(schema=_COMPARISON_SCHEMA)
-    tested_count = sum(int(_find_dense(block).sum()) for block in blocks)
-    compared = pl.concat(_compare_block(block, tested_count) for block in blocks)
+    shuffle_count = count_shuffles(sum(int(_find_dense(block).sum()) for block in blocks))
+    frames, chance_statistics = zip(*(_compare_block(block, shuffle_count) for block in blocks), strict=True)
+    compared: pl.DataFrame = pl.concat(frames)
+    chances = pl.Series(estimate_chances(compared["statistic"].to_numpy(), np.concatenate(chance_statistics)))
+    compared = compared.with_columns(pl.when("is_tested").then(chances).alias("chance"))
     compared = compared.join(parts.select(PART_COLUMNS).with_row_index("part"), on="part", maintain_order="left")
     compared = compared.with_columns(_control_families(compared).alias("discovery_share"))
     changes = _date_changes(compared, false_alarm_share)
@@ -95,33 +104,31 @@ def _find_dense(block: SeriesBlock) -> Any:
     return (block.rates > 0).mean(axis=1) >= _LEAST_DENSE_SHARE
 
 
-def _compare_block(block: SeriesBlock, tested_count: int) -> pl.DataFrame:
-    """One row per series of one length: what is compared, before the false discovery rate."""
+def _compare_block(block: SeriesBlock, shuffle_count: int) -> tuple[pl.DataFrame, FloatArray]:
+    """One row per series of one length: what is compared, before chance; and the statistics of its shuffled series."""
     rates = remove_shocks(block.rates, block.shocks)
     levels = stabilise(rates, block.is_hours)
     design, is_tested = design_steps(levels.shape[1]), _find_dense(block)
     scan = scan_steps(levels, design)
     season, unexplained = fit_season(levels, scan.weeks_after)
-    chances = np.full(len(levels), np.nan)
-    chances[is_tested] = estimate_chances(
-        scan.statistic[is_tested], unexplained[is_tested], design, tested_count, _SEED
-    )
+    chance_statistics = shuffle_statistics(unexplained[is_tested], design, shuffle_count, _SEED)
     adjusted = adjust_rates(rates, season, block.is_hours)
     trailing = {
         column: pl.Series(relative_change(adjusted, weeks, _LEAST_PAST_WEEKS)).fill_nan(None)
         for column, weeks in zip(CHANGE_COLUMNS, TRAILING_WEEKS, strict=True)
     }
-    return pl.DataFrame(
+    compared = pl.DataFrame(
         {
             "part": pl.Series(block.rows, dtype=pl.UInt32),
             **trailing,
             "weeks_after": pl.Series(scan.weeks_after, dtype=pl.Int64),
             "statistic": scan.statistic,
-            "chance": pl.Series(chances).fill_nan(None),
+            "is_tested": is_tested,
             "levels": pl.Series((levels - season).tolist(), dtype=pl.List(pl.Float64)),
             "adjusted": pl.Series(adjusted.tolist(), dtype=pl.List(pl.Float64)),
         }
     )
+    return compared, chance_statistics
 
 
 def _control_families(compared: pl.DataFrame) -> pl.Series:

@@ -84,7 +84,8 @@ def _fill_weeks(rows: pl.DataFrame, row_column: str, amount_column: str, count: 
 def _count_staffed_weeks(staff: FloatArray, least_staff: int) -> IntArray:
     """Weeks up to the last one since which a unit always had enough people."""
     is_staffed = staff[:, ::-1] >= least_staff
-    return np.where(is_staffed.all(axis=1), staff.shape[1], (~is_staffed).argmax(axis=1)).astype(np.int64)
+    lengths: IntArray = np.where(is_staffed.all(axis=1), staff.shape[1], (~is_staffed).argmax(axis=1)).astype(np.int64)
+    return lengths
 
 
 def _count_recorded_weeks(parts: pl.DataFrame, weeks: pl.DataFrame) -> IntArray:

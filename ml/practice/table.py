@@ -104,8 +104,9 @@ def _describe_changes(rows: pl.DataFrame) -> pl.Series:
         part_key = tuple(change[column] for column in PART_COLUMNS)
         finished_share = _change_since(finished, change["weeks_after"])
         hours_share = _change_since(hours, change["weeks_after"])
-        has_both = finished_share is not None and hours_share is not None and hours_share > -1
-        per_hour_share = (1 + finished_share) / (1 + hours_share) - 1 if has_both else None
+        per_hour_share = None
+        if finished_share is not None and hours_share is not None and hours_share > -1:
+            per_hour_share = (1 + finished_share) / (1 + hours_share) - 1
         sentences[part_key] = describe_change(change, finished_share, per_hour_share)
     return pl.Series([sentences.get(part_key) for part_key in rows.select(PART_COLUMNS).iter_rows()], dtype=pl.String)
 

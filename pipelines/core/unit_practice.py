@@ -75,12 +75,12 @@ def build_memberships(people: pl.DataFrame, role_periods: pl.DataFrame, as_of: d
         )
         .join(employments, on="person_id", how="left", maintain_order="left")
     )
-    is_present = pl.col("is_last") & pl.col("end_date").is_null()
+    is_present = pl.col("is_last") & pl.col("present_unit").is_not_null()
     dated_periods = periods.select(
         "person_id",
-        pl.when(is_present).then(pl.coalesce("present_unit", "unit_name")).otherwise("unit_name").alias("unit_name"),
+        pl.when(is_present).then("present_unit").otherwise("unit_name").alias("unit_name"),
         "from_date",
-        pl.min_horizontal("end_date", "gone_date").alias("to_date"),
+        pl.when(is_present).then("gone_date").otherwise(pl.min_horizontal("end_date", "gone_date")).alias("to_date"),
     )
     undated_people = employments.join(periods, on="person_id", how="anti").select(
         "person_id",
@@ -227,11 +227,10 @@ def mark_tellable(contributions: pl.DataFrame, minimum_people: int) -> pl.DataFr
     )
     marked = contributions.with_columns(is_told_52=last_52, has_past_13=from_13_to_52, has_past_52=before_52)
     marked = _withhold_remainders(marked, "is_told_52", "sum_last_52")
-    marked = marked.with_columns(is_told_13=last_13 & (~pl.col("is_told_52") | from_13_to_52))
+    marked = marked.with_columns(is_told_13=pl.col("is_told_52") & last_13 & from_13_to_52)
     marked = _withhold_remainders(marked, "is_told_13", "sum_last_13")
-    is_told_4 = last_4 & (
-        pl.when("is_told_13").then(from_4_to_13).when("is_told_52").then(from_4_to_52).otherwise(pl.lit(True))
-    )
+    rest_of_longer = pl.when("is_told_13").then(from_4_to_13).otherwise(from_4_to_52)
+    is_told_4 = pl.col("is_told_52") & last_4 & rest_of_longer
     return _withhold_remainders(marked.with_columns(is_told_4=is_told_4), "is_told_4", "sum_last_4")
 
 

@@ -149,9 +149,11 @@ def examine_event(event: PracticeEvent, config: Config, table_reader: TableReade
             f"({as_of}): at least {LEAST_WEEKS_AFTER_EVENT} are needed"
         )
     objections = read_objections(table_reader, as_of)
-    reported = find_reported_units(table_reader, objections, policy.team_people)["unit_name"].sort().to_list()
-    event_units, compared_units, notes = choose_units(event, reported, policy.team_people)
     memberships = read_memberships(table_reader, as_of)
+    reported_units = find_reported_units(memberships, objections, as_of, policy.team_people)
+    event_units, compared_units, notes = choose_units(
+        event, reported_units["unit_name"].sort().to_list(), policy.team_people
+    )
     person_weeks = objections.drop_objected_rows(read_person_weeks(table_reader, as_of, policy.stages.master))
     unit_practice = add_unit_practice(
         [sum_unit_practice(person_weeks, memberships, table_reader.read(SKILL), as_of)], policy.minimum_people
