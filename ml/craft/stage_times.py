@@ -106,12 +106,10 @@ def estimate_stage_times(durations: pl.DataFrame, skills: pl.DataFrame, minimum_
     named_durations = durations.join(
         skills.select("skill_id", "skill_name", "capability_id", "capability_name"), on="skill_id", how="left"
     )
+    skill_name, capability_name = pl.coalesce("skill_name", "skill_id"), pl.coalesce("capability_name", "capability_id")
     scope_columns = {
-        "skill": ("skill_id", pl.format("“{}”", pl.coalesce("skill_name", "skill_id"))),
-        "capability": (
-            "capability_id",
-            pl.format("a micro-skill of “{}”", pl.coalesce("capability_name", "capability_id")),
-        ),
+        "skill": ("skill_id", pl.format("“{}”", skill_name)),
+        "capability": ("capability_id", pl.format("a micro-skill of “{}”", capability_name)),
         "organisation": (None, pl.lit("a micro-skill")),
     }
     rows = [

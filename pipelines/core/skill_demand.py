@@ -166,8 +166,8 @@ def count_unit_support(
 def list_open_work(assignment_rows: pl.DataFrame, stored_text_matches: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """List pieces of open work with the micro-skills that they name: work_id, skill_id, one row per pair.
 
-    A piece is a project whose open assignments name at most `_PROJECT_SKILLS` micro-skills together; an assignment of any
-    other project, or of none, is a piece of its own, however many people it has.
+    A piece is a project whose open assignments name at most `_PROJECT_SKILLS` micro-skills together; an assignment of
+    any other project, or of none, is a piece of its own, however many people it has.
 
     Args:
         assignment_rows: Rows in the contract of `ASSIGNMENT`.

@@ -78,7 +78,7 @@ CRAFT_COLUMNS = (
     Column(
         "open_work_count",
         pl.Int64,
-        "Pieces of open work (projects with few micro-skills, or assignments) that name the whole combination.",
+        "Open projects with few micro-skills, and other open assignments, that name the whole combination.",
     ),
     Column("unusual_skill_ids", pl.List(pl.String), "The two held micro-skills that the fewest people hold together."),
     Column(

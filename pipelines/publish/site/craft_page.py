@@ -17,8 +17,8 @@ from pipelines.publish.site.page_data import PageData, Row
 
 # Size of the map in units of its drawing, and the space around it for names.
 MAP_WIDTH, MAP_HEIGHT, _MARGIN = 720, 560, 70
-# Names that are written on the map, those of the most people; the table below it has all.
-_NAMED_COUNT = 14
+# Size of a letter of a name on the map, with the space around it.
+_LETTER_WIDTH, _LINE_HEIGHT = 7.2, 20.0
 _LARGEST_RADIUS = 14.0
 # The sentence about the time to a stage in `how`, which `ml.craft.stage_times` writes.
 _TIME_PATTERN = re.compile(
@@ -30,7 +30,7 @@ _ROW_LIMIT = 60
 
 @dataclass(frozen=True)
 class MapPoint:
-    """A micro-skill on the map: its name, its place and radius, and whether the name is written beside it."""
+    """A micro-skill on the map: its name, its place and radius."""
 
     name: str
     capability: str
@@ -39,7 +39,15 @@ class MapPoint:
     left: float
     top: float
     radius: float
-    is_named: bool
+
+
+@dataclass(frozen=True)
+class MapLabel:
+    """A name on the map, written around a place."""
+
+    name: str
+    left: float
+    top: float
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class CraftView:
 
     Attributes:
         points: The map, by name.
+        labels: The capabilities, each in the middle of its micro-skills, without those that would cover another.
         stage_times: One row per micro-skill and pair of stages.
         risks: Name of the micro-skill, and sentences about its masters.
         combinations: One sentence per combination.
@@ -70,6 +79,7 @@ class CraftView:
     """
 
     points: list[MapPoint]
+    labels: list[MapLabel]
     stage_times: list[StageTimeRow]
     risks: list[tuple[str, str]]
     combinations: list[str]
@@ -94,8 +104,10 @@ def view_crafts(page_data: PageData, language: PageLanguage | None = None) -> Cr
         language: The language of the page; that of `page_data` if None.
     """
     language = language or page_data.language
+    points = _place_points(page_data, language)
     return CraftView(
-        _place_points(page_data, language),
+        points,
+        _place_labels(points),
         _list_stage_times(page_data, language),
         _list_risks(page_data, language),
         _list_combinations(page_data, language),
@@ -147,11 +159,30 @@ def _place_points(page_data: PageData, language: PageLanguage) -> list[MapPoint]
             left=_scale(row["map_x"], lefts, MAP_WIDTH),
             top=MAP_HEIGHT - _scale(row["map_y"], tops, MAP_HEIGHT),
             radius=round(_LARGEST_RADIUS * sqrt(row["map_people_count"] / most_people), 1),
-            is_named=number < _NAMED_COUNT,
         )
-        for number, row in enumerate(rows)
+        for row in rows
     ]
     return sorted(points, key=lambda point: point.name)
+
+
+def _place_labels(points: list[MapPoint]) -> list[MapLabel]:
+    """The names of the capabilities, those of the most micro-skills first, without those that would cover another."""
+    points_by_capability: dict[str, list[MapPoint]] = {}
+    for point in points:
+        points_by_capability.setdefault(point.capability or point.name, []).append(point)
+    labels: list[MapLabel] = []
+    for name, own_points in sorted(points_by_capability.items(), key=lambda named: (-len(named[1]), named[0])):
+        half_width = len(name) * _LETTER_WIDTH / 2
+        middle = sum(point.left for point in own_points) / len(own_points)
+        left = round(min(max(middle, half_width), MAP_WIDTH - half_width), 1)
+        top = round(sum(point.top for point in own_points) / len(own_points), 1)
+        if all(
+            abs(label.top - top) > _LINE_HEIGHT
+            or abs(label.left - left) > half_width + len(label.name) * _LETTER_WIDTH / 2
+            for label in labels
+        ):
+            labels.append(MapLabel(name, left, top))
+    return labels
 
 
 def _scale(place: float, places: list[float], length: int) -> float:
