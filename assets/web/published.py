@@ -39,6 +39,8 @@ from pipelines.snapshots.reader import MANIFEST, POINTER, SNAPSHOTS, Snapshot, c
 from pipelines.storage.lake import Lake
 
 _TEMPLATES = Path(__file__).parent / "templates"
+# Of a table's file. About ten tables are published, and in memory a table takes up to ten times as much.
+_MAX_HELD_BYTES = 2 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,19 @@ class ServedSnapshot(Snapshot):
     given_answers: GivenAnswers | None = field(default=None, repr=False)
     names_companions: bool = True  # not past the last valid day: consents that a run checked may have ended since
     _affected_rows_by_table: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False, repr=False)
+    _held_rows_by_table: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False, repr=False)
 
     def scan(self, table: str) -> pl.LazyFrame:
-        """Return the rows of a table that may be served."""
+        """Return the rows of a table that may be served; a small table is read once and held in memory."""
+        held_rows = self._held_rows_by_table.get(table)
+        if held_rows is None:
+            served_rows = self._scan_served(table)
+            if self.path(table).stat().st_size > _MAX_HELD_BYTES:
+                return served_rows
+            held_rows = self._held_rows_by_table[table] = served_rows.collect()
+        return held_rows.lazy()
+
+    def _scan_served(self, table: str) -> pl.LazyFrame:
         rows = Snapshot.scan(self, table)
         if table == COMPANION.name and not self.names_companions:
             rows = rows.filter(pl.col("companion_id").is_null())

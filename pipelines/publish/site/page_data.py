@@ -258,9 +258,16 @@ def iterate_people(page_data: PageData, person_ids: list[str]) -> Iterator[Perso
     person_tables["steps"] = (_split_reasons(steps), step_order)
     for chunk_start in range(0, len(person_ids), _PEOPLE_PER_CHUNK):
         chunk_person_ids = person_ids[chunk_start : chunk_start + _PEOPLE_PER_CHUNK]
+        # all tables in one query: for one person, starting a query takes longer than reading the rows
+        collected_tables = pl.collect_all(
+            [
+                _select_people(table_rows, chunk_person_ids, order_columns)
+                for table_rows, order_columns in person_tables.values()
+            ]
+        )
         rows_by_person_by_field = {
-            field_name: _group_rows_by_person(table_rows, chunk_person_ids, order_columns)
-            for field_name, (table_rows, order_columns) in person_tables.items()
+            field_name: _group_rows_by_person(person_rows)
+            for field_name, person_rows in zip(person_tables, collected_tables, strict=True)
         }
         for person_id in chunk_person_ids:
             yield PersonRows(
@@ -301,15 +308,14 @@ def _split_reasons(steps: pl.LazyFrame) -> pl.LazyFrame:
     ).drop("reasons")
 
 
-def _group_rows_by_person(
-    table_rows: pl.LazyFrame, person_ids: list[str], order_columns: tuple[str, ...]
-) -> dict[str, list[Row]]:
+def _select_people(table_rows: pl.LazyFrame, person_ids: list[str], order_columns: tuple[str, ...]) -> pl.LazyFrame:
     # maintain_order: rows that are equal in these columns keep the order of the file
-    person_rows = (
-        table_rows.filter(pl.col("person_id").is_in(person_ids))
-        .sort("person_id", *order_columns, maintain_order=True)
-        .collect()
+    return table_rows.filter(pl.col("person_id").is_in(person_ids)).sort(
+        "person_id", *order_columns, maintain_order=True
     )
+
+
+def _group_rows_by_person(person_rows: pl.DataFrame) -> dict[str, list[Row]]:
     return {
         person_id: list(rows) for person_id, rows in groupby(person_rows.iter_rows(named=True), itemgetter("person_id"))
     }
