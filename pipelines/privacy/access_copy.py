@@ -18,6 +18,7 @@ from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
 from pipelines.contracts.catalog import TABLES
 from pipelines.contracts.classification import PersonRole
+from pipelines.contracts.stored_tables import STORED_TABLES
 from pipelines.contracts.table import Table
 from pipelines.privacy.identity import PersonIdentity, find_identity, read_all_keys
 from pipelines.privacy.person_lines import PersonSearch
@@ -172,8 +173,8 @@ def _describe_rows(
 
 
 def _find_retention_days(table_name: str) -> int | None:
-    if table_name in TABLES:
-        return TABLES[table_name].retention_days
+    if table_name in STORED_TABLES:
+        return STORED_TABLES[table_name].retention_days
     if table_name.startswith("quarantine__"):
         return quarantine_table(table_name).retention_days
     if table_name.startswith("raw_"):

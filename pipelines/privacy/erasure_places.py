@@ -15,9 +15,9 @@ from typing import NamedTuple
 import polars as pl
 
 from pipelines.config.company import SourceConfig
-from pipelines.contracts.badge_register import COMMAND_TABLES
 from pipelines.contracts.canonical_schemas import quarantine_table
-from pipelines.contracts.catalog import FILE_TABLES, TABLES
+from pipelines.contracts.catalog import FILE_TABLES
+from pipelines.contracts.stored_tables import STORED_TABLES
 from pipelines.contracts.table import Table
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files
@@ -214,7 +214,7 @@ def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:
 
 def list_curated_tables() -> Iterable[Table]:
     """Every table of the lake that no export is landed in, those of commands among them, and its quarantine."""
-    for table in (*TABLES.values(), *COMMAND_TABLES):
+    for table in STORED_TABLES.values():
         if table not in FILE_TABLES:
             yield table
             yield quarantine_table(table.name)
