@@ -17,9 +17,9 @@ from pydantic import BaseModel
 from assets.pack.tests_of_checkout import read_test
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
+from pipelines.contracts.catalog import STORED_TABLES
 from pipelines.contracts.personal_columns import classify_columns
 from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
-from pipelines.contracts.stored_tables import STORED_TABLES
 from pipelines.contracts.table import Table
 
 PlaceKind = Literal["table", "column", "rule", "policy", "training", "config", "command", "code", "test"]

@@ -5,6 +5,7 @@ follow from `canonical_schemas`.
 Does not belong here: how a table is built (`pipelines.core`, `ml`) or stored (`pipelines.storage`).
 """
 
+from pipelines.contracts.badge_register import ISSUED_BADGE
 from pipelines.contracts.feature_tables import FEATURE_TABLES
 from pipelines.contracts.output_tables import OUTPUT_TABLES
 from pipelines.contracts.table import Table
@@ -347,3 +348,6 @@ TABLES: dict[str, Table] = {
         *OUTPUT_TABLES,
     )
 }
+
+# Tables that a command writes and no run computes; access, erasure, retention and the dictionary cover them, too.
+STORED_TABLES: dict[str, Table] = TABLES | {ISSUED_BADGE.name: ISSUED_BADGE}

@@ -5,9 +5,9 @@ Does not belong here: the declarations (`catalog`, `columns`, `canonical_schemas
 """
 
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
+from pipelines.contracts.catalog import STORED_TABLES
 from pipelines.contracts.personal_columns import classify_columns, find_person_columns
 from pipelines.contracts.shape_columns import describe_type, list_shape_columns
-from pipelines.contracts.stored_tables import STORED_TABLES
 from pipelines.contracts.table import Column, Rule, Severity, Table
 
 _PAGE_HEAD = """# Data dictionary

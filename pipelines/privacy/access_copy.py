@@ -16,9 +16,8 @@ from jinja2 import Environment
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
-from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.catalog import STORED_TABLES, TABLES
 from pipelines.contracts.classification import PersonRole
-from pipelines.contracts.stored_tables import STORED_TABLES
 from pipelines.contracts.table import Table
 from pipelines.privacy.identity import PersonIdentity, find_identity, read_all_keys
 from pipelines.privacy.person_lines import PersonSearch

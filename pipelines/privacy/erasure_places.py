@@ -16,8 +16,7 @@ import polars as pl
 
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.canonical_schemas import quarantine_table
-from pipelines.contracts.catalog import FILE_TABLES
-from pipelines.contracts.stored_tables import STORED_TABLES
+from pipelines.contracts.catalog import FILE_TABLES, STORED_TABLES
 from pipelines.contracts.table import Table
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.ingest.landing import DONE_SUFFIX, list_landing_files

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import polars as pl
 
+from pipelines.contracts.catalog import STORED_TABLES
 from pipelines.contracts.classification import REFERENCE_BY_COLUMN, PersonKey, PersonRole
 from pipelines.contracts.personal_columns import person_columns, record_columns
-from pipelines.contracts.stored_tables import STORED_TABLES
 from pipelines.contracts.table import Table
 from pipelines.privacy.identities import PersonTraces
 from pipelines.storage.row_deletion import RowDeletion

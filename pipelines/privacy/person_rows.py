@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.contracts.catalog import STORED_TABLES
 from pipelines.contracts.classification import DataClass, PersonKey, PersonReference, PersonRole
 from pipelines.contracts.columns import COLUMNS
 from pipelines.contracts.personal_columns import PersonColumn, classify_columns, find_person_columns, is_direct
-from pipelines.contracts.stored_tables import STORED_TABLES
 from pipelines.contracts.table import Column, Reference, Table
 from pipelines.contracts.table_declaration import PERSON_REFERENCE
 from pipelines.privacy.erased_people import collect_key_forms

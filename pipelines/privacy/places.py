@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
-from pipelines.contracts.stored_tables import STORED_TABLES
+from pipelines.contracts.catalog import STORED_TABLES
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Any
 
 from assets.checks.exit_codes import ExitCode
 from assets.cli.pack.model_state import read_published_state, render_card_with_risks
+from assets.cli.pack.writing import write_pack
 from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
 from assets.cli.terminal.inputs import load_config
 from assets.pack.audit_figures import read_newest_audit, render_audit
 from assets.pack.places import PlaceGone, Product
 from assets.pack.statements import PlaceChanged
 from assets.pack.tables import build_tables
-from assets.pack.writing import write_pack
 
 
 def write_documents(
