@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+# What the token repeats of the credential.
+REGISTERED_CLAIMS = ("iss", "jti", "sub", "nbf", "exp")
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 

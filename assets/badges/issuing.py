@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.badges.credential import PublicAddresses, build_profile, complete_draft
+from assets.badges.credential import REGISTERED_CLAIMS, PublicAddresses, build_profile, complete_draft
 from assets.badges.requests import BadgeRequest, find_standing_request, remove_requests
 from assets.badges.signing import IssuerKey, SignatureInvalid
 from assets.badges.status_list import (
@@ -203,6 +203,10 @@ class BadgeOffice:
             raise BadgeRefused(f"status.jwt: {error}") from error
         badge_state = "revoked" if is_revoked else "ended" if claims["exp"] < now.timestamp() else "valid"
         return str(claims["id"]), badge_state
+
+    def read_credential(self, token: str) -> dict[str, Any]:
+        """The credential of a badge without the claims of the token, as a system that reads JSON takes it."""
+        return {member: claim for member, claim in self._read_token(token).items() if member not in REGISTERED_CLAIMS}
 
     def publish(self, places: StatusPlaces, now: datetime) -> None:
         """Write the folder that the company publishes: profile, public key and status list."""

@@ -4,7 +4,7 @@ Belongs here: reading the key, its algorithm, signing and checking a signature.
 Does not belong here: what is signed (`credential`, `status_list`).
 
 Source: Open Badges 3.0 (1EdTech), 8.2 JSON Web Token Proof Format: the payload is the credential with the claims iss,
-jti, nbf, sub and exp; RS256 is the algorithm that every reader supports. RFC 7518 and RFC 8037 for the others.
+jti, nbf, sub and exp; RS256 is the algorithm that every reader supports.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, Key, OKPKey, RSAKey
+from joserfc.jwk import ECKey, Key, RSAKey
 
 _LEAST_RSA_BITS = 2048
 
@@ -88,14 +88,14 @@ def read_issuer_key(key_text: str | None, key_variable: str) -> IssuerKey:
             f"{key_variable} is not set: put the private key of the issuer into it, as `openssl genpkey -algorithm RSA "
             "-pkeyopt rsa_keygen_bits:3072` prints it"
         )
-    for key_class, algorithm in ((RSAKey, "RS256"), (ECKey, "ES256"), (OKPKey, "EdDSA")):
+    for key_class, algorithm in ((RSAKey, "RS256"), (ECKey, "ES256")):
         try:
             key = key_class.import_key(key_text)
         except (JoseError, ValueError, TypeError):
             continue
         _check_key(key, key_variable)
         return IssuerKey(key, algorithm)
-    raise KeyUnusable(f"{key_variable} holds no private key as PEM: RSA, P-256 or Ed25519")
+    raise KeyUnusable(f"{key_variable} holds no private key as PEM: RSA or P-256")
 
 
 def _check_key(key: Key, key_variable: str) -> None:
@@ -103,5 +103,5 @@ def _check_key(key: Key, key_variable: str) -> None:
         raise KeyUnusable(f"{key_variable} holds a public key: a badge is signed by the private one")
     if isinstance(key, RSAKey) and key.private_key and key.private_key.key_size < _LEAST_RSA_BITS:
         raise KeyUnusable(f"{key_variable} holds an RSA key of fewer than {_LEAST_RSA_BITS} bits")
-    if isinstance(key, ECKey | OKPKey) and key.curve_name not in ("P-256", "Ed25519"):
-        raise KeyUnusable(f"{key_variable} holds a key of the curve {key.curve_name}: use P-256 or Ed25519")
+    if isinstance(key, ECKey) and key.curve_name != "P-256":
+        raise KeyUnusable(f"{key_variable} holds a key of the curve {key.curve_name}: use P-256")

@@ -257,6 +257,21 @@ def feed(
     print_feed(data_root, after, most_alias or limit, as_json)
 
 
+@app.command(epilog=example("footsteps pack documents", "footsteps pack documents --config footsteps.yaml"))
+@report_failures
+def pack(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Folder for the documents, as Markdown and HTML.")],
+    config_file: ConfigFile = None,
+    data_root: DataRoot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write drafts for data protection, the AI Act and a works agreement, from contracts, policy, model and audit."""
+    from assets.cli.pack.pack import write_documents
+
+    write_documents(data_root, config_file, folder, context.find_root().command, datetime.now(UTC), as_json)
+
+
 @app.command(epilog=example("footsteps site", "footsteps site --person 100012 --renew"))
 @report_failures
 def site(

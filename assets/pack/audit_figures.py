@@ -20,8 +20,8 @@ def read_newest_audit(data_root: Path) -> pl.DataFrame:
         data_root: The data root.
 
     Returns:
-        One row per measure, attribute and group of the newest audit: audited_at, measure, attribute, group, rate, ratio,
-        low, high, cases. No rows if no audit has been run.
+        One row per measure, attribute and group of the newest audit: audited_at, measure, attribute, group, rate,
+        ratio, low, high, cases. No rows if no audit has been run.
 
     Raises:
         ValueError: The file lacks a column.

@@ -16,9 +16,8 @@ from pydantic import BaseModel
 
 from assets.pack.tests_of_checkout import read_test
 from pipelines.config.company import Config
-from pipelines.contracts.badge_register import COMMAND_TABLES
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
-from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.catalog import STORED_TABLES
 from pipelines.contracts.personal_columns import classify_columns
 from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
 from pipelines.contracts.table import Table
@@ -106,7 +105,7 @@ class Product:
 def list_contracts() -> dict[str, Table]:
     """Every contract by its name: raw tables and quarantines once, for `SYSTEM` and `TABLE`."""
     raw_tables = (raw_table("SYSTEM", canonical_schema) for canonical_schema in CANONICAL_SCHEMAS.values())
-    return {table.name: table for table in (*raw_tables, quarantine_table("TABLE"), *TABLES.values(), *COMMAND_TABLES)}
+    return {table.name: table for table in (*raw_tables, quarantine_table("TABLE"), *STORED_TABLES.values())}
 
 
 def _look_up_table(product: Product, address: str) -> PlaceContent:
@@ -183,6 +182,7 @@ def _look_up_code(product: Product, address: str) -> PlaceContent:  # noqa: ARG0
     code_object: Any = importlib.import_module(module_name)
     for name in object_path.split("."):
         code_object = getattr(code_object, name)
+    code_object = inspect.unwrap(code_object)  # a function may be cached
     is_source = inspect.isfunction(code_object) or inspect.isclass(code_object)
     return PlaceContent(
         " ".join(inspect.getsource(code_object).split()) if is_source else _to_text(code_object), object_path

@@ -35,7 +35,7 @@ class BadgeOptions(ConfigSection):
     url: Annotated[str, AfterValidator(_check_address)]
     # landing files in which people ask for badges; each names a person, skill_id and evidence_level
     requests: Annotated[str, AfterValidator(_check_pattern)]
-    # a private key as PEM: RSA (RS256, which every reader of Open Badges 3.0 supports), P-256 (ES256) or Ed25519
+    # a private key as PEM: RSA (RS256, which every reader of Open Badges 3.0 supports) or P-256 (ES256)
     key_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "FOOTSTEPS_BADGE_KEY"
     # days after which a badge ends; the register of issued badges keeps its row for longer
     valid_days: Annotated[int, Field(ge=1, le=ISSUED_BADGE.retention_days)] = 730

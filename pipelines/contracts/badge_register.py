@@ -34,6 +34,3 @@ ISSUED_BADGE = Table(
     retention_column="issued_at",
     readers=("issuer of badges",),
 )
-
-# Tables that commands write: access, erasure, retention and the dictionary cover them like those of a run.
-COMMAND_TABLES: tuple[Table, ...] = (ISSUED_BADGE,)

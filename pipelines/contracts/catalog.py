@@ -5,6 +5,7 @@ follow from `canonical_schemas`.
 Does not belong here: how a table is built (`pipelines.core`, `ml`) or stored (`pipelines.storage`).
 """
 
+from pipelines.contracts.badge_register import ISSUED_BADGE
 from pipelines.contracts.feature_tables import FEATURE_TABLES
 from pipelines.contracts.output_tables import OUTPUT_TABLES
 from pipelines.contracts.oversight_tables import OVERSIGHT_TABLES
@@ -360,3 +361,6 @@ TABLES: dict[str, Table] = {
         *OVERSIGHT_TABLES,
     )
 }
+
+# Tables that a command writes and no run computes; access, erasure, retention and the dictionary cover them, too.
+STORED_TABLES: dict[str, Table] = TABLES | {ISSUED_BADGE.name: ISSUED_BADGE}

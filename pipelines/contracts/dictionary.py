@@ -4,9 +4,8 @@ Belongs here: the contracts as Markdown.
 Does not belong here: the declarations (`catalog`, `columns`, `canonical_schemas`), writing the page to a file.
 """
 
-from pipelines.contracts.badge_register import COMMAND_TABLES
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
-from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.catalog import STORED_TABLES
 from pipelines.contracts.personal_columns import classify_columns, find_person_columns
 from pipelines.contracts.shape_columns import describe_type, list_shape_columns
 from pipelines.contracts.table import Column, Rule, Severity, Table
@@ -34,7 +33,7 @@ _SHAPES_HEAD = (
 def render_dictionary() -> str:
     """The page: a list of the tables, then one section per table."""
     raw_contracts = (raw_table("SYSTEM", schema) for schema in CANONICAL_SCHEMAS.values())
-    documented_tables = [*raw_contracts, quarantine_table("TABLE"), *TABLES.values(), *COMMAND_TABLES]
+    documented_tables = [*raw_contracts, quarantine_table("TABLE"), *STORED_TABLES.values()]
     index_lines = [f"- [`{table.name}`](#{table.name.lower()}): {table.description}" for table in documented_tables]
     sections = [render_shapes(), *(render_table(table) for table in documented_tables)]
     return "\n".join([_PAGE_HEAD, *index_lines, "", *sections]).rstrip("\n")

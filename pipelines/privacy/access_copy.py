@@ -16,7 +16,7 @@ from jinja2 import Environment
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
-from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.catalog import STORED_TABLES, TABLES
 from pipelines.contracts.classification import PersonRole
 from pipelines.contracts.table import Table
 from pipelines.privacy.identity import PersonIdentity, find_identity, read_all_keys
@@ -172,8 +172,8 @@ def _describe_rows(
 
 
 def _find_retention_days(table_name: str) -> int | None:
-    if table_name in TABLES:
-        return TABLES[table_name].retention_days
+    if table_name in STORED_TABLES:
+        return STORED_TABLES[table_name].retention_days
     if table_name.startswith("quarantine__"):
         return quarantine_table(table_name).retention_days
     if table_name.startswith("raw_"):

@@ -15,9 +15,8 @@ from typing import NamedTuple
 import polars as pl
 
 from pipelines.config.company import SourceConfig
-from pipelines.contracts.badge_register import COMMAND_TABLES
 from pipelines.contracts.canonical_schemas import quarantine_table
-from pipelines.contracts.catalog import FILE_TABLES, TABLES
+from pipelines.contracts.catalog import FILE_TABLES, STORED_TABLES
 from pipelines.contracts.table import Table
 from pipelines.ingest.answer_files import (
     FileState,
@@ -289,7 +288,7 @@ def _plan_tables(data_root: DataRoot, traces: PersonTraces) -> Plan:
 
 def list_curated_tables() -> Iterable[Table]:
     """Every table of the lake that no export is landed in, those of commands among them, and its quarantine."""
-    for table in (*TABLES.values(), *COMMAND_TABLES):
+    for table in STORED_TABLES.values():
         if table not in FILE_TABLES:
             yield table
             yield quarantine_table(table.name)

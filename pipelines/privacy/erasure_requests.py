@@ -25,19 +25,21 @@ def list_request_files(data_root: DataRoot) -> list[Path]:
 
 
 def list_obsolete_access_requests(data_root: DataRoot, traces: PersonTraces) -> list[Path]:
-    """List the landing files that ask for copies of erased people's data and name nobody else.
+    """List the landing files that ask for copies of erased people's data, or for badges, and name nobody else.
 
     Args:
         data_root: The data root.
         traces: The keys by which the erased people are named.
     """
-    pattern = data_root.config.privacy.access_requests
-    if not pattern or not data_root.owns_landing:
+    badge_options = data_root.config.badges
+    patterns = (data_root.config.privacy.access_requests, badge_options.requests if badge_options else None)
+    if not data_root.owns_landing:
         return []
     erased_keys = {*traces.person_ids, *traces.employee_numbers, *(address.lower() for address in traces.addresses)}
     erased_keys |= {account_code for _, account_code in traces.accounts}
     return [
         request_path
+        for pattern in filter(None, patterns)
         for request_path in list_landing_files(data_root.landing_folder, pattern)
         if _names_only(request_path, erased_keys)
     ]

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.catalog import STORED_TABLES
 from pipelines.contracts.classification import REFERENCE_BY_COLUMN, PersonKey, PersonRole
 from pipelines.contracts.personal_columns import person_columns, record_columns
 from pipelines.contracts.table import Table
@@ -26,7 +26,7 @@ def build_person_deletion(table: Table, traces: PersonTraces) -> RowDeletion | N
         traces: The keys by which the people are named.
     """
     if table.layer == "quarantine":
-        return _build_quarantine_deletion(TABLES[table.name.removeprefix("quarantine__")], traces)
+        return _build_quarantine_deletion(STORED_TABLES[table.name.removeprefix("quarantine__")], traces)
     person_ids = list(traces.person_ids)
     deletion_conditions: list[pl.Expr] = []
     cleared_columns: dict[str, pl.Expr] = {}

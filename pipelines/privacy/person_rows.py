@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.catalog import STORED_TABLES
 from pipelines.contracts.classification import DataClass, PersonKey, PersonReference, PersonRole
 from pipelines.contracts.columns import COLUMNS
 from pipelines.contracts.personal_columns import PersonColumn, classify_columns, find_person_columns, is_direct
@@ -35,7 +35,7 @@ def describe_stored_table(table_name: str, schema: pl.Schema) -> Table:
     Returns:
         A contract without rules; an id that nobody declared counts as the id of another person.
     """
-    declared_table = TABLES.get(table_name)
+    declared_table = STORED_TABLES.get(table_name)
     undeclared_id_columns = {
         column_name for column_name in schema if column_name.endswith("_id") and column_name not in COLUMNS
     }

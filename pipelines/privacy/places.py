@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from pipelines.config.company import Config
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, raw_table
-from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.catalog import STORED_TABLES
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def describe_place(path: PurePosixPath, config: Config, table_retention_days: in
         "dagster_home": Place(
             "logs, events and alerts", "the runs", "operation", f"{config.privacy.run_log_days} days"
         ),
+        "badges": Place("status list of badges", "issued badges", "readers learn which badges are revoked", _NO_END),
         "data_docs": Place("validation results", "the runs", "operation", "until the next run"),
     }
     for folder_prefix in sorted(place_by_folder, key=len, reverse=True):
@@ -88,7 +89,7 @@ def find_table_name(path: PurePosixPath) -> str:
         (
             candidate_name
             for candidate_name in candidate_names
-            if candidate_name in TABLES or candidate_name.startswith(("raw_", "quarantine__"))
+            if candidate_name in STORED_TABLES or candidate_name.startswith(("raw_", "quarantine__"))
         ),
         path.stem,
     )

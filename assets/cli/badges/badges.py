@@ -4,6 +4,7 @@ Belongs here: reading configuration and key, the lock, writing the badge, printi
 Does not belong here: which badge may be issued and what it says (`assets.badges`).
 """
 
+import json
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -69,6 +70,8 @@ def issue_badge(
         badge_id, token, badge_request = office.issue(snapshot, request_paths, person_id, skill_id, now)
         badge_path = output_folder / f"{badge_id.removeprefix('urn:uuid:')}.jwt"
         write_text_atomically(badge_path, token + "\n")
+        credential_json = json.dumps(office.read_credential(token), indent=1, ensure_ascii=False)
+        write_text_atomically(badge_path.with_suffix(".json"), credential_json + "\n")
         office.forget_request(request_paths, person_id, skill_id)
         return badge_id, badge_path, badge_request.evidence_level
 
@@ -80,7 +83,7 @@ def issue_badge(
             "evidence_level": evidence_level,
             "public_folder": str(office.public_folder),
         },
-        f"{badge_id} is in {badge_path}; evidence: {evidence_level}.\n"
+        f"{badge_id} is in {badge_path}, and readable beside it as JSON; evidence: {evidence_level}.\n"
         f"Publish {office.public_folder} at {office.options.url}: readers check the badge with it.",
         as_json,
     )

@@ -6,9 +6,8 @@ Does not belong here: what a command does (`badges`).
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -18,7 +17,7 @@ from assets.cli.terminal.options import AsJson, ConfigFile, DataRoot, LandingFol
 class BadgeGroup(TyperGroup):
     """`footsteps badge PERSON SKILL` issues: what is no name of a command is the person of `issue`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put `issue` before arguments that name no command."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             args = ["issue", *args]

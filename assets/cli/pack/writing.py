@@ -80,8 +80,8 @@ def render_page(title: str, markdown: str) -> str:
     markdown_parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     page_body = markdown_parser.render(markdown)
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head>'
-        f"<body>\n{page_body}</body></html>\n"
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head><body>\n{page_body}</body></html>\n"
     ).replace('.md">', '.html">')
 
 

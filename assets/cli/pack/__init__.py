@@ -1,0 +1,1 @@
+"""The command `footsteps pack`: the documentation pack of a company."""
