@@ -16,9 +16,9 @@ import polars as pl
 from ml.evaluation.profiling import ResourceMeter
 from ml.mastery.prerequisites import learn_prerequisites
 from ml.mastery.state import estimate_mastery, find_reached_steps, learn_knowledge_tracing
+from ml.organisation.team_alignment import align_teams
 from ml.recommend.capability_coverage import compute_capability_coverage
 from ml.recommend.motives import RecommendationContext, score_motives
-from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.columns import STAGES
 from pipelines.contracts.policy import RecommendationPolicy

@@ -1,7 +1,7 @@
 """The report of an audit: one HTML page, to read offline.
 
 Belongs here: what the page shows, and writing it.
-Does not belong here: the figures (`ml.evaluation.fairness`), their texts (`audit_texts`).
+Does not belong here: the figures (`ml.fairness`), their texts (`audit_texts`).
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from assets.reporting.audit_texts import (
     format_measures,
 )
 from assets.reporting.evaluation_plots import HIGHLIGHT_COLOUR, PALE_COLOUR, TEXT_COLOUR, png_data_uri, render_png
-from ml.evaluation.fairness.findings import AuditLimits
-from ml.evaluation.fairness.measures import CALIBRATED, CALIBRATED_MEANING, FEATURE, RATE, SECTIONS, SELECTIONS
+from ml.fairness.findings import AuditLimits
+from ml.fairness.measures import CALIBRATED, CALIBRATED_MEANING, FEATURE, RATE, SECTIONS, SELECTIONS
 from pipelines.validation.page_templates import open_page_templates
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The figures of an audit as text, for the page and the terminal.
 
 Belongs here: headings, cells and sentences.
-Does not belong here: the figures (`ml.evaluation.fairness`), the page (`audit_report`).
+Does not belong here: the figures (`ml.fairness`), the page (`audit_report`).
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from ml.evaluation.fairness.findings import AT_LEAST, AT_MOST
-from ml.evaluation.fairness.measures import CALIBRATION, FEATURE, RATE
+from ml.fairness.findings import AT_LEAST, AT_MOST
+from ml.fairness.measures import CALIBRATION, FEATURE, RATE
 
 TITLE_BY_SECTION = {
     RATE: "Selection rates and impact ratios",

@@ -1,7 +1,7 @@
 """What all histories tell about crafts: times to stages, crafts at risk, combinations, the skill map, who taught whom.
 
 Belongs here: which tables these are made of.
-Does not belong here: how they are computed (`ml.craft`).
+Does not belong here: how they are computed (`ml.organisation`).
 """
 
 import polars as pl
@@ -12,13 +12,13 @@ from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.resources.table_reader import TableReader
 from assets.tables.objections import OBJECTION_TABLES, read_objections
 from assets.tables.snapshot import materialize_output, materialize_outputs_by_people
-from ml.craft.combinations import find_capabilities_within_reach, find_rare_pairs, select_held_skills
-from ml.craft.craft_at_risk import count_practising_masters, find_crafts_at_risk
-from ml.craft.own_combinations import count_pairs, describe_own_combinations, list_requirements
-from ml.craft.skill_map import lay_out_skills
-from ml.craft.stage_times import estimate_stage_times, list_durations
-from ml.craft.teaching_lines import find_teaching_lines
 from ml.mastery.state import last_instant
+from ml.organisation.combinations import find_capabilities_within_reach, find_rare_pairs, select_held_skills
+from ml.organisation.craft_at_risk import count_practising_masters, find_crafts_at_risk
+from ml.organisation.own_combinations import count_pairs, describe_own_combinations, list_requirements
+from ml.organisation.skill_map import lay_out_skills
+from ml.organisation.stage_times import estimate_stage_times, list_durations
+from ml.organisation.teaching_lines import find_teaching_lines
 from pipelines.contracts.catalog import (
     ASSIGNMENT,
     CONSENT,

@@ -2,7 +2,7 @@
 
 Belongs here: which tables these are made of, and what the UI shows of each.
 Does not belong here: how they are computed (`ml.mastery`, `ml.recommend.capability_coverage`,
-`ml.recommend.team_alignment`).
+`ml.organisation.team_alignment`).
 """
 
 import hashlib
@@ -21,8 +21,8 @@ from assets.tables.snapshot import materialize_output, materialize_outputs_by_pe
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.prerequisites import declare_prerequisites, learn_prerequisites
 from ml.mastery.state import MASTERY_INPUTS, build_half_lives, estimate_mastery_and_steps, learn_knowledge_tracing
+from ml.organisation.team_alignment import align_teams
 from ml.recommend.capability_coverage import compute_capability_coverage
-from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.catalog import EVIDENCE, PERSON, PREFERENCE, PREREQUISITE, REPLY, SKILL
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import HALF_LIFE, MASTERY, MODEL_CARD, PRECEDENCE, REACHED_STEP, TRACING

@@ -2,7 +2,7 @@
 
 Belongs here: which tables these are made of, and that no person's practice leaves their own rows.
 Does not belong here: how practice is counted (`pipelines.core.practice_weeks`, `pipelines.core.unit_practice`) and
-compared (`ml.practice`).
+compared (`ml.organisation`).
 """
 
 from datetime import date
@@ -15,7 +15,7 @@ from assets.incremental.incremental_asset import Results, incremental_asset
 from assets.resources.table_reader import TableReader
 from assets.tables.objections import OBJECTION_TABLES, read_objections
 from assets.tables.snapshot import materialize_output
-from ml.practice.table import PracticeLimits, describe_practice
+from ml.organisation.practice_table import PracticeLimits, describe_practice
 from pipelines.contracts.catalog import EVIDENCE, PERSON, ROLE_PERIOD, SKILL
 from pipelines.contracts.columns import STAGES
 from pipelines.contracts.feature_tables import MODEL_CARD, OWN_PRACTICE, REACHED_STEP

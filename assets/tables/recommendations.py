@@ -22,16 +22,16 @@ from assets.tables.companions import (
 )
 from assets.tables.objections import OBJECTION_TABLES
 from assets.tables.snapshot import materialize_output, materialize_outputs_by_people, read_publication_terms
-from ml.craft.stage_times import write_time_texts
 from ml.mastery.knowledge_tracing import read_knowledge_tracing
 from ml.mastery.open_badges import BADGE_EVIDENCE_COLUMNS, build_badge_evidence
 from ml.mastery.state import estimate_mastery, last_instant
+from ml.organisation.stage_times import write_time_texts
+from ml.organisation.support_gaps import find_support_gaps
 from ml.recommend.common_steps import HeldSteps, count_held_steps
 from ml.recommend.counterfactuals import CounterfactualInputs, find_counterfactuals
 from ml.recommend.motives import RecommendationContext
 from ml.recommend.reply_filter import find_no_recommendation_reasons
 from ml.recommend.reranking import build_recommendation_rows, rerank_candidates
-from ml.recommend.support_gaps import find_support_gaps
 from pipelines.contracts.catalog import (
     ASPIRATION,
     ASSIGNMENT,

@@ -11,8 +11,8 @@ import polars as pl
 
 from assets.resources.table_reader import TableReader
 from assets.tables.objections import OBJECTION_TABLES, read_objections
-from ml.squads.matching import match_openings
-from ml.squads.openings import SquadContext
+from ml.recommend.squad_matching import match_openings
+from ml.recommend.squad_openings import SquadContext
 from pipelines.contracts.catalog import ASPIRATION, ASSIGNMENT, CONSENT, PERSON, SKILL_TEXT, SQUAD_REPLY, WORKLOG
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import MASTERY

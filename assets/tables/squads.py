@@ -1,7 +1,7 @@
 """Openings in work, the matches of people to them, and the measurement of free choice.
 
 Belongs here: which tables they are made of.
-Does not belong here: how (`ml.squads`, `pipelines.core.squad_work`, `pipelines.core.free_choice`).
+Does not belong here: how (`ml.recommend`, `pipelines.core.squad_work`, `pipelines.core.free_choice`).
 """
 
 import polars as pl
@@ -18,9 +18,9 @@ from assets.tables.squad_inputs import (
     match_squad_run,
     read_squad_run,
 )
-from ml.squads.match_text import build_match_rows
-from ml.squads.openings import find_openings
-from ml.squads.squad_companions import add_squad_companions
+from ml.recommend.squad_companions import add_squad_companions
+from ml.recommend.squad_match_text import build_match_rows
+from ml.recommend.squad_openings import find_openings
 from pipelines.contracts.catalog import ASPIRATION, ASSIGNMENT, CONSENT, EVIDENCE, SKILL, SKILL_TEXT, WORKLOG
 from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.feature_tables import MODEL_CARD

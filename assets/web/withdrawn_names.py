@@ -7,7 +7,7 @@ Does not belong here: who withdrew what (`given_answers`), other objections (`pi
 import polars as pl
 
 from assets.web.given_answers import GivenAnswers
-from ml.squads.openings import add_consent
+from ml.recommend.squad_openings import add_consent
 from pipelines.contracts.output_tables import SQUAD_MATCH
 from pipelines.contracts.table import Table
 

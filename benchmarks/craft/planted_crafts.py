@@ -1,7 +1,7 @@
 """Times to stages and crafts at risk, compared with the truth of a simulated company over many seeds.
 
 Belongs here: the measures.
-Does not belong here: the truth (`simulation`), how both are estimated (`ml.craft`).
+Does not belong here: the truth (`simulation`), how both are estimated (`ml.organisation`).
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ import polars as pl
 
 from benchmarks.craft.simulation import AS_OF, simulate_crafts, simulate_histories, true_quantile_days
 from benchmarks.tables import print_results
-from ml.craft.craft_at_risk import count_practising_masters, is_at_risk
-from ml.craft.stage_times import list_durations
-from ml.craft.survival import DurationEstimate, estimate_durations
+from ml.organisation.craft_at_risk import count_practising_masters, is_at_risk
+from ml.organisation.stage_times import list_durations
+from ml.organisation.survival import DurationEstimate, estimate_durations
 
 
 @dataclass(frozen=True)

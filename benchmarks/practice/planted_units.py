@@ -1,7 +1,7 @@
 """Units with planted practice: staffing, season, holidays and bad weeks, cuts on a known date, a tool in some units.
 
 Belongs here: the weekly amounts that a company of such units would have. Its numbers were fixed before any limit of
-`ml.practice` was chosen.
+`ml.organisation` was chosen.
 Does not belong here: what is measured with them (`power`).
 """
 
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from ml.practice.adjustment import FloatArray
-from ml.practice.series import PART_COLUMNS
+from ml.organisation.practice_adjustment import FloatArray
+from ml.organisation.practice_series import PART_COLUMNS
 
 # By kind: unit of the amounts, mean per person and week, and the shape of a person's week: 1 is as uneven as a Poisson
 # process, smaller is more uneven. Counts are Poisson.
@@ -37,7 +37,7 @@ class PlantedUnits(NamedTuple):
     """The practice of planted units.
 
     Attributes:
-        parts: One row per unit and kind, as `ml.practice.comparison.compare_with_past` takes them.
+        parts: One row per unit and kind, as `ml.organisation.practice_comparison.compare_with_past` takes them.
         weeks: Their weekly amounts; weeks_ago counts from the last week.
         staff_weeks: People per unit and week.
     """

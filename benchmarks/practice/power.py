@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.practice.planted_units import LAST_DAY, list_planted, name_unit, plant_company
-from ml.practice.comparison import compare_with_past
+from ml.organisation.practice_comparison import compare_with_past
 
 FALSE_ALARM_SHARE = 0.05
 # Work on steps being taken is halved: what people fear of new tools.

@@ -1,7 +1,7 @@
 """A tool in half of the units, over many seeds: how often the interval of its effect holds the planted one.
 
 Belongs here: what `footsteps bench practice` measures of events.
-Does not belong here: the planted units (`planted_units`), the estimate (`ml.practice.events`).
+Does not belong here: the planted units (`planted_units`), the estimate (`ml.organisation.practice_events`).
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.practice.planted_units import list_planted, name_unit, plant_company
-from ml.practice.events import EventEffect, estimate_effects
+from ml.organisation.practice_events import EventEffect, estimate_effects
 
 # The tool takes a quarter of the work on steps being taken, and lets a fifth more be finished.
 PLANTED_SHARES = {"edge": -0.25, "finished": 0.2}

@@ -1,7 +1,7 @@
 """Benchmark of openings and matches: their cost at growing numbers of people, on a synthetic company.
 
 Belongs here: seeded synthetic work on top of the company of the companions' benchmark, and the measured rows.
-Does not belong here: openings and matches (`ml.squads`), proposals (`planted`).
+Does not belong here: openings and matches (`ml.recommend`), proposals (`planted`).
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ import polars as pl
 
 from benchmarks.companions import AS_OF, synthetic_company
 from ml.evaluation.profiling import ResourceMeter
-from ml.squads.match_text import build_match_rows
-from ml.squads.matching import match_openings
-from ml.squads.openings import SquadContext, find_openings
-from ml.squads.squad_companions import add_squad_companions
+from ml.recommend.squad_companions import add_squad_companions
+from ml.recommend.squad_match_text import build_match_rows
+from ml.recommend.squad_matching import match_openings
+from ml.recommend.squad_openings import SquadContext, find_openings
 from pipelines.contracts.catalog import ASSIGNMENT, SKILL_TEXT, SQUAD_REPLY, WORKLOG
 from pipelines.contracts.policy import RecommendationPolicy
 from pipelines.core.free_choice import measure_free_choice

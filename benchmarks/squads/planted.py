@@ -12,11 +12,11 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
-from ml.squads.matching import match_openings
-from ml.squads.openings import SquadContext, find_openings
-from ml.squads.portfolio import Portfolio, build_portfolio
-from ml.squads.proposal import propose_squads
-from ml.squads.simple_proposals import propose_greedily, propose_randomly
+from ml.recommend.simple_squad_proposals import propose_greedily, propose_randomly
+from ml.recommend.squad_matching import match_openings
+from ml.recommend.squad_openings import SquadContext, find_openings
+from ml.recommend.squad_portfolio import Portfolio, build_portfolio
+from ml.recommend.squad_proposal import propose_squads
 from pipelines.contracts.catalog import WORKLOG
 from pipelines.contracts.policy import SquadPolicy
 from pipelines.core.squad_work import find_open_work, measure_workload, read_recent_hours

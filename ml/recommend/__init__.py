@@ -1,1 +1,1 @@
-"""From ranked steps to recommendation rows: motives, reasons, counterfactuals, companions."""
+"""From ranked steps to recommendation rows: motives, reasons, counterfactuals, companions; and squads to choose."""

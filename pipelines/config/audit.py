@@ -1,7 +1,7 @@
 """The section `audit` of footsteps.yaml: the limits of `footsteps audit`, and what of its groups may be stored.
 
 Belongs here: the form of the section.
-Does not belong here: the audit itself (`ml.evaluation.fairness`).
+Does not belong here: the audit itself (`ml.fairness`).
 """
 
 from typing import Annotated

@@ -1,7 +1,7 @@
 """The section `practice` of footsteps.yaml: how certain a told change is, and events to examine.
 
 Belongs here: the form of the section.
-Does not belong here: how changes are found and events examined (`ml.practice`).
+Does not belong here: how changes are found and events examined (`ml.organisation`).
 """
 
 from datetime import date

@@ -84,8 +84,8 @@ _COLUMN_LIST_BY_CLASS = {
         audit_attribute audit_group audited_count audit_estimate audit_low audit_high impact_ratio impact_low
         impact_high audit_bound is_finding
         opening_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids open_count
-        planned_weekly_hours planned_end_date interested_count follow_count lead_count unit_hours chosen_hours chosen_share
-        is_free_choice_given wanting_count staffed_count
+        planned_weekly_hours planned_end_date interested_count follow_count lead_count unit_hours chosen_hours
+        chosen_share is_free_choice_given wanting_count staffed_count
         practice_scope practice_of practice_name practice_kind practice_unit practice_4_weeks practice_13_weeks
         practice_52_weeks change_4_weeks change_13_weeks change_52_weeks changed_date change_certainty change_share
     """,

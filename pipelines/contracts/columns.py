@@ -12,8 +12,8 @@ import polars as pl
 
 from pipelines.contracts.classification import CLASS_BY_COLUMN
 from pipelines.contracts.craft.columns import CRAFT_COLUMNS
-from pipelines.contracts.oversight_columns import OVERSIGHT_COLUMNS
-from pipelines.contracts.practice_columns import PRACTICE_COLUMNS
+from pipelines.contracts.oversight.columns import OVERSIGHT_COLUMNS
+from pipelines.contracts.practice.columns import PRACTICE_COLUMNS
 from pipelines.contracts.squads.columns import SQUAD_COLUMNS
 from pipelines.contracts.table import Column
 

@@ -63,7 +63,7 @@ from pipelines.contracts.output_tables import (
     SHOWN_COMPANION,
     SUPPORT_GAP,
 )
-from pipelines.contracts.practice_columns import PRACTICE_DERIVATIONS
+from pipelines.contracts.practice.columns import PRACTICE_DERIVATIONS
 from pipelines.contracts.squads.lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
 from pipelines.contracts.table import Table
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS, Origins, columns_of

@@ -1,7 +1,7 @@
 """Practice of units per week: who belonged to a unit, how many people it had, and what they practised together.
 
 Belongs here: sums over the people of a unit, and which of them may be told.
-Does not belong here: the kinds of practice (`practice_weeks`), comparisons with the past (`ml.practice`).
+Does not belong here: the kinds of practice (`practice_weeks`), comparisons with the past (`ml.organisation`).
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Belongs here: open work, the people who could do it together, people who only seem to, and the value of the planted
 squads.
-Does not belong here: the exports of the demo company, which stay as they are; proposals (`ml.squads`).
+Does not belong here: the exports of the demo company, which stay as they are; proposals (`ml.recommend`).
 
 Each planted squad has three seats. For each seat somebody holds the micro-skill, and somebody else has it as next
 step and wishes for it; half of them asked to join. The first micro-skill of a squad is held by one person alone, whom

@@ -7,9 +7,9 @@ from conftest import END, DemoRun
 
 from assets.resources.table_reader import EVERYBODY, TableReader
 from assets.tables.squad_inputs import build_squad_context, match_squad_run, read_squad_run
-from ml.squads.match_text import build_match_rows
-from ml.squads.openings import find_openings
-from ml.squads.squad_companions import add_squad_companions
+from ml.recommend.squad_companions import add_squad_companions
+from ml.recommend.squad_match_text import build_match_rows
+from ml.recommend.squad_openings import find_openings
 from pipelines.contracts.catalog import ASSIGNMENT, PREFERENCE, SKILL, SQUAD_REPLY, TABLES
 from pipelines.contracts.output_tables import FREE_CHOICE, SQUAD_MATCH, SQUAD_OPENING
 from pipelines.contracts.personal_columns import has_personal_data, person_columns

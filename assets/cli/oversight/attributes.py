@@ -1,7 +1,7 @@
 """The attributes of people that a company supplies for an audit.
 
 Belongs here: reading the file, and what of it can be used.
-Does not belong here: the groups (`ml.evaluation.fairness.groups`).
+Does not belong here: the groups (`ml.fairness.groups`).
 
 No message quotes the content of the file, because messages may be logged.
 """

@@ -1,7 +1,7 @@
 """`footsteps audit`: compares recommendations, promises and examples between groups of people.
 
 Belongs here: what may be stored, the record of the figures, and printing them.
-Does not belong here: the measures (`ml.evaluation.fairness`), the page (`assets.reporting.audit_report`).
+Does not belong here: the measures (`ml.fairness`), the page (`assets.reporting.audit_report`).
 """
 
 import importlib.util
@@ -71,9 +71,9 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
     from assets.cli.oversight.left_out import describe_left_out
     from assets.cli.oversight.record import record_measures
     from assets.reporting.audit_report import AuditDocument, write_audit_report
-    from ml.evaluation.fairness.audit import audit_groups
-    from ml.evaluation.fairness.findings import AuditLimits
-    from ml.evaluation.fairness.groups import list_shown_names, name_groups, number_attributes
+    from ml.fairness.audit import audit_groups
+    from ml.fairness.findings import AuditLimits
+    from ml.fairness.groups import list_shown_names, name_groups, number_attributes
 
     audited_snapshot = read_audited_people(settings, config)
     limits = AuditLimits(
@@ -128,7 +128,7 @@ def _to_json(audit_document: "AuditDocument") -> dict[str, Any]:
 def _print_measures(audit_document: "AuditDocument") -> None:
     # imported here because it needs fairlearn's package to be there
     from assets.reporting.audit_texts import HEADINGS, TITLE_BY_SECTION, describe_finding, format_measures
-    from ml.evaluation.fairness.measures import FEATURE, SECTIONS
+    from ml.fairness.measures import FEATURE, SECTIONS
 
     stdout_console.print(f"Audit as of {audit_document.as_of}", soft_wrap=True)
     findings = audit_document.measures.filter("is_finding").to_dicts()

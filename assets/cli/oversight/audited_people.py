@@ -1,7 +1,7 @@
 """What an audit measures of a company's people, read from published tables and the lake.
 
 Belongs here: which tables, and of which day.
-Does not belong here: what follows from them (`ml.evaluation.fairness`).
+Does not belong here: what follows from them (`ml.fairness`).
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from assets.cli.terminal.console import CommandFailed
 from assets.cli.terminal.inputs import load_current_snapshot
 from assets.resources.table_reader import TableReader
 from assets.tables.training_data import build_extra_features, to_events
-from ml.evaluation.fairness.audit import AuditedPeople
-from ml.evaluation.fairness.outcomes import count_promised_steps, describe_outcomes
-from ml.evaluation.fairness.person_features import average_features
+from ml.fairness.audit import AuditedPeople
+from ml.fairness.outcomes import count_promised_steps, describe_outcomes
+from ml.fairness.person_features import average_features
 from ml.registry.model_bundle import load_bundle
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings

@@ -1,7 +1,7 @@
 """What an audit leaves out, counted: small groups, people without attributes, rows that name nobody.
 
 Belongs here: the sentences.
-Does not belong here: the groups (`ml.evaluation.fairness.groups`).
+Does not belong here: the groups (`ml.fairness.groups`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from assets.cli.oversight.attributes import Attributes
-from ml.evaluation.fairness.findings import AuditLimits
-from ml.evaluation.fairness.groups import Grouping, name_attribute
+from ml.fairness.findings import AuditLimits
+from ml.fairness.groups import Grouping, name_attribute
 
 
 def describe_left_out(

@@ -18,7 +18,7 @@ from assets.cli.terminal.inputs import load_config
 from pipelines.config.company import Config
 from pipelines.config.pause import check_reason
 from pipelines.config.settings import Settings
-from pipelines.contracts.oversight_tables import PAUSE
+from pipelines.contracts.oversight.tables import PAUSE
 from pipelines.core.pauses import find_pause_in_effect, list_pauses, record_pause, record_resumption
 
 

@@ -1,7 +1,7 @@
 """The record of an audit: its figures in the lake, and what Dagster shows of them.
 
 Belongs here: writing rows of groups; nothing about a person is passed to it.
-Does not belong here: what may be shown (`ml.evaluation.fairness.findings`), when an audit warns
+Does not belong here: what may be shown (`ml.fairness.findings`), when an audit warns
 (`assets.checks.audit_checks`).
 """
 
@@ -16,7 +16,7 @@ from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.resources.locking import exclusive_lock
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
-from pipelines.contracts.oversight_tables import AUDIT
+from pipelines.contracts.oversight.tables import AUDIT
 from pipelines.storage.lake import Lake
 
 _COLUMN_BY_MEASURE = {

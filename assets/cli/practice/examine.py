@@ -1,7 +1,7 @@
 """`footsteps practice examine`: the effect of an event on the practice of units.
 
 Belongs here: the units that are compared, and printing the estimates with what they cannot prove.
-Does not belong here: the estimates (`ml.practice.events`).
+Does not belong here: the estimates (`ml.organisation.practice_events`).
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from assets.cli.terminal.inputs import load_config
 from assets.resources.table_reader import TableReader
 from assets.tables.objections import read_objections
 from assets.tables.practice import find_reported_units, read_memberships, read_person_weeks
-from ml.practice.events import CANNOT_PROVE, LEAST_WEEKS_AFTER_EVENT, EventEffect, estimate_effects
+from ml.organisation.practice_events import CANNOT_PROVE, LEAST_WEEKS_AFTER_EVENT, EventEffect, estimate_effects
 from pipelines.config.company import Config
 from pipelines.config.practice import PracticeEvent
 from pipelines.contracts.catalog import SKILL

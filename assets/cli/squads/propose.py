@@ -1,7 +1,7 @@
 """`footsteps squads propose`: squads for a portfolio, from the tables of the last run.
 
 Belongs here: which tables are read, and what is printed.
-Does not belong here: who may be proposed (`ml.squads.portfolio`), the solver (`ml.squads.proposal`).
+Does not belong here: who may be proposed (`ml.recommend.squad_portfolio`), the solver (`ml.recommend.squad_proposal`).
 """
 
 from dataclasses import replace
@@ -21,9 +21,9 @@ from assets.cli.terminal.console import (
 from assets.cli.terminal.inputs import load_config, load_current_snapshot
 from assets.resources.table_reader import EVERYBODY, TableReader
 from assets.tables.squad_inputs import build_squad_context, match_squad_run, read_squad_run
-from ml.squads.openings import find_openings
-from ml.squads.portfolio import build_portfolio
-from ml.squads.proposal import Proposal, propose_squads
+from ml.recommend.squad_openings import find_openings
+from ml.recommend.squad_portfolio import build_portfolio
+from ml.recommend.squad_proposal import Proposal, propose_squads
 from pipelines.storage.lake import Lake
 
 # Openings compared per person: more than a page shows, because a portfolio needs few people in many places.

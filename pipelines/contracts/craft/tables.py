@@ -1,7 +1,7 @@
 """The published tables about craft.
 
 Belongs here: grain, columns, keys and rules of each.
-Does not belong here: how they are computed (`ml.craft`).
+Does not belong here: how they are computed (`ml.organisation`).
 """
 
 import polars as pl

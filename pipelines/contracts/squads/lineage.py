@@ -1,7 +1,7 @@
 """Column lineage of openings, matches and free choice.
 
 Belongs here: the origins of their columns; `lineage` adds them to those of the other tables.
-Does not belong here: how a value is computed (`ml.squads`, `pipelines.core`).
+Does not belong here: how a value is computed (`ml.recommend`, `pipelines.core`).
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """The page about crafts: the map of micro-skills, times to stages, crafts at risk, and combinations within reach.
 
 Belongs here: what the page shows of the published tables, in the language of the page.
-Does not belong here: places on the map (`ml.craft.skill_map`), drawing (`templates/craft.html.j2`).
+Does not belong here: places on the map (`ml.organisation.skill_map`), drawing (`templates/craft.html.j2`).
 """
 
 import re
@@ -20,7 +20,7 @@ MAP_WIDTH, MAP_HEIGHT, _MARGIN = 720, 560, 70
 # Size of a letter of a name on the map, with the space around it.
 _LETTER_WIDTH, _LINE_HEIGHT = 7.2, 20.0
 _LARGEST_RADIUS = 14.0
-# The sentence about the time to a stage in `how`, which `ml.craft.stage_times` writes.
+# The sentence about the time to a stage in `how`, which `ml.organisation.stage_times` writes.
 _TIME_PATTERN = re.compile(
     r" Half of those who began it reached (?P<stage>\w+) within (?P<months>\d+) months?(; [^.]*)?\.$"
 )

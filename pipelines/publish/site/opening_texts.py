@@ -1,7 +1,7 @@
 """The texts about the openings that a person could join.
 
 Belongs here: sentences made from matches and from what their openings show.
-Does not belong here: which openings these are (`ml.squads`), recommended steps (`step_texts`).
+Does not belong here: which openings these are (`ml.recommend`), recommended steps (`step_texts`).
 """
 
 from dataclasses import dataclass

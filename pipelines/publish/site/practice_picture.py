@@ -4,7 +4,7 @@ Belongs here: rows of tables and sentences made from amounts and changes.
 Does not belong here: which of them may be told (`pipelines.core.unit_practice`), reading rows (`page_data`).
 """
 
-from pipelines.contracts.practice_columns import AMOUNT_COLUMNS, PRACTICE_KINDS
+from pipelines.contracts.practice.columns import AMOUNT_COLUMNS, PRACTICE_KINDS
 from pipelines.publish.site.language import PageLanguage, message
 from pipelines.publish.site.page_data import PageData, Row
 

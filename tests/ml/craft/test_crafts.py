@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.craft.planted_crafts import measure_crafts_at_risk
-from ml.craft.combinations import find_capabilities_within_reach, find_rare_pairs
-from ml.craft.craft_at_risk import count_practising_masters, find_crafts_at_risk
-from ml.craft.own_combinations import count_pairs, describe_own_combinations, list_requirements
-from ml.craft.skill_map import compute_similarity, lay_out_skills, place_points, place_reference
-from ml.craft.teaching_lines import find_teaching_lines
+from ml.organisation.combinations import find_capabilities_within_reach, find_rare_pairs
+from ml.organisation.craft_at_risk import count_practising_masters, find_crafts_at_risk
+from ml.organisation.own_combinations import count_pairs, describe_own_combinations, list_requirements
+from ml.organisation.skill_map import compute_similarity, lay_out_skills, place_points, place_reference
+from ml.organisation.teaching_lines import find_teaching_lines
 from pipelines.contracts.columns import TIMESTAMP
 from pipelines.contracts.craft.tables import STAGE_TIME
 

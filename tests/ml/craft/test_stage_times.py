@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.craft.planted_crafts import measure_stage_times
-from ml.craft.stage_times import (
+from ml.organisation.stage_times import (
     LEAST_BEGINNERS,
     estimate_stage_times,
     find_nearest_times,

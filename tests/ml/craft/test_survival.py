@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.craft.survival import DAYS_PER_MONTH, count_months, estimate_durations
+from ml.organisation.survival import DAYS_PER_MONTH, count_months, estimate_durations
 
 
 def test_the_estimate_is_the_product_of_the_shares_that_stay_on_the_way() -> None:

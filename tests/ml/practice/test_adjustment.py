@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ml.practice.adjustment import (
+from ml.organisation.practice_adjustment import (
     adjust_rates,
     common_shocks,
     count_harmonics,

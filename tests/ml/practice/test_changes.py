@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.practice.power import measure_changes
-from ml.practice.adjustment import design_steps, fit_season, scan_steps
-from ml.practice.changes import (
+from ml.organisation.practice_adjustment import design_steps, fit_season, scan_steps
+from ml.organisation.practice_changes import (
     control_discoveries,
     count_shuffles,
     date_last_change,

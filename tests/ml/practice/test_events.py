@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from benchmarks.practice.tool_effects import measure_tool
-from ml.practice.events import compare_periods, estimate_event
+from ml.organisation.practice_events import compare_periods, estimate_event
 
 # two weeks before, two after
 RATES = np.array([[2.0, 2.0, 1.0, 1.0], [4.0, 4.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 4.0, 4.0]])

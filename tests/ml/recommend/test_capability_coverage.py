@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml.organisation.team_alignment import align_teams
 from ml.recommend.capability_coverage import COVERAGE_COLUMNS, add_combinations, compute_capability_coverage
 from ml.recommend.motives import RecommendationContext, score_autonomy, score_mastery
-from ml.recommend.team_alignment import align_teams
 from pipelines.contracts.output_tables import CAPABILITY
 
 SKILLS = pl.DataFrame(

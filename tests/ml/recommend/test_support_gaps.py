@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from ml.recommend.support_gaps import find_support_gaps
+from ml.organisation.support_gaps import find_support_gaps
 
 SKILLS = pl.DataFrame({"skill_id": ["sql", "git"], "skill_name": ["SQL", "Git"]})
 PEOPLE = pl.DataFrame({"person_id": ["a", "b", "c", "d", "e"], "unit_name": ["north", "north", "north", "south", None]})

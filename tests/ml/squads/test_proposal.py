@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.squads.planted import AS_OF, measure, read_portfolio
-from ml.squads.portfolio import SEAT_PEOPLE, Portfolio, split_portfolio
-from ml.squads.proposal import propose_squads
-from ml.squads.simple_proposals import propose_greedily, propose_randomly
+from ml.recommend.simple_squad_proposals import propose_greedily, propose_randomly
+from ml.recommend.squad_portfolio import SEAT_PEOPLE, Portfolio, split_portfolio
+from ml.recommend.squad_proposal import propose_squads
 from pipelines.demo.planted_squads import plant_squads
 
 

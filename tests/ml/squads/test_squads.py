@@ -10,10 +10,10 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from ml.squads.match_text import build_match_rows
-from ml.squads.matching import match_openings
-from ml.squads.openings import SquadContext, find_openings
-from ml.squads.squad_companions import add_squad_companions
+from ml.recommend.squad_companions import add_squad_companions
+from ml.recommend.squad_match_text import build_match_rows
+from ml.recommend.squad_matching import match_openings
+from ml.recommend.squad_openings import SquadContext, find_openings
 from pipelines.contracts.policy import SquadPolicy
 
 AS_OF = date(2026, 6, 30)

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from ml.practice.adjustment import LEAST_WEEKS_BEFORE, FloatArray, relative_change
-from ml.practice.comparison import compare_with_past
-from ml.practice.findings import describe_change
-from ml.practice.series import PART_COLUMNS
+from ml.organisation.practice_adjustment import LEAST_WEEKS_BEFORE, FloatArray, relative_change
+from ml.organisation.practice_comparison import compare_with_past
+from ml.organisation.practice_findings import describe_change
+from ml.organisation.practice_series import PART_COLUMNS
 from pipelines.contracts.output_tables import PRACTICE, ROW_METADATA_COLUMNS
-from pipelines.contracts.practice_columns import AMOUNT_COLUMNS, CHANGE_COLUMNS, TRAILING_WEEKS
+from pipelines.contracts.practice.columns import AMOUNT_COLUMNS, CHANGE_COLUMNS, TRAILING_WEEKS
 
 _TABLE_COLUMNS = [column for column in PRACTICE.column_names if column not in ROW_METADATA_COLUMNS]
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
-from ml.practice.adjustment import BoolArray, FloatArray
+from ml.organisation.practice_adjustment import BoolArray, FloatArray
 
 # Weeks before and after the day that are compared: half a year, or what has passed since. Fewer than four show nothing.
 PERIOD_WEEKS, LEAST_WEEKS_AFTER_EVENT = 26, 4

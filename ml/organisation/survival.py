@@ -1,7 +1,7 @@
 """How long something takes if not everybody is there yet: the Kaplan-Meier estimate and its quantiles.
 
 Belongs here: every formula about durations with an open end, with its source.
-Does not belong here: which durations there are (`ml.craft.stage_times`).
+Does not belong here: which durations there are (`ml.organisation.stage_times`).
 """
 
 import math

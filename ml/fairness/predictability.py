@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from scipy.stats import norm
 
-from ml.evaluation.fairness.groups import Grouping, iter_groups
-from ml.evaluation.fairness.intervals import compute_auc
-from ml.evaluation.fairness.measures import FEATURE, MEASURE_SCHEMA
+from ml.fairness.groups import Grouping, iter_groups
+from ml.fairness.intervals import compute_auc
+from ml.fairness.measures import FEATURE, MEASURE_SCHEMA
 
 
 def measure_predictability(

@@ -12,9 +12,9 @@ import polars as pl
 from scipy.stats import norm
 
 from ml.data.sparse_rows import Doubles
-from ml.evaluation.fairness.groups import Grouping, iter_groups
-from ml.evaluation.fairness.intervals import NORMAL_QUANTILE, Interval
-from ml.evaluation.fairness.measures import CALIBRATED, CALIBRATION, MEASURE_SCHEMA
+from ml.fairness.groups import Grouping, iter_groups
+from ml.fairness.intervals import NORMAL_QUANTILE, Interval
+from ml.fairness.measures import CALIBRATED, CALIBRATION, MEASURE_SCHEMA
 
 
 @dataclass(frozen=True)

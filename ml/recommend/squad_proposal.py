@@ -1,7 +1,7 @@
 """Proposals for planners: squads for a portfolio, by a mixed-integer program.
 
 Belongs here: the program, its solution per part of the portfolio, and what the solver says about it.
-Does not belong here: who may be proposed (`ml.squads.portfolio`), the fallback (`ml.squads.simple_proposals`).
+Does not belong here: who may be proposed (`squad_portfolio`), the fallback (`simple_squad_proposals`).
 
 A proposal assigns nobody. It says which squads would work if the people in it agree.
 """
@@ -15,8 +15,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array, csr_array
 
 from ml.data.sparse_rows import Bools, Ints
-from ml.squads.portfolio import SEAT_PEOPLE, SQUAD_VALUE, Portfolio, split_portfolio
-from ml.squads.simple_proposals import propose_greedily
+from ml.recommend.simple_squad_proposals import propose_greedily
+from ml.recommend.squad_portfolio import SEAT_PEOPLE, SQUAD_VALUE, Portfolio, split_portfolio
 
 # The accepted distance to the bound: a proposal is talked about before anybody acts on it.
 RELATIVE_GAP = 0.001

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from ml.practice.adjustment import BoolArray, FloatArray, IntArray, common_shocks
+from ml.organisation.practice_adjustment import BoolArray, FloatArray, IntArray, common_shocks
 
 # Histories are cut to whole quarters, so that few lengths occur; shorter ones than three quarters are no past.
 _QUARTER_WEEKS, _LEAST_WEEKS = 13, 39

@@ -1,14 +1,14 @@
 """Simpler ways to propose squads: greedy, which is the declared fallback, and random, to compare with.
 
 Belongs here: proposals that need no solver.
-Does not belong here: the problem (`ml.squads.portfolio`), the solver (`ml.squads.proposal`).
+Does not belong here: the problem (`ml.recommend.squad_portfolio`), the solver (`ml.recommend.squad_proposal`).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.data.sparse_rows import Bools, Ints
-from ml.squads.portfolio import SEAT_PEOPLE, Portfolio
+from ml.recommend.squad_portfolio import SEAT_PEOPLE, Portfolio
 
 
 def propose_greedily(portfolio: Portfolio) -> Bools:

@@ -1,15 +1,15 @@
 """Crafts at risk: micro-skills whose practising masters became few within a year.
 
 Belongs here: when a craft is at risk, and what may be told of it.
-Does not belong here: how long it takes to develop the next master (`ml.craft.stage_times`). No row is about one person,
-and none tells who left.
+Does not belong here: how long it takes to develop the next master (`ml.organisation.stage_times`). No row is about one
+person, and none tells who left.
 """
 
 from datetime import date, timedelta
 
 import polars as pl
 
-from ml.craft.stage_times import find_nearest_times
+from ml.organisation.stage_times import find_nearest_times
 from pipelines.contracts.craft.tables import CRAFT_AT_RISK
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
 

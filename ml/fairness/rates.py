@@ -13,9 +13,9 @@ import polars as pl
 from fairlearn.metrics import MetricFrame, count, selection_rate
 from scipy.stats import fisher_exact
 
-from ml.evaluation.fairness.groups import Grouping
-from ml.evaluation.fairness.intervals import compute_rate, compute_rate_ratio
-from ml.evaluation.fairness.measures import MEASURE_SCHEMA, RATE, SELECTIONS
+from ml.fairness.groups import Grouping
+from ml.fairness.intervals import compute_rate, compute_rate_ratio
+from ml.fairness.measures import MEASURE_SCHEMA, RATE, SELECTIONS
 
 
 def measure_rates(outcomes: pl.DataFrame, groupings: Sequence[Grouping], minimum_people: int) -> pl.DataFrame:

@@ -1,13 +1,13 @@
 """Why an opening is matched to a person, and what would have changed it, as codes and as sentences.
 
 Belongs here: the rows of `out__squad_match` made of matches.
-Does not belong here: the matches (`ml.squads.matching`), the people in them (`ml.squads.squad_companions`).
+Does not belong here: the matches (`ml.recommend.squad_matching`), the people in them (`ml.recommend.squad_companions`).
 """
 
 import polars as pl
 
-from ml.squads.matching import BRINGS_SCORE, JOINED_SCORE, LIST_SCORE, ROOM_SCORE, STEP_SCORE, WISH_SCORE
-from ml.squads.openings import select_holders
+from ml.recommend.squad_matching import BRINGS_SCORE, JOINED_SCORE, LIST_SCORE, ROOM_SCORE, STEP_SCORE, WISH_SCORE
+from ml.recommend.squad_openings import select_holders
 from pipelines.contracts.output_tables import ROW_METADATA_COLUMNS, SQUAD_MATCH
 
 _REASON_PARTS = (

@@ -1,12 +1,12 @@
 """Whom a person could follow and lead in a squad: people on the work, or who want to join it.
 
 Belongs here: who is named to whom, by consent and within the load cap, and counts without names.
-Does not belong here: which openings a person is shown (`ml.squads.matching`).
+Does not belong here: which openings a person is shown (`ml.recommend.squad_matching`).
 """
 
 import polars as pl
 
-from ml.squads.openings import JOURNEYMAN, SquadContext, add_consent, build_opening_id
+from ml.recommend.squad_openings import JOURNEYMAN, SquadContext, add_consent, build_opening_id
 from pipelines.contracts.columns import STAGES, stage_index
 
 _WORK_SKILL = ["work_code", "skill_id"]

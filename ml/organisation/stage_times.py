@@ -1,7 +1,7 @@
 """How long people took from stage to stage: by micro-skill, by capability, and in the organisation.
 
 Belongs here: which histories count, from which day to which, and what is told of them.
-Does not belong here: the estimate (`ml.craft.survival`).
+Does not belong here: the estimate (`ml.organisation.survival`).
 """
 
 from datetime import date
@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ml.craft.survival import count_months, estimate_durations
+from ml.organisation.survival import count_months, estimate_durations
 from pipelines.contracts.columns import STAGES
 from pipelines.contracts.craft.columns import SCOPE_KINDS
 from pipelines.contracts.craft.tables import STAGE_TIME

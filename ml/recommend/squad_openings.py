@@ -1,7 +1,8 @@
 """Openings: what a seat in open work shows, without saying anything about too few people.
 
 Belongs here: the rows of `out__squad_opening`, and the context that openings and matches share.
-Does not belong here: which work is open (`pipelines.core.squad_work`), whom an opening suits (`ml.squads.matching`).
+Does not belong here: which work is open (`pipelines.core.squad_work`), whom an opening suits
+(`squad_matching`).
 
 Nothing here counts people below the declared minimum, and `lacking` says as little: nobody holds it, or too few to say.
 """

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import ruptures
 
-from ml.practice.adjustment import LEAST_WEEKS_AFTER, FloatArray, IntArray, StepDesign, scan_steps
+from ml.organisation.practice_adjustment import LEAST_WEEKS_AFTER, FloatArray, IntArray, StepDesign, scan_steps
 
 # Weeks that stay together when weeks are shuffled, so that a slow week stays next to a slow one.
 BLOCK_WEEKS = 4

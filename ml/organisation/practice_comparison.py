@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ml.practice.adjustment import (
+from ml.organisation.practice_adjustment import (
     LEAST_WEEKS_AFTER,
     MOST_WEEKS_AFTER,
     FloatArray,
@@ -22,15 +22,15 @@ from ml.practice.adjustment import (
     scan_steps,
     stabilise,
 )
-from ml.practice.changes import (
+from ml.organisation.practice_changes import (
     control_discoveries,
     count_shuffles,
     date_last_change,
     estimate_chances,
     shuffle_statistics,
 )
-from ml.practice.series import PART_COLUMNS, SeriesBlock, build_series
-from pipelines.contracts.practice_columns import CHANGE_COLUMNS, TRAILING_WEEKS
+from ml.organisation.practice_series import PART_COLUMNS, SeriesBlock, build_series
+from pipelines.contracts.practice.columns import CHANGE_COLUMNS, TRAILING_WEEKS
 
 # A series with amounts in fewer weeks has bursts, which no shuffle of other series is like: it is not tested.
 _LEAST_DENSE_SHARE = 0.5

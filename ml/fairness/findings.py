@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import false_discovery_control
 
-from ml.evaluation.fairness.intervals import compute_rate, compute_rate_ratio
-from ml.evaluation.fairness.measures import CALIBRATION, RATE, SECTIONS
+from ml.fairness.intervals import compute_rate, compute_rate_ratio
+from ml.fairness.measures import CALIBRATION, RATE, SECTIONS
 
 EXACT, AT_MOST, AT_LEAST = "exact", "at_most", "at_least"
 BOUNDS = (EXACT, AT_MOST, AT_LEAST)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ml.evaluation.fairness.calibration import measure_calibration
-from ml.evaluation.fairness.findings import AuditLimits, mark_findings, protect_counts
-from ml.evaluation.fairness.groups import INTERSECTION, Grouping, list_groupings
-from ml.evaluation.fairness.measures import MEASURE_SCHEMA
-from ml.evaluation.fairness.predictability import measure_predictability
-from ml.evaluation.fairness.rates import measure_rates
+from ml.fairness.calibration import measure_calibration
+from ml.fairness.findings import AuditLimits, mark_findings, protect_counts
+from ml.fairness.groups import INTERSECTION, Grouping, list_groupings
+from ml.fairness.measures import MEASURE_SCHEMA
+from ml.fairness.predictability import measure_predictability
+from ml.fairness.rates import measure_rates
 
 
 @dataclass(frozen=True, eq=False)

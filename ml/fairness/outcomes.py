@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from ml.evaluation.fairness.measures import FIRST_PLACES
+from ml.fairness.measures import FIRST_PLACES
 from ml.mastery.state import build_step_id, last_instant
 from pipelines.contracts.columns import STAGES
 
@@ -22,7 +22,7 @@ def describe_outcomes(
     earlier_examples: pl.DataFrame,
     reached_steps: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Say of each person which selections apply; see `ml.evaluation.fairness.measures.SELECTIONS`.
+    """Say of each person which selections apply; see `ml.fairness.measures.SELECTIONS`.
 
     Args:
         next_steps: Rows of `out__next_skill`.

@@ -2,7 +2,7 @@
 
 Belongs here: the pairs of person and opening, what covers which lacking micro-skill, and the parts of a portfolio that
 share nobody.
-Does not belong here: solving it (`ml.squads.proposal`, `ml.squads.simple_proposals`).
+Does not belong here: solving it (`ml.recommend.squad_proposal`, `ml.recommend.simple_squad_proposals`).
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ml.data.sparse_rows import Bools, Ints
-from ml.squads.matching import select_standing_answers
-from ml.squads.openings import SquadContext, add_consent, select_holders
+from ml.recommend.squad_matching import select_standing_answers
+from ml.recommend.squad_openings import SquadContext, add_consent, select_holders
 from pipelines.contracts.policy import SquadPolicy
 
 # What a proposal maximises: a whole squad and a step count most, a wish and a person's own request half as much.

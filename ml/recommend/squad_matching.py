@@ -1,8 +1,8 @@
 """Matches: the openings that suit each person, best for the person first.
 
 Belongs here: which openings a person is shown, in which order, and why.
-Does not belong here: whom they could follow or lead there (`ml.squads.squad_companions`), the sentences
-(`ml.squads.match_text`), what an opening shows (`ml.squads.openings`).
+Does not belong here: whom they could follow or lead there (`ml.recommend.squad_companions`), the sentences
+(`ml.recommend.squad_match_text`), what an opening shows (`ml.recommend.squad_openings`).
 
 Nothing is assigned and nobody is compared with anybody else: the order is that of one person's own list.
 """
@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from ml.squads.openings import SquadContext, select_holders
+from ml.recommend.squad_openings import SquadContext, select_holders
 from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.policy import SquadPolicy
 

@@ -1,7 +1,7 @@
 """What is unusual in a person's combination of micro-skills, and which single step opens the most.
 
 Belongs here: the rarest held pair, and the sets of micro-skills that one more completes.
-Does not belong here: what the organisation lacks (`ml.craft.combinations`), which step is recommended
+Does not belong here: what the organisation lacks (`ml.organisation.combinations`), which step is recommended
 (`ml.recommend.reranking`). No row compares people.
 """
 

@@ -1,0 +1,1 @@
+"""Contracts of the practice of units and of each person."""
