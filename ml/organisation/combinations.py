@@ -15,6 +15,7 @@ MOST_STEPS = 2
 MOST_WAYS = 3
 # A combination that more than this share of the people hold is not rare.
 RARE_SHARE = 0.05
+_PAIR_COLUMNS = ("first_id", "second_id")
 _COLUMNS = tuple(column for column in COMBINATION.column_names if column not in ROW_METADATA_COLUMNS)
 
 
@@ -83,15 +84,7 @@ def find_capabilities_within_reach(
             pl.lit("within_reach").alias("combination_kind"),
             pl.lit(None).alias("both_people_count"),
             pl.lit(None).alias("open_work_count"),
-            pl.format(
-                "Few people, or none, hold all of “{}”; {} people would after {}: {}.",
-                "capability_name",
-                "near_people_count",
-                pl.when(pl.col("step_skill_ids").list.len() == 1)
-                .then(pl.lit("one step"))
-                .otherwise(pl.lit("two steps")),
-                _name_skills("step_skill_ids", skills),
-            ).alias("finding"),
+            _describe_reach(skills).alias("finding"),
         )
     )
 
@@ -112,25 +105,7 @@ def find_rare_pairs(
         One row per pair that at most `RARE_SHARE` of the people, or fewer than the minimum, hold, in the contract
         `out__combination` without the metadata of the run. The step is the one that more people lack alone.
     """
-    pair_columns = ("first_id", "second_id")
-    asked_pairs = (
-        open_work.rename({"skill_id": "first_id"})
-        .join(open_work.rename({"skill_id": "second_id"}), on="work_id")
-        .filter(pl.col("first_id") < pl.col("second_id"))
-        .group_by(pair_columns)
-        .agg(pl.col("work_id").n_unique().alias("open_work_count"))
-    )
-    first_holders = asked_pairs.join(held_skills, left_on="first_id", right_on="skill_id")
-    both_counts = (
-        first_holders.join(held_skills, left_on=("second_id", "person_id"), right_on=("skill_id", "person_id"))
-        .group_by(pair_columns)
-        .len("both")
-    )
-    holder_counts = held_skills.group_by("skill_id").len("holders")
-    pairs = asked_pairs.join(both_counts, on=pair_columns, how="left")
-    for pair_column, count_column in (("first_id", "first"), ("second_id", "second")):
-        counts = holder_counts.rename({"skill_id": pair_column, "holders": count_column})
-        pairs = pairs.join(counts, on=pair_column, how="left")
+    pairs = _count_asked_pairs(held_skills, open_work)
     both, first, second = (pl.col(column).fill_null(0).cast(pl.Int64) for column in ("both", "first", "second"))
     rare_pairs = pairs.with_columns(both.alias("both"), (first - both).alias("lack_second"), lack_first=second - both)
     is_rare = (pl.col("both") < minimum_people) | (pl.col("both") <= RARE_SHARE * people_count)
@@ -141,10 +116,10 @@ def find_rare_pairs(
     return _complete(
         rare_pairs.filter(is_rare)
         .with_columns(
-            pl.format("rare_but_asked_for|{}+{}", *pair_columns).alias("combination_id"),
+            pl.format("rare_but_asked_for|{}+{}", *_PAIR_COLUMNS).alias("combination_id"),
             pl.lit("rare_but_asked_for").alias("combination_kind"),
             pl.lit(None, pl.String).alias("capability_id"),
-            pl.concat_list(pair_columns).alias("combined_skill_ids"),
+            pl.concat_list(_PAIR_COLUMNS).alias("combined_skill_ids"),
             pl.concat_list(pl.when(is_second_missing).then("second_id").otherwise("first_id")).alias("step_skill_ids"),
             pl.when(near >= minimum_people).then(near).alias("near_people_count"),
             pl.when(pl.col("both") >= minimum_people).then("both").alias("both_people_count"),
@@ -155,18 +130,53 @@ def find_rare_pairs(
             .otherwise(pl.lit([], pl.List(pl.String)))
             .alias("step_skill_ids")
         )
-        .with_columns(
-            pl.format(
-                "Open work asks for {} together (in {} {}); {} both.{}",
-                _name_skills("combined_skill_ids", skills),
-                "open_work_count",
-                pl.when(pl.col("open_work_count") == 1).then(pl.lit("place")).otherwise(pl.lit("places")),
-                pl.coalesce(pl.format("{} people hold", "both_people_count"), pl.lit("few people, or none, hold")),
-                pl.format(
-                    " {} more would after one step: {}.", "near_people_count", _name_skills("step_skill_ids", skills)
-                ).fill_null(""),
-            ).alias("finding")
-        )
+        .with_columns(_describe_rare_pair(skills).alias("finding"))
+    )
+
+
+def _count_asked_pairs(held_skills: pl.DataFrame, open_work: pl.DataFrame) -> pl.DataFrame:
+    """One row per pair that open work asks for: first_id, second_id, open_work_count, and holders of both and of each."""
+    asked_pairs = (
+        open_work.rename({"skill_id": "first_id"})
+        .join(open_work.rename({"skill_id": "second_id"}), on="work_id")
+        .filter(pl.col("first_id") < pl.col("second_id"))
+        .group_by(_PAIR_COLUMNS)
+        .agg(pl.col("work_id").n_unique().alias("open_work_count"))
+    )
+    first_holders = asked_pairs.join(held_skills, left_on="first_id", right_on="skill_id")
+    both_counts = (
+        first_holders.join(held_skills, left_on=("second_id", "person_id"), right_on=("skill_id", "person_id"))
+        .group_by(_PAIR_COLUMNS)
+        .len("both")
+    )
+    holder_counts = held_skills.group_by("skill_id").len("holders")
+    pairs = asked_pairs.join(both_counts, on=_PAIR_COLUMNS, how="left")
+    for pair_column, count_column in (("first_id", "first"), ("second_id", "second")):
+        counts = holder_counts.rename({"skill_id": pair_column, "holders": count_column})
+        pairs = pairs.join(counts, on=pair_column, how="left")
+    return pairs
+
+
+def _describe_reach(skills: pl.DataFrame) -> pl.Expr:
+    return pl.format(
+        "Few people, or none, hold all of “{}”; {} people would after {}: {}.",
+        "capability_name",
+        "near_people_count",
+        pl.when(pl.col("step_skill_ids").list.len() == 1).then(pl.lit("one step")).otherwise(pl.lit("two steps")),
+        _name_skills("step_skill_ids", skills),
+    )
+
+
+def _describe_rare_pair(skills: pl.DataFrame) -> pl.Expr:
+    return pl.format(
+        "Open work asks for {} together (in {} {}); {} both.{}",
+        _name_skills("combined_skill_ids", skills),
+        "open_work_count",
+        pl.when(pl.col("open_work_count") == 1).then(pl.lit("place")).otherwise(pl.lit("places")),
+        pl.coalesce(pl.format("{} people hold", "both_people_count"), pl.lit("few people, or none, hold")),
+        pl.format(
+            " {} more would after one step: {}.", "near_people_count", _name_skills("step_skill_ids", skills)
+        ).fill_null(""),
     )
 
 

@@ -5,14 +5,12 @@ Does not belong here: paths and days of a run (`pipelines.config.settings`), the
 (`pipelines.sources`).
 """
 
-import codecs
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -28,6 +26,13 @@ from pipelines.config.practice import PracticeOptions
 from pipelines.config.privacy import PrivacyOptions
 from pipelines.config.publish import ConfigSection, PublishOptions
 from pipelines.config.serve import ServeOptions, add_answer_sources
+from pipelines.config.value_checks import (
+    check_encoding,
+    check_landing_pattern,
+    check_scale,
+    check_time_zone,
+    parse_as_of,
+)
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
 from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
@@ -46,43 +51,6 @@ def _check_system(system: str) -> str:
     if system not in (allowed_systems := sorted(all_adapters())):
         raise ValueError(f"unknown system {system!r}; allowed: {', '.join(allowed_systems)}")
     return system
-
-
-def _check_landing_pattern(pattern: str) -> str:
-    if not pattern or PurePath(pattern).is_absolute() or ".." in PurePath(pattern).parts:
-        raise ValueError("must be a pattern inside the landing folder, such as hr/*.csv")
-    return pattern
-
-
-def _check_encoding(encoding: str) -> str:
-    try:
-        codecs.lookup(encoding)
-    except LookupError as error:
-        raise ValueError(f"unknown encoding {encoding!r}; use utf-8, utf-16 or windows-1252") from error
-    return encoding
-
-
-def _check_time_zone(zone_name: str) -> str:
-    try:
-        ZoneInfo(zone_name)
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"unknown time zone {zone_name!r}; use a name like Europe/Berlin or UTC") from error
-    return zone_name
-
-
-def _check_scale(score_scale: tuple[float, float]) -> tuple[float, float]:
-    if score_scale[0] >= score_scale[1]:
-        raise ValueError("a scale is two numbers, the lower one first: [1, 5]")
-    return score_scale
-
-
-def _parse_as_of(declared_day: Any) -> Any:
-    if isinstance(declared_day, date) or declared_day in ("today", "newest_event"):
-        return declared_day
-    try:
-        return date.fromisoformat(declared_day)
-    except (TypeError, ValueError) as error:
-        raise ValueError("no such day; allowed: today, newest_event, or a day like 2025-06-30") from error
 
 
 def _check_headers(headers: Any) -> Any:
@@ -108,7 +76,7 @@ def _check_words(meaning_by_word: Any) -> Any:
 
 # YAML reads an unquoted no, 7 and 2025-06-30 as false, a number and a date.
 _NOT_TEXT = "must be text: write it in quotes"
-TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
+TimeZone = Annotated[str, AfterValidator(check_time_zone)]
 DateOrder = Literal["day_first", "month_first"]
 
 
@@ -128,7 +96,7 @@ class ColumnMapping(ConfigSection):
     column: Annotated[str | list[str] | None, BeforeValidator(_check_headers)] = None  # several headers are joined
     constant: Annotated[str | None, BeforeValidator(_check_headers)] = None
     # lowest and highest mark, scaled to 0..1
-    scale: Annotated[tuple[float, float], AfterValidator(_check_scale)] | None = None
+    scale: Annotated[tuple[float, float], AfterValidator(check_scale)] | None = None
     unit: Literal["hours", "minutes", "seconds"] | None = None
     format: str | None = None
     date_order: DateOrder | None = None
@@ -146,7 +114,7 @@ class SourceConfig(ConfigSection):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     system: Annotated[str, AfterValidator(_check_system)]
-    path: Annotated[str, AfterValidator(_check_landing_pattern)]
+    path: Annotated[str, AfterValidator(check_landing_pattern)]
     shape: CanonicalSchemaName | None = None
     delivery: Literal["full", "incremental"] = "incremental"
     freshness_days: Annotated[float, Field(gt=0)] | None = None
@@ -157,7 +125,7 @@ class SourceConfig(ConfigSection):
     # for an account map or a course catalogue: the systems whose accounts or courses it lists; if empty, all systems
     serves: list[str] = Field(default_factory=list)
     settles: bool = False  # for an account map: it prevails over every other key and settles conflicts
-    encoding: Annotated[str, AfterValidator(_check_encoding)] | None = None
+    encoding: Annotated[str, AfterValidator(check_encoding)] | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     decimal_comma: bool | None = None
     date_order: DateOrder | None = None
@@ -315,7 +283,7 @@ class Config(ConfigSection):
     time_zone: TimeZone = "UTC"
     # of the day in `time_zone`: the schedule starts the complete run
     nightly_hour: Annotated[int, Field(ge=0, le=23)] = 2
-    as_of: Annotated[Literal["today", "newest_event"] | date, BeforeValidator(_parse_as_of)] = "today"
+    as_of: Annotated[Literal["today", "newest_event"] | date, BeforeValidator(parse_as_of)] = "today"
     sources: Annotated[list[SourceConfig], Field(min_length=1)]
     taxonomy: TaxonomyConfig = TaxonomyConfig()
     policy: RecommendationPolicy = RecommendationPolicy()
