@@ -14,7 +14,7 @@ from assets.incremental.incremental_asset import INCREMENTAL_MODE_TAG
 from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import SourceConfig
 from pipelines.contracts.catalog import ORIGIN
-from pipelines.contracts.craft.tables import TEACHING_LINE
+from pipelines.contracts.craft_tables import TEACHING_LINE
 from pipelines.contracts.output_tables import COMPANION, PUBLISH_TARGET, SHOWN_COMPANION, SNAPSHOT
 from pipelines.core.conform import CORE_TABLE_BY_SHAPE
 from pipelines.ingest.deliveries import list_raw_tables, read_ledger

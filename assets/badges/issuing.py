@@ -28,7 +28,7 @@ from assets.badges.status_list import (
 from pipelines.config.badges import BadgeOptions
 from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.output_tables import MASTERY_PROOF
-from pipelines.contracts.oversight.badge_register import ISSUED_BADGE
+from pipelines.contracts.oversight_tables import ISSUED_BADGE
 from pipelines.snapshots.reader import Snapshot
 from pipelines.storage.atomic_write import write_text_atomically
 from pipelines.storage.lake import Lake

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.contracts.oversight.badge_register import EVIDENCE_LEVELS
+from pipelines.contracts.oversight_tables import EVIDENCE_LEVELS
 from pipelines.storage.atomic_write import write_text_atomically
 
 _KEY_COLUMNS = ("person_id", "employee_number", "work_email")

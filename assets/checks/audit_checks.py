@@ -23,7 +23,7 @@ from assets.checks.contract_checks import contract_check_specs, evaluate_contrac
 from assets.resources.metadata import build_asset_spec
 from assets.resources.pipeline import PipelineResource
 from pipelines.config.company import Config
-from pipelines.contracts.oversight.tables import AUDIT
+from pipelines.contracts.oversight_tables import AUDIT
 from pipelines.storage.lake import Lake
 
 WITHIN_LIMITS = "groups_are_within_limits"

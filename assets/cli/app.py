@@ -328,7 +328,14 @@ def acknowledge_files(
     acknowledge(source, files or [], data_root, config_file, landing_folder, datetime.now(UTC), as_json)
 
 
-add_oversight(app)
+def _execute_run(settings: Any, config: Any, as_of: Any, allow_row_count_drop: bool) -> Any:
+    # imported here because it takes seconds
+    from assets.cli.run import execute_run
+
+    return execute_run(settings, config, as_of, allow_row_count_drop)
+
+
+add_oversight(app, _execute_run)
 add_servers(app)
 
 

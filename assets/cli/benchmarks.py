@@ -27,7 +27,8 @@ def add_benchmarks(app: typer.Typer) -> None:
     if is_checkout():
         if find_spec("benchmarks") is None:  # an editable install knows the packages of the wheel only
             sys.path.append(str(CHECKOUT_FOLDER))
-        app.add_typer(importlib.import_module("benchmarks.app").bench, name="bench")
+        # the module whose commands are added last
+        app.add_typer(importlib.import_module("benchmarks.commands.simulations").bench, name="bench")
         return
 
     @app.command(

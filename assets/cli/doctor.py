@@ -21,7 +21,7 @@ from assets.resources.instance_settings import find_missing_variable, read_profi
 from pipelines.config.company import Config
 from pipelines.config.secrets import describe_failure
 from pipelines.config.settings import Settings
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.core.pauses import describe_pause, list_pauses
 from pipelines.core.vanished_values import describe_recently_vanished
 from pipelines.ingest.deliveries import read_ledger

@@ -35,7 +35,7 @@ from assets.resources.memory import pause_garbage_collection
 from pipelines.config.company import Config
 from pipelines.config.secrets import describe_failure
 from pipelines.config.settings import Settings
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.core.pauses import describe_pause
 from pipelines.ingest.deliveries import count_quarantined_rows
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot

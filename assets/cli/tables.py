@@ -25,10 +25,10 @@ from assets.cli.terminal.console import (
 from assets.cli.terminal.inputs import load_config, load_current_snapshot
 from pipelines.config.publish import PublishOptions
 from pipelines.contracts.catalog import TABLES
-from pipelines.contracts.compatibility import contract_from_table, write_released_contract
-from pipelines.contracts.dictionary import render_dictionary
-from pipelines.contracts.feed_event import build_feed_event_schema
-from pipelines.contracts.odcs import render_odcs
+from pipelines.contracts.documents.compatibility import contract_from_table, write_released_contract
+from pipelines.contracts.documents.dictionary import render_dictionary
+from pipelines.contracts.documents.feed_event import build_feed_event_schema
+from pipelines.contracts.documents.odcs import render_odcs
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
 from pipelines.contracts.personal_columns import classify_columns
 from pipelines.publish.contract_files import render_contract

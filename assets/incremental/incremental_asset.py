@@ -41,7 +41,7 @@ from assets.resources.memory import return_freed_memory
 from assets.resources.metadata import attach_lineage, build_asset_spec, numeric_metadata, table_contract
 from assets.resources.pipeline import PipelineResource
 from assets.resources.table_reader import Scope
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.contracts.table import Table
 from pipelines.storage.change_log import find_changed_people
 from pipelines.storage.parquet_files import content_sha256

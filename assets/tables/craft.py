@@ -31,7 +31,7 @@ from pipelines.contracts.catalog import (
     SKILL_TEXT,
 )
 from pipelines.contracts.columns import is_employed
-from pipelines.contracts.craft.tables import (
+from pipelines.contracts.craft_tables import (
     COMBINATION,
     CRAFT_AT_RISK,
     OWN_COMBINATION,

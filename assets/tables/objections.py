@@ -8,7 +8,7 @@ from datetime import date
 
 from assets.resources.table_reader import TableReader
 from pipelines.contracts.catalog import PREFERENCE, REPLY, SKILL_TEXT
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.core.consents import find_opted_out_people
 from pipelines.core.objections import Objections
 from pipelines.core.pauses import find_pause_in_effect

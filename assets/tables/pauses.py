@@ -9,7 +9,7 @@ from dagster import AssetsDefinition
 
 from assets.incremental.asset_run import AssetRun
 from assets.incremental.incremental_asset import Results, incremental_asset
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.core.pauses import describe_pause, fingerprint_pauses, list_pauses
 
 

@@ -26,7 +26,7 @@ from pipelines.contracts.catalog import (
 )
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
 from pipelines.contracts.output_tables import FREE_CHOICE, PUBLISH_TARGET, SNAPSHOT
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.publish.targets import PublishContext, list_configured_targets, publish_target
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.file_access import readable_by

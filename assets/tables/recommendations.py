@@ -46,7 +46,7 @@ from pipelines.contracts.catalog import (
     SKILL_TEXT,
 )
 from pipelines.contracts.columns import STAGES, is_employed
-from pipelines.contracts.craft.tables import STAGE_TIME
+from pipelines.contracts.craft_tables import STAGE_TIME
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD, PRECEDENCE, TRACING
 from pipelines.contracts.output_tables import (
     COUNTERFACTUAL,

@@ -27,7 +27,7 @@ from assets.web.service import Audience, Handler, Service, json_response, make_e
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.columns import REPLY_KINDS
-from pipelines.contracts.squads.columns import SQUAD_REPLY_KINDS
+from pipelines.contracts.squad_columns import SQUAD_REPLY_KINDS
 from pipelines.snapshots.reader import NothingPublished
 
 _PERSON, _PEOPLE, _SYSTEM = Audience.PERSON, Audience.PEOPLE, Audience.SYSTEM

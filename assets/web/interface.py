@@ -30,7 +30,7 @@ from pipelines.contracts.output_tables import (
     SQUAD_MATCH,
     SQUAD_OPENING,
 )
-from pipelines.contracts.squads.columns import SQUAD_REPLY_KINDS
+from pipelines.contracts.squad_columns import SQUAD_REPLY_KINDS
 from pipelines.contracts.table import Table
 from pipelines.publish.feed import read_feed
 from pipelines.snapshots.reader import list_snapshots

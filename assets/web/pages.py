@@ -19,7 +19,7 @@ from assets.web.openings import list_answered_openings, make_opening_check
 from assets.web.protection import is_same_origin
 from assets.web.service import Refused, Visit
 from pipelines.contracts.columns import STAGES
-from pipelines.contracts.squads.columns import SQUAD_REPLY_KINDS
+from pipelines.contracts.squad_columns import SQUAD_REPLY_KINDS
 from pipelines.publish.site.drawn_charts import DrawnCharts
 from pipelines.publish.site.language import message
 from pipelines.publish.site.opening_texts import SQUAD_ANSWER_TEXTS, name_opening

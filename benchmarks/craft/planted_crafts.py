@@ -75,9 +75,9 @@ def measure_crafts_at_risk(seeds: int, crafts: int = 100) -> list[CraftMeasure]:
         masters = count_practising_masters(
             company.mastery, company.reached_steps, company.people.drop("unit_name"), AS_OF
         )
-        told = set(masters.filter(is_at_risk())["skill_id"])
-        found_shares.append(len(told & company.lost_skill_ids) / len(company.lost_skill_ids))
-        false_shares.append(len(told - company.lost_skill_ids) / (crafts - len(company.lost_skill_ids)))
+        named_ids = set(masters.filter(is_at_risk())["skill_id"])
+        found_shares.append(len(named_ids & company.lost_skill_ids) / len(company.lost_skill_ids))
+        false_shares.append(len(named_ids - company.lost_skill_ids) / (crafts - len(company.lost_skill_ids)))
     return [
         _summarise("planted crafts that are found", found_shares, 1.0),
         _summarise("other crafts that are told to be at risk", false_shares, 0.0),

@@ -90,7 +90,7 @@ def _note_found(
     date_errors: dict[str, float],
 ) -> None:
     """Note the cut units whose fall was found in this run for the first time."""
-    falls = changes.filter(pl.col("practice_kind") == "edge", pl.col("change_share") < 0)
+    falls = changes.filter(pl.col("practice_kind") == "edge", pl.col("change_since") < 0)
     for unit_name, weeks_after in falls.select("unit_name", "weeks_after").iter_rows():
         date_error = abs(weeks_after - weeks_since)
         if unit_name not in quiet_names | set(weeks_until) and date_error <= _DATE_TOLERANCE_WEEKS:

@@ -6,7 +6,7 @@ Does not belong here: how much of one capability a person covers (`ml.recommend.
 
 import polars as pl
 
-from pipelines.contracts.craft.tables import COMBINATION
+from pipelines.contracts.craft_tables import COMBINATION
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
 
 # Steps after which a capability is there.
@@ -135,7 +135,7 @@ def find_rare_pairs(
 
 
 def _count_asked_pairs(held_skills: pl.DataFrame, open_work: pl.DataFrame) -> pl.DataFrame:
-    """One row per pair that open work asks for: first_id, second_id, open_work_count, and holders of both and of each."""
+    """One row per pair that open work asks for: first_id, second_id, open_work_count, holders of both and of each."""
     asked_pairs = (
         open_work.rename({"skill_id": "first_id"})
         .join(open_work.rename({"skill_id": "second_id"}), on="work_id")

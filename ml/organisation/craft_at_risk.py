@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from ml.organisation.stage_times import find_nearest_times
-from pipelines.contracts.craft.tables import CRAFT_AT_RISK
+from pipelines.contracts.craft_tables import CRAFT_AT_RISK
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
 
 # A master who neither repeated nor taught for half a year does not practise; the past is that of a year ago.

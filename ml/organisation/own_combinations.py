@@ -12,7 +12,7 @@ import polars as pl
 from scipy.sparse import csr_array
 
 from ml.data.encoding import encode_ids
-from pipelines.contracts.craft.tables import OWN_COMBINATION
+from pipelines.contracts.craft_tables import OWN_COMBINATION
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
 
 _COLUMNS = tuple(column for column in OWN_COMBINATION.column_names if column not in ROW_METADATA_COLUMNS)

@@ -30,7 +30,7 @@ from ml.organisation.practice_changes import (
     shuffle_statistics,
 )
 from ml.organisation.practice_series import PART_COLUMNS, SeriesBlock, build_series
-from pipelines.contracts.practice.columns import CHANGE_COLUMNS, TRAILING_WEEKS
+from pipelines.contracts.practice_columns import CHANGE_COLUMNS, TRAILING_WEEKS
 
 # A series with amounts in fewer weeks has bursts, which no shuffle of other series is like: it is not tested.
 _LEAST_DENSE_SHARE = 0.5
@@ -47,7 +47,7 @@ _COMPARISON_SCHEMA: dict[str, Any] = {
     "weeks_after": pl.Int64,
     "changed_date": pl.Date,
     "change_certainty": pl.Float64,
-    "change_share": pl.Float64,
+    "change_since": pl.Float64,
     "adjusted": pl.List(pl.Float64),
 }
 
@@ -73,7 +73,7 @@ def compare_with_past(
 
     Returns:
         One row per part with enough history: `PART_COLUMNS`, `CHANGE_COLUMNS`, weeks_after, changed_date,
-        change_certainty and change_share (null without a change), and adjusted (the weekly amounts per head without
+        change_certainty and change_since (null without a change), and adjusted (the weekly amounts per head without
         season and shocks, the oldest first).
     """
     blocks = list(build_series(parts, weeks, staff_weeks, least_staff))
@@ -145,7 +145,7 @@ def _control_families(compared: pl.DataFrame) -> pl.Series:
 
 
 def _date_changes(compared: pl.DataFrame, false_alarm_share: float) -> pl.DataFrame:
-    """One row per series with a change of the last year: part, weeks_after, change_share."""
+    """One row per series with a change of the last year: part, weeks_after, change_since."""
     is_unit = pl.col("practice_scope") == "unit"
     discovered = compared.filter(pl.col("discovery_share") <= false_alarm_share).with_columns(
         least_statistic=pl.col("statistic").min().over(is_unit)
@@ -156,9 +156,9 @@ def _date_changes(compared: pl.DataFrame, false_alarm_share: float) -> pl.DataFr
         for part, levels, adjusted, weeks_after, least_statistic in discovered.select(columns).iter_rows()
     ]
     changes = pl.DataFrame(
-        dated, {"part": pl.UInt32, "weeks_after": pl.Int64, "change_share": pl.Float64}, orient="row"
+        dated, {"part": pl.UInt32, "weeks_after": pl.Int64, "change_since": pl.Float64}, orient="row"
     )
-    return changes.filter(pl.col("weeks_after") <= MOST_WEEKS_AFTER, pl.col("change_share").is_not_nan())
+    return changes.filter(pl.col("weeks_after") <= MOST_WEEKS_AFTER, pl.col("change_since").is_not_nan())
 
 
 def _date_change(levels: FloatArray, adjusted: FloatArray, weeks_after: int, statistic: float) -> tuple[int, float]:

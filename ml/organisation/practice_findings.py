@@ -28,15 +28,15 @@ def describe_change(
 
     Args:
         change: A row with practice_kind, practice_unit, practice_scope, practice_name, unit_name, changed_date,
-            change_share and change_certainty.
+            change_since and change_certainty.
         finished_share: Finished work per head since the change against the weeks before it, minus 1; None if unknown.
         finished_per_hour_share: The same of finished work per hour of work.
     """
     amount_text = _KIND_TEXTS.get((change["practice_kind"], change["practice_unit"]), "amounts")
     part_text = "" if change["practice_scope"] == "unit" else f" in “{change['practice_name']}”"
-    change_share, changed_date = change["change_share"], change["changed_date"]
+    change_since, changed_date = change["change_since"], change["changed_date"]
     sentences = [
-        f"In {change['unit_name']}, {amount_text}{part_text} {_describe_share(change_share)} in the week of "
+        f"In {change['unit_name']}, {amount_text}{part_text} {_describe_share(change_since)} in the week of "
         f"{_format_day(changed_date)} and have stayed there, with season and number of people taken out "
         f"(certainty {100 * min(change['change_certainty'], 0.999):.1f} %)."
     ]

@@ -15,7 +15,7 @@ from ml.organisation.practice_comparison import compare_with_past
 from ml.organisation.practice_findings import describe_change
 from ml.organisation.practice_series import PART_COLUMNS
 from pipelines.contracts.output_tables import PRACTICE, ROW_METADATA_COLUMNS
-from pipelines.contracts.practice.columns import AMOUNT_COLUMNS, CHANGE_COLUMNS, TRAILING_WEEKS
+from pipelines.contracts.practice_columns import AMOUNT_COLUMNS, CHANGE_COLUMNS, TRAILING_WEEKS
 
 _TABLE_COLUMNS = [column for column in PRACTICE.column_names if column not in ROW_METADATA_COLUMNS]
 
@@ -72,7 +72,7 @@ def describe_practice(
     is_change_told = pl.col("is_told_4") & (
         pl.when(pl.col("weeks_after") <= TRAILING_WEEKS[1]).then("has_past_13").otherwise("has_past_52")
     )
-    told_change = pl.col("change_share").is_not_null() & is_change_told.fill_null(False)
+    told_change = pl.col("change_since").is_not_null() & is_change_told.fill_null(False)
     rows = rows.with_columns(
         *(
             pl.when(f"is_told_{weeks_told}").then(pl.col(f"sum_last_{weeks_told}").round(0)).alias(column)
@@ -84,7 +84,7 @@ def describe_practice(
         ),
         *(
             pl.when(told_change).then(column).alias(column)
-            for column in ("changed_date", "change_certainty", "change_share", "weeks_after")
+            for column in ("changed_date", "change_certainty", "change_since", "weeks_after")
         ),
         practice_name=pl.coalesce("practice_name", "practice_of"),
     )

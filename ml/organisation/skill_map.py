@@ -14,7 +14,7 @@ from sklearn.manifold import smacof
 
 from ml.data.encoding import encode_ids
 from ml.data.sparse_rows import Doubles
-from pipelines.contracts.craft.tables import SKILL_MAP
+from pipelines.contracts.craft_tables import SKILL_MAP
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
 
 # The micro-skills of the most people: more could not be told apart on a page, and the layout takes their square.

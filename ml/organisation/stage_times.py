@@ -11,8 +11,8 @@ import polars as pl
 
 from ml.organisation.survival import count_months, estimate_durations
 from pipelines.contracts.columns import STAGES
-from pipelines.contracts.craft.columns import SCOPE_KINDS
-from pipelines.contracts.craft.tables import STAGE_TIME
+from pipelines.contracts.craft_tables import STAGE_TIME
+from pipelines.contracts.practice_columns import SCOPE_KINDS
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
 
 # Fewer histories give no range that helps anybody: the interval of the median of ten spans most of them.

@@ -6,7 +6,7 @@ Does not belong here: which consent is in force (`pipelines.core.consents`).
 
 import polars as pl
 
-from pipelines.contracts.craft.tables import TEACHING_LINE
+from pipelines.contracts.craft_tables import TEACHING_LINE
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS
 
 # Feedback of people who saw the work; a certificate has no teacher, and nobody teaches themselves.

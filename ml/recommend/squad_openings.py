@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.contracts.columns import STAGES, stage_index
-from pipelines.contracts.squads.columns import FEWEST_INTERESTED
+from pipelines.contracts.squad_columns import FEWEST_INTERESTED
 
 JOURNEYMAN = STAGES.index("journeyman")
 _WORK_SKILL = ["work_code", "skill_id"]

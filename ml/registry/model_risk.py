@@ -125,7 +125,7 @@ def _list_drift(drift: pl.DataFrame) -> list[str]:
     )
     return [
         f"Stability index against the training of the model in use at the time, {drift['as_of'].n_unique():,} run "
-        f"day(s) from {drift['as_of'].min()} to {drift['as_of'].max()}:",
+        f"day(s) from {drift['as_of'].min()!s} to {drift['as_of'].max()!s}:",
         "",
         "| watched | kind | newest | largest | on | beyond the limit |",
         "|---|---|---:|---:|---|---:|",

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from pipelines.config.publish import ConfigSection
-from pipelines.contracts.oversight.badge_register import ISSUED_BADGE
+from pipelines.contracts.oversight_tables import ISSUED_BADGE
 
 
 def _check_address(url: str) -> str:

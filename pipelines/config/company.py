@@ -35,8 +35,8 @@ from pipelines.config.value_checks import (
 )
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, CanonicalSchemaName
 from pipelines.contracts.columns import AccountKind
+from pipelines.contracts.documents.terms import ContractTerms
 from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
-from pipelines.contracts.terms import ContractTerms
 from pipelines.sources.adapter import all_adapters
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.mapping import declared_shape_maps, nearest_names

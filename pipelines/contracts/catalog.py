@@ -7,8 +7,7 @@ Does not belong here: how a table is built (`pipelines.core`, `ml`) or stored (`
 
 from pipelines.contracts.feature_tables import FEATURE_TABLES
 from pipelines.contracts.output_tables import OUTPUT_TABLES
-from pipelines.contracts.oversight.badge_register import ISSUED_BADGE
-from pipelines.contracts.oversight.tables import OVERSIGHT_TABLES
+from pipelines.contracts.oversight_tables import ISSUED_BADGE, OVERSIGHT_TABLES
 from pipelines.contracts.table import Table
 from pipelines.contracts.table_declaration import (
     PERSON_REFERENCE,

@@ -8,8 +8,6 @@ Does not belong here: what the class means for one table (`personal_columns`), t
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipelines.contracts.craft.classes import CRAFT_INFERENCE_COLUMNS, CRAFT_ORGANISATIONAL_COLUMNS
-
 
 class DataClass(StrEnum):
     """What the values of a column are, with regard to people."""
@@ -73,6 +71,8 @@ _COLUMN_LIST_BY_CLASS = {
         counterfactual how no_recommendation_reason relation companion_skill_id why change change_of changed_skill_id
         novelty row_effect to_rank stage_after badge_draft brings_skill_ids
         decisive_change
+        unusual_skill_ids opening_skill_id opened_capability_count opened_role_count opened_work_count taught_count
+        first_taught_at taught_stage
     """,
     DataClass.ORGANISATIONAL: """
         unit_name role_name project_code assignment_code course_code course_name skill_id skill_name skill_description
@@ -87,7 +87,11 @@ _COLUMN_LIST_BY_CLASS = {
         planned_weekly_hours planned_end_date interested_count follow_count lead_count unit_hours chosen_hours
         chosen_share is_free_choice_given wanting_count staffed_count
         practice_scope practice_of practice_name practice_kind practice_unit practice_4_weeks practice_13_weeks
-        practice_52_weeks change_4_weeks change_13_weeks change_52_weeks changed_date change_certainty change_share
+        practice_52_weeks change_4_weeks change_13_weeks change_52_weeks changed_date change_certainty change_since
+        scope_kind scope_id began_people_count reached_people_count quarter_months half_months three_quarters_months
+        half_low_months half_high_months unreached_share followed_months master_people_count craft_holder_count
+        holder_unit_names combination_id combination_kind combined_skill_ids step_skill_ids near_people_count
+        both_people_count open_work_count map_x map_y map_people_count neighbour_skill_ids
     """,
     DataClass.TECHNICAL: """
         source_name system_name file_sha256 file_name row_number delivered_date landed_at delivery_number mapping_code
@@ -102,15 +106,12 @@ _COLUMN_LIST_BY_CLASS = {
     """,
 }
 
-_COLUMN_LISTS = (
-    *_COLUMN_LIST_BY_CLASS.items(),
-    (DataClass.ORGANISATIONAL, CRAFT_ORGANISATIONAL_COLUMNS),
-    (DataClass.INFERENCE, CRAFT_INFERENCE_COLUMNS),
-)
 CLASS_BY_COLUMN: dict[str, DataClass] = {
-    column_name: data_class for data_class, column_list in _COLUMN_LISTS for column_name in column_list.split()
+    column_name: data_class
+    for data_class, column_list in _COLUMN_LIST_BY_CLASS.items()
+    for column_name in column_list.split()
 }
-if len(CLASS_BY_COLUMN) < sum(len(column_list.split()) for _, column_list in _COLUMN_LISTS):
+if len(CLASS_BY_COLUMN) < sum(len(column_list.split()) for column_list in _COLUMN_LIST_BY_CLASS.values()):
     raise ValueError("a column has two classes")
 
 # display_name is no key: several people may have one name.

@@ -11,10 +11,9 @@ from typing import Any, Literal
 import polars as pl
 
 from pipelines.contracts.classification import CLASS_BY_COLUMN
-from pipelines.contracts.craft.columns import CRAFT_COLUMNS
-from pipelines.contracts.oversight.columns import OVERSIGHT_COLUMNS
-from pipelines.contracts.practice.columns import PRACTICE_COLUMNS
-from pipelines.contracts.squads.columns import SQUAD_COLUMNS
+from pipelines.contracts.oversight_columns import OVERSIGHT_COLUMNS
+from pipelines.contracts.practice_columns import CRAFT_COLUMNS, PRACTICE_COLUMNS
+from pipelines.contracts.squad_columns import SQUAD_COLUMNS
 from pipelines.contracts.table import Column
 
 STAGES = ("none", "apprentice", "journeyman", "master")

@@ -35,7 +35,6 @@ from pipelines.contracts.catalog import (
     WORKLOG,
 )
 from pipelines.contracts.columns import CONTRIBUTION_COLUMNS
-from pipelines.contracts.craft.lineage import CRAFT_DERIVATIONS, CRAFT_PASSED_THROUGH_FROM
 from pipelines.contracts.feature_tables import (
     ACCEPTANCE,
     CANDIDATE,
@@ -48,6 +47,12 @@ from pipelines.contracts.feature_tables import (
     REACHED_STEP,
     SHOWN_STEP,
     TRACING,
+)
+from pipelines.contracts.organisation_lineage import (
+    CRAFT_DERIVATIONS,
+    CRAFT_PASSED_THROUGH_FROM,
+    SQUAD_DERIVATIONS,
+    SQUAD_PASSED_THROUGH_FROM,
 )
 from pipelines.contracts.output_tables import (
     ALIGNMENT,
@@ -63,8 +68,7 @@ from pipelines.contracts.output_tables import (
     SHOWN_COMPANION,
     SUPPORT_GAP,
 )
-from pipelines.contracts.practice.columns import PRACTICE_DERIVATIONS
-from pipelines.contracts.squads.lineage import SQUAD_DERIVATIONS, SQUAD_PASSED_THROUGH_FROM
+from pipelines.contracts.practice_columns import PRACTICE_DERIVATIONS
 from pipelines.contracts.table import Table
 from pipelines.contracts.table_declaration import ROW_METADATA_COLUMNS, Origins, columns_of
 

@@ -6,7 +6,7 @@ Does not belong here: tables that only a run reads (`catalog`, `feature_tables`)
 
 import polars as pl
 
-from pipelines.contracts.craft.tables import CRAFT_TABLES
+from pipelines.contracts.craft_tables import CRAFT_TABLES
 from pipelines.contracts.feature_tables import MASTERY
 from pipelines.contracts.table import Reference, RowRule, Table
 from pipelines.contracts.table_declaration import PERSON_REFERENCE, SKILL_REFERENCE, declare_table
@@ -32,7 +32,7 @@ NEXT_SKILL = declare_table(
     required="person_id snapshot_id as_of valid_until model_version policy_version schema_version",
     references=(PERSON_REFERENCE, SKILL_REFERENCE),
     row_rules=(_HAS_STEP_OR_REASON,),
-    version="1.3.0",
+    version="1.4.0",
     retention_days=90,
     is_partitioned_by_person=True,
     readers=("HR portal", "learning platform", "BI"),
@@ -250,7 +250,7 @@ PRACTICE = declare_table(
     f"""
     unit_name practice_scope practice_of practice_name practice_kind practice_unit team_people_count practice_4_weeks
     practice_13_weeks practice_52_weeks change_4_weeks change_13_weeks change_52_weeks changed_date change_certainty
-    change_share finding {_ROW_METADATA}
+    change_since finding {_ROW_METADATA}
     """,
     key="unit_name practice_scope practice_of practice_kind practice_unit",
     required="practice_name team_people_count snapshot_id as_of",

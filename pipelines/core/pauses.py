@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.config.pause import PauseOptions
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.storage.atomic_write import write_text_atomically
 
 RECORD_FILE = "pauses.jsonl"

@@ -12,7 +12,7 @@ from pipelines.contracts.catalog import ASSIGNMENT, REVIEW_TABLE
 from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.feature_tables import OWN_PRACTICE
 from pipelines.contracts.policy import MasterPolicy
-from pipelines.contracts.practice.columns import AMOUNT_COLUMNS, TRAILING_WEEKS
+from pipelines.contracts.practice_columns import AMOUNT_COLUMNS, TRAILING_WEEKS
 
 # What `count_person_weeks` reads of EVIDENCE.
 PRACTICE_INPUTS = (

@@ -1,7 +1,7 @@
 """The contracts of a snapshot: one file of the Open Data Contract Standard per table, with the servers that hold it.
 
 Belongs here: the files, and the servers of a table: Parquet, and the targets that footsteps.yaml declares.
-Does not belong here: the form of a contract (`pipelines.contracts.odcs`), its terms (`pipelines.contracts.terms`).
+Does not belong here: the form of a contract (`pipelines.contracts.documents.odcs`), its terms (`pipelines.contracts.documents.terms`).
 """
 
 import os
@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 
 from pipelines.config.publish import ObjectStoreOptions, PublishOptions
-from pipelines.contracts.odcs import render_odcs
+from pipelines.contracts.documents.odcs import render_odcs
+from pipelines.contracts.documents.terms import ContractTerms
 from pipelines.contracts.output_tables import PUBLISHED_TABLES
-from pipelines.contracts.terms import ContractTerms
 from pipelines.snapshots.reader import SNAPSHOTS, PublishedTable, Snapshot
 from pipelines.storage.atomic_write import write_text_atomically
 

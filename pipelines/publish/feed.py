@@ -1,7 +1,7 @@
 """The change feed: an outbox of JSON lines with one event per person whose recommendations changed.
 
 Belongs here: what counts as a change, the outbox, and reading it from a cursor on.
-Does not belong here: the form of an event (`pipelines.contracts.feed_event`), delivery over HTTP (`webhook`).
+Does not belong here: the form of an event (`pipelines.contracts.documents.feed_event`), delivery over HTTP (`webhook`).
 
 Events are delivered at least once and in order: the newest file names the snapshot it ends with, and the next file is
 the difference from that snapshot, whatever was published in between without a feed. A file appears whole or not at all.
@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 import polars as pl
 
-from pipelines.contracts.feed_event import FeedChange, FeedEvent
+from pipelines.contracts.documents.feed_event import FeedChange, FeedEvent
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.snapshots.release_checks import fingerprint_lists

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
 from pipelines.config.secrets import describe_failure
-from pipelines.contracts.terms import ContractTerms
+from pipelines.contracts.documents.terms import ContractTerms
 from pipelines.snapshots.reader import Snapshot, list_snapshots
 from pipelines.storage.lake import Lake
 

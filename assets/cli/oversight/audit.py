@@ -60,9 +60,7 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
         raise CommandFailed(_NEEDS_FAIRLEARN)
     settings = resolve_settings(data_root, config_file)
     config = load_config(settings)
-    for path, what in ((audit_request.attributes_path, "the attributes"), (audit_request.report_folder, "the report")):
-        if path is not None and path.expanduser().resolve().is_relative_to(settings.root):
-            raise CommandFailed(f"{what} would be stored under the data root: put {path.name} elsewhere")
+    _refuse_paths_below_root(audit_request, settings.root)
     attributes = read_attributes(
         audit_request.attributes_path, audit_request.person_column, audit_request.attribute_columns
     )
@@ -76,12 +74,13 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
     from ml.fairness.groups import list_shown_names, name_groups, number_attributes
 
     audited_snapshot = read_audited_people(settings, config)
+    declared, smallest_count = config.audit, config.policy.team_people
     limits = AuditLimits(
-        config.audit.minimum_people,
-        config.policy.team_people,
-        config.audit.impact_ratio,
-        config.audit.feature_auc,
-        config.audit.false_alarm_share,
+        declared.minimum_people,
+        smallest_count,
+        declared.impact_ratio,
+        declared.feature_auc,
+        declared.false_alarm_share,
     )
     numbered_attributes, name_by_number = number_attributes(attributes.rows)
     audit = audit_groups(numbered_attributes, audited_snapshot.people, limits)
@@ -101,14 +100,20 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
         ),
         name_by_stored_number={} if is_named else list_shown_names(audit.measures, name_by_number),
     )
-    if audit_request.report_folder is not None:
-        page_path = write_audit_report(audit_document, audit_request.report_folder)
+    report_folder = audit_request.report_folder
+    page_path = write_audit_report(audit_document, report_folder) if report_folder is not None else None
     if audit_request.as_json:
         print_json(_to_json(audit_document))
         return
     _print_measures(audit_document)
-    if audit_request.report_folder is not None:
+    if page_path is not None:
         stdout_console.print(f"Report: {page_path}", soft_wrap=True)
+
+
+def _refuse_paths_below_root(audit_request: AuditRequest, root: Path) -> None:
+    for path, what in ((audit_request.attributes_path, "the attributes"), (audit_request.report_folder, "the report")):
+        if path is not None and path.expanduser().resolve().is_relative_to(root):
+            raise CommandFailed(f"{what} would be stored under the data root: put {path.name} elsewhere")
 
 
 def _to_json(audit_document: "AuditDocument") -> dict[str, Any]:

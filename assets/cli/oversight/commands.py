@@ -4,9 +4,10 @@ Belongs here: the commands and their options.
 Does not belong here: what a command does (`audit`, `pause`).
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,13 +16,18 @@ from assets.cli.terminal.options import AsJson, AsOf, ConfigFile, DataRoot, Land
 RunAtOnce = Annotated[bool, typer.Option("--run/--no-run", help="Publish it at once, or with the next run.")]
 
 
-def add_oversight(app: typer.Typer) -> None:
+def add_oversight(app: typer.Typer, execute_run: Callable[..., Any]) -> None:
     """Add the commands to the app.
 
     Args:
         app: The app of the command line.
+        execute_run: Runs the pipeline, to publish a pause or its end.
     """
+    _add_audit(app)
+    _add_pauses(app, execute_run)
 
+
+def _add_audit(app: typer.Typer) -> None:
     @app.command(
         epilog=example(
             "footsteps audit ~/attributes.csv --data-root /srv/footsteps",
@@ -51,6 +57,8 @@ def add_oversight(app: typer.Typer) -> None:
         audit_request = AuditRequest(attributes, person_column, tuple(attribute or ()), report, as_json)
         run_audit(audit_request, data_root, config_file, datetime.now(UTC))
 
+
+def _add_pauses(app: typer.Typer, execute_run: Callable[..., Any]) -> None:
     @app.command(epilog=example('footsteps pause --reason "The works council asked for a review."'))
     @report_failures
     def pause(
@@ -65,7 +73,7 @@ def add_oversight(app: typer.Typer) -> None:
         """Stop recommending: every person gets one row that says so, until `footsteps resume`."""
         from assets.cli.oversight.pause import RunAfterwards, pause_recommendations
 
-        run_afterwards = RunAfterwards(run_after, as_of.date() if as_of else None)
+        run_afterwards = RunAfterwards(execute_run, run_after, as_of.date() if as_of else None)
         pause_recommendations(
             reason, data_root, config_file, landing_folder, run_afterwards, datetime.now(UTC), as_json
         )
@@ -84,7 +92,7 @@ def add_oversight(app: typer.Typer) -> None:
         """Recommend again after `footsteps pause`."""
         from assets.cli.oversight.pause import RunAfterwards, resume_recommendations
 
-        run_afterwards = RunAfterwards(run_after, as_of.date() if as_of else None)
+        run_afterwards = RunAfterwards(execute_run, run_after, as_of.date() if as_of else None)
         resume_recommendations(
             reason, data_root, config_file, landing_folder, run_afterwards, datetime.now(UTC), as_json
         )

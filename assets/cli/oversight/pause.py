@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 import typer
@@ -18,8 +19,19 @@ from assets.cli.terminal.inputs import load_config
 from pipelines.config.company import Config
 from pipelines.config.pause import check_reason
 from pipelines.config.settings import Settings
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.core.pauses import find_pause_in_effect, list_pauses, record_pause, record_resumption
+
+
+class RunOutcome(Protocol):
+    """What this command needs of the summary of a run."""
+
+    @property
+    def exit_code(self) -> ExitCode: ...
+
+
+# Settings, configuration, the day of the run, and whether full exports may be much smaller than before.
+ExecuteRun = Callable[[Settings, Config, date | None, bool], RunOutcome]
 
 
 @dataclass(frozen=True)
@@ -27,10 +39,12 @@ class RunAfterwards:
     """The run that publishes the change.
 
     Attributes:
+        execute: Runs the pipeline.
         is_wanted: Whether to run at once.
         as_of: The day of the run; as declared if None.
     """
 
+    execute: ExecuteRun
     is_wanted: bool
     as_of: date | None
 
@@ -135,11 +149,7 @@ def _record(settings: Settings, write_record: Callable[[], None]) -> None:
 
 def _publish(settings: Settings, config: Config, run_afterwards: RunAfterwards) -> None:
     if run_afterwards.is_wanted:
-        # imported here because it takes seconds
-        from assets.cli.run import execute_run
-
-        run_summary = execute_run(settings, config, run_afterwards.as_of, allow_row_count_drop=False)
-        if (
-            run_summary.exit_code is not ExitCode.SUCCESS
-        ):  # printed by the run: a target that does not hold it, above all
-            raise typer.Exit(run_summary.exit_code)
+        run_outcome = run_afterwards.execute(settings, config, run_afterwards.as_of, False)
+        # the run has printed why: above all a target that does not hold the snapshot
+        if run_outcome.exit_code is not ExitCode.SUCCESS:
+            raise typer.Exit(run_outcome.exit_code)

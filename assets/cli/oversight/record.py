@@ -16,7 +16,7 @@ from assets.cli.terminal.dagster_home import prepare_dagster_home
 from assets.resources.locking import exclusive_lock
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
-from pipelines.contracts.oversight.tables import AUDIT
+from pipelines.contracts.oversight_tables import AUDIT
 from pipelines.storage.lake import Lake
 
 _COLUMN_BY_MEASURE = {

@@ -10,7 +10,7 @@ from math import sqrt
 
 import polars as pl
 
-from pipelines.contracts.craft.tables import COMBINATION, CRAFT_AT_RISK, CRAFT_TABLES, SKILL_MAP, STAGE_TIME
+from pipelines.contracts.craft_tables import COMBINATION, CRAFT_AT_RISK, CRAFT_TABLES, SKILL_MAP, STAGE_TIME
 from pipelines.contracts.table import Table
 from pipelines.publish.site.language import PageLanguage
 from pipelines.publish.site.page_data import PageData, Row

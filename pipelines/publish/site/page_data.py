@@ -32,7 +32,7 @@ from pipelines.contracts.catalog import (
 from pipelines.contracts.columns import is_employed
 from pipelines.contracts.feature_tables import MODEL_CARD
 from pipelines.contracts.output_tables import NEXT_SKILL
-from pipelines.contracts.oversight.tables import PAUSE
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.contracts.table import Table
 from pipelines.core.pauses import find_pause_in_effect
 from pipelines.publish.site.language import ENGLISH, PageLanguage

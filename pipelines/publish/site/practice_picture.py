@@ -4,7 +4,7 @@ Belongs here: rows of tables and sentences made from amounts and changes.
 Does not belong here: which of them may be told (`pipelines.core.unit_practice`), reading rows (`page_data`).
 """
 
-from pipelines.contracts.practice.columns import AMOUNT_COLUMNS, PRACTICE_KINDS
+from pipelines.contracts.practice_columns import AMOUNT_COLUMNS, PRACTICE_KINDS
 from pipelines.publish.site.language import PageLanguage, message
 from pipelines.publish.site.page_data import PageData, Row
 
@@ -90,12 +90,12 @@ def describe_unit_changes(page_data: PageData, practice_rows: list[Row], languag
     changed_rows.sort(key=lambda row: (row["practice_scope"] != "unit", -row["changed_date"].toordinal()))
     sentences = []
     for changed_row in changed_rows:
-        template = _CHANGE_TEXTS[changed_row["practice_scope"] != "unit", changed_row["change_share"] > 0]
+        template = _CHANGE_TEXTS[changed_row["practice_scope"] != "unit", changed_row["change_since"] > 0]
         sentence = language.translate(
             template,
             kind=language.translate(_KIND_TEXTS[changed_row["practice_kind"]]),
             part=changed_row["practice_name"],
-            share=language.format_share(abs(changed_row["change_share"])),
+            share=language.format_share(abs(changed_row["change_since"])),
             date=language.format_date(changed_row["changed_date"]),
             certainty=language.format_share(min(changed_row["change_certainty"], _MOST_CERTAINTY)),
         )

@@ -24,7 +24,7 @@ from pipelines.config.company import read_config
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import ALIAS, PERSON, PREREQUISITE, ROLE_PROFILE, SKILL
 from pipelines.contracts.output_tables import MASTERY_PROOF
-from pipelines.contracts.oversight.badge_register import ISSUED_BADGE
+from pipelines.contracts.oversight_tables import ISSUED_BADGE
 from pipelines.privacy.access_copy import collect_access_copy
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import KEY_VARIABLE

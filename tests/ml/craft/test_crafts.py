@@ -16,7 +16,7 @@ from ml.organisation.own_combinations import count_pairs, describe_own_combinati
 from ml.organisation.skill_map import compute_similarity, lay_out_skills, place_points, place_reference
 from ml.organisation.teaching_lines import find_teaching_lines
 from pipelines.contracts.columns import TIMESTAMP
-from pipelines.contracts.craft.tables import STAGE_TIME
+from pipelines.contracts.craft_tables import STAGE_TIME
 
 AS_OF = date(2026, 6, 30)
 NO_TIMES = pl.DataFrame(schema=STAGE_TIME.schema)

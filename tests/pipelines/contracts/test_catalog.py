@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.contracts import catalog, columns, feature_tables, output_tables
+from pipelines.contracts import catalog, columns, craft_tables, feature_tables, output_tables, oversight_tables
 from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_table, raw_table
-from pipelines.contracts.catalog import TABLES
+from pipelines.contracts.catalog import STORED_TABLES, TABLES
 from pipelines.contracts.columns import COLUMNS, select_columns
-from pipelines.contracts.dictionary import render_dictionary, render_table
+from pipelines.contracts.documents.dictionary import render_dictionary, render_table
 from pipelines.contracts.policy import JourneymanPolicy, RecommendationPolicy, ScoreWeights, StagePolicy
 from pipelines.contracts.shape_columns import describe_type
 from pipelines.contracts.table import Table
@@ -56,9 +56,9 @@ def test_a_reference_points_to_the_key_of_a_declared_table(table: Table) -> None
 
 
 def test_every_declared_table_constant_is_in_the_catalog() -> None:
-    parts = (catalog, feature_tables, output_tables)
+    parts = (catalog, feature_tables, output_tables, craft_tables, oversight_tables)
     declared = {table.name for part in parts for table in vars(part).values() if isinstance(table, Table)}
-    assert declared == set(TABLES)
+    assert declared == set(STORED_TABLES)
 
 
 def test_the_tables_use_exactly_the_declared_columns() -> None:

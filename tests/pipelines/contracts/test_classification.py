@@ -8,9 +8,9 @@ from pipelines.contracts.canonical_schemas import CANONICAL_SCHEMAS, quarantine_
 from pipelines.contracts.catalog import ACCOUNT, CONFLICT, FEEDBACK, PERSON, SKILL, TABLES, UNKNOWN_MENTION
 from pipelines.contracts.classification import DataClass
 from pipelines.contracts.columns import COLUMNS
-from pipelines.contracts.dictionary import render_table
+from pipelines.contracts.documents.dictionary import render_table
+from pipelines.contracts.documents.odcs import render_odcs
 from pipelines.contracts.feature_tables import EVALUATION
-from pipelines.contracts.odcs import render_odcs
 from pipelines.contracts.output_tables import (
     COMPANION,
     NEXT_SKILL,

@@ -14,13 +14,13 @@ import pytest
 import yaml
 
 from assets.cli.tables import CONTRACTS_FOLDER, write_contracts
-from pipelines.contracts.compatibility import (
+from pipelines.contracts.documents.compatibility import (
     ReleasedContract,
     contract_from_table,
     find_breaking_changes,
     read_released_contracts,
 )
-from pipelines.contracts.odcs import render_odcs
+from pipelines.contracts.documents.odcs import render_odcs
 from pipelines.contracts.output_tables import NEXT_SKILL, PUBLISHED_TABLES
 from pipelines.contracts.table import Table
 from pipelines.publish.contract_files import render_contract
@@ -78,7 +78,7 @@ def test_a_column_that_was_never_null_must_stay_so() -> None:
 def test_a_new_column_needs_a_minor_version_and_a_new_major_version_may_change_everything() -> None:
     current = contract_from_table(NEXT_SKILL)
     extended = replace(current, columns=(*current.columns, replace(current.columns[0], name="new")))
-    assert find_breaking_changes(current, extended) == ["the columns changed: declare version 1.4.0"]
+    assert find_breaking_changes(current, extended) == ["the columns changed: declare version 1.5.0"]
     assert find_breaking_changes(current, replace(extended, version="1.99.0")) == []
     assert find_breaking_changes(current, replace(current, version="2.0.0", columns=())) == []
     assert find_breaking_changes(current, replace(current, version="0.9.0", key=())) == []

@@ -11,8 +11,8 @@ import yaml
 from publishing import publish
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions
+from pipelines.contracts.documents.terms import ContractTerms, SupportChannel
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
-from pipelines.contracts.terms import ContractTerms, SupportChannel
 from pipelines.publish.contract_files import contract_folder, publish_contracts
 
 TARGETS = PublishOptions(

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from publishing import DAY, UNTIL, make_next_skill_rows, publish
 
-from pipelines.contracts.feed_event import build_feed_event_schema
+from pipelines.contracts.documents.feed_event import build_feed_event_schema
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.publish.feed import list_outbox_files, publish_feed, read_feed
 from pipelines.snapshots.reader import current_snapshot

@@ -13,8 +13,8 @@ import yaml
 from publishing import DAY, UNTIL, make_mastery_rows, make_next_skill_rows, publish
 
 from pipelines.config.publish import ObjectStoreOptions, PostgresqlOptions, PublishOptions, WebhookOptions
+from pipelines.contracts.documents.terms import ContractTerms
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
-from pipelines.contracts.terms import ContractTerms
 from pipelines.publish import object_store, targets
 from pipelines.publish.contract_files import publish_contracts
 from pipelines.publish.delta import publish_delta

@@ -7,7 +7,7 @@ import pytest
 from conftest import DemoRun
 from publishing import make_mastery_rows, make_next_skill_rows
 
-from pipelines.contracts.compatibility import read_released_contracts
+from pipelines.contracts.documents.compatibility import read_released_contracts
 from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
 from pipelines.storage.parquet_files import write_parquet
 

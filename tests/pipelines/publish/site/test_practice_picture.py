@@ -27,7 +27,7 @@ UNIT_ROW: dict[str, Any] = {
     "change_13_weeks": -0.204,
     "changed_date": date(2026, 3, 2),
     "change_certainty": 0.9991,
-    "change_share": -0.4,
+    "change_since": -0.4,
 }
 
 
@@ -53,7 +53,7 @@ def test_the_practice_of_a_unit_has_a_dash_for_what_is_not_told() -> None:
 
 
 def test_changes_are_told_with_date_and_certainty_and_those_of_the_whole_unit_first() -> None:
-    part = {**UNIT_ROW, "practice_scope": "capability", "practice_name": "Data", "change_share": 0.5}
+    part = {**UNIT_ROW, "practice_scope": "capability", "practice_name": "Data", "change_since": 0.5}
     assert describe_unit_changes(PAGE_DATA, [part, UNIT_ROW], ENGLISH) == [
         "Work on steps being taken fell by 40% in the week of 2 March 2026 (certainty 99%).",
         "Work on steps being taken in “Data” rose by 50% in the week of 2 March 2026 (certainty 99%).",

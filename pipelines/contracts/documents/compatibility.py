@@ -15,7 +15,7 @@ from typing import Any
 
 from pipelines.contracts.table import Table
 
-_RELEASED_FOLDER = Path(__file__).parent / "released"
+_RELEASED_FOLDER = Path(__file__).parents[1] / "released"
 
 
 @dataclass(frozen=True)

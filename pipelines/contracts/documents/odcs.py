@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from pipelines.contracts.classification import DataClass
+from pipelines.contracts.documents.terms import ContractTerms, SupportChannel
 from pipelines.contracts.personal_columns import classify_columns, find_person_columns
 from pipelines.contracts.table import Column, Rule, Severity, Table
-from pipelines.contracts.terms import ContractTerms, SupportChannel
 
 API_VERSION = "v3.1.0"
 # The logical type, and the physical type in the words of SQL: a contract has servers of several kinds.

@@ -1,0 +1,1 @@
+"""The commands of `footsteps bench` and their options."""

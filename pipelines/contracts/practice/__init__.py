@@ -1,1 +1,0 @@
-"""Contracts of the practice of units and of each person."""

@@ -1,1 +1,0 @@
-"""Openings, matches and free choice: their columns, and the origins of these."""
