@@ -70,18 +70,10 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
     from assets.cli.oversight.record import record_measures
     from assets.reporting.audit_report import AuditDocument, write_audit_report
     from ml.fairness.audit import audit_groups
-    from ml.fairness.findings import AuditLimits
     from ml.fairness.groups import list_shown_names, name_groups, number_attributes
 
     audited_snapshot = read_audited_people(settings, config)
-    declared, smallest_count = config.audit, config.policy.team_people
-    limits = AuditLimits(
-        declared.minimum_people,
-        smallest_count,
-        declared.impact_ratio,
-        declared.feature_auc,
-        declared.false_alarm_share,
-    )
+    limits = _read_limits(config)
     numbered_attributes, name_by_number = number_attributes(attributes.rows)
     audit = audit_groups(numbered_attributes, audited_snapshot.people, limits)
     named_measures = name_groups(audit.measures, name_by_number)
@@ -108,6 +100,19 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
     _print_measures(audit_document)
     if page_path is not None:
         stdout_console.print(f"Report: {page_path}", soft_wrap=True)
+
+
+def _read_limits(config: Config) -> "AuditLimits":
+    from ml.fairness.findings import AuditLimits
+
+    declared = config.audit
+    return AuditLimits(
+        declared.minimum_people,
+        config.policy.team_people,
+        declared.impact_ratio,
+        declared.feature_auc,
+        declared.false_alarm_share,
+    )
 
 
 def _refuse_paths_below_root(audit_request: AuditRequest, root: Path) -> None:
