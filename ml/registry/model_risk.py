@@ -123,9 +123,10 @@ def _list_drift(drift: pl.DataFrame) -> list[str]:
             pl.col("is_drifted").sum().alias("drifted_count"),
         )
     )
+    first_day, last_day = drift.select(first=pl.col("as_of").min(), last=pl.col("as_of").max()).row(0)
     return [
         f"Stability index against the training of the model in use at the time, {drift['as_of'].n_unique():,} run "
-        f"day(s) from {drift['as_of'].min()!s} to {drift['as_of'].max()!s}:",
+        f"day(s) from {first_day} to {last_day}:",
         "",
         "| watched | kind | newest | largest | on | beyond the limit |",
         "|---|---|---:|---:|---|---:|",
