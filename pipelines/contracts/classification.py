@@ -80,8 +80,8 @@ _COLUMN_LIST_BY_CLASS = {
         standing_count recommended_count given_hours project_count holder_count lacks finding people_count shown_count
         accepted_count acceptance_share acceptance_low acceptance_high examined_share step_count
         opening_id opening_kind required_skill_ids covered_skill_ids lacking_skill_ids step_ids open_count
-        planned_weekly_hours planned_end_date interested_count follow_count lead_count unit_hours chosen_hours chosen_share
-        is_free_choice_given wanting_count staffed_count
+        planned_weekly_hours planned_end_date interested_count follow_count lead_count unit_hours chosen_hours
+        chosen_share is_free_choice_given wanting_count staffed_count
     """,
     DataClass.TECHNICAL: """
         source_name system_name file_sha256 file_name row_number delivered_date landed_at delivery_number mapping_code
