@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.resources.table_reader import TableReader
 from assets.tables.objections import OBJECTION_TABLES, read_objections
-from ml.recommend.squad_matching import match_openings
+from ml.recommend.squad_matching import OPENINGS_PER_SKILL, match_openings
 from ml.recommend.squad_openings import SquadContext
 from pipelines.contracts.catalog import ASPIRATION, ASSIGNMENT, CONSENT, PERSON, SKILL_TEXT, SQUAD_REPLY, WORKLOG
 from pipelines.contracts.columns import is_employed
@@ -98,7 +98,12 @@ def build_squad_context(
 
 
 def match_squad_run(
-    table_reader: TableReader, squad_run: SquadRun, openings: pl.DataFrame, context: SquadContext, policy: SquadPolicy
+    table_reader: TableReader,
+    squad_run: SquadRun,
+    openings: pl.DataFrame,
+    context: SquadContext,
+    policy: SquadPolicy,
+    openings_per_skill: int = OPENINGS_PER_SKILL,
 ) -> pl.DataFrame:
     """Match everybody who takes part to openings, as `match_openings` does.
 
@@ -108,6 +113,7 @@ def match_squad_run(
         openings: As `find_openings` returns them.
         context: As `build_squad_context` returns it.
         policy: Length of a list, and share of time for free choice.
+        openings_per_skill: Openings of one micro-skill that a person is compared with.
     """
     assignments, text_matches = table_reader.read(ASSIGNMENT), table_reader.read(SKILL_TEXT)
     return match_openings(
@@ -118,6 +124,7 @@ def match_squad_run(
         context,
         policy,
         squad_run.as_of,
+        openings_per_skill,
     )
 
 

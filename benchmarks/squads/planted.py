@@ -25,7 +25,7 @@ from pipelines.demo.planted_squads import PlantedSquads, plant_squads
 AS_OF = date(2026, 6, 30)
 RANDOM_DRAWS = 20
 # A planner compares more openings per person than a page shows.
-PLANNING_LENGTH = 50
+PLANNING_LENGTH, PLANNED_OPENINGS_PER_SKILL = 50, 8
 
 
 @dataclass(frozen=True)
@@ -137,5 +137,7 @@ def read_portfolio(truth: PlantedSquads) -> Portfolio:
     )
     openings = find_openings(context)
     workload = measure_workload(truth.assignments, no_hours, truth.people, AS_OF)
-    matches = match_openings(openings, truth.steps, truth.wishes, workload, context, policy, AS_OF)
+    matches = match_openings(
+        openings, truth.steps, truth.wishes, workload, context, policy, AS_OF, PLANNED_OPENINGS_PER_SKILL
+    )
     return build_portfolio(matches, openings, context, policy, AS_OF)

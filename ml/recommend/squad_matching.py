@@ -16,8 +16,10 @@ from ml.recommend.squad_openings import SquadContext, select_holders
 from pipelines.contracts.dates import end_of_day
 from pipelines.contracts.policy import SquadPolicy
 
-# Openings of one micro-skill that a person is compared with; people begin at different ones, so that all find some.
-OPENINGS_PER_SKILL = 8
+# Openings of one micro-skill in a list, for variety; people begin at different ones, so that all find somebody.
+OPENINGS_PER_SKILL = 2
+# Micro-skills that a list is chosen from, as a multiple of its length: room in the week may move an opening up.
+_SKILLS_PER_PLACE = 2
 # The score of a match, declared: a step counts most, a wish and what the person brings half as much.
 STEP_SCORE, WISH_SCORE, BRINGS_SCORE, ROOM_SCORE, JOINED_SCORE = 1.0, 0.5, 0.5, 0.25, 10.0
 # Of two steps, the one that is higher in the person's list of next steps; divided by its rank there.
@@ -33,6 +35,7 @@ def match_openings(
     context: SquadContext,
     policy: SquadPolicy,
     as_of: date,
+    openings_per_skill: int = OPENINGS_PER_SKILL,
 ) -> pl.DataFrame:
     """Match people to openings: those with a step that is on the person's list, or that lack what the person holds.
 
@@ -47,24 +50,15 @@ def match_openings(
         context: People, what they hold, and their answers.
         policy: Length of a list, share of time for free choice, and how long `not_now` holds.
         as_of: The day of the run.
+        openings_per_skill: Openings of one micro-skill that a person is compared with.
 
     Returns:
         One row per person and matched opening: person_id, rank, opening_id, work_code, skill_id, kind, to_stage (null
         without a step), brings (whether the person holds the micro-skill of the seat), wish_weight, workload,
         free_weekly_hours, needed_hours, list_rank (of the step), squad_reply_kind, score.
     """
-    people = context.people.select("person_id")
-    person_skills = (
-        pl.concat(
-            [
-                steps.select("person_id", "skill_id"),
-                select_holders(context.mastery).select("person_id", "skill_id"),
-            ]
-        )
-        .unique()
-        .join(people, on="person_id", how="semi")
-    )
-    pairs = _select_pairs(openings, person_skills, context, policy, as_of)
+    person_skills = _select_person_skills(openings, steps, wishes, context, policy.list_length)
+    pairs = _select_pairs(openings, person_skills, context, policy, as_of, openings_per_skill)
     opening_columns = ("opening_id", "work_code", "skill_id", "planned_weekly_hours")
     held_skills = select_holders(context.mastery).select("person_id", "skill_id", brings=pl.lit(True))
     listed_steps = steps.select("person_id", "skill_id", "kind", "to_stage", list_rank="rank")
@@ -112,8 +106,39 @@ def add_workload(matches: pl.DataFrame, policy: SquadPolicy) -> pl.DataFrame:
     ).with_columns(workload.alias("workload"))
 
 
+def _select_person_skills(
+    openings: pl.DataFrame, steps: pl.DataFrame, wishes: pl.DataFrame, context: SquadContext, list_length: int
+) -> pl.DataFrame:
+    """The micro-skills with openings that suit each person best: person_id, skill_id."""
+    list_score = STEP_SCORE + LIST_SCORE / pl.col("rank")
+    key = ("person_id", "skill_id")
+    open_skills = openings.select("skill_id").unique()
+    person_skills = pl.concat(
+        [
+            steps.select(*key, list_score.alias("skill_score")),
+            select_holders(context.mastery).select(*key, pl.lit(BRINGS_SCORE).alias("skill_score")),
+        ]
+    ).join(open_skills, on="skill_id", how="semi")
+    wish_score = pl.col("wish_weight").fill_null(1.0) * WISH_SCORE
+    return (
+        person_skills.group_by(key)
+        .agg(pl.col("skill_score").sum())
+        .join(context.people, on="person_id", how="semi")
+        .join(wishes.select(*key, wish_score.alias("wish_score")), on=key, how="left")
+        .with_columns(pl.col("skill_score") + pl.col("wish_score").fill_null(0.0))
+        .sort("person_id", "skill_score", "skill_id", descending=[False, True, False])
+        .filter(pl.int_range(pl.len()).over("person_id") < _SKILLS_PER_PLACE * list_length)
+        .select(key)
+    )
+
+
 def _select_pairs(
-    openings: pl.DataFrame, person_skills: pl.DataFrame, context: SquadContext, policy: SquadPolicy, as_of: date
+    openings: pl.DataFrame,
+    person_skills: pl.DataFrame,
+    context: SquadContext,
+    policy: SquadPolicy,
+    as_of: date,
+    openings_per_skill: int,
 ) -> pl.DataFrame:
     """The pairs of person and opening that answers leave: person_id, opening_id, turn, squad_reply_kind."""
     answers = select_standing_answers(context.answers, policy, as_of)
@@ -122,7 +147,7 @@ def _select_pairs(
     own_pairs = joined_pairs.join(context.people, on="person_id", how="semi").join(
         openings, on="opening_id", how="semi"
     )
-    candidate_pairs = _find_candidate_pairs(openings, person_skills)
+    candidate_pairs = _find_candidate_pairs(openings, person_skills, openings_per_skill)
     return (
         pl.concat([own_pairs.with_columns(turn=pl.lit(0, pl.Int64)), candidate_pairs])
         .unique(_PAIR, keep="first", maintain_order=True)
@@ -131,10 +156,10 @@ def _select_pairs(
     )
 
 
-def _find_candidate_pairs(openings: pl.DataFrame, person_skills: pl.DataFrame) -> pl.DataFrame:
+def _find_candidate_pairs(openings: pl.DataFrame, person_skills: pl.DataFrame, openings_per_skill: int) -> pl.DataFrame:
     """Some openings per person and micro-skill: person_id, opening_id, turn (the order in which they are compared).
 
-    The openings of a micro-skill are numbered, and a person takes `OPENINGS_PER_SKILL` of them from a place that
+    The openings of a micro-skill are numbered, and a person takes some of them from a place that
     follows from the person: without that a micro-skill that many projects ask for would be compared with everybody.
     """
     numbered_openings = (
@@ -148,7 +173,7 @@ def _find_candidate_pairs(openings: pl.DataFrame, person_skills: pl.DataFrame) -
     # a hash of the person: whoever comes or goes moves nobody else's place
     place = pl.col("person_id").map_batches(_hash_people, return_dtype=pl.Int64).alias("place")
     places = person_skills.select("person_id").unique().with_columns(place)
-    turns = pl.DataFrame({"turn": range(OPENINGS_PER_SKILL)}, schema={"turn": pl.Int64})
+    turns = pl.DataFrame({"turn": range(openings_per_skill)}, schema={"turn": pl.Int64})
     taken_number = ((pl.col("place") + pl.col("turn")) % pl.col("opening_count")).cast(pl.Int64)
     return (
         person_skills.join(opening_counts, on="skill_id")

@@ -28,8 +28,8 @@ class OpenWork:
 
     Attributes:
         seats: One row per piece of work and micro-skill that is open for somebody: work_code, project_code, skill_id,
-            opening_kind, open_count, planned_weekly_hours, planned_end_date. Of kind `not_held`, a seat is a proposal:
-            what is shown as held by those on the work is left out later.
+            opening_kind, open_count, planned_weekly_hours, planned_end_date. Of kind `not_held`, a seat is a
+            proposal: what is shown as held by those on the work is left out later.
         requirements: One row per piece of work with a seat and micro-skill that it requires: work_code, skill_id.
         members: One row per piece of work with a seat and person on it: work_code, person_id.
     """

@@ -27,7 +27,7 @@ from ml.recommend.squad_proposal import Proposal, propose_squads
 from pipelines.storage.lake import Lake
 
 # Openings compared per person: more than a page shows, because a portfolio needs few people in many places.
-PLANNING_LENGTH = 50
+PLANNING_LENGTH, PLANNED_OPENINGS_PER_SKILL = 50, 8
 
 
 def propose_for_planners(
@@ -60,7 +60,7 @@ def propose_for_planners(
     context = build_squad_context(table_reader, squad_run, snapshot.valid_until, config.policy.minimum_people)
     openings = _select_openings(find_openings(context), project_codes)
     policy = replace(config.policy.squads, list_length=PLANNING_LENGTH)
-    matches = match_squad_run(table_reader, squad_run, openings, context, policy)
+    matches = match_squad_run(table_reader, squad_run, openings, context, policy, PLANNED_OPENINGS_PER_SKILL)
     portfolio = build_portfolio(matches, openings, context, policy, snapshot.as_of)
     proposal = propose_squads(portfolio, time_limit_seconds)
     report = _describe(proposal, openings, len(portfolio.work_codes), str(snapshot.as_of))
