@@ -348,3 +348,16 @@ def bench_serve(
     from benchmarks.tables import print_serve
 
     print_serve(people, requests, clients, every, as_json)
+
+
+@bench.command("audit", epilog=example("footsteps bench audit", "footsteps bench audit --people 300 --seeds 5 --json"))
+@report_failures
+def bench_audit(
+    people: Annotated[int, typer.Option(min=60, help="People of each simulated company.")] = 600,
+    seeds: Annotated[int, typer.Option(min=1, help="Companies per bias.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Plant bias in simulated companies, and none, and count what an audit finds of it."""
+    from benchmarks.oversight.planted_bias import print_planted_bias
+
+    print_planted_bias(people, seeds, as_json)
