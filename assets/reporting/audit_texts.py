@@ -86,7 +86,7 @@ def describe_finding(measure_row: Mapping[str, Any]) -> str:
 REMEDIES = {
     RATE: (
         "Look at what the group's lists are made of: `footsteps show PERSON` gives the reasons of each step.",
-        "If evidence of the group is missing (courses or projects in a system that is not connected), connect it.",
+        "If evidence of the group is missing (a system that is not connected), connect its source.",
         "If examples come from one group, ask others whether they want to be named: only people who consent are shown.",
         "If the company wants other weights, change `policy.weights`, and audit again.",
         "Until it is understood, `footsteps pause` stops recommendations within one run.",

@@ -1,7 +1,7 @@
 """Benchmark of proposals: the solver, greedy and random on companies with planted squads.
 
 Belongs here: the proposals on each seed and their measures.
-Does not belong here: the planted truth (`pipelines.demo.planted_squads`), the proposals (`ml.squads`).
+Does not belong here: the planted truth (`pipelines.demo.planted_squads`), the proposals (`ml.recommend`).
 """
 
 from collections.abc import Callable

@@ -29,21 +29,21 @@ class AuditLimits:
         impact_ratio: A rate below this share of the highest rate is a finding if chance does not explain it (0.8: the
             four-fifths rule); so is a calibration that differs by more than this factor.
         feature_auc: A feature that tells a group from everybody else with this probability is a finding.
-        false_alarm_share: Accepted share of false findings among all findings.
+        false_alarm_share: Accepted share of audits with a finding if no group differs from another.
     """
 
     minimum_people: int = 20
     smallest_count: int = 5
     impact_ratio: float = 0.8
     feature_auc: float = 0.65
-    false_alarm_share: float = 0.05
+    false_alarm_share: float = 0.02
 
 
 def mark_findings(measures: pl.DataFrame, limits: AuditLimits) -> pl.DataFrame:
     """Add `is_finding`: beyond the limit, and not explained by chance.
 
-    The smaller of many ratios is low by chance alone; the share of false findings is controlled over all comparisons of
-    one section (Benjamini and Hochberg 1995).
+    The smallest of many ratios is low by chance alone. The share of false findings is controlled over all comparisons
+    of one section (Benjamini and Hochberg 1995), at an equal part of `false_alarm_share` for each section.
 
     Args:
         measures: Rows in `MEASURE_SCHEMA`.
@@ -62,7 +62,7 @@ def mark_findings(measures: pl.DataFrame, limits: AuditLimits) -> pl.DataFrame:
         section_rows = measures.filter(section=section)
         p_values = section_rows["p_value"].to_numpy()
         adjusted = false_discovery_control(p_values) if len(p_values) else np.empty(0)
-        is_no_chance = pl.Series("is_no_chance", adjusted <= limits.false_alarm_share, dtype=pl.Boolean)
+        is_no_chance = pl.Series("is_no_chance", adjusted <= limits.false_alarm_share / len(SECTIONS), dtype=pl.Boolean)
         marked_sections.append(
             section_rows.with_columns(is_no_chance)
             .with_columns((pl.col("is_no_chance") & is_beyond_limit).alias("is_finding"))

@@ -7,7 +7,7 @@ fairlearn 0.15 refuses missing values and gives the rate 0 to a group without ca
 apply are therefore left out before, and a group of which nobody is left has no rate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 from fairlearn.metrics import MetricFrame, count, selection_rate
@@ -22,8 +22,7 @@ def measure_rates(outcomes: pl.DataFrame, groupings: Sequence[Grouping], minimum
     """Measure how often each selection applies to the people of each group.
 
     The impact ratio is the rate of a group divided by that of the group with the highest rate, as the four-fifths rule
-    compares them (29 CFR 1607.4(D)). Chance is tested against everybody else of the attribute: the highest of several
-    groups is partly so by chance.
+    compares them (29 CFR 1607.4(D)).
 
     Args:
         outcomes: One row per person: person_id, and one Boolean column per selection of `SELECTIONS`; null if the
@@ -55,13 +54,10 @@ def _measure_selection(
         return []
     case_and_people_counts = _count_cases(selected_people)
     reference_counts = max(case_and_people_counts.values(), key=lambda counts: (counts[0] / counts[1], counts[1]))
-    total_cases, total_people = map(sum, zip(*case_and_people_counts.values(), strict=True))
     measure_rows: list[dict[str, object]] = []
     for group_name, (case_count, people_count) in case_and_people_counts.items():
         rate = compute_rate(case_count, people_count)
         ratio = compute_rate_ratio(case_count, people_count, *reference_counts)
-        other_cases, other_people = total_cases - case_count, total_people - people_count
-        contingency_table = [[case_count, people_count - case_count], [other_cases, other_people - other_cases]]
         is_reference = (case_count, people_count) == reference_counts
         measure_rows.append(
             {
@@ -77,10 +73,33 @@ def _measure_selection(
                 "ratio": None if ratio is None else ratio.estimate,
                 "ratio_low": None if ratio is None or is_reference else ratio.low,
                 "ratio_high": None if ratio is None or is_reference else ratio.high,
-                "p_value": float(fisher_exact(contingency_table, alternative="less").pvalue),
+                "p_value": _test_lower_rate(group_name, case_and_people_counts, reference_counts),
             }
         )
     return measure_rows
+
+
+def _test_lower_rate(
+    group_name: str, case_and_people_counts: Mapping[str, tuple[int, int]], reference_counts: tuple[int, int]
+) -> float:
+    """The probability that chance alone makes the rate of a group so low.
+
+    Fisher's exact test against everybody else, and against the group with the highest rate. The highest of several
+    groups is so partly by chance: the second is multiplied by the number of groups that could have been it, and the
+    smaller of the two is doubled (Bonferroni).
+    """
+    own_counts = case_and_people_counts[group_name]
+    total_cases, total_people = map(sum, zip(*case_and_people_counts.values(), strict=True))
+    p_value = _fisher(own_counts, (total_cases - own_counts[0], total_people - own_counts[1]))
+    other_count = len(case_and_people_counts) - 1
+    if other_count == 1:
+        return p_value
+    return min(2 * min(p_value, other_count * _fisher(own_counts, reference_counts)), 1.0)
+
+
+def _fisher(counts: tuple[int, int], compared_counts: tuple[int, int]) -> float:
+    contingency_table = [[cases, people - cases] for cases, people in (counts, compared_counts)]
+    return float(fisher_exact(contingency_table, alternative="less").pvalue)
 
 
 def _count_cases(selected_people: pl.DataFrame) -> dict[str, tuple[int, int]]:

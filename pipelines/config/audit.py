@@ -20,8 +20,8 @@ class AuditOptions(ConfigSection):
     impact_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
     # a feature that tells a group from everybody else with this probability is a finding
     feature_auc: Annotated[float, Field(ge=0.5, le=1)] = 0.65
-    # accepted share of false findings among all findings
-    false_alarm_share: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    # accepted share of audits with a finding if no group differs from another
+    false_alarm_share: Annotated[float, Field(gt=0, lt=1)] = 0.02
     # days after which the next audit is due; no audit is due if it is left out
     every_days: Annotated[int, Field(ge=1)] | None = None
     # whether names of attributes and groups are stored with the figures; otherwise they are numbered

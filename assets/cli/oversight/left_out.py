@@ -32,11 +32,9 @@ def describe_left_out(
     audited_ids, described_ids = outcomes["person_id"], attributes.rows["person_id"]
     count_by_sentence = {
         "{} in the file have no list: they are not employed, opted out, or are not known here.": (
-            int(described_ids.len() - described_ids.is_in(audited_ids.implode()).sum())
+            int((~described_ids.is_in(audited_ids.implode())).sum())
         ),
-        "{} with a list are not in the file.": int(
-            audited_ids.len() - audited_ids.is_in(described_ids.implode()).sum()
-        ),
+        "{} with a list are not in the file.": int((~audited_ids.is_in(described_ids.implode())).sum()),
         "{} have rows that contradict each other.": attributes.contradicting_people,
     }
     sentences = [
