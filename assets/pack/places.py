@@ -23,8 +23,6 @@ from pipelines.contracts.policy import RecommendationPolicy, TrainingPolicy
 from pipelines.contracts.table import Table
 
 PlaceKind = Literal["table", "column", "rule", "policy", "training", "config", "command", "code", "test"]
-# Commands of parts that are merged after this one; a test says when to take them out.
-ANNOUNCED_COMMANDS = frozenset({"audit", "pause", "resume"})
 
 
 class PlaceGone(Exception):
@@ -172,8 +170,6 @@ def _look_up_config(product: Product, address: str) -> PlaceContent:
 
 
 def _look_up_command(product: Product, address: str) -> PlaceContent:
-    if address in ANNOUNCED_COMMANDS and address not in product.command_texts:
-        return PlaceContent(None, f"footsteps {address}")
     return PlaceContent(product.command_texts[address], f"footsteps {address}")
 
 

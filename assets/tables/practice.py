@@ -18,8 +18,8 @@ from assets.tables.snapshot import materialize_output
 from ml.organisation.practice_table import PracticeLimits, describe_practice
 from pipelines.contracts.catalog import EVIDENCE, PERSON, ROLE_PERIOD, SKILL
 from pipelines.contracts.columns import STAGES
-from pipelines.contracts.feature_tables import MODEL_CARD, OWN_PRACTICE, REACHED_STEP
-from pipelines.contracts.output_tables import PRACTICE
+from pipelines.contracts.feature_tables import MODEL_CARD, REACHED_STEP
+from pipelines.contracts.output_tables import OWN_PRACTICE, PRACTICE
 from pipelines.contracts.policy import MasterPolicy
 from pipelines.core.objections import Objections
 from pipelines.core.practice_weeks import PRACTICE_INPUTS, count_person_weeks, sum_own_practice

@@ -127,18 +127,6 @@ ACCEPTANCE = declare_table(
     readers=("data engineers",),
 )
 
-# Only the person's own page shows it: no published table has it.
-OWN_PRACTICE = declare_table(
-    "feat_practice__entity_own",
-    "One row per person and kind of practice: the amounts of the last weeks, for the person alone.",
-    "person_id practice_kind practice_unit practice_4_weeks practice_13_weeks practice_52_weeks",
-    key="person_id practice_kind practice_unit",
-    required="practice_4_weeks practice_13_weeks practice_52_weeks",
-    references=(PERSON_REFERENCE,),
-    is_partitioned_by_person=True,
-    readers=("the person's own page",),
-)
-
 FEATURE_TABLES: tuple[Table, ...] = (
     TRACING,
     HALF_LIFE,
@@ -151,5 +139,4 @@ FEATURE_TABLES: tuple[Table, ...] = (
     DRIFT,
     SHOWN_STEP,
     ACCEPTANCE,
-    OWN_PRACTICE,
 )

@@ -276,6 +276,18 @@ PUBLISH_TARGET = declare_table(
     readers=("data engineers",),
 )
 
+# Only the person's own page shows it: no published table has it.
+OWN_PRACTICE = declare_table(
+    "out__own_practice",
+    "One row per person and kind of practice: the amounts of the last weeks, for the person alone.",
+    "person_id practice_kind practice_unit practice_4_weeks practice_13_weeks practice_52_weeks",
+    key="person_id practice_kind practice_unit",
+    required="practice_4_weeks practice_13_weeks practice_52_weeks",
+    references=(PERSON_REFERENCE,),
+    is_partitioned_by_person=True,
+    readers=("the person's own page",),
+)
+
 # The tables of a snapshot: a table listed here is validated, gets its row metadata and is published.
 PUBLISHED_TABLES: tuple[Table, ...] = (
     NEXT_SKILL,
@@ -297,6 +309,7 @@ PUBLISHED_TABLES: tuple[Table, ...] = (
 OUTPUT_TABLES: tuple[Table, ...] = (
     *PUBLISHED_TABLES,
     FREE_CHOICE,
+    OWN_PRACTICE,
     SNAPSHOT,
     SHOWN_COMPANION,
     OBEYED_REPLY,

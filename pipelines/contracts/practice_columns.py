@@ -83,7 +83,7 @@ _PART_ORIGINS = (
 )
 # By table: the origins of derived columns, as `pipelines.contracts.lineage` declares them.
 PRACTICE_DERIVATIONS: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
-    "feat_practice__entity_own": {
+    "out__own_practice": {
         "person_id": ((_EVIDENCE_TABLE, "person_id"),),
         "practice_kind": (*_AMOUNT_ORIGINS, *_MASTERED_ORIGINS),
         " ".join(("practice_unit", *AMOUNT_COLUMNS)): _AMOUNT_ORIGINS,

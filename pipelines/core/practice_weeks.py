@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.contracts.catalog import ASSIGNMENT, REVIEW_TABLE
 from pipelines.contracts.dates import end_of_day
-from pipelines.contracts.feature_tables import OWN_PRACTICE
+from pipelines.contracts.output_tables import OWN_PRACTICE
 from pipelines.contracts.policy import MasterPolicy
 from pipelines.contracts.practice_columns import AMOUNT_COLUMNS, TRAILING_WEEKS
 

@@ -1,7 +1,7 @@
 """The contracts of a snapshot: one file of the Open Data Contract Standard per table, with the servers that hold it.
 
 Belongs here: the files, and the servers of a table: Parquet, and the targets that footsteps.yaml declares.
-Does not belong here: the form of a contract (`pipelines.contracts.documents.odcs`), its terms (`pipelines.contracts.documents.terms`).
+Does not belong here: the form of a contract (`pipelines.contracts.documents.odcs`) and its terms (`terms` beside it).
 """
 
 import os

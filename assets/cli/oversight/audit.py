@@ -15,9 +15,11 @@ import polars as pl
 from assets.cli.oversight.attributes import read_attributes
 from assets.cli.terminal.console import CommandFailed, print_json, print_table, resolve_settings, stdout_console
 from assets.cli.terminal.inputs import load_config
+from pipelines.config.company import Config
 
 if TYPE_CHECKING:
     from assets.reporting.audit_report import AuditDocument
+    from ml.fairness.findings import AuditLimits
 
 # Features that are printed: those that reveal most.
 _SHOWN_FEATURES = 10

@@ -185,8 +185,7 @@ FILES_PRIVATE = state(
 )
 PAUSE = state(
     "An operator stops recommendations by `{pause}` with a reason: within one run every person gets a row without a "
-    "step "
-    "that says why. `{resume}` ends it, and `{doctor}` reports it.",
+    "step that says why. `{resume}` ends it, and `{doctor}` reports it.",
     pause=COMMAND("pause"),
     resume=COMMAND("resume"),
     doctor=COMMAND("doctor"),

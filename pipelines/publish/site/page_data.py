@@ -138,7 +138,7 @@ class PersonRows:
         stored_counts: Counts of stored rows, as `PageData.evidence_counts` holds them.
         openings: Rows of out__squad_match with what their opening shows.
         squad_answers: The person's answers about openings, oldest first.
-        practice: Rows of feat_practice__entity_own: only the person's own page shows them.
+        practice: Rows of out__own_practice: only the person's own page shows them.
     """
 
     person_id: str

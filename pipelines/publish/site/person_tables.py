@@ -7,13 +7,13 @@ Does not belong here: reading them for some people at a time (`page_data`), the 
 import polars as pl
 
 from pipelines.contracts.catalog import ASPIRATION, CONSENT, SQUAD_REPLY
-from pipelines.contracts.feature_tables import OWN_PRACTICE
 from pipelines.contracts.output_tables import (
     COMPANION,
     COUNTERFACTUAL,
     NEXT_SKILL,
     OUT_EVIDENCE,
     OUT_MASTERY,
+    OWN_PRACTICE,
     REPLY_EFFECT,
     SQUAD_MATCH,
     SQUAD_OPENING,

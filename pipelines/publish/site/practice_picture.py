@@ -37,7 +37,7 @@ def describe_own_practice(practice: list[Row], language: PageLanguage) -> list[t
     """Kind of practice and the amounts of the last 4, 13 and 52 weeks, as texts.
 
     Args:
-        practice: Rows of feat_practice__entity_own about the person.
+        practice: Rows of out__own_practice about the person.
         language: The language of the page.
     """
     return [

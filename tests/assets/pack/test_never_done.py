@@ -6,7 +6,7 @@ from pipelines.contracts.personal_columns import person_columns
 
 def test_no_published_table_names_who_judged_somebody() -> None:
     named_columns = {column.name for table in PUBLISHED_TABLES for column in person_columns(table)}
-    assert named_columns == {"person_id", "companion_id"}
+    assert named_columns == {"person_id", "companion_id", "follow_id", "lead_id"}
     assert not [
         (table.name, column_name)
         for table in PUBLISHED_TABLES
@@ -28,6 +28,8 @@ def test_a_rank_is_in_the_list_of_one_person_alone() -> None:
         ("out__next_skill", "score"),
         ("out__counterfactual", "rank"),
         ("out__counterfactual", "to_rank"),
+        ("out__squad_match", "rank"),
+        ("out__squad_match", "score"),
     }
     ranked_tables = {table.name: table for table in PUBLISHED_TABLES if table.name in dict(ordering_columns)}
     assert all({"person_id", "skill_id", "to_stage"} <= set(table.column_names) for table in ranked_tables.values())

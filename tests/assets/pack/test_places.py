@@ -15,7 +15,7 @@ from assets.cli.app import app
 from assets.cli.pack.pack import describe_commands
 from assets.pack import places as places_module
 from assets.pack.documents.catalog import DOCUMENTS
-from assets.pack.places import ANNOUNCED_COMMANDS, Place, PlaceGone, Product, list_contracts
+from assets.pack.places import Place, PlaceGone, Product, list_contracts
 from assets.pack.statements import PlaceChanged, look_up_confirmed, read_confirmed, state
 from pipelines.contracts.policy import (
     CompanionPolicy,
@@ -45,7 +45,7 @@ def test_every_place_is_as_it_was_confirmed() -> None:
         PLACES_FILE.write_text(json.dumps(confirmed, indent=1) + "\n")
     confirmed = read_confirmed()
     assert look_up_confirmed(product, ALL_PLACES.values(), confirmed).keys() == ALL_PLACES.keys()
-    assert confirmed.keys() == ALL_PLACES.keys() - {f"command {name}" for name in ANNOUNCED_COMMANDS}
+    assert confirmed.keys() == ALL_PLACES.keys()
 
 
 def test_every_statement_names_a_place_and_most_kinds_are_in_use() -> None:
@@ -64,11 +64,6 @@ def test_every_statement_names_a_place_and_most_kinds_are_in_use() -> None:
 def test_a_section_without_statements_has_a_table_or_a_note() -> None:
     sections = [section for document in DOCUMENTS for section in document.sections]
     assert all(section.statements or section.table_name for section in sections)
-
-
-def test_an_announced_command_is_not_there_yet() -> None:
-    """Once `footsteps audit`, `pause` and `resume` exist, empty ANNOUNCED_COMMANDS and confirm the places."""
-    assert not ANNOUNCED_COMMANDS & typer.main.get_command(app).commands.keys()  # type: ignore[attr-defined]
 
 
 # Each mutation changes or removes one place that a statement names.

@@ -14,8 +14,7 @@ from assets.tables.practice import read_person_weeks
 from pipelines.config.company import Config, ConfigError, read_config
 from pipelines.config.practice import PracticeEvent
 from pipelines.contracts.catalog import PERSON
-from pipelines.contracts.feature_tables import OWN_PRACTICE
-from pipelines.contracts.output_tables import PRACTICE, PUBLISHED_TABLES
+from pipelines.contracts.output_tables import OWN_PRACTICE, PRACTICE, PUBLISHED_TABLES
 from pipelines.contracts.personal_columns import person_columns
 from pipelines.core.practice_weeks import sum_own_practice
 from pipelines.publish.site.build import build_site

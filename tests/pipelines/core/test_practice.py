@@ -279,4 +279,4 @@ def test_the_table_about_units_names_nobody(table_name: str) -> None:
 
     assert not names_people(TABLES[table_name])
     assert not has_personal_data(TABLES[table_name])
-    assert has_personal_data(TABLES["feat_practice__entity_own"])
+    assert has_personal_data(TABLES["out__own_practice"])
