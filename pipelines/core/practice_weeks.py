@@ -25,6 +25,10 @@ _PAIR = ["person_id", "skill_id"]
 _RECORD = ["table_name", "source_name", "record_code", "person_id", "practice_kind"]
 # Evidence is divided into these first; the weeks of work are edge or routine.
 _WORK = "work"
+# Grouping by numbers costs a third of grouping by texts.
+_AS_NUMBERS = pl.col(*_PAIR, "table_name").cast(pl.Categorical)
+_KIND = pl.Enum([_WORK, "learning", "review_given", "review_received"])
+_UNIT = pl.Enum(["hours", "count"])
 
 
 def count_person_weeks(
@@ -57,7 +61,9 @@ def count_person_weeks(
         .agg(pl.col("practice_amount").sum())
         .join(repeated_weeks, on=(*_PAIR, "weeks_ago"), how="left")
         .with_columns(
-            practice_kind=pl.when(pl.col("practice_kind") == _WORK).then(kind_of_work).otherwise("practice_kind")
+            practice_kind=pl.when(pl.col("practice_kind") == _WORK)
+            .then(kind_of_work)
+            .otherwise(pl.col("practice_kind").cast(pl.String))
         )
         .drop("is_routine")
     )
@@ -66,7 +72,9 @@ def count_person_weeks(
         .group_by(*_PAIR, "weeks_ago", pl.lit("finished").alias("practice_kind"), "practice_unit")
         .agg(pl.col("practice_amount").sum())
     )
-    return pl.concat([amounts, finished_work.select(amounts.columns)])
+    return pl.concat([amounts, finished_work.select(amounts.columns)]).with_columns(
+        pl.col(*_PAIR, "practice_unit").cast(pl.String)
+    )
 
 
 def sum_own_practice(person_weeks: pl.DataFrame) -> pl.DataFrame:
@@ -152,7 +160,9 @@ def _list_practice_rows(evidence: pl.DataFrame, as_of: date) -> pl.DataFrame:
         (1.0 / pl.len().over(_RECORD)).alias("practice_amount")
     )
     columns = [*_PAIR, "day", "weeks_ago", "practice_kind", "practice_unit", "practice_amount", "table_name"]
-    return pl.concat([hour_rows.select(columns), count_rows.select(columns)])
+    return pl.concat([hour_rows.select(columns), count_rows.select(columns)]).with_columns(
+        _AS_NUMBERS, pl.col("practice_kind").cast(_KIND), pl.col("practice_unit").cast(_UNIT)
+    )
 
 
 def _mark_routine_weeks(
@@ -165,11 +175,13 @@ def _mark_routine_weeks(
         .agg(hours.sum().alias("hours"))
         .group_by(*_PAIR, "weeks_ago")
         .agg(pl.col("hours").sum(), pl.len().cast(pl.Int64).alias("days"))
-        .sort(*_PAIR, "weeks_ago", descending=[False, False, True])
+        .sort("weeks_ago", descending=True)
     )
     hours_before, days_before = (pl.col(column).cum_sum().over(_PAIR) - pl.col(column) for column in ("hours", "days"))
-    mastered_weeks = mastered_steps.group_by(_PAIR).agg(
-        ((pl.lit(as_of) - pl.col("reached_at").dt.date()).dt.total_days() // 7).max().alias("mastered_weeks_ago")
+    mastered_weeks = (
+        mastered_steps.with_columns(pl.col(_PAIR).cast(pl.Categorical))
+        .group_by(_PAIR)
+        .agg(((pl.lit(as_of) - pl.col("reached_at").dt.date()).dt.total_days() // 7).max().alias("mastered_weeks_ago"))
     )
     is_routine = (
         (hours_before >= policy.repetition_hours)
