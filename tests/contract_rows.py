@@ -1,7 +1,7 @@
 """Rows made from a contract: rows that keep every rule, and rows that break a chosen one."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import Any
 
@@ -64,7 +64,7 @@ def _good_value(column: Column, number: int) -> Any:
         return int(column.minimum or 0) + number
     if column.dtype == pl.Float64:
         return float(column.minimum or 0)
-    values = {pl.Date: DAY, pl.Datetime: MOMENT, pl.Boolean: True, pl.List: []}
+    values = {pl.Date: DAY, pl.Datetime: MOMENT + timedelta(minutes=number), pl.Boolean: True, pl.List: []}
     return next(value for dtype, value in values.items() if column.dtype == dtype)
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def test_production_installs_no_development_tool() -> None:
 
 
 def test_production_installs_what_the_package_imports() -> None:
-    runtime_names = {package_name(requirement) for requirement in read_lock("requirements.txt")}
+    """A command says which extra it needs if its library is missing."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    runtime_names = {package_name(requirement) for requirement in (*read_lock("requirements.txt"), *extras["audit"])}
     distributions = packages_distributions()
     assert [
         module

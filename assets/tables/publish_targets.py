@@ -25,7 +25,7 @@ from pipelines.contracts.catalog import (
     SQUAD_REPLY,
 )
 from pipelines.contracts.feature_tables import EVALUATION, MODEL_CARD
-from pipelines.contracts.output_tables import FREE_CHOICE, PUBLISH_TARGET, SNAPSHOT
+from pipelines.contracts.output_tables import FREE_CHOICE, OWN_PRACTICE, PUBLISH_TARGET, SNAPSHOT
 from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.publish.targets import PublishContext, list_configured_targets, publish_target
 from pipelines.snapshots.reader import current_snapshot
@@ -34,7 +34,7 @@ from pipelines.storage.file_access import readable_by
 # What the pages read beside the snapshot.
 PAGE_INPUTS = (
     *(PERSON, SKILL, EVIDENCE, ASPIRATION, CONSENT, REPLY, PREFERENCE, SQUAD_REPLY),
-    *(EVALUATION, MODEL_CARD, DELIVERY, FREE_CHOICE, PAUSE),
+    *(EVALUATION, MODEL_CARD, DELIVERY, FREE_CHOICE, OWN_PRACTICE, PAUSE),
 )
 
 

@@ -16,7 +16,7 @@ from pipelines.contracts.table import Table
 _PERSON_SKILL_KEY = ("person_id", "skill_id")
 # How columns of a micro-skill end. A row with one that its subject hides is marked, so that readers show it to the
 # subject alone.
-_SKILL_COLUMN_SUFFIX = "skill_id"
+_SKILL_COLUMN_SUFFIX, _SKILL_LIST_SUFFIX = "skill_id", "skill_ids"
 # The micro-skill of a row in which another person is named.
 _COMPANION_SKILL_COLUMN = "companion_skill_id"
 # What recommends a step outside the lists. Rows with a rank or a step are recommendations as a whole.
@@ -26,6 +26,10 @@ _RECOMMENDED_ROW_COLUMNS = ("rank", "step_id")
 _NAMED_IN_PASSING_COLUMNS = ("follow_id", "lead_id")
 _HELD_LIST_COLUMNS = ("held_skill_ids", "held_skill_names")
 _MISSING_LIST_COLUMN = "missing_skill_ids"
+# The unusual pair of a person, and the step that opens most to them.
+_UNUSUAL_COLUMNS = ("unusual_skill_ids", "both_people_count")
+_OPENING_COLUMN = "opening_skill_id"
+_OPENED_COUNT_COLUMNS = ("opened_capability_count", "opened_role_count", "opened_work_count")
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,17 @@ class Objections:
                 rows = rows.filter(~(gets_no_steps & rows[column_name].is_not_null()))
                 gets_no_steps = self._gets_no_steps(rows)
         rows = self._withhold_next_step(rows, gets_no_steps)
+        rows = self._withhold_combination(rows, gets_no_steps)
         if "is_hidden" in table.column_names:
             hidden_marks = [
                 self._is_hidden(rows, "person_id", column_name).alias(column_name)
                 for column_name in rows.columns
                 if column_name.endswith(_SKILL_COLUMN_SUFFIX)
+            ]
+            hidden_marks += [
+                self._holds_hidden(rows, column_name).alias(column_name)
+                for column_name in rows.columns
+                if column_name.endswith(_SKILL_LIST_SUFFIX)
             ]
             rows = rows.with_columns(
                 pl.DataFrame(hidden_marks).select(is_hidden=pl.any_horizontal(pl.all())).to_series()
@@ -121,6 +131,22 @@ class Objections:
             *(pl.when(~has_no_step).then(column_name).alias(column_name) for column_name in _NEXT_STEP_COLUMNS),
         ).select(rows.columns)
 
+    def _withhold_combination(self, rows: pl.DataFrame, gets_no_steps: pl.Series) -> pl.DataFrame:
+        """Combinations without hidden micro-skills, and none of people who get no steps."""
+        if _OPENING_COLUMN not in rows.columns:
+            return rows
+        rows = rows.filter(~gets_no_steps)
+        is_pair_shown = ~self._holds_hidden(rows, _UNUSUAL_COLUMNS[0])
+        is_opening_shown = ~self._is_hidden(rows, "person_id", _OPENING_COLUMN)
+        return rows.with_columns(
+            *(pl.when(is_pair_shown).then(column_name).alias(column_name) for column_name in _UNUSUAL_COLUMNS),
+            pl.when(is_opening_shown).then(_OPENING_COLUMN).alias(_OPENING_COLUMN),
+            *(
+                pl.when(is_opening_shown).then(column_name).otherwise(0).alias(column_name)
+                for column_name in _OPENED_COUNT_COLUMNS
+            ),
+        )
+
     def _gets_no_steps(self, rows: pl.DataFrame) -> pl.Series:
         """Whether the person of a row opted out, or recommendations are paused for everybody."""
         if self.is_paused:
@@ -129,6 +155,14 @@ class Objections:
 
     def _is_opted_out(self, rows: pl.DataFrame, person_column: str) -> pl.Series:
         return rows[person_column].is_in(self.opted_out_people["person_id"].implode()).fill_null(False)
+
+    def _holds_hidden(self, rows: pl.DataFrame, list_column: str) -> pl.Series:
+        """Whether a list of micro-skills holds one that the person of the row hides."""
+        numbered_rows = rows.select("person_id", list_column).with_row_index("row")
+        hidden_rows = numbered_rows.explode(list_column).join(
+            self.hidden_pairs, left_on=("person_id", list_column), right_on=_PERSON_SKILL_KEY, how="semi"
+        )
+        return numbered_rows["row"].is_in(hidden_rows["row"].implode())
 
     def _is_hidden(self, rows: pl.DataFrame, person_column: str, skill_column: str) -> pl.Series:
         marked_pairs = self.hidden_pairs.select(_PERSON_SKILL_KEY).unique().with_columns(is_pair_hidden=pl.lit(True))

@@ -103,8 +103,14 @@ def test_no_objection_is_broken_in_any_published_table(
     for row in published.iter_rows(named=True):
         person = row["person_id"]
         skills_of_row = {row[name] for name in ("skill_id", "changed_skill_id", "companion_skill_id") if name in row}
+        skills_of_row |= set(row.get("brings_skill_ids") or ())
         if "is_hidden" in row:
             assert row["is_hidden"] == any((person, skill) in hidden for skill in skills_of_row)
+        elif "opening_skill_id" in row:
+            assert person not in opted_out
+            assert (
+                not {(person, skill) for skill in [row["opening_skill_id"], *(row["unusual_skill_ids"] or ())]} & hidden
+            )
         else:
             assert not {(person, skill) for skill in row["held_skill_ids"] + row["missing_skill_ids"]} & hidden
             assert row["held_skill_names"] == [skill.upper() for skill in row["held_skill_ids"]]

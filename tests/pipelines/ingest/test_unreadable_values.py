@@ -28,6 +28,7 @@ COSTLY: dict[CanonicalSchemaName, set[str]] = {
     "consent": {"stated_at", "consent_relation", "consent_status", "expires_date"},
     "reply": {"replied_at", "reply_kind", "step_goal"},
     "preference": {"stated_at", "is_opted_out"},
+    "squad_reply": {"replied_at", "squad_reply_kind"},
     "exposure": {"shown_at", "shown_rank", "to_stage"},
     "outcome": {"outcome_at", "outcome_kind", "to_stage"},
 }
