@@ -1,4 +1,4 @@
-"""One asset check per rule of a table: the verdict of Great Expectations on all rows that arrived in the table.
+"""One asset check per rule of a table, and one for its required columns: the verdict of Great Expectations on its rows.
 
 Belongs here: the checks of a table, and how a result is shown.
 Does not belong here: the rules (`pipelines.contracts`), counting and validation (`pipelines.validation`).
@@ -55,7 +55,8 @@ def ledger_checks(config: Config) -> AssetChecksDefinition:
 
 
 def contract_check_specs(table: Table) -> list[AssetCheckSpec]:
-    """The checks of a table: one per rule, and for the rows of exports that they could be read; none of a quarantine.
+    """The checks of a table: one per rule, one for all required columns, and for the rows of exports that they could be
+    read; none of a quarantine.
 
     The op that writes the table evaluates them; a rule that is an error stops what is downstream of the op.
     """
@@ -94,29 +95,46 @@ def evaluate_contract_checks(
 
         validation_result = validate_counts(table, rule_counts)
         update_data_docs(validation_result, docs_path)
-    for rule, rule_result in zip(table.rules, validation_result.results, strict=True):
+    page_path = MetadataValue.path(str(build_page_path(docs_path, table.name)))
+    for check_name, rule_results in group_by_check(table, validation_result).items():
         yield AssetCheckResult(
             asset_key=table.name,
-            check_name=rule.check_name,
-            passed=rule_result.passed,
-            severity=choose_severity(rule_result.is_blocking),
-            description=describe_result(table, validation_result, rule_result)
+            check_name=check_name,
+            passed=all(rule_result.passed for rule_result in rule_results),
+            severity=choose_severity(any(rule_result.is_blocking for rule_result in rule_results)),
+            description=describe_results(table, validation_result, rule_results)
             + ("; counted when these rows were last computed" if is_unchanged else ""),
             metadata={
-                "rule": rule.name,
+                "rule": ", ".join(rule_result.name for rule_result in rule_results),
                 "rows": rule_counts.row_count,
-                "evaluated": rule_result.evaluated_count,
-                "unexpected": rule_result.unexpected_count,
-                "unexpected_share": rule_result.unexpected_share,
+                "evaluated": max(rule_result.evaluated_count for rule_result in rule_results),
+                "unexpected": sum(rule_result.unexpected_count for rule_result in rule_results),
+                "unexpected_share": max(rule_result.unexpected_share for rule_result in rule_results),
                 "quarantined": rule_counts.set_aside_count,
                 "quarantined_share": rule_counts.quarantined_share,
                 "max_quarantined_share": table.quarantine_limit,
-                "data_docs": MetadataValue.path(str(build_page_path(docs_path, table.name))),
+                "data_docs": page_path,
                 **({"unchanged": True} if is_unchanged else {}),
             },
         )
     if _holds_exports(table):
         yield _check_readable(table, rule_counts)
+
+
+def group_by_check(table: Table, validation_result: ValidationResult) -> dict[str, list[RuleResult]]:
+    """The results of the rules by the name of the check that shows them."""
+    results_by_check: dict[str, list[RuleResult]] = {}
+    for rule, rule_result in zip(table.rules, validation_result.results, strict=True):
+        results_by_check.setdefault(rule.check_name, []).append(rule_result)
+    return results_by_check
+
+
+def describe_results(table: Table, validation_result: ValidationResult, rule_results: list[RuleResult]) -> str:
+    """The results of the rules of a check: those that failed, each in one sentence."""
+    failed_results = [rule_result for rule_result in rule_results if not rule_result.passed]
+    return "; ".join(
+        describe_result(table, validation_result, rule_result) for rule_result in failed_results or rule_results[:1]
+    )
 
 
 def describe_result(table: Table, validation_result: ValidationResult, rule_result: RuleResult) -> str:
@@ -142,21 +160,24 @@ def describe_result(table: Table, validation_result: ValidationResult, rule_resu
 
 
 def build_check_specs(table: Table, asset_name: str, name_prefix: str = "") -> list[AssetCheckSpec]:
-    """One check per rule of a table; a rule that is an error blocks what is downstream.
+    """One check per rule of a table, and one for its required columns; an error blocks what is downstream.
 
     Args:
         table: Contract with the rules.
         asset_name: Key of the asset on which the checks are shown.
         name_prefix: Begins the name of each check.
     """
+    rules_by_check: dict[str, list[Rule]] = {}
+    for rule in table.rules:
+        rules_by_check.setdefault(rule.check_name, []).append(rule)
     return [
         AssetCheckSpec(
-            f"{name_prefix}{rule.check_name}",
+            f"{name_prefix}{check_name}",
             asset=asset_name,
-            blocking=rule.severity is Severity.ERROR,
-            description=describe_rule(rule),
+            blocking=any(rule.severity is Severity.ERROR for rule in rules),
+            description=" ".join(describe_rule(rule) for rule in rules),
         )
-        for rule in table.rules
+        for check_name, rules in rules_by_check.items()
     ]
 
 

@@ -31,6 +31,10 @@ _MAX_QUARANTINED_SHARE_BY_LAYER: Mapping[Layer, float] = {"raw": 0.5, "core": 0.
 NO_MONTH = 2**31 - 1
 
 
+# The check that shows whether all required columns of a table are given.
+REQUIRED_COLUMNS_CHECK = "required_columns__not_null"
+
+
 class Severity(StrEnum):
     """ERROR stops the assets downstream of the table; WARN is reported and stops nothing."""
 
@@ -140,7 +144,13 @@ class Rule:
 
     @property
     def check_name(self) -> str:
-        """The rule's name in the characters that the name of a Dagster asset check may have."""
+        """The name of the asset check that shows the rule, in the characters that Dagster allows.
+
+        The required columns of a table share a check: each check costs a run milliseconds, and a row that has one of
+        them mostly has all.
+        """
+        if self.kind == "not_null" and self.severity is Severity.ERROR:
+            return REQUIRED_COLUMNS_CHECK
         return self.name.replace("+", "_and_").replace("|", "__")
 
     def condition(self, reference_values: Mapping[str, pl.Series] | None = None) -> pl.Expr:

@@ -57,7 +57,8 @@ def test_rows_that_break_a_rule_make_its_check_red_and_stop_what_is_downstream(
     assert spec.blocking is is_error
     assert result.severity is (AssetCheckSeverity.ERROR if is_error else AssetCheckSeverity.WARN)
     assert result.description is not None
-    assert result.description.startswith(f"{rule.name}: {bad.height} of ")
+    assert f"{rule.name}: {bad.height} of " in result.description
+    assert result.metadata["unexpected"].value >= bad.height
     assert (
         f"more than the limit of {table.quarantine_limit:.0%}: look at quarantine__{table.name}" in result.description
     )
