@@ -65,8 +65,8 @@ services:
 tests: setup services
 	FOOTSTEPS_TEST_RUST="$(abspath $(SHARED_RUST))" FOOTSTEPS_TEST_SHARED="$(abspath $(SHARED_DATA))" $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
 
-test-long: setup ## the simulated week, the installed package, the operator's manual, an erasure between whole runs
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
+test-long: setup ## the simulated week, the installed package, the operator's manual, an erasure between whole runs, properties with many examples
+	FOOTSTEPS_TEST_EXAMPLES=thorough $(BIN)/python -m pytest -n 2 --dist worksteal -m "long or many_examples"
 
 contracts: setup ## test the contracts of the demo's current snapshot against its Parquet files with datacontract-cli
 	@test -f $(DEMO_ROOT)/published/CURRENT || $(MAKE) --no-print-directory run

@@ -26,6 +26,7 @@ from pipelines.core.taxonomy import build_observed_taxonomy, match_skills
 from pipelines.storage import change_log as changes
 from pipelines.storage.change_log import RECORD_KEY, find_changed_records
 from pipelines.storage.lake import Lake
+from tests.example_counts import count_examples
 
 TABLES = (ASSIGNMENT, WORKLOG, LEARNING_RECORD, FEEDBACK, SKILL_MENTION, ASPIRATION)
 TAXONOMY = build_observed_taxonomy(pl.Series(["sql", "git", "go"]), 1)
@@ -66,12 +67,13 @@ def collect(core: EvidenceInputs, records: pl.DataFrame | None = None) -> pl.Dat
     return collect_evidence(core, match_skills(core.list_skill_texts(), TAXONOMY), record_keys=records)
 
 
+@pytest.mark.many_examples
 @given(
     st.fixed_dictionaries(
         {table: st.tuples(rows(table, 6), rows(table, 2), rows(table, 1)) for table in COLUMNS_BY_TABLE}
     )
 )
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=count_examples(40, 150))
 def test_incremental_evidence_equals_the_evidence_of_all_rows(
     drawn: dict[Table, tuple[pl.DataFrame, ...]],
 ) -> None:

@@ -16,6 +16,7 @@ from pipelines.ingest.raw_tables import process_export
 from pipelines.sources.declaration import SourceOptions
 from pipelines.sources.readers import json_scans
 from pipelines.sources.readers.json_scans import LineCheck, scan_malformed, scan_members, scan_records
+from tests.example_counts import count_examples
 
 PATHS = (
     "id",
@@ -59,7 +60,8 @@ def read_both(lines_file: Path, paths: tuple[str, ...] = PATHS) -> tuple[list[An
     return careful_rows.rows(), fast_rows.select(careful_rows.columns).rows(), line_check.is_regular
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.many_examples
+@settings(max_examples=count_examples(60, 150), deadline=None)
 @given(records=st.lists(RECORDS, min_size=1, max_size=5))
 def test_any_records_are_read_alike(records: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> None:
     lines_file = tmp_path_factory.mktemp("lines") / "records.jsonl"

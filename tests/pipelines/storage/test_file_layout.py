@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipelines.contracts.table import Column, Table
 from pipelines.storage import file_layout
 from pipelines.storage.lake import Lake
+from tests.example_counts import count_examples
 
 HELD = Table(
     "feat_skill__assn_held",
@@ -47,8 +48,9 @@ def read_files(lake: Lake, table: Table) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in lake.files(table)}
 
 
+@pytest.mark.many_examples
 @given(MANY, FEW, st.sets(PEOPLE, max_size=4))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=count_examples(60, 200))
 def test_a_merge_leaves_the_same_files_as_a_full_write(
     first: dict[tuple[str, str], list[int]], second: dict[tuple[str, str], list[int]], removed: set[str]
 ) -> None:
