@@ -50,7 +50,8 @@ def propose_for_planners(
         as_json: Whether to print JSON.
 
     Raises:
-        CommandFailed: If nothing is published, a project has no opening, or the file exists.
+        CommandFailed: If nothing is published, recommendations are paused, a project has no opening, or the file
+            exists.
     """
     settings = resolve_settings(data_root, config_file)
     if output_file is not None and output_file.exists():
@@ -58,6 +59,8 @@ def propose_for_planners(
     snapshot, config = load_current_snapshot(settings), load_config(settings)
     table_reader = TableReader(Lake(settings.lake_path), EVERYBODY)
     squad_run = read_squad_run(table_reader, snapshot.as_of)
+    if squad_run.objections.is_paused:
+        raise CommandFailed("recommendations are paused, so that no squads are proposed: see `footsteps pause --help`")
     context = build_squad_context(table_reader, squad_run, snapshot.valid_until, config.policy.minimum_people)
     openings = _select_openings(find_openings(context), project_codes)
     policy = replace(config.policy.squads, list_length=PLANNING_LENGTH)
