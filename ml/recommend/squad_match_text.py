@@ -127,23 +127,17 @@ def _find_change(matches: pl.DataFrame) -> pl.Expr:
     """
     wish_gain = (1.0 - pl.col("wish_weight").fill_null(0.0)) * WISH_SCORE
     wish_loss = pl.col("wish_weight").fill_null(0.0) * WISH_SCORE
-    others = matches.select("person_id", other_skill="skill_id", other_score="score")
+    others = matches.select("person_id", other_skill="skill_id", other_rank="rank", other_score="score")
+    is_above = pl.col("other_rank") < pl.col("rank")
+    is_overtaken = is_above & (pl.col("other_score") < pl.col("score") + pl.col("gain"))
+    overtakes = ~is_above & (pl.col("other_score") > pl.col("score") - pl.col("loss"))
     compared = (
         matches.with_row_index("row")
-        .select("row", "person_id", "skill_id", "score", wish_gain.alias("gain"), wish_loss.alias("loss"))
+        .select("row", "person_id", "skill_id", "rank", "score", wish_gain.alias("gain"), wish_loss.alias("loss"))
         .join(others, on="person_id")
         .filter(pl.col("other_skill") != pl.col("skill_id"))
         .group_by("row")
-        .agg(
-            pl.col("other_score")
-            .is_between("score", pl.col("score") + pl.col("gain"), closed="none")
-            .sum()
-            .alias("won"),
-            pl.col("other_score")
-            .is_between(pl.col("score") - pl.col("loss"), "score", closed="none")
-            .sum()
-            .alias("lost"),
-        )
+        .agg(is_overtaken.sum().alias("won"), overtakes.sum().alias("lost"))
     )
     effects = (
         matches.with_row_index("row")
