@@ -17,7 +17,7 @@ SQUAD_ANSWER_TEXTS = {
 _WORKLOAD_TEXTS = {
     "fits": message("Your week has room for it: about %(hours)s hours are free."),
     "full": message("Your week has no room for it at present."),
-    "unknown": message("It is not known whether your week has room for it."),
+    "unknown": message("It is not known whether your week has room for it: your weekly hours were not exported."),
 }
 _CHANGE_TEXTS = {
     "less_work": message("With less other work, your week would have room for it."),

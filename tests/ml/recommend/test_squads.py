@@ -15,6 +15,7 @@ from ml.recommend.squad_companions import add_squad_companions
 from ml.recommend.squad_match_text import build_match_rows
 from ml.recommend.squad_matching import match_openings
 from ml.recommend.squad_openings import SquadContext, find_openings
+from ml.recommend.squad_portfolio import build_portfolio
 from pipelines.contracts.policy import SquadPolicy
 
 SKILLS = pl.DataFrame({"skill_id": ["sql", "law"], "skill_name": ["SQL", "Law"]})
@@ -28,6 +29,17 @@ def match(
     load_cap: int = 5,
 ) -> pl.DataFrame:
     openings = find_openings(context)
+    matches = find_matches(context, openings, steps, wishes, free_hours)
+    return build_match_rows(add_squad_companions(matches, context, load_cap), openings, context.mastery, SKILLS)
+
+
+def find_matches(
+    context: SquadContext,
+    openings: pl.DataFrame,
+    steps: Sequence[Any],
+    wishes: Sequence[Any],
+    free_hours: dict[str, float | None] | None,
+) -> pl.DataFrame:
     free = free_hours or {}
     people_hours = [(person, free.get(person, 10.0)) for person in context.people["person_id"]]
     workload = frame(
@@ -35,11 +47,8 @@ def match(
         {"person_id": pl.String, "weekly_hours": pl.Float64, "free_weekly_hours": pl.Float64},
     )
     wish_rows = frame(list(wishes), {"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64})
-    matches = match_openings(
-        openings, frame(list(steps), STEP_SCHEMA), wish_rows, workload, context, SquadPolicy(), AS_OF
-    )
-    matches = add_squad_companions(matches, context, load_cap)
-    return build_match_rows(matches, openings, context.mastery, SKILLS)
+    step_rows = frame(list(steps), STEP_SCHEMA)
+    return match_openings(openings, step_rows, wish_rows, workload, context, SquadPolicy(), AS_OF)
 
 
 def test_an_opening_shows_a_holder_who_consents_or_the_minimum_of_holders() -> None:
@@ -282,6 +291,17 @@ def test_consent_opt_outs_minimum_counts_and_workload_hold(
         free = free_hours.get(row["person_id"], 10.0)
         expected = "unknown" if free is None else "fits" if free >= 4.0 else "full"
         assert row["workload"] == expected
+    # planners see nobody who neither asked nor consented, and nobody who refused or has no time
+    matches = find_matches(context, openings, steps, wishes, free_hours)
+    portfolio = build_portfolio(matches, openings, context, SquadPolicy(), AS_OF)
+    for pair in portfolio.pairs.to_dicts():
+        relation = "walk_with" if pair["to_stage"] else "follow"
+        has_joined = (pair["person_id"], pair["opening_id"]) in joins
+        assert has_joined or has_consented(context, pair["person_id"], relation, pair["skill_id"])
+        assert has_joined or pair["person_id"] not in {person for person, _ in joins}
+        assert pair["person_id"] in people
+        free = free_hours.get(pair["person_id"], 10.0)
+        assert free is None or free >= 4.0
     for column in ("follow_id", "lead_id"):
         viewers = rows.drop_nulls(column).group_by(column).agg(pl.col("person_id").n_unique())
         assert all(count <= load_cap for count in viewers["person_id"])
