@@ -24,9 +24,11 @@ from pipelines.contracts.output_tables import (
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
+# Companions are dealt in turn to all readers of a place, so that one reader's other list moves the turns of the others.
+DEALT_COLUMNS = ("follow_id", "lead_id")
 # What a run computes of openings and matches; the other columns say which run it was.
 SQUAD_COLUMNS = {
-    table.name: [column for column in table.column_names if column not in ROW_METADATA_COLUMNS]
+    table.name: [column for column in table.column_names if column not in {*ROW_METADATA_COLUMNS, *DEALT_COLUMNS}]
     for table in (SQUAD_OPENING, SQUAD_MATCH)
 }
 
