@@ -87,6 +87,12 @@ def test_a_seat_has_two_people() -> None:
     assert np.count_nonzero(propose_greedily(portfolio)) == 2
 
 
+def test_a_squad_of_nobody_counts_for_nothing() -> None:
+    portfolio = make_portfolio([("a", "A", "sql", 1.0), ("a", "B", "sql", 1.0)], [], [], 7)
+    proposal = propose_squads(portfolio, 10.0)
+    assert (proposal.value, proposal.bound) == pytest.approx((2.0, 2.0))
+
+
 def test_a_portfolio_of_nobody_has_no_squads() -> None:
     portfolio = make_portfolio([("a", "A", "sql", 1.0)], [], ["A"], 7)
     assert propose_squads(portfolio, 10.0).members.is_empty()
