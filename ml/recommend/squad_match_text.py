@@ -49,16 +49,12 @@ def build_match_rows(
             pl.col("brings_skill_ids").fill_null(pl.lit([], pl.List(pl.String))),
         )
     )
-    reasons = pl.concat_list(
-        pl.when(part > 0).then(pl.struct(pl.lit(code).alias("code"), part.cast(pl.Float64).alias("value")))
-        for code, part in _REASON_PARTS
-    ).list.drop_nulls()
     filled_columns = [
         column for column in SQUAD_MATCH.column_names if column not in {*ROW_METADATA_COLUMNS, "is_hidden"}
     ]
     return (
         named_matches.with_columns(
-            reasons.alias("reasons"),
+            _list_reasons(named_matches),
             _explain().alias("explanation"),
             _find_change(named_matches).alias("decisive_change"),
         )
@@ -66,6 +62,25 @@ def build_match_rows(
         .select(pl.col(column).cast(SQUAD_MATCH.schema[column]) for column in filled_columns)
         .sort("person_id", "rank")
     )
+
+
+def _list_reasons(matches: pl.DataFrame) -> pl.Series:
+    """The parts of the score that are not zero, in the declared order: one list per row."""
+    numbered_matches = matches.with_row_index("row")
+    # rows of parts that are grouped: a list of nullable structs per row takes twenty times as long
+    part_rows = pl.concat(
+        numbered_matches.select("row", pl.lit(code).alias("code"), part.cast(pl.Float64).alias("value")).filter(
+            pl.col("value") > 0
+        )
+        for code, part in _REASON_PARTS
+    )
+    reasons = (
+        part_rows.sort("row", maintain_order=True)
+        .group_by("row", maintain_order=True)
+        .agg(pl.struct("code", "value").alias("reasons"))
+    )
+    listed = numbered_matches.select("row").join(reasons, on="row", how="left", maintain_order="left")["reasons"]
+    return listed.fill_null(pl.Series([[]], dtype=listed.dtype))
 
 
 def _list_brought_skills(matches: pl.DataFrame, openings: pl.DataFrame, mastery: pl.DataFrame) -> pl.DataFrame:
@@ -100,7 +115,7 @@ def _explain() -> pl.Expr:
         .then(pl.lit("your week has no room for it"))
     )
     joined_text = pl.when(pl.col("squad_reply_kind") == "join").then(pl.lit("you asked to join"))
-    parts = pl.concat_list(joined_text, step_text, brings_text, wish_text, room_text).list.drop_nulls().list.join(", ")
+    parts = pl.concat_str(joined_text, step_text, brings_text, wish_text, room_text, separator=", ", ignore_nulls=True)
     subject = pl.concat_str(pl.format("“{}”", "skill_name"), work_text, separator=" ", ignore_nulls=True)
     return pl.format("{} is open: {}.", subject, parts)
 
@@ -112,23 +127,17 @@ def _find_change(matches: pl.DataFrame) -> pl.Expr:
     """
     wish_gain = (1.0 - pl.col("wish_weight").fill_null(0.0)) * WISH_SCORE
     wish_loss = pl.col("wish_weight").fill_null(0.0) * WISH_SCORE
-    others = matches.select("person_id", other_skill="skill_id", other_score="score")
+    others = matches.select("person_id", other_skill="skill_id", other_rank="rank", other_score="score")
+    is_above = pl.col("other_rank") < pl.col("rank")
+    is_overtaken = is_above & (pl.col("other_score") < pl.col("score") + pl.col("gain"))
+    overtakes = ~is_above & (pl.col("other_score") > pl.col("score") - pl.col("loss"))
     compared = (
         matches.with_row_index("row")
-        .select("row", "person_id", "skill_id", "score", wish_gain.alias("gain"), wish_loss.alias("loss"))
+        .select("row", "person_id", "skill_id", "rank", "score", wish_gain.alias("gain"), wish_loss.alias("loss"))
         .join(others, on="person_id")
         .filter(pl.col("other_skill") != pl.col("skill_id"))
         .group_by("row")
-        .agg(
-            pl.col("other_score")
-            .is_between("score", pl.col("score") + pl.col("gain"), closed="none")
-            .sum()
-            .alias("won"),
-            pl.col("other_score")
-            .is_between(pl.col("score") - pl.col("loss"), "score", closed="none")
-            .sum()
-            .alias("lost"),
-        )
+        .agg(is_overtaken.sum().alias("won"), overtakes.sum().alias("lost"))
     )
     effects = (
         matches.with_row_index("row")

@@ -90,7 +90,8 @@ SQUAD_COLUMNS = (
     Column(
         "staffed_count",
         pl.Int64,
-        "Of these, people who work or are assigned in an opening that they asked to join; null if too few.",
+        "Of these, people who work or are assigned in an opening that they asked to join; null if they, or "
+        "those who asked and got nothing, are too few.",
         minimum=1,
     ),
 )

@@ -97,21 +97,25 @@ def _describe_units(
     units: pl.DataFrame, free_choice_share: float, least_people: int, least_counted: int
 ) -> pl.DataFrame:
     chosen_share = pl.when(pl.col("unit_hours") > 0).then(pl.col("chosen_hours") / pl.col("unit_hours"))
+    is_wanting_shown = pl.col("wanting_count") >= least_counted
+    # the difference of both counts the people who asked and got nothing
+    left_count = pl.col("wanting_count") - pl.col("staffed_count")
+    is_staffed_shown = (pl.col("staffed_count") >= least_counted) & ((left_count == 0) | (left_count >= least_counted))
     unit_rows = (
         units.group_by("unit_name")
         .agg(
             pl.len().alias("team_people_count"),
             pl.col("unit_hours").sum(),
             pl.col("chosen_hours").sum(),
-            pl.col("is_wanting").sum().alias("wanting_count"),
-            pl.col("is_staffed").sum().alias("staffed_count"),
+            pl.col("is_wanting").sum().cast(pl.Int64).alias("wanting_count"),
+            pl.col("is_staffed").sum().cast(pl.Int64).alias("staffed_count"),
         )
         .filter(pl.col("team_people_count") >= least_people)
         .with_columns(
             chosen_share.alias("chosen_share"),
             *(
-                pl.when(pl.col(count_column) >= least_counted).then(count_column).alias(count_column)
-                for count_column in ("wanting_count", "staffed_count")
+                pl.when(is_shown).then(count_column).alias(count_column)
+                for count_column, is_shown in (("wanting_count", is_wanting_shown), ("staffed_count", is_staffed_shown))
             ),
         )
         .with_columns((pl.col("chosen_share") >= free_choice_share).alias("is_free_choice_given"))

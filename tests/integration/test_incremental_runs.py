@@ -14,15 +14,48 @@ from assets.cli.terminal.inputs import load_config
 from benchmarks.incremental_runs import find_people_with_changed_rows, write_new_worklogs
 from pipelines.contracts.catalog import EVIDENCE
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD
-from pipelines.contracts.output_tables import NEXT_SKILL, OUT_MASTERY
+from pipelines.contracts.output_tables import (
+    NEXT_SKILL,
+    OUT_MASTERY,
+    ROW_METADATA_COLUMNS,
+    SQUAD_MATCH,
+    SQUAD_OPENING,
+)
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
+
+# Companions are dealt in turn to all readers of a place, so that one reader's other list moves the turns of the others.
+DEALT_COLUMNS = ("follow_id", "lead_id")
+# What a run computes of openings and matches; the other columns say which run it was.
+SQUAD_COLUMNS = {
+    table.name: [column for column in table.column_names if column not in {*ROW_METADATA_COLUMNS, *DEALT_COLUMNS}]
+    for table in (SQUAD_OPENING, SQUAD_MATCH)
+}
 
 
 def run(root: Path, day: date, *, incremental: bool = False) -> pl.DataFrame:
     settings = resolve_settings(root)
     execute_run(settings, load_config(settings), day, False, incremental=incremental)
     return current_snapshot(settings.published_path).scan(NEXT_SKILL.name).collect()
+
+
+def answer_openings(root: Path) -> list[tuple[str, str]]:
+    """Write the answers of two people about their last listed opening; returns person and opening of each."""
+    matches = current_snapshot(root / "published").scan(SQUAD_MATCH.name).collect().sort("person_id", "rank")
+    last_matches = matches.group_by("person_id", maintain_order=True).last().head(2)
+    answered_pairs = list(last_matches.select("person_id", "opening_id").iter_rows())
+    stated_at = f"{END}T12:00:00Z"
+    lines = [
+        f"s{number},{person_id},,,{opening_id},{kind},{stated_at}"
+        for number, ((person_id, opening_id), kind) in enumerate(zip(answered_pairs, ("join", "not_now"), strict=True))
+    ]
+    answer_file = root / "landing" / "answers" / f"squad_reply_{END}.csv"
+    answer_file.parent.mkdir(exist_ok=True)
+    header = "record_code,employee_number,work_email,account_code,opening_id,squad_reply_kind,replied_at"
+    answer_file.write_text("\n".join([header, *lines]) + "\n")
+    with (root / "footsteps.yaml").open("a") as declaration:
+        declaration.write("serve: {header: {header: X-User, key: employee_number}}\n")
+    return answered_pairs
 
 
 @pytest.fixture
@@ -36,6 +69,7 @@ def test_an_incremental_run_gives_touched_people_the_rows_of_a_complete_run_and_
     root: Path, tmp_path: Path
 ) -> None:
     before = current_snapshot(root / "published").scan(NEXT_SKILL.name).collect()
+    answered = answer_openings(root)
     version = Lake(root / "lake").scan(MODEL_CARD).collect()["model_version"].to_list()
     touched = write_new_worklogs(resolve_settings(root), people=5, day=END, seed=3)
     other = tmp_path / "other"
@@ -52,6 +86,27 @@ def test_an_incremental_run_gives_touched_people_the_rows_of_a_complete_run_and_
     for table in (EVIDENCE, MASTERY, CANDIDATE):
         rows = [lake.scan(table).filter(pl.col("person_id").is_in(changed)).collect() for lake in (incremental, whole)]
         assert rows[0].sort(table.key).equals(rows[1].sort(table.key)), table.name
+    # openings and matches are found for everybody in both, from the steps that each has, and follow the answers
+    steps = [
+        frame.select("person_id", "rank", "skill_id", "to_stage").sort("person_id", "rank")
+        for frame in (after, complete)
+    ]
+    moved = set(steps[0].join(steps[1], on=steps[0].columns, how="anti", nulls_equal=True)["person_id"])
+    assert len(moved) <= touched
+    for name, columns in SQUAD_COLUMNS.items():
+        squad_rows = [
+            current_snapshot(folder / "published").scan(name).select(columns).sort(columns[:3]).collect()
+            for folder in (root, other)
+        ]
+        if "person_id" in columns:
+            squad_rows = [rows.filter(~pl.col("person_id").is_in(moved)) for rows in squad_rows]
+        assert squad_rows[0].equals(squad_rows[1]), name
+    matches = current_snapshot(root / "published").scan(SQUAD_MATCH.name).collect()
+    kinds_by_pair = {
+        (person_id, opening_id): kind
+        for person_id, opening_id, kind in matches.select("person_id", "opening_id", "squad_reply_kind").iter_rows()
+    }
+    assert [kinds_by_pair.get(answered_pair, "left out") for answered_pair in answered] == ["join", "left out"]
     of_changed = [frame.filter(pl.col("person_id").is_in(changed)) for frame in (after, complete)]
     assert not set(find_people_with_changed_rows(of_changed[0], of_changed[1]))
     # the complete run that follows gives the same rows as if the incremental run had not been

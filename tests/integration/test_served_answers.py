@@ -17,8 +17,17 @@ from assets.cli.run import execute_run
 from assets.cli.terminal.console import resolve_settings
 from assets.web.app import create_app
 from pipelines.config.company import read_config
-from pipelines.contracts.catalog import CONSENT, PERSON
-from pipelines.contracts.output_tables import COMPANION, NEXT_SKILL, OUT_EVIDENCE, OUT_MASTERY, REPLY_EFFECT
+from pipelines.contracts.catalog import CONSENT, PERSON, SQUAD_REPLY
+from pipelines.contracts.output_tables import (
+    COMPANION,
+    NEXT_SKILL,
+    OUT_EVIDENCE,
+    OUT_MASTERY,
+    REPLY_EFFECT,
+    SQUAD_MATCH,
+    SQUAD_OPENING,
+)
+from pipelines.contracts.squad_columns import SQUAD_REPLY_KINDS
 from pipelines.privacy.content_search import find_files_with
 from pipelines.privacy.data_root import DataRoot
 from pipelines.privacy.erased_people import KEY_VARIABLE
@@ -40,6 +49,7 @@ PATH_BY_KIND = {
     **dict.fromkeys(("consent", "withdraw"), "consents"),
     **dict.fromkeys(("opt_out", "opt_in"), "preferences"),
     **dict.fromkeys(("copy", "erasure"), "requests"),
+    **dict.fromkeys(("join", "not_now", "not_this"), "squads"),
 }
 EFFECT_BY_KIND = {
     "accept": "kept_on_list",
@@ -54,7 +64,7 @@ EFFECT_BY_KIND = {
 
 @dataclass(frozen=True)
 class AnsweredRun:
-    """A run, and the next one after one answer of each kind; who answered, and about which micro-skill.
+    """A run, and the next one after one answer of each kind; who answered, and about which micro-skill or opening.
 
     `asked` is what the page said to whoever asked for erasure, before that run.
     """
@@ -90,6 +100,10 @@ def run_with_answers(demo_run: DemoRun, root: Path) -> AnsweredRun:
     moment = datetime(END.year, END.month, END.day, 12, tzinfo=UTC)
     client = TestClient(create_app(settings, config, root / "landing", SECRETS, lambda: moment))
     person_by_kind, skill_by_kind = choose_people(before)
+    # whoever is erased has answered about an opening before, the same as somebody who stays
+    erased_join = {"kind": "join", "opening_id": skill_by_kind["join"]}
+    joined = client.post("/api/v1/me/squads", headers=sign_in(person_by_kind["erasure"]), json=erased_join)
+    assert joined.status_code == 201, joined.text
     for kind, person_id in person_by_kind.items():
         response = client.post(
             f"/api/v1/me/{PATH_BY_KIND[kind]}",
@@ -116,13 +130,17 @@ def choose_people(before: Snapshot) -> tuple[dict[str, str], dict[str, str]]:
     without_wish = first_steps.filter(pl.col("autonomy").is_null())["person_id"][0]
     others = iter(first_steps.filter(pl.col("person_id") != without_wish)["person_id"])
     special = {"withdraw": named_ids[0], "opt_in": opted_out_ids[0], "wish": without_wish}
-    person_by_kind = {kind: special.get(kind) or next(others) for kind in PATH_BY_KIND}
+    person_by_kind = {kind: special.get(kind) or next(others) for kind in PATH_BY_KIND if kind not in SQUAD_REPLY_KINDS}
     held = before.scan(OUT_MASTERY.name).collect().sort("person_id", "skill_id")
     skill_by_kind = {}
     for kind, person_id in person_by_kind.items():
         rows = held if kind in ("dispute", "hide") else steps.filter(rank=1)
         own_skills = rows.filter(person_id=person_id)["skill_id"]
         skill_by_kind[kind] = own_skills[0] if own_skills.len() else "all"
+    matches = before.scan(SQUAD_MATCH.name).filter(rank=1).collect().sort("person_id")
+    free_matches = matches.filter(~pl.col("person_id").is_in(list(person_by_kind.values())))
+    for kind, match in zip(SQUAD_REPLY_KINDS, free_matches.iter_rows(named=True), strict=False):
+        person_by_kind[kind], skill_by_kind[kind] = match["person_id"], match["opening_id"]
     return person_by_kind, skill_by_kind
 
 
@@ -132,6 +150,8 @@ def describe_answer(kind: str, skill_id: str) -> dict[str, Any]:
         return {}
     if kind in ("copy", "erasure"):
         return {"is_confirmed": True}
+    if kind in SQUAD_REPLY_KINDS:
+        return {"opening_id": skill_id}
     if kind in ("consent", "withdraw"):
         last_day = {"expires_date": "2027-01-01"} if kind == "consent" else {}
         return {"skill_id": "all", "consent_relation": "all", **last_day}
@@ -179,6 +199,21 @@ def test_wishes_consents_and_preferences_are_in_the_next_snapshot(answered: Answ
 
 
 @pytest.mark.slow
+def test_answers_about_openings_decide_what_the_next_list_shows(answered: AnsweredRun) -> None:
+    rows = {
+        kind: answered.rows(kind, SQUAD_MATCH.name).filter(opening_id=answered.skill_by_kind[kind])
+        for kind in SQUAD_REPLY_KINDS
+    }
+    assert rows["join"].select("rank", "squad_reply_kind").rows() == [(1, "join")]
+    assert rows["not_now"].height == rows["not_this"].height == 0
+    # of whoever was erased no answer is left, and one person is no number of people
+    replies = Lake(answered.root / "lake").scan(SQUAD_REPLY).collect()
+    assert set(replies["person_id"]) == {answered.person_by_kind[kind] for kind in SQUAD_REPLY_KINDS}
+    openings = answered.after.scan(SQUAD_OPENING.name).collect()
+    assert openings["interested_count"].null_count() == openings.height
+
+
+@pytest.mark.slow
 def test_a_request_for_a_copy_waits_for_the_data_protection_officer(answered: AnsweredRun) -> None:
     (request_file,) = (answered.root / "landing" / "requests").iterdir()
     assert answered.person_by_kind["copy"] in request_file.read_text()
@@ -195,7 +230,8 @@ def test_who_asked_for_erasure_is_erased_by_the_next_run(answered: AnsweredRun) 
     assert lake_people.filter(person_id=person_id).is_empty()
     for table in answered.after.tables:
         rows = answered.after.scan(table.name).collect()
-        named = [column for column in ("person_id", "companion_id") if column in rows.columns]
+        name_columns = ("person_id", "companion_id", "follow_id", "lead_id")
+        named = [column for column in name_columns if column in rows.columns]
         assert all(rows.filter(pl.col(column) == person_id).is_empty() for column in named), table.name
     assert find_files_with(answered.root / "published", [person_id]) == []
     (receipt_file,) = (answered.root.parent / "kept" / "erased.receipts").iterdir()
@@ -208,4 +244,4 @@ def test_who_asked_for_erasure_is_erased_by_the_next_run(answered: AnsweredRun) 
     assert "or because you were erased" in steps.json()["error"]
     # everybody else's answers of that day are still there, and their pages are served
     assert answered.client.get("/people/me/", headers=sign_in(answered.person_by_kind["wish"])).status_code == 200
-    assert len(list((answered.root / "landing" / "answers").iterdir())) == 4
+    assert len(list((answered.root / "landing" / "answers").iterdir())) == 5

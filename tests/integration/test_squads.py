@@ -1,11 +1,16 @@
 """Openings and matches of a run: what is published, who is left out, and what erasure, access and objections cover."""
 
+import json
 from datetime import timedelta
 
 import polars as pl
+import pytest
 from conftest import END, DemoRun
 
+from assets.cli.squads.propose import propose_for_planners
+from assets.cli.terminal.console import CommandFailed
 from assets.resources.table_reader import EVERYBODY, TableReader
+from assets.tables.objections import read_objections
 from assets.tables.squad_inputs import build_squad_context, match_squad_run, read_squad_run
 from ml.recommend.squad_companions import add_squad_companions
 from ml.recommend.squad_match_text import build_match_rows
@@ -50,6 +55,24 @@ def test_a_run_publishes_what_its_tables_give_again(demo_run: DemoRun) -> None:
     published = current_snapshot(demo_run.settings.published_path).scan(SQUAD_MATCH.name).collect()
     columns = ["person_id", "rank", "opening_id", "follow_id", "lead_id", "score", "workload"]
     assert rows.select(columns).equals(published.sort("person_id", "rank").select(columns))
+
+
+def test_planners_are_proposed_people_once_and_nobody_who_objects(
+    demo_run: DemoRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = demo_run.settings.root
+    propose_for_planners(root, None, [], 20.0, None, True)
+    proposal = json.loads(capsys.readouterr().out)
+    people = [member["person_id"] for member in proposal["members"]]
+    objections = read_objections(TableReader(Lake(demo_run.settings.lake_path), EVERYBODY), END)
+    assert people
+    assert len(set(people)) == len(people) == proposal["people"]
+    assert not set(people) & set(objections.opted_out_people["person_id"])
+    pairs = {(member["person_id"], member["skill_id"]) for member in proposal["members"]}
+    assert not pairs & set(objections.hidden_pairs.select("person_id", "skill_id").iter_rows())
+    assert proposal["value"] >= 0.95 * proposal["bound"]
+    with pytest.raises(CommandFailed, match="no opening in NOWHERE"):
+        propose_for_planners(root, None, ["NOWHERE"], 20.0, None, True)
 
 
 def test_units_are_measured_from_five_people_on(demo_run: DemoRun) -> None:

@@ -24,6 +24,7 @@ from assets.tables.squad_inputs import build_squad_context, match_squad_run, rea
 from ml.recommend.squad_openings import find_openings
 from ml.recommend.squad_portfolio import build_portfolio
 from ml.recommend.squad_proposal import Proposal, propose_squads
+from pipelines.contracts.catalog import SKILL
 from pipelines.storage.lake import Lake
 
 # Openings compared per person: more than a page shows, because a portfolio needs few people in many places.
@@ -49,7 +50,8 @@ def propose_for_planners(
         as_json: Whether to print JSON.
 
     Raises:
-        CommandFailed: If nothing is published, a project has no opening, or the file exists.
+        CommandFailed: If nothing is published, recommendations are paused, a project has no opening, or the file
+            exists.
     """
     settings = resolve_settings(data_root, config_file)
     if output_file is not None and output_file.exists():
@@ -57,10 +59,14 @@ def propose_for_planners(
     snapshot, config = load_current_snapshot(settings), load_config(settings)
     table_reader = TableReader(Lake(settings.lake_path), EVERYBODY)
     squad_run = read_squad_run(table_reader, snapshot.as_of)
+    if squad_run.objections.is_paused:
+        raise CommandFailed("recommendations are paused, so that no squads are proposed: see `footsteps pause --help`")
     context = build_squad_context(table_reader, squad_run, snapshot.valid_until, config.policy.minimum_people)
     openings = _select_openings(find_openings(context), project_codes)
     policy = replace(config.policy.squads, list_length=PLANNING_LENGTH)
     matches = match_squad_run(table_reader, squad_run, openings, context, policy, PLANNED_OPENINGS_PER_SKILL)
+    # matches are for the person, proposals for others: a micro-skill that a person hides is proposed to nobody
+    matches = squad_run.objections.drop_objected_rows(matches)
     portfolio = build_portfolio(matches, openings, context, policy, snapshot.as_of)
     proposal = propose_squads(portfolio, time_limit_seconds)
     report = _describe(proposal, openings, len(portfolio.work_codes), str(snapshot.as_of))
@@ -70,7 +76,7 @@ def propose_for_planners(
     if as_json:
         print_json({**report, "members": proposal.members.to_dicts()})
         return
-    _print_proposal(proposal, report, output_file)
+    _print_proposal(proposal, report, output_file, table_reader.read(SKILL))
 
 
 def _select_openings(openings: pl.DataFrame, project_codes: list[str]) -> pl.DataFrame:
@@ -101,27 +107,15 @@ def _describe(proposal: Proposal, openings: pl.DataFrame, coverable_count: int, 
     }
 
 
-def _print_proposal(proposal: Proposal, report: dict[str, Any], output_file: Path | None) -> None:
+def _print_proposal(proposal: Proposal, report: dict[str, Any], output_file: Path | None, skills: pl.DataFrame) -> None:
     if output_file is None and proposal.members.height:
-        print_table(
-            "Proposed squads: nobody is assigned; ask the people",
-            {"work": "left", "micro-skill": "left", "person_id": "left", "step": "left", "holds it": "left"},
-            [
-                [
-                    member["work_code"],
-                    member["skill_id"],
-                    member["person_id"],
-                    member["to_stage"] or "–",
-                    "yes" if member["brings"] else "no",
-                ]
-                for member in proposal.members.iter_rows(named=True)
-            ],
-        )
+        _print_members(proposal.members, dict(skills.select("skill_id", "skill_name").iter_rows()))
     bound_text = f"bound {report['bound']}" if report["bound"] is not None else "no bound known"
     stdout_console.print(
         f"{report['squads']} squads of {report['work']} pieces of open work, {report['people']} people, "
         f"{report['steps']} steps. Value {report['value']}, {bound_text}, largest gap {report['gap']:.2%}, in "
-        f"{report['parts']} parts that share nobody.",
+        f"{report['parts']} parts that share nobody. The value counts squads, steps, wishes, and people who asked to "
+        "join; no proposal exceeds the bound.",
         soft_wrap=True,
     )
     if output_file is not None:
@@ -137,3 +131,25 @@ def _print_proposal(proposal: Proposal, report: dict[str, Any], output_file: Pat
     ):
         if report[count_key]:
             print_note(f"{report[count_key]} {sentence}")
+
+
+def _print_members(members: pl.DataFrame, skill_names: dict[str, str]) -> None:
+    print_table(
+        "Proposed squads: nobody is assigned; ask the people",
+        {"work": "left", "micro-skill": "left", "person_id": "left", "next step": "left", "holds it": "left"},
+        [
+            [
+                member["work_code"],
+                skill_names.get(member["skill_id"], member["skill_id"]),
+                member["person_id"],
+                member["to_stage"] or "–",
+                "yes" if member["brings"] else "no",
+            ]
+            for member in members.iter_rows(named=True)
+        ],
+    )
+    stdout_console.print(
+        "Where nobody in the table holds a micro-skill of the work, people on the work hold it, or somebody in another "
+        "seat of the squad does.",
+        soft_wrap=True,
+    )

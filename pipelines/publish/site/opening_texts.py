@@ -17,7 +17,7 @@ SQUAD_ANSWER_TEXTS = {
 _WORKLOAD_TEXTS = {
     "fits": message("Your week has room for it: about %(hours)s hours are free."),
     "full": message("Your week has no room for it at present."),
-    "unknown": message("It is not known whether your week has room for it."),
+    "unknown": message("It is not known whether your week has room for it: your weekly hours were not exported."),
 }
 _CHANGE_TEXTS = {
     "less_work": message("With less other work, your week would have room for it."),
@@ -102,7 +102,10 @@ def describe_squad_answers(answers: list[Row], page_data: PageData, language: Pa
 
 
 def _describe_work(opening: Row, language: PageLanguage) -> str:
-    parts = [opening["project_code"] or opening["opening_id"].rpartition("|")[0]]
+    if opening["project_code"]:
+        parts = [language.translate("Project %(project)s", project=opening["project_code"])]
+    else:
+        parts = [opening["opening_id"].rpartition("|")[0]]
     if opening["planned_weekly_hours"]:
         hours = language.format_number(opening["planned_weekly_hours"])
         parts.append(language.translate("about %(hours)s hours per week", hours=hours))
@@ -122,6 +125,8 @@ def _describe_reasons(opening: Row, page_data: PageData, language: PageLanguage)
     if brought_names:
         skills = language.join(language.translate("“%(name)s”", name=name) for name in brought_names)
         reasons.append(language.translate("You bring what the work lacks: %(skills)s.", skills=skills))
+    elif any(reason["code"] == "brings" for reason in opening["reasons"]):
+        reasons.append(language.translate("You hold the micro-skill that it asks for."))
     if opening["wish_weight"]:
         reasons.append(language.translate("You wished for this micro-skill."))
     return reasons

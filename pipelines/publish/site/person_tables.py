@@ -44,7 +44,7 @@ _WISH_COLUMNS = ("person_id", "skill_text", "wish_weight", "stated_at")
 _MATCH_COLUMNS = (
     *("person_id", "rank", "opening_id", "skill_id", "to_stage", "kind", "brings_skill_ids", "follow_id"),
     *("follow_count", "lead_id", "lead_count", "wish_weight", "workload", "free_weekly_hours", "squad_reply_kind"),
-    "decisive_change",
+    *("decisive_change", "reasons"),
 )
 _OPENING_COLUMNS = ("opening_id", "project_code", "planned_weekly_hours", "planned_end_date", "interested_count")
 _SQUAD_ANSWER_COLUMNS = ("person_id", "opening_id", "squad_reply_kind", "replied_at")

@@ -81,6 +81,18 @@ def test_work_that_shares_nobody_is_solved_apart() -> None:
     assert [part.work_count for part in propose_squads(portfolio, 10.0).parts] == [2, 1]
 
 
+def test_a_seat_has_two_people() -> None:
+    portfolio = make_portfolio([(person, "A", "sql", 1.0) for person in "abc"], [], [], 7)
+    assert propose_squads(portfolio, 10.0).members.height == 2
+    assert np.count_nonzero(propose_greedily(portfolio)) == 2
+
+
+def test_a_squad_of_nobody_counts_for_nothing() -> None:
+    portfolio = make_portfolio([("a", "A", "sql", 1.0), ("a", "B", "sql", 1.0)], [], [], 7)
+    proposal = propose_squads(portfolio, 10.0)
+    assert (proposal.value, proposal.bound) == pytest.approx((2.0, 2.0))
+
+
 def test_a_portfolio_of_nobody_has_no_squads() -> None:
     portfolio = make_portfolio([("a", "A", "sql", 1.0)], [], ["A"], 7)
     assert propose_squads(portfolio, 10.0).members.is_empty()

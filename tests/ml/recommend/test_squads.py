@@ -2,69 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from squad_company import AS_OF, STEP_SCHEMA, frame, make_context
 
 from ml.recommend.squad_companions import add_squad_companions
 from ml.recommend.squad_match_text import build_match_rows
 from ml.recommend.squad_matching import match_openings
 from ml.recommend.squad_openings import SquadContext, find_openings
+from ml.recommend.squad_portfolio import build_portfolio
 from pipelines.contracts.policy import SquadPolicy
 
-AS_OF = date(2026, 6, 30)
-EARLIER = datetime(2026, 6, 20, tzinfo=UTC)
-SEAT_SCHEMA = {
-    "work_code": pl.String,
-    "project_code": pl.String,
-    "skill_id": pl.String,
-    "opening_kind": pl.String,
-    "open_count": pl.Int64,
-    "planned_weekly_hours": pl.Float64,
-    "planned_end_date": pl.Date,
-}
-ANSWER_SCHEMA = {
-    "person_id": pl.String,
-    "opening_id": pl.String,
-    "squad_reply_kind": pl.String,
-    "replied_at": pl.Datetime("us", "UTC"),
-}
-STEP_SCHEMA = dict.fromkeys(("person_id", "skill_id", "kind", "to_stage"), pl.String) | {"rank": pl.Int64}
 SKILLS = pl.DataFrame({"skill_id": ["sql", "law"], "skill_name": ["SQL", "Law"]})
-
-
-def frame(rows: list[Any], schema: dict[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema, orient="row")
-
-
-def make_context(
-    *,
-    seats: Sequence[Any] = (("W", "sql"),),
-    requirements: Sequence[Any] = (("W", "sql"), ("W", "law")),
-    members: Sequence[Any] = (),
-    people: str = "abcde",
-    mastery: Sequence[Any] = (),
-    consents: Sequence[Any] = (),
-    answers: Sequence[Any] = (),
-    hours: float | None = 4.0,
-) -> SquadContext:
-    text = pl.String
-    answer_rows = frame([(*answer, EARLIER) for answer in answers], ANSWER_SCHEMA)
-    return SquadContext(
-        frame([(work, work, skill, "unstaffed", 1, hours, None) for work, skill in seats], SEAT_SCHEMA),
-        frame(list(requirements), {"work_code": text, "skill_id": text}),
-        frame(list(members), {"work_code": text, "person_id": text}),
-        pl.DataFrame({"person_id": list(people)}, {"person_id": text}),
-        frame(list(mastery), {"person_id": text, "skill_id": text, "stage": text}),
-        frame(list(consents), {"person_id": text, "relation": text, "skill_id": text, "is_given": pl.Boolean}),
-        answer_rows,
-        answer_rows,
-        3,
-    )
 
 
 def match(
@@ -75,6 +29,17 @@ def match(
     load_cap: int = 5,
 ) -> pl.DataFrame:
     openings = find_openings(context)
+    matches = find_matches(context, openings, steps, wishes, free_hours)
+    return build_match_rows(add_squad_companions(matches, context, load_cap), openings, context.mastery, SKILLS)
+
+
+def find_matches(
+    context: SquadContext,
+    openings: pl.DataFrame,
+    steps: Sequence[Any],
+    wishes: Sequence[Any],
+    free_hours: dict[str, float | None] | None,
+) -> pl.DataFrame:
     free = free_hours or {}
     people_hours = [(person, free.get(person, 10.0)) for person in context.people["person_id"]]
     workload = frame(
@@ -82,11 +47,8 @@ def match(
         {"person_id": pl.String, "weekly_hours": pl.Float64, "free_weekly_hours": pl.Float64},
     )
     wish_rows = frame(list(wishes), {"person_id": pl.String, "skill_id": pl.String, "wish_weight": pl.Float64})
-    matches = match_openings(
-        openings, frame(list(steps), STEP_SCHEMA), wish_rows, workload, context, SquadPolicy(), AS_OF
-    )
-    matches = add_squad_companions(matches, context, load_cap)
-    return build_match_rows(matches, openings, context.mastery, SKILLS)
+    step_rows = frame(list(steps), STEP_SCHEMA)
+    return match_openings(openings, step_rows, wish_rows, workload, context, SquadPolicy(), AS_OF)
 
 
 def test_an_opening_shows_a_holder_who_consents_or_the_minimum_of_holders() -> None:
@@ -166,6 +128,99 @@ def test_answers_decide_what_is_shown() -> None:
     assert match(replace(context, answers=long_ago), steps).height == 1
 
 
+@pytest.mark.parametrize(("declared", "joining", "shown"), [(1, 2, None), (1, 3, 3), (5, 4, None), (5, 5, 5)])
+def test_interest_needs_three_people_and_the_declared_minimum(declared: int, joining: int, shown: int | None) -> None:
+    joins = [(person, "W|sql", "join") for person in "abcde"[:joining]]
+    context = replace(make_context(answers=joins), minimum_people=declared)
+    assert find_openings(context)["interested_count"].to_list() == [shown]
+
+
+def test_answers_about_hidden_micro_skills_count_for_nobody_else() -> None:
+    joins = [(person, "W|sql", "join") for person in "abc"]
+    mastery = [("a", "sql", "journeyman")]
+    consent = [("a", "follow", None, True)]
+    shown = make_context(answers=joins, mastery=mastery, consents=consent)
+    hidden = replace(shown, shown_answers=shown.answers.filter(pl.col("person_id") != "a"))
+    assert find_openings(hidden)["interested_count"].to_list() == [None]
+    # whoever hides the answer still sees it, and is named to nobody
+    assert match(shown).filter(person_id="b")["follow_id"].to_list() == ["a"]
+    assert match(hidden).filter(person_id="b")["follow_id"].to_list() == [None]
+    assert match(hidden).filter(person_id="a")["squad_reply_kind"].to_list() == ["join"]
+
+
+def test_an_opening_lists_the_steps_that_enough_people_could_take() -> None:
+    stages = [("a", "apprentice"), ("b", "apprentice"), ("c", "apprentice"), ("d", "journeyman"), ("e", "journeyman")]
+    mastery = [(person, "sql", stage) for person, stage in stages]
+    assert find_openings(make_context(mastery=mastery))["step_ids"].to_list() == [["sql|journeyman"]]
+    three_begin = find_openings(make_context(mastery=mastery[2:], people="abcdef"))["step_ids"].to_list()
+    assert three_begin == [["sql|apprentice"]]
+
+
+def test_what_a_project_works_on_is_open_unless_somebody_is_shown_to_hold_it() -> None:
+    context = make_context(members=[("W", "a")], mastery=[("a", "sql", "master")])
+    worked = replace(context, seats=context.seats.with_columns(opening_kind=pl.lit("not_held")))
+    assert find_openings(worked)["opening_id"].to_list() == ["W|sql"]
+    consents = make_context(consents=[("a", "follow", None, True)]).consents
+    assert find_openings(replace(worked, consents=consents)).is_empty()
+
+
+def test_wanting_to_join_holds_until_another_answer() -> None:
+    context = make_context(answers=[("a", "W|sql", "join")])
+    last_year = context.answers.with_columns(pl.col("replied_at") - timedelta(days=365))
+    assert match(replace(context, answers=last_year, shown_answers=last_year)).height == 1
+
+
+def test_people_begin_at_different_openings_of_a_micro_skill_and_see_two_of_them() -> None:
+    works = [f"W{number}" for number in range(8)]
+    people = "abcdefghij"
+    context = make_context(
+        seats=[(work, "sql") for work in works], requirements=[(work, "sql") for work in works], people=people
+    )
+    rows = match(context, [(person, "sql", "new", "apprentice", 1) for person in people])
+    assert rows.group_by("person_id").len()["len"].unique().to_list() == [2]
+    assert rows.filter(rank=1)["opening_id"].n_unique() >= 4
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "named"),
+    [
+        ("apprentice", "journeyman", ("b", None)),
+        ("journeyman", "journeyman", (None, None)),
+        ("journeyman", "master", ("b", None)),
+        ("journeyman", "apprentice", (None, "b")),
+        ("master", "journeyman", (None, "b")),
+        ("master", "apprentice", (None, None)),
+    ],
+)
+def test_to_follow_is_ahead_and_to_lead_is_one_stage_behind(
+    own: str, other: str, named: tuple[str | None, str | None]
+) -> None:
+    context = make_context(
+        members=[("W", "b")],
+        mastery=[("a", "sql", own), ("b", "sql", other)],
+        consents=[("b", relation, None, True) for relation in ("follow", "lead")],
+    )
+    rows = match(context, [("a", "sql", "deepen", "master", 1)]).filter(person_id="a")
+    assert rows.select("follow_id", "lead_id").row(0) == named
+
+
+def test_nobody_is_named_to_more_people_than_the_load_cap() -> None:
+    context = make_context(
+        members=[("W", "e")], mastery=[("e", "sql", "master")], consents=[("e", "follow", None, True)]
+    )
+    rows = match(context, [(person, "sql", "new", "apprentice", 1) for person in "abcd"], load_cap=2)
+    assert rows.filter(pl.col("person_id") != "e")["follow_id"].to_list() == ["e", "e", None, None]
+
+
+def test_what_is_not_known_or_would_change_nothing_is_not_called_decisive() -> None:
+    steps = [("a", "sql", "new", "apprentice", 1)]
+    assert match(make_context(), steps, free_hours={"a": None})["decisive_change"].to_list() == [None]
+    # of two rows with the same score a wish moves the second one up, and nothing moves the first one
+    context = make_context(seats=[("W", "sql"), ("W", "law")])
+    rows = match(context, [*steps, ("a", "law", "new", "apprentice", 1)])
+    assert rows["decisive_change"].to_list() == [None, "wish"]
+
+
 names = st.sampled_from("abcdef")
 skills, works = st.sampled_from(["sql", "law"]), st.sampled_from(["V", "W"])
 stages = st.sampled_from(["none", "apprentice", "journeyman", "master"])
@@ -236,6 +291,17 @@ def test_consent_opt_outs_minimum_counts_and_workload_hold(
         free = free_hours.get(row["person_id"], 10.0)
         expected = "unknown" if free is None else "fits" if free >= 4.0 else "full"
         assert row["workload"] == expected
+    # planners see nobody who neither asked nor consented, and nobody who refused or has no time
+    matches = find_matches(context, openings, steps, wishes, free_hours)
+    portfolio = build_portfolio(matches, openings, context, SquadPolicy(), AS_OF)
+    for pair in portfolio.pairs.to_dicts():
+        relation = "walk_with" if pair["to_stage"] else "follow"
+        has_joined = (pair["person_id"], pair["opening_id"]) in joins
+        assert has_joined or has_consented(context, pair["person_id"], relation, pair["skill_id"])
+        assert has_joined or pair["person_id"] not in {person for person, _ in joins}
+        assert pair["person_id"] in people
+        free = free_hours.get(pair["person_id"], 10.0)
+        assert free is None or free >= 4.0
     for column in ("follow_id", "lead_id"):
         viewers = rows.drop_nulls(column).group_by(column).agg(pl.col("person_id").n_unique())
         assert all(count <= load_cap for count in viewers["person_id"])
