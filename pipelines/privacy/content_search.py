@@ -191,9 +191,19 @@ def _read_parts(path: Path) -> Iterator[bytes]:
 
 
 def _read_parquet(path: Path) -> Iterator[bytes]:
-    for column_name, dtype in pl.read_parquet_schema(path).items():
-        cell_values = pl.scan_parquet(path).select(column_name).unique().collect().to_series()
-        if dtype.is_nested():
-            cell_values = pl.DataFrame({"v": cell_values}).select(pl.struct("v").struct.json_encode()).to_series()
-        if dtype == pl.String or dtype.is_nested():
-            yield "\n".join(cell_values.drop_nulls().to_list()).encode()
+    """The texts of a Parquet file, column by column; a small file is read at once, a large one in parts."""
+    text_columns = [
+        column_name
+        for column_name, dtype in pl.read_parquet_schema(path).items()
+        if dtype == pl.String or dtype.is_nested()
+    ]
+    is_small = path.stat().st_size < _BATCH_BYTES
+    for column_names in [text_columns] if is_small and text_columns else [[name] for name in text_columns]:
+        for cell_values in pl.read_parquet(path, columns=column_names).iter_columns():
+            yield "\n".join(_write_texts(cell_values.unique())).encode()
+
+
+def _write_texts(cell_values: pl.Series) -> list[str]:
+    if cell_values.dtype.is_nested():
+        cell_values = pl.DataFrame({"v": cell_values}).select(pl.struct("v").struct.json_encode()).to_series()
+    return cell_values.drop_nulls().to_list()
