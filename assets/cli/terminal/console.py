@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from assets.checks.exit_codes import ExitCode
@@ -35,7 +36,7 @@ class CommandFailed(Exception):
 
 def print_error(sentence: str) -> None:
     """Print why a command failed on standard error."""
-    stderr_console.print(f"[bold red]footsteps:[/bold red] {sentence}", markup=True, soft_wrap=True)
+    stderr_console.print(f"[bold red]footsteps:[/bold red] {escape(sentence)}", markup=True, soft_wrap=True)
 
 
 def print_note(sentence: str) -> None:
