@@ -1,67 +1,50 @@
 """The figures of the newest audit, as the pack shows them.
 
-Belongs here: reading the history of audits, and a table of its newest rows.
-Does not belong here: the audit itself.
+Belongs here: a table of the newest rows of the history.
+Does not belong here: the audit itself (`ml.fairness`), its page (`assets.reporting.audit_report`).
 """
-
-from pathlib import Path
 
 import polars as pl
 
-HISTORY_FILE = Path("audit") / "history.parquet"
-_COLUMNS = ("audited_at", "measure", "attribute", "group", "rate", "ratio", "low", "high", "cases")
+from assets.reporting.audit_history import read_audits
+from assets.reporting.audit_texts import HEADINGS, TITLE_BY_SECTION, format_measures
+from ml.fairness.measures import FEATURE, SECTIONS
+from pipelines.storage.lake import Lake
+
 NO_AUDIT = "No audit has been run: `footsteps audit` runs one."
+_NUMBERED = (
+    "Numbers stand for attributes and groups, unless `audit.names_groups` is set; who ran the audit has the names."
+)
 
 
-def read_newest_audit(data_root: Path) -> pl.DataFrame:
-    """Read the newest audit.
-
-    Args:
-        data_root: The data root.
-
-    Returns:
-        One row per measure, attribute and group of the newest audit: audited_at, measure, attribute, group, rate,
-        ratio, low, high, cases. No rows if no audit has been run.
-
-    Raises:
-        ValueError: The file lacks a column.
-    """
-    history_path = data_root / HISTORY_FILE
-    if not history_path.exists():
-        return pl.DataFrame(schema=dict.fromkeys(_COLUMNS, pl.String))
-    history = pl.read_parquet(history_path)
-    if missing_columns := sorted(set(_COLUMNS) - set(history.columns)):
-        raise ValueError(f"{HISTORY_FILE} is no history of audits: it lacks {', '.join(missing_columns)}")
-    newest_rows = history.filter(pl.col("audited_at") == pl.col("audited_at").max())
-    return newest_rows.select(_COLUMNS).sort("measure", "attribute", "group", nulls_last=True)
-
-
-def render_audit(audit_rows: pl.DataFrame, least_people: int) -> str:
-    """Render the newest audit as Markdown.
+def render_newest_audit(lake: Lake) -> str:
+    """Render the newest audit as Markdown: all shares and promises, and the features that are findings.
 
     Args:
-        audit_rows: As `read_newest_audit` returns them.
-        least_people: Groups with fewer cases are left out.
+        lake: Holds the history of audits, which has groups of sufficient size alone.
 
     Returns:
-        A sentence with the day, and a table; a sentence if no audit has been run.
+        A sentence with the day, and a table per section; a sentence if no audit has been run.
     """
-    if audit_rows.is_empty():
+    audits = read_audits(lake)
+    if audits.is_empty():
         return NO_AUDIT
-    shown_rows = audit_rows.filter(pl.col("cases") >= least_people)
+    audit_rows = audits.filter(pl.col("audited_date") == pl.col("audited_date").max())
+    newest = audit_rows.row(0, named=True)
+    finding_count = audit_rows["is_finding"].sum()
     lines = [
-        f"Newest audit: {audit_rows['audited_at'][0]:%Y-%m-%d}.",
-        "",
-        "| measure | attribute | group | rate | ratio | interval | cases |",
-        "|---|---|---|---:|---:|---|---:|",
+        f"Newest audit: {newest['audited_date']}, of the recommendations as of {newest['as_of']}; of "
+        f"{audit_rows.height:,} comparisons {finding_count:,} are findings. {_NUMBERED}",
     ]
-    lines += [
-        f"| {row['measure']} | {row['attribute']} | {row['group']} | {_format(row['rate'])} | {_format(row['ratio'])} "
-        f"| {_format(row['low'])} to {_format(row['high'])} | {row['cases']:,} |"
-        for row in shown_rows.iter_rows(named=True)
-    ]
+    for section in SECTIONS:
+        section_rows = audit_rows.filter(section=section)
+        shown_rows = section_rows.filter("is_finding") if section == FEATURE else section_rows
+        lines += ["", f"{TITLE_BY_SECTION[section]}: {section_rows.height:,} comparisons."]
+        if shown_rows.height:
+            lines += ["", _render_row(HEADINGS[section]), _render_row(["---"] * len(HEADINGS[section]))]
+            lines += [_render_row(cells) for cells in format_measures(shown_rows)]
     return "\n".join(lines)
 
 
-def _format(number: float | None) -> str:
-    return "–" if number is None else f"{number:.3f}"
+def _render_row(cells: list[str] | tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -17,6 +17,9 @@ EXACT, AT_MOST, AT_LEAST = "exact", "at_most", "at_least"
 BOUNDS = (EXACT, AT_MOST, AT_LEAST)
 # Numbers of people are rounded down to a multiple of this, so that no two of them differ by a few people.
 PEOPLE_ROUNDING = 5
+# Figures are given to this many decimals: an exact share gives away its counts, and the counts of two overlapping
+# groups give away those of the few people by whom they differ.
+_DECIMALS = 2
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def protect_counts(marked_measures: pl.DataFrame, limits: AuditLimits) -> pl.Dat
 
     A rate of fewer than `smallest_count` people is shown as that of `smallest_count - 1` people, with the bound
     `at_most`; so is, as `at_least`, a rate that all but so few have. Its ratio follows. A calibration of so few reached
-    steps is left out. Numbers of people are rounded down to a multiple of `PEOPLE_ROUNDING`.
+    steps is left out. Numbers of people are rounded down to a multiple of `PEOPLE_ROUNDING`, figures to two decimals.
 
     Args:
         marked_measures: Rows as `mark_findings` returns them.
@@ -105,9 +108,10 @@ def protect_counts(marked_measures: pl.DataFrame, limits: AuditLimits) -> pl.Dat
     for measure_row in shown_rows:
         measure_row["people_count"] -= measure_row["people_count"] % PEOPLE_ROUNDING
     schema = {name: dtype for name, dtype in marked_measures.schema.items() if name not in ("case_count", "p_value")}
-    return pl.DataFrame(
+    shown_measures = pl.DataFrame(
         [{name: row[name] for name in (*schema, "bound")} for row in shown_rows], schema={**schema, "bound": pl.String}
     )
+    return shown_measures.with_columns(pl.col(pl.Float64).round(_DECIMALS))
 
 
 def _list_comparisons(shown_rows: list[dict[str, object]]) -> list[list[dict[str, object]]]:

@@ -18,11 +18,13 @@ class Selection:
 
     Attributes:
         name: Name of the measure.
+        title: What happens, as a table names it.
         meaning: When it applies to a person, as a sentence.
         applies_to: To whom it can apply.
     """
 
     name: str
+    title: str
     meaning: str
     applies_to: str
 
@@ -30,22 +32,46 @@ class Selection:
 # Places of a list that count as its beginning: a list of ten holds every kind of step.
 FIRST_PLACES = 3
 _WILLING = "employed people who did not opt out"
+_WITH_LIST = "people with a recommendation"
 SELECTIONS = (
-    Selection("recommended", "at least one step is recommended", _WILLING),
-    Selection("new_skill", f"one of the first {FIRST_PLACES} steps takes up a new micro-skill", _WILLING),
-    Selection("next_stage", f"one of the first {FIRST_PLACES} steps leads to journeyman or master", _WILLING),
-    Selection("likely_step", "the best step is at least as likely as that of half of all people", _WILLING),
+    Selection("recommended", "gets a recommendation", "at least one step is recommended", _WILLING),
     Selection(
-        "shown_as_example", "is shown to somebody as an example to follow", "people who agreed to be named for it"
+        "new_skill",
+        "gets something new",
+        f"one of the first {FIRST_PLACES} steps takes up a new micro-skill",
+        _WITH_LIST,
+    ),
+    Selection(
+        "next_stage",
+        "gets a higher stage",
+        f"one of the first {FIRST_PLACES} steps leads to journeyman or master",
+        _WITH_LIST,
+    ),
+    Selection(
+        "likely_step",
+        "gets a likely step",
+        "the best step is at least as likely as that of half of all people",
+        _WITH_LIST,
+    ),
+    Selection(
+        "shown_as_example",
+        "is shown as an example",
+        "the person is shown to somebody as an example to follow",
+        "people who agreed to be named for it",
     ),
     Selection(
         "followed",
+        "is followed",
         "somebody reached the step for which the person was shown as an example",
         "people who were shown as an example in an earlier snapshot",
     ),
 )
 CALIBRATED = "came_true"
 CALIBRATED_MEANING = "steps that were reached within the horizon, divided by the sum of their probabilities"
+TITLE_BY_MEASURE = {
+    **{selection.name: selection.title for selection in SELECTIONS},
+    CALIBRATED: "promises that came true",
+}
 
 # One row per measure and group. The estimate is a rate, a ratio of reached to promised steps, or an AUC. `ratio`
 # compares the group with the group of the highest rate, or its calibration with that of everybody else.

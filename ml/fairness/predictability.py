@@ -26,8 +26,9 @@ def measure_predictability(
         minimum_people: The smallest number of people of a group, and of the others, with the feature.
 
     Returns:
-        One row per feature and group, in `MEASURE_SCHEMA`: the estimate is the probability that a member has a larger
-        value than somebody else (0.5 if the feature reveals nothing). A feature that is the same for all is left out.
+        One row per feature and group, of two groups for the first alone, in `MEASURE_SCHEMA`: the estimate is the
+        probability that a member has a larger value than somebody else (0.5 if the feature reveals nothing). A feature
+        that is the same for all is left out.
     """
     measure_rows = []
     for grouping in groupings:
@@ -36,6 +37,8 @@ def measure_predictability(
             group_name: members["person_id"].is_in(person_ids.implode()).to_numpy()
             for group_name, person_ids in iter_groups(grouping)
         }
+        if len(member_masks) == 2:  # the other group is everybody else: its areas are the same, seen from there
+            member_masks.popitem()
         for feature_name in (column for column in person_features.columns if column != "person_id"):
             scores = members[feature_name].cast(pl.Float64).fill_null(np.nan).to_numpy()
             is_known = np.isfinite(scores)

@@ -16,6 +16,7 @@ from assets.cli.oversight.attributes import read_attributes
 from assets.cli.terminal.console import CommandFailed, print_json, print_table, resolve_settings, stdout_console
 from assets.cli.terminal.inputs import load_config
 from pipelines.config.company import Config
+from pipelines.storage.lake import Lake
 
 if TYPE_CHECKING:
     from assets.reporting.audit_report import AuditDocument
@@ -70,6 +71,7 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
     from assets.cli.oversight.audited_people import read_audited_people
     from assets.cli.oversight.left_out import describe_left_out
     from assets.cli.oversight.record import record_measures
+    from assets.reporting.audit_history import read_audits
     from assets.reporting.audit_report import AuditDocument, write_audit_report
     from ml.fairness.audit import audit_groups
     from ml.fairness.groups import list_shown_names, name_groups, number_attributes
@@ -93,6 +95,8 @@ def run_audit(audit_request: AuditRequest, data_root: Path | None, config_file: 
             attributes, audited_snapshot.people.outcomes, audit.groupings, name_by_number, limits
         ),
         name_by_stored_number={} if is_named else list_shown_names(audit.measures, name_by_number),
+        feature_meanings=audited_snapshot.feature_meanings,
+        audits=read_audits(Lake(settings.lake_path)),
     )
     report_folder = audit_request.report_folder
     page_path = write_audit_report(audit_document, report_folder) if report_folder is not None else None
@@ -139,13 +143,14 @@ def _to_json(audit_document: "AuditDocument") -> dict[str, Any]:
 
 def _print_measures(audit_document: "AuditDocument") -> None:
     # imported here because it needs fairlearn's package to be there
-    from assets.reporting.audit_texts import HEADINGS, TITLE_BY_SECTION, describe_finding, format_measures
+    from assets.reporting.audit_texts import TITLE_BY_SECTION, describe_finding, format_measures, justify_headings
     from ml.fairness.measures import FEATURE, SECTIONS
 
     stdout_console.print(f"Audit as of {audit_document.as_of}", soft_wrap=True)
     findings = audit_document.measures.filter("is_finding").to_dicts()
     for finding in findings:
-        stdout_console.print(f"• {describe_finding(finding)}", soft_wrap=True, markup=False)
+        finding_text = describe_finding(finding, audit_document.feature_meanings)
+        stdout_console.print(f"• {finding_text}", soft_wrap=True, markup=False)
     if not findings:
         stdout_console.print("No group is beyond the declared limits by more than chance explains.", soft_wrap=True)
     for section in SECTIONS:
@@ -155,7 +160,7 @@ def _print_measures(audit_document: "AuditDocument") -> None:
         if section_rows.height:
             print_table(
                 TITLE_BY_SECTION[section],
-                {heading: "left" if index < 3 else "right" for index, heading in enumerate(HEADINGS[section])},
+                justify_headings(section),
                 format_measures(section_rows),
             )
     for sentence in audit_document.left_out:

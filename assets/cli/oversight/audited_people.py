@@ -4,6 +4,7 @@ Belongs here: which tables, and of which day.
 Does not belong here: what follows from them (`ml.fairness`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,7 +17,7 @@ from assets.tables.training_data import build_extra_features, to_events
 from ml.fairness.audit import AuditedPeople
 from ml.fairness.outcomes import count_promised_steps, describe_outcomes
 from ml.fairness.person_features import average_features
-from ml.registry.model_bundle import load_bundle
+from ml.registry.model_bundle import load_bundle, read_card
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.catalog import CONSENT, SKILL_TEXT
@@ -37,6 +38,7 @@ class AuditedSnapshot:
         promised_at: The day of the promises whose outcome is known; None if no stored snapshot is old enough.
         examples_since: The day of the first earlier snapshot that shows examples; None if there is none.
         model_version: The model in use; None without one.
+        feature_meanings: What each feature of the model is, by its name.
     """
 
     people: AuditedPeople
@@ -44,6 +46,7 @@ class AuditedSnapshot:
     promised_at: date | None
     examples_since: date | None
     model_version: str | None
+    feature_meanings: Mapping[str, str]
 
 
 def read_audited_people(settings: Settings, config: Config) -> AuditedSnapshot:
@@ -100,6 +103,9 @@ def read_audited_people(settings: Settings, config: Config) -> AuditedSnapshot:
         promised_at=max((earlier.as_of for earlier in known_snapshots), default=None),
         examples_since=earlier_examples["as_of"].min() if earlier_examples.height else None,  # type: ignore[arg-type]
         model_version=model_version,
+        feature_meanings={}
+        if model_version is None
+        else {feature.name: feature.meaning for feature in read_card(settings.models_path / model_version).features},
     )
 
 

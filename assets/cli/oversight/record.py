@@ -13,27 +13,12 @@ from dagster import AssetMaterialization, DagsterInstance
 from assets.checks.audit_checks import evaluate_audit, to_check_evaluation
 from assets.cli.oversight.audited_people import AuditedSnapshot
 from assets.cli.terminal.dagster_home import prepare_dagster_home
+from assets.reporting.audit_history import to_audit_rows
 from assets.resources.locking import exclusive_lock
 from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.oversight_tables import AUDIT
 from pipelines.storage.lake import Lake
-
-_COLUMN_BY_MEASURE = {
-    "section": "audit_section",
-    "measure": "audit_measure",
-    "attribute": "audit_attribute",
-    "group": "audit_group",
-    "people_count": "audited_count",
-    "estimate": "audit_estimate",
-    "low": "audit_low",
-    "high": "audit_high",
-    "ratio": "impact_ratio",
-    "ratio_low": "impact_low",
-    "ratio_high": "impact_high",
-    "bound": "audit_bound",
-    "is_finding": "is_finding",
-}
 
 
 def record_measures(
@@ -48,16 +33,12 @@ def record_measures(
         measures: The figures, as `protect_counts` returns them, with the names that may be stored.
         now: The current time (UTC).
     """
-    audit_rows = measures.rename(_COLUMN_BY_MEASURE).with_columns(
-        audited_date=pl.lit(now.date()),
-        as_of=pl.lit(audited_snapshot.as_of),
-        model_version=pl.lit(audited_snapshot.model_version, pl.String),
-    )
+    audit_rows = to_audit_rows(measures, now.date(), audited_snapshot.as_of, audited_snapshot.model_version)
     prepare_dagster_home(settings, config.dagster.profile)
     lake = Lake(settings.lake_path)
     with exclusive_lock(settings.lock_path):
         earlier_rows = lake.scan(AUDIT).filter(pl.col("audited_date") != now.date()).collect()
-        lake.write(AUDIT, pl.concat([earlier_rows, audit_rows.select(AUDIT.column_names)]))
+        lake.write(AUDIT, pl.concat([earlier_rows, audit_rows]))
     check_result = evaluate_audit(lake, config, now.date())
     with DagsterInstance.get() as instance:
         instance.report_runless_asset_event(

@@ -19,6 +19,7 @@ from pipelines.config.company import Config
 from pipelines.config.settings import Settings
 from pipelines.contracts.feature_tables import DRIFT, EVALUATION
 from pipelines.contracts.output_tables import NEXT_SKILL
+from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.ingest.deliveries import read_ledger
 from pipelines.snapshots.reader import NothingPublished, Snapshot, current_snapshot
 from pipelines.storage.lake import Lake
@@ -67,7 +68,7 @@ def render_card_with_risks(settings: Settings, config: Config) -> str:
         promoted_on=record.promoted_on if record else None,
         promotion=record.verdict.reason if record else "there was none",
         refusals=[*_describe_refused_files(lake), *_describe_rows_without_step(_find_snapshot(settings), least_people)],
-        incidents=list(_describe_failed_runs(settings)),
+        incidents=[*_describe_pauses(lake), *_describe_failed_runs(settings)],
         stop_ways=STOP_WAYS,
     )
     card_page = render_model_card(card) if card else f"# Model card: the next step\n\n{NO_MODEL}\n"
@@ -131,6 +132,12 @@ def _describe_rows_without_step(snapshot: Snapshot | None, least_people: int) ->
     for reason, people_count in counts.iter_rows():
         yield f"No recommendation in the newest snapshot, because `{reason}`: {people_count:,} people."
     yield f"Reasons that concern fewer than {least_people} people are left out."
+
+
+def _describe_pauses(lake: Lake) -> Iterator[str]:
+    for pause in lake.scan(PAUSE).sort("paused_at").collect().to_dicts():
+        end_text = f"until {pause['resumed_at']:%Y-%m-%d}" if pause["resumed_at"] else "and still"
+        yield f"Recommendations were paused from {pause['paused_at']:%Y-%m-%d} {end_text}: {pause['pause_reason']}"
 
 
 def _describe_failed_runs(settings: Settings) -> Iterator[str]:

@@ -14,10 +14,11 @@ from assets.cli.pack.model_state import read_published_state, render_card_with_r
 from assets.cli.pack.writing import write_pack
 from assets.cli.terminal.console import CommandFailed, print_result, resolve_settings
 from assets.cli.terminal.inputs import load_config
-from assets.pack.audit_figures import read_newest_audit, render_audit
+from assets.pack.audit_figures import render_newest_audit
 from assets.pack.places import PlaceGone, Product
 from assets.pack.statements import PlaceChanged
 from assets.pack.tables import build_tables
+from pipelines.storage.lake import Lake
 
 
 def write_documents(
@@ -40,10 +41,8 @@ def write_documents(
     config = load_config(settings)
     product = Product(config, describe_commands(command_line))
     try:
-        audit_rows = read_newest_audit(settings.root)
-        tables = build_tables(
-            config, read_published_state(settings), render_audit(audit_rows, max(config.policy.team_people, 5))
-        )
+        audit_table = render_newest_audit(Lake(settings.lake_path))
+        tables = build_tables(config, read_published_state(settings), audit_table)
         model_card = render_card_with_risks(settings, config)
         written_paths = write_pack(folder, product, config.company, tables, model_card, now)
     except (PlaceGone, PlaceChanged) as error:

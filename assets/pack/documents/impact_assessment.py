@@ -93,6 +93,7 @@ IMPACT_ASSESSMENT = PackDocument(
             "Risk: unequal treatment of groups",
             (
                 shared.AUDIT,
+                shared.AUDIT_LIMITS,
                 state(
                     "A new model may not lose more than {margin} NDCG@10 in a segment of people against the model in "
                     "use.",

@@ -189,8 +189,20 @@ PAUSE = state(
     pause=COMMAND("pause"),
     resume=COMMAND("resume"),
     doctor=COMMAND("doctor"),
+    test=TEST("tests/pipelines/publish/test_pause_in_every_target.py::test_a_pause_reaches_every_target_in_one_run"),
 )
 AUDIT = state(
-    "`{audit}` measures recommendations by groups that the company supplies for that purpose alone.",
+    "`{audit}` measures recommendations by groups that the company supplies for that purpose alone. What it read of "
+    "them is not stored.",
     audit=COMMAND("audit"),
+    test=TEST("tests/assets/cli/oversight/test_audit.py::test_attributes_leave_no_trace_under_the_data_root"),
+)
+AUDIT_LIMITS = state(
+    "Groups of fewer than {people} people are not measured. A share below {ratio} of the highest is a finding unless "
+    "chance explains it, and a check warns of findings.",
+    people=CONFIG("audit.minimum_people"),
+    ratio=CONFIG("audit.impact_ratio"),
+    table=TABLE("model_audit__event_measure"),
+    marking=CODE("ml.fairness.findings:mark_findings"),
+    check=CODE("assets.checks.audit_checks:evaluate_audit"),
 )

@@ -53,7 +53,7 @@ WORKS_AGREEMENT = PackDocument(
         ),
         Section(
             "Control",
-            (shared.PAUSE, shared.AUDIT),
+            (shared.PAUSE, shared.AUDIT, shared.AUDIT_LIMITS),
             "who may stop the system, who receives the audit, and how often.",
             "audit",
         ),

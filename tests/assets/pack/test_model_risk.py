@@ -1,12 +1,17 @@
 """The risks of a model, on rows worked out by hand; groups below the minimum are in no line."""
 
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 
-from assets.pack.audit_figures import NO_AUDIT, read_newest_audit, render_audit
+from assets.pack.audit_figures import NO_AUDIT, render_newest_audit
+from assets.reporting.audit_history import read_audits, summarise_audits, to_audit_rows
+from ml.fairness.measures import MEASURE_SCHEMA
 from ml.registry.model_risk import ModelRisk, render_model_risk
 from pipelines.contracts.feature_tables import DRIFT, EVALUATION
+from pipelines.contracts.oversight_tables import AUDIT
+from pipelines.storage.lake import Lake
 
 
 def make_risk(drift: pl.DataFrame, evaluation: pl.DataFrame) -> ModelRisk:
@@ -54,18 +59,37 @@ def test_without_runs_the_page_says_so() -> None:
     assert "Not measured: no segment has 5 people" in page
 
 
-def test_the_newest_audit_is_shown_without_small_groups(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    assert render_audit(read_newest_audit(tmp_path), 5) == NO_AUDIT
-    rows = [
-        (date(2026, 5, 1), "selection_rate", "site", "north", 0.9, 1.0, 0.8, 1.0, 50),
-        (date(2026, 6, 1), "selection_rate", "site", "north", 0.5, 1.0, 0.4, 0.6, 50),
-        (date(2026, 6, 1), "selection_rate", "site", "south", 0.3, 0.6, None, None, 4),
+def test_the_newest_audit_is_shown_with_the_features_that_are_findings(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert render_newest_audit(lake) == NO_AUDIT
+    measures = pl.DataFrame(
+        [
+            ("rate", "next_stage", "attribute_1", "group_1", 50, 0.9, 0.8, 1.0, 1.0, None, None, "at_least", False),
+            ("rate", "next_stage", "attribute_1", "group_2", 50, 0.5, 0.4, 0.6, 0.56, 0.4, 0.7, "exact", True),
+            ("feature", "courses", "attribute_1", "group_1", 50, 0.7, 0.6, 0.8, None, None, None, "exact", True),
+            ("feature", "hours", "attribute_1", "group_1", 50, 0.5, 0.4, 0.6, None, None, None, "exact", False),
+        ],
+        schema=[name for name in MEASURE_SCHEMA if name not in ("case_count", "p_value")] + ["bound", "is_finding"],
+        orient="row",
+    )
+    earlier, newest = (
+        to_audit_rows(rows, date(2026, month, 1), date(2026, 4, 30), "m1")
+        for rows, month in ((measures[:1], 5), (measures, 6))
+    )
+    lake.write(AUDIT, pl.concat([earlier, newest]))
+    text = render_newest_audit(lake)
+    assert "Newest audit: 2026-06-01, of the recommendations as of 2026-04-30; of 4 comparisons 2 are findings." in text
+    assert (
+        "| gets a higher stage | attribute_1 | group_1 | about 50 | at least 90% | 80% to 100% | 1.00 | – | no |"
+        in text
+    )
+    assert (
+        "| gets a higher stage | attribute_1 | group_2 | about 50 | 50% | 40% to 60% | 0.56 | 0.40 to 0.70 | yes |"
+        in text
+    )
+    assert "| courses | attribute_1 | group_1 | about 50 | 0.70 | 0.60 to 0.80 | yes |" in text
+    assert "hours" not in text
+    assert summarise_audits(read_audits(lake)).rows() == [
+        (date(2026, 6, 1), date(2026, 4, 30), 4, 1, 0, 1, 0.56, "next_stage"),
+        (date(2026, 5, 1), date(2026, 4, 30), 1, 0, 0, 0, 1.0, "next_stage"),
     ]
-    columns = ["audited_at", "measure", "attribute", "group", "rate", "ratio", "low", "high", "cases"]
-    (tmp_path / "audit").mkdir()
-    pl.DataFrame(rows, schema=columns, orient="row").write_parquet(tmp_path / "audit" / "history.parquet")
-    table = render_audit(read_newest_audit(tmp_path), 5)
-    assert "Newest audit: 2026-06-01." in table
-    assert "| selection_rate | site | north | 0.500 | 1.000 | 0.400 to 0.600 | 50 |" in table
-    assert "south" not in table
-    assert "0.900" not in table
