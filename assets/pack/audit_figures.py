@@ -34,7 +34,7 @@ def render_newest_audit(lake: Lake) -> str:
     finding_count = audit_rows["is_finding"].sum()
     lines = [
         f"Newest audit: {newest['audited_date']}, of the recommendations as of {newest['as_of']}; of "
-        f"{audit_rows.height:,} comparisons {finding_count:,} are findings. {_NUMBERED}",
+        f"{audit_rows.height:,} comparisons, findings: {finding_count:,}. {_NUMBERED}",
     ]
     for section in SECTIONS:
         section_rows = audit_rows.filter(section=section)

@@ -1,7 +1,7 @@
 """Calibration by group: how many of the promised steps came true.
 
 Belongs here: the ratio of reached to promised steps of each group, and its comparison with everybody else.
-Does not belong here: which steps were promised and reached (`assets.cli.oversight.outcomes`).
+Does not belong here: which steps were promised and reached (`outcomes`).
 """
 
 from collections.abc import Sequence

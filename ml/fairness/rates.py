@@ -1,10 +1,10 @@
 """Selection rates and impact ratios by group.
 
 Belongs here: the rates, with fairlearn, and the test of each group against everybody else.
-Does not belong here: what selection means (`assets.cli.oversight.outcomes`), what may be shown (`disclosure`).
+Does not belong here: what selection means (`outcomes`), what may be shown (`findings`).
 
-fairlearn 0.15 refuses missing values and gives the rate 0 to a group without cases. People to whom a measure does not
-apply are therefore left out before, and a group of which nobody is left has no rate.
+fairlearn 0.15 refuses a missing group, counts a missing outcome as one that did not happen, and has a rate of 0 for
+people to whom nothing applies. Such people are therefore left out before, and a group with too few others has no rate.
 """
 
 from collections.abc import Mapping, Sequence

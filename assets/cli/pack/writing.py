@@ -21,6 +21,7 @@ _STYLE = """
 body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;display:block;overflow-x:auto}
 td,th{border:1px solid #8888;padding:.3rem .5rem;vertical-align:top;text-align:left}
+td:first-child{min-width:12rem}
 code{font-size:.85em;overflow-wrap:anywhere}
 blockquote{border-left:.3rem solid #c80;margin:1rem 0;padding-left:1rem}
 """

@@ -78,7 +78,7 @@ def test_the_newest_audit_is_shown_with_the_features_that_are_findings(tmp_path:
     )
     lake.write(AUDIT, pl.concat([earlier, newest]))
     text = render_newest_audit(lake)
-    assert "Newest audit: 2026-06-01, of the recommendations as of 2026-04-30; of 4 comparisons 2 are findings." in text
+    assert "Newest audit: 2026-06-01, of the recommendations as of 2026-04-30; of 4 comparisons, findings: 2." in text
     assert (
         "| gets a higher stage | attribute_1 | group_1 | about 50 | at least 90% | 80% to 100% | 1.00 | – | no |"
         in text

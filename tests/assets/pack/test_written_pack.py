@@ -30,7 +30,7 @@ def test_every_document_is_written_as_markdown_and_as_a_page(demo_run: DemoRun, 
         assert markdown.startswith(f"# {document.title}\n")
         assert page.count("<li>") >= sum(len(section.statements) for section in document.sections)
         assert not re.search(r"\{\w+\}|\bNone\b", markdown)  # no placeholder is left
-    assert NO_AUDIT in (folder / "works_agreement.md").read_text()
+    assert NO_AUDIT in (folder / "works_agreement_annex.md").read_text()
     assert "<table>" in (folder / "record_of_processing.html").read_text()
     card = (folder / "model_card.md").read_text()
     assert all(f"## {heading}" in card for heading in ("Data lineage", "Drift history", "Incidents so far"))

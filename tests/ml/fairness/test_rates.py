@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from audited_groups import make_people
-from fairlearn.metrics import MetricFrame, demographic_parity_ratio, selection_rate
+from fairlearn.metrics import MetricFrame, demographic_parity_ratio, selection_rate, true_positive_rate
 
 from ml.fairness.groups import list_groupings
 from ml.fairness.rates import measure_rates
@@ -39,6 +39,20 @@ def test_a_group_to_which_nothing_applies_has_no_rate_and_missing_values_are_no_
     rows = measure_rates(outcomes.with_columns(shown), list_groupings(attributes, 20), 20)
     assert rows.filter(measure="shown_as_example")["group"].to_list() == ["a", "b"]
     assert rows.filter(measure="recommended")["group"].to_list() == ["a", "b", "c"]
+
+
+def test_what_fairlearn_does_with_missing_values_is_still_as_it_is_worked_around() -> None:
+    """If this fails, fairlearn has changed: read `ml.fairness.rates` again."""
+    outcomes = np.array([1.0, np.nan, 1.0, 1.0])
+    frame = MetricFrame(metrics=selection_rate, y_true=outcomes, y_pred=outcomes, sensitive_features=list("aabb"))
+    assert frame.by_group.to_dict() == {"a": 0.5, "b": 1.0}  # a missing outcome counts as one that did not happen
+    is_true = np.array([0, 0, 1, 1])
+    hits = MetricFrame(metrics=true_positive_rate, y_true=is_true, y_pred=is_true, sensitive_features=list("aabb"))
+    assert hits.by_group.to_dict() == {"a": 0.0, "b": 1.0}  # nobody of group a could be a hit
+    with pytest.raises(ValueError, match="missing values"):
+        MetricFrame(
+            metrics=selection_rate, y_true=is_true, y_pred=is_true, sensitive_features=np.array(["a", None, "b", "b"])
+        )
 
 
 def test_a_rate_is_compared_with_everybody_else_by_the_exact_test() -> None:

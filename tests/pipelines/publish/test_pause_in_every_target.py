@@ -1,12 +1,14 @@
 """The switch, from the command to the published rows of every target, and back."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 from conftest import END, DemoRun
+from served_company import make_client, sign_in
 from typer.testing import CliRunner
 
 from assets.cli.app import app
@@ -15,8 +17,16 @@ from assets.cli.terminal.console import resolve_settings
 from benchmarks.incremental_runs import write_new_worklogs
 from pipelines.config.company import read_config
 from pipelines.config.publish import ObjectStoreOptions
+from pipelines.contracts.catalog import PERSON
 from pipelines.contracts.columns import PAUSED
-from pipelines.contracts.output_tables import CAPABILITY, COMPANION, COUNTERFACTUAL, NEXT_SKILL, SUPPORT_GAP
+from pipelines.contracts.output_tables import (
+    CAPABILITY,
+    COMPANION,
+    COUNTERFACTUAL,
+    NEXT_SKILL,
+    SQUAD_MATCH,
+    SUPPORT_GAP,
+)
 from pipelines.contracts.oversight_tables import PAUSE
 from pipelines.publish.feed import read_feed
 from pipelines.publish.object_store import fetch_publication
@@ -36,11 +46,24 @@ def check_nothing_is_recommended(snapshot: Snapshot, people: pl.Series) -> dict[
     assert (
         steps.select("skill_id", "rank", "probability", "explanation", "how").null_count().row(0) == (people.len(),) * 5
     )
-    for table in (COMPANION, COUNTERFACTUAL, SUPPORT_GAP):
+    for table in (COMPANION, COUNTERFACTUAL, SUPPORT_GAP, SQUAD_MATCH):
         assert snapshot.scan(table.name).collect().is_empty(), table.name
     capability = snapshot.scan(CAPABILITY.name).collect()
     assert capability["next_skill_id"].null_count() == capability.height > 0
     return count_reasons(steps)
+
+
+def check_what_is_served(root: Path, reasons: dict[str | None, int]) -> None:
+    """Each person's own page and the JSON interface say that recommendations are paused."""
+    client, people = make_client(root, datetime.now(UTC)), Lake(root / "lake").scan(PERSON)
+    paused_people = current_snapshot(root / "published").scan(NEXT_SKILL.name).filter(no_recommendation_reason=PAUSED)
+    numbers = people.join(paused_people, on="person_id", how="semi").select("employee_number").collect().to_series()
+    assert numbers.len() == reasons[PAUSED]
+    for employee_number in numbers.sort()[:3]:
+        assert REASON in client.get("/people/me/", headers=sign_in(employee_number)).text
+        document = client.get("/api/v1/me/next-steps", headers=sign_in(employee_number)).json()
+        (row,) = document["next_steps"]
+        assert (row["no_recommendation_reason"], row["skill_id"], document["companions"]) == (PAUSED, None, [])
 
 
 @pytest.mark.slow
@@ -57,6 +80,7 @@ def test_a_pause_reaches_every_target_in_one_run(
         declared.write(
             "\nquiet_seconds: 0\npublish:\n  postgresql: {schema_name: paused}\n"
             f"  object_store: {bucket.model_dump_json()}\n"
+            "serve: {header: {header: X-Forwarded-User, key: employee_number}}\n"
         )
     last_event = max(event["sequence"] for event in read_feed(root / "published"))
 
@@ -81,6 +105,7 @@ def test_a_pause_reaches_every_target_in_one_run(
     assert changed_people == set(before.filter(pl.col("skill_id").is_not_null())["person_id"])
     pages = [path.read_text() for path in (root / "published" / "site").rglob("*.html")]
     assert sum(REASON in page for page in pages) == reasons[PAUSED] + 1  # and the page about the run
+    check_what_is_served(root, reasons)
     # what operators see, and no name of who did it
     doctor = CliRunner().invoke(app, ["doctor", "--data-root", str(root)])
     assert REASON in doctor.output

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from assets.checks.audit_checks import evaluate_audit
 from assets.cli.app import app
+from assets.reporting.audit_history import read_audits, summarise_audits
 from pipelines.config.company import read_config
 from pipelines.contracts.output_tables import NEXT_SKILL
 from pipelines.contracts.oversight_tables import AUDIT
@@ -63,10 +64,28 @@ def audited(demo_run: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return root, folder / "report", json.loads(result.stdout)
 
 
-def test_attributes_leave_no_trace_under_the_data_root(audited: tuple[Path, Path, dict[str, Any]]) -> None:
+def test_attributes_leave_no_trace_under_the_data_root(
+    audited: tuple[Path, Path, dict[str, Any]], tmp_path: Path
+) -> None:
     root, report_folder, _ = audited
-    assert find_files_with(root, [*COLUMNS, *GROUPS, "zqattributes.csv"]) == []
-    assert find_files_with(report_folder, ["zqfemale"]) != []  # the search would find them
+    assert find_files_with(root, [*COLUMNS, *GROUPS, "zqattributes.csv", "zqattributes"]) == []
+    # the search would find them: in a page, in the history, and in what Dagster stores of the audit
+    assert find_files_with(report_folder, ["zqfemale"]) == [report_folder / "index.html"]
+    Lake(tmp_path).write(AUDIT, Lake(root / "lake").scan(AUDIT).collect().with_columns(audit_group=pl.lit("zqfemale")))
+    assert len(find_files_with(tmp_path, ["zqfemale"])) == 1
+    assert find_files_with(root / "dagster_home", [AUDIT.name]) != []
+
+
+def test_the_report_says_what_was_compared_found_and_left_out(audited: tuple[Path, Path, dict[str, Any]]) -> None:
+    root, report_folder, document = audited
+    page = (report_folder / "index.html").read_text()
+    assert page.count('<tr class="finding">') == len(document["findings"])
+    for text in ("gets a higher stage", "is shown as an example", "no stored snapshot is", "Audits so far", "zqrare"):
+        assert (text in page) == (text != "zqrare"), text
+    (summary,) = summarise_audits(read_audits(Lake(root / "lake"))).to_dicts()
+    assert summary["compared"] == len(document["measures"])
+    assert f"of {summary['compared']} comparisons" in page
+    assert "`" not in page.split("</style>")[1]
 
 
 def test_the_history_holds_numbers_for_groups_of_sufficient_size(
