@@ -73,4 +73,23 @@ def test_calibration_compares_a_group_with_everybody_else() -> None:
     assert rows["estimate"].to_list() == pytest.approx([1.0, 0.5])
     assert rows["ratio"].to_list() == pytest.approx([2.0, 0.5])
     # all of a reached what was promised: only b varies, by sqrt(40 * 0.25) / 20
-    assert rows["ratio_high"][1] == pytest.approx(0.5 * 2.718281828 ** (1.959964 * (10**0.5) / 20))
+    assert rows["ratio_high"].to_list() == pytest.approx(
+        [ratio * 2.718281828 ** (1.959964 * (10**0.5) / 20) for ratio in (2.0, 0.5)]
+    )
+
+
+def test_people_to_whom_nothing_was_promised_are_not_counted() -> None:
+    promised = pl.DataFrame({"person_id": [f"p{n}" for n in range(50)], "promised": [0.5] * 40 + [0.0] * 10})
+    attributes = promised.select("person_id", origin=pl.Series(["a", "b"] * 25))
+    rows = measure_calibration(promised.with_columns(reached=pl.lit(1)), list_groupings(attributes, 20), 20)
+    assert rows["people_count"].to_list() == [20, 20]
+    assert rows["estimate"].to_list() == [2.0, 2.0]
+
+
+def test_a_step_that_was_reached_on_the_day_of_the_example_follows_nobody() -> None:
+    examples = pl.DataFrame(
+        {"companion_id": ["ann"], "person_id": ["eve"], "step_id": ["sql|apprentice"], "as_of": [date(2026, 3, 20)]}
+    )
+    nobody = pl.DataFrame(schema={"companion_id": pl.String, "relation": pl.String})
+    outcomes = describe_outcomes(STEPS, nobody, pl.Series([], dtype=pl.String), examples, REACHED)
+    assert outcomes.filter(person_id="ann")["followed"].item() is False

@@ -71,8 +71,11 @@ def test_attributes_leave_no_trace_under_the_data_root(
     assert find_files_with(root, [*COLUMNS, *GROUPS, "zqattributes.csv", "zqattributes"]) == []
     # the search would find them: in a page, in the history, and in what Dagster stores of the audit
     assert find_files_with(report_folder, ["zqfemale"]) == [report_folder / "index.html"]
-    Lake(tmp_path).write(AUDIT, Lake(root / "lake").scan(AUDIT).collect().with_columns(audit_group=pl.lit("zqfemale")))
-    assert len(find_files_with(tmp_path, ["zqfemale"])) == 1
+    rows_with_names = (
+        Lake(root / "lake").scan(AUDIT).with_columns(pl.format("zqfemale {}", "audit_group").alias("audit_group"))
+    )
+    Lake(tmp_path).write(AUDIT, rows_with_names.collect())
+    assert find_files_with(tmp_path, ["zqfemale"]) == [tmp_path / AUDIT.name / "data.parquet"]
     assert find_files_with(root / "dagster_home", [AUDIT.name]) != []
 
 
