@@ -38,7 +38,7 @@ class AuditLimits:
     minimum_people: int = 20
     smallest_count: int = 5
     impact_ratio: float = 0.8
-    feature_auc: float = 0.65
+    feature_auc: float = 0.6
     false_alarm_share: float = 0.02
 
 

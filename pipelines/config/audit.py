@@ -19,7 +19,7 @@ class AuditOptions(ConfigSection):
     # a rate below this share of the highest rate is a finding: the four-fifths rule
     impact_ratio: Annotated[float, Field(gt=0, le=1)] = 0.8
     # a feature that tells a group from everybody else with this probability is a finding
-    feature_auc: Annotated[float, Field(ge=0.5, le=1)] = 0.65
+    feature_auc: Annotated[float, Field(ge=0.5, le=1)] = 0.6
     # accepted share of audits with a finding if no group differs from another
     false_alarm_share: Annotated[float, Field(gt=0, lt=1)] = 0.02
     # days after which the next audit is due; no audit is due if it is left out
