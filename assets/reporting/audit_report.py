@@ -125,7 +125,7 @@ def _describe_section(measures: pl.DataFrame, section: str) -> dict[str, object]
     if section == FEATURE:
         section_rows = section_rows.sort((pl.col("estimate") - 0.5).abs(), descending=True)
     cells = format_measures(section_rows)
-    shown_count = max(_SHOWN_FEATURES, section_rows["is_finding"].sum()) if section == FEATURE else len(cells)
+    shown_count = max(_SHOWN_FEATURES, section_rows.filter("is_finding").height) if section == FEATURE else len(cells)
     return {
         "name": section,
         "title": TITLE_BY_SECTION[section],
