@@ -103,16 +103,19 @@ def find_rare_pairs(
 
     Returns:
         One row per pair that at most `RARE_SHARE` of the people, or fewer than the minimum, hold, in the contract
-        `out__combination` without the metadata of the run. The step is the one that more people lack alone.
+        `out__combination` without the metadata of the run. The step is the one that more people lack alone. Their
+        number is the smallest possible one if the number of those who hold both is withheld.
     """
     pairs = _count_asked_pairs(held_skills, open_work)
     both, first, second = (pl.col(column).fill_null(0).cast(pl.Int64) for column in ("both", "first", "second"))
     rare_pairs = pairs.with_columns(both.alias("both"), (first - both).alias("lack_second"), lack_first=second - both)
     is_rare = (pl.col("both") < minimum_people) | (pl.col("both") <= RARE_SHARE * people_count)
-    near, is_second_missing = (
-        pl.max_horizontal("lack_first", "lack_second"),
-        pl.col("lack_second") >= pl.col("lack_first"),
-    )
+    is_second_missing = pl.col("lack_second") >= pl.col("lack_first")
+    # the map tells how many people hold the one: less the exact number of those who lack the other, it would tell how
+    # many hold both
+    near = pl.max_horizontal("lack_first", "lack_second")
+    least_near = pl.max_horizontal("first", "second").cast(pl.Int64) - (minimum_people - 1)
+    told_near = pl.when(pl.col("both") >= minimum_people).then(near).otherwise(least_near)
     return _complete(
         rare_pairs.filter(is_rare)
         .with_columns(
@@ -121,7 +124,7 @@ def find_rare_pairs(
             pl.lit(None, pl.String).alias("capability_id"),
             pl.concat_list(_PAIR_COLUMNS).alias("combined_skill_ids"),
             pl.concat_list(pl.when(is_second_missing).then("second_id").otherwise("first_id")).alias("step_skill_ids"),
-            pl.when(near >= minimum_people).then(near).alias("near_people_count"),
+            pl.when(told_near >= minimum_people).then(told_near).alias("near_people_count"),
             pl.when(pl.col("both") >= minimum_people).then("both").alias("both_people_count"),
         )
         .with_columns(
@@ -172,10 +175,13 @@ def _describe_rare_pair(skills: pl.DataFrame) -> pl.Expr:
         "Open work asks for {} together (in {} {}); {} both.{}",
         _name_skills("combined_skill_ids", skills),
         "open_work_count",
-        pl.when(pl.col("open_work_count") == 1).then(pl.lit("place")).otherwise(pl.lit("places")),
+        pl.when(pl.col("open_work_count") == 1).then(pl.lit("assignment")).otherwise(pl.lit("assignments")),
         pl.coalesce(pl.format("{} people hold", "both_people_count"), pl.lit("few people, or none, hold")),
         pl.format(
-            " {} more would after one step: {}.", "near_people_count", _name_skills("step_skill_ids", skills)
+            " {}{} more would after one step: {}.",
+            pl.when(pl.col("both_people_count").is_null()).then(pl.lit("At least ")).otherwise(pl.lit("")),
+            "near_people_count",
+            _name_skills("step_skill_ids", skills),
         ).fill_null(""),
     )
 

@@ -248,7 +248,10 @@ def _write_finding(scope_name: str, row: dict[str, Any]) -> str:
         if months is not None
     ]
     if row["unreached_share"] is not None:
-        quantile_texts.append(f"{say_share(row['unreached_share'])} not within {_say_months(row['followed_months'])}")
+        # without an earlier clause, the sentence has not yet said which stage it is about
+        unreached_stage = "" if quantile_texts else f" reached {to_stage}"
+        unreached_months = _say_months(row["followed_months"])
+        quantile_texts.append(f"{say_share(row['unreached_share'])} not{unreached_stage} within {unreached_months}")
     if not quantile_texts:
         return f"{beginning}, too few reached {to_stage} so far to say how long it takes."
     return f"{beginning}, {'; '.join(quantile_texts)}."

@@ -153,12 +153,26 @@ def make_work(*skill_sets: str) -> pl.DataFrame:
 def test_a_rare_pair_that_open_work_asks_for_names_the_step_of_the_most_people() -> None:
     held = hold(p1="a", p2="a", p3="a", p4="d", p5="ad")
     (row,) = find_rare_pairs(held, make_work("ad", "ad", "a"), SKILLS, 100, 2).to_dicts()
-    assert (row["combined_skill_ids"], row["step_skill_ids"], row["near_people_count"]) == (["a", "d"], ["d"], 3)
+    assert (row["combined_skill_ids"], row["step_skill_ids"]) == (["a", "d"], ["d"])
     assert (row["both_people_count"], row["open_work_count"]) == (None, 2)
+    # four hold a, of whom one holds both; 0 and 1 are withheld, so that at least 4 - 1 lack d
+    assert row["near_people_count"] == 3
     assert row["finding"] == (
-        "Open work asks for “A” and “D” together (in 2 places); few people, or none, hold both. 3 more would after "
-        "one step: “D”."
+        "Open work asks for “A” and “D” together (in 2 assignments); few people, or none, hold both. At least 3 more "
+        "would after one step: “D”."
     )
+
+
+def test_the_number_of_people_near_a_pair_does_not_tell_how_many_hold_it() -> None:
+    counts = {
+        find_rare_pairs(held, make_work("ad"), SKILLS, 100, 3)["near_people_count"].item()
+        for held in (
+            hold(p1="a", p2="a", p3="a", p4="a", p5="a", p6="d"),
+            hold(p1="ad", p2="a", p3="a", p4="a", p5="a"),
+            hold(p1="ad", p2="ad", p3="a", p4="a", p5="a"),
+        )
+    }
+    assert counts == {3}  # five hold a, at most two of them both
 
 
 @settings(max_examples=30)
@@ -181,8 +195,11 @@ def test_no_combination_tells_a_number_of_people_below_the_minimum(
         for column in ("near_people_count", "both_people_count"):
             assert row[column] is None or row[column] >= minimum_people
         if row["near_people_count"] is not None:
-            near = [skills for skills in held_sets if combined - skills == steps]
-            assert len(near) == row["near_people_count"]
+            near_count = sum(combined - skills == steps for skills in held_sets)
+            both_count = sum(combined <= skills for skills in held_sets)
+            is_least = row["combination_kind"] == "rare_but_asked_for" and both_count < minimum_people
+            withheld_count = minimum_people - 1 - both_count if is_least else 0
+            assert near_count - withheld_count == row["near_people_count"]
 
 
 def test_the_opening_step_completes_the_most_capabilities_roles_and_work() -> None:

@@ -104,6 +104,13 @@ def test_the_range_is_told_in_months_and_as_a_sentence() -> None:
     )
 
 
+def test_a_sentence_without_quantiles_names_its_stage() -> None:
+    # three of fifteen arrive: less than a quarter
+    row = tell(make_durations([30.0] * 3 + [910.0] * 12, [True] * 3 + [False] * 12))
+    assert (row["quarter_months"], row["unreached_share"]) == (None, 0.8)
+    assert row["finding"] == "Of 15 people who began “SQL”, four fifths have not reached journeyman within 30 months."
+
+
 def test_two_people_who_have_not_arrived_are_not_told() -> None:
     row = tell(make_durations([30.0] * 8 + [910.0] * 2, [True] * 8 + [False] * 2))
     assert (row["reached_people_count"], row["unreached_share"]) == (None, None)
