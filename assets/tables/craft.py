@@ -14,7 +14,7 @@ from assets.tables.objections import OBJECTION_TABLES, read_objections
 from assets.tables.snapshot import materialize_output, materialize_outputs_by_people
 from ml.mastery.state import last_instant
 from ml.organisation.combinations import find_capabilities_within_reach, find_rare_pairs, select_held_skills
-from ml.organisation.craft_at_risk import count_practising_masters, find_crafts_at_risk
+from ml.organisation.craft_at_risk import count_practising_masters, find_crafts_at_risk, set_masters
 from ml.organisation.own_combinations import count_pairs, describe_own_combinations, list_requirements
 from ml.organisation.skill_map import lay_out_skills
 from ml.organisation.stage_times import estimate_stage_times, list_durations
@@ -41,6 +41,8 @@ from pipelines.contracts.craft_tables import (
 )
 from pipelines.contracts.feature_tables import MASTERY, MODEL_CARD, REACHED_STEP
 from pipelines.core.consents import find_active_consents, resolve_consent_skills
+from pipelines.core.objections import Objections
+from pipelines.core.repeated_skills import REPEATED_INPUTS, find_repeated_masters, records_no_feedback
 from pipelines.core.skill_demand import list_open_work
 
 _PERSON_DATES = ("person_id", "employment_status", "hired_date", "left_date")
@@ -73,7 +75,7 @@ def stage_times(run: AssetRun) -> Results:
     name="survey_crafts",
     tables=[CRAFT_AT_RISK, COMBINATION, SKILL_MAP],
     reads=[
-        *(MASTERY, REACHED_STEP, PERSON, SKILL, STAGE_TIME, ASSIGNMENT, MODEL_CARD),
+        *(MASTERY, REACHED_STEP, EVIDENCE, PERSON, SKILL, STAGE_TIME, ASSIGNMENT, MODEL_CARD),
         *OBJECTION_TABLES,
     ],
 )
@@ -83,21 +85,7 @@ def crafts(run: AssetRun) -> Results:
     people, minimum_people = run.tables.read(PERSON), policy.minimum_people
     employed_people = people.filter(is_employed()).select("person_id", "unit_name")
     mastery = objections.drop_objected_rows(run.tables.read(MASTERY, (*_HELD_COLUMNS, "last_practised_at")))
-    masters = count_practising_masters(
-        mastery,
-        objections.drop_objected_rows(run.tables.read(REACHED_STEP)),
-        people.select(_PERSON_DATES),
-        run.as_of,
-    )
-    crafts_at_risk = find_crafts_at_risk(
-        masters,
-        mastery,
-        employed_people,
-        skills,
-        run.tables.read(STAGE_TIME),
-        minimum_people=minimum_people,
-        team_people=policy.team_people,
-    )
+    crafts_at_risk = _find_risks(run, objections, mastery, people, skills)
     yield materialize_output(run, CRAFT_AT_RISK, crafts_at_risk)
     held_skills, open_work = select_held_skills(mastery, employed_people), _read_open_work(run)
     combinations = [
@@ -162,6 +150,30 @@ def teaching_lines(run: AssetRun) -> Results:
         find_active_consents(consents, run.as_of, run.context.last_valid_day),
     )
     yield materialize_output(run, TEACHING_LINE, objections.drop_objected_rows(lines))
+
+
+def _find_risks(
+    run: AssetRun, objections: Objections, mastery: pl.DataFrame, people: pl.DataFrame, skills: pl.DataFrame
+) -> pl.DataFrame:
+    """The crafts at risk; where no feedback is recorded, masters are those who repeated as often as a master must."""
+    policy = run.config.policy
+    reached_steps = objections.drop_objected_rows(run.tables.read(REACHED_STEP))
+    is_by_repetition = records_no_feedback(reached_steps)
+    if is_by_repetition:
+        evidence = run.tables.scan(EVIDENCE).select(REPEATED_INPUTS).collect()
+        repeated_masters = find_repeated_masters(evidence, run.as_of, policy.stages.master)
+        reached_steps = objections.drop_objected_rows(repeated_masters)
+        mastery = set_masters(mastery, reached_steps)
+    return find_crafts_at_risk(
+        count_practising_masters(mastery, reached_steps, people.select(_PERSON_DATES), run.as_of),
+        mastery,
+        people.filter(is_employed()).select("person_id", "unit_name"),
+        skills,
+        run.tables.read(STAGE_TIME),
+        minimum_people=policy.minimum_people,
+        team_people=policy.team_people,
+        is_by_repetition=is_by_repetition,
+    )
 
 
 def _read_open_work(run: AssetRun) -> pl.DataFrame:

@@ -64,6 +64,22 @@ def count_practising_masters(
     )
 
 
+def set_masters(mastery: pl.DataFrame, reached_steps: pl.DataFrame) -> pl.DataFrame:
+    """Set the stage master where repetition alone counts: a company without feedback has no other masters.
+
+    Args:
+        mastery: person_id, skill_id, stage.
+        reached_steps: Who became master by repetition: person_id, skill_id, to_stage.
+
+    Returns:
+        The rows of mastery with the new stages.
+    """
+    repeated = reached_steps.select("person_id", "skill_id", "to_stage")
+    return mastery.join(repeated, on=("person_id", "skill_id"), how="left", maintain_order="left").select(
+        pl.coalesce("to_stage", "stage").alias("stage") if column == "stage" else column for column in mastery.columns
+    )
+
+
 def is_at_risk() -> pl.Expr:
     """Whether a craft is at risk: few masters practise, and at most half as many as a year ago."""
     return (
@@ -82,6 +98,7 @@ def find_crafts_at_risk(
     *,
     minimum_people: int,
     team_people: int,
+    is_by_repetition: bool = False,
 ) -> pl.DataFrame:
     """Find the micro-skills whose practising masters became few.
 
@@ -93,6 +110,7 @@ def find_crafts_at_risk(
         stage_times: Rows in the contract of `out__stage_time`.
         minimum_people: The smallest number of holders that is told.
         team_people: The smallest unit that is named.
+        is_by_repetition: Whether masters are those who repeated as often as a master must, without feedback.
 
     Returns:
         One row per craft at risk, in the contract `out__craft_at_risk` without the metadata of the run. If fewer people
@@ -129,7 +147,7 @@ def find_crafts_at_risk(
             pl.when(has_holders & has_parts).then("masters").alias("master_people_count"),
             pl.when(has_holders).then("holder_unit_names").fill_null(no_units).alias("holder_unit_names"),
         )
-        .with_columns(_write_finding().alias("finding"))
+        .with_columns(_write_finding(is_by_repetition).alias("finding"))
         .select(pl.col(column).cast(CRAFT_AT_RISK.schema[column]) for column in _COLUMNS)
         .sort("skill_id")
     )
@@ -140,9 +158,10 @@ def _list_large_units(people: pl.DataFrame, team_people: int) -> pl.DataFrame:
     return unit_sizes.filter(pl.col("unit_size") >= team_people)
 
 
-def _write_finding() -> pl.Expr:
+def _write_finding(is_by_repetition: bool) -> pl.Expr:
     """The finding as a sentence or two, without a number below the minimum."""
-    holders_text = pl.format(" {} people hold it at journeyman or above.", "craft_holder_count").fill_null("")
+    holder_text = "people here repeated it as often" if is_by_repetition else "people hold it at journeyman or above"
+    holders_text = pl.format(f" {{}} {holder_text}.", "craft_holder_count").fill_null("")
     scope_text = pl.col("scope_kind").replace_strict(
         {"skill": "it", "capability": "its capability", "organisation": "any micro-skill"}, return_dtype=pl.String
     )
@@ -150,9 +169,10 @@ def _write_finding() -> pl.Expr:
         " Half of those who were journeyman in {} became master within {} months.", scope_text, "half_months"
     )
     unknown_text = pl.lit(" How long the next master takes is not known from the histories here.")
-    return pl.format(
-        "Few masters of “{}”, or none, practise it now, and at most half as many as a year ago.{}{}",
-        "skill_name",
-        holders_text,
-        pl.coalesce(time_text, unknown_text),
-    )
+    beginning = "Few masters of “{}”, or none, practise it now, and at most half as many as a year ago."
+    if is_by_repetition:
+        beginning = (
+            "Of those who repeated “{}” as often as a master must, few practise it now, or none, and at most half as "
+            "many as a year ago."
+        )
+    return pl.format(f"{beginning}{{}}{{}}", "skill_name", holders_text, pl.coalesce(time_text, unknown_text))

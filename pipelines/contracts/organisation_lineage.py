@@ -101,6 +101,7 @@ _REACHED = columns_of(REACHED_STEP, "person_id skill_id to_stage reached_at")
 _TIMES = (*_REACHED, *columns_of(PERSON, "hired_date left_date"), *columns_of(SKILL, "capability_id"))
 _OPEN_WORK = (*columns_of(ASSIGNMENT, "skill_text is_done done_at"), *columns_of(SKILL_TEXT, "skill_id"))
 _OPENED = (*_HELD, *_OPEN_WORK, *columns_of(ROLE_PROFILE, "role_name skill_id importance"))
+_REPEATED = columns_of(EVIDENCE, "occurred_at mode amount amount_unit")
 _MAP = columns_of(MASTERY, "person_id skill_id")
 _TAUGHT = (*columns_of(EVIDENCE, "given_by_id feedback_kind occurred_at"), *_REACHED)
 
@@ -122,10 +123,11 @@ CRAFT_DERIVATIONS: Mapping[str, Mapping[str, Origins]] = {
         "skill_id": (
             *columns_of(MASTERY, "skill_id last_practised_at"),
             *_REACHED,
+            *_REPEATED,
             *columns_of(PERSON, "employment_status left_date"),
         ),
-        "craft_holder_count master_people_count": _HELD,
-        "holder_unit_names": (*_HELD, *columns_of(PERSON, "unit_name")),
+        "craft_holder_count master_people_count": (*_HELD, *_REPEATED),
+        "holder_unit_names": (*_HELD, *_REPEATED, *columns_of(PERSON, "unit_name")),
         "finding": (*_HELD, *columns_of(STAGE_TIME, "half_months"), *columns_of(SKILL, "skill_name")),
     },
     COMBINATION.name: {

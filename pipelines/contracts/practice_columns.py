@@ -169,7 +169,11 @@ CRAFT_COLUMNS = (
     ),
     Column("combined_skill_ids", pl.List(pl.String), "Micro-skills of the combination."),
     Column("step_skill_ids", pl.List(pl.String), "The one or two micro-skills that the near people lack."),
-    Column("near_people_count", pl.Int64, "People who lack these micro-skills alone; the least it can be if few or none hold all of them; null if too few."),
+    Column(
+        "near_people_count",
+        pl.Int64,
+        "People who lack these alone; the least it can be if few or none hold them all; null if too few.",
+    ),
     Column("both_people_count", pl.Int64, "People who hold the whole combination; null if too few."),
     Column(
         "open_work_count",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.craft.planted_crafts import measure_crafts_at_risk
 from ml.organisation.combinations import find_capabilities_within_reach, find_rare_pairs
-from ml.organisation.craft_at_risk import count_practising_masters, find_crafts_at_risk
+from ml.organisation.craft_at_risk import count_practising_masters, find_crafts_at_risk, set_masters
 from ml.organisation.own_combinations import count_pairs, describe_own_combinations, list_requirements
 from ml.organisation.skill_map import compute_similarity, lay_out_skills, place_points, place_reference
 from ml.organisation.teaching_lines import find_teaching_lines
@@ -114,6 +114,24 @@ def test_no_number_of_holders_below_the_minimum_is_told(
             assert (row["craft_holder_count"], row["holder_unit_names"]) == (None, [])
         assert row["master_people_count"] is None  # all holders are masters: the others are 0
         assert not {f"p{number}" for number in range(12)} & set(row["finding"].split())
+
+
+def test_without_feedback_masters_are_those_who_repeated_as_often() -> None:
+    mastery, steps, people = make_masters(DECLINING)
+    apprentices = mastery.with_columns(stage=pl.lit("apprentice"))
+    repeated_mastery = set_masters(apprentices, steps)
+    assert repeated_mastery.equals(mastery)
+    assert set_masters(apprentices, steps.clear()).equals(apprentices)
+    masters = count_practising_masters(repeated_mastery, steps, people.drop("unit_name"), AS_OF)
+    employed = people.filter(pl.col("employment_status") != "left").select("person_id", "unit_name")
+    finding = find_crafts_at_risk(
+        *(masters, repeated_mastery, employed, SKILLS, NO_TIMES),
+        minimum_people=3,
+        team_people=3,
+        is_by_repetition=True,
+    )["finding"].item()
+    assert finding.startswith("Of those who repeated “A” as often as a master must, few practise it now, or none")
+    assert "3 people here repeated it as often." in finding
 
 
 def test_planted_crafts_are_found() -> None:
