@@ -68,7 +68,8 @@ def build_memberships(people: pl.DataFrame, role_periods: pl.DataFrame, as_of: d
         role_periods.drop_nulls(("unit_name", "started_date"))
         .filter(pl.col("started_date") <= as_of)
         .select("person_id", "unit_name", from_date="started_date", end_date="ended_date")
-        .sort("person_id", "from_date", "unit_name")
+        # of several periods that begin on a day, the one that lasts longest holds
+        .sort("person_id", "from_date", "end_date", "unit_name", nulls_last=True)
         .unique(("person_id", "from_date"), keep="last", maintain_order=True)
         .with_columns(
             pl.min_horizontal("end_date", next_start).alias("end_date"), next_start.is_null().alias("is_last")

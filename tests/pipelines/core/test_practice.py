@@ -151,6 +151,24 @@ def test_memberships_follow_roles_and_staffing_counts_them() -> None:
     assert [counts["south", week] for week in range(4)] == [1, 1, 1, 0]
 
 
+def test_of_two_periods_that_begin_on_a_day_the_one_that_lasts_holds() -> None:
+    people = pl.DataFrame(
+        [("a", None, "active", None, None)],
+        {
+            column: PERSON.schema[column]
+            for column in ("person_id", "unit_name", "employment_status", "hired_date", "left_date")
+        },
+        orient="row",
+    )
+    day = date(2026, 1, 5)
+    role_periods = pl.DataFrame(
+        [("a", "west", day, day), ("a", "north", day, None)],  # west ended on the day on which it began
+        {column: ROLE_PERIOD.schema[column] for column in ("person_id", "unit_name", "started_date", "ended_date")},
+        orient="row",
+    )
+    assert build_memberships(people, role_periods, AS_OF).rows() == [("a", "north", day, None)]
+
+
 def practice_of(*rows: tuple[str, str, int, float]) -> UnitPractice:
     """Practice of unit north from rows of person, micro-skill, days ago and hours."""
     weeks = person_weeks(
