@@ -12,8 +12,9 @@ import polars as pl
 
 from benchmarks.practice.planted_units import LAST_DAY, list_planted, name_unit, plant_company
 from ml.organisation.practice_comparison import compare_with_past
+from pipelines.config.practice import PracticeOptions
 
-FALSE_ALARM_SHARE = 0.05
+FALSE_ALARM_SHARE = PracticeOptions().false_alarm_share
 # Work on steps being taken is halved: what people fear of new tools.
 CUT_SHARE = 0.5
 # A found change is dated within this many weeks of the planted one.

@@ -38,8 +38,8 @@ _LEAST_DENSE_SHARE = 0.5
 _LEAST_PAST_WEEKS = 26
 # Whole units and their parts are two families of tests, which share the declared false alarms.
 # How much a kind counts among the tests: practice that is cut is what people fear, the others are looked at beside it.
-_WEIGHT_BY_KIND = {"edge": 2.0, "learning": 1.0}
-_OTHER_WEIGHT = 0.75
+_WEIGHT_BY_KIND = {"edge": 4.0}
+_OTHER_WEIGHT = 0.4
 _SEED = 24
 _COMPARISON_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(PART_COLUMNS, pl.String),
