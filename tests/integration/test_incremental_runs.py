@@ -13,10 +13,13 @@ from assets.cli.terminal.console import CommandFailed, resolve_settings
 from assets.cli.terminal.inputs import load_config
 from benchmarks.incremental_runs import find_people_with_changed_rows, write_new_worklogs
 from pipelines.contracts.catalog import EVIDENCE
+from pipelines.contracts.craft_tables import CRAFT_TABLES, OWN_COMBINATION, STAGE_TIME, TEACHING_LINE
 from pipelines.contracts.feature_tables import CANDIDATE, MASTERY, MODEL_CARD
 from pipelines.contracts.output_tables import (
     NEXT_SKILL,
     OUT_MASTERY,
+    OWN_PRACTICE,
+    PRACTICE,
     ROW_METADATA_COLUMNS,
     SQUAD_MATCH,
     SQUAD_OPENING,
@@ -83,7 +86,7 @@ def test_an_incremental_run_gives_touched_people_the_rows_of_a_complete_run_and_
     incremental, whole = Lake(root / "lake"), Lake(other / "lake")
     for lake in (incremental, whole):
         assert lake.scan(MODEL_CARD).collect()["model_version"].to_list() == version
-    for table in (EVIDENCE, MASTERY, CANDIDATE):
+    for table in (EVIDENCE, MASTERY, CANDIDATE, OWN_PRACTICE):
         rows = [lake.scan(table).filter(pl.col("person_id").is_in(changed)).collect() for lake in (incremental, whole)]
         assert rows[0].sort(table.key).equals(rows[1].sort(table.key)), table.name
     # openings and matches are found for everybody in both, from the steps that each has, and follow the answers
@@ -107,12 +110,21 @@ def test_an_incremental_run_gives_touched_people_the_rows_of_a_complete_run_and_
         for person_id, opening_id, kind in matches.select("person_id", "opening_id", "squad_reply_kind").iter_rows()
     }
     assert [kinds_by_pair.get(answered_pair, "left out") for answered_pair in answered] == ["join", "left out"]
+    for table in (STAGE_TIME, TEACHING_LINE, OWN_COMBINATION):  # what incremental runs compute as complete ones do
+        columns = [column for column in table.column_names if column not in ROW_METADATA_COLUMNS]
+        of_both = [lake.scan(table).select(columns).collect() for lake in (incremental, whole)]
+        if table is OWN_COMBINATION:
+            of_both = [frame.filter(pl.col("person_id").is_in(changed)) for frame in of_both]
+        assert of_both[0].sort(table.key).equals(of_both[1].sort(table.key)), table.name
     of_changed = [frame.filter(pl.col("person_id").is_in(changed)) for frame in (after, complete)]
     assert not set(find_people_with_changed_rows(of_changed[0], of_changed[1]))
     # the complete run that follows gives the same rows as if the incremental run had not been
     last = run(root, END)
     assert not set(find_people_with_changed_rows(last, complete))
-    assert incremental.content_hash(EVIDENCE) == whole.content_hash(EVIDENCE)
+    for table in (EVIDENCE, OWN_PRACTICE, PRACTICE, *CRAFT_TABLES):
+        columns = [column for column in table.column_names if column not in ROW_METADATA_COLUMNS]
+        of_both = [lake.scan(table).select(columns).collect().sort(table.key) for lake in (incremental, whole)]
+        assert of_both[0].equals(of_both[1]), table.name
 
 
 def test_a_run_without_new_input_only_renews_what_is_published(root: Path) -> None:

@@ -15,8 +15,9 @@ from pipelines.contracts.table import Table
 from pipelines.publish.site.language import PageLanguage
 from pipelines.publish.site.page_data import PageData, Row
 
-# Size of the map in units of its drawing, and the space around it for names.
-MAP_WIDTH, MAP_HEIGHT, _MARGIN = 720, 560, 70
+# Size of the map in units of its drawing, and the space at its sides for names, and above and below for circles.
+MAP_WIDTH, MAP_HEIGHT = 720, 480
+_SIDE_MARGIN, _TOP_MARGIN = 70, 24
 # Size of a letter of a name on the map, with the space around it.
 _LETTER_WIDTH, _LINE_HEIGHT = 7.2, 20.0
 _LARGEST_RADIUS = 14.0
@@ -156,8 +157,8 @@ def _place_points(page_data: PageData, language: PageLanguage) -> list[MapPoint]
             capability=page_data.capability_name(row["skill_id"]),
             people_count=language.format_number(row["map_people_count"]),
             neighbours=language.join(map(page_data.skill_name, row["neighbour_skill_ids"])),
-            left=_scale(row["map_x"], lefts, MAP_WIDTH),
-            top=MAP_HEIGHT - _scale(row["map_y"], tops, MAP_HEIGHT),
+            left=_scale(row["map_x"], lefts, MAP_WIDTH, _SIDE_MARGIN),
+            top=MAP_HEIGHT - _scale(row["map_y"], tops, MAP_HEIGHT, _TOP_MARGIN),
             radius=round(_LARGEST_RADIUS * sqrt(row["map_people_count"] / most_people), 1),
         )
         for row in rows
@@ -185,10 +186,10 @@ def _place_labels(points: list[MapPoint]) -> list[MapLabel]:
     return labels
 
 
-def _scale(place: float, places: list[float], length: int) -> float:
+def _scale(place: float, places: list[float], length: int, margin: int) -> float:
     """A place as a distance from the edge of the drawing."""
     extent = (max(places) - min(places)) or 1.0
-    return round(_MARGIN + (place - min(places)) / extent * (length - 2 * _MARGIN), 1)
+    return round(margin + (place - min(places)) / extent * (length - 2 * margin), 1)
 
 
 def _list_stage_times(page_data: PageData, language: PageLanguage) -> list[StageTimeRow]:
