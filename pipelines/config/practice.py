@@ -27,7 +27,7 @@ class PracticeOptions(ConfigSection):
     """How certain a told change of practice is, and the events that `footsteps practice examine` knows."""
 
     # of the changes that a run tells, over all units, kinds and weeks; at this share, `footsteps bench practice` counts
-    # fewer than 5 % of quiet units with a false change in any of 14 weekly runs
+    # on average fewer than 5 % of quiet units with a false change in any of 14 weekly runs
     false_alarm_share: Annotated[float, Field(gt=0, le=0.5)] = 0.03
     # excluded from fingerprints: no table depends on them
     events: Annotated[list[PracticeEvent], Field(exclude=True)] = Field(default_factory=list)

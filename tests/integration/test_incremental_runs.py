@@ -1,6 +1,7 @@
 """An incremental run updates the people whom new files touch, with the rows of a complete run."""
 
 import shutil
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from pipelines.contracts.output_tables import (
     SQUAD_MATCH,
     SQUAD_OPENING,
 )
+from pipelines.contracts.table import Table
 from pipelines.snapshots.reader import current_snapshot
 from pipelines.storage.lake import Lake
 
@@ -61,6 +63,47 @@ def answer_openings(root: Path) -> list[tuple[str, str]]:
     return answered_pairs
 
 
+def compare_steps(after: pl.DataFrame, complete: pl.DataFrame) -> set[str]:
+    """The people with other steps in the one publication than in the other."""
+    steps = [
+        frame.select("person_id", "rank", "skill_id", "to_stage").sort("person_id", "rank")
+        for frame in (after, complete)
+    ]
+    return set(steps[0].join(steps[1], on=steps[0].columns, how="anti", nulls_equal=True)["person_id"])
+
+
+def compare_squads(root: Path, other: Path, moved: set[str]) -> None:
+    """Openings and matches are found for everybody in both runs, from the steps that each has."""
+    for name, columns in SQUAD_COLUMNS.items():
+        squad_rows = [
+            current_snapshot(folder / "published").scan(name).select(columns).sort(columns[:3]).collect()
+            for folder in (root, other)
+        ]
+        if "person_id" in columns:
+            squad_rows = [rows.filter(~pl.col("person_id").is_in(moved)) for rows in squad_rows]
+        assert squad_rows[0].equals(squad_rows[1]), name
+
+
+def read_answers(root: Path, pairs: list[tuple[str, str]]) -> list[str | None]:
+    """What the published matches say of the answers about pairs of person and opening."""
+    matches = current_snapshot(root / "published").scan(SQUAD_MATCH.name).collect()
+    kinds_by_pair = {
+        (person_id, opening_id): kind
+        for person_id, opening_id, kind in matches.select("person_id", "opening_id", "squad_reply_kind").iter_rows()
+    }
+    return [kinds_by_pair.get(pair, "left out") for pair in pairs]
+
+
+def compare_tables(incremental: Lake, whole: Lake, tables: Iterable[Table], compared: pl.Expr | None = None) -> None:
+    """The rows of tables are the same in two lakes, whatever run and snapshot they are of."""
+    for table in tables:
+        columns = [column for column in table.column_names if column not in ROW_METADATA_COLUMNS]
+        rows_of_both = [lake.scan(table).select(columns).collect().sort(table.key) for lake in (incremental, whole)]
+        if compared is not None:
+            rows_of_both = [rows.filter(compared) for rows in rows_of_both]
+        assert rows_of_both[0].equals(rows_of_both[1]), table.name
+
+
 @pytest.fixture
 def root(demo_run: DemoRun, tmp_path: Path) -> Path:
     folder = tmp_path / "copy"
@@ -89,42 +132,19 @@ def test_an_incremental_run_gives_touched_people_the_rows_of_a_complete_run_and_
     for table in (EVIDENCE, MASTERY, CANDIDATE, OWN_PRACTICE):
         rows = [lake.scan(table).filter(pl.col("person_id").is_in(changed)).collect() for lake in (incremental, whole)]
         assert rows[0].sort(table.key).equals(rows[1].sort(table.key)), table.name
-    # openings and matches are found for everybody in both, from the steps that each has, and follow the answers
-    steps = [
-        frame.select("person_id", "rank", "skill_id", "to_stage").sort("person_id", "rank")
-        for frame in (after, complete)
-    ]
-    moved = set(steps[0].join(steps[1], on=steps[0].columns, how="anti", nulls_equal=True)["person_id"])
+    moved = compare_steps(after, complete)
     assert len(moved) <= touched
-    for name, columns in SQUAD_COLUMNS.items():
-        squad_rows = [
-            current_snapshot(folder / "published").scan(name).select(columns).sort(columns[:3]).collect()
-            for folder in (root, other)
-        ]
-        if "person_id" in columns:
-            squad_rows = [rows.filter(~pl.col("person_id").is_in(moved)) for rows in squad_rows]
-        assert squad_rows[0].equals(squad_rows[1]), name
-    matches = current_snapshot(root / "published").scan(SQUAD_MATCH.name).collect()
-    kinds_by_pair = {
-        (person_id, opening_id): kind
-        for person_id, opening_id, kind in matches.select("person_id", "opening_id", "squad_reply_kind").iter_rows()
-    }
-    assert [kinds_by_pair.get(answered_pair, "left out") for answered_pair in answered] == ["join", "left out"]
-    for table in (STAGE_TIME, TEACHING_LINE, OWN_COMBINATION):  # what incremental runs compute as complete ones do
-        columns = [column for column in table.column_names if column not in ROW_METADATA_COLUMNS]
-        of_both = [lake.scan(table).select(columns).collect() for lake in (incremental, whole)]
-        if table is OWN_COMBINATION:
-            of_both = [frame.filter(pl.col("person_id").is_in(changed)) for frame in of_both]
-        assert of_both[0].sort(table.key).equals(of_both[1].sort(table.key)), table.name
+    compare_squads(root, other, moved)
+    assert read_answers(root, answered) == ["join", "left out"]
+    # what incremental runs compute as complete ones do
+    compare_tables(incremental, whole, (STAGE_TIME, TEACHING_LINE))
+    compare_tables(incremental, whole, (OWN_COMBINATION,), pl.col("person_id").is_in(changed))
     of_changed = [frame.filter(pl.col("person_id").is_in(changed)) for frame in (after, complete)]
     assert not set(find_people_with_changed_rows(of_changed[0], of_changed[1]))
     # the complete run that follows gives the same rows as if the incremental run had not been
     last = run(root, END)
     assert not set(find_people_with_changed_rows(last, complete))
-    for table in (EVIDENCE, OWN_PRACTICE, PRACTICE, *CRAFT_TABLES):
-        columns = [column for column in table.column_names if column not in ROW_METADATA_COLUMNS]
-        of_both = [lake.scan(table).select(columns).collect().sort(table.key) for lake in (incremental, whole)]
-        assert of_both[0].equals(of_both[1]), table.name
+    compare_tables(incremental, whole, (EVIDENCE, OWN_PRACTICE, PRACTICE, *CRAFT_TABLES))
 
 
 def test_a_run_without_new_input_only_renews_what_is_published(root: Path) -> None:
