@@ -123,16 +123,7 @@ def find_crafts_at_risk(
     holder_counts = holders.group_by("skill_id").agg(
         pl.len().alias("holders"), master_count.alias("masters"), (pl.len() - master_count).alias("journeymen")
     )
-    unit_names = (
-        holders.drop_nulls("unit_name")
-        .group_by("skill_id", "unit_name")
-        .agg(pl.len().alias("holders"))
-        .filter(pl.col("holders") >= minimum_people)
-        .join(_list_large_units(people, team_people), on="unit_name", how="semi")
-        .sort("unit_name")
-        .group_by("skill_id", maintain_order=True)
-        .agg(pl.col("unit_name").alias("holder_unit_names"))
-    )
+    unit_names = _list_holder_units(holders, people, minimum_people, team_people)
     has_holders = pl.col("holders") >= minimum_people
     # two numbers whose difference is a small number would tell that one
     has_parts = pl.min_horizontal("masters", "journeymen") >= minimum_people
@@ -150,6 +141,22 @@ def find_crafts_at_risk(
         .with_columns(_write_finding(is_by_repetition).alias("finding"))
         .select(pl.col(column).cast(CRAFT_AT_RISK.schema[column]) for column in _COLUMNS)
         .sort("skill_id")
+    )
+
+
+def _list_holder_units(
+    holders: pl.DataFrame, people: pl.DataFrame, minimum_people: int, team_people: int
+) -> pl.DataFrame:
+    """The units of sufficient size with enough holders, per micro-skill."""
+    return (
+        holders.drop_nulls("unit_name")
+        .group_by("skill_id", "unit_name")
+        .agg(pl.len().alias("holders"))
+        .filter(pl.col("holders") >= minimum_people)
+        .join(_list_large_units(people, team_people), on="unit_name", how="semi")
+        .sort("unit_name")
+        .group_by("skill_id", maintain_order=True)
+        .agg(pl.col("unit_name").alias("holder_unit_names"))
     )
 
 
