@@ -76,7 +76,11 @@ def test_a_documented_command_prints_what_the_document_shows(sample: Sample, roo
 
 def test_the_join_to_the_evidence_has_the_columns_that_the_document_shows(demo_run: DemoRun) -> None:
     blocks = BLOCK.findall((ROOT / "docs" / "tables.md").read_text())
-    ((position, query),) = [(number, text) for number, (language, text) in enumerate(blocks) if language == "sql"]
+    ((position, query),) = [
+        (number, text)
+        for number, (language, text) in enumerate(blocks)
+        if language == "sql" and OUT_EVIDENCE.name in text
+    ]
     shown_lines = blocks[position + 1][1].splitlines()
     snapshot = current_snapshot(demo_run.settings.published_path)
     for table in (NEXT_SKILL, OUT_EVIDENCE):
